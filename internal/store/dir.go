@@ -1,0 +1,264 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// tempPrefix marks files that are being written. List never yields them.
+const tempPrefix = ".writing-"
+
+type dir struct {
+	root string
+	made sync.Map // folders known to exist
+}
+
+// Dir returns the store that keeps its objects as files beneath root. root
+// itself is created with the first write.
+func Dir(root string) Store { return &dir{root: root} }
+
+func (d *dir) String() string { return d.root }
+
+func (d *dir) file(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }
+
+func (d *dir) Get(_ context.Context, key string) ([]byte, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(d.file(key))
+}
+
+func (d *dir) Put(_ context.Context, key string, data []byte, dur Durability) error {
+	return d.write(key, data, dur, os.Rename)
+}
+
+func (d *dir) Create(_ context.Context, key string, data []byte, dur Durability) error {
+	return d.write(key, data, dur, func(temp, file string) error {
+		if err := os.Link(temp, file); err != nil {
+			return err
+		}
+		return os.Remove(temp)
+	})
+}
+
+func (d *dir) Copy(_ context.Context, dst, src string) error {
+	if err := errors.Join(checkKey(dst), checkKey(src)); err != nil {
+		return err
+	}
+	temp, err := d.tempName(dst)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temp)
+	if err := os.Link(d.file(src), temp); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, d.file(dst)); err != nil {
+		return err
+	}
+	// Rename does nothing when both names are links to one file already.
+	return nil
+}
+
+// write puts data into a temporary file beside key and lets place give it its
+// name.
+func (d *dir) write(key string, data []byte, dur Durability, place func(temp, file string) error) (err error) {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	temp, err := d.tempName(key)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(temp)
+		}
+	}()
+	if err := writeFile(temp, data, dur); err != nil {
+		return fmt.Errorf("write %s: %w", key, cause(err))
+	}
+	if err := place(temp, d.file(key)); err != nil {
+		return fmt.Errorf("write %s: %w", key, cause(err))
+	}
+	if dur == Synced {
+		return syncDir(filepath.Dir(d.file(key)))
+	}
+	return nil
+}
+
+// cause drops the path of a file operation, which names a temporary file.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	var le *os.LinkError
+	if errors.As(err, &le) {
+		return le.Err
+	}
+	return err
+}
+
+func writeFile(name string, data []byte, dur Durability) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil && dur == Synced {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func syncDir(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	if errors.Is(err, unix.EINVAL) { // some file systems cannot sync a folder
+		err = nil
+	}
+	return errors.Join(err, f.Close())
+}
+
+// tempName makes the folder of key and returns a fresh name in it.
+func (d *dir) tempName(key string) (string, error) {
+	folder := filepath.Dir(d.file(key))
+	if _, ok := d.made.Load(folder); !ok {
+		if err := os.MkdirAll(folder, 0o777); err != nil {
+			return "", fmt.Errorf("write %s: %w", key, err)
+		}
+		d.made.Store(folder, true)
+	}
+	return filepath.Join(folder, tempPrefix+randomName()), nil
+}
+
+func (d *dir) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		objects, err := d.list(ctx, prefix)
+		for _, o := range objects {
+			if !yield(o, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(Object{}, fmt.Errorf("list %q: %w", prefix, err))
+		}
+	}
+}
+
+func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
+	var objects []Object
+	start := d.root
+	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
+		start = d.file(prefix[:i])
+	}
+	err := filepath.WalkDir(start, func(file string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // removed while we were looking
+		}
+		if err != nil {
+			return err
+		}
+		if e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) {
+			return ctx.Err()
+		}
+		rel, err := filepath.Rel(d.root, file)
+		if err != nil {
+			return err
+		}
+		key := filepath.ToSlash(rel)
+		if !strings.HasPrefix(key, prefix) {
+			return nil
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		objects = append(objects, Object{Key: key, Size: info.Size(), ModTime: info.ModTime()})
+		return nil
+	})
+	sort.Slice(objects, func(i, j int) bool { return objects[i].Key < objects[j].Key })
+	return objects, err
+}
+
+func (d *dir) Stat(_ context.Context, key string) (Object, error) {
+	if err := checkKey(key); err != nil {
+		return Object{}, err
+	}
+	info, err := os.Stat(d.file(key))
+	if err != nil {
+		return Object{}, err
+	}
+	return Object{Key: key, Size: info.Size(), ModTime: info.ModTime()}, nil
+}
+
+func (d *dir) Delete(_ context.Context, key string) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	if err := os.Remove(d.file(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (d *dir) Append(_ context.Context, key string) (Appender, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if _, err := d.tempName(key); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(d.file(key), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	return &dirLog{f: f}, nil
+}
+
+// dirLog appends to one file. O_APPEND and one write a record keep records
+// whole; a reader drops a last one that a crash cut short.
+type dirLog struct{ f *os.File }
+
+func (l *dirLog) Write(record []byte) (int, error) { return l.f.Write(record) }
+func (l *dirLog) Sync() error                      { return l.f.Sync() }
+func (l *dirLog) Close() error                     { return errors.Join(l.f.Sync(), l.f.Close()) }
+
+// Lock holds an flock, which the system releases when the process dies.
+func (d *dir) Lock(_ context.Context, key string) (func() error, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	if _, err := d.tempName(key); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(d.file(key), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("lock %s: %w", key, ErrLocked)
+		}
+		return nil, fmt.Errorf("lock %s: %w", key, err)
+	}
+	return f.Close, nil
+}

@@ -1,0 +1,228 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every store keeps the same promises.
+func TestStores(t *testing.T) {
+	stores := map[string]func(t *testing.T) Store{
+		"dir": func(t *testing.T) Store { return Dir(filepath.Join(t.TempDir(), "not yet", "there")) },
+		"mem": func(*testing.T) Store { return Mem() },
+	}
+	promises := map[string]func(t *testing.T, s Store){
+		"absent is ErrNotExist":      testAbsent,
+		"put replaces":               testPut,
+		"create happens once":        testCreate,
+		"copy replaces and is apart": testCopy,
+		"list is ordered":            testList,
+		"bad keys are refused":       testKeys,
+		"a log keeps its order":      testAppend,
+		"a lock is exclusive":        testLock,
+	}
+	for name, open := range stores {
+		for promise, test := range promises {
+			t.Run(name+"/"+promise, func(t *testing.T) { test(t, open(t)) })
+		}
+	}
+}
+
+var ctx = context.Background()
+
+func testAbsent(t *testing.T, s Store) {
+	if _, err := s.Get(ctx, "a/b"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Get: %v, want ErrNotExist", err)
+	}
+	if _, err := s.Stat(ctx, "a/b"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat: %v, want ErrNotExist", err)
+	}
+	if err := s.Copy(ctx, "c", "a/b"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Copy: %v, want ErrNotExist", err)
+	}
+	if err := s.Delete(ctx, "a/b"); err != nil {
+		t.Errorf("Delete: %v", err)
+	}
+	for o, err := range s.List(ctx, "a/") {
+		t.Errorf("List yields %v, %v", o, err)
+	}
+}
+
+func testPut(t *testing.T, s Store) {
+	for _, want := range []string{"one", "", strings.Repeat("long ", 1000)} {
+		for _, d := range []Durability{Cached, Synced} {
+			if err := s.Put(ctx, "x/y.json", []byte(want), d); err != nil {
+				t.Fatal(err)
+			}
+			got, err := s.Get(ctx, "x/y.json")
+			if err != nil || string(got) != want {
+				t.Errorf("Get: %q, %v, want %q", got, err, want)
+			}
+			o, err := s.Stat(ctx, "x/y.json")
+			if err != nil || o.Size != int64(len(want)) || o.ModTime.IsZero() {
+				t.Errorf("Stat: %+v, %v", o, err)
+			}
+		}
+	}
+}
+
+func testCreate(t *testing.T, s Store) {
+	var wg sync.WaitGroup
+	won := make(chan string, 16)
+	for i := range 16 {
+		wg.Go(func() {
+			text := fmt.Sprint("writer ", i)
+			err := s.Create(ctx, "once", []byte(text), Cached)
+			if err == nil {
+				won <- text
+			} else if !errors.Is(err, fs.ErrExist) {
+				t.Errorf("Create: %v, want ErrExist", err)
+			}
+		})
+	}
+	wg.Wait()
+	if len(won) != 1 {
+		t.Fatalf("%d writers won", len(won))
+	}
+	if got, _ := s.Get(ctx, "once"); string(got) != <-won {
+		t.Errorf("the object is not the winner's: %q", got)
+	}
+}
+
+func testCopy(t *testing.T, s Store) {
+	s.Put(ctx, "src", []byte("a"), Cached)
+	s.Put(ctx, "to/dst", []byte("old"), Cached)
+	for range 2 { // copying what is a copy already is fine
+		if err := s.Copy(ctx, "to/dst", "src"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Put(ctx, "src", []byte("b"), Cached)
+	if got, _ := s.Get(ctx, "to/dst"); string(got) != "a" {
+		t.Errorf("dst is %q, want what src held when it was copied", got)
+	}
+}
+
+func testList(t *testing.T, s Store) {
+	for _, k := range []string{"b/2", "a", "b/10", "b/c/3", "bb"} {
+		s.Put(ctx, k, []byte("x"), Cached)
+	}
+	for prefix, want := range map[string][]string{
+		"":    {"a", "b/10", "b/2", "b/c/3", "bb"},
+		"b":   {"b/10", "b/2", "b/c/3", "bb"},
+		"b/":  {"b/10", "b/2", "b/c/3"},
+		"b/1": {"b/10"},
+		"z/":  nil,
+	} {
+		var got []string
+		for o, err := range s.List(ctx, prefix) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, o.Key)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("List(%q) (-want +got):\n%s", prefix, d)
+		}
+	}
+}
+
+func testKeys(t *testing.T, s Store) {
+	for _, key := range []string{"", "/a", "../a", "a/../../b", "a//b", "a/", "."} {
+		if err := s.Put(ctx, key, nil, Cached); err == nil {
+			t.Errorf("Put(%q) succeeded", key)
+		}
+		if err := s.Create(ctx, key, nil, Cached); err == nil {
+			t.Errorf("Create(%q) succeeded", key)
+		}
+	}
+}
+
+func testAppend(t *testing.T, s Store) {
+	var want bytes.Buffer
+	for session := range 2 {
+		l, err := s.Append(ctx, "log/1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range 3 {
+			rec := fmt.Sprintf("%d %d\n", session, i)
+			want.WriteString(rec)
+			if _, err := l.Write([]byte(rec)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := errors.Join(l.Sync(), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := s.Get(ctx, "log/1"); string(got) != want.String() {
+		t.Errorf("log is %q, want %q", got, want.String())
+	}
+}
+
+func testLock(t *testing.T, s Store) {
+	unlock, err := s.Lock(ctx, "lease/lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Lock(ctx, "lease/lock"); !errors.Is(err, ErrLocked) {
+		t.Errorf("second Lock: %v, want ErrLocked", err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	unlock, err = s.Lock(ctx, "lease/lock")
+	if err != nil {
+		t.Fatalf("Lock after unlock: %v", err)
+	}
+	unlock()
+}
+
+func TestDirLeavesNothingBehind(t *testing.T) {
+	root := t.TempDir()
+	s := Dir(root)
+	s.Create(ctx, "k", []byte("1"), Synced)
+	s.Create(ctx, "k", []byte("2"), Synced)
+	s.Copy(ctx, "l", "k")
+	s.Copy(ctx, "l", "k")
+	s.Copy(ctx, "m", "gone")
+	if err := os.Mkdir(filepath.Join(root, "folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(ctx, "folder", nil, Cached); err == nil {
+		t.Error("Put over a folder succeeded")
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if d := cmp.Diff([]string{"folder", "k", "l"}, names); d != "" {
+		t.Errorf("files (-want +got):\n%s", d)
+	}
+}
+
+func TestDirNamesTheKeyNotTheTemporaryFile(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "file"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	err := Dir(root).Put(ctx, "file/k", []byte("x"), Cached)
+	if err == nil || strings.Contains(err.Error(), tempPrefix) || !strings.Contains(err.Error(), "file/k") {
+		t.Errorf("error is %v", err)
+	}
+}
