@@ -1,0 +1,4 @@
+package kernel
+
+// Token marks everything this process starts.
+func Token() string { return token }

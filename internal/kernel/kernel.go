@@ -1,0 +1,511 @@
+// Package kernel finds, starts, talks to and reaps Jupyter kernels.
+//
+// In go a kernel specification, a working directory, an environment and source
+// code; out come the messages of the Jupyter protocol, in order, and how the
+// process ended. Launch starts a kernel cold; Serve keeps a process from which
+// Python kernels are forked warm. Both give the same Kernel.
+//
+// It promises that a cell has ended only at reply and idle; that no output is
+// lost however slow its reader; that a message without a valid signature is
+// dropped; and that Close leaves no process, socket, goroutine or file behind,
+// whatever the kernel or its children do. Should this process die, by SIGKILL
+// too, its kernels die with it.
+//
+// It does not interpret outputs, decide about timeouts or retry. It supports
+// Linux and, without warm starts and memory limits, other Unix systems.
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
+)
+
+// Message is one Jupyter message; Header names its type, sender and time.
+// Content and Buffers belong to the receiver.
+type (
+	Message = wire.Message
+	Header  = wire.Header
+)
+
+// Options say where and how a kernel runs.
+type Options struct {
+	Dir          string        // working directory; "" is this process's
+	Env          []string      // complete environment; nil is this process's
+	Log          *os.File      // what the process writes outside the protocol; nil discards it. The caller closes it
+	StartTimeout time.Duration // until the kernel answers; 0 is a minute
+	MemoryLimit  int64         // bytes of private memory of the kernel and its children; 0 is no limit
+}
+
+const (
+	defaultStartTimeout = time.Minute
+	// termGrace is how long a kernel may take to die of SIGTERM.
+	termGrace = 500 * time.Millisecond
+	// drainGrace bounds reading what a dead kernel left in its sockets, which a
+	// grandchild may hold open.
+	drainGrace = 250 * time.Millisecond
+	// silence after a reply means that its idle message was lost.
+	silence = 30 * time.Second
+)
+
+// ErrDead is what Execute returns when the kernel's process has ended. The
+// error is a *DeadError.
+var ErrDead = errors.New("kernel died")
+
+// DeadError says how the kernel ended.
+type DeadError struct{ Exit Exit }
+
+func (e *DeadError) Error() string        { return "kernel died: " + e.Exit.String() }
+func (e *DeadError) Is(target error) bool { return target == ErrDead }
+
+// StartError says why a kernel did not come up. Starting again may help.
+type StartError struct {
+	Spec    string // name of the kernel
+	Reason  string // one line
+	LogTail string // the last lines the process wrote
+	Err     error  // the cause: a context's error, or nil
+}
+
+func (e *StartError) Error() string {
+	s := fmt.Sprintf("start kernel %q: %s", e.Spec, e.Reason)
+	if line := lastLine(e.LogTail); line != "" {
+		s += ": " + line
+	}
+	return s
+}
+
+func (e *StartError) Unwrap() error { return e.Err }
+
+// Hint says what to do about the commonest reasons.
+func (e *StartError) Hint() string {
+	switch {
+	case strings.Contains(e.LogTail, "No module named"):
+		return "install the missing module into the kernel's environment, or choose another with --python"
+	case errors.Is(e.Err, context.DeadlineExceeded):
+		return "give it more time with a longer start timeout"
+	}
+	return ""
+}
+
+// Exit says how a kernel's process ended and what it used.
+type Exit struct {
+	Code    int           // exit status; -1 when a signal ended it
+	Signal  string        // name of the signal that ended it, as in "killed"; "" when it exited
+	Asked   bool          // Close, Terminate or Kill asked for it
+	OOM     bool          // memory ran out: the limit of Options, the cgroup's or the machine's
+	Reason  string        // a sentence about OOM; else ""
+	CPU     time.Duration // user and system time, waited-for children included
+	PeakRSS int64         // bytes: the largest size seen; of a warm kernel only its own share; 0 when unknown
+	LogTail string        // the last lines the process wrote outside the protocol
+}
+
+// String is "exit status 3", "signal: killed" or "signal: killed (out of memory: …)".
+func (e Exit) String() string {
+	s := fmt.Sprintf("exit status %d", e.Code)
+	if e.Signal != "" {
+		s = "signal: " + e.Signal
+	}
+	if e.OOM {
+		s += " (out of memory: " + e.Reason + ")"
+	}
+	return s
+}
+
+// process is a kernel's process, a child of ours or of a Server.
+type process interface {
+	pid() int                // leader of its own session and group
+	signal(s syscall.Signal) // to the whole group, while the leader is not reaped
+	reaped() <-chan struct{} // closed when it has ended and been waited for
+	ended() ending           // valid once reaped
+	baseline() int64         // bytes of memory shared with the process it was forked from
+}
+
+// ending is what the kernel of the operating system says about a process.
+type ending struct {
+	code   int
+	signal syscall.Signal
+	cpu    time.Duration
+	maxRSS int64 // bytes, 0 when unknown
+}
+
+// A Kernel is a running kernel. Execute and Drain are for one goroutine at a
+// time; all other methods may be called by any, at any time.
+type Kernel struct {
+	spec  Spec
+	id    string
+	proc  process
+	end   *endpoint
+	log   *logPipe
+	box   *mailbox
+	codec *wire.Codec
+	info  Info
+	took  time.Duration
+	meter *meter
+
+	shell, control, stdin, iopub *wire.Conn
+	readers                      sync.WaitGroup
+	dropped                      atomic.Int64
+	asked                        atomic.Bool
+
+	own      sync.Map      // ids of our own requests, whose messages are nobody's output
+	shutdown chan struct{} // closed at the reply to shutdown_request
+	shutOnce sync.Once
+
+	done      chan struct{}
+	exit      Exit
+	closeOnce sync.Once
+	closeDone chan struct{}
+}
+
+// Info is the kernel's answer to kernel_info_request.
+type Info struct {
+	Implementation        string          `json:"implementation"`
+	ImplementationVersion string          `json:"implementation_version"`
+	ProtocolVersion       string          `json:"protocol_version"`
+	Banner                string          `json:"banner"`
+	LanguageInfo          json.RawMessage `json:"language_info"`
+}
+
+// Info returns what the kernel said about itself when it became ready.
+func (k *Kernel) Info() Info { return k.info }
+
+// ID is the value of FANOUT_KERNEL_ID in the environment of the kernel and of
+// all processes it starts. See KillMarked.
+func (k *Kernel) ID() string { return k.id }
+
+// Pid is the process id of the kernel, which leads its own session and group.
+func (k *Kernel) Pid() int { return k.proc.pid() }
+
+// Group is the process group of the kernel.
+func (k *Kernel) Group() int { return k.proc.pid() }
+
+// StartTook is the time from the request to the first answer.
+func (k *Kernel) StartTook() time.Duration { return k.took }
+
+// Transport is "ipc" or "tcp". why is empty for ipc and says otherwise why ipc
+// was not possible.
+func (k *Kernel) Transport() (name, why string) { return k.end.transport, k.end.why }
+
+// Warm reports whether the kernel was forked from a Server.
+func (k *Kernel) Warm() bool { _, cold := k.proc.(*child); return !cold }
+
+// Dropped is the number of messages refused so far because they were
+// malformed or not signed.
+func (k *Kernel) Dropped() int64 { return k.dropped.Load() }
+
+// Done is closed when the process has ended and Exit is known.
+func (k *Kernel) Done() <-chan struct{} { return k.done }
+
+// Exit waits for the process to end and says how it did.
+func (k *Kernel) Exit() Exit {
+	<-k.done
+	return k.exit
+}
+
+// ExecuteOptions of one cell.
+type ExecuteOptions struct {
+	StopOnError bool // let the kernel abort requests queued behind a failing one
+}
+
+// Reply is the kernel's answer to one cell.
+type Reply struct {
+	MsgID          string // of the request
+	Status         string // ok, error or aborted
+	ExecutionCount int
+	Ename, Evalue  string
+	Traceback      []string
+	Content        json.RawMessage // the whole reply, payloads included
+	Sent           time.Time
+	Replied, Idle  time.Time // when reply and idle arrived
+	NoIdle         bool      // the kernel fell silent after its reply without saying idle
+}
+
+// Execute runs code and returns when the kernel has replied and is idle again.
+//
+// on receives, in order and on the calling goroutine, every message that
+// arrives meanwhile, the reply and those of other parents (late output,
+// threads) included. The error is a *DeadError when the process ended, after
+// all it had sent was passed on, or the context's: then the cell may still be
+// running.
+func (k *Kernel) Execute(ctx context.Context, code string, o ExecuteOptions, on func(Message)) (Reply, error) {
+	content, err := json.Marshal(map[string]any{
+		"code": code, "silent": false, "store_history": true,
+		"user_expressions": map[string]any{}, "allow_stdin": false, "stop_on_error": o.StopOnError,
+	})
+	if err != nil {
+		return Reply{}, fmt.Errorf("encode cell: %w", err)
+	}
+	header := k.shell.Header("execute_request")
+	r := Reply{MsgID: header.MsgID, Sent: time.Now()}
+	if err := k.shell.Send(Message{Header: header, Content: content}); err != nil {
+		return r, k.lost(on)
+	}
+	quiet := time.NewTimer(silence)
+	defer quiet.Stop()
+	for {
+		m, ok := k.box.take()
+		if ok {
+			r.note(m)
+			on(m)
+			if r.over() {
+				k.meter.sample()
+				return r, nil
+			}
+			quiet.Reset(silence)
+			continue
+		}
+		select {
+		case <-k.box.more:
+		case <-k.box.ended:
+			return r, k.lost(on)
+		case <-k.done:
+			return r, k.lost(on)
+		case <-ctx.Done():
+			return r, ctx.Err()
+		case <-quiet.C:
+			if !r.Replied.IsZero() {
+				r.NoIdle = true
+				return r, nil
+			}
+			quiet.Reset(silence)
+		}
+	}
+}
+
+// note folds one message into the reply if it concerns the request.
+func (r *Reply) note(m Message) {
+	if m.Parent.MsgID != r.MsgID {
+		return
+	}
+	switch m.Header.MsgType {
+	case "execute_reply":
+		var c struct {
+			Status         string   `json:"status"`
+			ExecutionCount int      `json:"execution_count"`
+			Ename          string   `json:"ename"`
+			Evalue         string   `json:"evalue"`
+			Traceback      []string `json:"traceback"`
+		}
+		// A field of a foreign type leaves the others.
+		_ = json.Unmarshal(m.Content, &c)
+		r.Status, r.ExecutionCount = c.Status, c.ExecutionCount
+		r.Ename, r.Evalue, r.Traceback = c.Ename, c.Evalue, c.Traceback
+		if r.Status == "abort" { // the word of protocol versions before 5.1
+			r.Status = "aborted"
+		}
+		r.Content, r.Replied = m.Content, m.Received
+	case "status":
+		if m.Channel == wire.IOPub && stateOf(m) == "idle" {
+			r.Idle = m.Received
+		}
+	}
+}
+
+func (r *Reply) over() bool { return !r.Replied.IsZero() && !r.Idle.IsZero() }
+
+func stateOf(m Message) string {
+	var c struct {
+		State string `json:"execution_state"`
+	}
+	_ = json.Unmarshal(m.Content, &c)
+	return c.State
+}
+
+// lost passes on what a dying kernel has sent and waits for its end.
+func (k *Kernel) lost(on func(Message)) error {
+	// Sockets may close some time before the process has left.
+	t := time.NewTimer(5 * time.Second)
+	defer t.Stop()
+	select {
+	case <-k.done:
+	case <-t.C:
+		k.proc.signal(syscall.SIGKILL)
+		<-k.done
+	}
+	d := time.NewTimer(drainGrace)
+	defer d.Stop()
+	for {
+		if m, ok := k.box.take(); ok {
+			on(m)
+			continue
+		}
+		select {
+		case <-k.box.more:
+			continue
+		case <-k.box.ended:
+		case <-d.C:
+		}
+		break
+	}
+	for m, ok := k.box.take(); ok; m, ok = k.box.take() {
+		on(m)
+	}
+	return &DeadError{Exit: k.exit}
+}
+
+// Drain passes to on the messages that arrive within d, as output of threads
+// does between cells.
+func (k *Kernel) Drain(d time.Duration, on func(Message)) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	for {
+		for m, ok := k.box.take(); ok; m, ok = k.box.take() {
+			on(m)
+		}
+		select {
+		case <-k.box.more:
+		case <-k.box.ended:
+			for m, ok := k.box.take(); ok; m, ok = k.box.take() {
+				on(m)
+			}
+			return
+		case <-t.C:
+			return
+		}
+	}
+}
+
+// Answer replies to an input_request with text. A notebook that runs
+// unattended has nobody to answer; kernels that respect allow_stdin never ask.
+func (k *Kernel) Answer(request Message, text string) error {
+	content, err := json.Marshal(map[string]string{"value": text})
+	if err != nil {
+		return err
+	}
+	return k.stdin.Send(Message{Header: k.stdin.Header("input_reply"), Parent: request.Header, Content: content})
+}
+
+// Interrupt stops the running cell in the way the specification names: SIGINT
+// to the group, or a message.
+func (k *Kernel) Interrupt() error {
+	if k.spec.InterruptMode == "message" {
+		return k.request("interrupt_request", nil)
+	}
+	k.proc.signal(syscall.SIGINT)
+	return nil
+}
+
+// Terminate sends SIGTERM to the kernel's process group.
+func (k *Kernel) Terminate() {
+	k.asked.Store(true)
+	k.proc.signal(syscall.SIGTERM)
+}
+
+// Kill ends the kernel, its group and its strayed children at once.
+func (k *Kernel) Kill() {
+	k.asked.Store(true)
+	k.proc.signal(syscall.SIGKILL)
+	KillMarked(k.id)
+}
+
+// request sends a message on the control channel.
+func (k *Kernel) request(msgType string, content json.RawMessage) error {
+	h := k.control.Header(msgType)
+	k.own.Store(h.MsgID, true)
+	if err := k.control.Send(Message{Header: h, Content: content}); err != nil {
+		return fmt.Errorf("send %s: %w", msgType, err)
+	}
+	return nil
+}
+
+// Close ends the kernel: it asks, waits up to grace, sends SIGTERM, waits half
+// a second at most, and kills. It always reaps, kills what the kernel left
+// behind, and may be called again: later calls wait for the first.
+func (k *Kernel) Close(grace time.Duration) Exit {
+	k.closeOnce.Do(func() {
+		defer close(k.closeDone)
+		k.stop(grace)
+		k.release()
+	})
+	<-k.closeDone
+	return k.exit
+}
+
+func (k *Kernel) stop(grace time.Duration) {
+	k.meter.sample()
+	select {
+	case <-k.done:
+		return
+	default:
+	}
+	k.asked.Store(true)
+	if grace > 0 && k.request("shutdown_request", json.RawMessage(`{"restart":false}`)) == nil {
+		if k.leaves(grace) {
+			return
+		}
+		k.proc.signal(syscall.SIGTERM)
+		if waitFor(k.done, min(grace, termGrace)) {
+			return
+		}
+	}
+	k.proc.signal(syscall.SIGKILL)
+	<-k.done
+}
+
+// leaves waits for the process to follow a shutdown request.
+func (k *Kernel) leaves(grace time.Duration) bool {
+	return waitFor(k.done, grace)
+}
+
+func waitFor(c <-chan struct{}, d time.Duration) bool {
+	select {
+	case <-c: // most often at once: no timer
+		return true
+	default:
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-c:
+		return true
+	case <-t.C:
+		return false
+	}
+}
+
+// release frees what the kernel held on our side.
+func (k *Kernel) release() {
+	KillMarked(k.id)
+	for _, c := range []*wire.Conn{k.shell, k.control, k.stdin, k.iopub} {
+		if c != nil {
+			c.Close()
+		}
+	}
+	k.readers.Wait()
+	k.end.remove()
+}
+
+// watch turns the end of the process into an Exit.
+func (k *Kernel) watch(env oomWatch) {
+	<-k.proc.reaped()
+	k.meter.stop()
+	KillMarked(k.id)
+	e := k.proc.ended()
+	x := Exit{Code: e.code, CPU: e.cpu, Asked: k.asked.Load(), PeakRSS: k.meter.peak(e.maxRSS)}
+	if e.signal != 0 {
+		x.Code, x.Signal = -1, e.signal.String()
+	}
+	if why := k.meter.exceeded(); why != "" {
+		x.OOM, x.Reason, x.Asked = true, why, false
+	} else if e.signal == syscall.SIGKILL && !x.Asked {
+		x.Reason = env.happened(k.proc.pid())
+		x.OOM = x.Reason != ""
+	}
+	x.LogTail = k.log.finish()
+	k.exit = x
+	close(k.done)
+}
+
+func lastLine(s string) string {
+	lines := strings.Split(strings.TrimSpace(s), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
+}

@@ -1,0 +1,404 @@
+package kernel
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
+)
+
+// overTCP remembers the kernels that came up over TCP only, by their argv.
+var overTCP sync.Map
+
+// Launch starts a kernel and returns when it has answered. The error is a
+// *StartError when the kernel did not come up; starting again may then help.
+// Sockets are Unix sockets in a private directory; TCP on the loopback
+// interface is used where they cannot be, see Transport.
+func Launch(ctx context.Context, spec Spec, o Options) (*Kernel, error) {
+	limit := o.StartTimeout
+	if limit <= 0 {
+		limit = defaultStartTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if why, known := overTCP.Load(spec.key()); known {
+		return launch(ctx, spec, o, true, why.(string))
+	}
+	if spec.ipykernel() { // known to do both
+		return launch(ctx, spec, o, false, "")
+	}
+	// A kernel that cannot do ipc may exit, or hang: leave time for TCP.
+	half, stop := context.WithTimeout(ctx, limit/2)
+	defer stop()
+	k, err := launch(half, spec, o, false, "")
+	if err == nil || ctx.Err() != nil || !errors.As(err, new(*StartError)) {
+		return k, err
+	}
+	why := "the kernel did not come up on Unix sockets"
+	k, tcpErr := launch(ctx, spec, o, true, why)
+	if tcpErr != nil {
+		return nil, err
+	}
+	overTCP.Store(spec.key(), why)
+	return k, nil
+}
+
+func launch(ctx context.Context, spec Spec, o Options, tcp bool, why string) (*Kernel, error) {
+	began := time.Now()
+	e, err := newEndpoint(spec.Name, tcp, why)
+	if err != nil {
+		return nil, err
+	}
+	log, err := newLogPipe(o.Log)
+	if err != nil {
+		e.remove()
+		return nil, fmt.Errorf("make a pipe for the log: %w", err)
+	}
+	c, err := startChild(e.id, spec.command(e.file), spec.environ(o.Env, e.id), o.Dir, log.w, nil)
+	if err != nil {
+		log.discard()
+		e.remove()
+		return nil, &StartError{Spec: spec.Name, Reason: err.Error()}
+	}
+	log.start()
+	return connect(ctx, spec, e, c, log, o.MemoryLimit, began)
+}
+
+// connect makes a Kernel of a started process, or reaps it.
+func connect(ctx context.Context, spec Spec, e *endpoint, p process, log *logPipe, memory int64, began time.Time) (*Kernel, error) {
+	k := &Kernel{
+		spec: spec, id: e.id, proc: p, end: e, log: log, codec: wire.NewCodec([]byte(e.key)),
+		box: newMailbox(3), shutdown: make(chan struct{}), done: make(chan struct{}), closeDone: make(chan struct{}),
+		meter: startMeter(p, memory),
+	}
+	go k.watch(watchOOM())
+	err := k.dial(ctx)
+	if err == nil {
+		err = k.greet(ctx)
+	}
+	if err != nil {
+		return nil, k.notStarted(ctx, err)
+	}
+	k.took = time.Since(began)
+	return k, nil
+}
+
+// notStarted reaps a kernel that did not come up and says why.
+func (k *Kernel) notStarted(ctx context.Context, cause error) error {
+	e := &StartError{Spec: k.spec.Name, Reason: cause.Error()}
+	// A process about to die explains more than the connection it drops.
+	died := waitFor(k.done, 100*time.Millisecond)
+	exit := k.Close(0)
+	e.LogTail = exit.LogTail
+	switch {
+	case died:
+		e.Reason = "it ended before it answered: " + exit.String()
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		e.Reason, e.Err = "it did not answer in time", ctx.Err()
+	case ctx.Err() != nil:
+		e.Reason, e.Err = "canceled", ctx.Err()
+	}
+	return e
+}
+
+// dial connects the channels as the kernel binds them.
+func (k *Kernel) dial(ctx context.Context) error {
+	identity := wire.NewID()
+	for _, c := range []struct {
+		name string
+		conn **wire.Conn
+	}{{wire.IOPub, &k.iopub}, {wire.Shell, &k.shell}, {wire.Stdin, &k.stdin}, {wire.Control, &k.control}} {
+		conn, err := k.dialOne(ctx, c.name, identity)
+		if err != nil {
+			return err
+		}
+		*c.conn = conn
+		k.readers.Add(1)
+		go k.read(conn, c.name)
+	}
+	return nil
+}
+
+// dialOne tries until the channel is bound: a failed try costs microseconds.
+func (k *Kernel) dialOne(ctx context.Context, channel, identity string) (*wire.Conn, error) {
+	network, addrs := k.end.addresses(channel)
+	wait := 500 * time.Microsecond
+	for {
+		var err error
+		for _, a := range addrs {
+			var c *wire.Conn
+			if c, err = wire.Dial(channel, network, a, identity, k.codec); err == nil {
+				return c, nil
+			}
+			if !notYet(err) {
+				return nil, fmt.Errorf("connect to %s: %w", channel, err)
+			}
+		}
+		t := time.NewTimer(wait)
+		select {
+		case <-t.C:
+		case <-k.done:
+			t.Stop()
+			return nil, ErrDead
+		case <-ctx.Done():
+			t.Stop()
+			return nil, ctx.Err()
+		}
+		wait = min(wait*5/4, 5*time.Millisecond)
+	}
+}
+
+func notYet(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// read delivers the messages of one channel until it closes.
+func (k *Kernel) read(c *wire.Conn, channel string) {
+	defer k.readers.Done()
+	if channel != wire.Control {
+		defer k.box.leave()
+	}
+	for {
+		m, err := c.Receive()
+		switch {
+		case err == nil:
+			k.deliver(m)
+		case wire.Dropped(err):
+			k.dropped.Add(1)
+		default:
+			return
+		}
+	}
+}
+
+// deliver keeps from the mailbox what only concerns this package.
+func (k *Kernel) deliver(m Message) {
+	switch {
+	case m.Channel == wire.Control:
+		if m.Header.MsgType == "shutdown_reply" {
+			k.shutOnce.Do(func() { close(k.shutdown) })
+		}
+		return
+	case m.Header.MsgType == "iopub_welcome":
+		k.box.live()
+		return
+	}
+	if m.Channel == wire.IOPub {
+		k.box.live()
+	}
+	if _, ours := k.own.Load(m.Parent.MsgID); ours {
+		if m.Header.MsgType == "kernel_info_reply" {
+			k.box.answered(m)
+		}
+		return
+	}
+	k.box.put(m)
+}
+
+// greet asks for kernel_info until it is answered and output is seen to
+// arrive: a subscription takes effect at no known moment, and what a kernel
+// says before is lost.
+func (k *Kernel) greet(ctx context.Context) error {
+	ask := func() error {
+		h := k.shell.Header("kernel_info_request")
+		k.own.Store(h.MsgID, true)
+		if err := k.shell.Send(Message{Header: h}); err != nil {
+			return fmt.Errorf("ask for kernel_info: %w", err)
+		}
+		return nil
+	}
+	if err := ask(); err != nil {
+		return err
+	}
+	var reply, live bool
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for !reply || !live {
+		select {
+		case m := <-k.box.info:
+			reply = true
+			if err := json.Unmarshal(m.Content, &k.info); err != nil {
+				return fmt.Errorf("read kernel_info: %w", err)
+			}
+		case <-k.box.heard:
+			live = true
+		case <-again.C:
+			if !reply || live {
+				continue
+			}
+			if err := ask(); err != nil {
+				return err
+			}
+		case <-k.done:
+			return ErrDead
+		case <-k.box.ended:
+			return errors.New("it closed its connections")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// A child is a kernel process that this process started.
+type child struct {
+	id   string
+	cmd  *exec.Cmd
+	done chan struct{}
+	how  ending
+	mu   sync.Mutex // guards over against signals to a pid that may be another's
+	over bool
+}
+
+func (c *child) pid() int                { return c.cmd.Process.Pid }
+func (c *child) reaped() <-chan struct{} { return c.done }
+func (c *child) ended() ending           { return c.how }
+func (c *child) baseline() int64         { return 0 }
+
+func (c *child) signal(s syscall.Signal) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.over {
+		syscall.Kill(-c.pid(), s)
+	}
+}
+
+// startChild starts argv as the leader of a new session, bound to the life of
+// this process.
+func startChild(id string, argv, env []string, dir string, out *os.File, extra []*os.File) (*child, error) {
+	path, err := lookPath(argv[0], env, dir)
+	if err != nil {
+		return nil, err
+	}
+	c := &child{id: id, done: make(chan struct{})}
+	c.cmd = &exec.Cmd{
+		Path: path, Args: argv, Env: env, Dir: dir, Stdout: out, Stderr: out,
+		ExtraFiles: extra, SysProcAttr: bound(),
+	}
+	if err := onStarter(c.cmd.Start); err != nil {
+		return nil, err
+	}
+	if err := keep.note("add", fmt.Sprint(c.pid())); err != nil {
+		syscall.Kill(-c.pid(), syscall.SIGKILL)
+		c.cmd.Wait()
+		return nil, err
+	}
+	self := selfPeak()
+	go c.wait(self)
+	return c, nil
+}
+
+// wait reaps the process; what is left of its group dies first, while the
+// group's number cannot be another's.
+func (c *child) wait(selfPeak int64) {
+	awaitExit(c.pid())
+	syscall.Kill(-c.pid(), syscall.SIGKILL)
+	c.mu.Lock()
+	c.cmd.Wait()
+	c.over = true
+	c.mu.Unlock()
+	keep.note("drop", fmt.Sprint(c.pid()))
+	c.how = endingOf(c.cmd.ProcessState, selfPeak)
+	close(c.done)
+}
+
+// endingOf reads a process state. A child's peak memory starts at its
+// parent's, which it is born with: a smaller one says nothing.
+func endingOf(s *os.ProcessState, selfPeak int64) ending {
+	e := ending{code: s.ExitCode(), cpu: s.UserTime() + s.SystemTime()}
+	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		e.signal = ws.Signal()
+	}
+	if ru, ok := s.SysUsage().(*syscall.Rusage); ok {
+		if rss := maxRSS(ru); rss > selfPeak {
+			e.maxRSS = rss
+		}
+	}
+	return e
+}
+
+// selfPeak is the largest size this process has had, in bytes.
+func selfPeak() int64 {
+	var ru syscall.Rusage
+	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) != nil {
+		return 0
+	}
+	return maxRSS(&ru)
+}
+
+// starter runs what starts processes on one thread that never ends: on Linux
+// a child bound to its parent's life dies with the thread that started it.
+var starter = sync.OnceValue(func() chan func() {
+	c := make(chan func())
+	go func() {
+		lockThread()
+		for f := range c {
+			f()
+		}
+	}()
+	return c
+})
+
+func onStarter(f func() error) error {
+	result := make(chan error, 1)
+	starter() <- func() { result <- f() }
+	return <-result
+}
+
+// lookPath finds a program as a shell with environment env would.
+func lookPath(name string, env []string, dir string) (string, error) {
+	if strings.Contains(name, "/") {
+		if _, err := os.Stat(name); err != nil {
+			return "", err
+		}
+		return name, nil
+	}
+	for _, d := range strings.Split(getenv(env, "PATH"), ":") {
+		p := d + "/" + name
+		if st, err := os.Stat(p); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s: %w in PATH", name, exec.ErrNotFound)
+}
+
+// getenv returns the last value of name in env; env nil is our own.
+func getenv(env []string, name string) string {
+	if env == nil {
+		return os.Getenv(name)
+	}
+	for _, kv := range slices.Backward(env) {
+		if v, ok := strings.CutPrefix(kv, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// mergeEnv returns base, or our own environment, with the variables of set.
+func mergeEnv(base []string, set map[string]string) []string {
+	if base == nil {
+		base = os.Environ()
+	}
+	out := make([]string, 0, len(base)+len(set))
+	for _, kv := range base {
+		name, _, _ := strings.Cut(kv, "=")
+		if _, over := set[name]; !over {
+			out = append(out, kv)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(set)) {
+		out = append(out, name+"="+set[name])
+	}
+	return out
+}
