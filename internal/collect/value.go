@@ -1,0 +1,410 @@
+package collect
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A value of a cell is nil, bool, int64, *big.Int, float64, string, instant,
+// decimalText, []any, map[string]any, or oddText for JSON that is none of them.
+
+// DecimalText is an exact decimal number, as "12.50".
+type DecimalText string
+
+type (
+	decimalText = DecimalText
+	oddText     string
+)
+
+// instant is a point in time and the zone it was written in.
+type instant struct {
+	t    time.Time
+	zone string
+}
+
+// digits counts the digits before and after the point.
+func (d DecimalText) digits() (whole, scale int32) {
+	s := strings.TrimLeft(string(d), "+-")
+	before, after, _ := strings.Cut(s, ".")
+	return int32(len(strings.TrimLeft(before, "0"))), int32(len(after))
+}
+
+func (d DecimalText) valid() bool {
+	s := strings.TrimPrefix(string(d), "-")
+	before, after, point := strings.Cut(s, ".")
+	return before != "" && allDigits(before) && (!point || after != "" && allDigits(after)) && len(s) <= 2*maxDigits
+}
+
+func allDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// valueOf brings what callers hand in to one of the forms of a cell's value.
+func valueOf(x any) (any, error) {
+	switch v := x.(type) {
+	case nil, bool, int64, float64, *big.Int, []any, map[string]any, oddText, instant:
+		return v, nil
+	case string:
+		return cleanText(v), nil
+	case int:
+		return int64(v), nil
+	case int32:
+		return int64(v), nil
+	case uint64:
+		return wholeNumber(strconv.FormatUint(v, 10)), nil
+	case float32:
+		return float64(v), nil
+	case json.Number:
+		return numberOf(string(v)), nil
+	case json.RawMessage:
+		return ParseJSON(v)
+	case time.Duration:
+		return v.Seconds(), nil
+	case time.Time:
+		if v.IsZero() {
+			return nil, nil
+		}
+		return instant{v.UTC(), "UTC"}, nil
+	case DecimalText:
+		if !v.valid() {
+			return nil, fmt.Errorf("put %q in a table: not a decimal number", string(v))
+		}
+		return v, nil
+	case []string:
+		list := make([]any, len(v))
+		for i, s := range v {
+			list[i] = cleanText(s)
+		}
+		return list, nil
+	}
+	return nil, fmt.Errorf("put a %T in a table: no column holds it", x)
+}
+
+func cleanText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}
+
+// ParseJSON reads one JSON value. Integers stay exact whatever their size; NaN,
+// Infinity and -Infinity, which Python writes, are read as what they are.
+func ParseJSON(raw []byte) (any, error) {
+	raw = bytes.TrimSpace(raw)
+	switch string(raw) {
+	case "NaN":
+		return math.NaN(), nil
+	case "Infinity":
+		return math.Inf(1), nil
+	case "-Infinity":
+		return math.Inf(-1), nil
+	}
+	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && json.Valid(raw) {
+		return numberOf(string(raw)), nil
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	var v any
+	if err := d.Decode(&v); err != nil {
+		return nil, fmt.Errorf("read value: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("read value: more than one JSON value")
+	}
+	return settle(v), nil
+}
+
+// settle replaces the numbers in place.
+func settle(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return numberOf(string(v))
+	case []any:
+		for i := range v {
+			v[i] = settle(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = settle(v[k])
+		}
+	}
+	return v
+}
+
+func numberOf(s string) any {
+	if !strings.ContainsAny(s, ".eE") {
+		return wholeNumber(s)
+	}
+	f, err := strconv.ParseFloat(s, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return oddText(s)
+	}
+	return f
+}
+
+// Converting longer integers costs more than they are worth.
+const maxIntegerDigits = 4096
+
+func wholeNumber(s string) any {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n
+	}
+	if len(s) > maxIntegerDigits {
+		return oddText(s)
+	}
+	n, ok := new(big.Int).SetString(s, 10)
+	if !ok {
+		return oddText(s)
+	}
+	return n
+}
+
+// appendJSON writes v as JSON: keys sorted, a float keeps its point, what JSON
+// has no number for is a string.
+func appendJSON(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case nil:
+		return append(b, "null"...)
+	case bool:
+		return strconv.AppendBool(b, v)
+	case int64:
+		return strconv.AppendInt(b, v, 10)
+	case *big.Int:
+		return v.Append(b, 10)
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return appendQuoted(b, floatText(v))
+		}
+		return append(b, floatText(v)...)
+	case string:
+		return appendQuoted(b, v)
+	case instant:
+		return appendQuoted(b, v.String())
+	case decimalText:
+		return append(b, v...)
+	case oddText:
+		return append(b, v...)
+	case []byte:
+		return appendQuoted(b, encode64(v))
+	case []any:
+		b = append(b, '[')
+		for i, e := range v {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = appendJSON(b, e)
+		}
+		return append(b, ']')
+	case map[string]any:
+		b = append(b, '{')
+		for i, k := range slices.Sorted(maps.Keys(v)) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = append(appendQuoted(b, k), ':')
+			b = appendJSON(b, v[k])
+		}
+		return append(b, '}')
+	}
+	return append(b, "null"...)
+}
+
+func appendQuoted(b []byte, s string) []byte {
+	const hex = "0123456789abcdef"
+	b = append(b, '"')
+	start := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[start:i]...)
+		start = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, '\\', 'n')
+		case '\r':
+			b = append(b, '\\', 'r')
+		case '\t':
+			b = append(b, '\\', 't')
+		default:
+			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		}
+	}
+	return append(append(b, s[start:]...), '"')
+}
+
+// floatText is the shortest text that reads back as the same double, and shows
+// that it is one.
+func floatText(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	format := byte('f')
+	if a := math.Abs(f); a != 0 && (a < 1e-5 || a >= 1e16) {
+		format = 'e'
+	}
+	s := strconv.FormatFloat(f, format, -1, 64)
+	if !strings.ContainsAny(s, ".e") {
+		s += ".0"
+	}
+	return s
+}
+
+const (
+	dayLayout   = "2006-01-02"
+	localLayout = "2006-01-02T15:04:05.999999999"
+	zonedLayout = "2006-01-02T15:04:05.999999999Z07:00"
+)
+
+func (v instant) String() string { return v.t.In(location(v.zone)).Format(zonedLayout) }
+
+// location is the zone as Go knows it; one that is not known here is UTC.
+func location(zone string) *time.Location {
+	if zone == "UTC" || zone == "" {
+		return time.UTC
+	}
+	if t, err := time.Parse("-07:00", zone); err == nil {
+		_, offset := t.Zone()
+		return time.FixedZone(zone, offset)
+	}
+	if l, err := time.LoadLocation(zone); err == nil {
+		return l
+	}
+	return time.UTC
+}
+
+// classify says whether a text is a date, a local time or an instant in the one
+// spelling (ISO 8601, at most microseconds) that reads back as the same value.
+func classify(s string) (kind atoms, zone string) {
+	if len(s) < 10 || s[4] != '-' || s[7] != '-' || s[0] < '0' || s[0] > '9' {
+		return aText, ""
+	}
+	if len(s) == 10 {
+		if _, err := time.Parse(dayLayout, s); err == nil {
+			return aDate, ""
+		}
+		return aText, ""
+	}
+	if len(s) < 19 || len(s) > 32 || s[10] != 'T' {
+		return aText, ""
+	}
+	rest := strings.TrimLeft(s[19:], ".0123456789")
+	if fraction := s[19 : len(s)-len(rest)]; len(fraction) > 7 || len(fraction) == 1 || fraction != "" && fraction[0] != '.' {
+		return aText, ""
+	}
+	if rest == "" {
+		if _, err := time.Parse(localLayout, s); err != nil {
+			return aText, ""
+		}
+		return aLocal, ""
+	}
+	if _, err := time.Parse(zonedLayout, s); err != nil {
+		return aText, ""
+	}
+	if rest == "Z" || rest == "+00:00" {
+		return aTime, "UTC"
+	}
+	return aTime, rest
+}
+
+// Cells are kept as tagged bytes, one run of them a column: no pointers for
+// the collector to follow, and nothing lost before the type is known.
+const (
+	tagNull    = 'n'
+	tagTrue    = 'T'
+	tagFalse   = 'F'
+	tagInt     = 'i'
+	tagBig     = 'I'
+	tagFloat   = 'f'
+	tagText    = 's'
+	tagTree    = 'j'
+	tagInstant = 't'
+	tagDecimal = 'd'
+	tagOdd     = 'o'
+)
+
+func appendCell(b []byte, v any) []byte {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return append(b, tagTrue)
+		}
+		return append(b, tagFalse)
+	case int64:
+		return binary.LittleEndian.AppendUint64(append(b, tagInt), uint64(v))
+	case *big.Int:
+		return v.Append(append(b, tagBig), 10)
+	case float64:
+		return binary.LittleEndian.AppendUint64(append(b, tagFloat), math.Float64bits(v))
+	case string:
+		return append(append(b, tagText), v...)
+	case instant:
+		return append(binary.LittleEndian.AppendUint64(append(b, tagInstant), uint64(v.t.UnixMicro())), v.zone...)
+	case decimalText:
+		return append(append(b, tagDecimal), v...)
+	case oddText:
+		return append(append(b, tagOdd), v...)
+	case []any, map[string]any:
+		return appendJSON(append(b, tagTree), v)
+	}
+	return append(b, tagNull)
+}
+
+func decodeCell(b []byte) any {
+	if len(b) == 0 {
+		return nil
+	}
+	body := b[1:]
+	switch b[0] {
+	case tagTrue:
+		return true
+	case tagFalse:
+		return false
+	case tagInt:
+		return int64(binary.LittleEndian.Uint64(body))
+	case tagBig:
+		return wholeNumber(string(body))
+	case tagFloat:
+		return math.Float64frombits(binary.LittleEndian.Uint64(body))
+	case tagText:
+		return string(body)
+	case tagInstant:
+		return instant{time.UnixMicro(int64(binary.LittleEndian.Uint64(body))).UTC(), string(body[8:])}
+	case tagDecimal:
+		return decimalText(body)
+	case tagOdd:
+		return oddText(body)
+	case tagTree:
+		v, err := ParseJSON(body)
+		if err != nil {
+			return oddText(body)
+		}
+		return v
+	}
+	return nil
+}
