@@ -155,11 +155,9 @@ type Kernel struct {
 	readers                      sync.WaitGroup
 	dropped                      atomic.Int64
 	asked                        atomic.Bool
+	busy                         atomic.Bool // a cell may be running
 
-	own      sync.Map      // ids of our own requests, whose messages are nobody's output
-	shutdown chan struct{} // closed at the reply to shutdown_request
-	shutOnce sync.Once
-
+	own       sync.Map // ids of our own requests, whose messages are nobody's output
 	done      chan struct{}
 	exit      Exit
 	closeOnce sync.Once
@@ -244,6 +242,7 @@ func (k *Kernel) Execute(ctx context.Context, code string, o ExecuteOptions, on 
 	if err != nil {
 		return Reply{}, fmt.Errorf("encode cell: %w", err)
 	}
+	k.busy.Store(true)
 	header := k.shell.Header("execute_request")
 	r := Reply{MsgID: header.MsgID, Sent: time.Now()}
 	if err := k.shell.Send(Message{Header: header, Content: content}); err != nil {
@@ -257,6 +256,7 @@ func (k *Kernel) Execute(ctx context.Context, code string, o ExecuteOptions, on 
 			r.note(m)
 			on(m)
 			if r.over() {
+				k.busy.Store(false)
 				k.meter.sample()
 				return r, nil
 			}
@@ -388,7 +388,7 @@ func (k *Kernel) Answer(request Message, text string) error {
 // to the group, or a message.
 func (k *Kernel) Interrupt() error {
 	if k.spec.InterruptMode == "message" {
-		return k.request("interrupt_request", nil)
+		return k.request(k.control, "interrupt_request", nil)
 	}
 	k.proc.signal(syscall.SIGINT)
 	return nil
@@ -407,11 +407,11 @@ func (k *Kernel) Kill() {
 	KillMarked(k.id)
 }
 
-// request sends a message on the control channel.
-func (k *Kernel) request(msgType string, content json.RawMessage) error {
-	h := k.control.Header(msgType)
+// request sends a message that is not a cell.
+func (k *Kernel) request(c *wire.Conn, msgType string, content json.RawMessage) error {
+	h := c.Header(msgType)
 	k.own.Store(h.MsgID, true)
-	if err := k.control.Send(Message{Header: h, Content: content}); err != nil {
+	if err := c.Send(Message{Header: h, Content: content}); err != nil {
 		return fmt.Errorf("send %s: %w", msgType, err)
 	}
 	return nil
@@ -438,8 +438,8 @@ func (k *Kernel) stop(grace time.Duration) {
 	default:
 	}
 	k.asked.Store(true)
-	if grace > 0 && k.request("shutdown_request", json.RawMessage(`{"restart":false}`)) == nil {
-		if k.leaves(grace) {
+	if grace > 0 && k.askToLeave() == nil {
+		if waitFor(k.done, grace) {
 			return
 		}
 		k.proc.signal(syscall.SIGTERM)
@@ -451,9 +451,18 @@ func (k *Kernel) stop(grace time.Duration) {
 	<-k.done
 }
 
-// leaves waits for the process to follow a shutdown request.
-func (k *Kernel) leaves(grace time.Duration) bool {
-	return waitFor(k.done, grace)
+// askToLeave sends a shutdown request. An idle ipykernel gets it on shell: on
+// control its thread may wait for ever for an output thread that the main
+// thread has already stopped, a few times in a hundred.
+func (k *Kernel) askToLeave() error {
+	c := k.control
+	if k.spec.ipykernel() && !k.busy.Load() {
+		c = k.shell
+	}
+	if c == nil {
+		return ErrDead
+	}
+	return k.request(c, "shutdown_request", json.RawMessage(`{"restart":false}`))
 }
 
 func waitFor(c <-chan struct{}, d time.Duration) bool {

@@ -78,7 +78,7 @@ func launch(ctx context.Context, spec Spec, o Options, tcp bool, why string) (*K
 func connect(ctx context.Context, spec Spec, e *endpoint, p process, log *logPipe, memory int64, began time.Time) (*Kernel, error) {
 	k := &Kernel{
 		spec: spec, id: e.id, proc: p, end: e, log: log, codec: wire.NewCodec([]byte(e.key)),
-		box: newMailbox(3), shutdown: make(chan struct{}), done: make(chan struct{}), closeDone: make(chan struct{}),
+		box: newMailbox(3), done: make(chan struct{}), closeDone: make(chan struct{}),
 		meter: startMeter(p, memory),
 	}
 	go k.watch(watchOOM())
@@ -183,18 +183,14 @@ func (k *Kernel) read(c *wire.Conn, channel string) {
 
 // deliver keeps from the mailbox what only concerns this package.
 func (k *Kernel) deliver(m Message) {
-	switch {
-	case m.Channel == wire.Control:
-		if m.Header.MsgType == "shutdown_reply" {
-			k.shutOnce.Do(func() { close(k.shutdown) })
-		}
-		return
-	case m.Header.MsgType == "iopub_welcome":
-		k.box.live()
+	if m.Channel == wire.Control {
 		return
 	}
 	if m.Channel == wire.IOPub {
 		k.box.live()
+		if m.Header.MsgType == "iopub_welcome" {
+			return
+		}
 	}
 	if _, ours := k.own.Load(m.Parent.MsgID); ours {
 		if m.Header.MsgType == "kernel_info_reply" {
