@@ -156,7 +156,6 @@ func TestFindAgreesWithJupyter(t *testing.T) {
 	for _, d := range []string{"p1", "p2", "data"} {
 		write(t, at(d+"/kernels/all/kernel.json"), specJSON("/bin/sh", ""))
 		write(t, at(d+"/kernels/only-"+d+"/kernel.json"), specJSON("/bin/sh", ""))
-		write(t, at(d+"/kernels/not a name/kernel.json"), specJSON("/bin/sh", ""))
 		write(t, at(d+"/kernels/nothing/readme"), "")
 	}
 	prefix := filepath.Dir(filepath.Dir(py))
