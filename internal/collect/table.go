@@ -99,14 +99,14 @@ func (c Column) at(row int) (arrow.Array, int) {
 // Null reports whether a row has no value.
 func (c Column) Null(row int) bool {
 	a, i := c.at(row)
-	return a.IsNull(i)
+	return isNull(a, i)
 }
 
 // Float is the value as a number: integers, doubles and decimals, and booleans
 // as 0 and 1. It reports whether there is one; a NaN is one.
 func (c Column) Float(row int) (float64, bool) {
 	a, i := c.at(row)
-	if a.IsNull(i) {
+	if isNull(a, i) {
 		return 0, false
 	}
 	switch a := a.(type) {
@@ -129,7 +129,7 @@ func (c Column) Float(row int) (float64, bool) {
 // column as a point in time.
 func (c Column) Instant(row int) (time.Time, bool) {
 	a, i := c.at(row)
-	if a.IsNull(i) {
+	if isNull(a, i) {
 		return time.Time{}, false
 	}
 	switch a := a.(type) {
@@ -189,7 +189,7 @@ func valueText(a arrow.Array, i int, d dtype) string {
 
 // valueAt is the value of row i of an array of type d.
 func valueAt(a arrow.Array, i int, d dtype) any {
-	if a.IsNull(i) {
+	if isNull(a, i) {
 		return nil
 	}
 	switch a := a.(type) {
@@ -320,4 +320,9 @@ func specsOf(schema *arrow.Schema) ([]ColumnSpec, []dtype) {
 		types = append(types, dtypeOf(f.Type, f.Metadata))
 	}
 	return specs, types
+}
+
+// isNull knows what Arrow's own IsNull forgets: a null array has no bitmap.
+func isNull(a arrow.Array, i int) bool {
+	return a.DataType().ID() == arrow.NULL || a.IsNull(i)
 }

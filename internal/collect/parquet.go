@@ -1,0 +1,364 @@
+package collect
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"unsafe"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress/zstd"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// A row group ends at whichever comes first.
+const (
+	groupRows  = 128 << 10
+	groupBytes = 64 << 20
+)
+
+// parquetWriter writes record batches of one schema as a Parquet file: zstd,
+// dictionaries for what repeats, statistics, logical types, and the Arrow schema
+// so that Arrow readers restore zones and field metadata. The bytes depend on
+// the rows and on how they are batched, on nothing else.
+type parquetWriter struct {
+	file   *parquet.GenericWriter[any]
+	fields []dtype
+	leaves []*leaf
+	rows   int64
+}
+
+// leaf is a physical column and the values about to be written to it.
+type leaf struct {
+	column *parquet.ColumnWriter
+	index  int
+	values []parquet.Value
+	bytes  int
+}
+
+func newParquetWriter(w io.Writer, schema *arrow.Schema) (*parquetWriter, error) {
+	arrowSchema, err := encodeSchema(schema)
+	if err != nil {
+		return nil, err
+	}
+	p := &parquetWriter{}
+	root := groupNode{}
+	for _, f := range schema.Fields() {
+		d := dtypeOf(f.Type, f.Metadata)
+		p.fields = append(p.fields, d)
+		root.fields = append(root.fields, namedNode{parquet.Optional(nodeOf(d)), f.Name})
+	}
+	p.file = parquet.NewGenericWriter[any](w, parquet.NewSchema("schema", root),
+		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.CreatedBy("fanout", Version, ""),
+		parquet.KeyValueMetadata("ARROW:schema", arrowSchema),
+		parquet.KeyValueMetadata("fanout", Version),
+		parquet.DataPageStatistics(true),
+		parquet.DictionaryMaxBytes(1<<20),
+		parquet.PageBufferSize(1<<20),
+		parquet.MaxRowsPerRowGroup(1<<62),
+	)
+	for i, c := range p.file.ColumnWriters() {
+		p.leaves = append(p.leaves, &leaf{column: c, index: i})
+	}
+	return p, nil
+}
+
+// Write adds the rows of a batch.
+func (p *parquetWriter) Write(b arrow.Record) error {
+	next := 0
+	for i, d := range p.fields {
+		n := d.leafCount()
+		s := shredder{leaves: p.leaves[next : next+n]}
+		s.column(b.Column(i), d)
+		for _, l := range s.leaves {
+			if err := l.flush(); err != nil {
+				return fmt.Errorf("write column %q: %w", b.ColumnName(i), err)
+			}
+		}
+		next += n
+	}
+	p.rows += b.NumRows()
+	if p.rows >= groupRows || p.size() >= groupBytes {
+		return p.endGroup()
+	}
+	return nil
+}
+
+func (p *parquetWriter) size() (n int) {
+	for _, l := range p.leaves {
+		n += l.bytes
+	}
+	return n
+}
+
+func (p *parquetWriter) endGroup() error {
+	p.rows = 0
+	for _, l := range p.leaves {
+		l.bytes = 0
+	}
+	return p.file.Flush()
+}
+
+// Close ends the file. The writer beneath stays open.
+func (p *parquetWriter) Close() error { return p.file.Close() }
+
+func (l *leaf) flush() error {
+	_, err := l.column.WriteRowValues(l.values)
+	clear(l.values)
+	l.values = l.values[:0]
+	return err
+}
+
+func (l *leaf) add(v parquet.Value, rep, def int) {
+	l.values = append(l.values, v.Level(rep, def, l.index))
+	l.bytes += 8
+	if v.Kind() == parquet.ByteArray {
+		l.bytes += len(v.ByteArray())
+	}
+}
+
+// shredder turns Arrow arrays into leaf values with repetition and definition
+// levels.
+type shredder struct{ leaves []*leaf }
+
+func (s shredder) column(a arrow.Array, d dtype) {
+	for i := range a.Len() {
+		s.optional(a, d, i, 0, 0, 0)
+	}
+}
+
+// optional writes value i, which is at repetition level rep, below def defined
+// groups and in lists nested depth deep.
+func (s shredder) optional(a arrow.Array, d dtype, i, rep, def, depth int) {
+	if isNull(a, i) {
+		s.nulls(rep, def)
+		return
+	}
+	def++
+	switch d.kind {
+	case List:
+		s.list(a.(*array.List), d, i, rep, def, depth)
+	case Struct:
+		s.fields(a.(*array.Struct), d, i, rep, def, depth)
+	default:
+		s.leaves[0].add(leafValue(a, i, d), rep, def)
+	}
+}
+
+func (s shredder) nulls(rep, def int) {
+	for _, l := range s.leaves {
+		l.add(parquet.NullValue(), rep, def)
+	}
+}
+
+func (s shredder) list(a *array.List, d dtype, i, rep, def, depth int) {
+	start, end := a.ValueOffsets(i)
+	if start == end {
+		s.nulls(rep, def)
+		return
+	}
+	for k := start; k < end; k++ {
+		s.optional(a.ListValues(), *d.elem, int(k), rep, def+1, depth+1)
+		rep = depth + 1
+	}
+}
+
+func (s shredder) fields(a *array.Struct, d dtype, i, rep, def, depth int) {
+	next := 0
+	for k, f := range d.fields {
+		n := f.typ.leafCount()
+		shredder{s.leaves[next : next+n]}.optional(a.Field(k), f.typ, i, rep, def, depth)
+		next += n
+	}
+}
+
+// leafCount is the number of physical columns.
+func (d dtype) leafCount() int {
+	switch d.kind {
+	case List:
+		return d.elem.leafCount()
+	case Struct:
+		n := 0
+		for _, f := range d.fields {
+			n += f.typ.leafCount()
+		}
+		return n
+	}
+	return 1
+}
+
+// leafValue borrows the bytes of strings from the array.
+func leafValue(a arrow.Array, i int, d dtype) parquet.Value {
+	switch a := a.(type) {
+	case *array.Boolean:
+		return parquet.BooleanValue(a.Value(i))
+	case *array.Int64:
+		return parquet.Int64Value(a.Value(i))
+	case *array.Float64:
+		return parquet.DoubleValue(a.Value(i))
+	case *array.String:
+		s := a.Value(i)
+		return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
+	case *array.Binary:
+		return parquet.ByteArrayValue(a.Value(i))
+	case *array.Date32:
+		return parquet.Int32Value(int32(a.Value(i)))
+	case *array.Timestamp:
+		return parquet.Int64Value(int64(a.Value(i)))
+	case *array.Time64:
+		return parquet.Int64Value(int64(a.Value(i)))
+	case *array.Duration:
+		return parquet.Int64Value(int64(a.Value(i)))
+	case *array.Decimal128:
+		n := a.Value(i)
+		b := binary.BigEndian.AppendUint64(make([]byte, 0, 16), uint64(n.HighBits()))
+		return parquet.FixedLenByteArrayValue(binary.BigEndian.AppendUint64(b, n.LowBits()))
+	}
+	return parquet.NullValue()
+}
+
+// nodeOf is the Parquet form of a type that is not null.
+func nodeOf(d dtype) parquet.Node {
+	dictionary := func(n parquet.Node) parquet.Node { return parquet.Encoded(n, &parquet.RLEDictionary) }
+	unit := parquet.Microsecond
+	if d.nano {
+		unit = parquet.Nanosecond
+	}
+	switch d.kind {
+	case Null:
+		return parquet.Leaf(unknownType{parquet.Int32Type})
+	case Bool:
+		return parquet.Leaf(parquet.BooleanType)
+	case Int:
+		return dictionary(parquet.Leaf(parquet.Int64Type))
+	case Float:
+		return parquet.Leaf(parquet.DoubleType)
+	case JSON:
+		return dictionary(parquet.JSON())
+	case Date:
+		return dictionary(parquet.Date())
+	case Time:
+		return parquet.TimestampAdjusted(unit, true)
+	case LocalTime:
+		return parquet.TimestampAdjusted(unit, false)
+	case Clock:
+		return parquet.TimeAdjusted(unit, false)
+	case Duration:
+		return parquet.Leaf(parquet.Int64Type) // as Arrow writers do: the Arrow schema says what it is
+	case Decimal:
+		return parquet.Decimal(int(d.scale), int(d.precision), parquet.FixedLenByteArrayType(16))
+	case Bytes:
+		return dictionary(parquet.Leaf(parquet.ByteArrayType))
+	case List:
+		return parquet.List(parquet.Optional(nodeOf(*d.elem)))
+	case Struct:
+		g := groupNode{}
+		for _, f := range d.fields {
+			g.fields = append(g.fields, namedNode{parquet.Optional(nodeOf(f.typ)), f.name})
+		}
+		return g
+	}
+	return dictionary(parquet.String())
+}
+
+// groupNode is a group whose fields keep their order; the library's own sorts
+// them by name.
+type groupNode struct {
+	parquet.Group
+	fields []parquet.Field
+}
+
+func (g groupNode) Fields() []parquet.Field { return g.fields }
+func (g groupNode) GoType() reflect.Type    { return reflect.TypeFor[struct{}]() }
+
+type namedNode struct {
+	parquet.Node
+	name string
+}
+
+func (n namedNode) Name() string                      { return n.name }
+func (n namedNode) Value(reflect.Value) reflect.Value { return reflect.Value{} }
+
+// unknownType marks a column that holds nothing but nulls, as Arrow does.
+type unknownType struct{ parquet.Type }
+
+func (unknownType) LogicalType() *format.LogicalType {
+	return &format.LogicalType{Value: new(format.NullType)}
+}
+
+// encodeSchema is the form in which Parquet files carry their Arrow schema.
+func encodeSchema(schema *arrow.Schema) (string, error) {
+	var b bytes.Buffer
+	w := ipc.NewWriter(&b, ipc.WithSchema(schema))
+	if err := w.Close(); err != nil {
+		return "", fmt.Errorf("encode schema: %w", err)
+	}
+	const endOfStream = 8
+	return base64.StdEncoding.EncodeToString(b.Bytes()[:b.Len()-endOfStream]), nil
+}
+
+// WriteParquet writes the table as a Parquet file.
+func (t *Table) WriteParquet(w io.Writer) error {
+	p, err := newParquetWriter(w, t.schema)
+	if err != nil {
+		return err
+	}
+	for _, b := range t.batches {
+		if err := p.Write(b); err != nil {
+			return err
+		}
+	}
+	return p.Close()
+}
+
+// WriteArrow writes the table in the Arrow IPC file format.
+func (t *Table) WriteArrow(w io.Writer) error {
+	f, err := ipc.NewFileWriter(&positioned{w: w}, ipc.WithSchema(t.schema))
+	if err != nil {
+		return fmt.Errorf("write table: %w", err)
+	}
+	for _, b := range t.batches {
+		if err := f.Write(b); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	return f.Close()
+}
+
+// WriteStream writes the table in the Arrow IPC stream format.
+func (t *Table) WriteStream(w io.Writer) error {
+	s := ipc.NewWriter(w, ipc.WithSchema(t.schema))
+	for _, b := range t.batches {
+		if err := s.Write(b); err != nil {
+			return fmt.Errorf("write table: %w", err)
+		}
+	}
+	return s.Close()
+}
+
+// positioned tells the file writer, which only appends, where it is.
+type positioned struct {
+	w io.Writer
+	n int64
+}
+
+func (p *positioned) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	p.n += int64(n)
+	return n, err
+}
+
+func (p *positioned) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekCurrent {
+		return p.n, errors.New("seek: only the present position is known")
+	}
+	return p.n, nil
+}
