@@ -8,17 +8,6 @@ import (
 
 var errSoon = errors.New("not yet")
 
-type rope struct{}
-
-func appendString(b []byte, s string) []byte { j, _ := json.Marshal(s); return append(b, j...) }
-func parseValue(b []byte) (v any, err error)  { err = json.Unmarshal(b, &v); return }
-
-// Decode reads a notebook.
-func Decode(b []byte) (*Notebook, error) { return nil, errSoon }
-
-// Encode writes a notebook.
-func (n *Notebook) Encode() []byte { return nil }
-
 // A Parameter is one name that the parameters cell declares.
 type Parameter struct {
 	Name     string

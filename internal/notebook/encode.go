@@ -1,0 +1,168 @@
+package notebook
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Encode returns the notebook as papermill writes it: sorted keys, indented by
+// one space, texts split into lines, no newline at the end. It never fails;
+// what JSON cannot hold is written as text.
+//
+// Cells that were encoded before and not touched since are not encoded again.
+func (n *Notebook) Encode() []byte {
+	w := &writer{}
+	members := w.members(n.Extra)
+	members = append(members,
+		member{"cells", func(indent int) {
+			w.list(len(n.Cells), indent, func(i, indent int) { w.cell(n.Cells[i], indent) })
+		}},
+		member{"metadata", func(indent int) { w.mapping(without(n.Metadata, transientOfNotebook...), indent) }},
+		member{"nbformat", func(int) { w.str("4") }},
+		member{"nbformat_minor", func(indent int) { w.value(n.Minor, indent) }})
+	w.object(members, 0)
+	r := w.done()
+	out := make([]byte, 0, r.size)
+	for _, p := range r.parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+// What tools keep in a notebook only while they hold it in memory.
+var (
+	transientOfNotebook = []string{"orig_nbformat", "orig_nbformat_minor", "signature"}
+	transientOfCell     = []string{"trusted"}
+)
+
+// without is m, or a copy of it that lacks keys.
+func without(m map[string]any, keys ...string) map[string]any {
+	if !slices.ContainsFunc(keys, func(k string) bool { _, has := m[k]; return has }) {
+		return m
+	}
+	m = maps.Clone(m)
+	for _, k := range keys {
+		delete(m, k)
+	}
+	return m
+}
+
+// cellIndent is how deep cells stand in a notebook.
+const cellIndent = 2
+
+// cell writes a cell, from memory when it can.
+func (w *writer) cell(c *Cell, indent int) {
+	if c.encoded == nil || indent != cellIndent {
+		inner := &writer{}
+		inner.newCell(c, indent)
+		c.encoded = inner.done()
+	}
+	w.cut()
+	w.parts, w.size = append(w.parts, c.encoded.parts...), w.size+c.encoded.size
+}
+
+// members are the fields that nbformat does not name.
+func (w *writer) members(extra map[string]any) []member {
+	ms := make([]member, 0, len(extra)+6)
+	for k, v := range extra {
+		ms = append(ms, member{k, func(indent int) { w.value(v, indent) }})
+	}
+	return ms
+}
+
+func (w *writer) newCell(c *Cell, indent int) {
+	ms := w.members(c.Extra)
+	ms = append(ms,
+		member{"cell_type", func(int) { w.text(c.Type) }},
+		member{"id", func(int) { w.text(c.ID) }},
+		member{"metadata", func(indent int) { w.mapping(without(c.Metadata, transientOfCell...), indent) }},
+		member{"source", func(indent int) { w.lines(c.Source, indent) }})
+	if c.Type == "code" {
+		ms = append(ms,
+			member{"execution_count", func(int) { w.count(c.ExecutionCount) }},
+			member{"outputs", func(indent int) {
+				w.list(len(c.Outputs), indent, func(i, indent int) { w.output(&c.Outputs[i], indent) })
+			}})
+	}
+	if c.Attachments != nil {
+		ms = append(ms, member{"attachments", func(indent int) { w.attachments(c.Attachments, indent) }})
+	}
+	w.object(ms, indent)
+}
+
+func (w *writer) attachments(files map[string]map[string]json.RawMessage, indent int) {
+	var ms []member
+	for name, bundle := range files {
+		ms = append(ms, member{name, func(indent int) { w.bundle(bundle, indent) }})
+	}
+	w.object(ms, indent)
+}
+
+func (w *writer) output(o *Output, indent int) {
+	ms := w.members(o.Extra)
+	if o.Type != "" {
+		ms = append(ms, member{"output_type", func(int) { w.text(o.Type) }})
+	}
+	switch o.Type {
+	case "stream":
+		ms = append(ms,
+			member{"name", func(int) { w.text(o.Name) }},
+			member{"text", func(indent int) { w.lines(o.Text, indent) }})
+	case "error":
+		ms = append(ms,
+			member{"ename", func(int) { w.text(o.Ename) }},
+			member{"evalue", func(int) { w.text(o.Evalue) }},
+			member{"traceback", func(indent int) {
+				w.list(len(o.Traceback), indent, func(i, _ int) { w.text(o.Traceback[i]) })
+			}})
+	case "execute_result":
+		ms = append(ms, member{"execution_count", func(int) { w.count(o.ExecutionCount) }})
+		fallthrough
+	case "display_data":
+		ms = append(ms,
+			member{"data", func(indent int) { w.bundle(o.Data, indent) }},
+			member{"metadata", func(indent int) { w.mapping(o.Metadata, indent) }})
+	}
+	w.object(ms, indent)
+}
+
+func (w *writer) count(n *int) {
+	if n == nil {
+		w.str("null")
+		return
+	}
+	w.value(*n, 0)
+}
+
+func (w *writer) bundle(b map[string]json.RawMessage, indent int) {
+	var ms []member
+	for mime, raw := range b {
+		ms = append(ms, member{mime, func(indent int) { w.payload(mime, raw, indent) }})
+	}
+	w.object(ms, indent)
+}
+
+func (w *writer) payload(mime string, raw json.RawMessage, indent int) {
+	if splits(mime) {
+		s := &scanner{b: raw}
+		if s.peek() == '"' {
+			if text, err := s.text(); err == nil && s.end() == nil {
+				w.lines(text, indent)
+				return
+			}
+		}
+	}
+	w.raw(raw, indent)
+}
+
+// splits reports whether texts of a MIME type are written line by line.
+func splits(mime string) bool {
+	return strings.HasPrefix(mime, "text/") || mime == "application/javascript" || mime == "image/svg+xml"
+}
+
+// isJSON reports whether the values of a MIME type are JSON and not text.
+func isJSON(mime string) bool {
+	return strings.HasPrefix(mime, "application/") && (strings.HasSuffix(mime, "+json") || mime == "application/json")
+}

@@ -1,0 +1,176 @@
+package notebook
+
+import (
+	"errors"
+	"strings"
+)
+
+// upgrade3 turns the fields of an nbformat 3 notebook into a notebook of
+// today, as nbformat does: worksheets are joined, heading cells become
+// Markdown, old names of outputs become new ones.
+func upgrade3(top map[string]any) (*Notebook, error) {
+	cells := []any{}
+	sheets, _ := top["worksheets"].([]any)
+	for _, sheet := range sheets {
+		m, _ := sheet.(map[string]any)
+		old, _ := m["cells"].([]any)
+		for _, c := range old {
+			cell, ok := c.(map[string]any)
+			if !ok {
+				return nil, notNotebook("a cell is not an object")
+			}
+			cells = append(cells, upgradeCell(cell))
+		}
+	}
+	for _, gone := range []string{"worksheets", "orig_nbformat", "orig_nbformat_minor"} {
+		delete(top, gone)
+	}
+	if meta, ok := top["metadata"].(map[string]any); ok {
+		delete(meta, "name")
+	}
+	top["cells"], top["nbformat"], top["nbformat_minor"] = cells, 4, 5
+	w := &writer{}
+	w.value(top, 0)
+	w.cut()
+	var b []byte
+	for _, p := range w.parts {
+		b = append(b, p...)
+	}
+	n, err := decode(b)
+	var syntax *syntaxError
+	if errors.As(err, &syntax) { // its place is in a text that nobody has seen
+		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.msg}
+	}
+	return n, err
+}
+
+func upgradeCell(c map[string]any) map[string]any {
+	meta, ok := c["metadata"].(map[string]any)
+	if !ok {
+		meta = map[string]any{}
+		c["metadata"] = meta
+	}
+	switch c["cell_type"] {
+	case "code":
+		delete(c, "language")
+		if v, ok := c["collapsed"]; ok {
+			meta["collapsed"] = v
+		}
+		delete(c, "collapsed")
+		rename(c, "input", "source", "")
+		rename(c, "prompt_number", "execution_count", nil)
+		outputs, _ := c["outputs"].([]any)
+		for _, o := range outputs {
+			if m, ok := o.(map[string]any); ok {
+				upgradeOutput(m)
+			}
+		}
+	case "heading":
+		c["cell_type"] = "markdown"
+		level, ok := integer(c["level"])
+		if !ok {
+			level = 1
+		}
+		delete(c, "level")
+		c["source"] = strings.Repeat("#", min(max(level, 0), 6)) + " " + strings.Join(linesOf(joinText(c["source"])), " ")
+	case "html":
+		c["cell_type"] = "markdown"
+	}
+	return c
+}
+
+func rename(m map[string]any, from, to string, missing any) {
+	v, ok := m[from]
+	if !ok {
+		v = missing
+	}
+	delete(m, from)
+	m[to] = v
+}
+
+// linesOf is Python's splitlines.
+func linesOf(s string) []string {
+	var all []string
+	for s != "" {
+		n := lineEnd(s)
+		line := s[:n]
+		for _, end := range []string{"\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\u0085", "\u2028", "\u2029"} {
+			if cut, ok := strings.CutSuffix(line, end); ok {
+				line = cut
+				break
+			}
+		}
+		all = append(all, line)
+		s = s[n:]
+	}
+	return all
+}
+
+// joinText is a text or the texts of a list in one.
+func joinText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case []any:
+		var b strings.Builder
+		for _, line := range v {
+			s, _ := line.(string)
+			b.WriteString(s)
+		}
+		return b.String()
+	}
+	return ""
+}
+
+// mimeOf3 are the MIME types by their names in nbformat 3.
+var mimeOf3 = map[string]string{
+	"text": "text/plain", "html": "text/html", "svg": "image/svg+xml", "png": "image/png", "jpeg": "image/jpeg",
+	"latex": "text/latex", "json": "application/json", "javascript": "application/javascript",
+}
+
+func upgradeOutput(o map[string]any) {
+	switch o["output_type"] {
+	case "pyerr":
+		o["output_type"] = "error"
+	case "stream":
+		rename(o, "stream", "name", "stdout")
+	case "pyout":
+		o["output_type"] = "execute_result"
+		rename(o, "prompt_number", "execution_count", nil)
+		moveData(o)
+	case "display_data":
+		moveData(o)
+	}
+}
+
+// moveData moves what an output shows into its mime bundle.
+func moveData(o map[string]any) {
+	data := map[string]any{}
+	for k, v := range o {
+		switch k {
+		case "output_type", "execution_count", "metadata":
+			continue
+		}
+		delete(o, k)
+		if mime, ok := mimeOf3[k]; ok {
+			k = mime
+		}
+		data[k] = v
+	}
+	if text := joinText(data["application/json"]); text != "" {
+		if v, err := parseValue([]byte(text)); err == nil {
+			data["application/json"] = v
+		}
+	}
+	meta, _ := o["metadata"].(map[string]any)
+	for alias, mime := range mimeOf3 {
+		if v, ok := meta[alias]; ok {
+			delete(meta, alias)
+			meta[mime] = v
+		}
+	}
+	if meta == nil {
+		meta = map[string]any{}
+	}
+	o["data"], o["metadata"] = data, meta
+}

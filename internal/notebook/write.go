@@ -1,0 +1,305 @@
+package notebook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A rope is encoded text in pieces; the large ones belong to the document.
+type rope struct {
+	parts [][]byte
+	size  int
+}
+
+// shared is the length from which a payload is shared and not copied.
+const shared = 1 << 14
+
+// A writer makes JSON as Python's json.dumps(indent=1, sort_keys=True,
+// ensure_ascii=False) does.
+type writer struct {
+	rope
+	buf []byte
+}
+
+func (w *writer) str(s string) { w.buf = append(w.buf, s...) }
+
+func (w *writer) cut() {
+	if len(w.buf) > 0 {
+		w.parts, w.size = append(w.parts, w.buf), w.size+len(w.buf)
+		w.buf = nil
+	}
+}
+
+// bytes writes b, which must never change.
+func (w *writer) bytes(b []byte) {
+	if len(b) < shared {
+		w.buf = append(w.buf, b...)
+		return
+	}
+	w.cut()
+	w.parts, w.size = append(w.parts, b), w.size+len(b)
+}
+
+func (w *writer) done() *rope {
+	w.cut()
+	return &w.rope
+}
+
+func (w *writer) line(indent int) {
+	w.buf = append(w.buf, '\n')
+	for range indent {
+		w.buf = append(w.buf, ' ')
+	}
+}
+
+// A member is one member of an object, with how its value is written.
+type member struct {
+	key   string
+	write func(indent int)
+}
+
+// object writes members in the order of their keys.
+func (w *writer) object(members []member, indent int) {
+	slices.SortFunc(members, func(a, b member) int { return strings.Compare(a.key, b.key) })
+	open := byte('{')
+	for _, m := range members {
+		w.buf = append(w.buf, open)
+		open = ','
+		w.line(indent + 1)
+		w.buf = append(appendString(w.buf, m.key), ": "...)
+		m.write(indent + 1)
+	}
+	w.close(open, '{', '}', indent)
+}
+
+// list writes n elements.
+func (w *writer) list(n, indent int, write func(i, indent int)) {
+	open := byte('[')
+	for i := range n {
+		w.buf = append(w.buf, open)
+		open = ','
+		w.line(indent + 1)
+		write(i, indent+1)
+	}
+	w.close(open, '[', ']', indent)
+}
+
+func (w *writer) close(last, first, end byte, indent int) {
+	if last == first {
+		w.buf = append(w.buf, first, end)
+		return
+	}
+	w.line(indent)
+	w.buf = append(w.buf, end)
+}
+
+func (w *writer) text(s string) { w.buf = appendString(w.buf, s) }
+
+// lines writes a text as the list of its lines.
+func (w *writer) lines(s string, indent int) {
+	open := byte('[')
+	for s != "" {
+		n := lineEnd(s)
+		w.buf = append(w.buf, open)
+		open = ','
+		w.line(indent + 1)
+		w.text(s[:n])
+		s = s[n:]
+	}
+	w.close(open, '[', ']', indent)
+}
+
+// lineEnd is the length of the first line of s with its end, where Python's
+// splitlines sees it.
+func lineEnd(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\r' && i+1 < len(s) && s[i+1] == '\n':
+			return i + 2
+		case c >= '\n' && c <= '\r', c >= 0x1c && c <= 0x1e:
+			return i + 1
+		case c == 0xc2 && i+1 < len(s) && s[i+1] == 0x85:
+			return i + 2
+		case c == 0xe2 && i+2 < len(s) && s[i+1] == 0x80 && s[i+2]|1 == 0xa9:
+			return i + 3
+		}
+	}
+	return len(s)
+}
+
+// value writes what Metadata may hold.
+func (w *writer) value(v any, indent int) {
+	switch v := v.(type) {
+	case nil:
+		w.str("null")
+	case bool:
+		w.buf = strconv.AppendBool(w.buf, v)
+	case string:
+		w.text(v)
+	case json.Number:
+		w.number(v)
+	case int:
+		w.buf = strconv.AppendInt(w.buf, int64(v), 10)
+	case int64:
+		w.buf = strconv.AppendInt(w.buf, v, 10)
+	case float64:
+		w.str(pythonFloat(v))
+	case *big.Int:
+		w.str(v.String())
+	case map[string]any:
+		w.mapping(v, indent)
+	case []any:
+		w.list(len(v), indent, func(i, indent int) { w.value(v[i], indent) })
+	case []string:
+		w.list(len(v), indent, func(i, _ int) { w.text(v[i]) })
+	case json.RawMessage:
+		w.raw(v, indent)
+	default:
+		w.foreign(v, indent)
+	}
+}
+
+func (w *writer) mapping(m map[string]any, indent int) {
+	keys := slices.Sorted(maps.Keys(m))
+	open := byte('{')
+	for _, k := range keys {
+		w.buf = append(w.buf, open)
+		open = ','
+		w.line(indent + 1)
+		w.buf = append(appendString(w.buf, k), ": "...)
+		w.value(m[k], indent+1)
+	}
+	w.close(open, '{', '}', indent)
+}
+
+func (w *writer) number(n json.Number) {
+	if _, odd := atoms[string(n)]; odd || isNumber(string(n)) {
+		w.str(string(n))
+		return
+	}
+	w.text(string(n)) // nobody but us makes such a Number
+}
+
+// foreign writes a value of somebody else's type as encoding/json would.
+func (w *writer) foreign(v any, indent int) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		w.text(fmt.Sprint(v))
+		return
+	}
+	w.raw(b, indent)
+}
+
+// raw writes JSON text in this writer's form.
+func (w *writer) raw(raw []byte, indent int) {
+	s := &scanner{b: raw}
+	if s.peek() == '"' {
+		if inner, escaped, err := s.quoted(); err == nil && s.end() == nil {
+			w.quoted(inner, escaped)
+			return
+		}
+	}
+	v, err := parseValue(raw)
+	if err != nil {
+		w.text(string(raw)) // not JSON: kept as what it is, a text
+		return
+	}
+	w.value(v, indent)
+}
+
+// quoted writes the inside of a JSON string, shared when it is already in
+// this writer's form.
+func (w *writer) quoted(inner []byte, escaped bool) {
+	if escaped && !canonical(inner) {
+		w.text(unescape(inner))
+		return
+	}
+	if !utf8.Valid(inner) {
+		inner = bytes.ToValidUTF8(inner, []byte("\ufffd"))
+	}
+	w.str(`"`)
+	w.bytes(inner)
+	w.str(`"`)
+}
+
+// canonical reports whether the escapes of inner are those Python writes.
+func canonical(inner []byte) bool {
+	for {
+		n := bytes.IndexByte(inner, '\\')
+		if n < 0 {
+			return true
+		}
+		inner = inner[n+1:]
+		if inner[0] == 'u' || inner[0] == '/' {
+			return false
+		}
+		inner = inner[1:]
+	}
+}
+
+// appendString appends s as a JSON string, escaped as little as Python does.
+func appendString(b []byte, s string) []byte {
+	if !utf8.ValidString(s) {
+		s = strings.ToValidUTF8(s, "\ufffd")
+	}
+	b = append(b, '"')
+	from := 0
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c >= 0x20 && c != '"' && c != '\\' {
+			continue
+		}
+		b = append(b, s[from:i]...)
+		from = i + 1
+		switch c {
+		case '"', '\\':
+			b = append(b, '\\', c)
+		case '\n':
+			b = append(b, `\n`...)
+		case '\r':
+			b = append(b, `\r`...)
+		case '\t':
+			b = append(b, `\t`...)
+		case '\b':
+			b = append(b, `\b`...)
+		case '\f':
+			b = append(b, `\f`...)
+		default:
+			b = fmt.Appendf(b, `\u%04x`, c)
+		}
+	}
+	return append(append(b, s[from:]...), '"')
+}
+
+// pythonFloat is what Python's json writes for a float.
+func pythonFloat(f float64) string {
+	switch {
+	case math.IsNaN(f):
+		return "NaN"
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	}
+	return floatRepr(f)
+}
+
+// floatRepr is Python's repr of a finite float.
+func floatRepr(f float64) string {
+	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
+		return strconv.FormatFloat(f, 'e', -1, 64)
+	}
+	s := strconv.FormatFloat(f, 'f', -1, 64)
+	if !strings.Contains(s, ".") {
+		s += ".0"
+	}
+	return s
+}
