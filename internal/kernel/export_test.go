@@ -1,5 +1,7 @@
 package kernel
 
+import "context"
+
 // Token marks everything this process starts.
 func Token() string { return token }
 
@@ -7,3 +9,16 @@ func Token() string { return token }
 func DecodeSpec(b []byte) (Spec, error) {
 	return decodeSpec(b, "/k", environment{"/p", "/p/bin/python"})
 }
+
+// ServeMode is Serve with one mode alone.
+func ServeMode(mode string, spec Spec, o ServerOptions) (*Server, error) {
+	all := modes
+	defer func() { modes = all }()
+	modes = []string{mode}
+	worked.Delete(spec.Argv[0])
+	defer worked.Delete(spec.Argv[0])
+	return Serve(context.Background(), spec, o)
+}
+
+// Pid is the process id of the server.
+func (s *Server) Pid() int { return s.proc.proc.pid() }

@@ -126,8 +126,11 @@ type process interface {
 	signal(s syscall.Signal) // to the whole group, while the leader is not reaped
 	reaped() <-chan struct{} // closed when it has ended and been waited for
 	ended() ending           // valid once reaped
-	baseline() int64         // bytes of memory shared with the process it was forked from
+	baseline() footprint     // what it shared with the process it was forked from
 }
+
+// footprint is memory in bytes: all that is resident, and its anonymous part.
+type footprint struct{ rss, anon int64 }
 
 // ending is what the kernel of the operating system says about a process.
 type ending struct {
@@ -154,6 +157,7 @@ type Kernel struct {
 	shell, control, stdin, iopub *wire.Conn
 	readers                      sync.WaitGroup
 	dropped                      atomic.Int64
+	cold                         string // why a Server did not fork it
 	asked                        atomic.Bool
 	busy                         atomic.Bool // a cell may be running
 
@@ -195,6 +199,9 @@ func (k *Kernel) Transport() (name, why string) { return k.end.transport, k.end.
 
 // Warm reports whether the kernel was forked from a Server.
 func (k *Kernel) Warm() bool { _, cold := k.proc.(*child); return !cold }
+
+// ColdReason says why a Server started this kernel cold; else it is empty.
+func (k *Kernel) ColdReason() string { return k.cold }
 
 // Dropped is the number of messages refused so far because they were
 // malformed or not signed.

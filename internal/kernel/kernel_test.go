@@ -486,23 +486,6 @@ func TestCellWithoutReplyOrIdleEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// victim is a process that starts kernels and is killed.
-func victim() {
-	s, err := kernel.Finder{}.Find("fake")
-	if err != nil {
-		panic(err)
-	}
-	for range 2 {
-		k, err := kernel.Launch(context.Background(), s, kernel.Options{})
-		if err != nil {
-			panic(err)
-		}
-		k.Execute(context.Background(), "ignore-term\nfork-grandchild\nfork-grandchild setsid", kernel.ExecuteOptions{}, func(kernel.Message) {})
-	}
-	fmt.Println(kernel.Token())
-	select {}
-}
-
 func TestKilledParentLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	if err := kerneltest.InstallSpec(dir, nil); err != nil {

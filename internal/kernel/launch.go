@@ -259,7 +259,7 @@ type child struct {
 func (c *child) pid() int                { return c.cmd.Process.Pid }
 func (c *child) reaped() <-chan struct{} { return c.done }
 func (c *child) ended() ending           { return c.how }
-func (c *child) baseline() int64         { return 0 }
+func (c *child) baseline() footprint     { return footprint{} }
 
 func (c *child) signal(s syscall.Signal) {
 	c.mu.Lock()

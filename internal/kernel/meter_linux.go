@@ -54,15 +54,27 @@ func (m *meter) sample() {
 	defer m.mu.Unlock()
 	if now := time.Now(); now.Sub(m.last) > time.Second {
 		m.last = now
-		m.high = max(m.high, statusBytes(m.proc.pid(), "VmHWM:")-m.proc.baseline())
+		m.high = max(m.high, m.own())
 	}
+}
+
+// own is the largest size the kernel has had by itself. What a forked one
+// shares with its server is not its own, what it has copied is.
+func (m *meter) own() int64 {
+	pid, born := m.proc.pid(), m.proc.baseline().rss
+	high := statusBytes(pid, "VmHWM:") - born
+	if born == 0 {
+		return high
+	}
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
+	return max(high, fieldBytes(b, "Private_Dirty:")+fieldBytes(b, "Private_Clean:"))
 }
 
 // peak is the largest size seen, by sampling or by the kernel of the system.
 func (m *meter) peak(maxRSS int64) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return max(m.high, maxRSS-m.proc.baseline(), 0)
+	return max(m.high, maxRSS-m.proc.baseline().rss, 0)
 }
 
 // exceeded says why the kernel was killed, if it was for its memory.
@@ -107,7 +119,7 @@ func (m *meter) used() int64 {
 	for _, p := range pids {
 		rough += statusBytes(p, "RssAnon:")
 	}
-	if rough -= m.proc.baseline(); rough <= m.limit {
+	if rough -= m.proc.baseline().anon; rough <= m.limit {
 		return max(0, rough)
 	}
 	var exact int64

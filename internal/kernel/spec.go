@@ -420,6 +420,8 @@ func (s Spec) ipykernel() bool {
 // key tells specifications apart.
 func (s Spec) key() string { return s.Dir + "\x00" + strings.Join(s.Argv, "\x00") }
 
+const memoryHistory = "--HistoryManager.hist_file=:memory:"
+
 // command is argv for a connection file. ipykernel keeps its history in
 // memory: parallel kernels would wait for the lock of the shared one.
 func (s Spec) command(connectionFile string) []string {
@@ -428,7 +430,7 @@ func (s Spec) command(connectionFile string) []string {
 		argv[i] = strings.ReplaceAll(a, "{connection_file}", connectionFile)
 	}
 	if s.ipykernel() {
-		argv = append(argv, "--HistoryManager.hist_file=:memory:")
+		argv = append(argv, memoryHistory)
 	}
 	return argv
 }

@@ -2,13 +2,57 @@ package kernel_test
 
 import (
 	"bufio"
+	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
 )
+
+// victim is a process that starts kernels and is killed.
+func victim() {
+	name, code := "fake", "ignore-term\nfork-grandchild\nfork-grandchild setsid"
+	start := kernel.Launch
+	var find kernel.Finder
+	if os.Getenv("FANOUT_TEST_VICTIM") == "warm" {
+		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
+		name, code = "python3", `
+import subprocess, os, time
+a = subprocess.Popen(["sleep", "300"])
+b = subprocess.Popen(["sleep", "300"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    time.sleep(300)`
+	}
+	spec, err := find.Find(name)
+	if err != nil {
+		panic(err)
+	}
+	if name == "python3" {
+		srv, err := kernel.Serve(context.Background(), spec, kernel.ServerOptions{})
+		if err != nil {
+			panic(err)
+		}
+		start = func(ctx context.Context, _ kernel.Spec, o kernel.Options) (*kernel.Kernel, error) {
+			return srv.Launch(ctx, o)
+		}
+	}
+	for range 2 {
+		k, err := start(context.Background(), spec, kernel.Options{})
+		if err != nil {
+			panic(err)
+		}
+		k.Execute(context.Background(), code, kernel.ExecuteOptions{}, func(kernel.Message) {})
+	}
+	time.Sleep(50 * time.Millisecond) // until the forked have written their marks
+	fmt.Println(kernel.Token())
+	select {}
+}
 
 // startVictim runs this test's program as a process that starts kernels, and
 // returns its token once they are up.
