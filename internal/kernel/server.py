@@ -322,10 +322,10 @@ class Server:
     def do_start(self, mode, argv):
         self.template = Template(mode, argv)
         self.marker = find_marker()
-        try:
-            self.launcher = importlib.util.find_spec("ipykernel_launcher").origin
-        except AttributeError:
-            self.launcher = ""
+        self.launcher = importlib.util.find_spec("ipykernel_launcher").origin
+        with open(self.launcher) as f:
+            # Older launchers leave the working directory at the head of the path.
+            self.cwd_first = "cwd()" not in f.read() and not getattr(sys.flags, "safe_path", False)
         settle()
         import ipykernel
         import IPython
@@ -429,6 +429,8 @@ class Server:
         self.mark(id)
         self.set_environ(env)
         os.chdir(cwd)
+        if self.cwd_first:
+            sys.path.insert(0, os.getcwd())
         time.tzset()
         tempfile.tempdir = None
         sys.argv = [self.launcher, "-f", connection_file, *self.template.argv]

@@ -76,7 +76,7 @@ func TestWarmStateEqualsCold(t *testing.T) {
 	want := stateOf(t, launch(t, spec, o))
 	for _, mode := range []string{"K", "S", "W", "A"} {
 		t.Run(mode, func(t *testing.T) {
-			srv, err := kernel.ServeMode(mode, spec, kernel.ServerOptions{Imports: []string{"json", "numpy"}})
+			srv, err := kernel.ServeMode(mode, spec, kernel.ServerOptions{Imports: []string{"json", "decimal"}})
 			if err != nil {
 				t.Fatal(err)
 			}
