@@ -31,6 +31,14 @@ const (
 type parquetWriter struct {
 	file   *parquet.GenericWriter[any]
 	fields []dtype
+	group  *rowGroup // that Write fills
+}
+
+// rowGroup is a part of the file. Several may be filled at the same time; they
+// are committed one after the other.
+type rowGroup struct {
+	into   *parquet.ConcurrentRowGroupWriter
+	fields []dtype
 	leaves []*leaf
 	rows   int64
 }
@@ -65,50 +73,77 @@ func newParquetWriter(w io.Writer, schema *arrow.Schema) (*parquetWriter, error)
 		parquet.PageBufferSize(1<<20),
 		parquet.MaxRowsPerRowGroup(1<<62),
 	)
-	for i, c := range p.file.ColumnWriters() {
-		p.leaves = append(p.leaves, &leaf{column: c, index: i})
-	}
+	p.group = p.newGroup()
 	return p, nil
+}
+
+func (p *parquetWriter) newGroup() *rowGroup {
+	g := &rowGroup{into: p.file.BeginRowGroup(), fields: p.fields}
+	for i, c := range g.into.ColumnWriters() {
+		g.leaves = append(g.leaves, &leaf{column: c, index: i})
+	}
+	return g
 }
 
 // Write adds the rows of a batch.
 func (p *parquetWriter) Write(b arrow.Record) error {
-	next := 0
-	for i, d := range p.fields {
-		n := d.leafCount()
-		s := shredder{leaves: p.leaves[next : next+n]}
-		s.column(b.Column(i), d)
-		for _, l := range s.leaves {
-			if err := l.flush(); err != nil {
-				return fmt.Errorf("write column %q: %w", b.ColumnName(i), err)
-			}
-		}
-		next += n
+	if err := p.group.write(b.Columns()); err != nil {
+		return err
 	}
-	p.rows += b.NumRows()
-	if p.rows >= groupRows || p.size() >= groupBytes {
-		return p.endGroup()
+	if p.group.full() {
+		return p.group.commit()
 	}
 	return nil
 }
 
-func (p *parquetWriter) size() (n int) {
-	for _, l := range p.leaves {
+// Close ends the file. The writer beneath stays open.
+func (p *parquetWriter) Close() error {
+	if err := p.group.commit(); err != nil {
+		return err
+	}
+	return p.file.Close()
+}
+
+// write adds rows, a column an array.
+func (g *rowGroup) write(columns []arrow.Array) error {
+	next := 0
+	for i, d := range g.fields {
+		n := d.leafCount()
+		s := shredder{leaves: g.leaves[next : next+n]}
+		s.column(columns[i], d)
+		for _, l := range s.leaves {
+			if err := l.flush(); err != nil {
+				return fmt.Errorf("write column %d: %w", i, err)
+			}
+		}
+		next += n
+	}
+	if len(columns) > 0 {
+		g.rows += int64(columns[0].Len())
+	}
+	return nil
+}
+
+func (g *rowGroup) full() bool {
+	n := 0
+	for _, l := range g.leaves {
 		n += l.bytes
 	}
-	return n
+	return g.rows >= groupRows || n >= groupBytes
 }
 
-func (p *parquetWriter) endGroup() error {
-	p.rows = 0
-	for _, l := range p.leaves {
+// commit writes the group to the file and empties it.
+func (g *rowGroup) commit() error {
+	if g.rows == 0 {
+		return nil
+	}
+	g.rows = 0
+	for _, l := range g.leaves {
 		l.bytes = 0
 	}
-	return p.file.Flush()
+	_, err := g.into.Commit()
+	return err
 }
-
-// Close ends the file. The writer beneath stays open.
-func (p *parquetWriter) Close() error { return p.file.Close() }
 
 func (l *leaf) flush() error {
 	_, err := l.column.WriteRowValues(l.values)

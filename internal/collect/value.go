@@ -109,12 +109,8 @@ func cleanText(s string) string {
 func ParseJSON(raw []byte) (any, error) {
 	raw = bytes.TrimSpace(raw)
 	switch string(raw) {
-	case "NaN":
-		return math.NaN(), nil
-	case "Infinity":
-		return math.Inf(1), nil
-	case "-Infinity":
-		return math.Inf(-1), nil
+	case "NaN", "Infinity", "-Infinity":
+		return numberOf(string(raw)), nil
 	}
 	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && json.Valid(raw) {
 		return numberOf(string(raw)), nil
@@ -149,6 +145,14 @@ func settle(v any) any {
 }
 
 func numberOf(s string) any {
+	switch s {
+	case "NaN":
+		return math.NaN()
+	case "Infinity":
+		return math.Inf(1)
+	case "-Infinity":
+		return math.Inf(-1)
+	}
 	if !strings.ContainsAny(s, ".eE") {
 		return wholeNumber(s)
 	}

@@ -1,0 +1,334 @@
+package collect
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// Files collects any pile of notebooks: every .ipynb and .ipynb.gz beneath the
+// given paths of a file system ("." is all of it), hidden folders left out. A
+// row a file, in the order of the paths, run_id the path without its ending.
+// A file that cannot be read as a notebook has its row, with the status lost,
+// and a problem.
+func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (*Result, error) {
+	names, err := findNotebooks(fsys, paths)
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGatherer(o, false)
+	if err != nil {
+		return nil, err
+	}
+	large := make(chan struct{}, 1)
+	read := func() func(i int) (*entry, error) {
+		r := &fileReader{fsys: fsys, spool: g.spool, large: large}
+		r.lean.limit = leanLimit
+		return func(i int) (*entry, error) { return r.entry(names[i]) }
+	}
+	if err := inOrder(ctx, len(names), o.jobs(), read, g.add); err != nil {
+		g.spool.close()
+		return nil, err
+	}
+	r, err := g.finish()
+	if err != nil {
+		g.spool.close()
+	}
+	return r, err
+}
+
+func (o Options) jobs() int {
+	if o.Jobs > 0 {
+		return o.Jobs
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func findNotebooks(fsys fs.FS, paths []string) ([]string, error) {
+	var names []string
+	if len(paths) == 0 {
+		paths = []string{"."}
+	}
+	for _, root := range paths {
+		err := fs.WalkDir(fsys, root, func(name string, d fs.DirEntry, err error) error {
+			switch {
+			case err != nil:
+				return err
+			case d.IsDir() && name != root && strings.HasPrefix(d.Name(), "."):
+				return fs.SkipDir
+			case !d.IsDir() && (name == root || isNotebookName(name)):
+				names = append(names, name)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, fmt.Errorf("find notebooks in %q: %w", root, err)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+func isNotebookName(name string) bool {
+	return strings.HasSuffix(name, ".ipynb") || strings.HasSuffix(name, ".ipynb.gz")
+}
+
+// inOrder reads n things with several readers, and gives them to use one after
+// the other. Readers are at most a few things ahead.
+func inOrder(ctx context.Context, n, jobs int, reader func() func(i int) (*entry, error), use func(*entry) error) error {
+	type result struct {
+		e   *entry
+		err error
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	jobs = max(1, min(jobs, n))
+	ahead := 8 * jobs
+	slots := make([]chan result, ahead)
+	for i := range slots {
+		slots[i] = make(chan result, 1)
+	}
+	free := make(chan struct{}, ahead)
+	next := make(chan int)
+	go func() {
+		defer close(next)
+		for i := range n {
+			select {
+			case free <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	for range jobs {
+		wg.Go(func() {
+			read := reader()
+			for i := range next {
+				e, err := read(i)
+				slots[i%ahead] <- result{e, err}
+			}
+		})
+	}
+	for i := range n {
+		select {
+		case r := <-slots[i%ahead]:
+			if r.err != nil {
+				return r.err
+			}
+			if err := use(r.e); err != nil {
+				return err
+			}
+			<-free
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// fileReader reads files, one at a time.
+type fileReader struct {
+	fsys  fs.FS
+	spool *spool
+	lean  leanReader
+	gzip  gzip.Reader
+	large chan struct{} // held by the one reader that has large outputs in memory
+	holds bool
+}
+
+// entry reads one file. The error is of the spool; what is wrong with the file
+// is in the entry.
+func (r *fileReader) entry(name string) (*entry, error) {
+	e := &entry{id: strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".ipynb"), notebook: name}
+	defer r.release()
+	n, dropped, err := r.notebook(name)
+	if err != nil {
+		e.status, e.reason = "lost", cleanText(err.Error())
+		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: e.reason, Cell: -1})
+		return e, nil
+	}
+	e.problems = append(e.problems, dropped...)
+	e.verdict(n)
+	e.times(n)
+	e.params = parametersOf(n)
+	return e, e.scraps(n, r.spool)
+}
+
+func (r *fileReader) notebook(name string) (*notebook.Notebook, []Problem, error) {
+	f, err := r.fsys.Open(name)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open notebook: %w", err)
+	}
+	defer f.Close()
+	stream := io.Reader(f)
+	again := func(start, end int64) ([]byte, error) { return r.reread(name, start, end) }
+	if strings.HasSuffix(name, ".gz") {
+		if err := r.gzip.Reset(f); err != nil {
+			return nil, nil, fmt.Errorf("read notebook: %w", err)
+		}
+		stream = &r.gzip
+	}
+	doc, dropped, err := r.lean.read(stream, again)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read notebook: %w", err)
+	}
+	if !utf8.Valid(doc) {
+		doc = bytes.ToValidUTF8(doc, []byte("\uFFFD"))
+		dropped = append(dropped, Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced", Cell: -1})
+	}
+	n, err := notebook.Decode(doc)
+	return n, dropped, err
+}
+
+// reread reads a part of a file again that was too long to keep.
+func (r *fileReader) reread(name string, start, end int64) ([]byte, error) {
+	if !r.holds {
+		r.large <- struct{}{}
+		r.holds = true
+	}
+	f, err := r.fsys.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	b := make([]byte, end-start)
+	if at, ok := f.(io.ReaderAt); ok && !strings.HasSuffix(name, ".gz") {
+		_, err = at.ReadAt(b, start)
+		return b, err
+	}
+	stream := io.Reader(f)
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, err
+		}
+		stream = z
+	}
+	if _, err := io.CopyN(io.Discard, stream, start); err != nil {
+		return nil, err
+	}
+	_, err = io.ReadFull(stream, b)
+	return b, err
+}
+
+func (r *fileReader) release() {
+	if r.holds {
+		<-r.large
+		r.holds = false
+	}
+}
+
+func (e *entry) verdict(n *notebook.Notebook) {
+	v := n.Verdict()
+	e.status, e.kind, e.reason = v.Status, v.Kind, cleanText(v.Reason)
+}
+
+// times reads when the notebook ran, as papermill notes it.
+func (e *entry) times(n *notebook.Notebook) {
+	m, _ := n.Metadata["papermill"].(map[string]any)
+	if text, ok := m["start_time"].(string); ok {
+		for _, layout := range []string{zonedLayout, localLayout} {
+			if t, err := time.Parse(layout, text); err == nil {
+				e.started = t
+				break
+			}
+		}
+	}
+	if v, err := valueOf(m["duration"]); err == nil {
+		switch v := v.(type) {
+		case float64:
+			e.duration = v
+		case int64:
+			e.duration = float64(v)
+		}
+	}
+}
+
+// scraps decodes what the notebook recorded.
+func (e *entry) scraps(n *notebook.Notebook, to *spool) error {
+	scraps, problems := n.Scraps()
+	for _, p := range problems {
+		e.problems = append(e.problems, Problem{Kind: p.Kind, Name: p.Name, Detail: p.Detail, Cell: p.Cell})
+	}
+	for _, s := range scraps {
+		it, problems, err := decodeScrap(s, to)
+		if err != nil {
+			return err
+		}
+		e.items = append(e.items, it)
+		e.problems = append(e.problems, problems...)
+	}
+	return nil
+}
+
+// parametersOf are those papermill noted, else those of the injected cell.
+func parametersOf(n *notebook.Notebook) []bound {
+	m, _ := n.Metadata["papermill"].(map[string]any)
+	if noted, ok := m["parameters"].(map[string]any); ok && len(noted) > 0 {
+		var params []bound
+		for name, v := range noted {
+			params = append(params, bound{cleanText(name), v})
+		}
+		slices.SortFunc(params, func(a, b bound) int { return strings.Compare(a.name, b.name) })
+		return params
+	}
+	cell := injectedCell(n)
+	if cell == nil {
+		return nil
+	}
+	alone := &notebook.Notebook{Metadata: n.Metadata, Minor: n.Minor, Cells: []*notebook.Cell{{
+		Type: "code", Source: cell.Source, Metadata: map[string]any{"tags": []any{"parameters"}}}}}
+	found, _, err := alone.Parameters()
+	if err != nil {
+		return nil
+	}
+	var params []bound
+	for _, p := range found {
+		v := p.Value
+		if !p.HasValue {
+			v = p.Default // jupyter-scheduler writes values without quotes
+		}
+		params = append(params, bound{cleanText(p.Name), v})
+	}
+	return params
+}
+
+// injectedCell is the cell that passed the parameters. Papermill before 0.14
+// tagged it "parameters", and what it replaced "default parameters".
+func injectedCell(n *notebook.Notebook) *notebook.Cell {
+	var tagged *notebook.Cell
+	old := false
+	for _, c := range n.Cells {
+		switch {
+		case c.HasTag("injected-parameters"):
+			return c
+		case c.HasTag("default parameters"):
+			old = true
+		case tagged == nil && c.HasTag("parameters"):
+			tagged = c
+		}
+	}
+	if old {
+		return tagged
+	}
+	return nil
+}

@@ -1,0 +1,562 @@
+package collect
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/big"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	"github.com/parquet-go/parquet-go/format"
+)
+
+// Limits of one frame, which somebody else's program wrote.
+const (
+	framePage   = 64 << 20  // bytes of one page, unpacked
+	frameValues = 16 << 20  // values in one page
+	frameRows   = 200 << 20 // rows
+	frameLeaves = 4096      // physical columns
+	frameBytes  = 4 << 30   // bytes of values, unpacked
+)
+
+// frame is an open Parquet file of somebody else's.
+type frame struct {
+	file    *parquet.File
+	columns []*frameNode
+	leaves  []*frameNode
+}
+
+// frameNode is a column of a frame or a part of one.
+type frameNode struct {
+	name     string
+	leaf     int       // index of the physical column, or of the first beneath
+	leaves   int       // how many physical columns
+	def      int       // definition level at which the value is there
+	rep      int       // repetition level of a list's elements
+	own      dtype     // a leaf's type; for groups only the kind
+	physical fixedSize // how a leaf's values are stored
+	children []*frameNode
+	tick     int64 // nanoseconds or microseconds of one stored unit of time
+	unsigned bool
+}
+
+type fixedSize struct {
+	kind parquet.Kind
+	half bool
+}
+
+// openFrame opens a Parquet file that may be hostile. It reads the footer and
+// the headers of the pages, no values.
+func openFrame(r io.ReaderAt, size int64) (f *frame, err error) {
+	defer recovered("read frame", &err)
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(32<<10))
+	if err != nil {
+		return nil, fmt.Errorf("read frame: %w", err)
+	}
+	f = &frame{file: file}
+	if err := f.checkSize(r, size); err != nil {
+		return nil, fmt.Errorf("read frame: %w", err)
+	}
+	arrowFields := arrowFieldsOf(file)
+	for i, c := range file.Root().Columns() {
+		var a *arrow.Field
+		if i < len(arrowFields) && arrowFields[i].Name == c.Name() {
+			a = &arrowFields[i]
+		}
+		n, err := f.node(c, a, 0)
+		if err != nil {
+			return nil, fmt.Errorf("read frame: column %q: %w", c.Name(), err)
+		}
+		f.columns = append(f.columns, n)
+	}
+	return f, nil
+}
+
+// recovered turns a panic in a library that was given foreign bytes into an
+// error.
+func recovered(doing string, err *error) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%s: it is malformed: %v", doing, p)
+	}
+}
+
+// checkSize refuses a file that says it unpacks to more than the limits.
+func (f *frame) checkSize(r io.ReaderAt, size int64) error {
+	rows := f.file.NumRows()
+	if rows < 0 || rows > frameRows {
+		return fmt.Errorf("it says it has %d rows; at most %d are read", rows, frameRows)
+	}
+	total := int64(0)
+	for _, g := range f.file.Metadata().RowGroups {
+		if len(g.Columns) > frameLeaves {
+			return fmt.Errorf("it has %d columns; at most %d are read", len(g.Columns), frameLeaves)
+		}
+		if g.NumRows < 0 {
+			return errors.New("a row group has fewer than no rows")
+		}
+		rows -= g.NumRows
+		for _, c := range g.Columns {
+			n, err := checkPages(r, size, c.MetaData)
+			if err != nil {
+				return err
+			}
+			if total += n; total > frameBytes {
+				return fmt.Errorf("it unpacks to more than %d bytes", int64(frameBytes))
+			}
+		}
+	}
+	if rows != 0 {
+		return errors.New("its row groups do not add up to its rows")
+	}
+	return nil
+}
+
+// checkPages walks the page headers of a column chunk, so that no page can say
+// that it needs more memory than there is. It gives the bytes unpacked.
+func checkPages(r io.ReaderAt, size int64, c format.ColumnMetaData) (int64, error) {
+	start := c.DataPageOffset
+	if c.DictionaryPageOffset > 0 && c.DictionaryPageOffset < start {
+		start = c.DictionaryPageOffset
+	}
+	end := start + c.TotalCompressedSize
+	if start < 0 || end < start || end > size {
+		return 0, errors.New("a column lies outside the file")
+	}
+	var total, values int64
+	for at := start; at < end; {
+		section := &counting{r: io.NewSectionReader(r, at, end-at)}
+		var p thrift.CompactProtocol
+		var h format.PageHeader
+		if err := thrift.NewDecoder(p.NewReader(section)).Decode(&h); err != nil {
+			return 0, fmt.Errorf("page header: %w", err)
+		}
+		if h.UncompressedPageSize < 0 || h.UncompressedPageSize > framePage || h.CompressedPageSize < 0 {
+			return 0, fmt.Errorf("a page says it unpacks to %d bytes; at most %d are read", h.UncompressedPageSize, framePage)
+		}
+		switch h.Type {
+		case format.DataPage:
+			values += int64(h.DataPageHeader.V.NumValues)
+		case format.DataPageV2:
+			values += int64(h.DataPageHeaderV2.V.NumValues)
+		}
+		if n := max(h.DataPageHeader.V.NumValues, h.DataPageHeaderV2.V.NumValues, h.DictionaryPageHeader.V.NumValues); n > frameValues {
+			return 0, fmt.Errorf("a page says it has %d values; at most %d are read", n, frameValues)
+		}
+		total += int64(h.UncompressedPageSize)
+		at += section.n + int64(h.CompressedPageSize)
+	}
+	if values != c.NumValues {
+		return 0, errors.New("the pages of a column do not add up to its values")
+	}
+	return max(total, values), nil
+}
+
+// counting counts what the decoder consumed; it must not read ahead, so it
+// reads byte by byte from a buffer of its own.
+type counting struct {
+	r   io.Reader
+	buf [512]byte
+	i   int
+	end int
+	n   int64
+}
+
+func (c *counting) ReadByte() (byte, error) {
+	if c.i == c.end {
+		n, err := c.r.Read(c.buf[:])
+		if n == 0 {
+			return 0, cmpErr(err)
+		}
+		c.i, c.end = 0, n
+	}
+	c.i++
+	c.n++
+	return c.buf[c.i-1], nil
+}
+
+func cmpErr(err error) error {
+	if err == nil {
+		return io.ErrNoProgress
+	}
+	return err
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	for i := range p {
+		b, err := c.ReadByte()
+		if err != nil {
+			return i, err
+		}
+		p[i] = b
+	}
+	return len(p), nil
+}
+
+// arrowFieldsOf are the fields of the Arrow schema a file carries, if any.
+func arrowFieldsOf(file *parquet.File) (fields []arrow.Field) {
+	defer func() {
+		if recover() != nil {
+			fields = nil
+		}
+	}()
+	text, ok := file.Lookup("ARROW:schema")
+	if !ok {
+		return nil
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil
+	}
+	r, err := ipc.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		return nil
+	}
+	defer r.Release()
+	return r.Schema().Fields()
+}
+
+// node describes a column. a is its Arrow field, when known; only zones and
+// durations are taken from there.
+func (f *frame) node(c *parquet.Column, a *arrow.Field, depth int) (*frameNode, error) {
+	if depth > 4*maxDepth {
+		return nil, errors.New("it is nested too deep")
+	}
+	n := &frameNode{name: cleanText(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
+	if c.Repeated() { // a list without the annotation
+		return f.listNode(n, c.MaxDefinitionLevel()-1, c.MaxRepetitionLevel(), func() (*frameNode, error) { return f.single(c, a, depth) })
+	}
+	return f.single(c, a, depth)
+}
+
+// single is node for one value of c, repeated or not.
+func (f *frame) single(c *parquet.Column, a *arrow.Field, depth int) (*frameNode, error) {
+	n := &frameNode{name: cleanText(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
+	if c.Leaf() {
+		f.leaves = append(f.leaves, n)
+		n.leaves = 1
+		return n, n.describe(c, a)
+	}
+	if repeated := onlyRepeated(c); repeated != nil && isList(c) {
+		return f.listNode(n, c.MaxDefinitionLevel(), repeated.MaxRepetitionLevel(), func() (*frameNode, error) {
+			if element, ok := elementOf(repeated); ok {
+				return f.node(element, nil, depth+2)
+			}
+			return f.single(repeated, nil, depth+1)
+		})
+	}
+	n.own.kind = Struct
+	for _, child := range c.Columns() {
+		m, err := f.node(child, nil, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		n.children = append(n.children, m)
+		n.leaves += m.leaves
+	}
+	if n.leaves == 0 {
+		return nil, errors.New("a group has no columns")
+	}
+	return n, nil
+}
+
+func (f *frame) listNode(n *frameNode, def, rep int, element func() (*frameNode, error)) (*frameNode, error) {
+	n.own.kind, n.def, n.rep = List, def, rep
+	e, err := element()
+	if err != nil {
+		return nil, err
+	}
+	n.children, n.leaves = []*frameNode{e}, e.leaves
+	return n, nil
+}
+
+func onlyRepeated(c *parquet.Column) *parquet.Column {
+	if columns := c.Columns(); len(columns) == 1 && columns[0].Repeated() {
+		return columns[0]
+	}
+	return nil
+}
+
+func isList(c *parquet.Column) bool {
+	l := c.Type().LogicalType()
+	if l != nil {
+		switch l.Value.(type) {
+		case *format.ListType, *format.MapType:
+			return true
+		}
+	}
+	return strings.EqualFold(c.Columns()[0].Name(), "list") || c.Columns()[0].Name() == "key_value"
+}
+
+// elementOf is what the repeated group of a list holds: its one field, or, in
+// old files and in maps, the group itself.
+func elementOf(repeated *parquet.Column) (*parquet.Column, bool) {
+	if repeated.Leaf() || len(repeated.Columns()) != 1 || repeated.Name() == "array" || strings.HasSuffix(repeated.Name(), "_tuple") {
+		return nil, false
+	}
+	return repeated.Columns()[0], true
+}
+
+// describe finds the type of a leaf.
+func (n *frameNode) describe(c *parquet.Column, a *arrow.Field) error {
+	t := c.Type()
+	n.physical.kind = t.Kind()
+	n.tick = 1
+	if l := t.LogicalType(); l != nil {
+		if n.describeLogical(l) {
+			n.zoneFrom(a)
+			return nil
+		}
+	}
+	switch t.Kind() {
+	case parquet.Boolean:
+		n.own.kind = Bool
+	case parquet.Int32, parquet.Int64:
+		n.own.kind = Int
+		if a != nil && a.Type.ID() == arrow.DURATION && t.Kind() == parquet.Int64 {
+			n.describeTime(Duration, durationTick(a.Type.(*arrow.DurationType).Unit))
+		}
+	case parquet.Float, parquet.Double:
+		n.own.kind = Float
+	case parquet.Int96:
+		n.own = dtype{kind: LocalTime, nano: true}
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		n.own.kind = Bytes
+	default:
+		n.own.kind = Null
+	}
+	return nil
+}
+
+func durationTick(u arrow.TimeUnit) int64 {
+	return int64(u.Multiplier())
+}
+
+// describeTime keeps nanoseconds where the file has them, else microseconds.
+func (n *frameNode) describeTime(kind Type, tick int64) {
+	n.own = dtype{kind: kind, nano: tick == 1}
+	n.tick = max(1, tick/1000)
+	if tick == 1 {
+		n.tick = 1
+	}
+}
+
+func (n *frameNode) zoneFrom(a *arrow.Field) {
+	if n.own.kind != Time {
+		return
+	}
+	n.own.zone = "UTC"
+	if a == nil {
+		return
+	}
+	if t, ok := a.Type.(*arrow.TimestampType); ok && t.TimeZone != "" && len(t.TimeZone) < 64 {
+		n.own.zone = cleanText(t.TimeZone)
+	}
+}
+
+func unitTick(u format.TimeUnit) int64 {
+	switch u.Value.(type) {
+	case *format.MilliSeconds:
+		return int64(time.Millisecond)
+	case *format.MicroSeconds:
+		return int64(time.Microsecond)
+	}
+	return 1
+}
+
+func (n *frameNode) describeLogical(l *format.LogicalType) bool {
+	switch v := l.Value.(type) {
+	case *format.StringType, *format.EnumType, *format.JsonType:
+		n.own.kind = String
+	case *format.UUIDType:
+		n.own.kind = String
+	case *format.DateType:
+		n.own.kind = Date
+	case *format.NullType:
+		n.own.kind = Null
+	case *format.DecimalType:
+		if v.Precision > maxDigits || v.Precision < 1 || v.Scale < 0 || v.Scale > v.Precision {
+			n.own.kind = Bytes
+			return n.physical.kind == parquet.FixedLenByteArray || n.physical.kind == parquet.ByteArray
+		}
+		n.own = dtype{kind: Decimal, precision: v.Precision, scale: v.Scale}
+	case *format.TimestampType:
+		kind := LocalTime
+		if v.IsAdjustedToUTC {
+			kind = Time
+		}
+		n.describeTime(kind, unitTick(v.Unit))
+	case *format.TimeType:
+		n.describeTime(Clock, unitTick(v.Unit))
+	case *format.IntType:
+		n.own.kind, n.unsigned = Int, !v.IsSigned
+	case *format.Float16Type:
+		n.own.kind, n.physical.half = Float, true
+	default:
+		return false
+	}
+	return true
+}
+
+// shapes are what the columns have been seen to hold, by what the file says.
+func (f *frame) shapes() map[string]*shape {
+	shapes := make(map[string]*shape, len(f.columns))
+	for _, n := range f.columns {
+		s := f.shape(n)
+		if old := shapes[n.name]; old != nil {
+			s.join(old) // two columns of one name: the last is read
+		}
+		shapes[n.name] = s
+	}
+	return shapes
+}
+
+func (f *frame) shape(n *frameNode) *shape {
+	s := &shape{}
+	switch n.own.kind {
+	case Bool:
+		s.seen = aBool
+	case Int:
+		s.seen = f.intAtoms(n)
+	case Float:
+		s.seen = aFloat
+	case Decimal:
+		s.seen, s.scale, s.whole = aDecimal, n.own.scale, n.own.precision-n.own.scale
+	case String:
+		s.seen = aText
+	case Bytes:
+		s.seen = aBytes
+	case Date:
+		s.seen = aDate
+	case Time:
+		s.seen, s.zone = aTime, n.own.zone
+	case LocalTime:
+		s.seen = aLocal
+	case Clock:
+		s.seen = aClock
+	case Duration:
+		s.seen = aSpan
+	case List:
+		s.seen = aList
+		s.elem = f.shape(n.children[0])
+	case Struct:
+		s.seen = aObject
+		s.fields = map[string]*shape{}
+		for _, c := range n.children {
+			s.fields[c.name] = f.shape(c)
+		}
+		s.ragged = len(s.fields) != len(n.children)
+		if s.ragged {
+			s.fields = nil
+		}
+	}
+	if n.own.nano {
+		s.seen |= aNano
+	}
+	return s
+}
+
+// intAtoms says how large a column's integers are, from the statistics; without
+// them every size is possible.
+func (f *frame) intAtoms(n *frameNode) atoms {
+	small := aInt53
+	for _, g := range f.file.Metadata().RowGroups {
+		if n.leaf >= len(g.Columns) {
+			return aInts
+		}
+		c := g.Columns[n.leaf].MetaData
+		if c.NumValues == 0 || c.Statistics.NullCount == c.NumValues {
+			continue
+		}
+		if n.physical.kind == parquet.Int32 {
+			continue
+		}
+		low, ok1 := statInt(c.Statistics.MinValue, c.Statistics.Min)
+		high, ok2 := statInt(c.Statistics.MaxValue, c.Statistics.Max)
+		switch {
+		case !ok1 || !ok2:
+			return aInts
+		case n.unsigned && high < 0:
+			return aInt53 | aInt64 | aInt128
+		}
+		small |= intAtom(low) | intAtom(high)
+	}
+	return small
+}
+
+func statInt(stats ...[]byte) (int64, bool) {
+	for _, b := range stats {
+		if len(b) == 8 {
+			return int64(binary.LittleEndian.Uint64(b)), true
+		}
+	}
+	return 0, false
+}
+
+// cursor goes through the values of one physical column.
+type cursor struct {
+	pages  parquet.Pages
+	values parquet.ValueReader
+	page   parquet.Page
+	buf    []parquet.Value
+	i, n   int
+}
+
+// next gives the next value without passing it; nil at the end.
+func (c *cursor) peek() (*parquet.Value, error) {
+	for c.i == c.n {
+		if err := c.more(); err != nil {
+			return nil, err
+		}
+	}
+	return &c.buf[c.i], nil
+}
+
+func (c *cursor) more() error {
+	for {
+		if c.values == nil {
+			if c.page != nil {
+				parquet.Release(c.page)
+				c.page = nil
+			}
+			page, err := c.pages.ReadPage()
+			if err != nil {
+				return err
+			}
+			c.page, c.values = page, page.Values()
+		}
+		n, err := c.values.ReadValues(c.buf)
+		c.i, c.n = 0, n
+		if err != nil {
+			c.values = nil
+			if !errors.Is(err, io.EOF) {
+				return err
+			}
+		}
+		if n > 0 {
+			return nil
+		}
+	}
+}
+
+func (c *cursor) close() {
+	if c != nil && c.pages != nil {
+		c.pages.Close()
+	}
+}
+
+// bigEndian is a decimal's number as files store it.
+func bigEndian(b []byte) *big.Int {
+	n := new(big.Int).SetBytes(b)
+	if len(b) > 0 && b[0]&0x80 != 0 {
+		n.Sub(n, new(big.Int).Lsh(big.NewInt(1), uint(len(b))*8))
+	}
+	return n
+}

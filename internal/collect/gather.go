@@ -1,0 +1,455 @@
+package collect
+
+import (
+	"cmp"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+)
+
+// Metric says what is known of a scrap besides its values.
+type Metric struct{ Name, Unit, Goal string }
+
+// Options say how to collect. The zero value will do.
+type Options struct {
+	Metrics []Metric
+	Jobs    int      // notebooks read at once; 0: as many as there are processors
+	TempDir string   // for frames and pictures until they are written; "": the system's
+	StaleOn []string // parts of the fingerprint in which a run counts as stale; nil: code, files, inputs
+	Require []string // scraps that every succeeded run must have; one that lacks them is a problem of kind "missing"
+}
+
+// bound is a name with its value.
+type bound struct {
+	name  string
+	value any
+}
+
+// entry is one run or one file, read.
+type entry struct {
+	id, status, kind, reason string
+	planned, stale, attempts any
+	asOf, started            time.Time
+	duration, kernelStart    any // seconds
+	cpu, peak                any // seconds, bytes
+	code, notebook           string
+	replicate                any
+	params, labels           []bound
+	items                    []item
+	problems                 []Problem
+}
+
+// The columns every runs table begins with.
+var runColumns = []ColumnSpec{
+	{Name: "run_id", Type: String},
+	{Name: "run_status", Type: String},
+	{Name: "run_reason_kind", Type: String},
+	{Name: "run_error", Type: String},
+	{Name: "run_planned", Type: Bool},
+	{Name: "run_stale", Type: Bool},
+	{Name: "run_attempts", Type: Int},
+	{Name: "run_as_of", Type: Time},
+	{Name: "run_started_at", Type: Time},
+	{Name: "run_duration_s", Type: Float, Unit: "s"},
+	{Name: "run_kernel_start_s", Type: Float, Unit: "s"},
+	{Name: "run_cpu_s", Type: Float, Unit: "s"},
+	{Name: "run_peak_rss_bytes", Type: Int, Unit: "B"},
+	{Name: "run_code", Type: String},
+	{Name: "run_notebook", Type: String},
+}
+
+func (e *entry) cells() []any {
+	text := func(s string) any {
+		if s == "" {
+			return nil
+		}
+		return s
+	}
+	return []any{e.id, text(e.status), text(e.kind), text(e.reason), e.planned, e.stale, e.attempts, e.asOf, e.started,
+		e.duration, e.kernelStart, e.cpu, e.peak, text(e.code), text(e.notebook)}
+}
+
+const (
+	maxColumns  = 4096     // of the runs table; more scraps are in the long table alone
+	maxRunsCell = 64 << 10 // bytes of one scrap in the runs table
+)
+
+// gatherer puts entries, one after the other, into tables.
+type gatherer struct {
+	runs     *Builder
+	fixed    []int
+	spool    *spool
+	scraps   *longTable
+	metrics  map[string]Metric
+	require  []string
+	stacks   map[string]*stack
+	pictures []placed
+	taken    map[string]string // lower-case column name → whose it is
+	columnOf map[string]int    // scrap name → column of the runs table, -1: none
+	paramOf  map[string]int
+	problems []Problem
+	rows     int
+	err      error
+}
+
+// placed is a picture and where it goes.
+type placed struct {
+	name string
+	p    picture
+}
+
+func newGatherer(o Options, replicates bool) (*gatherer, error) {
+	sp, err := newSpool(o.TempDir)
+	if err != nil {
+		return nil, err
+	}
+	g := &gatherer{runs: NewBuilder(), spool: sp, require: o.Require, metrics: map[string]Metric{}, stacks: map[string]*stack{},
+		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
+	for _, m := range o.Metrics {
+		g.metrics[m.Name] = m
+	}
+	columns := runColumns
+	if replicates {
+		columns = append(slices.Clone(columns), ColumnSpec{Name: "run_replicate", Type: Int})
+	}
+	for _, c := range columns {
+		c.Role = RoleRun
+		g.fixed = append(g.fixed, g.runs.Column(c))
+		g.taken[c.Name] = c.Name
+	}
+	if g.scraps, err = newLongTable(filepath.Join(sp.dir, "scraps.parquet")); err != nil {
+		sp.close()
+		return nil, err
+	}
+	return g, nil
+}
+
+// add puts the next entry into the tables.
+func (g *gatherer) add(e *entry) error {
+	row := g.rows
+	g.rows++
+	g.runs.Row()
+	cells := e.cells()
+	if len(g.fixed) > len(cells) {
+		cells = append(cells, e.replicate)
+	}
+	for i, v := range cells {
+		g.set(e, g.fixed[i], v)
+	}
+	for _, p := range e.params {
+		g.set(e, g.bindingColumn(e, p.name, RoleParameter), p.value)
+	}
+	for _, l := range e.labels {
+		g.set(e, g.bindingColumn(e, l.name, RoleLabel), l.value)
+	}
+	have := map[string]bool{}
+	for i := range e.items {
+		it := &e.items[i]
+		have[it.name] = true
+		if err := g.item(e, row, it); err != nil {
+			return err
+		}
+	}
+	for _, name := range g.require {
+		if !have[name] && e.status == "succeeded" {
+			g.problem(e, "missing", name, fmt.Sprintf("the required scrap %q was not recorded", name))
+		}
+	}
+	for _, p := range e.problems {
+		p.Run = e.id
+		g.keepProblem(p)
+	}
+	return nil
+}
+
+func (g *gatherer) set(e *entry, column int, v any) {
+	if column < 0 {
+		return
+	}
+	if err := g.runs.Set(column, v); err != nil {
+		g.problem(e, "unreadable", "", err.Error())
+	}
+}
+
+func (g *gatherer) problem(e *entry, kind, name, detail string) {
+	g.keepProblem(Problem{Run: e.id, Kind: kind, Name: name, Detail: detail, Cell: -1})
+}
+
+func (g *gatherer) keepProblem(p Problem) {
+	p.Name, p.Detail = cleanText(p.Name), cleanText(p.Detail)
+	g.problems = append(g.problems, p)
+}
+
+// bindingColumn finds or makes the column of a parameter or label.
+func (g *gatherer) bindingColumn(e *entry, name string, role Role) int {
+	key := role.String() + " " + name
+	if i, ok := g.paramOf[key]; ok {
+		return i
+	}
+	column := name
+	if _, taken := g.taken[fold(name)]; taken || strings.HasPrefix(fold(name), "run_") || name == "" {
+		column = g.free("param_" + name)
+		g.problem(e, "renamed", name, fmt.Sprintf("the %s %q is the column %q, because the name is taken", role, name, column))
+	}
+	return g.claim(g.paramOf, key, ColumnSpec{Name: column, Role: role})
+}
+
+// scrapColumn finds or makes the column of a scrap.
+func (g *gatherer) scrapColumn(e *entry, name string) int {
+	if i, ok := g.columnOf[name]; ok {
+		return i
+	}
+	if isPlumbing(name) {
+		g.columnOf[name] = -1
+		return -1
+	}
+	if len(g.runs.columns) >= maxColumns {
+		g.columnOf[name] = -1
+		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this scrap is in scraps.parquet alone", maxColumns))
+		return -1
+	}
+	column := name
+	if _, taken := g.taken[fold(name)]; taken || strings.HasPrefix(fold(name), "run_") || name == "" {
+		column = g.free("scrap_" + name)
+		g.problem(e, "renamed", name, fmt.Sprintf("the scrap %q is the column %q, because the name is taken", name, column))
+	}
+	m := g.metrics[name]
+	return g.claim(g.columnOf, name, ColumnSpec{Name: column, Role: RoleScrap, Unit: m.Unit, Goal: m.Goal})
+}
+
+func (g *gatherer) claim(columns map[string]int, key string, spec ColumnSpec) int {
+	g.taken[fold(spec.Name)] = key
+	i := g.runs.Column(spec)
+	columns[key] = i
+	return i
+}
+
+// free finds a name nobody has.
+func (g *gatherer) free(name string) string {
+	for n, try := 2, name; ; n++ {
+		if _, taken := g.taken[fold(try)]; !taken {
+			return try
+		}
+		try = fmt.Sprintf("%s_%d", name, n)
+	}
+}
+
+// fold is a name as readers that ignore case see it.
+func fold(name string) string { return strings.ToLower(name) }
+
+var plumbing = regexp.MustCompile(`^event-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// isPlumbing recognises scraps by which dagstermill talks to itself. They have
+// no column, but are in the long table.
+func isPlumbing(name string) bool { return plumbing.MatchString(name) }
+
+// item puts one scrap where it belongs.
+func (g *gatherer) item(e *entry, row int, it *item) error {
+	if it.frame != nil {
+		it.frame.entry, it.frame.runID = row, e.id
+		g.stackOf(it.name).add(it.frame)
+	}
+	for _, p := range it.pictures {
+		g.pictures = append(g.pictures, placed{fmt.Sprintf("displays/%s/%s.%s", fileName(it.name), fileName(e.id), p.extension), p})
+	}
+	kind, value := it.kind(), []byte(nil)
+	if it.has {
+		value = appendJSON(nil, it.value)
+		if len(value) <= maxRunsCell {
+			g.set(e, g.scrapColumn(e, it.name), it.value)
+		} else {
+			g.problem(e, "large", it.name, fmt.Sprintf("a value of %d bytes is in scraps.parquet alone, not in the runs table", len(value)))
+		}
+	}
+	return g.scraps.add(e.id, it, kind, value)
+}
+
+// kind is the word for what a scrap is.
+func (it *item) kind() string {
+	switch v := it.value.(type) {
+	case nil:
+		switch {
+		case it.has:
+			return "null"
+		case it.frame != nil:
+			return "frame"
+		case it.pictures != nil || it.text != "":
+			return "display"
+		}
+		return "unreadable"
+	case bool:
+		return "bool"
+	case float64:
+		return "float"
+	case string:
+		return "string"
+	case []any:
+		return "list"
+	case map[string]any:
+		return "object"
+	case oddText:
+		return "json"
+	default:
+		_ = v
+		return "int"
+	}
+}
+
+func (g *gatherer) stackOf(name string) *stack {
+	if g.stacks[name] == nil {
+		g.stacks[name] = &stack{name: name}
+	}
+	return g.stacks[name]
+}
+
+// finish builds the tables.
+func (g *gatherer) finish() (*Result, error) {
+	g.runs.byRole()
+	table, err := g.runs.Table()
+	if err != nil {
+		return nil, err
+	}
+	if err := g.scraps.close(); err != nil {
+		return nil, err
+	}
+	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.path, Scraps: g.scraps.rows}
+	for _, s := range g.stacks {
+		r.stacks = append(r.stacks, s)
+		g.problems = append(g.problems, s.resolve(table)...)
+	}
+	slices.SortFunc(r.stacks, func(a, b *stack) int { return cmp.Compare(a.name, b.name) })
+	r.pictures = g.pictures
+	slices.SortStableFunc(g.problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Detail, b.Detail))
+	})
+	table.problems = append(table.problems, g.problems...)
+	return r, nil
+}
+
+// byRole puts the columns in the order of the files: how the run went, its
+// parameters and labels, its scraps.
+func (b *Builder) byRole() {
+	slices.SortStableFunc(b.columns, func(x, y *columnBuilder) int { return cmp.Compare(x.spec.Role, y.spec.Role) })
+}
+
+// longTable is scraps.parquet, written while scraps come in.
+type longTable struct {
+	path   string
+	file   *os.File
+	writer *parquetWriter
+	batch  *Builder
+	rows   int
+}
+
+var longColumns = []ColumnSpec{
+	{Name: "run_id", Role: RoleRun, Type: String},
+	{Name: "name", Role: RoleRun, Type: String},
+	{Name: "encoder", Role: RoleRun, Type: String},
+	{Name: "type", Role: RoleRun, Type: String},
+	{Name: "value", Role: RoleRun, Type: JSON},
+	{Name: "number", Role: RoleRun, Type: Float},
+	{Name: "text", Role: RoleRun, Type: String},
+}
+
+func longBuilder(columns []ColumnSpec) *Builder {
+	b := NewBuilder()
+	for _, c := range columns {
+		b.Column(c)
+	}
+	return b
+}
+
+func newLongTable(path string) (*longTable, error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("make temporary file: %w", err)
+	}
+	l := &longTable{path: path, file: f, batch: longBuilder(longColumns)}
+	var fields []arrow.Field
+	for _, c := range longColumns {
+		fields = append(fields, c.field(dtype{kind: c.Type}))
+	}
+	l.writer, err = newParquetWriter(f, arrow.NewSchema(fields, &tableMetadata))
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *longTable) add(run string, it *item, kind string, value []byte) error {
+	if len(l.batch.starts) > 0 && (l.batch.rows >= batchRows || l.batch.size >= batchBytes) {
+		if err := l.flush(); err != nil {
+			return err
+		}
+	}
+	l.rows++
+	l.batch.Row()
+	cells := []any{run, it.name, it.encoder, kind, nil, nil, nil}
+	if it.has {
+		cells[4] = oddText(value)
+		cells[5] = numberIn(it.value)
+	}
+	if s, ok := it.value.(string); ok {
+		cells[6] = s
+	} else if it.text != "" {
+		cells[6] = it.text
+	}
+	for i, v := range cells {
+		if err := l.batch.Set(i, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// numberIn is the value as a double, nil when it is no number.
+func numberIn(v any) any {
+	switch v := v.(type) {
+	case bool:
+		if v {
+			return 1.0
+		}
+		return 0.0
+	case int64:
+		return float64(v)
+	case float64:
+		return v
+	case *big.Int:
+		f, _ := v.Float64()
+		return f
+	}
+	return nil
+}
+
+func (l *longTable) flush() error {
+	t, err := l.batch.Table()
+	if err != nil {
+		return err
+	}
+	for _, b := range t.batches {
+		if err := l.writer.Write(b); err != nil {
+			return fmt.Errorf("write scraps: %w", err)
+		}
+	}
+	l.batch = longBuilder(longColumns)
+	return nil
+}
+
+func (l *longTable) close() error {
+	err := l.flush()
+	if err == nil {
+		err = l.writer.Close()
+	}
+	if closing := l.file.Close(); err == nil {
+		err = closing
+	}
+	return err
+}

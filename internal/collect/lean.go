@@ -1,0 +1,317 @@
+package collect
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// A lean notebook is the document without what collect has no use for: images
+// and texts that no scrap names, sources of cells that hold no parameters,
+// widget state. It is read from a stream; memory is bounded by what is wanted,
+// not by the notebook's size.
+
+const (
+	smallValue = 64 << 10 // counts, tags, timings, sources of parameters
+	leanLimit  = 256 << 20
+)
+
+// leanReader makes lean notebooks. It is used again for the next one.
+type leanReader struct {
+	scan    scanner
+	again   func(start, end int64) ([]byte, error) // reads a part of the stream again
+	limit   int                                    // bytes of wanted outputs in one notebook
+	cells   []byte
+	meta    []byte
+	top     []byte // the other members
+	count   int    // of cells
+	spent   int
+	dropped []Problem
+}
+
+// read gives the lean notebook of a stream, and the outputs left out because
+// they are too large. again reads a part of the same stream once more.
+func (l *leanReader) read(r io.Reader, again func(start, end int64) ([]byte, error)) ([]byte, []Problem, error) {
+	l.scan.reset(r)
+	l.again = again
+	l.cells, l.meta, l.top, l.count, l.spent, l.dropped = l.cells[:0], l.meta[:0], l.top[:0], 0, 0, nil
+	if err := l.document(); err != nil {
+		return nil, nil, err
+	}
+	doc := make([]byte, 0, len(l.cells)+len(l.meta)+len(l.top)+64)
+	doc = append(doc, '{')
+	doc = append(doc, l.top...)
+	doc = append(append(append(doc, `"metadata":{`...), l.meta...), '}', '}')
+	return doc, l.dropped, nil
+}
+
+func (l *leanReader) document() error {
+	s := &l.scan
+	if err := l.start(); err != nil {
+		return err
+	}
+	err := s.object(func(key []byte) error {
+		switch string(key) {
+		case "metadata":
+			return l.metadata(&l.meta, "papermill", "fanout", "kernelspec", "language_info")
+		case "nbformat", "nbformat_minor":
+			return l.copySmall(&l.top, key)
+		case "cells":
+			if err := l.cellList(); err != nil {
+				return err
+			}
+			l.top = append(append(append(l.top, `"cells":[`...), l.cells...), `],`...)
+			return nil
+		case "worksheets": // of nbformat 3
+			return l.worksheets()
+		}
+		return s.skip()
+	})
+	if err != nil {
+		return err
+	}
+	return s.finish()
+}
+
+// start passes a byte order mark and refuses what cannot be a notebook.
+func (l *leanReader) start() error {
+	s := &l.scan
+	c, err := s.peek()
+	if err != nil {
+		if errors.Is(s.err, io.EOF) {
+			return errors.New("not a notebook: the file is empty")
+		}
+		return err
+	}
+	if c == 0xEF && bytes.HasPrefix(s.buf[s.pos:s.end], []byte("\ufeff")) {
+		s.pos += len("\ufeff")
+		if c, err = s.peek(); err != nil {
+			return err
+		}
+	}
+	if c != '{' {
+		return errors.New("not a notebook: it is not a JSON object")
+	}
+	return nil
+}
+
+func (l *leanReader) worksheets() error {
+	l.cells = l.cells[:0]
+	err := l.scan.array(func() error {
+		return l.scan.object(func(key []byte) error {
+			if string(key) == "cells" {
+				return l.cellList()
+			}
+			return l.scan.skip()
+		})
+	})
+	if err == nil {
+		l.top = append(append(append(l.top, `"worksheets":[{"cells":[`...), l.cells...), `]}],`...)
+	}
+	return err
+}
+
+// metadata copies the named members of an object.
+func (l *leanReader) metadata(to *[]byte, names ...string) error {
+	if c, err := l.scan.peek(); err != nil {
+		return err
+	} else if c != '{' {
+		return l.scan.skip()
+	}
+	*to = (*to)[:0]
+	err := l.scan.object(func(key []byte) error {
+		for _, name := range names {
+			if string(key) == name {
+				return l.copySmall(to, key)
+			}
+		}
+		return l.scan.skip()
+	})
+	*to = bytes.TrimSuffix(*to, []byte(","))
+	return err
+}
+
+// copySmall copies a member and a comma.
+func (l *leanReader) copySmall(to *[]byte, key []byte) error {
+	v, err := l.scan.take(scanKeep)
+	if err != nil || v.raw == nil {
+		return err
+	}
+	*to = append(appendQuoted(*to, string(key)), ':')
+	*to = append(append(*to, v.raw...), ',')
+	return nil
+}
+
+func (l *leanReader) cellList() error {
+	if c, err := l.scan.peek(); err != nil {
+		return err
+	} else if c != '[' {
+		return l.scan.skip()
+	}
+	l.cells, l.count = l.cells[:0], 0
+	err := l.scan.array(func() error {
+		if l.count > 0 {
+			l.cells = append(l.cells, ',')
+		}
+		l.count++
+		return l.cell()
+	})
+	return err
+}
+
+func (l *leanReader) cell() error {
+	if c, err := l.scan.peek(); err != nil {
+		return err
+	} else if c != '{' {
+		l.cells = append(l.cells, "{}"...)
+		return l.scan.skip()
+	}
+	var meta, outputs, small []byte
+	var source span
+	var sourceKey string
+	isCode := false
+	err := l.scan.object(func(key []byte) (err error) {
+		switch string(key) {
+		case "cell_type":
+			before := len(small)
+			err = l.copySmall(&small, key)
+			isCode = bytes.Contains(small[before:], []byte(`"code"`))
+			return err
+		case "id", "execution_count", "prompt_number", "level", "language":
+			return l.copySmall(&small, key)
+		case "metadata":
+			return l.metadata(&meta, "tags", "papermill")
+		case "source", "input":
+			sourceKey = string(key)
+			source, err = l.scan.take(scanKeep)
+			return err
+		case "outputs":
+			return l.outputs(&outputs)
+		}
+		return l.scan.skip()
+	})
+	l.cells = append(append(l.cells, '{'), small...)
+	if isCode || len(outputs) > 0 {
+		l.cells = append(append(append(l.cells, `"outputs":[`...), outputs...), `],`...)
+	}
+	l.cells = append(append(append(l.cells, `"metadata":{`...), meta...), `},`...)
+	l.cells = append(l.source(sourceKey, source, meta), '}')
+	return err
+}
+
+// source is kept where parameters may be; elsewhere it matters only whether
+// there is any.
+func (l *leanReader) source(key string, source span, meta []byte) []byte {
+	if key == "" {
+		key = "source"
+	}
+	b := append(appendQuoted(l.cells, key), ':')
+	switch {
+	case source.raw != nil && mayHoldParameters(meta):
+		return append(b, source.raw...)
+	case source.end-source.start <= 4 && blank(source.raw):
+		return append(b, `""`...)
+	}
+	return append(b, `"…"`...)
+}
+
+// blank recognises "", [] and [""].
+func blank(raw []byte) bool {
+	return len(bytes.Trim(raw, "[]\" \n\t\r")) == 0
+}
+
+// mayHoldParameters is true for cells tagged parameters, injected-parameters or
+// default parameters, however the tag is escaped.
+func mayHoldParameters(meta []byte) bool {
+	return bytes.Contains(meta, []byte("parameters")) || bytes.Contains(meta, []byte(`\u`))
+}
+
+// outputs copies the outputs that hold scraps or errors.
+func (l *leanReader) outputs(to *[]byte) error {
+	if c, err := l.scan.peek(); err != nil {
+		return err
+	} else if c != '[' {
+		return l.scan.skip()
+	}
+	*to = (*to)[:0]
+	return l.scan.array(func() error {
+		if c, err := l.scan.peek(); err != nil {
+			return err
+		} else if c != '{' {
+			return l.scan.skip()
+		}
+		start := l.scan.offset()
+		l.scan.outer = start
+		wanted, err := l.wanted()
+		if err == nil && wanted {
+			err = l.keepOutput(to, start, l.scan.offset())
+		}
+		l.scan.outer = -1
+		return err
+	})
+}
+
+// wanted passes an output and reports whether it holds a scrap or an error.
+func (l *leanReader) wanted() (wanted bool, err error) {
+	s := &l.scan
+	err = s.object(func(key []byte) error {
+		switch string(key) {
+		case "output_type":
+			kind, err := s.take(64)
+			if err == nil {
+				switch string(unescape(bytes.Trim(kind.raw, `"`))) {
+				case "error", "pyerr":
+					wanted = true
+				}
+			}
+			return err
+		case "data":
+			return l.anyKey(&wanted, isScrapMime)
+		case "metadata":
+			return l.anyKey(&wanted, func(k []byte) bool { return string(k) == "scrapbook" || string(k) == "papermill" })
+		}
+		return s.skip()
+	})
+	return wanted, err
+}
+
+// anyKey passes a value; found becomes true when it is an object one of whose
+// keys is looked for.
+func (l *leanReader) anyKey(found *bool, is func(key []byte) bool) error {
+	if c, err := l.scan.peek(); err != nil {
+		return err
+	} else if c != '{' {
+		return l.scan.skip()
+	}
+	return l.scan.object(func(key []byte) error {
+		*found = *found || is(key)
+		return l.scan.skip()
+	})
+}
+
+func isScrapMime(key []byte) bool {
+	return bytes.HasPrefix(key, []byte("application/scrapbook.")) || bytes.HasPrefix(key, []byte("application/papermill.record"))
+}
+
+func (l *leanReader) keepOutput(to *[]byte, start, end int64) error {
+	size := int(end - start)
+	if l.spent+size > l.limit {
+		l.dropped = append(l.dropped, Problem{Kind: "too_large", Cell: l.count - 1,
+			Detail: fmt.Sprintf("an output of %d bytes that holds a scrap or an error was left out: one notebook may hold %d bytes of them", size, l.limit)})
+		return nil
+	}
+	l.spent += size
+	raw, whole := l.scan.since(start)
+	if !whole {
+		var err error
+		if raw, err = l.again(start, end); err != nil {
+			return err
+		}
+	}
+	if len(*to) > 0 {
+		*to = append(*to, ',')
+	}
+	*to = append(*to, raw...)
+	return nil
+}

@@ -1,0 +1,195 @@
+package collect
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Result is what was collected. Close it: it keeps frames and pictures in a
+// temporary folder.
+type Result struct {
+	Table    *Table // a row for every run or file; with all problems
+	Scraps   int    // rows of the long table
+	scraps   string // path of scraps.parquet
+	stacks   []*stack
+	pictures []placed
+	spool    *spool
+}
+
+// Close removes the temporary folder.
+func (r *Result) Close() error { return r.spool.close() }
+
+// Tables are the names of the frames that were stacked.
+func (r *Result) Tables() []string {
+	var names []string
+	for _, s := range r.stacks {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Write gives every file of the result to put, which must store it whole or not
+// at all: tables/…, displays/…, scraps.parquet, problems.parquet, and at last
+// runs.arrow and runs.parquet. Names are slash-separated and safe as file names.
+// It returns the names, so that the caller can remove what an earlier result
+// left. Problems met while stacking are added to the table's.
+func (r *Result) Write(ctx context.Context, put func(name string, write func(io.Writer) error) error) ([]string, error) {
+	var names []string
+	give := func(name string, write func(io.Writer) error) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		names = append(names, name)
+		return put(name, write)
+	}
+	for _, s := range r.stacks {
+		var problems []Problem
+		err := give("tables/"+fileName(s.name)+".parquet", func(w io.Writer) (err error) {
+			problems, err = s.write(w, r.spool)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		r.Table.addProblems(problems)
+	}
+	for _, p := range r.pictures {
+		err := give(p.name, func(w io.Writer) error {
+			_, err := io.Copy(w, r.spool.open(p.p.piece))
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	rest := []struct {
+		name  string
+		write func(io.Writer) error
+	}{
+		{"scraps.parquet", r.copyScraps},
+		{"problems.parquet", r.writeProblems},
+		{"runs.arrow", r.Table.WriteArrow},
+		{"runs.parquet", r.Table.WriteParquet},
+	}
+	for _, f := range rest {
+		if err := give(f.name, f.write); err != nil {
+			return nil, err
+		}
+	}
+	return names, nil
+}
+
+func (r *Result) copyScraps(w io.Writer) error {
+	f, err := os.Open(r.scraps)
+	if err != nil {
+		return fmt.Errorf("read scraps: %w", err)
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+var problemColumns = []ColumnSpec{
+	{Name: "run_id", Role: RoleRun, Type: String},
+	{Name: "kind", Role: RoleRun, Type: String},
+	{Name: "name", Role: RoleRun, Type: String},
+	{Name: "detail", Role: RoleRun, Type: String},
+	{Name: "cell", Role: RoleRun, Type: Int},
+}
+
+// ProblemTable is the problems as a table: run_id (null: the table as a whole),
+// kind, name, detail, cell (null: none).
+func (r *Result) ProblemTable() (*Table, error) {
+	b := longBuilder(problemColumns)
+	for _, p := range r.Table.problems {
+		b.Row()
+		cells := []any{p.Run, p.Kind, p.Name, p.Detail, p.Cell}
+		if p.Run == "" {
+			cells[0] = nil
+		}
+		if p.Cell < 0 {
+			cells[4] = nil
+		}
+		for i, v := range cells {
+			if err := b.Set(i, v); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.Table()
+}
+
+func (r *Result) writeProblems(w io.Writer) error {
+	t, err := r.ProblemTable()
+	if err != nil {
+		return err
+	}
+	return t.WriteParquet(w)
+}
+
+func (t *Table) addProblems(ps []Problem) {
+	for _, p := range ps {
+		if !slices.Contains(t.problems, p) {
+			t.problems = append(t.problems, p)
+		}
+	}
+}
+
+// fileName makes one safe path component of a name: letters and digits of any
+// script, and "._- +=@" stay, everything else is percent-encoded, as are a
+// leading dot and names that Windows reserves; long names end in a digest.
+func fileName(name string) string {
+	const longest = 120
+	var b strings.Builder
+	for i := 0; i < len(name); {
+		r, n := utf8.DecodeRuneInString(name[i:])
+		if safeRune(r, i) && (r != utf8.RuneError || n > 1) {
+			b.WriteString(name[i : i+n])
+		} else {
+			for _, c := range []byte(name[i : i+n]) {
+				fmt.Fprintf(&b, "%%%02X", c)
+			}
+		}
+		i += n
+	}
+	s := b.String()
+	if reserved(s) || strings.HasSuffix(s, ".") || strings.HasSuffix(s, " ") || s == "" {
+		s += "%"
+	}
+	if len(s) > longest {
+		sum := sha256.Sum256([]byte(name))
+		s = strings.ToValidUTF8(s[:longest-17], "") + "-" + hex.EncodeToString(sum[:8])
+	}
+	return s
+}
+
+func safeRune(r rune, at int) bool {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+		return true
+	case r == '.':
+		return at > 0
+	case r >= 0x80:
+		return letter(r)
+	}
+	return strings.ContainsRune("_- +=@", r)
+}
+
+func reserved(s string) bool {
+	base, _, _ := strings.Cut(strings.ToUpper(s), ".")
+	switch base {
+	case "CON", "PRN", "AUX", "NUL":
+		return true
+	}
+	return len(base) == 4 && (base[:3] == "COM" || base[:3] == "LPT") && base[3] >= '1' && base[3] <= '9'
+}
+
+func letter(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) }

@@ -1,0 +1,218 @@
+package collect
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// item is one scrap, decoded.
+type item struct {
+	name, encoder string
+	value         any // of a plain scrap
+	has           bool
+	text          string // of a display, when it has a plain form
+	frame         *frameRef
+	pictures      []picture
+}
+
+// frameRef is a frame in the spool and what its file says of its columns.
+type frameRef struct {
+	piece   stored
+	rows    int64
+	order   []string
+	shapes  map[string]*shape
+	entry   int    // row in the runs table
+	runID   string //
+	encoder string
+}
+
+// picture is one form of a display in the spool.
+type picture struct {
+	piece     stored
+	extension string
+}
+
+// The forms of a display that become files.
+var pictureKinds = []struct {
+	mime, extension string
+	binary          bool
+}{
+	{"image/png", "png", true},
+	{"image/jpeg", "jpg", true},
+	{"image/gif", "gif", true},
+	{"image/webp", "webp", true},
+	{"image/svg+xml", "svg", false},
+	{"text/html", "html", false},
+	{"application/pdf", "pdf", true},
+}
+
+// decodeScrap turns a scrap into an item; frames and pictures go to the spool.
+// Only a spool that cannot be written is an error: a bad scrap is a problem.
+func decodeScrap(s notebook.Scrap, to *spool) (item, []Problem, error) {
+	it := item{name: cleanText(s.Name), encoder: cleanText(s.Encoder)}
+	var problems []Problem
+	wrong := func(kind string, err error) {
+		problems = append(problems, Problem{Kind: kind, Name: it.name, Detail: sentence(err), Cell: s.Cell})
+	}
+	if s.HasData {
+		err := it.data(s, to)
+		var full *spoolError
+		if errors.As(err, &full) {
+			return it, nil, full.err
+		}
+		if err != nil {
+			wrong("unreadable", err)
+		}
+	}
+	for _, k := range pictureKinds {
+		raw, ok := s.Display[k.mime]
+		if !ok {
+			continue
+		}
+		b, err := pictureBytes(raw, k.binary)
+		if err != nil {
+			wrong("unreadable", fmt.Errorf("its %s form: %w", k.mime, err))
+			continue
+		}
+		piece, err := to.add(b)
+		if err != nil {
+			return it, nil, err
+		}
+		it.pictures = append(it.pictures, picture{piece, k.extension})
+	}
+	if text, ok := jsonText(s.Display["text/plain"]); ok {
+		it.text = text
+	}
+	return it, problems, nil
+}
+
+// spoolError marks an error that is ours, not the notebook's.
+type spoolError struct{ err error }
+
+func (e *spoolError) Error() string { return e.err.Error() }
+
+func sentence(err error) string { return err.Error() }
+
+// data decodes the value of a scrap.
+func (it *item) data(s notebook.Scrap, to *spool) error {
+	if isFrame(s) {
+		ref, err := decodeFrame(s.Data, to)
+		if err != nil {
+			return err
+		}
+		ref.encoder = it.encoder
+		it.frame = ref
+		return nil
+	}
+	v, err := ParseJSON(s.Data)
+	if err != nil {
+		return err
+	}
+	if it.encoder == "json" {
+		v = nonFinite(v)
+	}
+	it.value, it.has = v, true
+	return nil
+}
+
+// nonFinite gives back the numbers that kernels send as text because JSON has
+// none for them.
+func nonFinite(v any) any {
+	switch v {
+	case "nan", "NaN":
+		f, _ := ParseJSON([]byte("NaN"))
+		return f
+	case "inf", "Infinity":
+		f, _ := ParseJSON([]byte("Infinity"))
+		return f
+	case "-inf", "-Infinity":
+		f, _ := ParseJSON([]byte("-Infinity"))
+		return f
+	}
+	return v
+}
+
+func isFrame(s notebook.Scrap) bool {
+	return s.Encoder == "pandas" || strings.HasSuffix(s.Mime, "scrap.pandas+json")
+}
+
+// decodeFrame unpacks base64 Parquet and looks at its footer.
+func decodeFrame(data json.RawMessage, to *spool) (*frameRef, error) {
+	text, ok := jsonText(data)
+	if !ok {
+		return nil, errors.New("a frame must be base64 text of a Parquet file")
+	}
+	raw, err := unbase64(text)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openFrame(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		return nil, err
+	}
+	ref := &frameRef{rows: f.file.NumRows(), shapes: f.shapes()}
+	for _, c := range f.columns {
+		ref.order = append(ref.order, c.name)
+	}
+	if ref.piece, err = to.add(raw); err != nil {
+		return nil, &spoolError{err}
+	}
+	return ref, nil
+}
+
+func unbase64(text string) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(text) // passes over line breaks
+	if err != nil {
+		return nil, fmt.Errorf("read base64: %w", err)
+	}
+	return raw, nil
+}
+
+// jsonText reads a JSON string, or a list of strings that are its lines.
+func jsonText(raw json.RawMessage) (string, bool) {
+	if len(raw) == 0 {
+		return "", false
+	}
+	if inner, ok := plainString(raw); ok {
+		return inner, true
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s, true
+	}
+	var lines []string
+	if json.Unmarshal(raw, &lines) == nil {
+		return strings.Join(lines, ""), true
+	}
+	return "", false
+}
+
+// plainString is the inside of a JSON string without escapes, as base64 is.
+func plainString(raw []byte) (string, bool) {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) < 2 || raw[0] != '"' || raw[len(raw)-1] != '"' {
+		return "", false
+	}
+	inner := raw[1 : len(raw)-1]
+	if bytes.IndexByte(inner, '\\') >= 0 || bytes.IndexByte(inner, '"') >= 0 {
+		return "", false
+	}
+	return string(inner), true
+}
+
+func pictureBytes(raw json.RawMessage, binary bool) ([]byte, error) {
+	text, ok := jsonText(raw)
+	if !ok {
+		return nil, errors.New("it is not text")
+	}
+	if binary {
+		return unbase64(strings.TrimSpace(text))
+	}
+	return []byte(text), nil
+}

@@ -1,0 +1,315 @@
+package collect
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+)
+
+// stack is every frame of one name, to be written one below the other as
+// tables/<name>.parquet: run_id, the parameters, then the frames' columns in the
+// order in which they were first seen.
+//
+// A column that a frame lacks is null there. Columns of different types become
+// the narrowest type that holds both without changing a value: integers and
+// doubles double (unless an integer is too large to be exact), microseconds and
+// nanoseconds nanoseconds, differing zones UTC, decimals the larger scale;
+// what has no such type becomes text, and that is a problem.
+type stack struct {
+	name    string
+	refs    []*frameRef
+	order   []string // names in the frames
+	shapes  map[string]*shape
+	leading []leading
+	columns []field // parallel to order: names in the table, and types
+	rows    int64
+}
+
+// leading is a column whose value is the same for all rows of a frame.
+type leading struct {
+	column Column
+	name   string
+}
+
+func (s *stack) add(r *frameRef) {
+	if s.shapes == nil {
+		s.shapes = map[string]*shape{}
+	}
+	for _, name := range r.order {
+		if s.shapes[name] == nil {
+			s.shapes[name] = &shape{}
+			s.order = append(s.order, name)
+		}
+	}
+	for name, sh := range r.shapes {
+		s.shapes[name].join(sh)
+	}
+	s.refs = append(s.refs, r)
+	s.rows += r.rows
+}
+
+// resolve settles names and types, once all frames are there.
+func (s *stack) resolve(runs *Table) []Problem {
+	var problems []Problem
+	taken := map[string]bool{}
+	for _, c := range runs.Columns() {
+		if c.Name() == "run_id" || c.Role() == RoleParameter || c.Role() == RoleLabel {
+			s.leading = append(s.leading, leading{c, c.Name()})
+			taken[fold(c.Name())] = true
+		}
+	}
+	s.columns = s.columns[:0]
+	for _, name := range s.order {
+		column := name
+		for n := 2; taken[fold(column)] || column == ""; n++ {
+			column = "frame_" + name
+			if n > 2 {
+				column = fmt.Sprintf("frame_%s_%d", name, n-1)
+			}
+		}
+		if column != name {
+			problems = append(problems, Problem{Kind: "renamed", Name: s.name, Cell: -1,
+				Detail: fmt.Sprintf("the column %q of the frames is %q in the table, because the name is taken", name, column)})
+		}
+		taken[fold(column)] = true
+		d := s.shapes[name].resolve()
+		if k := s.shapes[name].kinds(); (d.kind == JSON || d.kind == String) && len(k) > 1 {
+			problems = append(problems, Problem{Kind: "promoted", Name: s.name, Cell: -1,
+				Detail: fmt.Sprintf("the column %q is %s in the frames of different runs: it is text in the table", name, strings.Join(k, " and "))})
+		}
+		s.columns = append(s.columns, field{column, d})
+	}
+	return problems
+}
+
+// kinds are the words for what has been seen, those that widen into each other
+// counted once.
+func (s *shape) kinds() []string {
+	var k []string
+	for _, w := range []struct {
+		a    atoms
+		word string
+	}{
+		{aBool, "bool"}, {aWhole | aIntBig, "integer"}, {aFloat, "double"}, {aDecimal, "decimal"}, {aDate, "date"}, {aLocal, "local time"},
+		{aTime, "time"}, {aClock, "clock"}, {aSpan, "duration"}, {aText, "text"}, {aBytes, "bytes"}, {aList, "list"}, {aObject, "struct"},
+	} {
+		if s.seen&w.a != 0 {
+			k = append(k, w.word)
+		}
+	}
+	return k
+}
+
+func (s *stack) schema() *arrow.Schema {
+	var fields []arrow.Field
+	for _, l := range s.leading {
+		spec := l.column.spec
+		fields = append(fields, spec.field(l.column.typ))
+	}
+	for _, c := range s.columns {
+		fields = append(fields, ColumnSpec{Name: c.name, Role: RoleFrame}.field(c.typ))
+	}
+	return arrow.NewSchema(fields, &tableMetadata)
+}
+
+// sources are the columns by their names in the frames.
+func (s *stack) sources() []field {
+	fields := make([]field, len(s.columns))
+	for i, c := range s.columns {
+		fields[i] = field{s.order[i], c.typ}
+	}
+	return fields
+}
+
+// portion is some frames that share a row group, or one large frame.
+type portion struct {
+	refs []*frameRef
+	turn chan struct{} // closed when the portions before are in the file
+	done chan struct{} // closed when this one is
+}
+
+const portionRows = 64 << 10
+
+func (s *stack) portions() []*portion {
+	first := make(chan struct{})
+	close(first)
+	var all []*portion
+	rows := int64(portionRows)
+	for _, r := range s.refs {
+		if rows >= portionRows {
+			p := &portion{turn: first, done: make(chan struct{})}
+			first, rows = p.done, 0
+			all = append(all, p)
+		}
+		p := all[len(all)-1]
+		p.refs = append(p.refs, r)
+		rows += r.rows
+	}
+	return all
+}
+
+// write stacks the frames. Portions are read and encoded side by side and
+// written in order. Frames that turn out to be broken are left out, a problem
+// each.
+func (s *stack) write(w io.Writer, sp *spool) ([]Problem, error) {
+	p, err := newParquetWriter(w, s.schema())
+	if err != nil {
+		return nil, err
+	}
+	all := s.portions()
+	var (
+		next     = make(chan *portion)
+		quit     = make(chan struct{})
+		once     sync.Once
+		wg       sync.WaitGroup
+		mu       sync.Mutex
+		failed   error
+		problems []Problem
+	)
+	fail := func(err error) {
+		once.Do(func() { failed = err; close(quit) })
+	}
+	for range min(runtime.GOMAXPROCS(0), 4, len(all)) {
+		group := p.newGroup()
+		wg.Go(func() {
+			sw := &stackWriter{stack: s, spool: sp, group: group, fields: s.sources(), quit: quit}
+			for part := range next {
+				found, err := sw.portion(part)
+				mu.Lock()
+				problems = append(problems, found...)
+				mu.Unlock()
+				if err != nil {
+					fail(err)
+				}
+				close(part.done)
+			}
+		})
+	}
+	for _, part := range all {
+		next <- part
+	}
+	close(next)
+	wg.Wait()
+	if failed != nil {
+		return nil, failed
+	}
+	return problems, p.Close()
+}
+
+// stackWriter is one of those that read and encode frames.
+type stackWriter struct {
+	stack  *stack
+	spool  *spool
+	group  *rowGroup
+	fields []field
+	quit   chan struct{} // closed when another one failed
+}
+
+func (w *stackWriter) portion(p *portion) (problems []Problem, err error) {
+	for _, r := range p.refs {
+		select {
+		case <-w.quit:
+			return nil, nil
+		default:
+		}
+		lost, err := w.frame(p, r)
+		if err != nil {
+			return problems, err
+		}
+		if lost.err != nil {
+			problems = append(problems, Problem{Run: r.runID, Kind: "unreadable", Name: w.stack.name, Cell: -1,
+				Detail: fmt.Sprintf("after %d rows: %v", lost.rows, lost.err)})
+		}
+		if lost.values > 0 {
+			problems = append(problems, Problem{Run: r.runID, Kind: "lost_values", Name: w.stack.name, Cell: -1,
+				Detail: fmt.Sprintf("%d times are too far away for nanoseconds and are null in the table", lost.values)})
+		}
+	}
+	return problems, w.commit(p)
+}
+
+// commit waits for the portions before.
+func (w *stackWriter) commit(p *portion) error {
+	select {
+	case <-p.turn:
+	case <-w.quit:
+		return nil
+	}
+	return w.group.commit()
+}
+
+// loss is what of a frame did not get into the table.
+type loss struct {
+	err    error // the frame is broken from a row on
+	rows   int
+	values int
+}
+
+// frame adds the rows of one frame. The error is of writing.
+func (w *stackWriter) frame(p *portion, r *frameRef) (lost loss, err error) {
+	piece := w.spool.open(r.piece)
+	f, opening := openFrame(piece, r.piece.size)
+	if opening != nil {
+		lost.err = opening
+		return lost, nil
+	}
+	var writing error
+	lost.values, lost.err = f.read(w.fields, func(columns []arrow.Array, rows int) error {
+		lost.rows += rows
+		all := slices.Concat(w.constants(r.entry, rows), columns)
+		writing = w.group.write(all)
+		for _, a := range all {
+			a.Release()
+		}
+		if writing == nil && w.group.full() {
+			writing = w.commit(p)
+		}
+		return writing
+	})
+	if writing != nil {
+		return loss{}, writing
+	}
+	return lost, nil
+}
+
+// constants repeats the leading values of a run.
+func (w *stackWriter) constants(entry, rows int) []arrow.Array {
+	arrays := make([]arrow.Array, len(w.stack.leading))
+	for i, l := range w.stack.leading {
+		arrays[i] = repeat(l.column, entry, rows)
+	}
+	return arrays
+}
+
+func repeat(c Column, entry, rows int) arrow.Array {
+	b := array.NewBuilder(memory.DefaultAllocator, c.typ.arrow())
+	defer b.Release()
+	b.Reserve(rows)
+	if c.Null(entry) {
+		b.AppendNulls(rows)
+		return b.NewArray()
+	}
+	v := c.cellValue(entry)
+	for range rows {
+		if appendValue(b, c.typ, v) != nil {
+			b.AppendNull()
+		}
+	}
+	return b.NewArray()
+}
+
+// cellValue is the value in a form that appendValue takes back.
+func (c Column) cellValue(row int) any {
+	v := c.Any(row)
+	if c.typ.kind == JSON {
+		return oddText(c.Text(row))
+	}
+	return v
+}
