@@ -1,0 +1,37 @@
+package fan
+
+import (
+	"context"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// An Executor makes the runs of a shard. Every clause of its contract is a
+// sub-test of package fantest.
+//
+// Execute returns when every attempt that began has ended and is in the
+// sweep; runs of the shard that never began stay planned. However badly a
+// notebook goes is an outcome, not an error: an error means that the executor
+// cannot tell whether something is still running, and fan then starts nothing
+// more. Cancelling ctx stops the work within the grace period, with the
+// outcome canceled. When Execute has returned nothing is left of the shard:
+// no process, socket, goroutine or temporary file. note may be called at any
+// time before that, from any goroutine; nothing depends on it.
+type Executor interface {
+	Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error
+	Limits() Limits
+}
+
+// Limits is what an executor can take.
+type Limits struct {
+	Parallel int  // shards at once; 0 is no limit
+	PerShard int  // runs in a shard; 0 is no limit
+	Remote   bool // shards outlive this process and are stored before they are executed
+}
+
+// A Recoverer ends what is left of attempts that an earlier process began, so
+// that they may be declared lost. Executors whose shards die with the process
+// need not be one.
+type Recoverer interface {
+	Recover(ctx context.Context, orphans []sweep.Began) error
+}

@@ -1,0 +1,353 @@
+// Package fan makes the runs of a sweep happen: it decides which go when, on
+// an Executor that makes them. In go the runs to make and the policy for
+// failures; out comes how it went. It keeps a window of runs under way, sends
+// one ahead as a canary, tries failures again within their budget and stops
+// when the halt policy says so or its context ends.
+//
+// Package fan knows nothing of kernels or clusters, and keeps no state that
+// the sweep does not: after a crash the same call finishes the job.
+package fan
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// Options say what to make and how.
+type Options struct {
+	Runs   []string // ids, in the order to take them
+	Jobs   int      // runs under way at once; at least 1
+	Canary bool     // one run must get past its first cells before the others start
+	Retry  Retry
+	Halt   Halt
+	Limits []ValueLimit     // at most N runs of one value at a time
+	Note   func(sweep.Note) // may be nil
+}
+
+// Retry says which outcomes are tried again. Interruptions never are.
+type Retry struct {
+	N       int           // further attempts at one run
+	On      []string      // statuses, reason kinds, exception names, or patterns of "Name: message"; empty is any failure
+	Backoff time.Duration // before the first further attempt; doubles each time
+	Total   int           // further attempts in the whole call; 0 is no cap
+}
+
+// Halt stops a sweep that goes badly, in GNU parallel's words.
+type Halt struct {
+	When    string  // "never", "soon": start nothing more; "now": stop what runs, too
+	What    string  // "fail", "success" or "done"
+	Count   int     // after so many runs,
+	Percent float64 // or after so many per cent of the runs, and at least three
+}
+
+// ValueLimit bounds how many runs of one value of a parameter or label are
+// under way at once.
+type ValueLimit struct {
+	Name string
+	N    int
+}
+
+// A Summary is how a call went.
+type Summary struct {
+	Made      int // attempts that ended
+	Retried   int
+	Halted    string // why the sweep was halted; empty when it was not
+	Unstarted int    // runs that were asked for and never began
+}
+
+// haltedError is why runs are canceled when the policy says "now". Executors
+// find the reason kind in the cause of their context.
+type haltedError struct{ why string }
+
+func (e haltedError) Error() string { return "halted: " + e.why }
+
+// ReasonKind is the reason of the runs that are canceled.
+func (e haltedError) ReasonKind() string { return string(sweep.Halted) }
+
+// Fan makes the runs and returns when none is under way any more. An error
+// means that fan could not go on; the sweep then says how far it came.
+// Cancelling ctx stops taking runs and cancels what is under way.
+func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, error) {
+	if err := settle(ctx, s, ex); err != nil {
+		return Summary{}, err
+	}
+	workCtx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	f := &fanner{
+		sweep: s, ex: ex, o: o, cancel: cancel,
+		window: window(o.Jobs, ex.Limits().Parallel),
+		busy:   map[string]int{}, tries: map[string]int{},
+		ended: make(chan result), awake: make(chan string, len(o.Runs)),
+	}
+	for _, id := range o.Runs {
+		st, ok := s.Run(id)
+		if !ok {
+			return Summary{}, fmt.Errorf("make run %s: it was never planned", id)
+		}
+		f.queue = append(f.queue, st.Run)
+	}
+	f.total = len(f.queue)
+	f.canary = newCanary(o.Canary && f.total > 1)
+	err := f.loop(workCtx)
+	f.sum.Unstarted += len(f.queue) + f.waiting
+	return f.sum, err
+}
+
+// settle ends what an earlier process left open.
+func settle(ctx context.Context, s *sweep.Sweep, ex Executor) error {
+	orphans := s.Orphans()
+	if len(orphans) == 0 {
+		return nil
+	}
+	if r, ok := ex.(Recoverer); ok {
+		if err := r.Recover(ctx, orphans); err != nil {
+			return fmt.Errorf("end what an earlier fanout left running: %w", err)
+		}
+	}
+	for _, b := range orphans {
+		if err := s.Lose(ctx, b, "the fanout that made it ended without saying how it went"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func window(jobs, parallel int) int {
+	jobs = max(jobs, 1)
+	if parallel > 0 {
+		return min(jobs, parallel)
+	}
+	return jobs
+}
+
+// fanner is one call of Fan. Only its loop touches it.
+type fanner struct {
+	sweep  *sweep.Sweep
+	ex     Executor
+	o      Options
+	cancel context.CancelCauseFunc
+	window int
+	canary *canary
+
+	queue             []sweep.Run
+	underWay          int
+	waiting           int            // runs that wait for their back-off
+	busy              map[string]int // ValueLimit key → runs under way
+	tries             map[string]int // run → attempts of this call
+	retried           int
+	total             int
+	failed, succeeded int
+	stopped           bool // start nothing more
+	err               error
+	sum               Summary
+
+	ended chan result
+	awake chan string
+}
+
+type result struct {
+	run sweep.Run
+	err error
+}
+
+func (f *fanner) loop(ctx context.Context) error {
+	for {
+		f.start(ctx)
+		if f.underWay == 0 && (f.stopped || ctx.Err() != nil || len(f.queue)+f.waiting == 0) {
+			return f.err
+		}
+		select {
+		case r := <-f.ended:
+			f.end(ctx, r)
+		case id := <-f.awake:
+			f.waiting--
+			if st, ok := f.sweep.Run(id); ok {
+				f.queue = slices.Insert(f.queue, 0, st.Run)
+			}
+		case <-f.canary.alive:
+			f.canary.open()
+		case <-f.done(ctx):
+			f.stopped = true
+		}
+	}
+}
+
+// done is ctx's end, once: afterwards there is nothing to select on.
+func (f *fanner) done(ctx context.Context) <-chan struct{} {
+	if f.stopped {
+		return nil
+	}
+	return ctx.Done()
+}
+
+// start fills the window.
+func (f *fanner) start(ctx context.Context) {
+	for !f.stopped && ctx.Err() == nil && f.underWay < f.canary.window(f.window) {
+		i := slices.IndexFunc(f.queue, f.allowed)
+		if i < 0 {
+			return
+		}
+		run := f.queue[i]
+		f.queue = slices.Delete(f.queue, i, i+1)
+		f.count(run, +1)
+		f.underWay++
+		f.tries[run.ID]++
+		go f.execute(ctx, run)
+	}
+}
+
+func (f *fanner) execute(ctx context.Context, run sweep.Run) {
+	shard := sweep.Shard{ID: fmt.Sprintf("%d-%s", f.sweep.Epoch(), run.ID), Runs: []string{run.ID}}
+	err := f.ex.Execute(ctx, shard, func(n sweep.Note) {
+		f.canary.see(n)
+		if f.o.Note != nil {
+			f.o.Note(n)
+		}
+	})
+	f.ended <- result{run, err}
+}
+
+func (f *fanner) allowed(r sweep.Run) bool {
+	for _, l := range f.o.Limits {
+		if key, ok := limitKey(l, r); ok && f.busy[key] >= l.N {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *fanner) count(r sweep.Run, by int) {
+	for _, l := range f.o.Limits {
+		if key, ok := limitKey(l, r); ok {
+			f.busy[key] += by
+		}
+	}
+}
+
+func limitKey(l ValueLimit, r sweep.Run) (string, bool) {
+	for _, b := range slices.Concat(r.Params, r.Labels) {
+		if b.Name == l.Name {
+			return l.Name + "=" + b.Value.String(), true
+		}
+	}
+	return "", false
+}
+
+// end books what became of one run and decides what follows.
+func (f *fanner) end(ctx context.Context, r result) {
+	f.underWay--
+	f.count(r.run, -1)
+	if r.err != nil {
+		f.err = errors.Join(f.err, fmt.Errorf("run %s: %w", r.run.ID, r.err))
+		f.stopped = true
+		return
+	}
+	st, _ := f.sweep.Run(r.run.ID)
+	if st.Status == sweep.Planned {
+		f.canary.open()
+		f.sum.Unstarted++
+		return
+	}
+	f.sum.Made++
+	if why := f.canary.judge(st); why != "" {
+		f.halt("soon", why)
+		return
+	}
+	if st.Status == sweep.Canceled || st.Status == sweep.Succeeded {
+		f.book(st)
+		return
+	}
+	if f.retry(ctx, st) {
+		return
+	}
+	f.book(st)
+}
+
+// retry puts a run back if its budget allows.
+func (f *fanner) retry(ctx context.Context, st sweep.RunState) bool {
+	again := f.tries[st.Run.ID]
+	spent := again > f.o.Retry.N || f.o.Retry.Total > 0 && f.retried >= f.o.Retry.Total
+	if spent || f.stopped || ctx.Err() != nil || !f.o.Retry.matches(*st.Last) {
+		return false
+	}
+	f.retried++
+	f.sum.Retried++
+	f.waiting++
+	wait := backoff(f.o.Retry.Backoff, again)
+	go func() {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+		}
+		f.awake <- st.Run.ID
+	}()
+	return true
+}
+
+// backoff doubles with each attempt and is spread by a quarter either way, so
+// that runs that failed together are not tried again together.
+func backoff(base time.Duration, attempt int) time.Duration {
+	d := base << min(attempt-1, 10)
+	if d <= 0 {
+		return 0
+	}
+	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
+}
+
+func (r Retry) matches(o sweep.Outcome) bool {
+	if len(r.On) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(r.On, func(on string) bool {
+		if on == string(o.Status) || on == string(o.Kind) || on == o.Ename {
+			return true
+		}
+		ok, err := path.Match(on, o.Ename+": "+o.Evalue)
+		return ok && err == nil
+	})
+}
+
+// book counts a run that is settled and applies the halt policy.
+func (f *fanner) book(st sweep.RunState) {
+	switch st.Status {
+	case sweep.Succeeded:
+		f.succeeded++
+	case sweep.Canceled:
+		return
+	default:
+		f.failed++
+	}
+	if why := f.o.Halt.due(f.failed, f.succeeded, f.total); why != "" && !f.stopped {
+		f.halt(f.o.Halt.When, why)
+	}
+}
+
+func (f *fanner) halt(when, why string) {
+	f.sum.Halted, f.stopped = why, true
+	if when == "now" {
+		f.cancel(haltedError{why})
+	}
+}
+
+// due says why the policy halts the sweep, or nothing.
+func (h Halt) due(failed, succeeded, total int) string {
+	if h.When == "" || h.When == "never" {
+		return ""
+	}
+	n := map[string]int{"fail": failed, "success": succeeded, "done": failed + succeeded}[h.What]
+	word := map[string]string{"fail": "failed", "success": "succeeded", "done": "are done"}[h.What]
+	switch {
+	case h.Percent > 0 && n >= 3 && float64(n)*100 >= h.Percent*float64(total):
+		return fmt.Sprintf("%d of %d runs %s, which is %g%% or more", n, total, word, h.Percent)
+	case h.Percent == 0 && h.Count > 0 && n >= h.Count:
+		return fmt.Sprintf("%d runs %s", n, word)
+	}
+	return ""
+}

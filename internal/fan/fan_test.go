@@ -1,0 +1,344 @@
+package fan_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// bench is a sweep of n runs on the fake executor, in memory.
+type bench struct {
+	*sweep.Sweep
+	fake *fantest.Fake
+	ids  []string
+
+	mu      sync.Mutex
+	busy    int
+	peak    int
+	started []string
+}
+
+func newBench(t *testing.T, n int, deeds ...fantest.Deed) *bench {
+	t.Helper()
+	s := fantest.NewSweep(t, store.Mem(), fantest.FakeMachine(), sweep.Settings{}, n, deeds...)
+	b := &bench{Sweep: s, fake: &fantest.Fake{Sweep: s}}
+	for _, st := range s.Runs() {
+		b.ids = append(b.ids, st.Run.ID)
+	}
+	b.fake.Before = b.before
+	return b
+}
+
+// before makes every attempt take a minute of fake time and counts how many
+// are under way.
+func (b *bench) before(ctx context.Context, run sweep.Run, _ int) error {
+	b.mu.Lock()
+	b.busy++
+	b.peak = max(b.peak, b.busy)
+	b.started = append(b.started, run.ID)
+	b.mu.Unlock()
+	select {
+	case <-time.After(time.Minute):
+	case <-ctx.Done():
+	}
+	b.mu.Lock()
+	b.busy--
+	b.mu.Unlock()
+	return nil
+}
+
+func (b *bench) fan(t *testing.T, o fan.Options) fan.Summary {
+	t.Helper()
+	if o.Runs == nil {
+		o.Runs = b.ids
+	}
+	sum, err := fan.Fan(t.Context(), b.Sweep, b.fake, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sum
+}
+
+// failing makes the given runs raise for their first k attempts.
+func (b *bench) failing(k int, indices ...int) {
+	fails := map[string]bool{}
+	for _, i := range indices {
+		fails[b.ids[i]] = true
+	}
+	b.fake.Deed = func(run sweep.Run, attempt int, d fantest.Deed) fantest.Deed {
+		if d == fantest.Succeed && fails[run.ID] && attempt <= k {
+			return fantest.Raise
+		}
+		return d
+	}
+}
+
+func TestWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 10, fantest.Succeed)
+		begin := time.Now()
+		sum := b.fan(t, fan.Options{Jobs: 4})
+		if took := time.Since(begin); took != 3*time.Minute {
+			t.Errorf("ten one-minute runs, four at a time, took %v", took)
+		}
+		if b.peak != 4 || sum.Made != 10 {
+			t.Errorf("peak %d, made %d", b.peak, sum.Made)
+		}
+		if d := cmp.Diff(map[sweep.Status]int{sweep.Succeeded: 10}, b.Counts()); d != "" {
+			t.Error(d)
+		}
+	})
+}
+
+func TestExecutorLimitsTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 6, fantest.Succeed)
+		b.fake.Limit = fan.Limits{Parallel: 2}
+		b.fan(t, fan.Options{Jobs: 6})
+		if b.peak != 2 {
+			t.Errorf("peak %d, want 2", b.peak)
+		}
+	})
+}
+
+func TestRetry(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		retry    fan.Retry
+		attempts int
+		status   sweep.Status
+	}{
+		{"none", fan.Retry{}, 1, sweep.Failed},
+		{"too few", fan.Retry{N: 1}, 2, sweep.Failed},
+		{"enough", fan.Retry{N: 2}, 3, sweep.Succeeded},
+		{"kind matches", fan.Retry{N: 2, On: []string{"exception"}}, 3, sweep.Succeeded},
+		{"status matches", fan.Retry{N: 2, On: []string{"failed"}}, 3, sweep.Succeeded},
+		{"name matches", fan.Retry{N: 2, On: []string{"ValueError"}}, 3, sweep.Succeeded},
+		{"pattern matches", fan.Retry{N: 2, On: []string{"ValueError: no *"}}, 3, sweep.Succeeded},
+		{"nothing matches", fan.Retry{N: 2, On: []string{"lost", "KeyError", "ValueError: yes*"}}, 1, sweep.Failed},
+		{"the whole sweep's cap", fan.Retry{N: 2, Total: 1}, 2, sweep.Failed},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 3, fantest.Succeed)
+				b.failing(2, 1)
+				c.retry.Backoff = time.Hour
+				sum := b.fan(t, fan.Options{Jobs: 3, Retry: c.retry})
+				st, _ := b.Run(b.ids[1])
+				if st.Status != c.status || st.Attempts != c.attempts || sum.Retried != c.attempts-1 {
+					t.Errorf("%s after %d attempts, %d retried; want %s after %d", st.Status, st.Attempts, sum.Retried, c.status, c.attempts)
+				}
+			})
+		})
+	}
+}
+
+func TestBackoffDoesNotHoldTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 5, fantest.Succeed)
+		b.failing(1, 0)
+		begin := time.Now()
+		b.fan(t, fan.Options{Jobs: 1, Retry: fan.Retry{N: 1, Backoff: 2 * time.Minute}})
+		// Five first attempts and one more, which waited while others ran.
+		if took := time.Since(begin); took != 6*time.Minute {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestHalt(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		halt     fan.Halt
+		failing  []int
+		halted   bool
+		canceled int
+	}{
+		{"never", fan.Halt{When: "never"}, []int{0, 1, 2, 3}, false, 0},
+		{"soon after two failures", fan.Halt{When: "soon", What: "fail", Count: 2}, []int{0, 1}, true, 0},
+		{"now after one failure", fan.Halt{When: "now", What: "fail", Count: 1}, []int{0}, true, 1},
+		{"one failure is not two", fan.Halt{When: "soon", What: "fail", Count: 2}, []int{0}, false, 0},
+		{"per cent needs three", fan.Halt{When: "soon", What: "fail", Percent: 5}, []int{0, 1}, false, 0},
+		{"per cent", fan.Halt{When: "soon", What: "fail", Percent: 30}, []int{0, 1, 2}, true, 0},
+		{"success", fan.Halt{When: "soon", What: "success", Count: 1}, nil, true, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 10, fantest.Succeed, fantest.Succeed)
+				b.failing(99, c.failing...)
+				hang := b.ids[1]
+				deed := b.fake.Deed
+				b.fake.Deed = func(run sweep.Run, attempt int, d fantest.Deed) fantest.Deed {
+					if c.canceled > 0 && run.ID == hang && d == fantest.Succeed {
+						return fantest.Hang
+					}
+					return deed(run, attempt, d)
+				}
+				sum := b.fan(t, fan.Options{Jobs: 2, Halt: c.halt})
+				if (sum.Halted != "") != c.halted {
+					t.Errorf("halted: %q", sum.Halted)
+				}
+				if (sum.Unstarted > 0) != c.halted {
+					t.Errorf("%d runs were not started", sum.Unstarted)
+				}
+				if n := b.Counts()[sweep.Canceled]; n != c.canceled {
+					t.Errorf("%d canceled, want %d", n, c.canceled)
+				}
+				if st, _ := b.Run(hang); c.canceled > 0 && st.Last.Kind != sweep.Halted {
+					t.Errorf("the canceled run says %+v", st.Last)
+				}
+			})
+		})
+	}
+}
+
+func TestHaltCountsAfterRetries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 6, fantest.Succeed)
+		b.failing(1, 0, 1, 2, 3, 4, 5)
+		sum := b.fan(t, fan.Options{Jobs: 2, Retry: fan.Retry{N: 1}, Halt: fan.Halt{When: "soon", What: "fail", Count: 1}})
+		if sum.Halted != "" || b.Counts()[sweep.Succeeded] != 6 {
+			t.Errorf("halted %q, %v", sum.Halted, b.Counts())
+		}
+	})
+}
+
+func TestCanary(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		deed fantest.Deed
+		made int
+		open bool
+	}{
+		{"a good first run opens the window", fantest.Succeed, 8, true},
+		{"a raising template costs three runs", fantest.Raise, 3, false},
+		{"a dying template costs three runs", fantest.Die, 3, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 8, c.deed)
+				sum := b.fan(t, fan.Options{Jobs: 4, Canary: true})
+				if sum.Made != c.made || (sum.Halted == "") != c.open {
+					t.Errorf("made %d, halted %q", sum.Made, sum.Halted)
+				}
+				if c.open != (b.peak > 1) {
+					t.Errorf("%d at once", b.peak)
+				}
+			})
+		})
+	}
+}
+
+// A run that fails because of its own parameters must not stop the others.
+func TestCanaryTriesAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 8, fantest.Succeed)
+		b.failing(99, 0)
+		sum := b.fan(t, fan.Options{Jobs: 4, Canary: true})
+		if sum.Made != 8 || sum.Halted != "" {
+			t.Errorf("made %d, halted %q", sum.Made, sum.Halted)
+		}
+	})
+}
+
+func TestValueLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 6, fantest.Succeed)
+		begin := time.Now()
+		// Every run has another x, so a limit on x does not bind.
+		b.fan(t, fan.Options{Jobs: 6, Limits: []fan.ValueLimit{{Name: "x", N: 1}}})
+		if took := time.Since(begin); took != time.Minute {
+			t.Errorf("distinct values took %v", took)
+		}
+		b.started = nil
+		begin = time.Now()
+		// Every run has the same y.
+		b.fan(t, fan.Options{Jobs: 6, Limits: []fan.ValueLimit{{Name: "y", N: 2}}})
+		if took := time.Since(begin); took != 3*time.Minute || b.peak != 6 {
+			t.Errorf("equal values took %v, peak %d", took, b.peak)
+		}
+	})
+}
+
+func TestCancel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 6, fantest.Hang)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			time.Sleep(10 * time.Minute)
+			cancel()
+		}()
+		sum, err := fan.Fan(ctx, b.Sweep, b.fake, fan.Options{Runs: b.ids, Jobs: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := b.Counts(); n[sweep.Canceled] != 2 || n[sweep.Planned] != 4 || sum.Unstarted != 4 {
+			t.Errorf("%v, %d unstarted", n, sum.Unstarted)
+		}
+	})
+}
+
+// An executor that cannot tell whether something still runs stops everything.
+func TestExecutorError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 6, fantest.Succeed)
+		b.fake.Before = func(_ context.Context, run sweep.Run, _ int) error {
+			if run.ID == b.ids[2] {
+				return errors.New("the cluster does not answer")
+			}
+			return b.before(t.Context(), run, 0)
+		}
+		_, err := fan.Fan(t.Context(), b.Sweep, b.fake, fan.Options{Runs: b.ids, Jobs: 1})
+		if err == nil || !strings.Contains(err.Error(), b.ids[2]) || !strings.Contains(err.Error(), "does not answer") {
+			t.Errorf("error is %v", err)
+		}
+		if n := b.Counts(); n[sweep.Succeeded] != 2 || n[sweep.Planned] != 4 {
+			t.Errorf("%v", n)
+		}
+	})
+}
+
+// recoverer says which orphans it was asked to end.
+type recoverer struct {
+	*fantest.Fake
+	ended []string
+}
+
+func (r *recoverer) Recover(_ context.Context, orphans []sweep.Began) error {
+	for _, b := range orphans {
+		r.ended = append(r.ended, fmt.Sprintf("%s.%d", b.Run, b.Attempt))
+	}
+	return nil
+}
+
+func TestOrphansAreEndedThenLostThenMadeAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 3, fantest.Succeed)
+		if _, err := b.Begin(t.Context(), b.ids[1], sweep.Began{Host: "earlier"}); err != nil {
+			t.Fatal(err)
+		}
+		r := &recoverer{Fake: b.fake}
+		if _, err := fan.Fan(t.Context(), b.Sweep, r, fan.Options{Runs: b.ids, Jobs: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff([]string{b.ids[1] + ".1"}, r.ended); d != "" {
+			t.Error(d)
+		}
+		st, _ := b.Run(b.ids[1])
+		if st.Status != sweep.Succeeded || st.Attempts != 2 {
+			t.Errorf("%s after %d attempts", st.Status, st.Attempts)
+		}
+	})
+}

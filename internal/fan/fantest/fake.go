@@ -1,0 +1,171 @@
+package fantest
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// Fake is an executor without kernels, processes or files, which obeys the
+// contract as the real ones do. A cell's source is a Deed; those that need a
+// process or a file do nothing.
+type Fake struct {
+	Sweep  *sweep.Sweep
+	Limit  fan.Limits
+	Before func(ctx context.Context, run sweep.Run, attempt int) error // called before each attempt; may be nil
+	Deed   func(run sweep.Run, attempt int, d Deed) Deed               // replaces a deed for one attempt; may be nil
+}
+
+// FakeMachine is the Fake as the suite wants it.
+func FakeMachine() Machine {
+	cells := map[Deed]string{}
+	for _, d := range []Deed{Succeed, Glue, Raise, Die, Hang, HangHard, ExitZero, WriteFile, Grandchild, Unicode, Large} {
+		cells[d] = string(d)
+	}
+	return Machine{
+		Name: "fake", Kernelspec: "fake", Language: "deeds", Cells: cells,
+		New: func(_ *testing.T, s *sweep.Sweep) fan.Executor { return &Fake{Sweep: s} },
+	}
+}
+
+// Limits returns what Limit says.
+func (f *Fake) Limits() fan.Limits { return f.Limit }
+
+// Execute makes the runs of the shard one after the other.
+func (f *Fake) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
+	for _, id := range shard.Runs {
+		if ctx.Err() != nil {
+			return nil
+		}
+		st, _ := f.Sweep.Run(id)
+		if err := f.make(ctx, st, note); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Fake) make(ctx context.Context, st sweep.RunState, note func(sweep.Note)) error {
+	run := st.Run
+	if f.Before != nil {
+		if err := f.Before(ctx, run, st.Attempts+1); err != nil {
+			return err
+		}
+	}
+	a, err := f.Sweep.Begin(context.WithoutCancel(ctx), run.ID, sweep.Began{Host: "fake"})
+	if err != nil {
+		return err
+	}
+	note(sweep.Note{Kind: sweep.NoteBegan, Run: run.ID, Attempt: a.Attempt})
+	_, doc, err := f.Sweep.TemplateOf(ctx, run)
+	if err != nil {
+		return err
+	}
+	var args []notebook.Argument
+	for _, p := range run.Params {
+		args = append(args, notebook.Argument{Name: p.Name, Value: p.Value.Any()})
+	}
+	if _, err := doc.Prepare(notebook.PrepareOptions{Args: args, Language: "python"}); err != nil {
+		return err
+	}
+	o := f.walk(ctx, doc, run, a.Attempt, note)
+	if err := a.End(context.WithoutCancel(ctx), doc, o, nil); err != nil {
+		return err
+	}
+	note(sweep.Note{Kind: sweep.NoteEnded, Run: run.ID, Attempt: a.Attempt, Outcome: &o})
+	return nil
+}
+
+// walk does the deeds of every cell until one ends the notebook.
+func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, attempt int, note func(sweep.Note)) sweep.Outcome {
+	o := sweep.Outcome{Status: sweep.Succeeded, Start: time.Now().UTC(), Fingerprint: f.Sweep.Current(run)}
+	limits := f.Sweep.SettingsOf(run)
+	for i, c := range doc.Cells {
+		note(sweep.Note{Kind: sweep.NoteCell, Run: run.ID, Attempt: attempt, Cell: i + 1, Cells: len(doc.Cells)})
+		d := Deed(strings.TrimSpace(c.Source))
+		if f.Deed != nil {
+			d = f.Deed(run, attempt, d)
+		}
+		end := f.do(ctx, d, c, run, limits)
+		if end.Status != "" {
+			o.Status, o.Kind, o.Reason, o.Ename, o.Evalue = end.Status, end.Kind, end.Reason, end.Ename, end.Evalue
+			if o.Status != sweep.Succeeded {
+				o.Cell = i + 1
+			}
+			break
+		}
+	}
+	o.End = time.Now().UTC()
+	return o
+}
+
+// do does one deed; an outcome with a status ends the notebook.
+func (f *Fake) do(ctx context.Context, d Deed, c *notebook.Cell, run sweep.Run, limits sweep.Settings) sweep.Outcome {
+	print := func(text string) {
+		c.Outputs = append(c.Outputs, notebook.Output{Type: "stream", Name: "stdout", Text: text})
+	}
+	switch d {
+	case Succeed:
+		print("hello\n")
+	case Unicode:
+		print(UnicodeText + "\n")
+	case Large:
+		print(strings.Repeat("x", 5_000_000))
+	case Glue:
+		x := run.Params[0].Value.String()
+		c.Outputs = append(c.Outputs, notebook.Output{
+			Type:     "display_data",
+			Data:     glued("y", x),
+			Metadata: map[string]any{"scrapbook": map[string]any{"name": "y", "data": true, "display": false}},
+		})
+	case Raise:
+		c.Outputs = append(c.Outputs, notebook.Output{Type: "error", Ename: "ValueError", Evalue: "no good", Traceback: []string{"ValueError: no good"}})
+		return sweep.Outcome{Status: sweep.Failed, Kind: sweep.Exception, Reason: "ValueError: no good", Ename: "ValueError", Evalue: "no good"}
+	case Die:
+		return sweep.Outcome{Status: sweep.Failed, Kind: sweep.KernelDied, Reason: "the kernel died (signal: killed)"}
+	case ExitZero:
+		return sweep.Outcome{Status: sweep.Succeeded, Kind: sweep.EarlyExit}
+	case Hang, HangHard:
+		return hang(ctx, limits)
+	}
+	return sweep.Outcome{}
+}
+
+// hang waits for a limit or the end of the context.
+func hang(ctx context.Context, limits sweep.Settings) sweep.Outcome {
+	cell, run := after(limits.CellTimeout), after(limits.RunTimeout)
+	select {
+	case <-ctx.Done():
+		kind := sweep.Interrupted
+		if k, ok := context.Cause(ctx).(interface{ ReasonKind() string }); ok {
+			kind = sweep.ReasonKind(k.ReasonKind())
+		}
+		return sweep.Outcome{Status: sweep.Canceled, Kind: kind, Reason: "canceled"}
+	case <-cell:
+		return sweep.Outcome{Status: sweep.TimedOut, Kind: sweep.CellTimeout, Reason: "the cell took too long"}
+	case <-run:
+		return sweep.Outcome{Status: sweep.TimedOut, Kind: sweep.RunTimeout, Reason: "the run took too long"}
+	}
+}
+
+// after is a timer that never fires for a limit of zero.
+func after(d time.Duration) <-chan time.Time {
+	if d == 0 {
+		return nil
+	}
+	return time.After(d)
+}
+
+// glued is a scrap in scrapbook's JSON form.
+func glued(name, value string) map[string]json.RawMessage {
+	return map[string]json.RawMessage{
+		"application/scrapbook.scrap.json+json": json.RawMessage(fmt.Sprintf(`{"name":%q,"data":%s,"encoder":"json","version":1}`, name, value)),
+	}
+}

@@ -1,0 +1,373 @@
+// Package fantest is the contract of fan.Executor as a test suite. Every
+// executor runs it; what differs between executors is declared in Machine,
+// not found by skipping.
+package fantest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A Machine is an executor under test and how to make notebooks do things on
+// it.
+type Machine struct {
+	Name string
+	// New returns the executor for a sweep whose lease is held. Cleanup is
+	// the test's.
+	New func(t *testing.T, s *sweep.Sweep) fan.Executor
+	// Kernelspec and Language go into the templates.
+	Kernelspec, Language string
+	// Cells maps what a cell does to its source.
+	Cells map[Deed]string
+	// Survivors returns the processes that runs left behind; nil when the
+	// machine has none to leave.
+	Survivors func(t *testing.T) []int
+	// Interrupts says that a cancelled run is interrupted rather than
+	// killed, so that it may take up to Grace.
+	Grace time.Duration
+}
+
+// A Deed is something a cell does.
+type Deed string
+
+// The deeds every machine must know how to do.
+const (
+	Succeed    Deed = "succeed"    // print "hello"
+	Glue       Deed = "glue"       // record the parameter x as scrap "y"
+	Raise      Deed = "raise"      // raise ValueError("no good")
+	Die        Deed = "die"        // end the kernel's process with SIGKILL
+	Hang       Deed = "hang"       // never end, but honour an interrupt
+	HangHard   Deed = "hang hard"  // never end, and ignore interrupts
+	ExitZero   Deed = "exit zero"  // end the notebook as a success
+	WriteFile  Deed = "write file" // fail if file "mark" exists in the working directory, then create it
+	Grandchild Deed = "grandchild" // start a process that outlives the kernel
+	Unicode    Deed = "unicode"    // print UnicodeText
+	Large      Deed = "large"      // print 5,000,000 characters
+)
+
+// UnicodeText is what the deed Unicode prints.
+const UnicodeText = "naïve Ω 漢字 😀"
+
+// Run checks every clause of the contract.
+func Run(t *testing.T, m Machine) {
+	for _, c := range clauses {
+		t.Run(c.name, func(t *testing.T) { c.check(t, m) })
+	}
+}
+
+var clauses = []struct {
+	name  string
+	check func(t *testing.T, m Machine)
+}{
+	{"returns when every attempt has ended", returnsEnded},
+	{"scraps are recorded", recordsScraps},
+	{"a notebook that raises is failed, never an error", raises},
+	{"cells up to the failure are kept", keepsCells},
+	{"a dead kernel is failed, kernel_died", dies},
+	{"a run timeout is timed_out and names the cell", timesOut},
+	{"a timeout ends a kernel that ignores interrupts", timesOutHard},
+	{"cancelling says canceled and leaves a valid notebook", cancels},
+	{"a shard cancelled before it begins stays planned", cancelsEarly},
+	{"a notebook that ends itself succeeds", exitsEarly},
+	{"attempts do not see each other's working directories", isolates},
+	{"nothing is left after return", leavesNothing},
+	{"text of any script arrives whole", keepsUnicode},
+	{"output of millions of characters arrives whole", keepsLarge},
+}
+
+// sweepOf plans runs over a template of the given deeds, in a directory.
+func sweepOf(t *testing.T, m Machine, settings sweep.Settings, runs int, deeds ...Deed) *sweep.Sweep {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "template.ipynb"), templateOf(t, m, deeds), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return NewSweep(t, store.Dir(filepath.Join(dir, "test.sweep")), m, settings, runs, deeds...)
+}
+
+// NewSweep plans runs over a template of the given deeds and holds the lease
+// until the test ends. Run i has the parameters x = i and y = 0.
+func NewSweep(t *testing.T, st store.Store, m Machine, settings sweep.Settings, runs int, deeds ...Deed) *sweep.Sweep {
+	t.Helper()
+	s := must(sweep.Init(t.Context(), st, "test"))(t)
+	if err := s.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Release() })
+	p := sweep.Plan{TemplateDocs: [][]byte{templateOf(t, m, deeds)}}
+	p.Name, p.Source = "test", ".."
+	p.Templates = []sweep.Template{{Path: "template.ipynb", Code: "c"}}
+	p.Recipe.Settings = settings
+	for i := range runs {
+		p.Runs = append(p.Runs, sweep.Run{
+			ID:     fmt.Sprintf("run%013d", i),
+			Params: []grid.Binding{{Name: "x", Value: value(t, i)}, {Name: "y", Value: value(t, 0)}},
+		})
+	}
+	if _, err := s.Plan(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func value(t *testing.T, x any) grid.Value {
+	t.Helper()
+	return must(grid.ValueOf(x))(t)
+}
+
+func must[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func templateOf(t *testing.T, m Machine, deeds []Deed) []byte {
+	t.Helper()
+	cell := func(id, source string, tags ...string) map[string]any {
+		return map[string]any{
+			"cell_type": "code", "id": id, "source": source, "outputs": []any{}, "execution_count": nil,
+			"metadata": map[string]any{"tags": append([]string{}, tags...)},
+		}
+	}
+	cells := []any{cell("parameters", "x = 0\ny = 0", "parameters")}
+	for i, d := range deeds {
+		source, ok := m.Cells[d]
+		if !ok {
+			t.Fatalf("%s does not know how to %q", m.Name, d)
+		}
+		cells = append(cells, cell(fmt.Sprintf("deed-%d", i), source))
+	}
+	b, err := json.Marshal(map[string]any{
+		"nbformat": 4, "nbformat_minor": 5, "cells": cells,
+		"metadata": map[string]any{
+			"kernelspec":    map[string]any{"name": m.Kernelspec, "display_name": m.Kernelspec, "language": m.Language},
+			"language_info": map[string]any{"name": m.Language},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// execute makes every run of the sweep in one shard.
+func execute(ctx context.Context, t *testing.T, m Machine, s *sweep.Sweep, note func(sweep.Note)) {
+	t.Helper()
+	ex := m.New(t, s)
+	if note == nil {
+		note = func(sweep.Note) {}
+	}
+	shard := sweep.Shard{ID: "1-1"}
+	for _, st := range s.Runs() {
+		shard.Runs = append(shard.Runs, st.Run.ID)
+	}
+	if err := ex.Execute(ctx, shard, note); err != nil {
+		t.Fatalf("Execute: %v", err)
+	}
+}
+
+// only returns the outcome of the sweep's single run.
+func only(t *testing.T, s *sweep.Sweep, want sweep.Status) sweep.RunState {
+	t.Helper()
+	st := s.Runs()[0]
+	if st.Status != want {
+		t.Fatalf("status is %s (%+v), want %s", st.Status, st.Last, want)
+	}
+	return st
+}
+
+// document returns the run's notebook, as a fresh process would find it.
+func document(t *testing.T, s *sweep.Sweep) *notebook.Notebook {
+	t.Helper()
+	fresh := must(sweep.Open(t.Context(), s.Store()))(t)
+	b := must(fresh.Notebook(t.Context(), fresh.Runs()[0]))(t)
+	return must(notebook.Decode(b))(t)
+}
+
+// text is everything a notebook's cells printed.
+func text(doc *notebook.Notebook) string {
+	var b strings.Builder
+	for _, c := range doc.Cells {
+		for _, o := range c.Outputs {
+			if o.Type == "stream" {
+				b.WriteString(o.Text)
+			}
+		}
+	}
+	return b.String()
+}
+
+func returnsEnded(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 3, Succeed)
+	execute(t.Context(), t, m, s, nil)
+	fresh := must(sweep.Open(t.Context(), s.Store()))(t)
+	for _, st := range fresh.Runs() {
+		if st.Status != sweep.Succeeded || st.Attempts != 1 || st.Began != nil {
+			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
+		}
+		if st.Last.End.Before(st.Last.Start) || st.Last.Start.IsZero() {
+			t.Errorf("run %s: from %v to %v", st.Run.ID, st.Last.Start, st.Last.End)
+		}
+	}
+	if got := text(document(t, s)); !strings.Contains(got, "hello") {
+		t.Errorf("the notebook says %q", got)
+	}
+}
+
+func recordsScraps(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 2, Glue)
+	execute(t.Context(), t, m, s, nil)
+	for i, st := range s.Runs() {
+		if got := string(st.Scraps["y"]); got != fmt.Sprint(i) {
+			t.Errorf("run %d: scrap y is %q (%s: %+v)", i, got, st.Status, st.Last)
+		}
+	}
+}
+
+func raises(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Succeed, Raise, Succeed)
+	execute(t.Context(), t, m, s, nil)
+	o := only(t, s, sweep.Failed).Last
+	if o.Kind != sweep.Exception || o.Ename != "ValueError" || o.Evalue != "no good" {
+		t.Errorf("outcome is %+v", o)
+	}
+	if o.Cell != 4 { // parameters, injected, succeed, raise
+		t.Errorf("cell is %d, want 4", o.Cell)
+	}
+}
+
+func keepsCells(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Succeed, Raise)
+	execute(t.Context(), t, m, s, nil)
+	doc := document(t, s)
+	if got := text(doc); !strings.Contains(got, "hello") {
+		t.Errorf("the notebook says %q", got)
+	}
+	if f, failed := doc.Failure(); !failed || f.Ename != "ValueError" {
+		t.Errorf("the notebook's failure is %+v, %v", f, failed)
+	}
+}
+
+func dies(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Succeed, Die)
+	execute(t.Context(), t, m, s, nil)
+	o := only(t, s, sweep.Failed).Last
+	if o.Kind != sweep.KernelDied || !strings.Contains(o.Reason, "killed") {
+		t.Errorf("outcome is %+v", o)
+	}
+}
+
+func timesOut(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{RunTimeout: 2 * time.Second}, 1, Succeed, Hang)
+	execute(t.Context(), t, m, s, nil)
+	o := only(t, s, sweep.TimedOut).Last
+	if o.Kind != sweep.RunTimeout || o.Cell != 4 {
+		t.Errorf("outcome is %+v", o)
+	}
+}
+
+func timesOutHard(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{CellTimeout: time.Second}, 1, HangHard)
+	execute(t.Context(), t, m, s, nil)
+	o := only(t, s, sweep.TimedOut).Last
+	if o.Kind != sweep.CellTimeout || o.Cell != 3 {
+		t.Errorf("outcome is %+v", o)
+	}
+	survivors(t, m)
+}
+
+func cancels(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Succeed, Hang)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	execute(ctx, t, m, s, func(n sweep.Note) {
+		if n.Kind == sweep.NoteCell && n.Cell == 4 {
+			cancel(errors.New("stop"))
+		}
+	})
+	only(t, s, sweep.Canceled)
+	if got := text(document(t, s)); !strings.Contains(got, "hello") {
+		t.Errorf("the partial notebook says %q", got)
+	}
+}
+
+func cancelsEarly(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 2, Succeed)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	execute(ctx, t, m, s, nil)
+	for _, st := range s.Runs() {
+		if st.Status != sweep.Planned || st.Attempts != 0 {
+			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
+		}
+	}
+}
+
+func exitsEarly(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, ExitZero, Raise)
+	execute(t.Context(), t, m, s, nil)
+	if o := only(t, s, sweep.Succeeded).Last; o.Kind != sweep.EarlyExit {
+		t.Errorf("outcome is %+v", o)
+	}
+}
+
+func isolates(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 3, WriteFile)
+	execute(t.Context(), t, m, s, nil)
+	for _, st := range s.Runs() {
+		if st.Status != sweep.Succeeded {
+			t.Errorf("run %s: %+v", st.Run.ID, st.Last)
+		}
+	}
+}
+
+func leavesNothing(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Grandchild, Succeed)
+	execute(t.Context(), t, m, s, nil)
+	only(t, s, sweep.Succeeded)
+	survivors(t, m)
+}
+
+func survivors(t *testing.T, m Machine) {
+	t.Helper()
+	if m.Survivors == nil {
+		return
+	}
+	if pids := m.Survivors(t); len(pids) > 0 {
+		t.Errorf("processes %v are left", pids)
+	}
+}
+
+func keepsUnicode(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Unicode)
+	execute(t.Context(), t, m, s, nil)
+	if got := text(document(t, s)); !strings.Contains(got, UnicodeText) {
+		t.Errorf("the notebook says %q", got)
+	}
+}
+
+func keepsLarge(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 1, Large)
+	execute(t.Context(), t, m, s, nil)
+	only(t, s, sweep.Succeeded)
+	if got := len(text(document(t, s))); got < 5_000_000 {
+		t.Errorf("%d characters arrived", got)
+	}
+}

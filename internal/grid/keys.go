@@ -1,0 +1,445 @@
+package grid
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Readers of the sweep file's keys that are not about points.
+
+func (s *Spec) decodeTemplate(d *decoder, n *yaml.Node) {
+	if d.resolve(n).Kind == yaml.ScalarNode {
+		s.Templates = []TemplateRef{{Path: d.text(n, "a notebook")}}
+		return
+	}
+	for _, f := range d.fields(n, "a notebook, or {axis: NAME, of: {SLOT: NOTEBOOK, …}}") {
+		switch f.name {
+		case "axis":
+			s.TemplateAxis = d.text(f.node, "the name of the axis")
+		case "of":
+			for _, slot := range d.fields(f.node, "a map of slots to notebooks") {
+				s.Templates = append(s.Templates, TemplateRef{slot.name, d.text(slot.node, "a notebook")})
+			}
+		default:
+			d.unknown(f, "axis", "of")
+		}
+	}
+	if s.TemplateAxis == "" || len(s.Templates) == 0 {
+		d.errorf(n, "a template axis needs `axis`, its name, and `of`, the notebooks")
+	}
+}
+
+// unknown reports a key that a map does not have.
+func (d *decoder) unknown(f field, words ...string) {
+	d.errorf(f.key, "unknown key `%s`%s; want %s", f.name, didYouMean(f.name, words), strings.Join(words, ", "))
+}
+
+func (s *Spec) decodeKernel(d *decoder, n *yaml.Node) {
+	if d.resolve(n).Kind == yaml.ScalarNode {
+		s.Kernel = d.text(n, "a kernel")
+		return
+	}
+	for _, f := range d.fields(n, "a kernel, or a map with name, warm") {
+		switch f.name {
+		case "name":
+			s.Kernel = d.text(f.node, "a kernel")
+		case "warm":
+			s.Warm = d.oneOf(f.node, "auto", "off")
+		default:
+			d.unknown(f, "name", "warm")
+		}
+	}
+}
+
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (s *Spec) decodeEnv(d *decoder, n *yaml.Node) {
+	for _, f := range d.fields(n, "a map of environment variables") {
+		if !envName.MatchString(f.name) {
+			d.errorf(f.key, "%q is not the name of an environment variable", f.name)
+		}
+		v := d.value(f.node)
+		text, isText := v.Any().(string)
+		if !isText {
+			text = v.String()
+		}
+		if strings.ContainsRune(text, 0) || v.Kind() == List || v.Kind() == Map || v.Kind() == Null {
+			d.errorf(f.node, "want a word, not %s", describe(d.resolve(f.node)))
+		}
+		s.Env = append(s.Env, EnvVar{f.name, text})
+	}
+}
+
+func (s *Spec) decodeParameters(d *decoder, n *yaml.Node) {
+	for _, f := range d.fields(n, "a map of parameters") {
+		d.checkParam(f.key, f.name)
+		if env, ok := d.secret(f.node); ok {
+			s.Secrets = append(s.Secrets, Secret{f.name, env})
+			continue
+		}
+		s.Parameters = append(s.Parameters, Binding{f.name, d.value(f.node)})
+	}
+}
+
+// secret reads {secret: ENV_NAME}.
+func (d *decoder) secret(n *yaml.Node) (string, bool) {
+	n = d.resolve(n)
+	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[0].Value != "secret" {
+		return "", false
+	}
+	env := d.text(n.Content[1], "the name of an environment variable")
+	if env != "" && !envName.MatchString(env) {
+		d.errorf(n.Content[1], "%q is not the name of an environment variable", env)
+	}
+	return env, true
+}
+
+// reserved begins the names of columns that are about the run.
+const reserved = "run_"
+
+// checkParam refuses names that no template or table could have.
+func (d *decoder) checkParam(n *yaml.Node, name string) {
+	switch {
+	case name == "":
+		d.errorf(n, "a parameter needs a name")
+	case strings.HasPrefix(strings.ToLower(name), reserved):
+		d.errorf(n, "the name `%s` begins with %s, which is kept for columns about the run", name, reserved)
+	case strings.ContainsAny(name, "\x00\n\r"):
+		d.errorf(n, "the name %q holds a control character", name)
+	}
+}
+
+func (d *decoder) objects(n *yaml.Node) []object {
+	var out []object
+	for _, e := range d.items(n, "a list of partial points") {
+		if o := d.object(e); len(o.bindings) > 0 {
+			out = append(out, o)
+		} else {
+			d.errorf(e, "a partial point needs at least one name")
+		}
+	}
+	return out
+}
+
+func (d *decoder) object(n *yaml.Node) object {
+	o := object{at: d.resolve(n)}
+	for _, f := range d.fields(n, "a map of names to values") {
+		o.bindings = append(o.bindings, Binding{f.name, d.value(f.node)})
+	}
+	return o
+}
+
+func (s *Spec) decodeSample(d *decoder, n *yaml.Node) {
+	if d.resolve(n).Kind == yaml.ScalarNode {
+		s.Sample.N = d.whole(n, 1)
+		return
+	}
+	for _, f := range d.fields(n, "a number, or {n, seed}") {
+		switch f.name {
+		case "n":
+			s.Sample.N = d.whole(f.node, 1)
+		case "seed":
+			s.Sample.Seed = int64(d.whole(f.node, 0))
+		default:
+			d.unknown(f, "n", "seed")
+		}
+	}
+}
+
+func (s *Spec) decodeRepeat(d *decoder, n *yaml.Node) {
+	if d.resolve(n).Kind == yaml.ScalarNode {
+		s.Repeat.N = d.whole(n, 1)
+		return
+	}
+	for _, f := range d.fields(n, "a number, or {n, as}") {
+		switch f.name {
+		case "n":
+			s.Repeat.N = d.whole(f.node, 1)
+		case "as":
+			s.Repeat.As = d.text(f.node, "a parameter")
+			d.checkParam(f.node, s.Repeat.As)
+		default:
+			d.unknown(f, "n", "as")
+		}
+	}
+}
+
+func (s *Spec) decodeMetrics(d *decoder, n *yaml.Node) {
+	if r := d.resolve(n); r.Kind == yaml.SequenceNode {
+		for _, name := range d.texts(n, "scraps") {
+			s.Metrics = append(s.Metrics, Metric{Name: name})
+		}
+		return
+	}
+	for _, f := range d.fields(n, "a map of scraps to what is wanted of them") {
+		s.Metrics = append(s.Metrics, d.metric(f))
+	}
+}
+
+func (d *decoder) metric(f field) Metric {
+	m := Metric{Name: f.name}
+	if r := d.resolve(f.node); r.Kind == yaml.ScalarNode {
+		if r.Value != "" {
+			m.Goal = d.oneOf(f.node, "maximize", "minimize")
+		}
+		return m
+	}
+	for _, k := range d.fields(f.node, "maximize, minimize or a map") {
+		switch k.name {
+		case "goal":
+			m.Goal = d.oneOf(k.node, "maximize", "minimize")
+		case "unit":
+			m.Unit = d.text(k.node, "a unit")
+		case "min_effect":
+			m.MinEffect, m.MinEffectRelative = d.effect(k.node)
+		case "guardrail":
+			m.Guardrail = d.flag(k.node)
+		case "primary":
+			m.Primary = d.flag(k.node)
+		case "trials":
+			m.Trials = d.text(k.node, "the scrap that counts trials")
+		default:
+			d.unknown(k, "goal", "unit", "min_effect", "guardrail", "primary", "trials")
+		}
+	}
+	return m
+}
+
+// effect reads 0.5 or 1%.
+func (d *decoder) effect(n *yaml.Node) (size float64, relative bool) {
+	if p, ok := percent(d.resolve(n).Value); ok {
+		return p / 100, true
+	}
+	size = d.number(n)
+	if size < 0 {
+		d.errorf(n, "a size cannot be negative")
+	}
+	return size, false
+}
+
+func percent(s string) (float64, bool) {
+	body, ok := strings.CutSuffix(strings.TrimSpace(s), "%")
+	if !ok {
+		return 0, false
+	}
+	p, err := strconv.ParseFloat(strings.TrimSpace(body), 64)
+	return p, err == nil && p >= 0 && !math.IsInf(p, 0)
+}
+
+func (d *decoder) duration(n *yaml.Node) time.Duration {
+	text := d.resolve(n).Value
+	dur, err := ParseDuration(text)
+	if err != nil {
+		d.hintf(n, "write a number with its unit: 30s, 10m, 2h, 1d", "want a duration, not %s", describe(d.resolve(n)))
+	}
+	return dur
+}
+
+// ParseDuration reads a Go duration, also in days: "90s", "1h30m", "2d".
+func ParseDuration(text string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		n, err := strconv.ParseFloat(days, 64)
+		if err == nil && n >= 0 && n < 36500 {
+			return time.Duration(n * 24 * float64(time.Hour)), nil
+		}
+	}
+	dur, err := time.ParseDuration(text)
+	if err == nil && dur < 0 {
+		err = fmt.Errorf("a duration cannot be negative")
+	}
+	return dur, err
+}
+
+func (d *decoder) limit(n *yaml.Node) Limit {
+	if p, ok := percent(d.resolve(n).Value); ok {
+		return Limit{Percent: p}
+	}
+	return Limit{D: d.duration(n)}
+}
+
+func (d *decoder) timeout(n *yaml.Node) Timeout {
+	if d.resolve(n).Kind == yaml.ScalarNode {
+		return Timeout{Run: d.limit(n)}
+	}
+	var t Timeout
+	for _, f := range d.fields(n, "a duration, or {start, cell, run}") {
+		switch f.name {
+		case "start":
+			t.Start = Limit{D: d.duration(f.node)}
+		case "cell":
+			t.Cell = d.limit(f.node)
+		case "run":
+			t.Run = d.limit(f.node)
+		default:
+			d.unknown(f, "start", "cell", "run")
+		}
+	}
+	return t
+}
+
+func (d *decoder) retries(n *yaml.Node) Retries {
+	if d.resolve(n).Kind == yaml.ScalarNode {
+		return Retries{N: d.whole(n, 0)}
+	}
+	var r Retries
+	for _, f := range d.fields(n, "a number, or {n, on, backoff, max}") {
+		switch f.name {
+		case "n":
+			r.N = d.whole(f.node, 0)
+		case "on":
+			r.On = d.texts(f.node, "statuses, reasons or exceptions")
+		case "backoff":
+			r.Backoff = d.duration(f.node)
+		case "max":
+			r.Max = d.whole(f.node, 0)
+		default:
+			d.unknown(f, "n", "on", "backoff", "max")
+		}
+	}
+	return r
+}
+
+var haltRE = regexp.MustCompile(`^(now|soon),(fail|success|done)=(\d+)(%?)$`)
+
+// halt reads GNU parallel's --halt: "soon,fail=10%".
+func (d *decoder) halt(n *yaml.Node) Halt {
+	text := d.text(n, "halt")
+	if text == "never" {
+		return Halt{When: "never"}
+	}
+	m := haltRE.FindStringSubmatch(text)
+	k := 0
+	if m != nil {
+		k, _ = strconv.Atoi(m[3])
+	}
+	if k == 0 || m[4] == "%" && k > 100 {
+		d.hintf(n, "for example soon,fail=10% or now,fail=1", "want never, or now or soon, then fail, success or done = a number or a percentage; not %q", text)
+		return Halt{}
+	}
+	h := Halt{When: m[1], What: m[2]}
+	if m[4] == "%" {
+		h.Percent = float64(k)
+	} else {
+		h.N = k
+	}
+	return h
+}
+
+func (s *Spec) decodeLimits(d *decoder, n *yaml.Node) {
+	for _, f := range d.fields(n, "a map of axes to numbers") {
+		s.Limits = append(s.Limits, ValueLimit{f.name, d.whole(f.node, 1)})
+	}
+}
+
+func (s *Spec) decodeStaleOn(d *decoder, n *yaml.Node) {
+	parts := []string{"code", "text", "files", "inputs", "environment"}
+	s.StaleOn = nil
+	for _, e := range d.items(n, "a list of code, text, files, inputs, environment") {
+		s.StaleOn = append(s.StaleOn, d.oneOf(e, parts...))
+	}
+}
+
+var sizeRE = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)\s*([kKMGT]?)(i?)B?$`)
+
+// size reads 512MB, 2GiB or a number of bytes.
+func (d *decoder) size(n *yaml.Node) int64 {
+	m := sizeRE.FindStringSubmatch(strings.TrimSpace(d.resolve(n).Value))
+	if m == nil {
+		d.errorf(n, "want a size such as 512MB or 2GiB, not %s", describe(d.resolve(n)))
+		return 0
+	}
+	base := 1000.0
+	if m[3] == "i" {
+		base = 1024
+	}
+	x, _ := strconv.ParseFloat(m[1], 64)
+	return int64(x * math.Pow(base, float64(strings.Index("_KMGT", strings.ToUpper(m[2] + "_")[:1]))))
+}
+
+func (d *decoder) resources(n *yaml.Node) Resources {
+	var r Resources
+	for _, f := range d.fields(n, "a map with cpu, memory") {
+		switch f.name {
+		case "cpu":
+			r.CPU = d.whole(f.node, 1)
+		case "memory":
+			r.Memory = d.size(f.node)
+		default:
+			d.unknown(f, "cpu", "memory")
+		}
+	}
+	return r
+}
+
+func (s *Spec) decodePlacement(d *decoder, n *yaml.Node) {
+	for _, f := range d.fields(n, "a map of Nomad fields to expressions") {
+		v := d.value(f.node)
+		if src, ok := v.Any().(string); ok {
+			if _, err := CompileExpr(src); err != nil {
+				d.errorf(f.node, "%v", err)
+			}
+		}
+		s.Placement = append(s.Placement, Binding{f.name, v})
+	}
+}
+
+func (s *Spec) decodeReport(d *decoder, n *yaml.Node) {
+	r := &ReportSpec{}
+	s.Report = r
+	for _, f := range d.fields(n, "a map with template, after, sections") {
+		switch f.name {
+		case "template":
+			r.Template = d.text(f.node, "a notebook")
+		case "after":
+			r.After = d.flag(f.node)
+		case "sections":
+			r.Sections = d.texts(f.node, "sections")
+		default:
+			d.unknown(f, "template", "after", "sections")
+		}
+	}
+}
+
+// override changes settings of the points that a partial point matches.
+type override struct {
+	match     object
+	timeout   *Timeout
+	retries   *Retries
+	resources *Resources
+	kernel    string
+}
+
+func (s *Spec) decodeOverrides(d *decoder, n *yaml.Node) {
+	for _, e := range d.items(n, "a list of {match, …}") {
+		o := override{}
+		for _, f := range d.fields(e, "a map with match and what to change") {
+			switch f.name {
+			case "match":
+				o.match = d.object(f.node)
+			case "timeout":
+				t := d.timeout(f.node)
+				o.timeout = &t
+			case "retries":
+				r := d.retries(f.node)
+				o.retries = &r
+			case "resources":
+				r := d.resources(f.node)
+				o.resources = &r
+			case "kernel":
+				o.kernel = d.text(f.node, "a kernel")
+			default:
+				d.unknown(f, "match", "timeout", "retries", "resources", "kernel")
+			}
+		}
+		if len(o.match.bindings) == 0 {
+			d.errorf(e, "an override needs `match`, a partial point")
+		}
+		s.overrides = append(s.overrides, o)
+	}
+}

@@ -1,0 +1,258 @@
+package grid
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Kind is the kind of a Value.
+type Kind uint8
+
+// The kinds of values.
+const (
+	Null Kind = iota
+	Bool
+	Int
+	Float
+	String
+	List
+	Map
+)
+
+func (k Kind) String() string {
+	return [...]string{"null", "a bool", "an int", "a float", "a string", "a list", "a map"}[k]
+}
+
+// A Value is any JSON value, in one canonical form: equal values are ==. An
+// int and a float are different values: 1 is not 1.0. The zero Value is null.
+type Value struct{ text string }
+
+// ValueOf makes a Value of nil, a bool, an integer, a float, a string, a
+// json.Number, a []any or a map[string]any. NaN and infinities are refused.
+func ValueOf(x any) (Value, error) {
+	var b bytes.Buffer
+	if err := appendValue(&b, x); err != nil {
+		return Value{}, err
+	}
+	return Value{b.String()}, nil
+}
+
+// ParseValue reads JSON.
+func ParseValue(text []byte) (Value, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var x any
+	if err := dec.Decode(&x); err != nil {
+		return Value{}, err
+	}
+	if dec.More() {
+		return Value{}, errors.New("text after the value")
+	}
+	return ValueOf(x)
+}
+
+func appendValue(b *bytes.Buffer, x any) error {
+	switch x := x.(type) {
+	case nil:
+		b.WriteString("null")
+	case bool:
+		b.WriteString(strconv.FormatBool(x))
+	case int:
+		b.WriteString(strconv.Itoa(x))
+	case int64:
+		b.WriteString(strconv.FormatInt(x, 10))
+	case *big.Int:
+		b.WriteString(x.String())
+	case float64:
+		return appendFloat(b, x)
+	case json.Number:
+		return appendNumber(b, string(x))
+	case string:
+		appendText(b, x)
+	case Value:
+		b.WriteString(x.String())
+	case []any:
+		return appendList(b, x)
+	case map[string]any:
+		return appendMap(b, x)
+	default:
+		return fmt.Errorf("a value cannot be a %T", x)
+	}
+	return nil
+}
+
+func appendList(b *bytes.Buffer, list []any) error {
+	b.WriteByte('[')
+	for i, e := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		if err := appendValue(b, e); err != nil {
+			return err
+		}
+	}
+	b.WriteByte(']')
+	return nil
+}
+
+func appendMap(b *bytes.Buffer, m map[string]any) error {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	b.WriteByte('{')
+	for i, k := range keys {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		appendText(b, k)
+		b.WriteByte(':')
+		if err := appendValue(b, m[k]); err != nil {
+			return err
+		}
+	}
+	b.WriteByte('}')
+	return nil
+}
+
+func appendText(b *bytes.Buffer, s string) {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	enc.Encode(s)
+	b.Truncate(b.Len() - 1) // the newline
+}
+
+// appendFloat writes the shortest text that reads back the same, and always
+// as a float.
+func appendFloat(b *bytes.Buffer, x float64) error {
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return fmt.Errorf("%v is not a value: JSON has no such number", x)
+	}
+	if x == 0 {
+		x = 0 // no negative zero
+	}
+	s := strconv.FormatFloat(x, 'g', -1, 64)
+	if !strings.ContainsAny(s, ".e") {
+		s += ".0"
+	}
+	b.WriteString(s)
+	return nil
+}
+
+func appendNumber(b *bytes.Buffer, s string) error {
+	if n, ok := new(big.Int).SetString(s, 10); ok {
+		b.WriteString(n.String())
+		return nil
+	}
+	x, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return fmt.Errorf("%s is not a number fanout can hold", s)
+	}
+	return appendFloat(b, x)
+}
+
+// String is the canonical JSON.
+func (v Value) String() string {
+	if v.text == "" {
+		return "null"
+	}
+	return v.text
+}
+
+// Kind says what the value is.
+func (v Value) Kind() Kind {
+	switch s := v.String(); s[0] {
+	case 'n':
+		return Null
+	case 't', 'f':
+		return Bool
+	case '"':
+		return String
+	case '[':
+		return List
+	case '{':
+		return Map
+	default:
+		if strings.ContainsAny(s, ".e") {
+			return Float
+		}
+		return Int
+	}
+}
+
+// Any returns nil, a bool, an int64 or *big.Int, a float64, a string, a []any
+// or a map[string]any.
+func (v Value) Any() any {
+	dec := json.NewDecoder(strings.NewReader(v.String()))
+	dec.UseNumber()
+	var x any
+	dec.Decode(&x) // canonical text is JSON
+	return plainNumbers(x)
+}
+
+func plainNumbers(x any) any {
+	switch x := x.(type) {
+	case json.Number:
+		if n, ok := new(big.Int).SetString(string(x), 10); ok {
+			if n.IsInt64() {
+				return n.Int64()
+			}
+			return n
+		}
+		f, _ := x.Float64()
+		return f
+	case []any:
+		for i := range x {
+			x[i] = plainNumbers(x[i])
+		}
+	case map[string]any:
+		for k := range x {
+			x[k] = plainNumbers(x[k])
+		}
+	}
+	return x
+}
+
+// MarshalJSON writes the canonical form.
+func (v Value) MarshalJSON() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalJSON reads any JSON value.
+func (v *Value) UnmarshalJSON(b []byte) (err error) {
+	*v, err = ParseValue(b)
+	return err
+}
+
+// A Binding is a name with its value.
+type Binding struct {
+	Name  string `json:"name"`
+	Value Value  `json:"value"`
+}
+
+// lookup finds a name among bindings.
+func lookup(bs []Binding, name string) (Value, bool) {
+	for _, b := range bs {
+		if b.Name == name {
+			return b.Value, true
+		}
+	}
+	return Value{}, false
+}
+
+// bind sets a name, keeping its place when it is there already.
+func bind(bs []Binding, name string, v Value) []Binding {
+	for i := range bs {
+		if bs[i].Name == name {
+			bs[i].Value = v
+			return bs
+		}
+	}
+	return append(bs, Binding{name, v})
+}

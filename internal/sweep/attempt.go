@@ -1,0 +1,171 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// attemptTag is what an attempt's notebook says of itself, in its metadata.
+type attemptTag struct {
+	RunID   string  `json:"run_id"`
+	Attempt int     `json:"attempt"`
+	Outcome Outcome `json:"outcome"`
+}
+
+// An Attempt is one try at a run, open until End.
+type Attempt struct {
+	Began
+	sweep *Sweep
+}
+
+// ErrEnded reports an attempt that somebody else ended first. What they
+// wrote stands.
+var ErrEnded = errors.New("the attempt has ended already")
+
+// Begin opens the next attempt at a run. b says who makes it; Run, Attempt
+// and At are filled in. It needs the lease.
+func (s *Sweep) Begin(ctx context.Context, run string, b Began) (*Attempt, error) {
+	if err := s.mustHold(); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	st, ok := s.byID[run]
+	if !ok {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("begin run %s: it was never planned", run)
+	}
+	b.Run, b.Attempt, b.At = run, st.Attempts+1, now()
+	st.began(b)
+	s.mu.Unlock()
+	return &Attempt{Began: b, sweep: s}, s.write(record{Began: &b})
+}
+
+// Started adds to an open attempt by which mark its kernel's processes are
+// found, so that a later opening can end what is left of them.
+func (a *Attempt) Started(kernel string) error {
+	a.Kernel = kernel
+	b := a.Began
+	a.sweep.mu.Lock()
+	a.sweep.byID[b.Run].began(b)
+	a.sweep.mu.Unlock()
+	return a.sweep.write(record{Began: &b})
+}
+
+// Part saves the notebook as it stands, replacing what Part saved before.
+func (a *Attempt) Part(ctx context.Context, doc []byte) error {
+	return a.sweep.store.Put(ctx, keyPart(a.Run, a.Attempt), doc, store.Cached)
+}
+
+// End ends the attempt: doc, with o in its metadata, becomes its notebook,
+// and the run's notebook if it is better than what stood there. log is what
+// the kernel printed outside its cells. ErrEnded says that somebody else was
+// first; the store then holds what they wrote.
+func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o Outcome, log []byte) error {
+	if !o.Status.Ended() {
+		return fmt.Errorf("end run %s: %q is not how an attempt ends", a.Run, o.Status)
+	}
+	s := a.sweep
+	if err := doc.SetRecord(attemptTag{a.Run, a.Attempt, o}); err != nil {
+		return fmt.Errorf("end run %s: %w", a.Run, err)
+	}
+	if len(log) > 0 {
+		if err := s.store.Put(ctx, LogKey(a.Run, a.Attempt), log, store.Cached); err != nil {
+			return fmt.Errorf("end run %s: %w", a.Run, err)
+		}
+	}
+	key := keyAttempt(a.Run, a.Attempt)
+	err := s.store.Create(ctx, key, doc.Encode(), store.Synced)
+	if errors.Is(err, fs.ErrExist) {
+		err = s.readAttempt(ctx, a.Run, a.Attempt)
+		return errors.Join(fmt.Errorf("end run %s: %w", a.Run, ErrEnded), err)
+	}
+	if err != nil {
+		return fmt.Errorf("end run %s: %w", a.Run, err)
+	}
+	return a.ended(ctx, key, doc, o)
+}
+
+func (a *Attempt) ended(ctx context.Context, key string, doc *notebook.Notebook, o Outcome) error {
+	obj, err := a.sweep.store.Stat(ctx, key)
+	if err != nil {
+		return fmt.Errorf("end run %s: %w", a.Run, err)
+	}
+	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o, Size: obj.Size, ModTime: obj.ModTime.UnixNano()}
+	e.Scraps, e.More = smallScraps(doc)
+	a.sweep.mu.Lock()
+	a.sweep.byID[a.Run].ended(e)
+	a.sweep.mu.Unlock()
+	return a.sweep.index(ctx, e)
+}
+
+// Abandon takes back an attempt of which nothing was executed: it leaves no
+// trace but its record, and its number is used again.
+func (a *Attempt) Abandon() error {
+	gone := abandoned{a.Run, a.Attempt}
+	a.sweep.mu.Lock()
+	a.sweep.byID[a.Run].abandoned(gone)
+	a.sweep.mu.Unlock()
+	return a.sweep.write(record{Abandoned: &gone})
+}
+
+// Limits of what the log carries of an attempt's scraps.
+const (
+	maxScrap  = 4 << 10  // bytes of one
+	maxScraps = 64 << 10 // bytes of all
+)
+
+// smallScraps returns the scraps that are plain values and small, and whether
+// the notebook holds anything else that collecting wants.
+func smallScraps(doc *notebook.Notebook) (Scraps, bool) {
+	all, problems := doc.Scraps()
+	more, total := len(problems) > 0, 0
+	small := Scraps{}
+	for _, s := range all {
+		plain := s.HasData && s.Display == nil && s.Legacy == "" && (s.Encoder == "json" || s.Encoder == "text")
+		if !plain || len(s.Data) > maxScrap || total+len(s.Data) > maxScraps || s.Encoder == "text" && !json.Valid(s.Data) {
+			more = true
+			continue
+		}
+		total += len(s.Data)
+		small[s.Name] = s.Data
+	}
+	return small, more
+}
+
+// Notebook returns the notebook that stands for a run: the one people see,
+// or, when they removed it, the attempt it was made of.
+func (s *Sweep) Notebook(ctx context.Context, st RunState) ([]byte, error) {
+	b, err := s.store.Get(ctx, RunKey(st.Run.ID))
+	if errors.Is(err, fs.ErrNotExist) {
+		return s.store.Get(ctx, keyAttempt(st.Run.ID, st.Best))
+	}
+	return b, err
+}
+
+// Changed reports whether the notebook that stands for a run is not the one
+// the log describes, because somebody edited it.
+func (s *Sweep) Changed(ctx context.Context, st RunState) bool {
+	o, err := s.store.Stat(ctx, RunKey(st.Run.ID))
+	return err == nil && (o.Size != st.Size || o.ModTime.UnixNano() != st.ModTime)
+}
+
+// Parts lists the notebooks of attempts that are under way, by run id.
+func (s *Sweep) Parts(ctx context.Context) (map[string]string, error) {
+	parts := map[string]string{}
+	for _, st := range s.Runs() {
+		if st.Began == nil {
+			continue
+		}
+		key := keyPart(st.Run.ID, st.Began.Attempt)
+		if _, err := s.store.Stat(ctx, key); err == nil {
+			parts[st.Run.ID] = key
+		}
+	}
+	return parts, nil
+}

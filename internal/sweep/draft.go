@@ -1,0 +1,357 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// A Source is where a sweep is drafted from.
+type Source struct {
+	File     string // path of the sweep file; "-" when it came from elsewhere
+	Text     []byte
+	Overlays []Overlay
+	Set      []string // name=value, for every run
+	AsOf     time.Time
+	Rows     func(path string) (grid.Rows, error) // reads what `from:` names
+}
+
+// An Overlay is a sweep file laid over another.
+type Overlay struct {
+	File string
+	Text []byte
+}
+
+// A Draft is a sweep file with everything it names read and checked, ready to
+// be planned.
+type Draft struct {
+	Plan
+	Spec     *grid.Spec
+	Grid     *grid.Grid
+	Dir      string // folder that the sweep file's paths are relative to, absolute
+	Warnings []string
+}
+
+// Read drafts a sweep: it decodes the sweep file and checks it against the
+// templates, all mistakes at once. Expand then lists the runs.
+func Read(ctx context.Context, src Source) (*Draft, error) {
+	d := &Draft{}
+	var err error
+	if d.Dir, err = folderOf(src.File); err != nil {
+		return nil, err
+	}
+	if d.Spec, err = decodeSpec(src); err != nil {
+		return nil, err
+	}
+	declared, err := d.readTemplates()
+	if err != nil {
+		return nil, err
+	}
+	in := grid.Inputs{AsOf: src.AsOf, Declared: declared, Rows: map[string]grid.Rows{}}
+	for _, path := range d.Spec.Sources() {
+		if in.Rows[path], err = src.Rows(d.path(path)); err != nil {
+			return nil, fmt.Errorf("read rows of %s: %w", path, err)
+		}
+	}
+	if d.Grid, err = d.Spec.Grid(in); err != nil {
+		return nil, err
+	}
+	d.Warnings = append(d.Warnings, d.Grid.Warnings()...)
+	if err := d.readFiles(); err != nil {
+		return nil, err
+	}
+	d.fillHead(src)
+	return d, ctx.Err()
+}
+
+func folderOf(file string) (string, error) {
+	if file == "-" {
+		return os.Getwd()
+	}
+	return filepath.Abs(filepath.Dir(file))
+}
+
+func decodeSpec(src Source) (*grid.Spec, error) {
+	var overlays []grid.Source
+	for _, o := range src.Overlays {
+		overlays = append(overlays, grid.Source{File: o.File, Text: o.Text})
+	}
+	for _, s := range src.Set {
+		o, err := grid.SetOverlay(s)
+		if err != nil {
+			return nil, err
+		}
+		overlays = append(overlays, o)
+	}
+	return grid.Decode(src.File, src.Text, overlays...)
+}
+
+// path makes a path of the sweep file one of this machine.
+func (d *Draft) path(p string) string {
+	p = filepath.FromSlash(p)
+	if filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(d.Dir, p)
+}
+
+// readTemplates reads every template and returns what each declares.
+func (d *Draft) readTemplates() (map[string][]grid.Param, error) {
+	declared := map[string][]grid.Param{}
+	var problems []error
+	for _, ref := range d.Spec.Templates {
+		params, err := d.readTemplate(ref)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: template %s: %w", d.Spec.Where("template"), ref.Path, err))
+			continue
+		}
+		declared[ref.Slot] = params
+	}
+	return declared, errors.Join(problems...)
+}
+
+func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
+	text, err := os.ReadFile(d.path(ref.Path))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("there is no such file")
+	}
+	if err != nil {
+		return nil, err
+	}
+	doc, err := notebook.Decode(text)
+	if err != nil {
+		return nil, err
+	}
+	d.Templates = append(d.Templates, Template{Slot: ref.Slot, Path: ref.Path, Code: doc.CodeDigest(), Text: doc.TextDigest()})
+	d.TemplateDocs = append(d.TemplateDocs, text)
+	d.Recipe.Modules = union(d.Recipe.Modules, doc.Imports())
+	params, found, err := doc.Parameters()
+	if err != nil {
+		return nil, err
+	}
+	if !found && len(d.Spec.Names()) > 0 {
+		return nil, hintedError{errors.New("it has no cell tagged `parameters`"),
+			"tag the cell that holds the default values: in JupyterLab, property inspector, cell tags"}
+	}
+	return declaredParams(params), nil
+}
+
+// hintedError carries what to do about it.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e hintedError) Hint() string { return e.hint }
+
+// declaredParams is what the grid checks values against.
+func declaredParams(ps []notebook.Parameter) []grid.Param {
+	out := []grid.Param{} // known to declare nothing is not the same as unknown
+	for _, p := range ps {
+		g := grid.Param{Name: p.Name, Type: p.Type}
+		if p.HasValue {
+			if v, err := grid.ValueOf(p.Value); err == nil {
+				g.HasDefault, g.Default, g.Kind = true, v, v.Kind()
+			}
+		}
+		for _, c := range p.Choices {
+			if v, err := grid.ValueOf(c); err == nil {
+				g.Choices = append(g.Choices, v)
+			}
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+func union(a, b []string) []string {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(a, s)
+		}
+	}
+	sort.Strings(a)
+	return a
+}
+
+// maxFrozen bounds what is frozen with a sweep, in bytes.
+const maxFrozen = 1 << 30
+
+// readFiles reads what `files:` names and the Python modules beside the
+// templates that they import.
+func (d *Draft) readFiles() error {
+	names := map[string]bool{}
+	for _, pattern := range d.Spec.Files {
+		found, err := globFiles(d.Dir, pattern)
+		if err != nil {
+			return fmt.Errorf("files: %w", err)
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("files: nothing matches %q in %s", pattern, d.Dir)
+		}
+		for _, f := range found {
+			names[f] = true
+		}
+	}
+	for _, f := range localModules(d.Dir, d.Recipe.Modules) {
+		names[f] = true
+	}
+	total := int64(0)
+	for _, name := range sortedKeys(names) {
+		f, err := readFile(d.Dir, name)
+		if err != nil {
+			return fmt.Errorf("files: %w", err)
+		}
+		if total += int64(len(f.Data)); total > maxFrozen {
+			return hintedError{fmt.Errorf("files: more than %d MB would be frozen with the sweep", maxFrozen>>20), "name large data under `inputs:`, which are watched and not copied"}
+		}
+		d.Bundle = append(d.Bundle, f)
+	}
+	return nil
+}
+
+func sortedKeys(m map[string]bool) []string {
+	var out []string
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// globFiles lists the regular files a pattern matches, relative to dir and
+// slash-separated; "**" crosses folders.
+func globFiles(dir, pattern string) ([]string, error) {
+	if !fs.ValidPath(path.Clean(pattern)) {
+		return nil, fmt.Errorf("%q leaves the sweep file's folder", pattern)
+	}
+	found, err := doublestar.Glob(os.DirFS(dir), path.Clean(pattern), doublestar.WithFilesOnly())
+	if err != nil {
+		return nil, fmt.Errorf("%q: %w", pattern, err)
+	}
+	return slices.DeleteFunc(found, func(name string) bool {
+		return strings.Contains(name, ".sweep/") || strings.Contains(name, "__pycache__/")
+	}), nil
+}
+
+func readFile(dir, name string) (File, error) {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	info, err := os.Stat(path)
+	if err != nil {
+		return File{}, err
+	}
+	b, err := os.ReadFile(path)
+	return File{Name: name, Mode: info.Mode(), Data: b}, err
+}
+
+// localModules finds the Python files beside the templates that modules name,
+// and those that these import in turn.
+func localModules(dir string, modules []string) []string {
+	var found []string
+	seen := map[string]bool{}
+	queue := slices.Clone(modules)
+	for len(queue) > 0 {
+		module := queue[0]
+		queue = queue[1:]
+		if seen[module] {
+			continue
+		}
+		seen[module] = true
+		for _, name := range moduleFiles(dir, module) {
+			found = append(found, name)
+			if b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+				queue = append(queue, notebook.ImportsOf(string(b))...)
+			}
+		}
+	}
+	return found
+}
+
+// moduleFiles are the files of one top-level module beside the template.
+func moduleFiles(dir, module string) []string {
+	top, _, _ := strings.Cut(module, ".")
+	if info, err := os.Stat(filepath.Join(dir, top+".py")); err == nil && info.Mode().IsRegular() {
+		return []string{top + ".py"}
+	}
+	if _, err := os.Stat(filepath.Join(dir, top, "__init__.py")); err != nil {
+		return nil
+	}
+	files, _ := globFiles(dir, top+"/**/*.py")
+	return files
+}
+
+// Expand lists the runs.
+func (d *Draft) Expand(ctx context.Context) error {
+	d.Inputs = map[string]string{}
+	for p := range d.Grid.Points() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r := NewRun(p)
+		if own := settingsOf(d.Grid.Settings(p)); own != d.Recipe.Settings {
+			r.Settings = &own
+		}
+		if len(d.Spec.Inputs) > 0 {
+			digest, err := digestInputs(d.Dir, d.Spec.Inputs, r)
+			if err != nil {
+				return err
+			}
+			d.Inputs[r.ID] = digest
+		}
+		d.Runs = append(d.Runs, r)
+	}
+	return nil
+}
+
+// fillHead copies what executors and readers need of the sweep file.
+func (d *Draft) fillHead(src Source) {
+	s := d.Spec
+	d.Name, d.AsOf, d.Created = s.Name, src.AsOf.UTC(), now()
+	d.SpecText, d.SpecName = s.Text(), filepath.Base(src.File)
+	d.Axes = d.Grid.Axes()
+	r := &d.Recipe
+	r.Kernel, r.Python, r.Warm, r.SharePrefix = s.Kernel, s.Python, s.Warm, s.SharePrefix
+	r.Keep, r.Workdir = s.Keep, s.Workdir
+	for _, e := range s.Env {
+		r.Env = append(r.Env, e.Name+"="+e.Value)
+	}
+	for _, secret := range s.Secrets {
+		r.Secrets = append(r.Secrets, Secret{secret.Param, secret.Env})
+	}
+	r.Settings = settingsOf(d.Grid.Defaults())
+}
+
+// SetSource records where the sweep file's folder is, relative to the sweep
+// at out where that is possible.
+func (d *Draft) SetSource(out string) {
+	d.Source = filepath.ToSlash(d.Dir)
+	abs, err := filepath.Abs(out)
+	if err != nil {
+		return
+	}
+	if rel, err := filepath.Rel(abs, d.Dir); err == nil {
+		d.Source = filepath.ToSlash(rel)
+	}
+}
+
+func settingsOf(g grid.Settings) Settings {
+	t := g.Timeout
+	return Settings{
+		StartTimeout: t.Start.D, CellTimeout: t.Cell.D, RunTimeout: t.Run.D,
+		CellPercent: t.Cell.Percent, RunPercent: t.Run.Percent,
+		Memory: g.Resources.Memory, CPU: g.Resources.CPU, Kernel: g.Kernel,
+	}
+}

@@ -1,0 +1,69 @@
+package sweep
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The keys of a sweep's objects. No other file, of no other package, spells
+// one.
+const (
+	keyFormat     = "FORMAT"
+	keyLock       = "lease/lock"
+	prefixLease   = "lease/"
+	prefixPlan    = "plan/"
+	prefixFrozen  = "frozen/"
+	prefixLog     = "log/"
+	prefixShards  = "shards/"
+	prefixAttempt = "attempts/"
+	prefixRuns    = "runs/"
+	prefixBeats   = "beats/"
+
+	// PrefixArtifacts is where kept files are, a folder a run.
+	PrefixArtifacts = "artifacts/"
+	// PrefixResults is where the tables are.
+	PrefixResults = "results/"
+	// SummaryNotebook, SummaryHTML and SummaryMarkdown are the summary's keys.
+	SummaryNotebook = "summary.ipynb"
+	SummaryHTML     = "summary.html"
+	SummaryMarkdown = "summary.md"
+)
+
+// formatLine is what FORMAT holds.
+const (
+	formatName    = "fanout-sweep"
+	formatVersion = 1
+)
+
+func keyPlanRuns(n int) string  { return fmt.Sprintf("%s%06d.jsonl", prefixPlan, n) }
+func keyPlanHead(n int) string  { return fmt.Sprintf("%s%06d.json", prefixPlan, n) }
+func keyLease(epoch int) string { return fmt.Sprintf("%s%06d", prefixLease, epoch) }
+func keyLog(epoch int, writer string) string {
+	return fmt.Sprintf("%s%06d/%s.jsonl", prefixLog, epoch, writer)
+}
+
+func keyShard(id string) string        { return prefixShards + id + ".json" }
+func keyClaim(id string) string        { return prefixShards + id + ".claim" }
+func keyBeat(id string) string         { return prefixBeats + id + ".json" }
+func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
+
+func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }
+func keyPart(run string, n int) string {
+	return fmt.Sprintf("%s%s.%d.part.ipynb", prefixAttempt, run, n)
+}
+
+// RunKey is the key of a run's notebook, which people open.
+func RunKey(run string) string { return prefixRuns + run + ".ipynb" }
+
+// LogKey is the key of what an attempt's kernel printed outside its cells.
+func LogKey(run string, n int) string { return fmt.Sprintf("%s%s.%d.log", prefixAttempt, run, n) }
+
+// parseAttempt is the inverse of keyAttempt; part notebooks and logs are not
+// attempts that ended.
+func parseAttempt(key string) (run string, n int, ok bool) {
+	name, isNotebook := strings.CutSuffix(strings.TrimPrefix(key, prefixAttempt), ".ipynb")
+	run, num, dotted := strings.Cut(name, ".")
+	n, err := strconv.Atoi(num)
+	return run, n, isNotebook && dotted && err == nil && n > 0
+}

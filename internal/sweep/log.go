@@ -1,0 +1,244 @@
+package sweep
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// A record is one line of the log.
+type record struct {
+	Began     *Began     `json:"began,omitempty"`
+	Abandoned *abandoned `json:"abandoned,omitempty"`
+	Ended     *ended     `json:"ended,omitempty"`
+}
+
+// abandoned takes a began back.
+type abandoned struct {
+	Run     string `json:"run"`
+	Attempt int    `json:"n"`
+}
+
+// ended indexes an attempt's notebook.
+type ended struct {
+	Run     string  `json:"run"`
+	Attempt int     `json:"n"`
+	Outcome Outcome `json:"outcome"`
+	Scraps  Scraps  `json:"scraps,omitempty"`
+	More    bool    `json:"more,omitempty"`
+	Size    int64   `json:"size"`
+	ModTime int64   `json:"mtime_ns"`
+}
+
+// readAttempts replays the log, then looks at the attempts the log leaves
+// open: their notebooks say whether they ended.
+func (s *Sweep) readAttempts(ctx context.Context) error {
+	logged := false
+	for o, err := range s.store.List(ctx, prefixLog) {
+		if err != nil {
+			return err
+		}
+		b, err := s.store.Get(ctx, o.Key)
+		if err != nil {
+			return err
+		}
+		logged = true
+		s.replay(b)
+	}
+	if !logged {
+		return s.rebuild(ctx)
+	}
+	return s.settle(ctx)
+}
+
+// replay applies the records of one log. A last line that a crash cut short
+// is dropped: what it said is found in the attempts.
+func (s *Sweep) replay(b []byte) {
+	for len(b) > 0 {
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		b = rest
+		var r record
+		if !whole || json.Unmarshal(line, &r) != nil {
+			continue
+		}
+		s.apply(r)
+	}
+}
+
+func (s *Sweep) apply(r record) {
+	switch {
+	case r.Began != nil:
+		s.state(r.Began.Run).began(*r.Began)
+	case r.Abandoned != nil:
+		s.state(r.Abandoned.Run).abandoned(*r.Abandoned)
+	case r.Ended != nil:
+		s.state(r.Ended.Run).ended(*r.Ended)
+	}
+}
+
+// state finds a run, also one that no readable plan knows.
+func (s *Sweep) state(id string) *RunState {
+	st, ok := s.byID[id]
+	if !ok {
+		st = &RunState{Run: Run{ID: id, Unplanned: true}, Status: Planned}
+		s.byID[id] = st
+	}
+	return st
+}
+
+func (st *RunState) began(b Began) {
+	if b.Attempt <= st.Attempts && (st.Began == nil || st.Began.Attempt != b.Attempt) {
+		return // its end is known already
+	}
+	st.Attempts = max(st.Attempts, b.Attempt)
+	st.Began = &b
+	st.Status = Running
+}
+
+func (st *RunState) abandoned(a abandoned) {
+	if st.Began != nil && st.Began.Attempt == a.Attempt {
+		st.Began, st.Attempts = nil, a.Attempt-1
+		st.Status = st.settled()
+	}
+}
+
+// ended records an end. What stands in runs/ is the newest success, or the
+// newest attempt while there is none.
+func (st *RunState) ended(e ended) {
+	st.Attempts = max(st.Attempts, e.Attempt)
+	if st.Began != nil && st.Began.Attempt <= e.Attempt {
+		st.Began = nil
+	}
+	out := e.Outcome
+	if st.Last == nil || !out.End.Before(st.Last.End) {
+		st.Last = &out
+	}
+	if st.better(out) {
+		st.Best, st.BestOut = e.Attempt, &out
+		st.Scraps, st.More, st.Size, st.ModTime = e.Scraps, e.More, e.Size, e.ModTime
+		st.Key = RunKey(e.Run)
+	}
+	if st.Began == nil {
+		st.Status = st.settled()
+	}
+}
+
+// better reports whether an attempt that ended with o replaces the best.
+func (st *RunState) better(o Outcome) bool {
+	if st.BestOut == nil {
+		return true
+	}
+	return o.Status == Succeeded || st.BestOut.Status != Succeeded
+}
+
+// settled is the status of a run of which no attempt is open. A success is
+// not undone by a later attempt that was only interrupted or lost.
+func (st *RunState) settled() Status {
+	switch {
+	case st.Last == nil:
+		return Planned
+	case st.BestOut.Status == Succeeded && (st.Last.Status == Canceled || st.Last.Status == Lost):
+		return Succeeded
+	}
+	return st.Last.Status
+}
+
+// settle looks for the notebooks of attempts that the log leaves open.
+func (s *Sweep) settle(ctx context.Context) error {
+	for _, id := range s.open() {
+		st := s.byID[id]
+		if err := s.readAttempt(ctx, id, st.Began.Attempt); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// open lists the runs with an open attempt, in a fixed order.
+func (s *Sweep) open() []string {
+	var ids []string
+	for id, st := range s.byID {
+		if st.Began != nil {
+			ids = append(ids, id)
+		}
+	}
+	sort.Strings(ids)
+	return ids
+}
+
+// rebuild indexes every attempt anew.
+func (s *Sweep) rebuild(ctx context.Context) error {
+	for o, err := range s.store.List(ctx, prefixAttempt) {
+		if err != nil {
+			return err
+		}
+		run, n, ok := parseAttempt(o.Key)
+		if !ok {
+			continue
+		}
+		if err := s.readAttempt(ctx, run, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAttempt applies what an attempt's notebook says of itself.
+func (s *Sweep) readAttempt(ctx context.Context, run string, n int) error {
+	key := keyAttempt(run, n)
+	o, err := s.store.Stat(ctx, key)
+	if err != nil {
+		return err
+	}
+	b, err := s.store.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	doc, err := notebook.Decode(b)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	var tag attemptTag
+	if ok, err := doc.Record(&tag); !ok || err != nil {
+		return fmt.Errorf("read %s: it has no record of how the attempt ended", key)
+	}
+	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano()}
+	e.Scraps, e.More = smallScraps(doc)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state(run).ended(e)
+	s.unlogged = append(s.unlogged, e)
+	return nil
+}
+
+// relog finishes what a crash, or the loss of the log, left undone for
+// attempts whose notebooks stand: their records and the runs' notebooks.
+func (s *Sweep) relog(ctx context.Context) error {
+	for _, e := range s.unlogged {
+		if err := s.index(ctx, e); err != nil {
+			return err
+		}
+	}
+	s.unlogged = nil
+	return nil
+}
+
+// index makes the end of an attempt, whose notebook stands already, known to
+// people and quick to find.
+func (s *Sweep) index(ctx context.Context, e ended) error {
+	if st, _ := s.Run(e.Run); st.Best == e.Attempt {
+		if err := s.store.Copy(ctx, RunKey(e.Run), keyAttempt(e.Run, e.Attempt)); err != nil {
+			return fmt.Errorf("end run %s: %w", e.Run, err)
+		}
+	}
+	if err := s.write(record{Ended: &e}); err != nil {
+		return err
+	}
+	return s.store.Delete(ctx, keyPart(e.Run, e.Attempt))
+}

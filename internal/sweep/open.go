@@ -1,0 +1,220 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// A Sweep is an opened sweep. Its methods may be called concurrently.
+type Sweep struct {
+	store     store.Store
+	name      string
+	mu        sync.Mutex
+	head      Head
+	planned   bool
+	runs      []*RunState // planned ones in plan order, then the others
+	byID      map[string]*RunState
+	templates map[string]*notebook.Notebook // by key, decoded
+	unlogged  []ended                       // ends found in notebooks, not in the log
+	lease     *lease                        // nil while this process only reads
+}
+
+// format is the content of the FORMAT object.
+type format struct {
+	Format  string `json:"format"`
+	Version int    `json:"version"`
+	Name    string `json:"name"`
+}
+
+// ErrNotASweep reports a place that holds something else.
+var ErrNotASweep = errors.New("not a sweep")
+
+// FormatError reports a sweep written by another version of fanout.
+type FormatError struct {
+	Where   string
+	Version int
+}
+
+func (e *FormatError) Error() string {
+	return fmt.Sprintf("open sweep %s: its format is version %d, this fanout reads version %d", e.Where, e.Version, formatVersion)
+}
+
+// Hint says what to do about it.
+func (e *FormatError) Hint() string {
+	if e.Version > formatVersion {
+		return "use the newer fanout that wrote it, or give another place with -o"
+	}
+	return "use the older fanout that wrote it, or give another place with -o"
+}
+
+// Init makes an empty sweep in st, or opens the one that is there already if
+// it has the same name.
+func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
+	s, err := Open(ctx, st)
+	if err == nil && s.name != name {
+		return nil, &OtherSweepError{Where: st.String(), Has: s.name, Wanted: name}
+	}
+	if !errors.Is(err, ErrNotASweep) {
+		return s, err
+	}
+	if err := checkEmpty(ctx, st); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(format{formatName, formatVersion, name})
+	if err != nil {
+		return nil, err
+	}
+	if err := st.Create(ctx, keyFormat, append(text, '\n'), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("create sweep: %w", err)
+	}
+	return Open(ctx, st)
+}
+
+// OtherSweepError reports a place that is taken by a sweep of another name.
+type OtherSweepError struct{ Where, Has, Wanted string }
+
+func (e *OtherSweepError) Error() string {
+	return fmt.Sprintf("open sweep %s: it holds the sweep %q, not %q", e.Where, e.Has, e.Wanted)
+}
+
+// Hint says what to do about it.
+func (e *OtherSweepError) Hint() string {
+	return "give another place with -o, or set `name:` in the sweep file"
+}
+
+// checkEmpty refuses to make a sweep among other people's files.
+func checkEmpty(ctx context.Context, st store.Store) error {
+	for o, err := range st.List(ctx, "") {
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("create sweep in %s: %w, and not empty: it has %s", st, ErrNotASweep, o.Key)
+	}
+	return nil
+}
+
+// Open reads the sweep in st. ErrNotASweep and *FormatError say that there is
+// none that it could read.
+func Open(ctx context.Context, st store.Store) (*Sweep, error) {
+	text, err := st.Get(ctx, keyFormat)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w", st, ErrNotASweep)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open sweep: %w", err)
+	}
+	var f format
+	if err := json.Unmarshal(text, &f); err != nil || f.Format != formatName {
+		return nil, fmt.Errorf("open %s: %w: %s does not say %s", st, ErrNotASweep, keyFormat, formatName)
+	}
+	if f.Version != formatVersion {
+		return nil, &FormatError{st.String(), f.Version}
+	}
+	s := &Sweep{store: st, name: f.Name, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{}}
+	if err := s.readPlan(ctx); err != nil {
+		return nil, fmt.Errorf("open sweep %s: %w", st, err)
+	}
+	if err := s.readAttempts(ctx); err != nil {
+		return nil, fmt.Errorf("open sweep %s: %w", st, err)
+	}
+	return s, nil
+}
+
+// Name is the sweep's name.
+func (s *Sweep) Name() string { return s.name }
+
+// Where says where the sweep is, for people.
+func (s *Sweep) Where() string { return s.store.String() }
+
+// Store is where the sweep is kept: for derived objects, whose keys are
+// exported.
+func (s *Sweep) Store() store.Store { return s.store }
+
+// Head is the plan in force; ok is false when nothing was planned yet.
+func (s *Sweep) Head() (h Head, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.head, s.planned
+}
+
+// Runs returns a snapshot of every run ever planned: those of the plan in
+// force in its order, then the others.
+func (s *Sweep) Runs() []RunState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]RunState, len(s.runs))
+	for i, st := range s.runs {
+		out[i] = *st
+	}
+	return out
+}
+
+// Run returns the state of one run.
+func (s *Sweep) Run(id string) (RunState, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st, ok := s.byID[id]
+	if !ok {
+		return RunState{}, false
+	}
+	return *st, true
+}
+
+// Counts says how many planned runs have each status.
+func (s *Sweep) Counts() map[Status]int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := map[Status]int{}
+	for _, st := range s.runs {
+		if !st.Run.Unplanned {
+			n[st.Status]++
+		}
+	}
+	return n
+}
+
+// Current is the fingerprint that an attempt at r made now would have, as far
+// as the plan in force knows it.
+func (s *Sweep) Current(r Run) Fingerprint {
+	s.mu.Lock()
+	h := s.head
+	s.mu.Unlock()
+	f := Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
+	for _, t := range h.Templates {
+		if t.Slot == r.Template {
+			f.Code, f.Text = t.Code, t.Text
+		}
+	}
+	return f
+}
+
+// Stale names the parts, of those asked for, in which a run's success differs
+// from how it would be made now. A run without a success is not stale.
+func (s *Sweep) Stale(st RunState, parts []string) []string {
+	if st.BestOut == nil || st.BestOut.Status != Succeeded {
+		return nil
+	}
+	was, now := st.BestOut.Fingerprint, s.Current(st.Run)
+	differs := map[string]bool{
+		"code": was.Code != now.Code, "text": was.Text != now.Text, "files": was.Files != now.Files,
+		"inputs": was.Inputs != now.Inputs, "environment": was.Environment != now.Environment,
+	}
+	var stale []string
+	for _, p := range parts {
+		if differs[p] {
+			stale = append(stale, p)
+		}
+	}
+	return stale
+}
+
+// now is UTC, as every time at rest.
+func now() time.Time { return time.Now().UTC() }

@@ -1,0 +1,282 @@
+package sweep
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// A Head is what a plan says about the sweep as a whole. The highest head in
+// the store is the plan in force.
+type Head struct {
+	Number      int         `json:"number"`
+	Name        string      `json:"name"`
+	AsOf        time.Time   `json:"as_of"`   // the logical date
+	Created     time.Time   `json:"created"` // when it was planned
+	Runs        int         `json:"runs"`    // planned runs
+	Kept        int         `json:"kept"`    // runs of earlier plans that are planned no more
+	Digest      string      `json:"digest"`  // SHA-256 of the run lines
+	Spec        string      `json:"spec"`    // key of the frozen sweep file
+	SpecName    string      `json:"spec_name"`
+	Source      string      `json:"source"` // folder of the sweep file, relative to the sweep where that is possible
+	Templates   []Template  `json:"templates"`
+	Files       string      `json:"files,omitempty"` // key of the frozen files
+	FilesDigest string      `json:"files_digest,omitempty"`
+	Environment string      `json:"environment,omitempty"` // digest
+	Axes        []grid.Axis `json:"axes"`
+	Recipe      Recipe      `json:"recipe"`
+}
+
+// A Template is one notebook that runs are made of.
+type Template struct {
+	Slot string `json:"slot,omitempty"` // its name when the template is an axis
+	Path string `json:"path"`           // as the sweep file says, slash-separated
+	Key  string `json:"key"`            // of the frozen copy
+	Code string `json:"code"`           // digest of what a kernel sees
+	Text string `json:"text"`           // digest of the prose
+}
+
+// A Plan is what Sweep.Plan writes down.
+type Plan struct {
+	Head
+	SpecText     []byte
+	TemplateDocs [][]byte          // parallel to Head.Templates
+	Bundle       []File            // what is frozen with it
+	Runs         []Run             // in the order of the grid; shadows the count in Head
+	Inputs       map[string]string // run id → digest of what the run reads
+}
+
+// A Delta says what a new plan changes.
+type Delta struct {
+	New       int
+	Kept      int
+	Unplanned int // planned before, not any more
+}
+
+// RunID returns the identity of a point as a run: 16 lower-case base32
+// characters of the SHA-256 of its canonical form.
+func RunID(p grid.Point) string {
+	sum := sha256.Sum256([]byte(p.Identity()))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+}
+
+// NewRun returns the run of a point.
+func NewRun(p grid.Point) Run {
+	return Run{ID: RunID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template()}
+}
+
+// Digest is the hex SHA-256 of b, by which frozen objects are named.
+func Digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// Freeze stores b under its own digest and returns the key.
+func (s *Sweep) Freeze(ctx context.Context, b []byte, ext string) (string, error) {
+	key := keyFrozen(Digest(b), ext)
+	err := s.store.Create(ctx, key, b, store.Synced)
+	if errors.Is(err, fs.ErrExist) {
+		err = nil
+	}
+	return key, err
+}
+
+// Plan makes p the plan in force. Runs of earlier plans stay known and are
+// unplanned. It needs the lease. A plan equal to the one in force writes
+// nothing.
+func (s *Sweep) Plan(ctx context.Context, p Plan) (Delta, error) {
+	if err := s.mustHold(); err != nil {
+		return Delta{}, err
+	}
+	delta, runs := s.merge(p.Runs, p.Inputs)
+	lines, err := encodeRuns(runs)
+	if err != nil {
+		return delta, err
+	}
+	head := p.Head
+	head.Runs, head.Kept, head.Digest = len(p.Runs), len(runs)-len(p.Runs), Digest(lines)
+	if err := s.freezePlan(ctx, &head, p); err != nil {
+		return delta, fmt.Errorf("freeze plan: %w", err)
+	}
+	if s.planned && samePlan(head, s.head) {
+		return delta, nil
+	}
+	head.Number = s.head.Number + 1
+	if err := s.store.Put(ctx, keyPlanRuns(head.Number), lines, store.Synced); err != nil {
+		return delta, err
+	}
+	text, err := json.MarshalIndent(head, "", "  ")
+	if err != nil {
+		return delta, err
+	}
+	if err := s.store.Create(ctx, keyPlanHead(head.Number), append(text, '\n'), store.Synced); err != nil {
+		return delta, err
+	}
+	s.adopt(head, runs)
+	return delta, nil
+}
+
+func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) {
+	if head.Spec, err = s.Freeze(ctx, p.SpecText, ".yaml"); err != nil {
+		return err
+	}
+	head.Templates = append([]Template(nil), p.Templates...)
+	for i, doc := range p.TemplateDocs {
+		if head.Templates[i].Key, err = s.Freeze(ctx, doc, ".ipynb"); err != nil {
+			return err
+		}
+	}
+	if len(p.Bundle) == 0 {
+		return nil
+	}
+	bundle, err := packFiles(p.Bundle)
+	if err != nil {
+		return err
+	}
+	head.FilesDigest = digestFiles(p.Bundle)
+	head.Files, err = s.Freeze(ctx, bundle, ".tar.zst")
+	return err
+}
+
+// samePlan compares what two heads plan, leaving out when they did so.
+func samePlan(a, b Head) bool {
+	a.Number, b.Number = 0, 0
+	a.Created, b.Created = time.Time{}, time.Time{}
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return bytes.Equal(x, y)
+}
+
+// merge puts the newly planned runs first and behind them those that only
+// earlier plans had.
+func (s *Sweep) merge(planned []Run, inputs map[string]string) (Delta, []Run) {
+	var d Delta
+	now := make(map[string]bool, len(planned))
+	runs := make([]Run, 0, len(planned))
+	for _, r := range planned {
+		r.Unplanned, r.Inputs = false, inputs[r.ID]
+		now[r.ID] = true
+		if old, known := s.byID[r.ID]; known && !old.Run.Unplanned {
+			d.Kept++
+		} else {
+			d.New++
+		}
+		runs = append(runs, r)
+	}
+	for _, old := range s.runs {
+		if now[old.Run.ID] {
+			continue
+		}
+		if !old.Run.Unplanned {
+			d.Unplanned++
+		}
+		r := old.Run
+		r.Unplanned = true
+		runs = append(runs, r)
+	}
+	return d, runs
+}
+
+// adopt makes head and runs the plan in force, keeping what is known of runs.
+func (s *Sweep) adopt(head Head, runs []Run) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	states := make([]*RunState, len(runs))
+	for i, r := range runs {
+		st, known := s.byID[r.ID]
+		if !known {
+			st = &RunState{Status: Planned}
+			s.byID[r.ID] = st
+		}
+		st.Run = r
+		states[i] = st
+	}
+	s.head, s.runs, s.planned = head, states, true
+}
+
+func encodeRuns(runs []Run) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i := range runs {
+		if err := enc.Encode(&runs[i]); err != nil {
+			return nil, fmt.Errorf("encode run %s: %w", runs[i].ID, err)
+		}
+	}
+	return b.Bytes(), nil
+}
+
+func decodeRuns(b []byte) ([]Run, error) {
+	var runs []Run
+	sc := bufio.NewScanner(bytes.NewReader(b))
+	sc.Buffer(make([]byte, 0, 64<<10), len(b)+1)
+	for sc.Scan() {
+		var r Run
+		if err := json.Unmarshal(sc.Bytes(), &r); err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(runs)+1, err)
+		}
+		runs = append(runs, r)
+	}
+	return runs, sc.Err()
+}
+
+// readPlan loads the plan in force; a sweep that was never planned has none.
+func (s *Sweep) readPlan(ctx context.Context) error {
+	number := 0
+	for o, err := range s.store.List(ctx, prefixPlan) {
+		if err != nil {
+			return err
+		}
+		name, isHead := strings.CutSuffix(path.Base(o.Key), ".json")
+		if n, err := strconv.Atoi(name); isHead && err == nil && n > number {
+			number = n
+		}
+	}
+	if number == 0 {
+		return nil
+	}
+	text, err := s.store.Get(ctx, keyPlanHead(number))
+	if err != nil {
+		return err
+	}
+	var head Head
+	if err := json.Unmarshal(text, &head); err != nil {
+		return fmt.Errorf("read %s: %w", keyPlanHead(number), err)
+	}
+	lines, err := s.store.Get(ctx, keyPlanRuns(number))
+	if err != nil {
+		return err
+	}
+	if Digest(lines) != head.Digest {
+		return fmt.Errorf("read %s: its digest is not the one %s names", keyPlanRuns(number), keyPlanHead(number))
+	}
+	runs, err := decodeRuns(lines)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", keyPlanRuns(number), err)
+	}
+	s.adopt(head, runs)
+	return nil
+}
+
+// Object returns a frozen object that a Head names.
+func (s *Sweep) Object(ctx context.Context, key string) ([]byte, error) {
+	b, err := s.store.Get(ctx, key)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	return b, nil
+}

@@ -1,0 +1,101 @@
+package sweep
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// A Recipe is how the sweep's runs are made: what an executor needs to know
+// of the sweep file. It travels with the plan, so a worker needs no YAML.
+type Recipe struct {
+	Kernel      string   `json:"kernel,omitempty"` // kernelspec; empty is the template's
+	Python      string   `json:"python,omitempty"` // virtual environment or interpreter, relative to the sweep file's folder
+	Warm        string   `json:"warm,omitempty"`   // auto or off
+	SharePrefix bool     `json:"share_prefix,omitempty"`
+	Env         []string `json:"env,omitempty"` // KEY=value
+	Secrets     []Secret `json:"secrets,omitempty"`
+	Settings    Settings `json:"settings"` // of runs without overrides
+	Keep        []string `json:"keep,omitempty"`
+	Workdir     string   `json:"workdir,omitempty"` // "shared": the template's own folder
+	Modules     []string `json:"modules,omitempty"` // what the template imports
+}
+
+// A Secret is a parameter whose value is read from the environment where a
+// run executes, and is never written anywhere.
+type Secret struct {
+	Param string `json:"param"`
+	Env   string `json:"env"`
+}
+
+// Resolve makes a path of the sweep file, slash-separated and relative to its
+// folder, a path of this machine. The folder may be gone.
+func (s *Sweep) Resolve(path string) string {
+	path = filepath.FromSlash(path)
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(s.SourceDir(), path)
+}
+
+// SourceDir is the folder of the sweep file, as far as the sweep knows: it
+// moves with the sweep when both lie together.
+func (s *Sweep) SourceDir() string {
+	h, _ := s.Head()
+	source := filepath.FromSlash(h.Source)
+	if filepath.IsAbs(source) {
+		return source
+	}
+	return filepath.Join(s.store.String(), source)
+}
+
+// TemplateOf returns the plan's template for a run, and a notebook of its own
+// to execute.
+func (s *Sweep) TemplateOf(ctx context.Context, r Run) (Template, *notebook.Notebook, error) {
+	h, _ := s.Head()
+	for _, t := range h.Templates {
+		if t.Slot != r.Template {
+			continue
+		}
+		doc, err := s.template(ctx, t.Key)
+		return t, doc, err
+	}
+	return Template{}, nil, &noTemplateError{r.ID, r.Template}
+}
+
+type noTemplateError struct{ run, slot string }
+
+func (e *noTemplateError) Error() string {
+	return "run " + e.run + ": the plan has no template " + e.slot
+}
+
+// template decodes a frozen template once and hands out clones.
+func (s *Sweep) template(ctx context.Context, key string) (*notebook.Notebook, error) {
+	s.mu.Lock()
+	doc := s.templates[key]
+	s.mu.Unlock()
+	if doc != nil {
+		return doc.Clone(), nil
+	}
+	text, err := s.Object(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if doc, err = notebook.Decode(text); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.templates[key] = doc
+	s.mu.Unlock()
+	return doc.Clone(), nil
+}
+
+// SettingsOf are the limits of one run.
+func (s *Sweep) SettingsOf(r Run) Settings {
+	if r.Settings != nil {
+		return *r.Settings
+	}
+	h, _ := s.Head()
+	return h.Recipe.Settings
+}
