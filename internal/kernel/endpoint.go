@@ -175,8 +175,9 @@ func leavePrivateDir() {
 	}
 }
 
+// socketBases are places for the private directory; memory comes before disks.
 func socketBases() []string {
-	return []string{os.TempDir(), os.Getenv("XDG_RUNTIME_DIR"), "/tmp", "/var/tmp", "/dev/shm"}
+	return []string{os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm", os.TempDir(), "/tmp", "/var/tmp"}
 }
 
 // makePrivateDir makes the directory in the first base where sockets work,

@@ -1,6 +1,9 @@
 package kernel
 
-import "context"
+import (
+	"context"
+	"testing"
+)
 
 // Token marks everything this process starts.
 func Token() string { return token }
@@ -22,3 +25,16 @@ func ServeMode(mode string, spec Spec, o ServerOptions) (*Server, error) {
 
 // Pid is the process id of the server.
 func (s *Server) Pid() int { return s.proc.proc.pid() }
+
+// SocketBases and MakePrivateDir choose the directory of the sockets.
+var (
+	SocketBases    = socketBases
+	MakePrivateDir = makePrivateDir
+)
+
+// WithoutSystem hides the kernels that the machine has installed.
+func WithoutSystem(t testing.TB) {
+	all := systemPrefixes
+	systemPrefixes = nil
+	t.Cleanup(func() { systemPrefixes = all })
+}

@@ -264,7 +264,7 @@ func (k *Kernel) Execute(ctx context.Context, code string, o ExecuteOptions, on 
 			on(m)
 			if r.over() {
 				k.busy.Store(false)
-				k.meter.sample()
+				k.meter.sample(false)
 				return r, nil
 			}
 			quiet.Reset(silence)
@@ -438,7 +438,7 @@ func (k *Kernel) Close(grace time.Duration) Exit {
 }
 
 func (k *Kernel) stop(grace time.Duration) {
-	k.meter.sample()
+	k.meter.sample(true)
 	select {
 	case <-k.done:
 		return
@@ -490,7 +490,6 @@ func waitFor(c <-chan struct{}, d time.Duration) bool {
 
 // release frees what the kernel held on our side.
 func (k *Kernel) release() {
-	KillMarked(k.id)
 	for _, c := range []*wire.Conn{k.shell, k.control, k.stdin, k.iopub} {
 		if c != nil {
 			c.Close()

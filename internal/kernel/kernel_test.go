@@ -123,13 +123,15 @@ func living(id string) []int {
 }
 
 // socketDirs are directories for sockets that exist now.
-func socketDirs(t testing.TB) []string {
-	t.Helper()
-	d, err := filepath.Glob(filepath.Join(os.TempDir(), "fanout-*"))
-	if err != nil {
-		t.Fatal(err)
+func socketDirs(token string) []string {
+	var all []string
+	for _, base := range kernel.SocketBases() {
+		if base != "" {
+			d, _ := filepath.Glob(filepath.Join(base, "fanout-"+token+"*"))
+			all = append(all, d...)
+		}
 	}
-	return d
+	return all
 }
 
 func TestExecuteOrder(t *testing.T) {
@@ -285,10 +287,8 @@ func nobody(t testing.TB) {
 	if p := living(kernel.Token()); len(p) > 0 {
 		t.Errorf("processes left: %v", p)
 	}
-	for _, d := range socketDirs(t) {
-		if strings.Contains(d, kernel.Token()) {
-			t.Errorf("left behind: %s", d)
-		}
+	if d := socketDirs(kernel.Token()); len(d) > 0 {
+		t.Errorf("left behind: %v", d)
 	}
 }
 
@@ -310,6 +310,7 @@ func TestIPCInAVeryLongTMPDIR(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("TMPDIR", long)
+	t.Setenv("XDG_RUNTIME_DIR", long)
 	k := launch(t, fakeSpec(t, "fake", ""), kernel.Options{})
 	if name, why := k.Transport(); name != "ipc" || why != "" {
 		t.Errorf("transport %q, why %q", name, why)
@@ -322,6 +323,40 @@ func TestIPCInAVeryLongTMPDIR(t *testing.T) {
 		t.Errorf("left in TMPDIR: %v", left)
 	}
 	nobody(t)
+}
+
+func TestPrivateDirectory(t *testing.T) {
+	root := t.TempDir()
+	long := filepath.Join(root, strings.Repeat("x", 90))
+	if err := os.Mkdir(long, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		bases []string
+		want  string
+		ipc   bool
+	}{
+		{[]string{"", filepath.Join(root, "none"), root}, root, true},
+		{[]string{long, root}, root, true},
+		{[]string{long}, long, false},
+		{[]string{filepath.Join(root, "none")}, "", false},
+	} {
+		dir, ipc, err := kernel.MakePrivateDir(tt.bases)
+		if tt.want == "" {
+			if err == nil {
+				t.Errorf("%v: no error", tt.bases)
+			}
+			continue
+		}
+		st, statErr := os.Stat(dir)
+		if err != nil || statErr != nil || filepath.Dir(dir) != tt.want || ipc != tt.ipc || st.Mode().Perm() != 0o700 {
+			t.Errorf("%v: %q, sockets %v, %v %v", tt.bases, dir, ipc, err, statErr)
+		}
+		os.Remove(dir)
+	}
+	if left, _ := os.ReadDir(long); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
 }
 
 func TestEnvironmentAndDirectory(t *testing.T) {

@@ -25,6 +25,7 @@ const sampleEvery = 100 * time.Millisecond
 type meter struct {
 	proc  process
 	limit int64
+	born  time.Time
 	quit  chan struct{}
 	over  sync.WaitGroup
 
@@ -35,7 +36,7 @@ type meter struct {
 }
 
 func startMeter(p process, limit int64) *meter {
-	m := &meter{proc: p, limit: limit, quit: make(chan struct{})}
+	m := &meter{proc: p, limit: limit, quit: make(chan struct{}), born: time.Now(), last: time.Now()}
 	if limit > 0 {
 		m.over.Go(m.guard)
 	}
@@ -48,26 +49,44 @@ func (m *meter) stop() {
 	m.over.Wait()
 }
 
-// sample notes the largest size the kernel has had so far, now and then.
-func (m *meter) sample() {
+// sample notes the largest size the kernel has had so far: always when it is
+// the last chance, else now and then.
+func (m *meter) sample(last bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if now := time.Now(); now.Sub(m.last) > time.Second {
+	if now := time.Now(); last || now.Sub(m.last) > time.Second {
 		m.last = now
 		m.high = max(m.high, m.own())
 	}
 }
 
 // own is the largest size the kernel has had by itself. What a forked one
-// shares with its server is not its own, what it has copied is.
+// shares with its server is not its own, what it has copied is: each copy and
+// each new page is a fault. After a while faults count pages that were given
+// back, and the exact share is worth the millisecond it costs.
 func (m *meter) own() int64 {
 	pid, born := m.proc.pid(), m.proc.baseline().rss
-	high := statusBytes(pid, "VmHWM:") - born
-	if born == 0 {
+	high := statusBytes(pid, "VmHWM:")
+	switch {
+	case born == 0:
 		return high
+	case time.Since(m.born) < time.Second:
+		return max(high-born, min(high, faults(pid)*int64(os.Getpagesize())))
 	}
 	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/smaps_rollup")
-	return max(high, fieldBytes(b, "Private_Dirty:")+fieldBytes(b, "Private_Clean:"))
+	return max(high-born, fieldBytes(b, "Private_Dirty:")+fieldBytes(b, "Private_Clean:"))
+}
+
+// faults is the number of minor page faults of a process.
+func faults(pid int) int64 {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	_, rest, _ := bytes.Cut(b, []byte(") ")) // the name may hold anything
+	fields := bytes.Fields(rest)
+	if len(fields) < 8 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(string(fields[7]), 10, 64)
+	return n
 }
 
 // peak is the largest size seen, by sampling or by the kernel of the system.

@@ -33,7 +33,7 @@ func reapOrphan(int) {}
 type meter struct{}
 
 func startMeter(process, int64) *meter { return &meter{} }
-func (*meter) sample()                 {}
+func (*meter) sample(bool)             {}
 func (*meter) stop()                   {}
 func (*meter) peak(maxRSS int64) int64 { return maxRSS }
 func (*meter) exceeded() string        { return "" }

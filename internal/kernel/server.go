@@ -446,10 +446,15 @@ var errServerGone = errors.New("the server has ended")
 // startForker starts the interpreter with its end of a socket as descriptor 3
 // and the source as descriptor 4.
 func startForker(env, argv []string, o ServerOptions) (*forker, error) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	syscall.ForkLock.RLock()
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
+		syscall.ForkLock.RUnlock()
 		return nil, fmt.Errorf("make a socket for the server: %w", err)
 	}
+	unix.CloseOnExec(fds[0])
+	unix.CloseOnExec(fds[1])
+	syscall.ForkLock.RUnlock()
 	ours, theirs := os.NewFile(uintptr(fds[0]), "server"), os.NewFile(uintptr(fds[1]), "owner")
 	defer ours.Close()
 	defer theirs.Close()

@@ -147,6 +147,8 @@ type specDir struct {
 	env  environment
 }
 
+var systemPrefixes = []string{"/usr/local", "/usr"}
+
 // dirs lists the directories in order, each once.
 func (f Finder) dirs() []specDir {
 	var dirs []specDir
@@ -184,7 +186,7 @@ func (f Finder) dirs() []specDir {
 	if e, ok := f.pathPython(); ok {
 		share(e)
 	}
-	for _, p := range []string{"/usr/local", "/usr"} {
+	for _, p := range systemPrefixes {
 		add(filepath.Join(p, "share", "jupyter"), environment{p, firstFile("/usr/local/bin/python3", "/usr/bin/python3")})
 	}
 	return dirs

@@ -30,6 +30,7 @@ func specJSON(program string, extra string) string {
 }
 
 func TestFindOrder(t *testing.T) {
+	kernel.WithoutSystem(t)
 	root := t.TempDir()
 	at := func(p ...string) string { return filepath.Join(append([]string{root}, p...)...) }
 	for _, d := range []string{"path1", "path2", "home/.local/share/jupyter", "venv/share/jupyter"} {
@@ -72,6 +73,7 @@ func TestFindOrder(t *testing.T) {
 }
 
 func TestFindErrorsHint(t *testing.T) {
+	kernel.WithoutSystem(t)
 	root := t.TempDir()
 	kernels := filepath.Join(root, "kernels")
 	write(t, filepath.Join(kernels, "broken", "kernel.json"), `{"argv": [`)

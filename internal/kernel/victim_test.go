@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -85,7 +84,7 @@ func nothingWithin(t *testing.T, token string, d time.Duration) {
 	t.Helper()
 	began := time.Now()
 	for {
-		dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), "fanout-"+token+"*"))
+		dirs := socketDirs(token)
 		p := living(token)
 		if len(p) == 0 && len(dirs) == 0 {
 			t.Logf("all gone after %v", time.Since(began).Round(time.Millisecond))

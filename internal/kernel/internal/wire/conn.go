@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	readBuffer  = 64 << 10
-	writeBuffer = 16 << 10
+	outputBuffer = 64 << 10 // for reading IOPub, where nearly all bytes are
+	buffer       = 4 << 10
 	// handshakeLimit bounds the ZMTP greeting, so that a peer that accepts and
 	// says nothing cannot hold its client for ever.
 	handshakeLimit = 10 * time.Second
@@ -88,7 +88,11 @@ func Accept(raw net.Conn, channel string, codec *Codec) (*Conn, error) {
 }
 
 func open(raw net.Conn, channel string, kind zmq4.SocketType, identity string, server bool, codec *Codec) (*Conn, error) {
-	s := &stream{Conn: raw, r: bufio.NewReaderSize(raw, readBuffer), w: bufio.NewWriterSize(raw, writeBuffer)}
+	size := buffer
+	if channel == IOPub && !server {
+		size = outputBuffer
+	}
+	s := &stream{Conn: raw, r: bufio.NewReaderSize(raw, size), w: bufio.NewWriterSize(raw, buffer)}
 	raw.SetDeadline(time.Now().Add(handshakeLimit))
 	z, err := zmq4.Open(s, null.Security(), kind, zmq4.SocketIdentity(identity), server, nil)
 	if err != nil {
