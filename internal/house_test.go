@@ -30,9 +30,10 @@ var mayImport = map[string][]string{
 	"internal/report":   {"internal/compare", "internal/sweep", "internal/notebook", "templates"},
 
 	// Test helpers that other packages' tests use.
-	"internal/fan/fantest":       {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/store"},
-	"internal/kernel/kerneltest": {},
-	"internal/nomad/nomadtest":   {},
+	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/store"},
+	"internal/kernel/kerneltest":            {},
+	"internal/kernel/kerneltest/fakekernel": {"internal/kernel/kerneltest"},
+	"internal/nomad/nomadtest":              {},
 }
 
 // homes are the packages that alone may import a third-party dependency, and

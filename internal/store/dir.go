@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -39,11 +40,20 @@ func (d *dir) Get(_ context.Context, key string) ([]byte, error) {
 }
 
 func (d *dir) Put(_ context.Context, key string, data []byte, dur Durability) error {
-	return d.write(key, data, dur, os.Rename)
+	return d.Write(context.Background(), key, content(data), dur)
+}
+
+func (d *dir) Write(_ context.Context, key string, write func(io.Writer) error, dur Durability) error {
+	return d.write(key, write, dur, os.Rename)
+}
+
+// content writes bytes that are there already.
+func content(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := w.Write(data); return err }
 }
 
 func (d *dir) Create(_ context.Context, key string, data []byte, dur Durability) error {
-	return d.write(key, data, dur, func(temp, file string) error {
+	return d.write(key, content(data), dur, func(temp, file string) error {
 		if err := os.Link(temp, file); err != nil {
 			return err
 		}
@@ -70,9 +80,8 @@ func (d *dir) Copy(_ context.Context, dst, src string) error {
 	return nil
 }
 
-// write puts data into a temporary file beside key and lets place give it its
-// name.
-func (d *dir) write(key string, data []byte, dur Durability, place func(temp, file string) error) (err error) {
+// write fills a temporary file beside key and lets place give it its name.
+func (d *dir) write(key string, fill func(io.Writer) error, dur Durability, place func(temp, file string) error) (err error) {
 	if err := checkKey(key); err != nil {
 		return err
 	}
@@ -85,7 +94,7 @@ func (d *dir) write(key string, data []byte, dur Durability, place func(temp, fi
 			os.Remove(temp)
 		}
 	}()
-	if err := writeFile(temp, data, dur); err != nil {
+	if err := writeFile(temp, fill, dur); err != nil {
 		return fmt.Errorf("write %s: %w", key, cause(err))
 	}
 	if err := place(temp, d.file(key)); err != nil {
@@ -110,12 +119,12 @@ func cause(err error) error {
 	return err
 }
 
-func writeFile(name string, data []byte, dur Durability) error {
+func writeFile(name string, fill func(io.Writer) error, dur Durability) error {
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	err = fill(f)
 	if err == nil && dur == Synced {
 		err = f.Sync()
 	}

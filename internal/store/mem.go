@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"sort"
@@ -53,6 +54,14 @@ func (m *mem) Put(_ context.Context, key string, data []byte, _ Durability) erro
 	defer m.mu.Unlock()
 	m.objects[key] = memObject{bytes.Clone(data), time.Now()}
 	return nil
+}
+
+func (m *mem) Write(ctx context.Context, key string, write func(io.Writer) error, d Durability) error {
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	return m.Put(ctx, key, b.Bytes(), d)
 }
 
 func (m *mem) Create(_ context.Context, key string, data []byte, _ Durability) error {

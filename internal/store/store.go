@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"path"
@@ -45,6 +46,9 @@ type Store interface {
 	Get(ctx context.Context, key string) ([]byte, error)
 	// Put writes an object, replacing what was there.
 	Put(ctx context.Context, key string, data []byte, d Durability) error
+	// Write is Put of what write writes, for objects too large to hold. When
+	// write fails nothing is changed.
+	Write(ctx context.Context, key string, write func(io.Writer) error, d Durability) error
 	// Create writes an object that must not exist: of several writers
 	// exactly one succeeds, the others get fs.ErrExist.
 	Create(ctx context.Context, key string, data []byte, d Durability) error

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ func TestStores(t *testing.T) {
 	promises := map[string]func(t *testing.T, s Store){
 		"absent is ErrNotExist":      testAbsent,
 		"put replaces":               testPut,
+		"write is whole or nothing":  testWrite,
 		"create happens once":        testCreate,
 		"copy replaces and is apart": testCopy,
 		"list is ordered":            testList,
@@ -73,6 +75,22 @@ func testPut(t *testing.T, s Store) {
 				t.Errorf("Stat: %+v, %v", o, err)
 			}
 		}
+	}
+}
+
+func testWrite(t *testing.T, s Store) {
+	write := func(text string, err error) error {
+		return s.Write(ctx, "w/x", func(w io.Writer) error { fmt.Fprint(w, text); return err }, Synced)
+	}
+	if err := write("first", nil); err != nil {
+		t.Fatal(err)
+	}
+	bad := errors.New("half way")
+	if err := write("sec", bad); !errors.Is(err, bad) {
+		t.Errorf("Write: %v, want the writer's error", err)
+	}
+	if got, err := s.Get(ctx, "w/x"); err != nil || string(got) != "first" {
+		t.Errorf("Get: %q, %v", got, err)
 	}
 }
 
