@@ -23,12 +23,7 @@ func (n *Notebook) Encode() []byte {
 		member{"nbformat", func(int) { w.str("4") }},
 		member{"nbformat_minor", func(indent int) { w.value(n.Minor, indent) }})
 	w.object(members, 0)
-	r := w.done()
-	out := make([]byte, 0, r.size)
-	for _, p := range r.parts {
-		out = append(out, p...)
-	}
-	return out
+	return w.done().join()
 }
 
 // What tools keep in a notebook only while they hold it in memory.

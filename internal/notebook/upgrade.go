@@ -29,14 +29,7 @@ func upgrade3(top map[string]any) (*Notebook, error) {
 		delete(meta, "name")
 	}
 	top["cells"], top["nbformat"], top["nbformat_minor"] = cells, 4, 5
-	w := &writer{}
-	w.value(top, 0)
-	w.cut()
-	var b []byte
-	for _, p := range w.parts {
-		b = append(b, p...)
-	}
-	n, err := decode(b)
+	n, err := decode(encodeValue(top))
 	var syntax *syntaxError
 	if errors.As(err, &syntax) { // its place is in a text that nobody has seen
 		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.msg}

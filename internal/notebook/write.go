@@ -53,6 +53,21 @@ func (w *writer) done() *rope {
 	return &w.rope
 }
 
+// join is the text in one piece.
+func (r *rope) join() []byte {
+	out := make([]byte, 0, r.size)
+	for _, p := range r.parts {
+		out = append(out, p...)
+	}
+	return out
+}
+
+func encodeValue(v any) []byte {
+	w := &writer{}
+	w.value(v, 0)
+	return w.done().join()
+}
+
 func (w *writer) line(indent int) {
 	w.buf = append(w.buf, '\n')
 	for range indent {

@@ -1,0 +1,189 @@
+package notebook
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// A Failure is where and how a notebook failed.
+type Failure struct {
+	Cell           int // index in Cells
+	ExecutionCount *int
+	Ename, Evalue  string
+	Traceback      []string
+}
+
+// Failure returns the first error that no tag of its cell allows. SystemExit
+// of nothing or zero is none. A cell that papermill's metadata calls failed
+// though it shows no error is one, named CellExecutionError.
+func (n *Notebook) Failure() (Failure, bool) {
+	for i, c := range n.Cells {
+		if c.Type != "code" || c.HasTag(tagRaises) {
+			continue
+		}
+		exited := false
+		for _, o := range c.Outputs {
+			if o.Type != "error" {
+				continue
+			}
+			if o.exits() {
+				exited = true
+				continue
+			}
+			return Failure{i, clonePtr(c.ExecutionCount), o.Ename, o.Evalue, slices.Clone(o.Traceback)}, true
+		}
+		if record := c.papermill(); !exited && record["exception"] == true {
+			return Failure{Cell: i, ExecutionCount: clonePtr(c.ExecutionCount), Ename: "CellExecutionError"}, true
+		}
+	}
+	return Failure{}, false
+}
+
+// exits reports whether an error ends a notebook successfully.
+func (o *Output) exits() bool {
+	return o.Ename == "SystemExit" && (o.Evalue == "" || o.Evalue == "0" || o.Evalue == "None")
+}
+
+// papermill is what papermill says of the cell; nil when it says nothing.
+func (c *Cell) papermill() map[string]any {
+	m, _ := c.Metadata["papermill"].(map[string]any)
+	return m
+}
+
+// EarlyExit reports whether a cell ended the notebook, successfully and on
+// purpose, before its end.
+func (n *Notebook) EarlyExit() bool {
+	_, failed := n.Failure()
+	return !failed && n.exitCell() >= 0
+}
+
+func (n *Notebook) exitCell() int {
+	return slices.IndexFunc(n.Cells, func(c *Cell) bool {
+		return c.Type == "code" && !c.HasTag(tagRaises) &&
+			slices.ContainsFunc(c.Outputs, func(o Output) bool { return o.Type == "error" && o.exits() })
+	})
+}
+
+// MarkFailure puts papermill's two banners into the notebook: one at its top,
+// one before the cell that failed.
+func (n *Notebook) MarkFailure(f Failure) {
+	count := "None"
+	if f.ExecutionCount != nil {
+		count = strconv.Itoa(*f.ExecutionCount)
+	}
+	here := &Cell{Type: "markdown", Source: bannerHere, Metadata: map[string]any{"tags": []any{tagError}}, ID: n.newID(bannerHere)}
+	n.Cells = slices.Insert(slices.Clone(n.Cells), min(max(f.Cell, 0), len(n.Cells)), here)
+	top := &Cell{Type: "markdown", Source: fmt.Sprintf(bannerTop, count), Metadata: map[string]any{"tags": []any{tagError}}, ID: n.newID(bannerTop)}
+	n.Cells = slices.Insert(n.Cells, 0, top)
+}
+
+// A Verdict is how a notebook of unknown origin ended, as far as it tells.
+type Verdict struct {
+	Status string // planned, succeeded, failed, timed_out or lost
+	Kind   string // exception, early_exit, cell_timeout, unfinished; "" for plain success and planned
+	Reason string // a sentence; "" for plain success
+	Cell   int    // index in Cells of the cell to blame, -1 when there is none
+}
+
+// Verdict derives how the notebook ended from its outputs, counts and times,
+// and never from the mark "completed", which papermill also gives to cells
+// that did not run. It does not read the notebook's own Record.
+func (n *Notebook) Verdict() Verdict {
+	if f, failed := n.Failure(); failed {
+		return n.failedVerdict(f)
+	}
+	if i := n.exitCell(); i >= 0 {
+		return Verdict{"succeeded", "early_exit", fmt.Sprintf("cell %d ended the notebook early, on purpose", i+1), i}
+	}
+	record, _ := n.Metadata["papermill"].(map[string]any)
+	if record["start_time"] == nil {
+		return n.verdictByCounts()
+	}
+	if record["exception"] == true {
+		return Verdict{"failed", "exception", "the notebook is marked as failed and shows no error", -1}
+	}
+	if i := n.unanswered(); i >= 0 {
+		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d began and the kernel never answered: it died or ran out of time", i+1), i}
+	}
+	if record["end_time"] == nil {
+		return Verdict{"lost", "unfinished", "the notebook's execution never ended: it still runs or was killed", n.unended()}
+	}
+	if i := n.neverBegun(); i >= 0 {
+		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", i+1), i}
+	}
+	return Verdict{Status: "succeeded", Cell: -1}
+}
+
+// failedVerdict tells a time limit from an exception: papermill interrupts a
+// kernel that ran out of time and does not record that as an exception.
+func (n *Notebook) failedVerdict(f Failure) Verdict {
+	if record := n.Cells[f.Cell].papermill(); f.Ename == "KeyboardInterrupt" && record["status"] == "completed" && record["exception"] != true {
+		return Verdict{"timed_out", "cell_timeout", fmt.Sprintf("cell %d was interrupted, and not by an exception of its own", f.Cell+1), f.Cell}
+	}
+	what := f.Ename
+	if f.Evalue != "" {
+		what += ": " + strings.TrimSpace(linesOf(f.Evalue + "\n")[0])
+	}
+	return Verdict{"failed", "exception", fmt.Sprintf("cell %d raised %s", f.Cell+1, what), f.Cell}
+}
+
+// runs reports whether executing the notebook executes the cell.
+func (c *Cell) runs() bool {
+	return c.Type == "code" && strings.TrimSpace(c.Source) != "" && !c.HasTag(tagSkip)
+}
+
+// verdictByCounts judges a notebook that papermill did not execute.
+func (n *Notebook) verdictByCounts() Verdict {
+	ran, not := 0, -1
+	for i, c := range n.Cells {
+		switch {
+		case !c.runs():
+		case c.ExecutionCount != nil || len(c.Outputs) > 0:
+			ran++
+		case not < 0:
+			not = i
+		}
+	}
+	switch {
+	case ran == 0 && not >= 0:
+		return Verdict{"planned", "", "the notebook was never executed", -1}
+	case not >= 0:
+		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", not+1), not}
+	}
+	return Verdict{Status: "succeeded", Cell: -1}
+}
+
+// unanswered is the cell whose messages nbclient began to time and whose
+// reply it never saw; otherwise the last cell that began before cells that
+// are marked as completed and never began.
+func (n *Notebook) unanswered() int {
+	for i, c := range n.Cells {
+		times, _ := c.Metadata["execution"].(map[string]any)
+		if _, replied := times["shell.execute_reply"]; c.runs() && len(times) > 0 && !replied && c.papermill()["start_time"] != nil {
+			return i
+		}
+	}
+	last := -1
+	for i, c := range n.Cells {
+		record := c.papermill()
+		if record["start_time"] != nil && c.runs() {
+			last = i
+		}
+		if record["status"] == "completed" && record["start_time"] == nil {
+			return max(last, 0)
+		}
+	}
+	return -1
+}
+
+// unended is the cell that is marked as running, -1 if there is none.
+func (n *Notebook) unended() int {
+	return slices.IndexFunc(n.Cells, func(c *Cell) bool { return c.papermill()["status"] == "running" })
+}
+
+// neverBegun is the first cell that should have run and has no start.
+func (n *Notebook) neverBegun() int {
+	return slices.IndexFunc(n.Cells, func(c *Cell) bool { return c.runs() && c.papermill() != nil && c.papermill()["start_time"] == nil })
+}

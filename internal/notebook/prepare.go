@@ -1,0 +1,265 @@
+package notebook
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// papermillVersion is the version of papermill whose documents these are.
+const papermillVersion = "2.7.0"
+
+// Tags that papermill and nbclient give a meaning.
+const (
+	tagParameters = "parameters"
+	tagInjected   = "injected-parameters"
+	tagError      = "papermill-error-cell-tag"
+	tagRaises     = "raises-exception"
+	tagSkip       = "skip-execution"
+)
+
+// An Argument is a parameter with the value it is given. Value is nil, bool,
+// string, a whole number, *big.Int, float64, []any or map[string]any, or
+// something encoding/json renders as one of these. A Secret is the name of the
+// environment variable that holds the value where the notebook runs; the
+// notebook then holds code that reads it, never the value.
+type Argument struct {
+	Name   string
+	Value  any
+	Secret string
+}
+
+// PrepareOptions say what Prepare puts into a notebook.
+type PrepareOptions struct {
+	Args                  []Argument // in the order they are written
+	InputPath, OutputPath string     // recorded; "" is null
+	Kernel, Language      string     // override what the notebook says
+	ReportMode            bool       // hide the input of code cells
+	Comment               string     // header of the injected cell; "" is "Parameters"
+}
+
+// Prepare makes the notebook ready to be executed, as papermill does: tags and
+// metadata of every cell, a cell with the arguments, paths, report mode,
+// banners of an earlier failure removed. Without arguments no cell is
+// injected, and one that is there stays.
+//
+// The injected cell replaces the first one that is there; otherwise it follows
+// the first cell tagged "parameters"; otherwise it is the first cell. Warnings
+// are papermill's sentences. After an error the notebook is as it was.
+func (n *Notebook) Prepare(o PrepareOptions) (warnings []string, err error) {
+	var injected *Cell
+	if len(o.Args) > 0 {
+		if injected, warnings, err = n.newInjected(o); err != nil {
+			return nil, err
+		}
+	}
+	record := n.papermill()
+	for _, c := range n.Cells {
+		c.needs("tags", []any{})
+		c.needs("papermill", map[string]any{})
+	}
+	if injected != nil {
+		if !n.inject(injected) {
+			warnings = append(warnings, "Input notebook does not contain a cell with tag 'parameters'")
+		}
+		record["parameters"] = passed(o.Args)
+	}
+	if o.ReportMode {
+		n.hideInput()
+	}
+	record["input_path"], record["output_path"] = orNull(o.InputPath), orNull(o.OutputPath)
+	n.Cells = slices.DeleteFunc(n.Cells, isBanner)
+	return warnings, nil
+}
+
+// papermill is the notebook's metadata.papermill, made if need be.
+func (n *Notebook) papermill() map[string]any {
+	if n.Metadata == nil {
+		n.Metadata = map[string]any{}
+	}
+	m, ok := n.Metadata["papermill"].(map[string]any)
+	if !ok {
+		m = map[string]any{
+			"default_parameters": map[string]any{}, "parameters": map[string]any{}, "environment_variables": map[string]any{},
+			"version": papermillVersion,
+		}
+		n.Metadata["papermill"] = m
+	}
+	return m
+}
+
+func (c *Cell) needs(key string, value any) {
+	if c.Metadata == nil {
+		c.Metadata = map[string]any{}
+	}
+	if _, has := c.Metadata[key]; !has {
+		c.Metadata[key] = value
+		c.Touch()
+	}
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// passed is what metadata.papermill.parameters says.
+func passed(args []Argument) map[string]any {
+	m := map[string]any{}
+	for _, a := range args {
+		if a.Secret != "" {
+			m[a.Name] = map[string]any{"secret": a.Secret}
+			continue
+		}
+		m[a.Name] = a.Value
+	}
+	return m
+}
+
+// newInjected makes the cell that gives the parameters their values.
+func (n *Notebook) newInjected(o PrepareOptions) (*Cell, []string, error) {
+	d, err := dialectOf(n.kernelAs(o.Kernel, o.Language))
+	if err != nil {
+		return nil, nil, err
+	}
+	declared, warnings := n.unknown(o, d)
+	comment := o.Comment
+	if comment == "" {
+		comment = "Parameters"
+	}
+	source, more, err := d.source(comment, o.Args, declared)
+	if err != nil {
+		return nil, nil, err
+	}
+	c := &Cell{Type: "code", Source: source, Metadata: map[string]any{"tags": []any{tagInjected}}}
+	return c, append(warnings, more...), nil
+}
+
+func (n *Notebook) kernelAs(kernel, language string) (string, string) {
+	k, l := n.Kernel()
+	if kernel != "" {
+		k = kernel
+	}
+	if language != "" {
+		l = language
+	}
+	return k, l
+}
+
+// unknown warns of arguments that the notebook does not declare, and returns
+// with which word those it does declare are declared.
+func (n *Notebook) unknown(o PrepareOptions, d *dialect) (declared map[string]string, warnings []string) {
+	ps, _, err := n.parameters(d)
+	if err != nil {
+		return nil, []string{err.Error()}
+	}
+	declared = map[string]string{}
+	for _, p := range ps {
+		declared[p.Name] = p.keyword
+	}
+	for _, a := range o.Args {
+		if _, known := declared[a.Name]; !known {
+			warnings = append(warnings, fmt.Sprintf("Passed unknown parameter: %s", a.Name))
+		}
+	}
+	return declared, warnings
+}
+
+// inject places the cell; false when the notebook has no parameters cell.
+func (n *Notebook) inject(c *Cell) bool {
+	if at := n.tagged(tagInjected); at >= 0 {
+		n.Cells = slices.Clone(n.Cells)
+		n.Cells[at] = c
+		c.ID = n.newID(tagInjected)
+		return true
+	}
+	c.ID = n.newID(tagInjected)
+	at := n.tagged(tagParameters)
+	n.Cells = slices.Insert(slices.Clone(n.Cells), at+1, c)
+	return at >= 0
+}
+
+// tagged is the index of the first cell with a tag, -1 if there is none.
+func (n *Notebook) tagged(tag string) int {
+	return slices.IndexFunc(n.Cells, func(c *Cell) bool { return c.HasTag(tag) })
+}
+
+func (n *Notebook) hideInput() {
+	for _, c := range n.Cells {
+		if c.Type != "code" {
+			continue
+		}
+		jupyter, ok := c.Metadata["jupyter"].(map[string]any)
+		if !ok {
+			jupyter = map[string]any{}
+			c.Metadata["jupyter"] = jupyter
+		}
+		jupyter["source_hidden"] = true
+		c.Touch()
+	}
+}
+
+const (
+	bannerStyle = `style="color:red; font-family:Helvetica Neue, Helvetica, Arial, sans-serif; font-size:2em;"`
+	bannerTop   = `<span ` + bannerStyle + `>An Exception was encountered at '<a href="#papermill-error-cell">In [%s]</a>'.</span>`
+	bannerHere  = `<span id="papermill-error-cell" ` + bannerStyle + `>Execution using papermill encountered an exception here and stopped:</span>`
+)
+
+// isBanner reports whether a cell tells of an earlier failure: tagged since
+// papermill 2.1.1, untagged Markdown in 2.1.0, code that shows HTML before.
+func isBanner(c *Cell) bool {
+	if c.HasTag(tagError) {
+		return true
+	}
+	text, isCode := strings.CutPrefix(c.Source, "%%html\n")
+	if c.Type != "markdown" && (c.Type != "code" || !isCode) {
+		return false
+	}
+	text = strings.TrimSpace(text)
+	return strings.HasPrefix(text, "<span") && strings.HasSuffix(text, "</span>") && strings.Count(text, "</span>") == 1 &&
+		(strings.Contains(text, ">An Exception was encountered at '") || strings.Contains(text, "Execution using papermill encountered an exception here and stopped:"))
+}
+
+// Arguments returns the values the notebook was given, by name: from
+// papermill's metadata, else from the injected cell, where each is the value
+// of a literal or the source text of anything else. found is false when there
+// is neither.
+func (n *Notebook) Arguments() (args []Argument, found bool) {
+	record, _ := n.Metadata["papermill"].(map[string]any)
+	if m, ok := record["parameters"].(map[string]any); ok && len(m) > 0 {
+		for _, name := range slices.Sorted(maps.Keys(m)) {
+			args = append(args, argument(name, m[name]))
+		}
+		return args, true
+	}
+	at := n.tagged(tagInjected)
+	if at < 0 {
+		return nil, record != nil
+	}
+	d, err := dialectOf(n.Kernel())
+	if err != nil {
+		d = &python
+	}
+	ps, _ := declarations(d, n.Cells[at].Source) // as far as it can be read
+	for _, p := range ps {
+		a := Argument{Name: p.Name, Value: p.Value}
+		if !p.HasValue {
+			a.Value = p.Default
+		}
+		args = append(args, a)
+	}
+	slices.SortFunc(args, func(a, b Argument) int { return strings.Compare(a.Name, b.Name) })
+	return args, true
+}
+
+func argument(name string, v any) Argument {
+	if m, ok := v.(map[string]any); ok && len(m) == 1 {
+		if env, ok := m["secret"].(string); ok {
+			return Argument{Name: name, Secret: env}
+		}
+	}
+	return Argument{Name: name, Value: v}
+}
