@@ -102,7 +102,9 @@ func (f *frame) checkSize(r io.ReaderAt, size int64) error {
 		if g.NumRows < 0 {
 			return errors.New("a row group has fewer than no rows")
 		}
-		rows -= g.NumRows
+		if rows -= g.NumRows; g.NumRows == 0 {
+			continue // its pages are never read
+		}
 		for _, c := range g.Columns {
 			n, err := checkPages(r, size, c.MetaData)
 			if err != nil {
@@ -242,7 +244,7 @@ func (f *frame) single(c *parquet.Column, a *arrow.Field, depth int) (*frameNode
 	if c.Leaf() {
 		f.leaves = append(f.leaves, n)
 		n.leaves = 1
-		return n, n.describe(c, a)
+		return n, f.describe(n, c, a)
 	}
 	if repeated := onlyRepeated(c); repeated != nil && isList(c) {
 		return f.listNode(n, c.MaxDefinitionLevel(), repeated.MaxRepetitionLevel(), func() (*frameNode, error) {
@@ -305,24 +307,27 @@ func elementOf(repeated *parquet.Column) (*parquet.Column, bool) {
 }
 
 // describe finds the type of a leaf.
-func (n *frameNode) describe(c *parquet.Column, a *arrow.Field) error {
+func (f *frame) describe(n *frameNode, c *parquet.Column, a *arrow.Field) error {
 	t := c.Type()
 	n.physical.kind = t.Kind()
 	n.tick = 1
-	if l := t.LogicalType(); l != nil {
-		if n.describeLogical(l) {
-			n.zoneFrom(a)
-			return nil
-		}
+	if a != nil && a.Type.ID() == arrow.DURATION && t.Kind() == parquet.Int64 {
+		n.describeTime(Duration, int64(a.Type.(*arrow.DurationType).Unit.Multiplier()))
+		return nil
+	}
+	if l := t.LogicalType(); l != nil && n.describeLogical(l) {
+		n.zoneFrom(a)
+		return nil
+	}
+	if a != nil && a.Type.ID() == arrow.FLOAT16 && t.Kind() == parquet.FixedLenByteArray && t.Length() == 2 || f.isHalf(n.leaf) {
+		n.own.kind, n.physical.half = Float, true
+		return nil
 	}
 	switch t.Kind() {
 	case parquet.Boolean:
 		n.own.kind = Bool
 	case parquet.Int32, parquet.Int64:
 		n.own.kind = Int
-		if a != nil && a.Type.ID() == arrow.DURATION && t.Kind() == parquet.Int64 {
-			n.describeTime(Duration, durationTick(a.Type.(*arrow.DurationType).Unit))
-		}
 	case parquet.Float, parquet.Double:
 		n.own.kind = Float
 	case parquet.Int96:
@@ -335,8 +340,19 @@ func (n *frameNode) describe(c *parquet.Column, a *arrow.Field) error {
 	return nil
 }
 
-func durationTick(u arrow.TimeUnit) int64 {
-	return int64(u.Multiplier())
+// isHalf recognises 16-bit floats, which the library gives as bytes.
+func (f *frame) isHalf(leaf int) bool {
+	for _, e := range f.file.Metadata().Schema {
+		if e.NumChildren.Valid && e.NumChildren.V > 0 || !e.Type.Valid {
+			continue
+		}
+		if leaf == 0 {
+			_, half := e.LogicalType.Value.(*format.Float16Type)
+			return half
+		}
+		leaf--
+	}
+	return false
 }
 
 // describeTime keeps nanoseconds where the file has them, else microseconds.

@@ -42,6 +42,9 @@ func (f *frame) read(fields []field, emit func(columns []arrow.Array, rows int) 
 		defer builders[i].Release()
 	}
 	for _, g := range f.file.RowGroups() {
+		if g.NumRows() == 0 {
+			continue
+		}
 		if err := r.open(g); err != nil {
 			return r.lost, err
 		}

@@ -12,10 +12,8 @@ import (
 // widget state. It is read from a stream; memory is bounded by what is wanted,
 // not by the notebook's size.
 
-const (
-	smallValue = 64 << 10 // counts, tags, timings, sources of parameters
-	leanLimit  = 256 << 20
-)
+// leanLimit is how many bytes of wanted outputs one notebook may hold.
+const leanLimit = 256 << 20
 
 // leanReader makes lean notebooks. It is used again for the next one.
 type leanReader struct {
@@ -135,8 +133,18 @@ func (l *leanReader) metadata(to *[]byte, names ...string) error {
 // copySmall copies a member and a comma.
 func (l *leanReader) copySmall(to *[]byte, key []byte) error {
 	v, err := l.scan.take(scanKeep)
-	if err != nil || v.raw == nil {
+	if err != nil {
 		return err
+	}
+	if size := int(v.end - v.start); v.raw == nil && l.spent+size <= l.limit {
+		l.spent += size
+		if v.raw, err = l.again(v.start, v.end); err != nil {
+			return err
+		}
+	}
+	if v.raw == nil {
+		l.dropped = append(l.dropped, Problem{Kind: "too_large", Name: string(key), Cell: -1, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
+		return nil
 	}
 	*to = append(appendQuoted(*to, string(key)), ':')
 	*to = append(append(*to, v.raw...), ',')
@@ -181,7 +189,7 @@ func (l *leanReader) cell() error {
 		case "id", "execution_count", "prompt_number", "level", "language":
 			return l.copySmall(&small, key)
 		case "metadata":
-			return l.metadata(&meta, "tags", "papermill")
+			return l.metadata(&meta, "tags", "papermill", "execution")
 		case "source", "input":
 			sourceKey = string(key)
 			source, err = l.scan.take(scanKeep)
@@ -210,15 +218,26 @@ func (l *leanReader) source(key string, source span, meta []byte) []byte {
 	switch {
 	case source.raw != nil && mayHoldParameters(meta):
 		return append(b, source.raw...)
-	case source.end-source.start <= 4 && blank(source.raw):
+	case source.end == 0 || source.raw != nil && blank(source.raw):
 		return append(b, `""`...)
 	}
 	return append(b, `"…"`...)
 }
 
-// blank recognises "", [] and [""].
+// blank recognises a text, or a list of lines, of nothing but white space.
 func blank(raw []byte) bool {
-	return len(bytes.Trim(raw, "[]\" \n\t\r")) == 0
+	for i := 0; i < len(raw); i++ {
+		switch raw[i] {
+		case '[', ']', '"', ',', ' ', '\n', '\t', '\r':
+		case '\\':
+			if i++; i >= len(raw) || bytes.IndexByte([]byte("ntrf"), raw[i]) < 0 {
+				return false
+			}
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // mayHoldParameters is true for cells tagged parameters, injected-parameters or
@@ -235,7 +254,9 @@ func (l *leanReader) outputs(to *[]byte) error {
 		return l.scan.skip()
 	}
 	*to = (*to)[:0]
-	return l.scan.array(func() error {
+	any := false
+	err := l.scan.array(func() error {
+		any = true
 		if c, err := l.scan.peek(); err != nil {
 			return err
 		} else if c != '{' {
@@ -250,6 +271,10 @@ func (l *leanReader) outputs(to *[]byte) error {
 		l.scan.outer = -1
 		return err
 	})
+	if any && len(*to) == 0 {
+		*to = append(*to, `{"output_type":"stream","name":"stdout","text":""}`...) // that there was output shows that the cell ran
+	}
+	return err
 }
 
 // wanted passes an output and reports whether it holds a scrap or an error.

@@ -121,19 +121,12 @@ func (it *item) data(s notebook.Scrap, to *spool) error {
 	return nil
 }
 
-// nonFinite gives back the numbers that kernels send as text because JSON has
-// none for them.
+// nonFinite gives back the numbers that are texts in JSON, which has none for
+// them.
 func nonFinite(v any) any {
 	switch v {
-	case "nan", "NaN":
-		f, _ := ParseJSON([]byte("NaN"))
-		return f
-	case "inf", "Infinity":
-		f, _ := ParseJSON([]byte("Infinity"))
-		return f
-	case "-inf", "-Infinity":
-		f, _ := ParseJSON([]byte("-Infinity"))
-		return f
+	case "NaN", "Infinity", "-Infinity":
+		return numberOf(v.(string))
 	}
 	return v
 }

@@ -59,8 +59,28 @@ func allDigits(s string) bool {
 // valueOf brings what callers hand in to one of the forms of a cell's value.
 func valueOf(x any) (any, error) {
 	switch v := x.(type) {
-	case nil, bool, int64, float64, *big.Int, []any, map[string]any, oddText, instant:
+	case nil, bool, int64, float64, oddText, instant:
 		return v, nil
+	case *big.Int:
+		return wholeNumber(v.String()), nil
+	case []any:
+		list := make([]any, len(v))
+		for i, e := range v {
+			var err error
+			if list[i], err = valueOf(e); err != nil {
+				return nil, err
+			}
+		}
+		return list, nil
+	case map[string]any:
+		object := make(map[string]any, len(v))
+		for k, e := range v {
+			var err error
+			if object[cleanText(k)], err = valueOf(e); err != nil {
+				return nil, err
+			}
+		}
+		return object, nil
 	case string:
 		return cleanText(v), nil
 	case int:

@@ -1,0 +1,172 @@
+package collect
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// Sweep collects a sweep: a row for every run ever planned, in the order of the
+// plan. Plain scraps come from the sweep's log; only notebooks that hold more, or
+// that somebody edited, or that are being written, are opened.
+func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (*Result, error) {
+	runs := s.Runs()
+	replicates := slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Replicate > 0 })
+	g, err := newGatherer(o, replicates)
+	if err != nil {
+		return nil, err
+	}
+	parts, err := s.Parts(ctx)
+	if err != nil {
+		g.spool.close()
+		return nil, err
+	}
+	head, _ := s.Head()
+	staleOn := o.StaleOn
+	if staleOn == nil {
+		staleOn = []string{"code", "files", "inputs"}
+	}
+	read := func() func(i int) (*entry, error) {
+		r := &runReader{sweep: s, spool: g.spool, asOf: head.AsOf, staleOn: staleOn, parts: parts}
+		return func(i int) (*entry, error) { return r.entry(ctx, runs[i]) }
+	}
+	if err := inOrder(ctx, len(runs), o.jobs(), read, g.add); err != nil {
+		g.spool.close()
+		return nil, err
+	}
+	r, err := g.finish()
+	if err != nil {
+		g.spool.close()
+	}
+	return r, err
+}
+
+type runReader struct {
+	sweep   *sweep.Sweep
+	spool   *spool
+	asOf    time.Time
+	staleOn []string
+	parts   map[string]string // run id → key of the notebook being written
+}
+
+// entry reads one run. What is wrong with its notebook is in the entry; the
+// error is of the store or the spool.
+func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error) {
+	e := &entry{
+		id: st.Run.ID, status: string(st.Status), planned: !st.Run.Unplanned,
+		stale: len(r.sweep.Stale(st, r.staleOn)) > 0, attempts: st.Attempts, asOf: r.asOf, replicate: st.Run.Replicate,
+	}
+	for _, p := range st.Run.Params {
+		e.params = append(e.params, bound{p.Name, p.Value.Any()})
+	}
+	for _, l := range st.Run.Labels {
+		e.labels = append(e.labels, bound{l.Name, l.Value.Any()})
+	}
+	if st.Run.Template != "" && !slices.ContainsFunc(e.labels, func(b bound) bool { return b.value == st.Run.Template }) {
+		e.labels = append(e.labels, bound{"template", st.Run.Template})
+	}
+	e.outcome(st)
+	doc, err := r.document(ctx, st)
+	switch {
+	case err != nil && errors.Is(err, fs.ErrNotExist):
+		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error(), Cell: -1})
+		return e, e.logged(st.Scraps, r.spool)
+	case err != nil:
+		return nil, err
+	case doc == nil:
+		return e, e.logged(st.Scraps, r.spool)
+	}
+	n, err := notebook.Decode(doc)
+	if err != nil {
+		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: err.Error(), Cell: -1})
+		return e, e.logged(st.Scraps, r.spool)
+	}
+	err = e.scraps(n, r.spool)
+	e.sortScraps()
+	return e, err
+}
+
+// outcome tells of the attempt that stands for the run, or, while there is
+// none, of the last.
+func (e *entry) outcome(st sweep.RunState) {
+	o := st.BestOut
+	if o == nil {
+		o = st.Last
+	}
+	if st.Best > 0 {
+		e.notebook = sweep.RunKey(st.Run.ID)
+	}
+	if o == nil {
+		if st.Began != nil {
+			e.started = st.Began.At
+		}
+		return
+	}
+	e.kind, e.reason = string(o.Kind), cleanText(o.Reason)
+	e.started = o.Start
+	e.code = o.Fingerprint.Code
+	if !o.End.IsZero() && !o.Start.IsZero() {
+		e.duration = o.Duration().Seconds()
+	}
+	if o.KernelStart > 0 {
+		e.kernelStart = o.KernelStart.Seconds()
+	}
+	if o.CPU > 0 {
+		e.cpu = o.CPU.Seconds()
+	}
+	if o.PeakRSS > 0 {
+		e.peak = o.PeakRSS
+	}
+}
+
+// document is the notebook that must be opened, nil when the log says it all.
+func (r *runReader) document(ctx context.Context, st sweep.RunState) ([]byte, error) {
+	if key, ok := r.parts[st.Run.ID]; ok && st.Best == 0 {
+		doc, err := r.sweep.Object(ctx, key)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil // it ended meanwhile
+		}
+		return doc, err
+	}
+	if st.Best == 0 || !st.More && !r.sweep.Changed(ctx, st) {
+		return nil, nil
+	}
+	return r.sweep.Notebook(ctx, st)
+}
+
+// logged takes the scraps that the log holds.
+func (e *entry) logged(scraps sweep.Scraps, to *spool) error {
+	for name, data := range scraps {
+		s := notebook.Scrap{Name: name, Encoder: "json", Data: json.RawMessage(data), HasData: true, Cell: -1}
+		it, problems, err := decodeScrap(s, to)
+		if err != nil {
+			return err
+		}
+		e.items = append(e.items, it)
+		e.problems = append(e.problems, problems...)
+	}
+	e.sortScraps()
+	return nil
+}
+
+// sortScraps makes the log and the notebook tell the same: the log has neither
+// the order of the scraps nor the encoder of a text.
+func (e *entry) sortScraps() {
+	for i := range e.items {
+		it := &e.items[i]
+		if it.encoder == "json" || it.encoder == "text" {
+			it.encoder = "json"
+			if it.kind() == "string" {
+				it.encoder = "text"
+			}
+		}
+	}
+	slices.SortFunc(e.items, func(a, b item) int { return cmp.Compare(a.name, b.name) })
+}
