@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+)
+
+func (c *cli) doctorCommand() *cobra.Command {
+	var python, name string
+	cmd := &cobra.Command{
+		Use:   "doctor [DIR]",
+		Short: "Check that kernels can be found and started, and DIR written",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			return c.doctor(cmd.Context(), python, name, dir)
+		},
+	}
+	cmd.Flags().StringVar(&python, "python", "", "virtual environment or interpreter to look in")
+	cmd.Flags().StringVarP(&name, "kernel", "k", "", "kernel to start (default: python3)")
+	return cmd
+}
+
+// finding is one line of doctor: ok, or what to do.
+type finding struct {
+	what, detail string
+	err          error
+}
+
+func (c *cli) doctor(ctx context.Context, python, name, dir string) error {
+	finder := kernel.Finder{Python: python, Env: c.kernelEnv()}
+	findings := c.kernelFindings(finder)
+	spec, err := finder.Find(name)
+	findings = append(findings, finding{what: "kernel " + nameOr(name, "python3"), detail: spec.DisplayName, err: err})
+	if err == nil {
+		findings = append(findings, startFindings(ctx, spec, c.kernelEnv())...)
+	}
+	findings = append(findings, writeFinding(dir))
+	return c.printFindings(findings)
+}
+
+func nameOr(name, other string) string {
+	if name == "" {
+		return other
+	}
+	return name
+}
+
+// kernelFindings lists what is installed; a broken kernelspec is a finding.
+func (c *cli) kernelFindings(f kernel.Finder) []finding {
+	specs, err := f.List()
+	var out []finding
+	for _, s := range specs {
+		out = append(out, finding{what: "found " + s.Name, detail: s.DisplayName + " in " + nameOr(s.Dir, "the environment")})
+	}
+	if err != nil {
+		out = append(out, finding{what: "kernelspecs", err: err})
+	}
+	return out
+}
+
+// startFindings starts the kernel cold and, where possible, warm.
+func startFindings(ctx context.Context, spec kernel.Spec, env []string) []finding {
+	k, err := kernel.Launch(ctx, spec, kernel.Options{Env: env, StartTimeout: time.Minute})
+	if err != nil {
+		return []finding{{what: "cold start", err: err}}
+	}
+	info := k.Info()
+	detail := fmt.Sprintf("%s %s in %s", info.Implementation, info.ImplementationVersion, short(k.StartTook()))
+	if transport, why := k.Transport(); why != "" {
+		detail += fmt.Sprintf(", over %s because %s", transport, why)
+	}
+	k.Close(5 * time.Second)
+	return []finding{{what: "cold start", detail: detail}, warmFinding(ctx, spec, env)}
+}
+
+// writeFinding tries to make a file where sweeps would be.
+func writeFinding(dir string) finding {
+	f, err := os.CreateTemp(dir, ".fanout-doctor-*")
+	if err != nil {
+		return finding{what: "write to " + dir, err: withHint(err, "give sweeps another place with -o")}
+	}
+	err = errors.Join(f.Close(), os.Remove(f.Name()))
+	return finding{what: "write to " + filepath.Clean(dir), err: err}
+}
+
+func (c *cli) printFindings(findings []finding) error {
+	bad := 0
+	for _, f := range findings {
+		if f.err == nil {
+			fmt.Fprintf(c.stdout, "ok    %s  %s\n", f.what, f.detail)
+			continue
+		}
+		bad++
+		fmt.Fprintf(c.stdout, "no    %s: %s\n", f.what, clean(f.err.Error()))
+		if h := hinted(nil); errors.As(f.err, &h) {
+			fmt.Fprintf(c.stdout, "      %s\n", h.Hint())
+		}
+	}
+	if bad > 0 {
+		return fmt.Errorf("%d of %d checks say no", bad, len(findings))
+	}
+	return nil
+}
+
+// warmFinding says whether kernels of this kind can be forked. That they
+// cannot is no fault: runs then start cold.
+func warmFinding(ctx context.Context, spec kernel.Spec, env []string) finding {
+	s, err := kernel.Serve(ctx, spec, kernel.ServerOptions{Env: env})
+	if err != nil {
+		return finding{what: "warm start", detail: "not possible, runs start cold: " + clean(err.Error())}
+	}
+	defer s.Close()
+	k, err := s.Launch(ctx, kernel.Options{Env: env})
+	if err != nil {
+		return finding{what: "warm start", detail: "not possible, runs start cold: " + clean(err.Error())}
+	}
+	defer k.Close(5 * time.Second)
+	return finding{what: "warm start", detail: "in " + short(k.StartTook())}
+}

@@ -1,0 +1,367 @@
+package main
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/runner"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// execFlags are papermill's, and a few of ours.
+type execFlags struct {
+	params, raw, secrets          []string // name NUL value
+	files, yaml, base64           []string
+	injectIn, injectOut, inject   bool
+	prepareOnly, reportMode       bool
+	kernel, language, python, cwd string
+	startTimeout, cellTimeout     float64 // seconds
+	runTimeout                    time.Duration
+	autosave                      float64 // seconds
+	stdoutFile, stderrFile        string
+	logOutput, progress, helpBook bool
+}
+
+func (c *cli) execCommand() *cobra.Command {
+	var f execFlags
+	cmd := &cobra.Command{
+		Use:   "exec IN.ipynb [OUT.ipynb]",
+		Short: "Execute one notebook with parameters, as papermill's command does",
+		Long: `Exec executes one notebook and writes the result. Flags are those of papermill;
+"-" is standard input or output. Exit code 3 says that the notebook failed.`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.exec(cmd.Context(), args, f) },
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVarP(&f.params, "parameters", "p", nil, "parameter `name value`, typed as it looks")
+	fl.StringArrayVarP(&f.raw, "parameters_raw", "r", nil, "parameter `name value`, always a string")
+	fl.StringArrayVarP(&f.files, "parameters_file", "f", nil, "YAML `file` of parameters")
+	fl.StringArrayVarP(&f.yaml, "parameters_yaml", "y", nil, "YAML `text` of parameters")
+	fl.StringArrayVarP(&f.base64, "parameters_base64", "b", nil, "base64 of YAML of parameters")
+	fl.StringArrayVar(&f.secrets, "secret", nil, "parameter `name variable`, read from the environment where the notebook runs")
+	fl.BoolVar(&f.injectIn, "inject-input-path", false, "pass the input's path as PAPERMILL_INPUT_PATH")
+	fl.BoolVar(&f.injectOut, "inject-output-path", false, "pass the output's path as PAPERMILL_OUTPUT_PATH")
+	fl.BoolVar(&f.inject, "inject-paths", false, "pass both paths")
+	fl.BoolVar(&f.prepareOnly, "prepare-only", false, "inject the parameters and execute nothing")
+	fl.BoolVar(&f.reportMode, "report-mode", false, "hide the input of code cells")
+	fl.StringVarP(&f.kernel, "kernel", "k", "", "kernel to use in place of the notebook's")
+	fl.StringVarP(&f.language, "language", "l", "", "language of the notebook")
+	fl.StringVar(&f.python, "python", "", "virtual environment or interpreter whose ipykernel is used")
+	fl.StringVar(&f.cwd, "cwd", "", "working directory of the kernel (default: this one)")
+	fl.Float64Var(&f.startTimeout, "start-timeout", 60, "`seconds` a kernel has to start")
+	fl.Float64Var(&f.cellTimeout, "execution-timeout", 0, "`seconds` a cell may take")
+	fl.DurationVar(&f.runTimeout, "run-timeout", 0, "time the whole notebook may take, such as 30m")
+	fl.Float64Var(&f.autosave, "autosave-cell-every", 2, "`seconds` between saves while a cell runs")
+	fl.StringVar(&f.stdoutFile, "stdout-file", "", "file that gets what cells print to stdout")
+	fl.StringVar(&f.stderrFile, "stderr-file", "", "file that gets what cells print to stderr")
+	fl.BoolVar(&f.logOutput, "log-output", false, "print what the cells print")
+	fl.BoolVar(&f.progress, "progress-bar", true, "accepted and ignored: one line says how it went")
+	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
+	fl.Lookup("start-timeout").Usage += " (also --start_timeout)"
+	fl.SetNormalizeFunc(normalizeFlag)
+	return cmd
+}
+
+// fileSink writes a run to a file, replaced whole, or once to a stream.
+type fileSink struct {
+	output
+	stdout, stderr io.Writer
+}
+
+// output is where the executed notebook goes: save while it runs, end once.
+type output struct{ save, end func(doc []byte) error }
+
+func (s *fileSink) Save(doc []byte) error { return s.save(doc) }
+
+func (s *fileSink) Log(stream string, text []byte) error {
+	w := s.stdout
+	if stream == "stderr" {
+		w = s.stderr
+	}
+	_, err := w.Write(text)
+	return err
+}
+
+func (s *fileSink) End(doc *notebook.Notebook, _ runner.Result) error {
+	return s.end(doc.Encode())
+}
+
+func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
+	text, err := c.readInput(args[0])
+	if err != nil {
+		return usageError{err}
+	}
+	doc, err := notebook.Decode(text)
+	if err != nil {
+		return usageError{fmt.Errorf("read %s: %w", args[0], err)}
+	}
+	if f.helpBook {
+		return c.helpNotebook(args[0], doc)
+	}
+	params, err := f.arguments(args)
+	if err != nil {
+		return usageError{err}
+	}
+	out, err := outputPath(args, params)
+	if err != nil {
+		return usageError{err}
+	}
+	warnings, err := doc.Prepare(notebook.PrepareOptions{
+		Args: params, InputPath: args[0], OutputPath: out, Kernel: f.kernel, Language: f.language,
+		ReportMode: f.reportMode,
+	})
+	if err != nil {
+		return usageError{fmt.Errorf("prepare %s: %w", args[0], err)}
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(c.stderr, "fanout: warning:", w)
+	}
+	to, err := c.outputTo(out)
+	if err != nil {
+		return usageError{err}
+	}
+	if f.prepareOnly {
+		return to.end(doc.Encode())
+	}
+	return c.execute(ctx, doc, to, f, params)
+}
+
+func (c *cli) readInput(name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(c.stdin)
+	}
+	return os.ReadFile(name)
+}
+
+// outputTo returns what writes the notebook: whole, or not at all.
+func (c *cli) outputTo(name string) (output, error) {
+	nothing := func([]byte) error { return nil }
+	switch name {
+	case "":
+		return output{nothing, nothing}, nil
+	case "-":
+		return output{nothing, func(doc []byte) error { _, err := c.stdout.Write(doc); return err }}, nil
+	}
+	dir, file := filepath.Split(name)
+	if dir == "" {
+		dir = "."
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return output{}, withHint(fmt.Errorf("output folder %s does not exist", dir), "mkdir -p %s", quote(dir))
+	}
+	st := c.openStore(dir)
+	put := func(doc []byte) error { return st.Put(context.Background(), file, doc, store.Cached) }
+	return output{put, put}, nil
+}
+
+// execute runs a prepared document and says how it went.
+func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f execFlags, params []notebook.Argument) error {
+	name, _ := doc.Kernel()
+	if f.kernel != "" {
+		name = f.kernel
+	}
+	env := c.kernelEnv()
+	spec, err := kernel.Finder{Python: f.python, Env: env}.Find(name)
+	if err != nil {
+		return usageError{err}
+	}
+	sink, closeLogs, err := c.execSink(to, f)
+	if err != nil {
+		return usageError{err}
+	}
+	defer closeLogs()
+	r, err := runner.Run(ctx, runner.Task{
+		Doc: doc,
+		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
+			return kernel.Launch(ctx, spec, kernel.Options{Dir: f.cwd, Env: env, StartTimeout: seconds(f.startTimeout)})
+		},
+		Timeout: runner.Timeouts{Start: seconds(f.startTimeout), Cell: seconds(f.cellTimeout), Run: f.runTimeout},
+		Grace:   c.settings.GetDuration("grace"), SaveEvery: seconds(f.autosave), Mask: masks(params),
+	}, sink)
+	if err != nil {
+		return err
+	}
+	if r.Status != runner.Succeeded {
+		where := ""
+		if r.CodeCell > 0 {
+			where = fmt.Sprintf(" in cell %d", r.CodeCell)
+		}
+		fmt.Fprintf(c.stderr, "fanout: %s%s: %s\n", strings.ReplaceAll(r.Status, "_", " "), where, clean(r.Reason))
+		return errIncomplete
+	}
+	return nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// masks are the values of secret parameters, which must not be written.
+func masks(params []notebook.Argument) []string {
+	var out []string
+	for _, p := range params {
+		if p.Secret != "" {
+			out = append(out, os.Getenv(p.Secret))
+		}
+	}
+	return out
+}
+
+func (c *cli) execSink(to output, f execFlags) (*fileSink, func(), error) {
+	s := &fileSink{output: to, stdout: io.Discard, stderr: io.Discard}
+	if f.logOutput {
+		s.stdout, s.stderr = c.stderr, c.stderr
+	}
+	var files []*os.File
+	for _, l := range []struct {
+		name string
+		w    *io.Writer
+	}{{f.stdoutFile, &s.stdout}, {f.stderrFile, &s.stderr}} {
+		if l.name == "" {
+			continue
+		}
+		file, err := os.Create(l.name)
+		if err != nil {
+			return nil, nil, err
+		}
+		files = append(files, file)
+		*l.w = file
+	}
+	return s, func() {
+		for _, file := range files {
+			file.Close()
+		}
+	}, nil
+}
+
+// arguments merges parameters as papermill does: later ones win and keep the
+// place of the first.
+func (f execFlags) arguments(args []string) ([]notebook.Argument, error) {
+	var merged []notebook.Argument
+	set := func(a notebook.Argument) {
+		if i := slices.IndexFunc(merged, func(m notebook.Argument) bool { return m.Name == a.Name }); i >= 0 {
+			merged[i] = a
+			return
+		}
+		merged = append(merged, a)
+	}
+	f.injected(args, set)
+	if err := f.documents(set); err != nil {
+		return nil, err
+	}
+	for _, pairs := range []struct {
+		flag string
+		of   []string
+		make func(name, value string) notebook.Argument
+	}{
+		{"-p", f.params, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Value: guess(v)} }},
+		{"-r", f.raw, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Value: v} }},
+		{"--secret", f.secrets, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Secret: v} }},
+	} {
+		for _, pair := range pairs.of {
+			name, value, ok := strings.Cut(pair, pairSeparator)
+			if !ok {
+				return nil, fmt.Errorf("%s takes two words, a name and a value", pairs.flag)
+			}
+			set(pairs.make(name, value))
+		}
+	}
+	return merged, nil
+}
+
+func (f execFlags) injected(args []string, set func(notebook.Argument)) {
+	if f.injectIn || f.inject {
+		set(notebook.Argument{Name: "PAPERMILL_INPUT_PATH", Value: args[0]})
+	}
+	if (f.injectOut || f.inject) && len(args) > 1 {
+		set(notebook.Argument{Name: "PAPERMILL_OUTPUT_PATH", Value: args[1]})
+	}
+}
+
+// documents reads the YAML forms: base64, files, text.
+func (f execFlags) documents(set func(notebook.Argument)) error {
+	type document struct{ name, text string }
+	var docs []document
+	for _, b := range f.base64 {
+		text, err := base64.StdEncoding.DecodeString(b)
+		if err != nil {
+			return fmt.Errorf("-b: %w", err)
+		}
+		docs = append(docs, document{"-b", string(text)})
+	}
+	for _, name := range f.files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("-f: %w", err)
+		}
+		docs = append(docs, document{name, string(text)})
+	}
+	for _, text := range f.yaml {
+		docs = append(docs, document{"-y", text})
+	}
+	for _, d := range docs {
+		bindings, err := grid.DecodeBindings(d.name, []byte(d.text))
+		if err != nil {
+			return err
+		}
+		for _, b := range bindings {
+			set(notebook.Argument{Name: b.Name, Value: b.Value.Any()})
+		}
+	}
+	return nil
+}
+
+// outputPath fills {name} in the output's path.
+func outputPath(args []string, params []notebook.Argument) (string, error) {
+	if len(args) < 2 {
+		return "", nil
+	}
+	out := args[1]
+	for _, p := range params {
+		if p.Secret == "" {
+			out = strings.ReplaceAll(out, "{"+p.Name+"}", fmt.Sprint(p.Value))
+		}
+	}
+	if i := strings.IndexByte(out, '{'); i >= 0 && strings.IndexByte(out[i:], '}') > 0 {
+		return "", fmt.Errorf("output %s: a name in braces is no parameter that was passed", out)
+	}
+	return out, nil
+}
+
+// helpNotebook prints what a notebook declares.
+func (c *cli) helpNotebook(name string, doc *notebook.Notebook) error {
+	ps, found, err := doc.Parameters()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stdout, "Usage: fanout exec [flags] %s OUT.ipynb\n\nParameters inferred for notebook '%s':\n", name, name)
+	if !found {
+		fmt.Fprintln(c.stdout, "  No cell tagged 'parameters'")
+		return errors.New("the notebook has no cell tagged `parameters`")
+	}
+	for _, p := range ps {
+		kind := p.Type
+		if kind == "" {
+			kind = "Unknown type"
+		}
+		def := fmt.Sprintf("  %s: %s (default %s)", p.Name, kind, p.Default)
+		switch {
+		case len(def) > 30 && p.Help != "":
+			fmt.Fprintf(c.stdout, "%s\n%34s%s\n", def, "", p.Help)
+		default:
+			fmt.Fprintf(c.stdout, "%-34s%s\n", def, p.Help)
+		}
+	}
+	return nil
+}

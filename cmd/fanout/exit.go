@@ -1,0 +1,107 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/spf13/cobra"
+)
+
+// Exit codes. They are part of the interface: docs and scripts rely on them.
+const (
+	exitOK         = 0
+	exitFailed     = 1 // fanout could not finish
+	exitUsage      = 2 // usage or sweep file is wrong; nothing was run
+	exitIncomplete = 3 // finished, and some runs did not succeed
+	exitHeld       = 4 // a live fanout holds the sweep
+	exitGate       = 5 // a gate the user set was violated
+)
+
+// usageError is a command line that cannot be followed.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// incomplete says that everything was done and some runs did not succeed. It
+// has been told already.
+var errIncomplete = errors.New("some runs did not succeed")
+
+// gateError is a violated gate.
+type gateError struct{ error }
+
+// hinted is an error that knows what to type next.
+type hinted interface{ Hint() string }
+
+// withHint adds what to type next to an error.
+func withHint(err error, format string, args ...any) error {
+	return hintError{err, fmt.Sprintf(format, args...)}
+}
+
+type hintError struct {
+	error
+	hint string
+}
+
+func (e hintError) Unwrap() error { return e.error }
+func (e hintError) Hint() string  { return e.hint }
+
+// asUsage makes cobra's complaints about arguments usage errors.
+func asUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usageError{withHint(err, "usage: %s", cmd.UseLine())}
+		}
+		return nil
+	}
+}
+
+// exitCode tells err and returns the code for it: the only place that maps
+// errors to codes.
+func (c *cli) exitCode(err error) int {
+	if err == nil {
+		return exitOK
+	}
+	if errors.Is(err, errIncomplete) {
+		return exitIncomplete
+	}
+	c.tell(err)
+	var (
+		usage usageError
+		spec  grid.Errors
+		held  *sweep.HeldError
+		gate  gateError
+	)
+	switch {
+	case errors.As(err, &usage), errors.As(err, &spec), isUnknownCommand(err):
+		return exitUsage
+	case errors.As(err, &held):
+		return exitHeld
+	case errors.As(err, &gate):
+		return exitGate
+	}
+	return exitFailed
+}
+
+func isUnknownCommand(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
+
+// tell prints an error, and below it what to type next.
+func (c *cli) tell(err error) {
+	hint := ""
+	if h := hinted(nil); errors.As(err, &h) {
+		hint = h.Hint()
+	}
+	if c.json {
+		json.NewEncoder(c.stderr).Encode(map[string]string{"event": "error", "error": err.Error(), "hint": hint})
+		return
+	}
+	for _, line := range strings.Split(strings.TrimRight(err.Error(), "\n"), "\n") {
+		fmt.Fprintf(c.stderr, "fanout: %s\n", line)
+	}
+	if hint != "" {
+		fmt.Fprintf(c.stderr, "fanout: hint: %s\n", hint)
+	}
+}

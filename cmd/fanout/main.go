@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+func main() { os.Exit(Main()) }
+
+// Main runs the command with the process's arguments, streams and signals.
+func Main() int {
+	ctx, stopped := withSignals(context.Background())
+	return signalCode(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr), stopped())
+}
+
+// signalCode is the exit code of a process that a signal may have stopped.
+func signalCode(code int, sig syscall.Signal) int {
+	if sig != 0 && (code == exitFailed || code == exitIncomplete) {
+		return 128 + int(sig)
+	}
+	return code
+}
+
+// run is the whole command: arguments and streams in, words and an exit code
+// out.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, openStore: store.Dir}
+	return c.main(ctx, args)
+}
+
+// cli is one invocation: its streams and settings.
+type cli struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	openStore      func(dir string) store.Store
+	json           bool // errors are JSON, too
+	settings       *settings
+}
+
+func (c *cli) main(ctx context.Context, args []string) int {
+	root := c.rootCommand()
+	root.SetArgs(splitPairs(args))
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	return c.exitCode(root.ExecuteContext(ctx))
+}
+
+func (c *cli) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "fanout",
+		Short:         "Run one notebook many times and compare the results",
+		Long:          rootHelp,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.PersistentFlags().String("config", "", "settings file (default: fanout.yaml here, then in the user's configuration folder)")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
+		c.settings, err = readSettings(cmd.Flags())
+		return err
+	}
+	root.AddCommand(
+		c.runCommand(), c.planCommand(), c.statusCommand(), c.collectCommand(), c.reportCommand(),
+		c.execCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(),
+	)
+	for _, cmd := range root.Commands() {
+		if cmd.Args != nil {
+			cmd.Args = asUsage(cmd.Args)
+		}
+	}
+	return root
+}
+
+const rootHelp = `fanout expands a parameter grid over one template notebook, runs every point
+with Jupyter kernels, collects the scraps the notebooks record into typed
+tables, and writes a summary notebook that compares the variants.
+
+    fanout init demo && fanout run demo/sweep.yaml
+
+Exit codes: 0 done, 1 could not finish, 2 usage or sweep file is wrong,
+3 finished but some runs did not succeed, 4 a live fanout holds the sweep,
+5 a gate was violated, 130 and 143 interrupted (the same command resumes).`
+
+// withSignals ends the context at the first SIGINT or SIGTERM and the process,
+// with every kernel, at the second. stopped tells which signal came.
+func withSignals(parent context.Context) (ctx context.Context, stopped func() syscall.Signal) {
+	ctx, cancel := context.WithCancelCause(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	var first atomic.Int32
+	go func() {
+		sig := (<-signals).(syscall.Signal)
+		first.Store(int32(sig))
+		cancel(interrupted{sig})
+		sig = (<-signals).(syscall.Signal)
+		// Kernels die with this process, and what they leave is ended by the next.
+		os.Exit(128 + int(sig))
+	}()
+	return ctx, func() syscall.Signal { return syscall.Signal(first.Load()) }
+}
+
+// interrupted is why the context ended.
+type interrupted struct{ signal syscall.Signal }
+
+func (i interrupted) Error() string { return i.signal.String() }
+
+// ReasonKind is the reason of the runs that are canceled.
+func (i interrupted) ReasonKind() string { return string(sweep.Interrupted) }

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+func TestMain(m *testing.M) {
+	kerneltest.Main()
+	testscript.Main(m, map[string]func(){
+		"fanout":     func() { os.Exit(testMain()) },
+		"fakekernel": installFake,
+		"notebook":   writeNotebook,
+	})
+}
+
+// testMain is Main with a store that can be told to kill the process.
+func testMain() int {
+	ctx, stopped := withSignals(context.Background())
+	c := &cli{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, openStore: killingStore}
+	return signalCode(c.main(ctx, os.Args[1:]), stopped())
+}
+
+// killAt is the environment variable that orders a SIGKILL in place of the
+// n-th write, counted from 1.
+const killAt = "TEST_KILL_AT_WRITE"
+
+func killingStore(dir string) store.Store {
+	n, err := strconv.Atoi(os.Getenv(killAt))
+	if err != nil {
+		return store.Dir(dir)
+	}
+	return &killer{Store: store.Dir(dir), at: int64(n)}
+}
+
+// killer ends the process in place of its n-th write.
+type killer struct {
+	store.Store
+	at     int64
+	writes atomic.Int64
+}
+
+func (k *killer) count() {
+	if k.writes.Add(1) == k.at {
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+		select {}
+	}
+}
+
+func (k *killer) Put(ctx context.Context, key string, data []byte, d store.Durability) error {
+	k.count()
+	return k.Store.Put(ctx, key, data, d)
+}
+
+func (k *killer) Create(ctx context.Context, key string, data []byte, d store.Durability) error {
+	k.count()
+	return k.Store.Create(ctx, key, data, d)
+}
+
+func (k *killer) Copy(ctx context.Context, dst, src string) error {
+	k.count()
+	return k.Store.Copy(ctx, dst, src)
+}
+
+func (k *killer) Append(ctx context.Context, key string) (store.Appender, error) {
+	a, err := k.Store.Append(ctx, key)
+	return &killerLog{a, k}, err
+}
+
+type killerLog struct {
+	store.Appender
+	k *killer
+}
+
+func (l *killerLog) Write(record []byte) (int, error) {
+	l.k.count()
+	return l.Appender.Write(record)
+}
+
+// TestScripts runs every script under testdata/script with the fake kernel.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			jupyter := filepath.Join(e.WorkDir, ".jupyter")
+			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
+			e.Setenv("JUPYTER_PATH", jupyter)
+			e.Setenv("FANOUT_JOBS", "2")
+			return kerneltest.InstallSpec(jupyter, nil)
+		},
+	})
+}
+
+func installFake() {
+	if err := kerneltest.InstallSpec(os.Args[1], nil); err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+}
+
+// writeNotebook writes a template for the fake kernel: "notebook FILE CELLS"
+// where CELLS is a text file with cells divided by lines of dashes. The first
+// is the parameters cell.
+func writeNotebook() {
+	text, err := os.ReadFile(os.Args[2])
+	if err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	cells := strings.Split(strings.TrimRight(string(text), "\n"), "\n---\n")
+	if err := os.WriteFile(os.Args[1], notebookOf("fake", "fake", cells), 0o666); err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+}
+
+// notebookOf is a template whose first cell declares the parameters.
+func notebookOf(kernel, language string, cells []string) []byte {
+	list := []any{}
+	for i, source := range cells {
+		tags := []string{}
+		if i == 0 {
+			tags = append(tags, "parameters")
+		}
+		list = append(list, map[string]any{
+			"cell_type": "code", "id": "cell-" + strconv.Itoa(i), "source": source, "outputs": []any{},
+			"execution_count": nil, "metadata": map[string]any{"tags": tags},
+		})
+	}
+	b, err := json.Marshal(map[string]any{
+		"nbformat": 4, "nbformat_minor": 5, "cells": list,
+		"metadata": map[string]any{
+			"kernelspec":    map[string]any{"name": kernel, "display_name": kernel, "language": language},
+			"language_info": map[string]any{"name": language},
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	return b
+}

@@ -1,0 +1,405 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// runFlags are the flags of run that are not settings.
+type runFlags struct {
+	specFlags
+	output     string
+	dryRun     bool
+	noCanary   bool
+	noProgress bool
+	yes        bool
+	limit      int
+	only       string
+	reprocess  string
+	order      string
+}
+
+func (c *cli) runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run SWEEP.yaml | DIR.sweep",
+		Short: "Make the runs of a sweep, collect their scraps and write the summary",
+		Long: `Run expands the sweep file's grid, makes every run that is new, failed or
+stale, collects what the notebooks recorded and writes the summary. Stopped at
+any moment, the same command finishes the job. A sweep directory in place of
+the sweep file resumes what was planned there.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
+	}
+	f.specFlags.add(cmd)
+	fl := cmd.Flags()
+	fl.IntP("jobs", "j", 0, "runs under way at once (default: cores)")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep directory (default: NAME.sweep beside the sweep file)")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run and stop")
+	fl.BoolVar(&c.json, "json", false, "print one JSON object a line in place of words")
+	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
+	fl.BoolVar(&f.noCanary, "no-canary", false, "start all runs at once, sending none ahead")
+	fl.BoolVar(&f.yes, "yes", false, "go on although there are more runs than max_runs")
+	fl.IntVar(&f.limit, "limit", 0, "make at most so many runs now")
+	fl.StringVar(&f.only, "only", "", "make only runs for which this expression over the parameters is true")
+	fl.StringVar(&f.reprocess, "reprocess", string(sweep.ReprocessStale), "runs made before to make again: none, failed, stale (and failed) or all")
+	fl.StringVar(&f.order, "order", "as-planned", "as-planned, newest-first, longest-first or shuffle")
+	fl.String("timeout", "", "limit for one run, such as 30m")
+	fl.Int("retries", -1, "further attempts at a run that failed")
+	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
+	fl.Bool("log-output", false, "print what the cells print, as `run: text`")
+	return cmd
+}
+
+// job is one opened sweep and how it is to be made.
+type job struct {
+	*sweep.Sweep
+	spec   *grid.Spec
+	delta  *sweep.Delta // what planning changed; nil on resume
+	source string       // folder of the template, where it still exists
+}
+
+func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
+	j, err := c.openJob(ctx, target, f)
+	if err != nil || j == nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Release()) }()
+	due, err := c.due(j, f)
+	if err != nil {
+		return err
+	}
+	c.tellPlan(j, due)
+	sum, runErr := c.fan(ctx, j, due, f)
+	// What was made is worth a table also when the rest was stopped.
+	after := context.WithoutCancel(ctx)
+	res, err := c.collectSweep(after, j.Sweep)
+	if err == nil {
+		err = c.reportSweep(after, j.Sweep, j.spec, res)
+	}
+	if err := errors.Join(runErr, err); err != nil {
+		return err
+	}
+	return c.tellEnd(ctx, j, due, sum)
+}
+
+// openJob plans the sweep a sweep file describes, or opens the one a
+// directory holds. It returns nil when there is nothing more to do.
+func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*job, error) {
+	if isSweepDir(target) {
+		return c.resume(ctx, target, f)
+	}
+	d, err := c.draft(ctx, target, f.specFlags)
+	if err != nil {
+		return nil, err
+	}
+	if err := guard(d, f.yes); err != nil {
+		return nil, err
+	}
+	if f.dryRun {
+		return nil, c.printPlan(d, planFlags{})
+	}
+	if err := c.preflight(d); err != nil {
+		return nil, err
+	}
+	return c.planned(ctx, d, f)
+}
+
+// planned makes the drafted plan the one in force.
+func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, error) {
+	out := f.output
+	if out == "" {
+		out = filepath.Join(d.Dir, d.Spec.Name+".sweep")
+	}
+	s, err := sweep.Init(ctx, c.openStore(out), d.Spec.Name)
+	if err != nil {
+		return nil, writable(err, out)
+	}
+	if err := s.Acquire(ctx); err != nil {
+		return nil, err
+	}
+	d.SetSource(out)
+	delta, err := s.Plan(ctx, d.Plan)
+	if err != nil {
+		return nil, errors.Join(err, s.Release())
+	}
+	return &job{Sweep: s, spec: d.Spec, delta: &delta, source: d.Dir}, nil
+}
+
+// writable explains what to do when a sweep cannot be written.
+func writable(err error, out string) error {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		return withHint(err, "%s is not writable: give another place with -o", out)
+	}
+	return err
+}
+
+func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) {
+	if f.output != "" || len(f.set) > 0 {
+		return nil, usageError{withHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir)}
+	}
+	s, err := sweep.Open(ctx, c.openStore(dir))
+	if err != nil {
+		return nil, err
+	}
+	spec, err := c.frozenSpec(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if f.dryRun {
+		due, err := c.due(&job{Sweep: s, spec: spec}, f)
+		if err == nil {
+			fmt.Fprintln(c.stdout, due)
+		}
+		return nil, err
+	}
+	if err := s.Acquire(ctx); err != nil {
+		return nil, err
+	}
+	return &job{Sweep: s, spec: spec}, nil
+}
+
+// isSweepDir reports whether target names a folder rather than a sweep file.
+func isSweepDir(target string) bool {
+	info, err := os.Stat(target)
+	return err == nil && info.IsDir()
+}
+
+// guard keeps a typo from planning a million runs.
+func guard(d *sweep.Draft, yes bool) error {
+	limit := d.Spec.MaxRuns
+	if n := len(d.Plan.Runs); n > limit && !yes {
+		return usageError{withHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, limit), "add --yes, or raise max_runs in the sweep file")}
+	}
+	return nil
+}
+
+// due finds the runs to make, as the flags choose and order them.
+func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
+	how := sweep.Reprocess(f.reprocess)
+	switch how {
+	case sweep.ReprocessNone, sweep.ReprocessFailed, sweep.ReprocessStale, sweep.ReprocessAll:
+	default:
+		return sweep.Due{}, usageError{fmt.Errorf("--reprocess %q: want none, failed, stale or all", f.reprocess)}
+	}
+	due := j.Due(how, j.spec.StaleOn)
+	if f.only != "" {
+		ids, err := matching(j.Sweep, due.Runs, f.only)
+		if err != nil {
+			return due, usageError{fmt.Errorf("--only: %w", err)}
+		}
+		due.Runs = ids
+	}
+	if err := j.Order(due.Runs, f.order); err != nil {
+		return due, usageError{fmt.Errorf("--order: %w", err)}
+	}
+	if f.limit > 0 && len(due.Runs) > f.limit {
+		due.Runs = due.Runs[:f.limit]
+	}
+	return due, nil
+}
+
+// matching keeps the runs for which the expression is true.
+func matching(s *sweep.Sweep, ids []string, src string) ([]string, error) {
+	e, err := grid.CompileExpr(src)
+	if err != nil {
+		return nil, err
+	}
+	var keep []string
+	for _, id := range ids {
+		st, _ := s.Run(id)
+		ok, err := e.Bool(environment(st))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			keep = append(keep, id)
+		}
+	}
+	return keep, nil
+}
+
+// environment is what an expression sees of a run.
+func environment(st sweep.RunState) map[string]any {
+	env := map[string]any{"run_id": st.Run.ID, "run_status": string(st.Status), "run_replicate": st.Run.Replicate, "run_attempts": st.Attempts}
+	for _, b := range append(st.Run.Labels, st.Run.Params...) {
+		env[b.Name] = b.Value.Any()
+	}
+	return env
+}
+
+func (c *cli) tellPlan(j *job, due sweep.Due) {
+	if c.json {
+		return
+	}
+	head, _ := j.Head()
+	gone := ""
+	if j.delta != nil && j.delta.Unplanned > 0 {
+		gone = fmt.Sprintf(", %d no longer planned", j.delta.Unplanned)
+	}
+	fmt.Fprintf(c.stderr, "%s: %d runs: %s%s\n", j.Name(), head.Runs, due, gone)
+	if n := len(due.Runs); n > 0 {
+		fmt.Fprintf(c.stderr, "making %d in %s\n", n, display(j.Where()))
+	}
+}
+
+// fan makes the due runs.
+func (c *cli) fan(ctx context.Context, j *job, due sweep.Due, f runFlags) (fan.Summary, error) {
+	p := newProgress(len(due.Runs), func(run string) string { return runName(j.Sweep, run) })
+	paint := c.newPainter(p, c.settings.GetBool("progress") && !f.noProgress)
+	defer paint.stop()
+	ex, err := c.executor(ctx, j, due.Runs)
+	if err != nil {
+		return fan.Summary{}, err
+	}
+	defer ex.Close()
+	if len(due.Runs) == 0 && len(j.Orphans()) == 0 {
+		return fan.Summary{}, nil
+	}
+	retry := j.spec.Retries
+	if n := c.settings.GetInt("retries"); n >= 0 {
+		retry.N = n
+	}
+	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
+		Runs: due.Runs, Jobs: c.settings.GetInt("jobs"),
+		Canary: c.settings.GetBool("canary") && !f.noCanary,
+		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
+		Halt:   fan.Halt{When: j.spec.Halt.When, What: j.spec.Halt.What, Count: j.spec.Halt.N, Percent: j.spec.Halt.Percent},
+		Limits: valueLimits(j.spec.Limits),
+		Note:   c.noter(j, paint),
+	})
+}
+
+func valueLimits(limits []grid.ValueLimit) []fan.ValueLimit {
+	var out []fan.ValueLimit
+	for _, l := range limits {
+		out = append(out, fan.ValueLimit{Name: l.Axis, N: l.N})
+	}
+	return out
+}
+
+// noter tells people what a note means.
+func (c *cli) noter(j *job, paint painter) func(sweep.Note) {
+	logs := c.settings.GetBool("log_output")
+	return func(n sweep.Note) {
+		paint.note(n)
+		switch {
+		case c.json:
+		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != sweep.Succeeded:
+			paint.say(c.failure(j.Sweep, n.Run, *n.Outcome))
+		case n.Kind == sweep.NoteWord:
+			paint.say("fanout: " + clean(n.Text))
+		case n.Kind == sweep.NoteLog && logs:
+			name := runName(j.Sweep, n.Run)
+			for line := range strings.Lines(n.Text) {
+				paint.say(name + ": " + clean(strings.TrimRight(line, "\n")))
+			}
+		}
+	}
+}
+
+// tellEnd says how it went and where everything is.
+func (c *cli) tellEnd(ctx context.Context, j *job, due sweep.Due, sum fan.Summary) error {
+	counts := j.Counts()
+	head, _ := j.Head()
+	if c.json {
+		c.printEnd(j, counts, sum)
+	} else {
+		c.wordsAtEnd(j, counts, sum, head)
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		var sig interrupted
+		if errors.As(cause, &sig) {
+			fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: fanout run %s\n", signalName(sig.signal), quote(display(j.Where())))
+			return errIncomplete
+		}
+		return cause
+	}
+	if sum.Halted != "" || counts[sweep.Succeeded] < head.Runs && sum.Unstarted == 0 && len(due.Runs) >= 0 && incompleteRuns(counts) {
+		return errIncomplete
+	}
+	return nil
+}
+
+// incompleteRuns reports whether a planned run was made and did not succeed.
+func incompleteRuns(counts map[sweep.Status]int) bool {
+	return counts[sweep.Failed]+counts[sweep.TimedOut]+counts[sweep.Canceled]+counts[sweep.Lost]+counts[sweep.Running] > 0
+}
+
+func (c *cli) wordsAtEnd(j *job, counts map[sweep.Status]int, sum fan.Summary, head sweep.Head) {
+	if sum.Halted != "" {
+		fmt.Fprintf(c.stderr, "halted: %s\n", clean(sum.Halted))
+	}
+	fmt.Fprintf(c.stderr, "%s: %s\n", j.Name(), countWords(counts, head.Runs))
+	where := display(j.Where())
+	fmt.Fprintf(c.stderr, "  notebooks  %s\n", filepath.Join(where, "runs"))
+	fmt.Fprintf(c.stderr, "  tables     %s\n", filepath.Join(where, "results"))
+	fmt.Fprintf(c.stderr, "  summary    %s\n", filepath.Join(where, sweep.SummaryNotebook))
+	fmt.Fprintln(c.stdout, filepath.Join(where, sweep.SummaryNotebook))
+}
+
+// countWords says how many runs have which status.
+func countWords(counts map[sweep.Status]int, total int) string {
+	var parts []string
+	for _, s := range sweep.Statuses() {
+		if n := counts[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, words(s)))
+		}
+	}
+	return fmt.Sprintf("%d runs: %s", total, strings.Join(parts, ", "))
+}
+
+func signalName(s syscall.Signal) string {
+	if s == syscall.SIGINT {
+		return "Ctrl-C"
+	}
+	return s.String()
+}
+
+// preflight finds out before anything is written that no kernel could start.
+func (c *cli) preflight(d *sweep.Draft) error {
+	python := d.Recipe.Python
+	if python != "" && !filepath.IsAbs(python) {
+		python = filepath.Join(d.Dir, filepath.FromSlash(python))
+	}
+	finder := kernel.Finder{Python: python, Env: c.kernelEnv()}
+	for i, t := range d.Templates {
+		name := d.Recipe.Kernel
+		if name == "" {
+			if doc, err := notebook.Decode(d.TemplateDocs[i]); err == nil {
+				name, _ = doc.Kernel()
+			}
+		}
+		if _, err := finder.Find(name); err != nil {
+			return usageError{fmt.Errorf("template %s: %w", t.Path, err)}
+		}
+	}
+	return nil
+}
+
+// printEnd is the last object of --json.
+func (c *cli) printEnd(j *job, counts map[sweep.Status]int, sum fan.Summary) {
+	json.NewEncoder(c.stdout).Encode(struct {
+		Event   string               `json:"event"`
+		Sweep   string               `json:"sweep"`
+		Counts  map[sweep.Status]int `json:"counts"`
+		Made    int                  `json:"made"`
+		Retried int                  `json:"retried"`
+		Halted  string               `json:"halted,omitempty"`
+		Summary string               `json:"summary"`
+	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, filepath.Join(j.Where(), sweep.SummaryNotebook)})
+}

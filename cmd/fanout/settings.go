@@ -1,0 +1,142 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sort"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"github.com/spf13/viper"
+)
+
+// A setting is a default that users change for a machine or a project: with a
+// flag, with FANOUT_<KEY>, or in fanout.yaml.
+type setting struct {
+	key   string // in fanout.yaml, with dots; the variable is FANOUT_ and the key in capitals
+	flag  string // empty when no flag sets it
+	value any    // the default
+	about string
+}
+
+// known lists every setting.
+func known() []setting {
+	return []setting{
+		{"jobs", "jobs", runtime.NumCPU(), "runs under way at once"},
+		{"retries", "retries", -1, "further attempts at a run that failed; -1: as the sweep file says"},
+		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
+		{"grace", "", "10s", "time a run has to stop when it is told to"},
+		{"warm", "warm", "auto", "fork kernels from a warm server: auto or off"},
+		{"canary", "", true, "one run must get past its first cells before the others start"},
+		{"progress", "", true, "show what goes on"},
+		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
+		{"output_cap", "", "64MB", "output kept of one cell; the rest is cut with a mark"},
+		{"jupyter_path", "", "", "more folders to look for kernelspecs in"},
+	}
+}
+
+// settings are the known ones as this invocation has them.
+type settings struct {
+	*viper.Viper
+	file string
+}
+
+// readSettings merges flags > environment > file > defaults.
+func readSettings(flags *pflag.FlagSet) (*settings, error) {
+	v := viper.New()
+	for _, s := range known() {
+		v.SetDefault(s.key, s.value)
+		if err := v.BindEnv(s.key, envName(s.key)); err != nil {
+			return nil, err
+		}
+		if f := flags.Lookup(s.flag); s.flag != "" && f != nil {
+			if err := v.BindPFlag(s.key, f); err != nil {
+				return nil, err
+			}
+		}
+	}
+	file, err := settingsFile(flags)
+	if err != nil || file == "" {
+		return &settings{v, ""}, err
+	}
+	v.SetConfigFile(file)
+	if err := v.ReadInConfig(); err != nil {
+		return nil, usageError{fmt.Errorf("read settings %s: %w", file, err)}
+	}
+	return &settings{v, file}, checkKeys(v, file)
+}
+
+func envName(key string) string {
+	return "FANOUT_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
+}
+
+// settingsFile finds fanout.yaml; none is fine unless the user named one.
+func settingsFile(flags *pflag.FlagSet) (string, error) {
+	if named, _ := flags.GetString("config"); named != "" {
+		if _, err := os.Stat(named); err != nil {
+			return "", usageError{fmt.Errorf("read settings: %w", err)}
+		}
+		return named, nil
+	}
+	places := []string{"fanout.yaml"}
+	if home, err := os.UserConfigDir(); err == nil {
+		places = append(places, filepath.Join(home, "fanout", "fanout.yaml"))
+	}
+	for _, p := range places {
+		if _, err := os.Stat(p); err == nil {
+			return p, nil
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return "", fmt.Errorf("read settings: %w", err)
+		}
+	}
+	return "", nil
+}
+
+// openSections are maps of the settings file whose keys users choose.
+var openSections = []string{"nomad.", "classes."}
+
+func checkKeys(v *viper.Viper, file string) error {
+	var unknown []string
+	for _, key := range v.AllKeys() {
+		if !isKnown(key) {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	sort.Strings(unknown)
+	return usageError{withHint(fmt.Errorf("read settings %s: unknown key %q", file, unknown[0]), "`fanout config` lists every key")}
+}
+
+func isKnown(key string) bool {
+	for _, s := range known() {
+		if s.key == key {
+			return true
+		}
+	}
+	for _, open := range openSections {
+		if strings.HasPrefix(key, open) {
+			return true
+		}
+	}
+	return false
+}
+
+// origin says where a setting's value comes from.
+func (s *settings) origin(k setting, flags *pflag.FlagSet) string {
+	if f := flags.Lookup(k.flag); k.flag != "" && f != nil && f.Changed {
+		return "flag --" + k.flag
+	}
+	if _, ok := os.LookupEnv(envName(k.key)); ok {
+		return "environment " + envName(k.key)
+	}
+	if s.file != "" && s.InConfig(k.key) {
+		return s.file
+	}
+	return "default"
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+func (c *cli) statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status DIR.sweep",
+		Short: "Say how far a sweep is and what failed",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(cmd *cobra.Command, args []string) error { return c.status(cmd.Context(), args[0]) },
+	}
+	cmd.Flags().BoolVar(&c.json, "json", false, "print JSON")
+	return cmd
+}
+
+// statusReport is what status --json prints.
+type statusReport struct {
+	Name      string               `json:"name"`
+	Runs      int                  `json:"runs"`
+	Counts    map[sweep.Status]int `json:"counts"`
+	Unplanned int                  `json:"no_longer_planned,omitempty"`
+	Holder    *sweep.Holder        `json:"holder,omitempty"`
+	LeftS     *float64             `json:"left_s,omitempty"`
+	Failures  []failureLine        `json:"failures,omitempty"`
+}
+
+type failureLine struct {
+	Run      string `json:"run"`
+	Name     string `json:"name"`
+	Status   string `json:"status"`
+	Kind     string `json:"kind,omitempty"`
+	Reason   string `json:"reason"`
+	Cell     int    `json:"cell,omitempty"`
+	Attempts int    `json:"attempts"`
+	Notebook string `json:"notebook"`
+}
+
+func (c *cli) status(ctx context.Context, dir string) error {
+	s, err := sweep.Open(ctx, c.openStore(dir))
+	if err != nil {
+		return err
+	}
+	head, planned := s.Head()
+	if !planned {
+		return withHint(fmt.Errorf("%s: nothing was planned yet", dir), "fanout run SWEEP.yaml -o %s", dir)
+	}
+	r := statusReport{Name: s.Name(), Runs: head.Runs, Unplanned: head.Kept, Counts: s.Counts()}
+	if h, held := s.Held(ctx); held {
+		r.Holder = &h
+		r.LeftS = timeLeft(s, h)
+	}
+	r.Failures = failures(s)
+	if c.json {
+		enc := json.NewEncoder(c.stdout)
+		enc.SetIndent("", "  ")
+		return enc.Encode(r)
+	}
+	c.printStatus(s, r)
+	return nil
+}
+
+// timeLeft estimates from the runs that ended since the holder began.
+func timeLeft(s *sweep.Sweep, h sweep.Holder) *float64 {
+	done, left := 0, 0
+	for _, st := range s.Runs() {
+		switch {
+		case st.Run.Unplanned:
+		case st.Last != nil && st.Last.End.After(h.Since):
+			done++
+		case st.Status != sweep.Succeeded:
+			left++
+		}
+	}
+	if done == 0 {
+		return nil
+	}
+	seconds := time.Since(h.Since).Seconds() / float64(done) * float64(left)
+	return &seconds
+}
+
+func failures(s *sweep.Sweep) []failureLine {
+	var lines []failureLine
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned || st.Last == nil || st.Status == sweep.Succeeded {
+			continue
+		}
+		lines = append(lines, failureLine{
+			Run: st.Run.ID, Name: runName(s, st.Run.ID), Status: string(st.Last.Status), Kind: string(st.Last.Kind),
+			Reason: st.Last.Reason, Cell: st.Last.Cell, Attempts: st.Attempts, Notebook: sweep.RunKey(st.Run.ID),
+		})
+	}
+	return lines
+}
+
+// maxFailures is how many failures status lists one by one.
+const maxFailures = 20
+
+func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
+	fmt.Fprintf(c.stdout, "%s: %s\n", r.Name, countWords(r.Counts, r.Runs))
+	if r.Unplanned > 0 {
+		fmt.Fprintf(c.stdout, "%d more runs are no longer planned\n", r.Unplanned)
+	}
+	switch {
+	case r.Holder != nil && r.LeftS != nil:
+		fmt.Fprintf(c.stdout, "process %d on %s is at work, about %s left\n", r.Holder.PID, r.Holder.Host, short(time.Duration(*r.LeftS*float64(time.Second))))
+	case r.Holder != nil:
+		fmt.Fprintf(c.stdout, "process %d on %s is at work\n", r.Holder.PID, r.Holder.Host)
+	case r.Counts[sweep.Succeeded] < r.Runs:
+		fmt.Fprintf(c.stdout, "nothing is at work; to go on: fanout run %s\n", quote(display(s.Where())))
+	}
+	for i, f := range r.Failures {
+		if i == maxFailures {
+			fmt.Fprintf(c.stdout, "… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
+			return
+		}
+		cell := ""
+		if f.Cell > 0 {
+			cell = fmt.Sprintf(" in cell %d", f.Cell)
+		}
+		fmt.Fprintf(c.stdout, "  %s  %s%s  %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, cell, clean(f.Reason), f.Notebook)
+	}
+}
+
+// byReason counts failures by what went wrong.
+func byReason(lines []failureLine) string {
+	n := map[string]int{}
+	for _, f := range lines {
+		n[f.Kind]++
+	}
+	var parts []string
+	for kind, k := range n {
+		parts = append(parts, fmt.Sprintf("%d %s", k, kind))
+	}
+	sort.Strings(parts)
+	return strings.Join(parts, ", ")
+}

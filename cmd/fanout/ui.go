@@ -1,0 +1,209 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+	"golang.org/x/term"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// The rules of everything printed while runs are made:
+//
+//   - results go to stdout, words about what goes on to stderr;
+//   - on a terminal the words end in one live view that is repainted;
+//   - elsewhere a line now and then, less often the longer it takes;
+//   - with --json every note is an object a line on stdout, and no words;
+//   - a failure is told when it happens and names what to look at and what to
+//     type;
+//   - text that came out of a notebook is printed without control characters.
+
+// painter shows progress.
+type painter interface {
+	note(sweep.Note)
+	say(text string) // a remark that stays
+	stop()
+}
+
+// newPainter chooses how to show progress.
+func (c *cli) newPainter(p *progress, show bool) painter {
+	switch {
+	case c.json:
+		return &jsonPainter{enc: json.NewEncoder(c.stdout)}
+	case show && isTerminal(c.stderr):
+		return newLive(p, c.stderr.(*os.File))
+	}
+	return newPlain(p, c.stderr, show)
+}
+
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+}
+
+// jsonPainter writes one object a note.
+type jsonPainter struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+}
+
+func (j *jsonPainter) note(n sweep.Note) {
+	e := event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Stream: n.Stream, Text: n.Text, Outcome: n.Outcome}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.enc.Encode(e)
+}
+
+func (j *jsonPainter) say(text string) { j.note(sweep.Note{Kind: sweep.NoteWord, Text: text}) }
+func (j *jsonPainter) stop()           {}
+
+// event is one line of --json.
+type event struct {
+	Event   string         `json:"event"`
+	Run     string         `json:"run,omitempty"`
+	Attempt int            `json:"attempt,omitempty"`
+	Cell    int            `json:"cell,omitempty"`
+	Cells   int            `json:"cells,omitempty"`
+	Stream  string         `json:"stream,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Outcome *sweep.Outcome `json:"outcome,omitempty"`
+}
+
+// plain writes lines: remarks at once, the state now and then.
+type plain struct {
+	mu   sync.Mutex
+	p    *progress
+	w    io.Writer
+	quit chan struct{}
+	done chan struct{}
+}
+
+func newPlain(p *progress, w io.Writer, states bool) *plain {
+	l := &plain{p: p, w: w, quit: make(chan struct{}), done: make(chan struct{})}
+	go l.loop(states)
+	return l
+}
+
+// loop tells the state after 5 s, then at intervals that grow to a minute.
+func (l *plain) loop(states bool) {
+	defer close(l.done)
+	wait := 5 * time.Second
+	for {
+		select {
+		case <-l.quit:
+			return
+		case <-time.After(wait):
+		}
+		if states {
+			l.say(l.p.line())
+		}
+		wait = min(wait*3/2, time.Minute)
+	}
+}
+
+func (l *plain) note(n sweep.Note) { l.p.note(n) }
+
+func (l *plain) say(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	fmt.Fprintln(l.w, text)
+}
+
+func (l *plain) stop() {
+	close(l.quit)
+	<-l.done
+}
+
+// live repaints a view at the foot of the terminal.
+type live struct {
+	p    *progress
+	prog *tea.Program
+	done chan struct{}
+}
+
+func newLive(p *progress, out *os.File) *live {
+	l := &live{p: p, done: make(chan struct{})}
+	// The command handles signals, and keys belong to the shell.
+	l.prog = tea.NewProgram(liveModel{p: p}, tea.WithOutput(out), tea.WithInput(nil), tea.WithoutSignalHandler())
+	go func() {
+		defer close(l.done)
+		l.prog.Run()
+	}()
+	return l
+}
+
+func (l *live) note(n sweep.Note) { l.p.note(n) }
+func (l *live) say(text string)   { l.prog.Println(text) }
+
+func (l *live) stop() {
+	l.prog.Send(tickMsg{last: true})
+	<-l.done
+}
+
+type tickMsg struct{ last bool }
+
+// liveModel paints what progress says, ten times a second.
+type liveModel struct {
+	p     *progress
+	width int
+	last  bool
+}
+
+func tick() tea.Cmd {
+	return tea.Tick(100*time.Millisecond, func(time.Time) tea.Msg { return tickMsg{} })
+}
+
+func (m liveModel) Init() tea.Cmd { return tick() }
+
+func (m liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width = msg.Width
+	case tickMsg:
+		if msg.last {
+			m.last = true
+			return m, tea.Quit
+		}
+		return m, tick()
+	}
+	return m, nil
+}
+
+// View is empty at the end: the closing words say it better.
+func (m liveModel) View() tea.View {
+	if m.last {
+		return tea.NewView("")
+	}
+	width := m.width
+	if width == 0 {
+		width = 80
+	}
+	lines := m.p.view(width)
+	for i, line := range lines {
+		lines[i] = ansi.Truncate(line, width-1, "…")
+	}
+	return tea.NewView(strings.Join(lines, "\n"))
+}
+
+// clean makes text out of a notebook safe to print: no escape sequences, no
+// control characters, one line.
+func clean(text string) string {
+	text = ansi.Strip(text)
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r':
+			return ' '
+		case r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, text)
+}
