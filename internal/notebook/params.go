@@ -231,11 +231,8 @@ func pyTypeOf(tokens []pyToken, v any, isLiteral bool) string {
 		case map[string]any:
 			return "dict"
 		case []any:
-			switch {
-			case first.isOp("["):
+			if first.isOp("[") {
 				return "list"
-			case first.isOp("{"):
-				return "set"
 			}
 			return "tuple"
 		}
@@ -250,6 +247,11 @@ func pyTypeOf(tokens []pyToken, v any, isLiteral bool) string {
 		return "str"
 	case first.isOp("[") && last.isOp("]"):
 		return "list"
+	case first.isOp("{") && last.isOp("}"):
+		if entries := splitTop(tokens[1:len(tokens)-1], ":"); len(entries) > 1 || tokens[1].isOp("**") {
+			return "dict"
+		}
+		return "set"
 	case first.text == "float" && last.isOp(")"), first.text == "int" && last.isOp(")"), first.text == "str" && last.isOp(")"),
 		first.text == "dict" && last.isOp(")"), first.text == "list" && last.isOp(")"):
 		return first.text

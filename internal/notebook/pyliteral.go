@@ -8,7 +8,7 @@ import (
 )
 
 // A pyParser reads literals: what Python's ast.literal_eval takes, without
-// bytes, complex numbers and maps whose keys are no texts.
+// bytes, complex numbers, sets and maps whose keys are no texts.
 type pyParser struct {
 	tokens []pyToken
 	i      int
@@ -135,29 +135,21 @@ func (p *pyParser) parenthesised() (any, bool) {
 	return p.items(")")
 }
 
-// braced reads a map or a set.
+// braced reads a map. A set is none.
 func (p *pyParser) braced() (any, bool) {
-	m, list := map[string]any{}, []any{}
+	m := map[string]any{}
 	for !p.accept("}") {
-		k, ok := p.value()
-		if !ok {
+		k, _ := p.value()
+		key, ok := k.(string)
+		if !ok || !p.accept(":") {
 			return nil, false
 		}
-		if !p.accept(":") {
-			list = append(list, k)
-		} else if key, isText := k.(string); isText {
-			if m[key], ok = p.value(); !ok {
-				return nil, false
-			}
-		} else {
+		if m[key], ok = p.value(); !ok {
 			return nil, false
 		}
 		if !p.accept(",") && !p.peek().isOp("}") {
 			return nil, false
 		}
-	}
-	if len(list) > 0 {
-		return list, len(m) == 0
 	}
 	return m, true
 }

@@ -299,7 +299,7 @@ func render(src string, tokens []pyToken) string {
 			gap := src[tokens[i-1].end:t.start]
 			if strings.ContainsAny(gap, "\n#") {
 				gap = ""
-				if wordy(tokens[i-1].text) && wordy(t.text) {
+				if apart(tokens[i-1], t) {
 					gap = " "
 				}
 			}
@@ -308,6 +308,15 @@ func render(src string, tokens []pyToken) string {
 		b.WriteString(t.text)
 	}
 	return b.String()
+}
+
+// apart reports whether two tokens from different lines want space between
+// them.
+func apart(a, b pyToken) bool {
+	if a.kind == pyOp && !strings.Contains("([{,", a.text) {
+		return !strings.Contains(")]},", b.text)
+	}
+	return wordy(a.text) && wordy(b.text) || b.kind == pyOp && !strings.Contains(")]},", b.text)
 }
 
 // wordy reports whether a token must not touch another one like it.

@@ -227,7 +227,7 @@ var dialects = map[string]*dialect{
 	"javascript": &javascript, "typescript": &javascript, "deno": &javascript, "jslab": &javascript, "tslab": &javascript,
 }
 
-func hashed(text string) string    { return strings.TrimSpace("# " + text) }
+func hashed(text string) string  { return strings.TrimSpace("# " + text) }
 func slashed(text string) string { return strings.TrimSpace("// " + text) }
 
 func equals(name, value, _ string) string { return name + " = " + value }
