@@ -1,0 +1,565 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// A fold turns the messages of a kernel into the outputs of a document, as
+// nbclient does. It depends on nothing but the messages: no clock, no kernel,
+// no file. Where it differs from nbclient, on purpose:
+//
+//   - output that arrives after its cell has ended goes to that cell; nbclient
+//     drops it;
+//   - from the thousandth output of a cell on, a stream's text is appended to
+//     the output before it if that is the same stream;
+//   - secrets are masked, and output beyond the caps is cut, with a mark.
+type fold struct {
+	doc     *notebook.Notebook
+	mask    *mask
+	caps    caps
+	cells   map[string]*cellFold // by the message id of the request
+	byIndex map[int]*cellFold
+	current *cellFold
+	places  map[string][]place // of outputs with a display_id
+	widgets widgets
+	used    int64
+	heard   []heard // what streams said since it was last taken
+}
+
+// caps are the most bytes of output kept.
+type caps struct{ cell, run int64 }
+
+// A heard is text for the log.
+type heard struct{ stream, text string }
+
+// A place is an output of a cell.
+type place struct {
+	cell *cellFold
+	out  int
+}
+
+// A cellFold is one executed cell.
+type cellFold struct {
+	*notebook.Cell
+	id      string // message id of the request, once known
+	number  int    // among code cells, from 1
+	clear   bool   // before the next output
+	used    int64
+	cut     bool
+	tail    []byte // text of the last output, when it is a stream being appended to
+	held    string // the end of a stream that may be the beginning of a secret
+	heldOn  string // that stream
+	errored bool   // an error output has come
+}
+
+const (
+	separate    = 1000     // outputs of a cell before streams are joined
+	perOutput   = 64       // bytes an output costs beside its content
+	maxTrace    = 64 << 10 // bytes of a traceback kept beyond the caps
+	logStdout   = "stdout"
+	logStderr   = "stderr"
+	logDisplay  = "display"
+	displayText = "text/plain"
+)
+
+func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
+	return &fold{
+		doc: doc, mask: m, caps: c, cells: map[string]*cellFold{}, byIndex: map[int]*cellFold{},
+		places: map[string][]place{}, widgets: newWidgets(),
+	}
+}
+
+// begin says that cell is executed next. The first unknown parent among the
+// messages is its request.
+func (f *fold) begin(index, number int) *cellFold {
+	c := &cellFold{Cell: f.doc.Cells[index], number: number}
+	c.Outputs = nil
+	c.Touch()
+	if c.Metadata == nil {
+		c.Metadata = map[string]any{}
+	}
+	c.Metadata["execution"] = map[string]any{}
+	f.current, f.byIndex[index] = c, c
+	return c
+}
+
+// message folds one message in.
+func (f *fold) message(m kernel.Message) {
+	c, known := f.cellOf(m.Parent.MsgID)
+	if c == nil || !known && (m.Header.MsgType == "status" || m.Header.MsgType == "execute_input") {
+		return
+	}
+	if m.Channel == "shell" {
+		if m.Header.MsgType == "execute_reply" {
+			c.time("shell.execute_reply", m)
+		}
+		return
+	}
+	if m.Channel != "iopub" {
+		return
+	}
+	content := m.Content
+	if f.mask != nil && m.Header.MsgType != "stream" {
+		content = f.mask.json(content)
+	}
+	f.iopub(c, m, content)
+}
+
+// cellOf finds the cell a message belongs to. Output of a request that is not
+// known, or of none, belongs to the cell that runs.
+func (f *fold) cellOf(parent string) (c *cellFold, known bool) {
+	if c := f.cells[parent]; c != nil {
+		return c, true
+	}
+	if c := f.current; c != nil && c.id == "" && parent != "" {
+		c.id, f.cells[parent] = parent, c
+		return c, true
+	}
+	if len(f.cells) == 0 {
+		return nil, false // said while the kernel started
+	}
+	return f.current, false
+}
+
+func (f *fold) iopub(c *cellFold, m kernel.Message, content json.RawMessage) {
+	switch m.Header.MsgType {
+	case "status":
+		f.status(c, m, content)
+	case "execute_input":
+		c.time("iopub.execute_input", m)
+		c.count(content)
+	case "stream":
+		f.stream(c, m.Parent.MsgID, content)
+	case "display_data", "execute_result", "update_display_data":
+		f.display(c, m.Header.MsgType, m.Parent.MsgID, content)
+	case "error":
+		f.failed(c, m.Parent.MsgID, content)
+	case "clear_output":
+		f.clear(c, m.Parent.MsgID, content)
+	case "comm_open", "comm_msg", "comm_close":
+		f.comm(c, m, content)
+	}
+}
+
+func (f *fold) status(c *cellFold, m kernel.Message, content json.RawMessage) {
+	var s struct {
+		State string `json:"execution_state"`
+	}
+	if json.Unmarshal(content, &s) != nil {
+		return
+	}
+	switch s.State {
+	case "busy":
+		c.time("iopub.status.busy", m)
+	case "idle":
+		c.time("iopub.status.idle", m)
+		f.release(c)
+	}
+}
+
+func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
+	var s struct{ Name, Text string }
+	if json.Unmarshal(content, &s) != nil {
+		return
+	}
+	if w := f.widgets.hook(parent); w != nil {
+		f.show(w, c, streamOutput(s.Name, f.mask.text(s.Text)))
+		return
+	}
+	if f.mask == nil {
+		f.say(c, s.Name, s.Text)
+		return
+	}
+	if c.heldOn != s.Name {
+		f.release(c)
+	}
+	text := f.mask.text(c.held + s.Text)
+	n := len(text) - f.mask.open(text)
+	c.held, c.heldOn = text[n:], s.Name
+	if n > 0 {
+		f.say(c, s.Name, text[:n])
+	}
+}
+
+// release writes what was held back.
+func (f *fold) release(c *cellFold) {
+	if text := c.held; text != "" {
+		c.held = ""
+		f.say(c, c.heldOn, text)
+	}
+}
+
+// say adds text of a stream to a cell.
+func (f *fold) say(c *cellFold, name, text string) {
+	f.clearIfDue(c)
+	room, whole := f.room(c, int64(len(text)+perOutput))
+	if !whole {
+		text = prefix(text, int(room)-perOutput)
+		if text == "" {
+			f.cutMark(c)
+			return
+		}
+	}
+	f.spend(c, int64(len(text)+perOutput))
+	if n := len(c.Outputs); n >= separate && c.Outputs[n-1].Type == "stream" && c.Outputs[n-1].Name == name {
+		if c.tail == nil {
+			c.tail = []byte(c.Outputs[n-1].Text)
+		}
+		c.tail = append(c.tail, text...)
+	} else {
+		c.settle()
+		c.Outputs = append(c.Outputs, streamOutput(name, text))
+	}
+	c.Touch()
+	f.heard = append(f.heard, heard{name, text})
+	if !whole {
+		f.cutMark(c)
+	}
+}
+
+func streamOutput(name, text string) notebook.Output {
+	return notebook.Output{Type: "stream", Name: name, Text: text}
+}
+
+// settle moves collected text into its output.
+func (c *cellFold) settle() {
+	if c.tail != nil {
+		c.Outputs[len(c.Outputs)-1].Text = string(c.tail)
+		c.tail = nil
+	}
+}
+
+// settle makes the document say all that was folded in.
+func (f *fold) settle() {
+	for _, c := range f.byIndex {
+		if c.tail != nil {
+			text := c.tail
+			c.settle()
+			c.tail = text // goes on
+		}
+	}
+	f.widgets.store(f.doc)
+}
+
+// A bundle is the content of the three messages that show something.
+type bundle struct {
+	Data      map[string]json.RawMessage `json:"data"`
+	Metadata  json.RawMessage            `json:"metadata"`
+	Transient struct {
+		DisplayID string `json:"display_id"`
+	} `json:"transient"`
+	Count *int `json:"execution_count"`
+}
+
+func (f *fold) display(c *cellFold, msgType, parent string, content json.RawMessage) {
+	var b bundle
+	if json.Unmarshal(content, &b) != nil {
+		return
+	}
+	out := notebook.Output{Type: msgType, Data: b.Data, Metadata: object(b.Metadata)}
+	if id := b.Transient.DisplayID; id != "" {
+		f.update(id, out)
+	}
+	if msgType == "update_display_data" {
+		return
+	}
+	if msgType == "execute_result" {
+		out.ExecutionCount = b.Count
+		c.count(content)
+	}
+	if w := f.widgets.hook(parent); w != nil {
+		f.show(w, c, out)
+		return
+	}
+	if !f.add(c, out) {
+		return
+	}
+	if id := b.Transient.DisplayID; id != "" {
+		f.places[id] = append(f.places[id], place{c, len(c.Outputs) - 1})
+	}
+	if text, ok := plain(b.Data[displayText]); ok {
+		f.heard = append(f.heard, heard{logDisplay, text + "\n"})
+	}
+}
+
+// plain is the text of a mime bundle's plain form.
+func plain(raw json.RawMessage) (string, bool) {
+	var s string
+	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
+		return "", false
+	}
+	return s, true
+}
+
+// object is a JSON object whose numbers stay as they were written.
+func object(raw json.RawMessage) map[string]any {
+	m := map[string]any{}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if d.Decode(&m) != nil || m == nil {
+		return map[string]any{}
+	}
+	return m
+}
+
+// update gives all outputs with a display_id new content.
+func (f *fold) update(id string, now notebook.Output) {
+	now = notebook.Output{Data: now.Data, Metadata: now.Metadata}
+	for _, p := range f.places[id] {
+		out := &p.cell.Outputs[p.out]
+		more := size(now) - size(notebook.Output{Data: out.Data, Metadata: out.Metadata})
+		if more > 0 && more > min(f.caps.cell-p.cell.used, f.caps.run-f.used) {
+			f.cutMark(p.cell)
+			continue
+		}
+		f.spend(p.cell, more)
+		out.Data, out.Metadata = now.Data, now.Metadata
+		p.cell.Touch()
+	}
+}
+
+func (f *fold) failed(c *cellFold, parent string, content json.RawMessage) {
+	var e struct {
+		Ename     string   `json:"ename"`
+		Evalue    string   `json:"evalue"`
+		Traceback []string `json:"traceback"`
+	}
+	if json.Unmarshal(content, &e) != nil {
+		return
+	}
+	out := notebook.Output{Type: "error", Ename: e.Ename, Evalue: e.Evalue, Traceback: e.Traceback}
+	if w := f.widgets.hook(parent); w != nil {
+		f.show(w, c, out)
+		return
+	}
+	f.fail(c, out)
+}
+
+// fail adds an error output. Caps never hide an error; they shorten it.
+func (f *fold) fail(c *cellFold, out notebook.Output) {
+	f.release(c)
+	f.clearIfDue(c)
+	if _, fits := f.room(c, size(out)); !fits {
+		out.Evalue = prefix(out.Evalue, maxTrace)
+		out.Traceback = shorten(out.Traceback, maxTrace)
+	}
+	f.append(c, out)
+	c.errored = true
+}
+
+// shorten keeps the last lines: they say what happened.
+func shorten(lines []string, most int) []string {
+	for i := len(lines) - 1; i >= 0; i-- {
+		if most -= len(lines[i]); most < 0 {
+			return append([]string{"[traceback cut here]"}, lines[i+1:]...)
+		}
+	}
+	return lines
+}
+
+func (f *fold) clear(c *cellFold, parent string, content json.RawMessage) {
+	var s struct{ Wait bool }
+	if json.Unmarshal(content, &s) != nil {
+		return
+	}
+	if w := f.widgets.hook(parent); w != nil {
+		if w.clear = s.Wait; !s.Wait {
+			f.used -= w.empty()
+		}
+		return
+	}
+	f.release(c)
+	if c.clear = s.Wait; !s.Wait {
+		f.empty(c)
+	}
+}
+
+// show puts an output into a widget.
+func (f *fold) show(w *outputWidget, c *cellFold, out notebook.Output) {
+	if w.clear {
+		w.clear = false
+		f.used -= w.empty()
+	}
+	n := size(out)
+	if n > min(f.caps.cell-w.used, f.caps.run-f.used) {
+		f.cutMark(c)
+		return
+	}
+	f.used += n
+	w.output(out, n)
+}
+
+// comm folds in the state of a widget. What a widget opens with counts as
+// output; what it changes later replaces something.
+func (f *fold) comm(c *cellFold, m kernel.Message, content json.RawMessage) {
+	if m.Header.MsgType == "comm_open" {
+		n := int64(len(content))
+		if _, fits := f.room(c, n); !fits {
+			f.cutMark(c)
+			return
+		}
+		f.used += n
+	}
+	f.widgets.comm(m.Header.MsgType, content, f.maskBuffers(m.Buffers))
+}
+
+func (f *fold) clearIfDue(c *cellFold) {
+	if c.clear {
+		c.clear = false
+		f.empty(c)
+	}
+}
+
+// empty removes a cell's outputs.
+func (f *fold) empty(c *cellFold) {
+	f.used -= c.used
+	c.Outputs, c.used, c.cut, c.tail, c.errored = nil, 0, false, nil, false
+	for id, places := range f.places {
+		kept := places[:0]
+		for _, p := range places {
+			if p.cell != c {
+				kept = append(kept, p)
+			}
+		}
+		f.places[id] = kept
+	}
+	c.Touch()
+}
+
+// add appends an output if the caps allow.
+func (f *fold) add(c *cellFold, out notebook.Output) bool {
+	f.release(c)
+	f.clearIfDue(c)
+	if _, fits := f.room(c, size(out)); !fits {
+		f.cutMark(c)
+		return false
+	}
+	f.append(c, out)
+	return true
+}
+
+func (f *fold) append(c *cellFold, out notebook.Output) {
+	c.settle()
+	f.spend(c, size(out))
+	c.Outputs = append(c.Outputs, out)
+	c.Touch()
+}
+
+func (f *fold) spend(c *cellFold, n int64) { c.used += n; f.used += n }
+
+// room is how many of n bytes the caps leave. A cell that was cut stays so.
+func (f *fold) room(c *cellFold, n int64) (room int64, whole bool) {
+	room = min(f.caps.cell-c.used, f.caps.run-f.used)
+	if c.cut {
+		room = 0
+	}
+	return max(room, 0), n <= room
+}
+
+// cutMark says, once, that output is missing from here on.
+func (f *fold) cutMark(c *cellFold) {
+	if c.cut {
+		return
+	}
+	c.cut = true
+	text := fmt.Sprintf("[output cut here: the cell has more than %s]\n", bytesText(f.caps.cell))
+	if f.caps.run-f.used < f.caps.cell-c.used {
+		text = fmt.Sprintf("[output cut here: the run has more than %s]\n", bytesText(f.caps.run))
+	}
+	f.append(c, streamOutput(logStderr, text))
+	f.heard = append(f.heard, heard{logStderr, text})
+}
+
+func bytesText(n int64) string {
+	switch {
+	case n >= 1<<20 && n%(1<<20) == 0:
+		return fmt.Sprintf("%d MiB of output", n>>20)
+	case n >= 1<<10 && n%(1<<10) == 0:
+		return fmt.Sprintf("%d KiB of output", n>>10)
+	}
+	return fmt.Sprintf("%d bytes of output", n)
+}
+
+// size is what an output costs against the caps.
+func size(o notebook.Output) int64 {
+	n := perOutput + len(o.Text) + len(o.Ename) + len(o.Evalue)
+	for k, v := range o.Data {
+		n += len(k) + len(v)
+	}
+	for _, t := range o.Traceback {
+		n += len(t)
+	}
+	if len(o.Metadata) > 0 {
+		if b, err := json.Marshal(o.Metadata); err == nil {
+			n += len(b)
+		}
+	}
+	return int64(n)
+}
+
+// prefix is at most n bytes of s, whole characters.
+func prefix(s string, n int) string {
+	if n <= 0 {
+		return ""
+	}
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// count takes the number of the cell's execution.
+func (c *cellFold) count(content json.RawMessage) {
+	var n struct {
+		Count *int `json:"execution_count"`
+	}
+	if json.Unmarshal(content, &n) == nil && n.Count != nil {
+		c.ExecutionCount = n.Count
+		c.Touch()
+	}
+}
+
+// time records when a message was sent, where nbclient does.
+func (c *cellFold) time(key string, m kernel.Message) {
+	t, err := time.Parse(time.RFC3339Nano, m.Header.Date)
+	if err != nil {
+		t = m.Received
+	}
+	c.StampExecution(key, t)
+}
+
+func (f *fold) maskBuffers(buffers [][]byte) [][]byte {
+	if f.mask == nil {
+		return buffers
+	}
+	out := make([][]byte, len(buffers))
+	for i, b := range buffers {
+		out[i] = []byte(f.mask.text(string(b)))
+	}
+	return out
+}
+
+// take returns and forgets what streams have said.
+func (f *fold) take() []heard {
+	h := f.heard
+	f.heard = nil
+	return h
+}
+
+// finish ends the folding: what was held back is written.
+func (f *fold) finish() {
+	for _, c := range f.byIndex {
+		f.release(c)
+	}
+	f.settle()
+}

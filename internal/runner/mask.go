@@ -1,0 +1,250 @@
+package runner
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"html"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// masked stands where a secret was.
+const masked = "[secret]"
+
+// minSecret is the length, in bytes, under which a value would be found in
+// places where it is not a secret.
+const minSecret = 6
+
+// CheckSecret says why a value cannot be kept secret, if it cannot.
+func CheckSecret(value string) error {
+	if len(strings.TrimSpace(value)) < minSecret {
+		return fmt.Errorf("mask a secret: its value has fewer than %d characters and could not be told from other text", minSecret)
+	}
+	return nil
+}
+
+// Redact replaces secret values, in all the forms they are found in, with a
+// mark. Values that CheckSecret refuses are not looked for.
+func Redact(values []string, text []byte) []byte {
+	var fit []string
+	for _, v := range values {
+		if CheckSecret(v) == nil {
+			fit = append(fit, v)
+		}
+	}
+	m, err := newMask(fit)
+	if err != nil || m == nil {
+		return text
+	}
+	return []byte(m.text(string(text)))
+}
+
+// A mask finds secrets in what a notebook says, in the forms programs give
+// them. A nil mask finds nothing.
+type mask struct {
+	forms    []string // longest first
+	replacer *strings.Replacer
+}
+
+func newMask(values []string) (*mask, error) {
+	if len(values) == 0 {
+		return nil, nil
+	}
+	m := &mask{}
+	for _, v := range values {
+		if err := CheckSecret(v); err != nil {
+			return nil, err
+		}
+		m.forms = append(m.forms, forms(v)...)
+		if t := strings.TrimSpace(v); t != v {
+			m.forms = append(m.forms, forms(t)...)
+		}
+	}
+	slices.SortFunc(m.forms, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	m.forms = slices.Compact(m.forms)
+	var pairs []string
+	for _, f := range m.forms {
+		pairs = append(pairs, f, masked)
+	}
+	m.replacer = strings.NewReplacer(pairs...)
+	return m, nil
+}
+
+// forms lists how v may look: itself, in JSON once and twice, as a Python
+// literal, in a URL, in HTML, in base64 at every alignment, in hex.
+func forms(v string) []string {
+	all := []string{v, hex.EncodeToString([]byte(v)), strings.ToUpper(hex.EncodeToString([]byte(v)))}
+	for _, j := range []string{jsonEscape(v, false), jsonEscape(v, true), htmlJSON(v)} {
+		all = append(all, j, jsonEscape(j, false))
+	}
+	all = append(all, pythonEscape(v, '\''), pythonEscape(v, '"'))
+	q := url.QueryEscape(v)
+	spaced := strings.ReplaceAll(q, "+", "%20")
+	for _, u := range []string{q, spaced, strings.ReplaceAll(spaced, "%2F", "/"), url.PathEscape(v)} {
+		all = append(all, u, lowerHex(u))
+	}
+	all = append(all, html.EscapeString(v), strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(v),
+		strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#x27;").Replace(v))
+	for _, e := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
+		all = append(all, e.EncodeToString([]byte(v)))
+		for shift := range 3 {
+			all = append(all, base64Core(e, v, shift))
+		}
+	}
+	return all
+}
+
+// base64Core is the part of the base64 text that v alone decides when shift
+// bytes precede it.
+func base64Core(e *base64.Encoding, v string, shift int) string {
+	text := e.WithPadding(base64.NoPadding).EncodeToString(append(make([]byte, shift), v...))
+	return text[(shift*8+5)/6 : (shift+len(v))*8/6]
+}
+
+var percent = regexp.MustCompile(`%[0-9A-F]{2}`)
+
+func lowerHex(u string) string { return percent.ReplaceAllStringFunc(u, strings.ToLower) }
+
+// jsonEscape is s inside a JSON string; ascii escapes all else.
+func jsonEscape(s string, ascii bool) string {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(s) != nil {
+		return s
+	}
+	t := strings.TrimSuffix(b.String(), "\n")
+	t = t[1 : len(t)-1]
+	if !ascii {
+		return t
+	}
+	var out strings.Builder
+	for _, r := range t {
+		switch {
+		case r < 0x80:
+			out.WriteRune(r)
+		case r > 0xffff:
+			hi, lo := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, hi, lo)
+		default:
+			fmt.Fprintf(&out, `\u%04x`, r)
+		}
+	}
+	return out.String()
+}
+
+// htmlJSON is s inside a JSON string that is safe in HTML.
+func htmlJSON(s string) string {
+	b, err := json.Marshal(s)
+	if err != nil {
+		return s
+	}
+	return string(b[1 : len(b)-1])
+}
+
+// pythonEscape is s inside a Python literal, as repr writes it.
+func pythonEscape(s string, quote rune) string {
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case r == quote || r == '\\':
+			b.WriteRune('\\')
+			b.WriteRune(r)
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r < 0x20 || r == 0x7f || r > 0x7f && r < 0x100 && !unicode.IsPrint(r):
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// text replaces the secrets in s.
+func (m *mask) text(s string) string {
+	if m == nil {
+		return s
+	}
+	return m.replacer.Replace(s)
+}
+
+// open is the length of the end of s that may become a secret with what
+// follows.
+func (m *mask) open(s string) int {
+	if m == nil {
+		return 0
+	}
+	longest := min(len(s), len(m.forms[0])-1)
+	for n := longest; n > 0; n-- {
+		end := s[len(s)-n:]
+		for _, f := range m.forms {
+			if len(f) <= n {
+				break // shorter ones follow
+			}
+			if strings.HasPrefix(f, end) {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
+// json replaces the secrets in the strings and names of a JSON document, and
+// the numbers that are one.
+func (m *mask) json(doc json.RawMessage) json.RawMessage {
+	if m == nil || len(doc) == 0 {
+		return doc
+	}
+	d := json.NewDecoder(bytes.NewReader(doc))
+	d.UseNumber()
+	var v any
+	if d.Decode(&v) != nil {
+		return json.RawMessage(`"` + masked + `"`) // never trust what cannot be read
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(m.value(v)) != nil {
+		return json.RawMessage(`"` + masked + `"`)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+}
+
+func (m *mask) value(v any) any {
+	switch v := v.(type) {
+	case string:
+		return m.text(v)
+	case json.Number:
+		if m.text(v.String()) == masked {
+			return masked
+		}
+	case []any:
+		for i := range v {
+			v[i] = m.value(v[i])
+		}
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k, x := range v {
+			out[m.text(k)] = m.value(x)
+		}
+		return out
+	}
+	return v
+}

@@ -1,0 +1,547 @@
+// Package runner walks one notebook through one kernel.
+//
+// In go a document that is ready to be executed, a way to start its kernel,
+// and limits; out come the document with its outputs, through a Sink, and a
+// Result that says how it went. The cells that nbclient would execute are
+// executed, in order, up to the first error that no tag allows.
+//
+// It promises that a run ends: within its limits, or within the grace period
+// after its context does; that the kernel is gone then; that the document is
+// valid at every moment and what the sink has seen of it is never more than
+// some seconds old; that the values of Task.Mask appear in nothing that goes
+// to the sink; and that output beyond the caps is cut, with a mark.
+//
+// It knows no sweep, no attempt and no file.
+package runner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// A Task is one run: what, on which kernel, and how far.
+type Task struct {
+	Doc     *notebook.Notebook                                // prepared; owned by Run until it returns
+	Launch  func(ctx context.Context) (*kernel.Kernel, error) // a new kernel each time; Run closes it
+	Timeout Timeouts
+	Grace   time.Duration // from the end of the context, or of a limit, to the end of the run; 0 is 10 s
+
+	MaxCellOutput int64 // bytes of output kept per cell; 0 is 100 MiB
+	MaxOutput     int64 // and per run; 0 is 500 MiB
+
+	Mask      []string      // secret values; see CheckSecret
+	SaveEvery time.Duration // between saves of a changing document; 0 is 2 s
+
+	On func(Event) // may be nil; called in order, from one goroutine
+}
+
+const (
+	defaultGrace      = 10 * time.Second
+	defaultCellOutput = 100 << 20
+	defaultRunOutput  = 500 << 20
+)
+
+// EventKind says what an Event tells.
+type EventKind string
+
+// The kinds of events.
+const (
+	EventKernel EventKind = "kernel" // the kernel is ready; Text says how it was started when it had to be tried again
+	EventCell   EventKind = "cell"   // code cell Cell of Cells begins
+)
+
+// An Event tells people what goes on.
+type Event struct {
+	Kind  EventKind
+	Cell  int // from 1, among code cells
+	Cells int
+	Text  string
+}
+
+// A Sink is where a run goes. Save and Log are not called at the same time as
+// End, but may be called at the same time as each other.
+type Sink interface {
+	// Save takes the document as it stands, encoded. A failing Save is tried
+	// again with the next one.
+	Save(doc []byte) error
+	// Log takes what a cell printed: stream is stdout, stderr, or display for
+	// the plain text of what was shown.
+	Log(stream string, text []byte) error
+	// End takes the final document and how it went, once.
+	End(doc *notebook.Notebook, r Result) error
+}
+
+// A Result is how a run went.
+type Result struct {
+	Status string // succeeded, failed, timed_out or canceled
+	Kind   string // a reason kind; empty when it simply succeeded
+	Reason string // a sentence; empty when it simply succeeded
+
+	Cell     int // of the cell that ended the run: its index in the document given, -1 for none
+	CodeCell int // the same, counted among code cells from 1; 0 for none
+	Ename    string
+	Evalue   string
+
+	Began       bool // a cell was sent to the kernel
+	Start, End  time.Time
+	KernelStart time.Duration // from asking for a kernel to its first answer
+	CPU         time.Duration // of the kernel and its children
+	PeakRSS     int64         // bytes; 0 when unknown
+	Warm        bool          // the kernel was forked
+	LogTail     string        // the last the kernel's process wrote outside its cells, when it died or did not start
+}
+
+// EarlyExit reports whether the notebook ended itself, successfully, before
+// its last cell.
+func (r Result) EarlyExit() bool { return r.Kind == EarlyExit }
+
+// Run executes a notebook. However badly the notebook goes is a Result; an
+// error means that the sink failed, or that a value cannot be kept secret, in
+// which case nothing was started. When ctx ends the run is canceled; a cause
+// of ctx with a method ReasonKind() string names the kind.
+func Run(ctx context.Context, t Task, s Sink) (Result, error) {
+	m, err := newMask(t.Mask)
+	if err != nil {
+		return Result{}, err
+	}
+	w := newWalk(t, s, m, func(ctx context.Context) (session, error) {
+		k, err := t.Launch(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return k, nil
+	})
+	return w.run(ctx)
+}
+
+// A session is a kernel as the walk sees it. *kernel.Kernel is one.
+type session interface {
+	Execute(ctx context.Context, code string, o kernel.ExecuteOptions, on func(kernel.Message)) (kernel.Reply, error)
+	Drain(d time.Duration, on func(kernel.Message))
+	Interrupt() error
+	Terminate()
+	Kill()
+	Close(grace time.Duration) kernel.Exit
+	Info() kernel.Info
+	StartTook() time.Duration
+	Warm() bool
+}
+
+// A walk is one Run.
+type walk struct {
+	Task
+	sink   Sink
+	mask   *mask
+	launch func(ctx context.Context) (session, error)
+
+	mu    sync.Mutex // guards the document, with fold, against the saver
+	fold  *fold
+	saver *saver
+
+	kernel session
+	guard  *guard
+	end    ending
+	at     int  // index of the cell the walk is at; -1 before the first
+	number int  // of that cell among code cells
+	total  int  // code cells
+	ended  bool // by the last cell, or by one that none may follow
+	result Result
+	errs   error // of the sink's log
+}
+
+func newWalk(t Task, s Sink, m *mask, launch func(context.Context) (session, error)) *walk {
+	orDefault := func(n *int64, d int64) {
+		if *n <= 0 {
+			*n = d
+		}
+	}
+	orDefault(&t.MaxCellOutput, defaultCellOutput)
+	orDefault(&t.MaxOutput, defaultRunOutput)
+	if t.Grace <= 0 {
+		t.Grace = defaultGrace
+	}
+	w := &walk{Task: t, sink: s, mask: m, launch: launch, at: -1}
+	w.fold = newFold(t.Doc, m, caps{t.MaxCellOutput, t.MaxOutput})
+	for _, c := range t.Doc.Cells {
+		if c.Type == "code" {
+			w.total++
+		}
+	}
+	return w
+}
+
+func (w *walk) run(ctx context.Context) (Result, error) {
+	began := time.Now()
+	w.Doc.BeginRun(began)
+	late := make(chan struct{})
+	if w.Timeout.Run > 0 {
+		t := time.AfterFunc(w.Timeout.Run, func() { close(late) })
+		defer t.Stop()
+	}
+	w.saver = startSaver(w.SaveEvery, w.save)
+	if w.start(ctx, late) {
+		w.guard = &guard{kernel: w.kernel, grace: w.Grace, run: late, asked: make(chan struct{}, 1)}
+		w.cells(ctx)
+		w.close()
+	}
+	w.saver.close()
+	w.conclude(ctx, began)
+	if err := w.sink.End(w.Doc, w.result); err != nil {
+		return w.result, errors.Join(err, w.errs)
+	}
+	return w.result, w.errs
+}
+
+// Starting is tried again without anybody counting it: kernels that are asked
+// for at the same time may lose a race.
+const (
+	startTries = 3
+	startPause = 200 * time.Millisecond
+)
+
+// start brings a kernel up.
+func (w *walk) start(ctx context.Context, late <-chan struct{}) bool {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-late:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for try := 1; ; try++ {
+		k, err := w.launchOnce(ctx)
+		if err == nil {
+			w.started(k, try)
+			return true
+		}
+		switch {
+		case isClosed(late):
+			w.end.stop = stopRun
+			return false
+		case ctx.Err() != nil:
+			w.end.stop = stopCancel
+			return false
+		case !again(err, try):
+			w.end.start = err
+			return false
+		}
+		wait(ctx.Done(), startPause<<(try-1))
+	}
+}
+
+// launchOnce starts a kernel within the limit of one start.
+func (w *walk) launchOnce(ctx context.Context) (session, error) {
+	if w.Timeout.Start > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, w.Timeout.Start)
+		defer cancel()
+	}
+	return w.launch(ctx)
+}
+
+// again reports whether a kernel that did not start may start the next time.
+// One that took too long is given one more chance only.
+func again(err error, try int) bool {
+	var e *kernel.StartError
+	if errors.Is(err, context.DeadlineExceeded) {
+		return try < 2
+	}
+	return errors.As(err, &e) && try < startTries
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+func (w *walk) started(k session, try int) {
+	w.kernel = k
+	w.result.KernelStart, w.result.Warm = k.StartTook(), k.Warm()
+	w.mu.Lock()
+	_ = w.Doc.SetLanguageInfo(k.Info().LanguageInfo) // the template's stays if the kernel has none
+	w.mu.Unlock()
+	e := Event{Kind: EventKernel, Cells: w.total}
+	if try > 1 {
+		e.Text = fmt.Sprintf("the kernel came up at the %d. try", try)
+	}
+	w.tell(e)
+}
+
+func (w *walk) tell(e Event) {
+	if w.On != nil {
+		w.On(e)
+	}
+}
+
+// cells walks the document.
+func (w *walk) cells(ctx context.Context) {
+	for i, c := range w.Doc.Cells {
+		if c.Type == "code" {
+			w.number++
+		}
+		w.at = i
+		if !executed(c) {
+			w.pass(i)
+			continue
+		}
+		if w.end.stop = w.due(ctx); w.end.stop != notStopped {
+			return
+		}
+		if !w.cell(ctx, i, c) {
+			return
+		}
+	}
+	w.at, w.ended = -1, true
+}
+
+// executed reports whether a cell is sent to the kernel at all.
+func executed(c *notebook.Cell) bool {
+	return c.Type == "code" && strings.TrimSpace(c.Source) != "" && !c.HasTag("skip-execution")
+}
+
+// pass notes a cell that is not executed.
+func (w *walk) pass(i int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := time.Now()
+	w.Doc.BeginCell(i, now)
+	w.Doc.EndCell(i, now)
+}
+
+// due reports why the next cell must not begin, if it must not.
+func (w *walk) due(ctx context.Context) stop {
+	switch {
+	case ctx.Err() != nil:
+		return stopCancel
+	case isClosed(w.guard.run):
+		return stopRun
+	}
+	return notStopped
+}
+
+// cell executes one cell and reports whether the next one may follow.
+func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
+	w.mu.Lock()
+	w.result.Began = true
+	w.Doc.BeginCell(i, time.Now())
+	w.fold.begin(i, w.number)
+	w.mu.Unlock()
+	w.saver.touch()
+	w.tell(Event{Kind: EventCell, Cell: w.number, Cells: w.total})
+
+	allowed := c.HasTag("raises-exception")
+	release := w.guard.watch(ctx, w.Timeout.Cell)
+	reply, err := w.kernel.Execute(context.WithoutCancel(ctx), c.Source, kernel.ExecuteOptions{StopOnError: !allowed}, w.take)
+	w.end.stop = release()
+
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	next := w.judge(reply, err, allowed)
+	if !next {
+		w.Doc.FailCell(i) // SystemExit(0) too, as papermill has it
+		w.ended = true
+	}
+	w.Doc.EndCell(i, time.Now())
+	w.saver.touch()
+	return next
+}
+
+// take receives one message of the kernel.
+func (w *walk) take(m kernel.Message) {
+	if m.Header.MsgType == "input_request" {
+		select {
+		case w.guard.asked <- struct{}{}:
+		default:
+		}
+		return
+	}
+	w.mu.Lock()
+	w.fold.message(m)
+	said := w.fold.take()
+	w.mu.Unlock()
+	w.saver.touch()
+	w.log(said)
+}
+
+func (w *walk) log(said []heard) {
+	for _, h := range said {
+		if err := w.sink.Log(h.stream, []byte(h.text)); err != nil && w.errs == nil {
+			w.errs = fmt.Errorf("log what a cell printed: %w", err)
+		}
+	}
+}
+
+// judge reports whether the walk goes on after a cell, and otherwise notes
+// why not. A run that ends badly has an error output that says so.
+func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
+	cell := w.fold.current
+	w.fold.release(cell)
+	var dead *kernel.DeadError
+	if errors.As(err, &dead) && w.end.stop == notStopped {
+		w.end.exit = &dead.Exit
+	}
+	switch {
+	case w.end.stop == stopCancel:
+		return false
+	case w.end.stop != notStopped || w.end.exit != nil:
+		if !cell.errored || w.end.exit != nil {
+			w.fold.fail(cell, w.mishap())
+		}
+		return false
+	case quits(reply.Content):
+		w.end.quit = true
+		return false
+	case reply.Status == "ok" || reply.Status == "" && err == nil || allowed:
+		return true
+	}
+	if !cell.errored {
+		w.fold.fail(cell, w.unsaid(reply, err))
+	}
+	w.end.early = reply.Ename == "SystemExit" && harmless(reply.Evalue)
+	return false
+}
+
+// harmless reports whether the argument of a SystemExit means success.
+func harmless(evalue string) bool { return evalue == "" || evalue == "0" || evalue == "None" }
+
+// quits reports whether a cell has told its kernel to quit.
+func quits(reply json.RawMessage) bool {
+	var r struct {
+		Payload []struct {
+			Source string `json:"source"`
+			Keep   bool   `json:"keepkernel"`
+		} `json:"payload"`
+	}
+	if json.Unmarshal(reply, &r) != nil {
+		return false
+	}
+	for _, p := range r.Payload {
+		if p.Source == "ask_exit" && !p.Keep {
+			return true
+		}
+	}
+	return false
+}
+
+// mishap is the error output of a cell that did not come to an end.
+func (w *walk) mishap() notebook.Output {
+	ename := map[stop]string{stopCell: "CellTimeoutError", stopRun: "RunTimeoutError", stopInput: noStdin, notStopped: "DeadKernelError"}[w.end.stop]
+	_, kind := w.end.verdict()
+	text := w.mask.text(w.end.reason(kind, w.number, w.Timeout))
+	return notebook.Output{Type: "error", Ename: ename, Evalue: text, Traceback: []string{ename + ": " + text}}
+}
+
+// unsaid is the error output of a cell whose kernel replied with an error and
+// showed none, as for a magic that does not exist.
+func (w *walk) unsaid(reply kernel.Reply, err error) notebook.Output {
+	o := notebook.Output{Type: "error", Ename: reply.Ename, Evalue: w.mask.text(reply.Evalue)}
+	if o.Ename == "" {
+		o.Ename = "CellExecutionError"
+	}
+	switch {
+	case err != nil:
+		o.Evalue = w.mask.text(err.Error())
+	case reply.Status == "aborted":
+		o.Evalue = "the kernel did not execute the cell"
+	case o.Evalue == "":
+		o.Evalue = "the kernel replied with an error and did not say which"
+	}
+	for _, line := range reply.Traceback {
+		o.Traceback = append(o.Traceback, w.mask.text(line))
+	}
+	if len(o.Traceback) == 0 {
+		o.Traceback = []string{o.Ename + ": " + o.Evalue}
+	}
+	return o
+}
+
+// close ends the kernel. After a stop three quarters of the grace period may
+// be gone already.
+func (w *walk) close() {
+	w.kernel.Drain(0, w.take)
+	grace := w.Grace
+	if w.end.stop != notStopped {
+		grace = w.Grace / 8
+	}
+	x := w.kernel.Close(grace)
+	w.result.CPU, w.result.PeakRSS = x.CPU, x.PeakRSS
+	if w.end.exit != nil {
+		w.result.LogTail = w.mask.text(x.LogTail)
+	}
+}
+
+// conclude writes down how it went.
+func (w *walk) conclude(ctx context.Context, began time.Time) {
+	w.fold.finish()
+	w.log(w.fold.take())
+	f, failed := w.Doc.Failure()
+	if failed && w.end.stop == notStopped && w.end.exit == nil && !w.end.quit && !w.end.early {
+		w.end.raised = &f
+	}
+	r := &w.result
+	r.Status, r.Kind = w.end.verdict()
+	r.Cell = -1
+	if r.Kind != "" && r.Kind != StartFailed && w.number > 0 {
+		r.Cell, r.CodeCell = w.at, w.number
+	}
+	if w.end.raised != nil {
+		r.Cell, r.CodeCell = f.Cell, w.codeNumber(f.Cell)
+		r.Ename, r.Evalue = f.Ename, f.Evalue
+	}
+	r.Reason = w.mask.text(w.end.reason(r.Kind, r.CodeCell, w.Timeout))
+	var start *kernel.StartError
+	if errors.As(w.end.start, &start) {
+		r.LogTail = w.mask.text(start.LogTail)
+	}
+	r.Kind = named(ctx, r.Kind)
+	if w.ended {
+		w.Doc.EndRun(time.Now()) // else cells still wait, which it would call completed
+	}
+	if failed && r.Status != Succeeded && r.Status != Canceled {
+		w.Doc.MarkFailure(f)
+	}
+	r.Start, r.End = began, began.Add(time.Since(began)).Round(0)
+	r.Start = began.Round(0)
+}
+
+// named is the kind that the cause of the context gives an interruption.
+func named(ctx context.Context, kind string) string {
+	var cause interface{ ReasonKind() string }
+	if kind == Interrupted && errors.As(context.Cause(ctx), &cause) {
+		return cause.ReasonKind()
+	}
+	return kind
+}
+
+// codeNumber counts code cells up to and with index, from 1.
+func (w *walk) codeNumber(index int) (n int) {
+	for _, c := range w.Doc.Cells[:index+1] {
+		if c.Type == "code" {
+			n++
+		}
+	}
+	return n
+}
+
+// save gives the sink the document as it stands.
+func (w *walk) save() {
+	w.mu.Lock()
+	w.fold.settle()
+	b := w.Doc.Encode()
+	w.mu.Unlock()
+	_ = w.sink.Save(b) // tried again; what matters is End
+}

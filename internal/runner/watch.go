@@ -1,0 +1,76 @@
+package runner
+
+import (
+	"context"
+	"time"
+)
+
+// A guard stops a kernel that must not go on: it interrupts, terminates and
+// kills, each when the step before was in vain.
+type guard struct {
+	kernel session
+	grace  time.Duration
+	run    <-chan struct{} // closed when the run has taken too long
+	asked  chan struct{}   // holds a token when the kernel has asked for input
+}
+
+// watch guards one cell. The returned function ends the guarding and says why
+// the kernel was stopped, if it was.
+func (g *guard) watch(ctx context.Context, limit time.Duration) (release func() stop) {
+	over, why := make(chan struct{}), make(chan stop, 1)
+	go func() { why <- g.sit(ctx, limit, over) }()
+	return func() stop {
+		close(over)
+		return <-why
+	}
+}
+
+func (g *guard) sit(ctx context.Context, limit time.Duration, over <-chan struct{}) stop {
+	var late <-chan time.Time
+	if limit > 0 {
+		t := time.NewTimer(limit)
+		defer t.Stop()
+		late = t.C
+	}
+	var why stop
+	select {
+	case <-over:
+		return notStopped
+	case <-late:
+		why = stopCell
+	case <-g.run:
+		why = stopRun
+	case <-ctx.Done():
+		why = stopCancel
+	case <-g.asked:
+		why = stopInput
+	}
+	g.escalate(over)
+	return why
+}
+
+// escalate spends three quarters of the grace period; the last one is for
+// writing down what happened.
+func (g *guard) escalate(over <-chan struct{}) {
+	_ = g.kernel.Interrupt() // a kernel that cannot be asked is terminated
+	if wait(over, g.grace/2) {
+		return
+	}
+	g.kernel.Terminate()
+	if wait(over, g.grace/4) {
+		return
+	}
+	g.kernel.Kill()
+}
+
+// wait reports whether c was closed within d.
+func wait(c <-chan struct{}, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-c:
+		return true
+	case <-t.C:
+		return false
+	}
+}
