@@ -1,0 +1,62 @@
+# fanout: `make help` lists what there is.
+
+PYTHON  ?= python3
+VENV    := .venv
+PY      := $(CURDIR)/$(VENV)/bin/python
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
+
+.PHONY: help build demo test test-go lint bench fuzz vuln fmt clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## build bin/fanout, one static binary
+	CGO_ENABLED=0 go build -trimpath -o bin/fanout ./cmd/fanout
+
+# The environment of the examples. A stamp per requirements file keeps a
+# second call quick.
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+		echo 'make: $(PYTHON) cannot make virtual environments; on Debian: apt-get install python3-venv' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/requirements.stamp: requirements.txt | $(VENV)/bin/python
+	$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements.txt
+	@touch $@
+
+$(VENV)/requirements-test.stamp: requirements-test.txt $(VENV)/requirements.stamp
+	$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements.txt -r requirements-test.txt
+	@touch $@
+
+demo: build $(VENV)/requirements.stamp ## run examples/ab and print where its summary is
+	bin/fanout run examples/ab/sweep.yaml
+
+test: lint test-go ## every check and every test, with a real ipykernel
+
+test-go: build $(VENV)/requirements-test.stamp
+	FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel go test -race -timeout 40m ./...
+
+lint: ## gofmt, vet, staticcheck, go mod tidy
+	@out=$$(gofmt -l cmd internal templates bench 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+	go mod tidy -diff
+
+bench: build ## measure against papermill, side by side; writes bench/RESULTS.md
+	$(PYTHON) bench/run.py
+
+fuzz: ## each fuzz target for 20 s
+	@for pkg in $$(go list ./...); do \
+		for f in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s $$pkg || exit 1; \
+		done; done
+
+vuln: ## known vulnerabilities of the dependencies; needs the network
+	go run $(GOVULNCHECK) ./...
+
+fmt: ## format the Go code
+	gofmt -w cmd internal templates
+
+clean: ## remove what was built
+	rm -rf bin $(VENV)

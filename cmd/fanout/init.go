@@ -1,0 +1,58 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/templates"
+)
+
+func (c *cli) initCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "init [DIR]",
+		Short: "Write a starter sweep file and template notebook that run as they are",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			return c.init(dir)
+		},
+	}
+}
+
+// init writes the starter files. It never overwrites one.
+func (c *cli) init(dir string) error {
+	files := templates.Starter()
+	for _, f := range files {
+		if _, err := os.Lstat(filepath.Join(dir, f.Name)); !errors.Is(err, fs.ErrNotExist) {
+			return usageError{withHint(fmt.Errorf("%s exists already, and init overwrites nothing", filepath.Join(dir, f.Name)), "give another folder: fanout init NAME")}
+		}
+	}
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	for _, f := range files {
+		if err := createFile(filepath.Join(dir, f.Name), f.Data); err != nil {
+			return err
+		}
+		fmt.Fprintln(c.stderr, "wrote", filepath.Join(dir, f.Name))
+	}
+	fmt.Fprintln(c.stdout, "fanout run", quote(filepath.Join(dir, "sweep.yaml")))
+	return nil
+}
+
+func createFile(name string, data []byte) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}

@@ -1,0 +1,38 @@
+// Package templates holds the files that fanout writes for people: the starter
+// sweep of `fanout init`, and the helper that notebooks record scraps with.
+// Each is valid on its own, so it can be opened, run and tested as it lies
+// here.
+package templates
+
+import (
+	"embed"
+	"io/fs"
+)
+
+// Glue is the Python module fanout_glue, which notebooks that fanout executes
+// can import.
+//
+//go:embed fanout_glue.py
+var Glue []byte
+
+//go:embed starter
+var starter embed.FS
+
+// A File is one file to write.
+type File struct {
+	Name string
+	Data []byte
+}
+
+// Starter are the files of a sweep that runs as it is.
+func Starter() []File {
+	files := []File{{"fanout_glue.py", Glue}}
+	for _, name := range []string{"sweep.yaml", "template.ipynb"} {
+		data, err := fs.ReadFile(starter, "starter/"+name)
+		if err != nil {
+			panic(err) // embedded
+		}
+		files = append(files, File{name, data})
+	}
+	return files
+}
