@@ -46,7 +46,7 @@ func pyLines(src string) ([]pyLine, error) {
 	l := &pyLexer{src: src}
 	for l.i < len(l.src) {
 		if err := l.logicalLine(); err != nil {
-			return l.lines, fmt.Errorf("line %d: %w", 1+strings.Count(l.src[:min(l.start, len(l.src))], "\n"), err)
+			return l.lines, fmt.Errorf("line %d: %w", l.lineAt(l.start), err)
 		}
 	}
 	return l.lines, nil
@@ -57,13 +57,23 @@ type pyLexer struct {
 	i     int
 	start int // of the logical line that is read
 	lines []pyLine
+
+	counted, newlines int // newlines before the offset counted
+}
+
+// lineAt is the number of the line that holds an offset. Offsets only grow.
+func (l *pyLexer) lineAt(offset int) int {
+	offset = max(min(offset, len(l.src)), l.counted)
+	l.newlines += strings.Count(l.src[l.counted:offset], "\n")
+	l.counted = offset
+	return 1 + l.newlines
 }
 
 // logicalLine reads up to the newline that ends a statement.
 func (l *pyLexer) logicalLine() error {
 	indent := l.indentation()
 	l.start = l.i
-	cur := pyLine{indent: indent, line: 1 + strings.Count(l.src[:l.i], "\n")}
+	cur := pyLine{indent: indent}
 	first := len(l.lines)
 	var open []byte // brackets
 	for {
@@ -80,7 +90,7 @@ func (l *pyLexer) logicalLine() error {
 			}
 			l.finish(cur)
 			if end == ';' {
-				cur = pyLine{indent: indent, line: 1 + strings.Count(l.src[:l.i], "\n")}
+				cur = pyLine{indent: indent}
 				continue
 			}
 			l.shareComment(first)
@@ -122,7 +132,7 @@ func (l *pyLexer) indentation() int {
 
 func (l *pyLexer) finish(cur pyLine) {
 	if len(cur.tokens) > 0 {
-		cur.line = 1 + strings.Count(l.src[:cur.tokens[0].start], "\n")
+		cur.line = l.lineAt(cur.tokens[0].start)
 		l.lines = append(l.lines, cur)
 	}
 }
