@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -134,7 +135,7 @@ func pythonPath(t testing.TB) string {
 			return venv
 		}
 	}
-	if os.Getenv("FANOUT_TEST_REQUIRE") != "" {
+	if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
 		t.Fatal("no Python for the tests: set FANOUT_TEST_PYTHON or run make test")
 	}
 	t.Skip("no Python for the tests")
