@@ -349,3 +349,5 @@ func TestFileNames(t *testing.T) {
 		t.Errorf("long names: %q %q", a, b)
 	}
 }
+
+func oneFile(doc []byte) fs.FS { return fstest.MapFS{"n.ipynb": {Data: doc}} }

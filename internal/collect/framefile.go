@@ -14,7 +14,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -25,6 +24,7 @@ const (
 	frameRows   = 200 << 20 // rows
 	frameLeaves = 4096      // physical columns
 	frameBytes  = 4 << 30   // bytes of values, unpacked
+	frameHeld   = 1 << 30   // bytes of pages in memory at once, one of each column
 )
 
 // frame is an open Parquet file of somebody else's.
@@ -53,8 +53,20 @@ type fixedSize struct {
 	half bool
 }
 
-// openFrame opens a Parquet file that may be hostile. It reads the footer and
-// the headers of the pages, no values.
+// checkFrame opens a Parquet file that may be hostile. It walks every page and
+// unpacks it within limits, so that what openFrame reads later fits in memory.
+func checkFrame(r io.ReaderAt, size int64) (f *frame, err error) {
+	defer recovered("read frame", &err)
+	if f, err = openFrame(r, size); err != nil {
+		return nil, err
+	}
+	if err := f.check(r, size); err != nil {
+		return nil, fmt.Errorf("read frame: %w", err)
+	}
+	return f, nil
+}
+
+// openFrame reads the footer of a Parquet file.
 func openFrame(r io.ReaderAt, size int64) (f *frame, err error) {
 	defer recovered("read frame", &err)
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(32<<10))
@@ -62,9 +74,6 @@ func openFrame(r io.ReaderAt, size int64) (f *frame, err error) {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	f = &frame{file: file}
-	if err := f.checkSize(r, size); err != nil {
-		return nil, fmt.Errorf("read frame: %w", err)
-	}
 	arrowFields := arrowFieldsOf(file)
 	for i, c := range file.Root().Columns() {
 		var a *arrow.Field
@@ -86,120 +95,6 @@ func recovered(doing string, err *error) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("%s: it is malformed: %v", doing, p)
 	}
-}
-
-// checkSize refuses a file that says it unpacks to more than the limits.
-func (f *frame) checkSize(r io.ReaderAt, size int64) error {
-	rows := f.file.NumRows()
-	if rows < 0 || rows > frameRows {
-		return fmt.Errorf("it says it has %d rows; at most %d are read", rows, frameRows)
-	}
-	total := int64(0)
-	for _, g := range f.file.Metadata().RowGroups {
-		if len(g.Columns) > frameLeaves {
-			return fmt.Errorf("it has %d columns; at most %d are read", len(g.Columns), frameLeaves)
-		}
-		if g.NumRows < 0 {
-			return errors.New("a row group has fewer than no rows")
-		}
-		if rows -= g.NumRows; g.NumRows == 0 {
-			continue // its pages are never read
-		}
-		for _, c := range g.Columns {
-			n, err := checkPages(r, size, c.MetaData)
-			if err != nil {
-				return err
-			}
-			if total += n; total > frameBytes {
-				return fmt.Errorf("it unpacks to more than %d bytes", int64(frameBytes))
-			}
-		}
-	}
-	if rows != 0 {
-		return errors.New("its row groups do not add up to its rows")
-	}
-	return nil
-}
-
-// checkPages walks the page headers of a column chunk, so that no page can say
-// that it needs more memory than there is. It gives the bytes unpacked.
-func checkPages(r io.ReaderAt, size int64, c format.ColumnMetaData) (int64, error) {
-	start := c.DataPageOffset
-	if c.DictionaryPageOffset > 0 && c.DictionaryPageOffset < start {
-		start = c.DictionaryPageOffset
-	}
-	end := start + c.TotalCompressedSize
-	if start < 0 || end < start || end > size {
-		return 0, errors.New("a column lies outside the file")
-	}
-	var total, values int64
-	for at := start; at < end; {
-		section := &counting{r: io.NewSectionReader(r, at, end-at)}
-		var p thrift.CompactProtocol
-		var h format.PageHeader
-		if err := thrift.NewDecoder(p.NewReader(section)).Decode(&h); err != nil {
-			return 0, fmt.Errorf("page header: %w", err)
-		}
-		if h.UncompressedPageSize < 0 || h.UncompressedPageSize > framePage || h.CompressedPageSize < 0 {
-			return 0, fmt.Errorf("a page says it unpacks to %d bytes; at most %d are read", h.UncompressedPageSize, framePage)
-		}
-		switch h.Type {
-		case format.DataPage:
-			values += int64(h.DataPageHeader.V.NumValues)
-		case format.DataPageV2:
-			values += int64(h.DataPageHeaderV2.V.NumValues)
-		}
-		if n := max(h.DataPageHeader.V.NumValues, h.DataPageHeaderV2.V.NumValues, h.DictionaryPageHeader.V.NumValues); n > frameValues {
-			return 0, fmt.Errorf("a page says it has %d values; at most %d are read", n, frameValues)
-		}
-		total += int64(h.UncompressedPageSize)
-		at += section.n + int64(h.CompressedPageSize)
-	}
-	if values != c.NumValues {
-		return 0, errors.New("the pages of a column do not add up to its values")
-	}
-	return max(total, values), nil
-}
-
-// counting counts what the decoder consumed; it must not read ahead, so it
-// reads byte by byte from a buffer of its own.
-type counting struct {
-	r   io.Reader
-	buf [512]byte
-	i   int
-	end int
-	n   int64
-}
-
-func (c *counting) ReadByte() (byte, error) {
-	if c.i == c.end {
-		n, err := c.r.Read(c.buf[:])
-		if n == 0 {
-			return 0, cmpErr(err)
-		}
-		c.i, c.end = 0, n
-	}
-	c.i++
-	c.n++
-	return c.buf[c.i-1], nil
-}
-
-func cmpErr(err error) error {
-	if err == nil {
-		return io.ErrNoProgress
-	}
-	return err
-}
-
-func (c *counting) Read(p []byte) (int, error) {
-	for i := range p {
-		b, err := c.ReadByte()
-		if err != nil {
-			return i, err
-		}
-		p[i] = b
-	}
-	return len(p), nil
 }
 
 // arrowFieldsOf are the fields of the Arrow schema a file carries, if any.

@@ -145,7 +145,7 @@ func decodeFrame(data json.RawMessage, to *spool) (*frameRef, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := openFrame(bytes.NewReader(raw), int64(len(raw)))
+	f, err := checkFrame(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return nil, err
 	}

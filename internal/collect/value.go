@@ -366,7 +366,8 @@ const (
 	tagBig     = 'I'
 	tagFloat   = 'f'
 	tagText    = 's'
-	tagTree    = 'j'
+	tagList    = 'l'
+	tagObject  = 'm'
 	tagInstant = 't'
 	tagDecimal = 'd'
 	tagOdd     = 'o'
@@ -393,10 +394,31 @@ func appendCell(b []byte, v any) []byte {
 		return append(append(b, tagDecimal), v...)
 	case oddText:
 		return append(append(b, tagOdd), v...)
-	case []any, map[string]any:
-		return appendJSON(append(b, tagTree), v)
+	case []any:
+		b = append(b, tagList)
+		for _, e := range v {
+			b = appendPart(b, appendCell(nil, e))
+		}
+		return b
+	case map[string]any:
+		b = append(b, tagObject)
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			b = appendPart(b, []byte(k))
+			b = appendPart(b, appendCell(nil, v[k]))
+		}
+		return b
 	}
 	return append(b, tagNull)
+}
+
+func appendPart(b, part []byte) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(part))), part...)
+}
+
+// cutPart takes the first part of what appendPart wrote.
+func cutPart(b []byte) (part, rest []byte) {
+	size, n := binary.Uvarint(b)
+	return b[n : n+int(size)], b[n+int(size):]
 }
 
 func decodeCell(b []byte) any {
@@ -423,12 +445,23 @@ func decodeCell(b []byte) any {
 		return decimalText(body)
 	case tagOdd:
 		return oddText(body)
-	case tagTree:
-		v, err := ParseJSON(body)
-		if err != nil {
-			return oddText(body)
+	case tagList:
+		list := []any{}
+		for len(body) > 0 {
+			var part []byte
+			part, body = cutPart(body)
+			list = append(list, decodeCell(part))
 		}
-		return v
+		return list
+	case tagObject:
+		object := map[string]any{}
+		for len(body) > 0 {
+			var key, part []byte
+			key, body = cutPart(body)
+			part, body = cutPart(body)
+			object[string(key)] = decodeCell(part)
+		}
+		return object
 	}
 	return nil
 }
