@@ -1,0 +1,255 @@
+package local
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/runner"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// attempt makes one attempt at a run, from its record to its end.
+func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(sweep.Note)) error {
+	run := st.Run
+	template, doc, err := e.sweep.TemplateOf(ctx, run)
+	if err != nil {
+		return fmt.Errorf("make run %s: %w", run.ID, err)
+	}
+	seat, err := e.kernels.seat(run, template, st.Attempts+1)
+	if err != nil {
+		return fmt.Errorf("make run %s: %w", run.ID, err)
+	}
+	defer seat.remove()
+	began, err := e.sweep.Begin(ctx, run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot})
+	if err != nil {
+		return err
+	}
+	a := &attempt{
+		Attempt: began, Executor: e, run: run, template: template, seat: seat, tell: note,
+		before: st, ctx: context.WithoutCancel(ctx),
+	}
+	a.note(sweep.Note{Kind: sweep.NoteBegan})
+	return a.make(ctx, doc)
+}
+
+// An attempt is one try at a run under way; it is the runner's sink.
+type attempt struct {
+	*sweep.Attempt
+	*Executor
+	run      sweep.Run
+	template sweep.Template
+	seat     *seat
+	tell     func(sweep.Note)
+	before   sweep.RunState
+	ctx      context.Context // outlives the run's: what happened is written down in any case
+}
+
+func (a *attempt) note(n sweep.Note) {
+	n.Run, n.Attempt = a.run.ID, a.Attempt.Attempt
+	a.tell(n)
+}
+
+// make prepares the document, executes it and writes down how it went.
+func (a *attempt) make(ctx context.Context, doc *notebook.Notebook) error {
+	recipe := a.kernels.recipe
+	warnings, err := doc.Prepare(notebook.PrepareOptions{
+		Args: arguments(a.run, recipe), InputPath: a.template.Path, OutputPath: sweep.RunKey(a.run.ID),
+		Kernel: a.kernels.name(a.run),
+	})
+	for _, w := range warnings {
+		a.remark(a.tell, a.run.ID, w)
+	}
+	if err != nil {
+		return a.unprepared(doc, err)
+	}
+	_, err = runner.Run(ctx, runner.Task{
+		Doc: doc, Launch: a.launch, Timeout: a.limits(a.sweep().SettingsOf(a.run)), Grace: a.o.Grace,
+		MaxCellOutput: a.o.MaxCellOutput, MaxOutput: a.o.MaxOutput, Mask: a.secrets, SaveEvery: a.o.Save,
+		On: a.event,
+	}, a)
+	return err
+}
+
+func (a *attempt) sweep() *sweep.Sweep { return a.Executor.sweep }
+
+// unprepared ends an attempt whose parameters the template's language cannot
+// express.
+func (a *attempt) unprepared(doc *notebook.Notebook, err error) error {
+	now := time.Now()
+	return a.End(doc, runner.Result{
+		Status: runner.Failed, Kind: runner.StartFailed, Reason: "prepare the notebook: " + err.Error(),
+		Cell: -1, Start: now, End: now, Began: true,
+	})
+}
+
+// arguments are the run's parameters and the sweep's secrets.
+func arguments(run sweep.Run, recipe sweep.Recipe) []notebook.Argument {
+	var args []notebook.Argument
+	for _, p := range run.Params {
+		args = append(args, notebook.Argument{Name: p.Name, Value: p.Value.Any()})
+	}
+	for _, s := range recipe.Secrets {
+		args = append(args, notebook.Argument{Name: s.Param, Secret: s.Env})
+	}
+	return args
+}
+
+// launch starts the kernel and records which processes are the attempt's.
+func (a *attempt) launch(ctx context.Context) (*kernel.Kernel, error) {
+	k, why, err := a.kernels.launch(ctx, a.seat)
+	if err != nil {
+		return nil, err
+	}
+	if why != "" {
+		a.remark(a.tell, a.run.ID, "kernels start cold: "+why)
+	}
+	if err := a.Started(k.ID()); err != nil {
+		k.Kill()
+		k.Close(0)
+		return nil, err
+	}
+	a.kernels.ahead()
+	return k, nil
+}
+
+func (a *attempt) event(ev runner.Event) {
+	switch {
+	case ev.Kind == runner.EventCell:
+		a.note(sweep.Note{Kind: sweep.NoteCell, Cell: ev.Cell, Cells: ev.Cells})
+	case ev.Kind == runner.EventKernel && ev.Text != "":
+		a.note(sweep.Note{Kind: sweep.NoteWord, Text: ev.Text})
+	}
+}
+
+// Save implements runner.Sink.
+func (a *attempt) Save(doc []byte) error { return a.Part(a.ctx, doc) }
+
+// Log implements runner.Sink.
+func (a *attempt) Log(stream string, text []byte) error {
+	a.note(sweep.Note{Kind: sweep.NoteLog, Stream: stream, Text: string(text)})
+	return nil
+}
+
+// End implements runner.Sink. An attempt that was stopped before its first
+// cell has never been.
+func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
+	if r.Status == runner.Canceled && !r.Began {
+		return a.Abandon()
+	}
+	o := a.outcome(r)
+	err := a.keep(o)
+	if err == nil {
+		err = a.Attempt.End(a.ctx, doc, o, a.log())
+	}
+	if errors.Is(err, sweep.ErrEnded) {
+		err = nil // what stands in the sweep counts
+	}
+	if err != nil {
+		return err
+	}
+	a.medians.add(o)
+	a.note(sweep.Note{Kind: sweep.NoteEnded, Outcome: &o})
+	return nil
+}
+
+func (a *attempt) outcome(r runner.Result) sweep.Outcome {
+	o := sweep.Outcome{
+		Status: sweep.Status(r.Status), Kind: sweep.ReasonKind(r.Kind), Reason: r.Reason,
+		Cell: r.CodeCell, Ename: r.Ename, Evalue: r.Evalue,
+		Start: r.Start.UTC(), End: r.End.UTC(), KernelStart: r.KernelStart, CPU: r.CPU, PeakRSS: r.PeakRSS,
+		Kernel: "cold", Fingerprint: a.sweep().Current(a.run), Provenance: a.provenance,
+	}
+	if r.Warm {
+		o.Kernel = "warm"
+	}
+	if r.Status == runner.Succeeded {
+		o.Cell = 0
+	}
+	return o
+}
+
+// maxLog bounds what is kept of what a kernel wrote outside its cells.
+const maxLog = 4 << 20
+
+// log is the end of what the kernel's process wrote outside its cells.
+func (a *attempt) log() []byte {
+	f := a.seat.log
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return nil
+	}
+	from := max(0, info.Size()-maxLog)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, maxLog))
+	if err != nil && len(b) == 0 {
+		return nil
+	}
+	if from > 0 {
+		if i := bytes.IndexByte(b, '\n'); i >= 0 {
+			b = b[i+1:]
+		}
+		b = append([]byte(fmt.Sprintf("[the first %d bytes are not kept]\n", from)), b...)
+	}
+	return runner.Redact(a.secrets, b)
+}
+
+// cached: artifacts survive the death of this process, as partial notebooks do.
+const cached = false
+
+// keep stores the files of the attempt that are to be kept. Those of a
+// success are never replaced by those of something less.
+func (a *attempt) keep(o sweep.Outcome) error {
+	if b := a.before.BestOut; b != nil && b.Status == sweep.Succeeded && o.Status != sweep.Succeeded {
+		return nil
+	}
+	files, err := a.seat.kept(a.kernels.recipe.Keep)
+	if err != nil {
+		return fmt.Errorf("keep the files of run %s: %w", a.run.ID, err)
+	}
+	prefix := sweep.PrefixArtifacts + a.run.ID + "/"
+	now := map[string]bool{}
+	for name, file := range files {
+		key := path.Join(prefix, name)
+		now[key] = true
+		err := a.sweep().Store().Write(a.ctx, key, func(w io.Writer) error { return copyFile(w, file) }, cached)
+		if err != nil {
+			return fmt.Errorf("keep %s of run %s: %w", name, a.run.ID, err)
+		}
+	}
+	if a.before.Attempts == 0 {
+		return nil
+	}
+	return a.forget(prefix, now)
+}
+
+func copyFile(w io.Writer, name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(w, f)
+	return err
+}
+
+// forget deletes artifacts of earlier attempts.
+func (a *attempt) forget(prefix string, now map[string]bool) error {
+	for obj, err := range a.sweep().Store().List(a.ctx, prefix) {
+		if err != nil {
+			return err
+		}
+		if !now[obj.Key] {
+			if err := a.sweep().Store().Delete(a.ctx, obj.Key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

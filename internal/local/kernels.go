@@ -1,0 +1,352 @@
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"sync"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A kind is a way to start kernels: which specification, for templates of
+// which folder.
+type kind struct{ name, source string }
+
+// kernels starts the kernels of a sweep: forked from a warm server where that
+// can be, else cold, the next one while the current run executes.
+type kernels struct {
+	e      *Executor
+	recipe sweep.Recipe
+	env    []string // what all kernels have in common
+	ctx    context.Context
+	cancel context.CancelFunc
+
+	unpack sync.Once
+	frozen string // folder of the frozen files
+	broken error  // why they could not be unpacked
+
+	mu      sync.Mutex
+	servers map[kind]*server
+	queue   []string         // runs that nobody has asked for yet
+	ready   map[string]*seat // run → its seat with a kernel started ahead of time
+	taken   map[string]bool  // runs that have been asked for
+	closed  bool
+	work    sync.WaitGroup
+}
+
+// A server is a warm server, or why there is none. The fields are valid once
+// ready is closed.
+type server struct {
+	ready chan struct{}
+	spec  kernel.Spec
+	err   error // the specification cannot be found
+	warm  *kernel.Server
+	cold  string // why not warm
+}
+
+var errClosed = errors.New("start a kernel: the executor is closed")
+
+func newKernels(ctx context.Context, e *Executor, r sweep.Recipe) *kernels {
+	k := &kernels{
+		e: e, recipe: r, env: baseEnv(e.o.Environ, r.Env, e.machine.cores, e.o.Jobs),
+		servers: map[kind]*server{}, queue: e.o.Queue, ready: map[string]*seat{}, taken: map[string]bool{},
+	}
+	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	return k
+}
+
+// name is the kernel a run wishes for; empty is the template's own.
+func (k *kernels) name(r sweep.Run) string {
+	if s := k.e.sweep.SettingsOf(r); s.Kernel != "" {
+		return s.Kernel
+	}
+	return k.recipe.Kernel
+}
+
+// seat is where an attempt is going to work.
+func (k *kernels) seat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
+	k.mu.Lock()
+	s := k.ready[run.ID]
+	delete(k.ready, run.ID)
+	k.taken[run.ID] = true
+	k.mu.Unlock()
+	if s != nil && s.n == n {
+		return s, nil
+	}
+	if s != nil {
+		s.remove()
+	}
+	return k.newSeat(run, t, n)
+}
+
+func (k *kernels) newSeat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
+	frozen, err := k.frozenFiles()
+	if err != nil {
+		return nil, err
+	}
+	source := filepath.Dir(k.e.sweep.Resolve(t.Path))
+	if abs, err := filepath.Abs(source); err == nil {
+		source = abs
+	}
+	if dir := path.Dir(t.Path); frozen != "" && filepath.IsLocal(filepath.FromSlash(dir)) {
+		frozen = filepath.Join(frozen, filepath.FromSlash(dir))
+	}
+	s, err := newSeat(k.e.base, source, frozen, k.recipe.Workdir == "shared")
+	if err != nil {
+		return nil, fmt.Errorf("make a working directory: %w", err)
+	}
+	head, _ := k.e.sweep.Head()
+	s.run, s.n = run.ID, n
+	s.env = runEnv(k.env, run.ID, n, head.AsOf, s.out)
+	s.kind = kind{k.kernelName(run, t), source}
+	return s, nil
+}
+
+// kernelName is the specification to look for.
+func (k *kernels) kernelName(run sweep.Run, t sweep.Template) string {
+	if n := k.name(run); n != "" {
+		return n
+	}
+	_, doc, err := k.e.sweep.TemplateOf(k.ctx, run)
+	if err != nil {
+		return ""
+	}
+	n, _ := doc.Kernel()
+	return n
+}
+
+// frozenFiles unpacks what is frozen with the sweep, once, read-only.
+func (k *kernels) frozenFiles() (string, error) {
+	k.unpack.Do(func() {
+		dir := filepath.Join(k.e.base, "files")
+		if k.broken = os.Mkdir(dir, 0o700); k.broken != nil {
+			return
+		}
+		if k.broken = k.e.sweep.Unpack(k.ctx, dir); k.broken != nil {
+			return
+		}
+		k.broken = regular(dir, func(_, file string) { os.Chmod(file, 0o444) })
+		k.frozen = dir
+	})
+	return k.frozen, k.broken
+}
+
+// server finds the specification, and serves it warm if that can be. It does
+// not wait for it.
+func (k *kernels) server(kd kind) *server {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := k.servers[kd]
+	if s != nil || k.closed {
+		return s
+	}
+	s = &server{ready: make(chan struct{})}
+	k.servers[kd] = s
+	k.work.Add(1)
+	go func() {
+		defer k.work.Done()
+		defer close(s.ready)
+		k.serve(kd, s)
+	}()
+	return s
+}
+
+func (k *kernels) serve(kd kind, s *server) {
+	python := k.recipe.Python
+	if python != "" {
+		python = k.e.sweep.Resolve(python)
+	}
+	s.spec, s.err = kernel.Finder{Python: python, Env: k.env}.Find(kd.name)
+	if s.err != nil || k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
+		return // for one run a cold kernel is as cheap as a server
+	}
+	warm, err := kernel.Serve(k.ctx, s.spec, kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, Dir: kd.source})
+	if err != nil {
+		s.cold = reason(err)
+		return
+	}
+	s.warm = warm
+}
+
+func reason(err error) string {
+	var refused *kernel.RefusedError
+	if errors.As(err, &refused) {
+		return refused.Reason
+	}
+	return err.Error()
+}
+
+// launch starts the kernel of a seat. why says why it is cold although it
+// was to be warm.
+func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, why string, err error) {
+	if sp := s.spare; sp != nil {
+		s.spare = nil
+		if kn := sp.take(ctx); kn != nil {
+			return kn, "", nil
+		}
+	}
+	srv := k.server(s.kind)
+	if srv == nil {
+		return nil, "", errClosed
+	}
+	select {
+	case <-srv.ready:
+	case <-ctx.Done():
+		return nil, "", ctx.Err()
+	}
+	if srv.err != nil {
+		return nil, "", srv.err
+	}
+	o := k.options(s)
+	if srv.warm == nil {
+		kn, err = kernel.Launch(ctx, srv.spec, o)
+		return kn, srv.cold, err
+	}
+	kn, err = srv.warm.Launch(ctx, o)
+	if err != nil {
+		return nil, "", err
+	}
+	return kn, kn.ColdReason(), nil
+}
+
+func (k *kernels) options(s *seat) kernel.Options {
+	settings := sweep.Settings{}
+	if st, ok := k.e.sweep.Run(s.run); ok {
+		settings = k.e.sweep.SettingsOf(st.Run)
+	}
+	return kernel.Options{Dir: s.dir, Env: s.env, Log: s.log, StartTimeout: settings.StartTimeout, MemoryLimit: settings.Memory}
+}
+
+// A spare is a kernel that is started, or starting, for a run that nobody has
+// asked for yet.
+type spare struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	kernel *kernel.Kernel // once done; nil when it did not start
+}
+
+// take waits for the kernel. It is nil when it did not start: starting again
+// says why.
+func (s *spare) take(ctx context.Context) *kernel.Kernel {
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		s.discard()
+		return nil
+	}
+	s.cancel()
+	if s.kernel == nil {
+		return nil
+	}
+	select {
+	case <-s.kernel.Done():
+		s.kernel.Close(0)
+		return nil
+	default:
+		return s.kernel
+	}
+}
+
+// discard ends a kernel that nobody needs.
+func (s *spare) discard() {
+	s.cancel()
+	<-s.done
+	if s.kernel != nil {
+		s.kernel.Close(0)
+	}
+}
+
+// ahead starts the next kernel, where kernels start cold, for the run that is
+// probably next.
+func (k *kernels) ahead() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closed || len(k.ready) >= k.e.o.Jobs {
+		return
+	}
+	for len(k.queue) > 0 {
+		id := k.queue[0]
+		k.queue = k.queue[1:]
+		if k.taken[id] || k.ready[id] != nil {
+			continue
+		}
+		if s := k.reserve(id); s != nil {
+			k.ready[id] = s
+		}
+		return
+	}
+}
+
+// reserve makes a seat and begins to start its kernel.
+func (k *kernels) reserve(id string) *seat {
+	st, ok := k.e.sweep.Run(id)
+	if !ok {
+		return nil
+	}
+	t, _, err := k.e.sweep.TemplateOf(k.ctx, st.Run)
+	if err != nil {
+		return nil
+	}
+	s, err := k.newSeat(st.Run, t, st.Attempts+1)
+	if err != nil {
+		return nil
+	}
+	srv := k.cold(s.kind)
+	if srv == nil {
+		s.remove()
+		return nil
+	}
+	ctx, cancel := context.WithCancel(k.ctx)
+	sp := &spare{done: make(chan struct{}), cancel: cancel}
+	s.spare = sp
+	o := k.options(s)
+	k.work.Add(1)
+	go func() {
+		defer k.work.Done()
+		defer close(sp.done)
+		sp.kernel, _ = kernel.Launch(ctx, srv.spec, o) // a failure shows when the run itself tries
+	}()
+	return s
+}
+
+// cold is the way to start kernels of a kind, if it is known and they start
+// cold: warm ones need no head start.
+func (k *kernels) cold(kd kind) *server {
+	srv := k.servers[kd]
+	if srv == nil {
+		return nil
+	}
+	select {
+	case <-srv.ready:
+	default:
+		return nil
+	}
+	if srv.warm != nil || srv.err != nil {
+		return nil
+	}
+	return srv
+}
+
+// close ends servers and kernels that nobody has asked for.
+func (k *kernels) close() {
+	k.mu.Lock()
+	k.closed = true
+	ready, servers := k.ready, k.servers
+	k.ready = map[string]*seat{}
+	k.mu.Unlock()
+	k.cancel()
+	for _, s := range ready {
+		s.remove()
+	}
+	k.work.Wait()
+	for _, s := range servers {
+		if s.warm != nil {
+			s.warm.Close()
+		}
+	}
+}

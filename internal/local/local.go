@@ -1,0 +1,192 @@
+// Package local makes the runs of a sweep on this machine: it is the
+// fan.Executor that needs nothing but a kernel.
+//
+// In go shards of a sweep whose lease this process holds; out come ended
+// attempts in the sweep, and notes for people. Each attempt has a kernel, a
+// working directory, an environment and a process group of its own.
+//
+// It promises the executor's contract: whatever a notebook does is an
+// outcome; when Execute has returned no process, socket or temporary file of
+// the shard is left; what an earlier fanout left running is ended by Recover
+// before anybody starts the same run again. The working directory of this
+// process never changes.
+//
+// It does not decide what runs when, nor tries failures again.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/runner"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// Options say how runs are made on this machine.
+type Options struct {
+	Jobs    int           // runs under way at once; 0 is the number of cores
+	Queue   []string      // run ids in the order they will probably be asked for: the next kernel is started ahead of time
+	Warm    string        // "off" starts every kernel cold, "" is the sweep's own wish
+	Grace   time.Duration // between the end of a context or limit and the end of the run; 0 is 10 s
+	Save    time.Duration // between saves of a notebook that is under way; 0 is 2 s
+	Version string        // of fanout, recorded with every attempt
+	Environ []string      // environment to derive the kernels' from; nil is this process's
+
+	MaxCellOutput, MaxOutput int64 // bytes; 0 are the runner's
+}
+
+// A machine is where runs are made.
+type machine struct {
+	host, boot string
+	cores      int
+}
+
+// An Executor makes runs of one sweep. Its methods may be called
+// concurrently.
+type Executor struct {
+	sweep   *sweep.Sweep
+	o       Options
+	machine machine
+	base    string   // temporary directory of this executor
+	secrets []string // values that must not be written
+	kernels *kernels
+	memory  *gate
+	medians *medians
+
+	provenance string // key of what is recorded with every attempt
+
+	mu   sync.Mutex
+	said map[string]bool // remarks made already
+}
+
+// New prepares this machine for the sweep, whose lease the caller holds. It
+// refuses secrets that are missing from the environment or too short to be
+// kept secret. The caller closes the Executor.
+func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
+	if o.Jobs <= 0 {
+		o.Jobs = runtime.NumCPU()
+	}
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	head, ok := s.Head()
+	if !ok {
+		return nil, errors.New("make runs: the sweep was never planned")
+	}
+	secrets, err := secretValues(head.Recipe.Secrets, o.Environ)
+	if err != nil {
+		return nil, err
+	}
+	base, err := os.MkdirTemp("", "fanout-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for working directories: %w", err)
+	}
+	e := &Executor{
+		sweep: s, o: o, machine: thisMachine(), base: base, secrets: secrets,
+		memory: newGate(), medians: newMedians(s.Runs()), said: map[string]bool{},
+	}
+	if e.provenance, err = e.provenanceOf(ctx); err != nil {
+		return nil, errors.Join(err, removeAll(base))
+	}
+	e.kernels = newKernels(ctx, e, head.Recipe)
+	return e, nil
+}
+
+// secretValues reads the secrets where the runs are made, and checks that
+// they can be kept.
+func secretValues(secrets []sweep.Secret, environ []string) ([]string, error) {
+	var values []string
+	for _, s := range secrets {
+		v, ok := lookup(environ, s.Env)
+		if !ok {
+			return nil, &secretError{s, errors.New("it is not set")}
+		}
+		if err := runner.CheckSecret(v); err != nil {
+			return nil, &secretError{s, err}
+		}
+		values = append(values, v)
+	}
+	return values, nil
+}
+
+// secretError says which secret cannot be used.
+type secretError struct {
+	secret sweep.Secret
+	err    error
+}
+
+func (e *secretError) Error() string {
+	return fmt.Sprintf("read parameter %s from the environment variable %s: %v", e.secret.Param, e.secret.Env, e.err)
+}
+func (e *secretError) Unwrap() error { return e.err }
+
+// Hint says what to do about it.
+func (e *secretError) Hint() string {
+	return fmt.Sprintf("set %s to a value of six characters or more before you start fanout", e.secret.Env)
+}
+
+// Jobs is how many runs this machine is to make at once.
+func (e *Executor) Jobs() int { return e.o.Jobs }
+
+// Close ends what serves several runs: warm servers, kernels started ahead of
+// time, unpacked files.
+func (e *Executor) Close() error {
+	e.kernels.close()
+	return removeAll(e.base)
+}
+
+// Execute makes the runs of a shard, one after the other. See fan.Executor.
+func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
+	for _, id := range shard.Runs {
+		if ctx.Err() != nil {
+			return nil
+		}
+		st, ok := e.sweep.Run(id)
+		if !ok {
+			return fmt.Errorf("make run %s: it was never planned", id)
+		}
+		if err := e.memory.enter(ctx, e.sweep.SettingsOf(st.Run).Memory); err != nil {
+			return nil // canceled while it waited
+		}
+		err := e.attempt(ctx, st, note)
+		e.memory.leave()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// remark tells people something once.
+func (e *Executor) remark(note func(sweep.Note), run, text string) {
+	e.mu.Lock()
+	told := e.said[text]
+	e.said[text] = true
+	e.mu.Unlock()
+	if !told {
+		note(sweep.Note{Kind: sweep.NoteWord, Run: run, Text: text})
+	}
+}
+
+// limits are the timeouts of a run, percentages resolved: the smaller of the
+// two counts.
+func (e *Executor) limits(s sweep.Settings) runner.Timeouts {
+	return runner.Timeouts{
+		Start: s.StartTimeout,
+		Cell:  smaller(s.CellTimeout, e.medians.percent(s.CellPercent)),
+		Run:   smaller(s.RunTimeout, e.medians.percent(s.RunPercent)),
+	}
+}
+
+// smaller treats zero as no limit.
+func smaller(a, b time.Duration) time.Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,160 @@
+package local_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+	"github.com/fanout-dev/fanout/internal/local"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+func TestMain(m *testing.M) {
+	kerneltest.Main()
+	os.Exit(m.Run())
+}
+
+// executor fits a local.Executor to the seam, as the command does.
+type executor struct{ *local.Executor }
+
+func (e executor) Limits() fan.Limits { return fan.Limits{Parallel: e.Jobs(), PerShard: 1} }
+
+var _ fan.Recoverer = executor{}
+
+// marker is in the environment of everything a test's kernels start.
+const marker = "LOCAL_TEST_MARK"
+
+func environ(t *testing.T, more ...string) []string {
+	env := append(os.Environ(), marker+"="+t.Name())
+	return append(env, more...)
+}
+
+func newExecutor(t *testing.T, s *sweep.Sweep, o local.Options) executor {
+	t.Helper()
+	e, err := local.New(t.Context(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := survivors(t); len(left) > 0 {
+			t.Errorf("processes %v are left", left)
+		}
+	})
+	return executor{e}
+}
+
+// survivors finds processes by their environment, whatever they call
+// themselves. Servers of kernels may still be there; they have no attempt.
+func survivors(t *testing.T) (pids []int) {
+	all, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range all {
+		b, err := os.ReadFile(file)
+		if err != nil || !bytes.Contains(b, []byte(marker+"="+t.Name()+"\x00")) || !bytes.Contains(b, []byte("FANOUT_RUN_ID=")) {
+			continue
+		}
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(file)))
+		pids = append(pids, pid)
+	}
+	return pids
+}
+
+// eventually gives what was killed a moment to be reaped by its adopter.
+func eventually(t *testing.T, find func(*testing.T) []int) []int {
+	for range 100 {
+		if len(find(t)) == 0 {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return find(t)
+}
+
+func fakeMachine(t *testing.T) fantest.Machine {
+	specs := t.TempDir()
+	if err := kerneltest.InstallSpec(specs, nil); err != nil {
+		t.Fatal(err)
+	}
+	return fantest.Machine{
+		Name: "local, fake kernel", Kernelspec: "fake", Language: "python", Grace: 2 * time.Second,
+		New: func(t *testing.T, s *sweep.Sweep) fan.Executor {
+			return newExecutor(t, s, local.Options{Jobs: 2, Grace: 2 * time.Second, Environ: environ(t, "JUPYTER_PATH="+specs)})
+		},
+		Survivors: func(t *testing.T) []int { return eventually(t, survivors) },
+		Cells: map[fantest.Deed]string{
+			fantest.Succeed: "print hello", fantest.Glue: "scrap y $x", fantest.Raise: "error ValueError no good",
+			fantest.Die: "die 9", fantest.Hang: "hang", fantest.HangHard: "ignore-interrupt\nignore-term\nignore-shutdown\nhang",
+			fantest.ExitZero: "exit-cell", fantest.WriteFile: "append mark x\ncat mark",
+			fantest.Grandchild: "fork-grandchild\nfork-grandchild setsid", fantest.Unicode: "print " + fantest.UnicodeText,
+			fantest.Large: "big 5_000_000",
+		},
+	}
+}
+
+func TestContractWithFakeKernel(t *testing.T) { fantest.Run(t, fakeMachine(t)) }
+
+func testPython(t *testing.T) string {
+	t.Helper()
+	if p := os.Getenv("FANOUT_TEST_PYTHON"); p != "" {
+		return p
+	}
+	p, err := filepath.Abs("../../.venv/bin/python")
+	if err == nil {
+		if _, err = os.Stat(p); err == nil {
+			return p
+		}
+	}
+	if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
+		t.Fatal("no Python with ipykernel: set FANOUT_TEST_PYTHON")
+	}
+	t.Skip("no Python: set FANOUT_TEST_PYTHON")
+	return ""
+}
+
+// venvEnv is an environment in which python is the active one.
+func venvEnv(t *testing.T, python string) []string {
+	bin := filepath.Dir(python)
+	return environ(t, "VIRTUAL_ENV="+filepath.Dir(bin), "PATH="+bin+":"+os.Getenv("PATH"))
+}
+
+func pythonMachine(t *testing.T, warm string) fantest.Machine {
+	python := testPython(t)
+	scrap, _ := json.Marshal("application/scrapbook.scrap.json+json")
+	return fantest.Machine{
+		Name: "local, ipykernel", Kernelspec: "python3", Language: "python", Grace: 4 * time.Second,
+		New: func(t *testing.T, s *sweep.Sweep) fan.Executor {
+			return newExecutor(t, s, local.Options{Jobs: 2, Warm: warm, Grace: 4 * time.Second, Environ: venvEnv(t, python)})
+		},
+		Survivors: func(t *testing.T) []int { return eventually(t, survivors) },
+		Cells: map[fantest.Deed]string{
+			fantest.Succeed: "print('hello')",
+			fantest.Glue: "from IPython.display import publish_display_data as p\n" +
+				"p({" + string(scrap) + ": {'name': 'y', 'data': x, 'encoder': 'json', 'version': 1}}, {'scrapbook': {'name': 'y', 'data': True, 'display': False}})",
+			fantest.Raise:      "raise ValueError('no good')",
+			fantest.Die:        "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+			fantest.Hang:       "import time; time.sleep(1000)",
+			fantest.HangHard:   "import time, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    try: time.sleep(1000)\n    except BaseException: pass",
+			fantest.ExitZero:   "import sys; sys.exit(0)",
+			fantest.WriteFile:  "import os\nassert not os.path.exists('mark')\nopen('mark', 'w').write('x')",
+			fantest.Grandchild: "import subprocess\nsubprocess.Popen(['sleep', '1000'])\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)",
+			fantest.Unicode:    "print('" + fantest.UnicodeText + "')",
+			fantest.Large:      "print('x' * 5_000_000)",
+		},
+	}
+}
+
+func TestContractCold(t *testing.T) { fantest.Run(t, pythonMachine(t, "off")) }
+func TestContractWarm(t *testing.T) { fantest.Run(t, pythonMachine(t, "")) }

@@ -1,0 +1,16 @@
+//go:build !linux
+
+package local
+
+import (
+	"os"
+	"runtime"
+)
+
+func thisMachine() machine {
+	host, _ := os.Hostname()
+	return machine{host: host, cores: runtime.NumCPU()}
+}
+
+// memoryAvailable is not known here.
+func memoryAvailable() (free, total int64, known bool) { return 0, 0, false }

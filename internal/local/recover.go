@@ -1,0 +1,42 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// recoverLimit is how long the processes of one attempt may take to be gone.
+const recoverLimit = 10 * time.Second
+
+// Recover ends what is left of attempts that an earlier fanout began on this
+// machine: every process that carries the mark of their kernel. On another
+// machine, or before this one was last started, there is nothing to end: a
+// kernel dies with the fanout that started it.
+func (e *Executor) Recover(ctx context.Context, orphans []sweep.Began) error {
+	for _, b := range orphans {
+		if b.Kernel == "" || b.Host != e.machine.host || b.Boot != e.machine.boot {
+			continue
+		}
+		if err := endMarked(ctx, b.Kernel); err != nil {
+			return fmt.Errorf("end what is left of run %s: %w", b.Run, err)
+		}
+	}
+	return nil
+}
+
+// endMarked kills until nothing is found any more.
+func endMarked(ctx context.Context, mark string) error {
+	ctx, cancel := context.WithTimeout(ctx, recoverLimit)
+	defer cancel()
+	for kernel.KillMarked(mark) > 0 {
+		if wait := ctx.Err(); wait != nil {
+			return fmt.Errorf("processes marked %s do not end: %w", mark, wait)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
+}
