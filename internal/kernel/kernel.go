@@ -157,6 +157,7 @@ type Kernel struct {
 	shell, control, stdin, iopub *wire.Conn
 	readers                      sync.WaitGroup
 	dropped                      atomic.Int64
+	prefix                       []PrefixCell
 	cold                         string // why a Server did not fork it
 	asked                        atomic.Bool
 	busy                         atomic.Bool // a cell may be running
@@ -202,6 +203,11 @@ func (k *Kernel) Warm() bool { _, cold := k.proc.(*child); return !cold }
 
 // ColdReason says why a Server started this kernel cold; else it is empty.
 func (k *Kernel) ColdReason() string { return k.cold }
+
+// Prefix returns the cells that were executed before this kernel was forked:
+// they are done, and their messages belong in its document as well. It is empty
+// for a cold kernel, even one that a Server with a prefix has started.
+func (k *Kernel) Prefix() []PrefixCell { return k.prefix }
 
 // Dropped is the number of messages refused so far because they were
 // malformed or not signed.

@@ -30,7 +30,12 @@ type ServerOptions struct {
 	Env     []string      // complete environment; nil is this process's. What Python reads once must be the same for all kernels
 	Dir     string        // the template's directory; modules in it are left to the kernels
 	Log     *os.File      // what the server writes; nil discards it. The caller closes it
-	Timeout time.Duration // for the whole preparation; 0 is two minutes
+	Timeout time.Duration // for the preparation without the prefix; 0 is two minutes
+
+	// Prefix are the sources of cells to execute once, before forking: those
+	// above the parameters cell. Kernel.Prefix returns what they put out.
+	Prefix        []string
+	PrefixTimeout time.Duration // for each cell of the prefix; 0 is no limit
 }
 
 const (
@@ -58,8 +63,11 @@ type Server struct {
 	dir  string
 
 	proc    *forker
-	Mode    string   // K, S, W or A: how much of a kernel is made before the fork
-	Dropped []string // modules that are left to the kernels, with the reason
+	limit   time.Duration
+	Mode    string       // K, S, W or A: how much of a kernel is made before the fork
+	Dropped []string     // modules that are left to the kernels, with the reason
+	Prefix  []PrefixCell // the leading cells that are shared
+	Refused string       // why no more cells are; empty when all of them are
 
 	mu       sync.Mutex
 	failures int
@@ -84,9 +92,7 @@ func Serve(ctx context.Context, spec Spec, o ServerOptions) (*Server, error) {
 	if limit <= 0 {
 		limit = defaultServeTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	s := &Server{spec: spec, env: o.Env, dir: o.Dir}
+	s := &Server{spec: spec, env: o.Env, dir: o.Dir, limit: limit}
 	argv := slices.Concat([]string{python}, flags, []string{"-c", bootstrap})
 	var last error
 	for _, mode := range modesFor(python) {
@@ -145,12 +151,11 @@ func pythonArgs(spec Spec) (python string, flags, extra []string, err error) {
 	return spec.Argv[0], spec.Argv[1:at], append(extra, memoryHistory), nil
 }
 
-// prepare brings a process up in one mode. A module that leaves threads, or
-// writes when it is imported, cannot be unimported: the process is started
-// anew without it.
+// prepare brings a process up in one mode. What a module or a cell has done
+// cannot be undone: the process is started anew without it.
 func (s *Server) prepare(ctx context.Context, argv, extra []string, mode string, o ServerOptions) error {
 	s.Mode, s.Dropped = mode, nil
-	imports := o.Imports
+	imports, cells := o.Imports, o.Prefix
 	for range redoLimit {
 		f, err := startForker(s.spec.environ(o.Env, ""), argv, o)
 		if err != nil {
@@ -159,20 +164,30 @@ func (s *Server) prepare(ctx context.Context, argv, extra []string, mode string,
 		s.proc = f
 		bad, err := s.warmUp(ctx, extra, mode, imports)
 		if err == nil && len(bad) == 0 {
-			return nil
+			why := s.runPrefix(ctx, cells, o.PrefixTimeout)
+			if why == "" {
+				return nil
+			}
+			s.Refused = why
+			cells = cells[:len(s.Prefix)]
 		}
 		f.close()
+		if err == nil {
+			err = ctx.Err()
+		}
 		if err != nil {
 			return err
 		}
 		imports = slices.DeleteFunc(slices.Clone(imports), func(m string) bool { return slices.Contains(bad, m) })
 	}
-	return &RefusedError{Reason: "modules keep leaving threads: " + strings.Join(s.Dropped, "; ")}
+	return &RefusedError{Reason: "it did not settle: " + strings.Join(append(s.Dropped, s.Refused), "; ")}
 }
 
 // warmUp follows the order that is known to be safe: start, probe, imports.
 // It returns the modules that spoilt the process.
 func (s *Server) warmUp(ctx context.Context, extra []string, mode string, imports []string) (bad []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
 	r, err := s.proc.ask(ctx, request{"op": "start", "mode": mode, "argv": extra}, "ready")
 	if err != nil {
 		return nil, err
@@ -380,7 +395,11 @@ func (s *Server) fork(ctx context.Context, o Options) (*Kernel, error) {
 		return nil, &StartError{Spec: s.spec.Name, Reason: err.Error(), LogTail: s.proc.log.text()}
 	}
 	log.start()
-	return connect(ctx, s.spec, e, p, log, o.MemoryLimit, began)
+	k, err := connect(ctx, s.spec, e, p, log, o.MemoryLimit, began)
+	if k != nil {
+		k.prefix = s.Prefix
+	}
+	return k, err
 }
 
 func envMap(env []string) map[string]string {
@@ -415,6 +434,7 @@ type forker struct {
 	mu      sync.Mutex
 	next    int
 	waiting map[int]chan notice // answers to fork requests
+	heard   []Message           // of the prefix cell that runs
 	answers chan notice         // to all other requests, one at a time
 	kids    map[int]*forked
 	asking  sync.Mutex
@@ -438,6 +458,9 @@ type notice struct {
 	Failed    map[string]string `json:"failed"`
 	Noisy     []string          `json:"noisy"`
 	Suspects  []string          `json:"suspects"`
+	Why       string            `json:"why"`
+	Channel   string            `json:"channel"`
+	Frames    [][]byte          `json:"frames"`
 	kid       *forked
 }
 
@@ -530,6 +553,11 @@ func (f *forker) deliver(n notice) {
 		if k := f.kids[n.Pid]; k != nil {
 			delete(f.kids, n.Pid)
 			k.finish(ending{code: n.Code, signal: syscall.Signal(n.Signal), cpu: time.Duration(n.CPU * float64(time.Second)), maxRSS: n.MaxRSS})
+		}
+	case "message":
+		if m, err := unsigned.Clone().Decode(n.Frames); err == nil {
+			m.Channel, m.Received = n.Channel, time.Now()
+			f.heard = append(f.heard, m)
 		}
 	default:
 		select {

@@ -17,20 +17,24 @@ made before the fork is the mode:
 """
 
 import array
+import base64
 import ctypes
 import gc
 import importlib
 import importlib.util
+import io
 import json
 import os
 import random
 import select
 import signal
 import socket
+import stat
 import sys
 import tempfile
 import time
 import traceback
+import weakref
 
 CONTROL = 3
 MARKER = "FANOUT_KERNEL_ID"
@@ -134,11 +138,382 @@ def find_marker():
     return (start + at + len(MARKER) + 1, len(os.environ[MARKER])) if at >= 0 else (0, 0)
 
 
-def random_states():
-    state = [random.getstate()]
-    mtrand = sys.modules.get("numpy.random.mtrand")
-    state.append(repr(mtrand._rand.get_state(legacy=False)) if mtrand else None)
-    return state
+class Stream(io.TextIOBase):
+    """sys.stdout or sys.stderr while cells run in the server, and for whoever
+    keeps it: in a child it passes on to the stream of that child."""
+
+    encoding = "UTF-8"
+    errors = None
+
+    def __init__(self, name, publish):
+        self.name = name
+        self.publish = publish
+        self.file = os.memfd_create(name)  # what is written past Python
+        self.position = 0
+        self.parts = []
+        self.parent = {}
+        self.live = None  # the child's own stream
+
+    def write(self, text):
+        if self.live is not None:
+            return self.live.write(text)
+        if not isinstance(text, str):
+            raise TypeError("write() argument must be str, not %s" % type(text))
+        if text:
+            self.parts.append(text)
+        return len(text)
+
+    def flush(self):
+        if self.live is not None:
+            return self.live.flush()
+        new = os.pread(self.file, os.fstat(self.file).st_size - self.position, self.position)
+        if new:
+            self.position += len(new)
+            self.parts.append(new.decode(errors="replace"))
+        if self.parts:
+            text, self.parts = "".join(self.parts), []
+            self.publish("stream", {"name": self.name, "text": text}, self.parent)
+
+    def rewind(self):
+        os.ftruncate(self.file, 0)
+        os.lseek(self.file, 0, os.SEEK_SET)
+        self.position = 0
+
+    def set_parent(self, parent):
+        if self.live is not None:
+            return self.live.set_parent(parent)
+        self.parent = parent
+
+    def fileno(self):
+        if self.live is not None:
+            return self.live.fileno()
+        return 1 if self.name == "stdout" else 2
+
+    def isatty(self):
+        return False
+
+    def writable(self):
+        return True
+
+
+class Wire:
+    """A socket that keeps what is sent for the owner."""
+
+    def __init__(self, control, channel):
+        self.control, self.channel = control, channel
+
+    def send_multipart(self, frames, *args, **kwargs):
+        self.control.send("message", channel=self.channel,
+                          frames=[base64.b64encode(bytes(f)).decode() for f in frames])
+
+
+class Prefix:
+    """Cells that are executed once, in the server, for all children.
+
+    The kernel is given wires instead of sockets. After each cell everything a
+    fork would share or lose is looked for: what is found there ends sharing."""
+
+    def __init__(self, template, control):
+        import asyncio
+
+        from jupyter_client.session import Session
+
+        self.template = template
+        self.kernel = kernel = template.app.kernel
+        self.session = session = Session(parent=template.app)
+        session.key = b""
+        self.iopub, self.shell_wire = Wire(control, "iopub"), Wire(control, "shell")
+        kernel.session = session
+        kernel.iopub_socket = self.iopub
+        shell = kernel.shell
+        shell.displayhook.session = shell.display_pub.session = session
+        shell.displayhook.pub_socket = shell.display_pub.pub_socket = self.iopub
+        self.streams = [Stream(name, self.publish) for name in ("stdout", "stderr")]
+        self.standard = sys.stdout, sys.stderr
+        self.argv, self.cwd = list(sys.argv), os.getcwd()
+        self.sources = ""
+        self.watch_seeds()
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self.descriptors = {fd: describe(fd) for fd in descriptors()}
+        self.maps = shared_maps()
+        self.finalizers = set(weakref.finalize._registry)
+        self.reopen = []
+
+    def publish(self, kind, content, parent):
+        self.session.send(self.iopub, kind, content, parent=parent, ident=b"stream." + content["name"].encode())
+
+    def watch_seeds(self):
+        """Note which of the generators of module random are seeded by whom."""
+        self.seed = seed = random.Random.seed
+
+        def watched(self, a=None, version=2):
+            seed(self, a, version)
+            self._fanout_seeded = a is not None
+
+        random.Random.seed = watched
+        random.seed = random._inst.seed
+
+    def end(self):
+        """No more cells. The loop goes: its descriptors would be shared."""
+        import asyncio
+
+        random.Random.seed = self.seed
+        random.seed = random._inst.seed
+        asyncio.set_event_loop(None)
+        self.loop.close()
+        for stream in self.streams:
+            os.close(stream.file)
+
+    def run(self, code, msg_id):
+        """Execute a cell; return why its effects cannot be shared, or ''."""
+        shell = self.kernel.shell
+        self.sources += code
+        if shell.should_run_async(code, transformed_cell=transformed(shell, code)):
+            return "it awaits at the top level"
+        header = self.session.msg_header("execute_request")
+        header["msg_id"] = msg_id
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {},
+                   "allow_stdin": False, "stop_on_error": False}
+        request = {"header": header, "msg_id": msg_id, "msg_type": "execute_request", "parent_header": {},
+                   "metadata": {}, "content": content, "buffers": []}
+        saved = os.dup(1), os.dup(2)
+        flush()
+        for fd, stream in enumerate(self.streams, 1):
+            stream.rewind()
+            os.dup2(stream.file, fd)
+        sys.stdout, sys.stderr = self.streams
+        handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            self.loop.run_until_complete(self.execute(request))
+        finally:
+            signal.signal(signal.SIGINT, handler)
+            sys.stdout, sys.stderr = self.standard
+            for fd, old in enumerate(saved, 1):
+                os.dup2(old, fd)
+                os.close(old)
+        self.stop_script_magics()
+        return self.spoilt()
+
+    async def execute(self, request):
+        kernel = self.kernel
+        kernel.set_parent([], request)
+        kernel._publish_status("busy", "shell")
+        kernel.pre_handler_hook()
+        try:
+            await kernel.execute_request(Reply(self), [], request)
+        finally:
+            kernel.post_handler_hook()
+        self.flush()
+        kernel._publish_status("idle", "shell")
+
+    def flush(self):
+        libc.fflush(None)
+        for stream in self.streams:
+            stream.flush()
+
+    def stop_script_magics(self):
+        """%%bash and its like keep a thread, and start it again if need be."""
+        import threading
+
+        magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
+        loop = getattr(magics, "event_loop", None)
+        if loop is None:
+            return
+        if hasattr(magics, "stop_event_loop"):
+            magics.stop_event_loop()
+            return
+        for thread in threading.enumerate():
+            if getattr(getattr(thread, "_target", None), "__self__", None) is loop:
+                loop.call_soon_threadsafe(loop.stop)
+                thread.join(5)
+        loop.close()
+        magics.event_loop = None
+
+    def spoilt(self):
+        """Say what a fork would lose or share unseen."""
+        import asyncio
+
+        if self.status != "ok":
+            return "it raised %s" % self.status
+        if self.kernel.shell.exit_now:
+            return "it ends the kernel"
+        if asyncio.all_tasks(self.loop):
+            return "it leaves an asyncio task pending"
+        for task in os.listdir("/proc/self/task"):
+            with open("/proc/self/task/%s/children" % task) as f:
+                if f.read().strip():
+                    return "it leaves a child process"
+        n = threads()
+        if n and threads_after_fork():
+            return "it leaves a thread that would not survive a fork"
+        self.reopen = []
+        for fd in descriptors():
+            why = self.unsafe(fd)
+            if why:
+                return why
+        for name in shared_maps() - self.maps:
+            return "it leaves the file %s mapped for writing" % name
+        for finalizer in set(weakref.finalize._registry) - self.finalizers:
+            info = weakref.finalize._registry.get(finalizer)
+            if info and info.atexit and getattr(info.func, "__module__", "") in ("tempfile", "shutil", "posix", "os"):
+                return "the first run to end would delete a temporary directory it made"
+        for module in ("tensorflow", "jax", "cupy", "jpype", "pyspark"):
+            if module in sys.modules:
+                return "%s does not survive a fork" % module
+        torch = sys.modules.get("torch")
+        if torch and hasattr(torch, "cuda") and torch.cuda.is_initialized():
+            return "it uses the GPU, which does not survive a fork"
+        name = unseeded(self.kernel.shell.user_ns)
+        if name:
+            return "%s is a random generator without a seed: all runs would draw the same numbers" % name
+        return ""
+
+    def unsafe(self, fd):
+        """Why a descriptor cannot be shared. One for reading can, if every
+        child opens it anew: the position is shared otherwise."""
+        what = describe(fd)
+        if what is None or self.descriptors.get(fd) == what:
+            return ""
+        kind, flags, name = what
+        if stat.S_ISSOCK(kind):
+            return "it leaves a socket open"
+        if stat.S_ISREG(kind):
+            if flags & os.O_ACCMODE != os.O_RDONLY:
+                return "it leaves the file %s open for writing" % name
+            self.reopen.append(fd)
+            return ""
+        if stat.S_ISDIR(kind) or name in ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"):
+            return ""
+        return "it leaves %s open" % name
+
+    def states(self):
+        """What a child does about random numbers. Nobody's seed: its own
+        numbers. The notebook's seed: the state it left."""
+        state = None
+        if getattr(random._inst, "_fanout_seeded", False) or "setstate" in self.sources:
+            state = random.getstate()
+        numpy = sys.modules.get("numpy.random")
+        numpy_seeded = numpy is not None and (seeded(numpy.mtrand._rand) or "set_state" in self.sources)
+        torch = sys.modules.get("torch")
+
+        def keep():
+            if state is not None:
+                random.setstate(state)  # Python has given the child another
+            if numpy is not None and not numpy_seeded:
+                numpy.seed()
+            if torch is not None and torch.initial_seed() >= 1 << 32:
+                torch.seed()
+
+        return keep
+
+    def adopt(self):
+        """In a child: files of its own, and not another's directory."""
+        for fd in self.reopen:
+            position = os.lseek(fd, 0, os.SEEK_CUR)
+            own = os.open("/proc/self/fd/%d" % fd, os.O_RDONLY | os.O_CLOEXEC)
+            os.lseek(own, position, os.SEEK_SET)
+            os.dup2(own, fd, inheritable=False)
+            os.close(own)
+
+    def connect(self):
+        """In a child: output goes where the kernel's goes."""
+        for stream, own in zip(self.streams, (sys.stdout, sys.stderr)):
+            stream.live = own
+
+
+class Reply:
+    """The wire of a reply, which notes how the cell ended."""
+
+    def __init__(self, prefix):
+        self.prefix = prefix
+
+    def send_multipart(self, frames, *args, **kwargs):
+        content = json.loads(bytes(frames[frames.index(b"<IDS|MSG>") + 5]))
+        self.prefix.status = content.get("ename") or content["status"]
+        self.prefix.flush()
+        self.prefix.shell_wire.send_multipart(frames)
+
+
+def transformed(shell, code):
+    try:
+        return shell.transform_cell(code)
+    except Exception:
+        return code
+
+
+def descriptors():
+    return [int(fd) for fd in os.listdir("/proc/self/fd")]
+
+
+def describe(fd):
+    """Kind, flags and name of a descriptor, None if it has gone."""
+    try:
+        with open("/proc/self/fdinfo/%d" % fd) as f:
+            flags = int(f.read().split("flags:")[1].split()[0], 8)
+        return stat.S_IFMT(os.fstat(fd).st_mode), flags, os.readlink("/proc/self/fd/%d" % fd)
+    except OSError:
+        return None
+
+
+def shared_maps():
+    """Files mapped so that writing changes them."""
+    found = set()
+    with open("/proc/self/maps") as f:
+        for line in f:
+            fields = line.split(None, 5)
+            if fields[1].startswith("rw") and fields[1].endswith("s") and len(fields) == 6:
+                found.add(fields[5].strip())
+    return found
+
+
+def seeded(generator):
+    """Was it given a seed? Without one numpy draws 128 bits from the system."""
+    bits = getattr(generator, "_bit_generator", None) or getattr(generator, "bit_generator", generator)
+    sequence = getattr(bits, "_seed_seq", None)
+    entropy = getattr(sequence, "entropy", None)
+    return not (isinstance(entropy, int) and entropy >= 1 << 64)
+
+
+def reseed():
+    """Give a child its own numbers. The module random does so itself."""
+    if "numpy.random" in sys.modules:
+        sys.modules["numpy.random"].seed()
+
+
+def unseeded(namespace):
+    """Find the name of a generator that nobody seeded."""
+    kinds = [random.Random]
+    numpy = sys.modules.get("numpy.random")
+    if numpy:
+        kinds += [numpy.Generator, numpy.RandomState, numpy.BitGenerator]
+    kinds = tuple(kinds)
+    seen = set()
+    todo = [(name, value, 3) for name, value in namespace.items() if not name.startswith("__")]
+    while todo and len(seen) < 100000:
+        name, value, depth = todo.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, kinds):
+            if isinstance(value, random.Random):
+                if not isinstance(value, random.SystemRandom) and value is not random._inst \
+                        and getattr(value, "_fanout_seeded", True) is False:
+                    return name
+            elif not (numpy and value is numpy.mtrand._rand) and not seeded(value):
+                return name
+            continue
+        if depth == 0 or isinstance(value, (str, bytes, int, float, type, type(sys))):
+            continue
+        if isinstance(value, dict):
+            inner = value.values()
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            inner = value
+        else:
+            inner = getattr(value, "__dict__", {})
+            inner = inner.values() if isinstance(inner, dict) else ()
+        todo.extend((name, v, depth - 1) for v in list(inner)[:10000])
+    return ""
 
 
 class Template:
@@ -193,6 +568,15 @@ class Template:
                     setattr(made, name, value)
                 return made
 
+            @property
+            def banner(self):
+                # Its tip is drawn by lot, for every client that asks.
+                state = random.getstate()
+                try:
+                    return super().banner
+                finally:
+                    random.setstate(state)
+
         app.kernel_class = IPythonKernel
         app.init_pdb()
         app.init_blackhole()
@@ -203,13 +587,14 @@ class Template:
         app.init_extensions()
         app.init_code()
 
-    def start(self, connection_file):
+    def start(self, connection_file, prefix, randomize):
         """Be a kernel, in a child. Returns when it has been shut down."""
         import zmq
 
         app = self.app
         if self.mode not in "KS":
             app.initialize(["-f", connection_file, *self.argv])
+            randomize()
             app.start()
             return
         app.connection_file = connection_file
@@ -239,7 +624,10 @@ class Template:
         app.init_kernel()
         if self.mode == "K":
             self.connect(app.kernel)
-            app.init_path()
+            if prefix is None:  # else it was done for the cells
+                app.init_path()
+            else:
+                prefix.connect()
         else:
             self.shell.kernel = app.kernel
             app.init_path()
@@ -249,6 +637,7 @@ class Template:
             app.init_code()
         sys.stdout.flush()
         sys.stderr.flush()
+        randomize()  # last: starting draws numbers, too
         app.start()
 
     def connect(self, kernel):
@@ -376,9 +765,39 @@ class Server:
                 os.close(old)
         return error, os.fstat(self.noise).st_size > 0
 
+    def do_cell(self, code, msg_id):
+        """Execute a cell for all children to come."""
+        why = ""
+        if self.prefix is None:
+            if self.template.mode != "K":
+                why = "this ipykernel does not let cells run before the fork"
+            else:
+                self.template.app.init_path()
+                self.prefix = Prefix(self.template, self.control)
+        if not why:
+            why = self.prefix.run(code, msg_id)
+        settle()
+        self.control.send("cell", why=why)
+
+    def do_blas(self):
+        """Some builds of OpenBLAS hang for ever in a process that has forked:
+        whoever asks must have a deadline."""
+        if "numpy" in sys.modules:
+            import numpy
+
+            threads_after_fork()
+            numpy.linalg.inv(numpy.eye(300) + 0.5)
+        self.control.send("blas")
+
+    def do_seal(self):
+        if self.prefix is not None:
+            self.prefix.end()
+        settle()
+        self.control.send("sealed")
+
     def do_fork(self, req, **request):
         log = self.control.fds.pop(0)
-        keep = self.prefix.states() if self.prefix else None
+        keep = self.prefix.states() if self.prefix else reseed
         began = time.monotonic()
         pid = os.fork()
         if pid == 0:
@@ -399,8 +818,8 @@ class Server:
         """Never returns."""
         code = 1
         try:
-            self.become(log, keep, **request)
-            self.template.start(request["connection_file"])
+            self.become(log, **request)
+            self.template.start(request["connection_file"], self.prefix, keep)
             code = 0
         except SystemExit as e:
             code = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
@@ -411,7 +830,7 @@ class Server:
                 sys.exit(code)
             leave(self.template.app, code)
 
-    def become(self, log, keep, connection_file, cwd, env, id):
+    def become(self, log, connection_file, cwd, env, id):
         """Be a process of one's own."""
         os.setsid()
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -428,24 +847,24 @@ class Server:
         os.close(log)
         self.mark(id)
         self.set_environ(env)
-        os.chdir(cwd)
+        prefix = self.prefix
+        if prefix is None or os.getcwd() == prefix.cwd:
+            os.chdir(cwd)
+            self.template.move()
         if self.cwd_first:
-            sys.path.insert(0, os.getcwd())
+            sys.path.insert(0, cwd)
         time.tzset()
         tempfile.tempdir = None
-        sys.argv = [self.launcher, "-f", connection_file, *self.template.argv]
-        self.template.move()
+        if prefix is None or sys.argv == prefix.argv:
+            sys.argv = [self.launcher, "-f", connection_file, *self.template.argv]
+        if prefix is not None:
+            prefix.adopt()
         import asyncio
         import faulthandler
 
         asyncio.set_event_loop(asyncio.new_event_loop())
         # ipykernel replaces descriptor 2: what a crash says must not go there.
         faulthandler.enable(file=os.dup(2))
-        if keep is not None:
-            keep()
-        elif "numpy.random" in sys.modules:
-            # The module random does this itself at a fork.
-            sys.modules["numpy.random"].seed()
 
     def mark(self, id):
         address, size = self.marker
