@@ -1,0 +1,513 @@
+// Package compare groups a table of runs and says how sure it is.
+//
+// In go a collect.Table and what the sweep says about metrics and axes; out
+// comes a Report: per metric a group for every variant, with how it compares
+// to the baseline, and the warnings a reader must see. A failed, missing or
+// stale run never counts as a number.
+//
+// Package compare is pure and deterministic: the order of rows and axes
+// changes no number. It writes no words for people beyond verdicts and
+// warnings; layout is the report's.
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/collect"
+)
+
+// A Metric is a scrap to compare runs by.
+type Metric struct {
+	Name              string
+	Goal              string // maximize, minimize or empty
+	Unit              string
+	MinEffect         float64 // a change smaller than this does not matter
+	MinEffectRelative bool    // MinEffect is a fraction of the baseline
+	Guardrail         bool    // must not get worse: tested on that side only
+	Primary           bool
+}
+
+// An Axis is something that varies over the runs.
+type Axis struct {
+	Name      string
+	Ordered   bool
+	Replicate bool
+}
+
+// Options say what to compare.
+type Options struct {
+	Metrics  []Metric // none: every numeric scrap, exploratory
+	Axes     []Axis
+	Baseline map[string]string // axis → value as text: a partial point
+	Rows     []string          // axes that make the groups; none: those of the baseline, else all but replicates
+	Alpha    float64           // 0 is 0.05
+	// Confidence of intervals; 0 is 0.95.
+	Confidence float64
+}
+
+// A Report is everything compare found.
+type Report struct {
+	Rows     []string // axes that make the groups
+	Averaged []string // axes that vary within a group and are no replicates
+	Baseline string   // name of the baseline's group; empty when there is none
+	Alpha    float64
+	Metrics  []MetricTable
+	Failures []FailureGroup
+	Warnings []string
+	Runs     int // planned runs
+	Used     int // planned runs whose numbers count
+}
+
+// A MetricTable compares the groups by one metric.
+type MetricTable struct {
+	Metric
+	Exploratory bool // not declared primary while others are: p says less
+	Groups      []Group
+	Verdict     string // a sentence; why there is none, when there is none
+	Best        []Run  // at most three runs, the best first; none without a goal
+	Warnings    []string
+}
+
+// A Group is the runs of one variant.
+type Group struct {
+	Key      []string // values of Report.Rows
+	Name     string   // Key for people
+	Baseline bool
+	N        int         // values
+	Missing  int         // planned runs of the group without a value
+	Centre   float64     // median
+	Lo, Hi   float64     // order-statistic interval of the median; infinite when N is too small
+	Q1, Q3   float64     // quartiles
+	Values   []float64   // sorted
+	Against  *Comparison // nil for the baseline and without one
+}
+
+// A Comparison is a group against the baseline.
+type Comparison struct {
+	Paired    bool
+	Pairs     int     // pairs, or the smaller number of values
+	Possible  int     // pairs there could be
+	Shift     float64 // median difference: of pairs, or Hodges and Lehmann's
+	Lo, Hi    float64 // its interval
+	Relative  float64 // Shift as a fraction of the baseline's median; NaN when that says nothing
+	RelLo     float64
+	RelHi     float64
+	P         float64 // two-sided; one-sided for a guardrail
+	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
+	Verdict   Verdict
+	Need      int // samples a group would need to tell a change of this size; 0 when not known
+}
+
+// A Verdict is what a comparison says.
+type Verdict string
+
+// The verdicts.
+const (
+	Better    Verdict = "better"
+	Worse     Verdict = "worse"
+	Different Verdict = "different" // without a goal
+	Same      Verdict = "same"      // every pair is equal
+	Unclear   Verdict = "unclear"
+	Small     Verdict = "small" // sure, and smaller than matters
+	TooFew    Verdict = "too few"
+)
+
+// A Run is one run with its value of a metric.
+type Run struct {
+	Row      int // in the table
+	ID       string
+	Name     string
+	Notebook string
+	Value    float64
+}
+
+// Compare builds the report of a table.
+func Compare(t *collect.Table, o Options) (*Report, error) {
+	c, err := newComparer(t, o)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged()}
+	for _, m := range c.metrics() {
+		r.Metrics = append(r.Metrics, c.table(m))
+	}
+	c.holm(r.Metrics)
+	for i := range r.Metrics {
+		c.judge(&r.Metrics[i])
+	}
+	if len(r.Metrics) > 0 {
+		for _, g := range r.Metrics[0].Groups {
+			if g.Baseline {
+				r.Baseline = g.Name
+			}
+		}
+	}
+	r.Failures = c.failures()
+	r.Warnings = c.warnings(r)
+	return r, nil
+}
+
+// comparer holds what all metrics share.
+type comparer struct {
+	t          *collect.Table
+	o          Options
+	alpha      float64
+	confidence float64
+	rows       []string
+	planned    []int // rows of the table that are planned
+	used       []int // and succeeded, freshly
+}
+
+func newComparer(t *collect.Table, o Options) (*comparer, error) {
+	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence}
+	if c.alpha == 0 {
+		c.alpha = 0.05
+	}
+	if c.confidence == 0 {
+		c.confidence = 0.95
+	}
+	if c.rows = o.Rows; len(c.rows) == 0 {
+		c.rows = c.defaultRows()
+	}
+	for _, name := range c.rows {
+		if _, ok := t.Column(name); !ok {
+			return nil, fmt.Errorf("compare by %q: the table has no such column", name)
+		}
+	}
+	for i := range t.Len() {
+		if c.text(i, "run_planned") == "false" {
+			continue
+		}
+		c.planned = append(c.planned, i)
+		if c.text(i, "run_status") == "succeeded" && c.text(i, "run_stale") != "true" {
+			c.used = append(c.used, i)
+		}
+	}
+	return c, nil
+}
+
+// maxGroups is how many groups the default projection makes at most.
+const maxGroups = 60
+
+// defaultRows are the baseline's axes, else every axis that is no replicate,
+// as long as that leaves groups one can read; else the first axis.
+func (c *comparer) defaultRows() []string {
+	var rows []string
+	for _, a := range c.o.Axes {
+		if _, ok := c.o.Baseline[a.Name]; ok && !a.Replicate {
+			rows = append(rows, a.Name)
+		}
+	}
+	if len(rows) > 0 {
+		return rows
+	}
+	for _, a := range c.o.Axes {
+		if !a.Replicate {
+			rows = append(rows, a.Name)
+		}
+	}
+	for len(rows) > 1 && c.groupsOf(rows) > maxGroups {
+		rows = rows[:len(rows)-1]
+	}
+	return rows
+}
+
+func (c *comparer) groupsOf(rows []string) int {
+	seen := map[string]bool{}
+	for i := range c.t.Len() {
+		seen[strings.Join(c.key(i, rows), "\x00")] = true
+	}
+	return len(seen)
+}
+
+func (c *comparer) text(row int, column string) string {
+	col, ok := c.t.Column(column)
+	if !ok {
+		return ""
+	}
+	return col.Text(row)
+}
+
+func (c *comparer) key(row int, names []string) []string {
+	key := make([]string, len(names))
+	for i, n := range names {
+		key[i] = c.text(row, n)
+	}
+	return key
+}
+
+// averaged are axes that vary within a group and are no replicates: a group's
+// numbers average over them.
+func (c *comparer) averaged() []string {
+	var out []string
+	for _, a := range c.o.Axes {
+		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.groupsOf([]string{a.Name}) > 1 {
+			out = append(out, a.Name)
+		}
+	}
+	return out
+}
+
+// metrics are the declared ones, or every numeric scrap.
+func (c *comparer) metrics() []Metric {
+	if len(c.o.Metrics) > 0 {
+		return c.o.Metrics
+	}
+	var out []Metric
+	for _, col := range c.t.Columns() {
+		if col.Role() == collect.RoleScrap && numeric(col.Type()) {
+			out = append(out, Metric{Name: col.Name(), Unit: col.Unit(), Goal: col.Goal()})
+		}
+	}
+	return out
+}
+
+func numeric(t collect.Type) bool {
+	switch t {
+	case collect.Bool, collect.Int, collect.Float, collect.Decimal, collect.Duration:
+		return true
+	}
+	return false
+}
+
+// sample is one value with what it is paired by.
+type sample struct {
+	row   int
+	value float64
+	pair  string
+}
+
+// group gathers the samples of one key.
+type group struct {
+	Group
+	samples []sample
+	order   int
+}
+
+func (c *comparer) table(m Metric) MetricTable {
+	mt := MetricTable{Metric: m}
+	col, ok := c.t.Column(m.Name)
+	if !ok {
+		mt.Warnings = append(mt.Warnings, fmt.Sprintf("no run recorded a scrap called %s", m.Name))
+		return mt
+	}
+	if !numeric(col.Type()) && col.Type() != collect.Null {
+		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%s holds %s values, which have no median", m.Name, col.Type()))
+		return mt
+	}
+	groups, odd := c.gather(col)
+	if odd > 0 {
+		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%d values of %s are not finite and are left out", odd, m.Name))
+	}
+	base := baselineOf(groups)
+	for _, g := range groups {
+		summarize(&g.Group, g.samples, c.confidence)
+		if base != nil && !g.Baseline {
+			g.Against = against(m, base, g, c.confidence, c.alpha)
+		}
+	}
+	for _, g := range groups {
+		mt.Groups = append(mt.Groups, g.Group)
+	}
+	mt.Best = c.best(m, groups)
+	return mt
+}
+
+// gather puts every planned run into its group; those that count bring their
+// value. odd is how many values are NaN or infinite.
+func (c *comparer) gather(col collect.Column) (groups []*group, odd int) {
+	byKey := map[string]*group{}
+	counts := map[int]bool{}
+	for _, i := range c.used {
+		counts[i] = true
+	}
+	pairing := c.pairing()
+	for _, i := range c.planned {
+		key := c.key(i, c.rows)
+		g := byKey[strings.Join(key, "\x00")]
+		if g == nil {
+			g = &group{Group: Group{Key: key, Name: strings.Join(key, ", "), Baseline: c.isBaseline(key)}}
+			byKey[strings.Join(key, "\x00")] = g
+			groups = append(groups, g)
+		}
+		x, ok := col.Float(i)
+		if !counts[i] || !ok {
+			g.Missing++
+			continue
+		}
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			g.Missing++
+			odd++
+			continue
+		}
+		g.samples = append(g.samples, sample{i, x, strings.Join(c.key(i, pairing), "\x00")})
+	}
+	sortGroups(groups)
+	return groups, odd
+}
+
+// pairing are the axes whose equal values make two runs of different groups a
+// pair: all that do not make groups.
+func (c *comparer) pairing() []string {
+	var out []string
+	for _, a := range c.o.Axes {
+		if !slices.Contains(c.rows, a.Name) {
+			if _, ok := c.t.Column(a.Name); ok {
+				out = append(out, a.Name)
+			}
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
+func (c *comparer) isBaseline(key []string) bool {
+	if len(c.o.Baseline) == 0 {
+		return false
+	}
+	for i, name := range c.rows {
+		if want, ok := c.o.Baseline[name]; ok && want != key[i] {
+			return false
+		}
+	}
+	for name := range c.o.Baseline {
+		if !slices.Contains(c.rows, name) {
+			return false
+		}
+	}
+	return true
+}
+
+func baselineOf(groups []*group) *group {
+	var base *group
+	for _, g := range groups {
+		if g.Baseline {
+			if base != nil {
+				return nil // a partial point that several groups match compares nothing
+			}
+			base = g
+		}
+	}
+	return base
+}
+
+// sortGroups puts the baseline first, then keys in natural order: numbers by
+// size. The order of rows in the table does not matter.
+func sortGroups(groups []*group) {
+	slices.SortFunc(groups, func(a, b *group) int {
+		if a.Baseline != b.Baseline {
+			return map[bool]int{true: -1, false: 1}[a.Baseline]
+		}
+		for i := range a.Key {
+			if d := compareText(a.Key[i], b.Key[i]); d != 0 {
+				return d
+			}
+		}
+		return 0
+	})
+	for _, g := range groups {
+		slices.SortFunc(g.samples, func(a, b sample) int {
+			if d := strings.Compare(a.pair, b.pair); d != 0 {
+				return d
+			}
+			return compareFloat(a.value, b.value)
+		})
+	}
+}
+
+func compareFloat(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// compareText orders numbers by size and all else by text.
+func compareText(a, b string) int {
+	var x, y float64
+	_, err1 := fmt.Sscan(a, &x)
+	_, err2 := fmt.Sscan(b, &y)
+	if err1 == nil && err2 == nil && x != y {
+		return compareFloat(x, y)
+	}
+	return strings.Compare(a, b)
+}
+
+// maxBest is how many runs are named as the best of a metric.
+const maxBest = 3
+
+func (c *comparer) best(m Metric, groups []*group) []Run {
+	if m.Goal == "" {
+		return nil
+	}
+	var all []sample
+	for _, g := range groups {
+		all = append(all, g.samples...)
+	}
+	slices.SortStableFunc(all, func(a, b sample) int {
+		d := compareFloat(a.value, b.value)
+		if m.Goal == "maximize" {
+			d = -d
+		}
+		if d != 0 {
+			return d
+		}
+		return strings.Compare(c.text(a.row, "run_id"), c.text(b.row, "run_id"))
+	})
+	var out []Run
+	for _, s := range all[:min(len(all), maxBest)] {
+		out = append(out, c.run(s.row, s.value))
+	}
+	return out
+}
+
+func (c *comparer) run(row int, value float64) Run {
+	return Run{Row: row, ID: c.text(row, "run_id"), Name: c.name(row), Notebook: c.text(row, "run_notebook"), Value: value}
+}
+
+// name is a run for people: what varies.
+func (c *comparer) name(row int) string {
+	var parts []string
+	for _, a := range c.o.Axes {
+		if col, ok := c.t.Column(a.Name); ok && !col.Null(row) {
+			parts = append(parts, a.Name+"="+col.Text(row))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// warnings are about the whole comparison.
+func (c *comparer) warnings(r *Report) []string {
+	var out []string
+	if n := len(c.planned) - len(c.used); n > 0 {
+		out = append(out, fmt.Sprintf("%d of %d planned runs have no number that counts: they failed, are missing or are stale", n, len(c.planned)))
+	}
+	if len(r.Averaged) > 0 {
+		out = append(out, "values average over "+strings.Join(r.Averaged, ", "))
+	}
+	if n := c.groupsAmong(c.used, "run_code"); n > 1 {
+		out = append(out, fmt.Sprintf("the runs were made by %d versions of the template's code", n))
+	}
+	if len(c.o.Baseline) > 0 && r.Baseline == "" && len(r.Metrics) > 0 {
+		out = append(out, "the baseline names no single group, so nothing is compared to it")
+	}
+	return out
+}
+
+func (c *comparer) groupsAmong(rows []int, column string) int {
+	if _, ok := c.t.Column(column); !ok {
+		return 0
+	}
+	seen := map[string]bool{}
+	for _, i := range rows {
+		seen[c.text(i, column)] = true
+	}
+	return len(seen)
+}

@@ -1,0 +1,288 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/collect"
+)
+
+// row is one run of a test's table.
+type row struct {
+	variant, region  string
+	seed             int
+	status           string
+	y                any
+	stale, unplanned bool
+	err              string
+}
+
+func tableOf(t *testing.T, rows []row) *collect.Table {
+	t.Helper()
+	specs := []collect.ColumnSpec{
+		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_reason_kind"}, {Name: "run_error"}, {Name: "run_planned"}, {Name: "run_stale"}, {Name: "run_code"},
+		{Name: "variant", Role: collect.RoleLabel}, {Name: "region", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter},
+		{Name: "y", Role: collect.RoleScrap},
+	}
+	var values [][]any
+	for i, r := range rows {
+		status := r.status
+		if status == "" {
+			status = "succeeded"
+		}
+		kind := ""
+		if status == "failed" {
+			kind = "exception"
+		}
+		values = append(values, []any{fmt.Sprintf("id%04d", i), status, kind, r.err, !r.unplanned, r.stale, "c", r.variant, r.region, r.seed, r.y})
+	}
+	table, err := collect.Build(specs, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return table
+}
+
+var axes = []Axis{{Name: "variant"}, {Name: "region"}, {Name: "seed", Replicate: true}}
+
+func compareY(t *testing.T, rows []row, m Metric) MetricTable {
+	t.Helper()
+	m.Name = "y"
+	r, err := Compare(tableOf(t, rows), Options{Metrics: []Metric{m}, Axes: axes, Baseline: map[string]string{"variant": "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r.Metrics[0]
+}
+
+// seeds makes n runs of two variants, b shifted against a.
+func seeds(n int, shift float64) []row {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var rows []row
+	for seed := range n {
+		common := rng.NormFloat64()
+		rows = append(rows, row{variant: "a", region: "eu", seed: seed, y: 10 + common},
+			row{variant: "b", region: "eu", seed: seed, y: 10 + common + shift + rng.NormFloat64()/100})
+	}
+	return rows
+}
+
+func TestPairedFindsWhatNoiseHides(t *testing.T) {
+	mt := compareY(t, seeds(10, 0.1), Metric{Goal: "maximize"})
+	a := mt.Groups[1].Against
+	if !a.Paired || a.Pairs != 10 || a.Verdict != Better {
+		t.Errorf("%+v", a)
+	}
+	if math.Abs(a.Shift-0.1) > 0.02 || a.Lo > 0.1 || a.Hi < 0.1 {
+		t.Errorf("shift %v in [%v, %v]", a.Shift, a.Lo, a.Hi)
+	}
+	if !strings.Contains(mt.Verdict, "b (+") || !strings.Contains(mt.Verdict, "is better") {
+		t.Errorf("verdict %q", mt.Verdict)
+	}
+}
+
+func TestVerdicts(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		rows  []row
+		m     Metric
+		want  Verdict
+		words string
+	}{
+		{"worse", seeds(10, -0.1), Metric{Goal: "maximize"}, Worse, "is worse"},
+		{"lower is better", seeds(10, -0.1), Metric{Goal: "minimize"}, Better, "is better"},
+		{"no goal", seeds(10, 0.1), Metric{}, Different, "is different"},
+		{"too few", seeds(3, 0.1), Metric{Goal: "maximize"}, TooFew, "too few runs"},
+		{"nothing there", seeds(10, 0), Metric{Goal: "maximize"}, Unclear, "cannot be told"},
+		{"less than matters", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.5}, Small, "by less than matters"},
+		{"less than matters, relative", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.05, MinEffectRelative: true}, Small, "by less than matters"},
+		{"equal", []row{{variant: "a", seed: 0, y: 1}, {variant: "a", seed: 1, y: 2}, {variant: "a", seed: 2, y: 3}, {variant: "b", seed: 0, y: 1}, {variant: "b", seed: 1, y: 2}, {variant: "b", seed: 2, y: 3}}, Metric{Goal: "maximize"}, Same, "equals the baseline"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mt := compareY(t, c.rows, c.m)
+			if got := mt.Groups[1].Against.Verdict; got != c.want {
+				t.Errorf("verdict %q, want %q (%+v)", got, c.want, mt.Groups[1].Against)
+			}
+			if !strings.Contains(mt.Verdict, c.words) {
+				t.Errorf("sentence %q, want %q", mt.Verdict, c.words)
+			}
+		})
+	}
+}
+
+func TestOnlyFreshPlannedSuccessesCount(t *testing.T) {
+	mt := compareY(t, []row{
+		{variant: "a", seed: 0, y: 1.0},
+		{variant: "a", seed: 1, y: 100.0, status: "failed"},
+		{variant: "a", seed: 2, y: 100.0, stale: true},
+		{variant: "a", seed: 3, y: 100.0, unplanned: true},
+		{variant: "a", seed: 4, y: nil},
+		{variant: "a", seed: 5, y: 100.0, status: "running"},
+		{variant: "b", seed: 0, y: math.Inf(1)},
+	}, Metric{Goal: "maximize"})
+	a, b := mt.Groups[0], mt.Groups[1]
+	if d := cmp.Diff([]float64{1}, a.Values); d != "" || a.N != 1 || a.Missing != 4 {
+		t.Errorf("a: %v, %d missing", a.Values, a.Missing)
+	}
+	if b.N != 0 || b.Missing != 1 || b.Against.Verdict != TooFew {
+		t.Errorf("b: %+v", b)
+	}
+	if len(mt.Warnings) != 1 || !strings.Contains(mt.Warnings[0], "not finite") {
+		t.Errorf("warnings %q", mt.Warnings)
+	}
+}
+
+func TestTextMetricHasNoMedian(t *testing.T) {
+	mt := compareY(t, []row{{variant: "a", y: "x"}, {variant: "b", y: "z"}}, Metric{Goal: "maximize"})
+	if len(mt.Groups) != 0 || len(mt.Warnings) != 1 {
+		t.Errorf("%+v", mt)
+	}
+}
+
+func TestRowOrderChangesNothing(t *testing.T) {
+	rows := seeds(8, 0.05)
+	want := fmt.Sprintf("%+v", stripped(compareY(t, rows, Metric{Goal: "maximize"})))
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 5 {
+		rng.Shuffle(len(rows), func(i, j int) { rows[i], rows[j] = rows[j], rows[i] })
+		if got := fmt.Sprintf("%+v", stripped(compareY(t, rows, Metric{Goal: "maximize"}))); got != want {
+			t.Fatalf("another order says\n%s\nnot\n%s", got, want)
+		}
+	}
+}
+
+// stripped leaves out what names rows of the table.
+func stripped(mt MetricTable) string {
+	mt.Best = nil
+	out := fmt.Sprintf("%+v", mt.Verdict)
+	for _, g := range mt.Groups {
+		out += fmt.Sprintf("\n%s %v %v %v %v %+v", g.Name, g.Centre, g.Lo, g.Hi, g.Values, g.Against)
+	}
+	return out
+}
+
+// The exact test against enumeration of all sign patterns.
+func TestSignedRankIsExact(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	for range 200 {
+		n := 3 + rng.IntN(8)
+		diffs := make([]float64, n)
+		for i := range diffs {
+			diffs[i] = float64(rng.IntN(9) - 4) // ties and zeros
+		}
+		if got, want := signedRank(diffs), enumerate(diffs); math.Abs(got-want) > 1e-12 {
+			t.Fatalf("%v: p = %v, enumeration says %v", diffs, got, want)
+		}
+	}
+}
+
+func enumerate(diffs []float64) float64 {
+	var abs []float64
+	var sign []bool
+	for _, d := range diffs {
+		if d != 0 {
+			abs, sign = append(abs, math.Abs(d)), append(sign, d > 0)
+		}
+	}
+	if len(abs) == 0 {
+		return 1
+	}
+	rank := make([]float64, len(abs))
+	for i := range abs {
+		rank[i] = 0.5
+		for j := range abs {
+			switch {
+			case abs[j] < abs[i]:
+				rank[i]++
+			case abs[j] == abs[i]:
+				rank[i] += 0.5
+			}
+		}
+	}
+	total, seen := 0.0, 0.0
+	for i, r := range rank {
+		total += r
+		if sign[i] {
+			seen += r
+		}
+	}
+	low, extreme := math.Min(seen, total-seen), 0
+	for mask := range 1 << len(abs) {
+		s := 0.0
+		for i, r := range rank {
+			if mask>>i&1 == 1 {
+				s += r
+			}
+		}
+		if s <= low+1e-9 {
+			extreme++
+		}
+	}
+	return math.Min(1, 2*float64(extreme)/float64(int(1)<<len(abs)))
+}
+
+// With no difference at all, "better" and "worse" together must stay rare.
+func TestFalseAlarms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	const sweeps, variants = 300, 4
+	alarms := 0
+	for range sweeps {
+		var rows []row
+		for v := range variants {
+			for seed := range 8 {
+				rows = append(rows, row{variant: string(rune('a' + v)), seed: seed, y: rng.ExpFloat64()})
+			}
+		}
+		for _, g := range compareY(t, rows, Metric{Goal: "maximize"}).Groups {
+			if g.Against != nil && (g.Against.Verdict == Better || g.Against.Verdict == Worse) {
+				alarms++
+				break
+			}
+		}
+	}
+	rate, limit := float64(alarms)/sweeps, 0.05+3*math.Sqrt(0.05*0.95/sweeps)
+	if rate > limit {
+		t.Errorf("%.3f of sweeps without a difference raise an alarm, more than %.3f", rate, limit)
+	}
+}
+
+func TestFailuresAreGroupedAndExplained(t *testing.T) {
+	var rows []row
+	for seed := range 4 {
+		for _, region := range []string{"eu", "us", "apac"} {
+			for _, v := range []string{"a", "b"} {
+				r := row{variant: v, region: region, seed: seed, y: 1.0}
+				if region == "apac" && v == "b" {
+					r.status, r.err = "failed", fmt.Sprintf("KeyError: 'row %d'", seed)
+				}
+				rows = append(rows, r)
+			}
+		}
+	}
+	r, err := Compare(tableOf(t, rows), Options{Metrics: []Metric{{Name: "y"}}, Axes: axes, Baseline: map[string]string{"variant": "a"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Failures) != 1 || len(r.Failures[0].Runs) != 4 {
+		t.Fatalf("%+v", r.Failures)
+	}
+	want := []Condition{{"region", "apac"}, {"variant", "b"}}
+	if d := cmp.Diff(want, r.Failures[0].When); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff([]string{"region"}, r.Averaged); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestUnknownColumn(t *testing.T) {
+	_, err := Compare(tableOf(t, seeds(2, 0)), Options{Axes: axes, Rows: []string{"colour"}})
+	if err == nil || !strings.Contains(err.Error(), "colour") {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -1,0 +1,278 @@
+package compare
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"golang.org/x/perf/benchmath"
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// summarize fills in centre and spread.
+func summarize(g *Group, samples []sample, confidence float64) {
+	g.N = len(samples)
+	g.Values = values(samples)
+	if g.N == 0 {
+		nan := math.NaN()
+		g.Centre, g.Lo, g.Hi, g.Q1, g.Q3 = nan, nan, nan, nan, nan
+		return
+	}
+	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(g.Values), &benchmath.DefaultThresholds), confidence)
+	g.Centre, g.Lo, g.Hi = s.Center, s.Lo, s.Hi
+	g.Q1 = stat.Quantile(0.25, stat.LinInterp, g.Values, nil)
+	g.Q3 = stat.Quantile(0.75, stat.LinInterp, g.Values, nil)
+}
+
+func values(samples []sample) []float64 {
+	out := make([]float64, len(samples))
+	for i, s := range samples {
+		out[i] = s.value
+	}
+	sort.Float64s(out)
+	return out
+}
+
+// against compares a group to the baseline: pair by pair where both have the
+// same replicates, else as two samples.
+func against(m Metric, base, g *group, confidence, alpha float64) *Comparison {
+	if base.N == 0 || g.N == 0 {
+		return &Comparison{P: 1, PAdjusted: 1, Verdict: TooFew, Relative: math.NaN()}
+	}
+	c := paired(base, g, confidence)
+	if c == nil {
+		c = unpaired(base, g, confidence)
+	}
+	c.relative(base.Centre)
+	if m.Guardrail && m.Goal != "" {
+		c.P = oneSided(c.P, c.Shift, m.Goal)
+	}
+	c.Need = needed(c, alpha)
+	return c
+}
+
+// relative says the shift as a fraction of the baseline.
+func (c *Comparison) relative(base float64) {
+	if base == 0 {
+		c.Relative, c.RelLo, c.RelHi = math.NaN(), math.NaN(), math.NaN()
+		return
+	}
+	b := math.Abs(base)
+	c.Relative, c.RelLo, c.RelHi = c.Shift/b, c.Lo/b, c.Hi/b
+}
+
+// oneSided asks only whether it got worse.
+func oneSided(p, shift float64, goal string) float64 {
+	worse := shift < 0 == (goal == "maximize") && shift != 0
+	if worse {
+		return p / 2
+	}
+	return 1 - p/2
+}
+
+// minPairs is how many pairs make pairing worth more than two samples.
+const minPairs = 3
+
+// paired compares the runs that differ in the group alone; nil when there are
+// not enough, or a pair is ambiguous.
+func paired(base, g *group, confidence float64) *Comparison {
+	left := map[string]float64{}
+	for _, s := range base.samples {
+		if _, twice := left[s.pair]; twice || s.pair == "" {
+			return nil
+		}
+		left[s.pair] = s.value
+	}
+	var diffs []float64
+	seen := map[string]bool{}
+	for _, s := range g.samples {
+		if seen[s.pair] {
+			return nil
+		}
+		seen[s.pair] = true
+		if x, ok := left[s.pair]; ok {
+			diffs = append(diffs, s.value-x)
+		}
+	}
+	if len(diffs) < minPairs {
+		return nil
+	}
+	sort.Float64s(diffs)
+	c := &Comparison{Paired: true, Pairs: len(diffs), Possible: max(base.N+base.Missing, g.N+g.Missing), P: signedRank(diffs), Equal: diffs[0] == 0 && diffs[len(diffs)-1] == 0}
+	c.Shift, c.Lo, c.Hi = walsh(diffs, confidence)
+	return c
+}
+
+// unpaired compares two samples by their ranks.
+func unpaired(base, g *group, confidence float64) *Comparison {
+	a := benchmath.NewSample(slices.Clone(base.Values), &benchmath.DefaultThresholds)
+	b := benchmath.NewSample(slices.Clone(g.Values), &benchmath.DefaultThresholds)
+	c := &Comparison{Pairs: min(base.N, g.N), Possible: min(base.N, g.N), P: benchmath.AssumeNothing.Compare(a, b).P}
+	c.Shift, c.Lo, c.Hi = hodgesLehmann(base.Values, g.Values, confidence)
+	return c
+}
+
+// maxExact is the most pairs for which the signed-rank test is exact.
+const maxExact = 50
+
+// signedRank is the two-sided p of Wilcoxon's signed-rank test. Zero
+// differences are left out, ties share their mean rank; the distribution is
+// exact for up to maxExact differences, else normal with a correction for ties.
+func signedRank(diffs []float64) float64 {
+	var abs, signed []float64
+	for _, d := range diffs {
+		if d != 0 {
+			abs, signed = append(abs, math.Abs(d)), append(signed, d)
+		}
+	}
+	n := len(abs)
+	if n == 0 {
+		return 1
+	}
+	doubled, ties := doubledRanks(abs)
+	plus, total := 0, 0
+	for i, r := range doubled {
+		total += r
+		if signed[i] > 0 {
+			plus += r
+		}
+	}
+	if n <= maxExact {
+		return exactRankP(doubled, plus, total)
+	}
+	variance := float64(n*(n+1)*(2*n+1))/24 - ties/48
+	z := (math.Abs(float64(plus)/2-float64(total)/4) - 0) / math.Sqrt(variance)
+	return math.Min(1, 2*distuv.UnitNormal.Survival(z))
+}
+
+// doubledRanks are twice the mean ranks, which are whole numbers; ties is the
+// sum of t³-t.
+func doubledRanks(abs []float64) (ranks []int, ties float64) {
+	order := make([]int, len(abs))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return abs[order[i]] < abs[order[j]] })
+	ranks = make([]int, len(abs))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && abs[order[j]] == abs[order[i]] {
+			j++
+		}
+		for k := i; k < j; k++ {
+			ranks[order[k]] = i + 1 + j
+		}
+		t := float64(j - i)
+		ties += t*t*t - t
+		i = j
+	}
+	return ranks, ties
+}
+
+// exactRankP counts the sign patterns at least as extreme.
+func exactRankP(doubled []int, plus, total int) float64 {
+	ways := make([]float64, total+1)
+	ways[0] = 1
+	reach := 0
+	for _, r := range doubled {
+		reach += r
+		for s := reach; s >= r; s-- {
+			ways[s] += ways[s-r]
+		}
+	}
+	tail := 0.0
+	low := min(plus, total-plus)
+	for s := 0; s <= low; s++ {
+		tail += ways[s]
+	}
+	return math.Min(1, 2*tail/math.Exp2(float64(len(doubled))))
+}
+
+// walsh is the median of all averages of two differences, with the interval
+// that belongs to the signed-rank test.
+func walsh(diffs []float64, confidence float64) (centre, lo, hi float64) {
+	n := len(diffs)
+	var averages []float64
+	for i := range diffs {
+		for j := i; j < n; j++ {
+			averages = append(averages, (diffs[i]+diffs[j])/2)
+		}
+	}
+	sort.Float64s(averages)
+	m := float64(len(averages))
+	sd := math.Sqrt(float64(n*(n+1)*(2*n+1)) / 24)
+	lo, hi = rankInterval(averages, m/2, sd, confidence)
+	return median(averages), lo, hi
+}
+
+// maxDifferences bounds the pairwise differences that are sorted.
+const maxDifferences = 4_000_000
+
+// hodgesLehmann is the median of all differences between two samples, with the
+// interval that belongs to the rank-sum test.
+func hodgesLehmann(a, b []float64, confidence float64) (centre, lo, hi float64) {
+	a, b = thinned(a, b), thinned(b, a)
+	diffs := make([]float64, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			diffs = append(diffs, y-x)
+		}
+	}
+	sort.Float64s(diffs)
+	n, m := float64(len(a)), float64(len(b))
+	lo, hi = rankInterval(diffs, n*m/2, math.Sqrt(n*m*(n+m+1)/12), confidence)
+	return median(diffs), lo, hi
+}
+
+// thinned keeps evenly spaced quantiles of a when the differences with b would
+// be too many to sort.
+func thinned(a, b []float64) []float64 {
+	keep := int(math.Sqrt(maxDifferences))
+	if len(a)*len(b) <= maxDifferences || len(a) <= keep {
+		return a
+	}
+	out := make([]float64, keep)
+	for i := range out {
+		out[i] = a[i*(len(a)-1)/(keep-1)]
+	}
+	return out
+}
+
+// rankInterval cuts a sorted list so far from its middle as the rank statistic
+// with this standard deviation allows. Too short a list has no bounds.
+func rankInterval(sorted []float64, mean, sd, confidence float64) (lo, hi float64) {
+	k := int(math.Floor(mean - distuv.UnitNormal.Quantile(0.5+confidence/2)*sd))
+	if k < 1 {
+		return math.Inf(-1), math.Inf(1)
+	}
+	return sorted[k-1], sorted[len(sorted)-k]
+}
+
+func median(sorted []float64) float64 {
+	n := len(sorted)
+	if n%2 == 1 {
+		return sorted[n/2]
+	}
+	return (sorted[n/2-1] + sorted[n/2]) / 2
+}
+
+// needed is how many samples a side a change of the observed size would need
+// for p below alpha, most of the time; 0 when the data say nothing of it.
+func needed(c *Comparison, alpha float64) int {
+	if c.P < alpha || c.Shift == 0 || math.IsInf(c.Lo, 0) || math.IsInf(c.Hi, 0) || c.Pairs == 0 {
+		return 0
+	}
+	half := (c.Hi - c.Lo) / 2
+	if half <= 0 {
+		return 0
+	}
+	// The interval shrinks with the root of n; power 0.8 asks for 2.8 standard
+	// errors where the interval has 1.96.
+	ratio := 2.8 / 1.96 * half / math.Abs(c.Shift)
+	n := math.Ceil(float64(c.Pairs) * ratio * ratio)
+	if n > 1e6 {
+		return 0
+	}
+	return int(n)
+}

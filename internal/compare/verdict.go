@@ -1,0 +1,185 @@
+package compare
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// holm adjusts the p of every comparison of a primary metric, over all primary
+// metrics and groups together. When no metric is declared primary, those with
+// a goal are. What is not in the family is exploratory.
+func (c *comparer) holm(tables []MetricTable) {
+	declared := slices.ContainsFunc(tables, func(t MetricTable) bool { return t.Primary })
+	var family []*Comparison
+	for i := range tables {
+		t := &tables[i]
+		t.Exploratory = declared && !t.Primary || !declared && t.Goal == ""
+		for j := range t.Groups {
+			a := t.Groups[j].Against
+			if a == nil {
+				continue
+			}
+			a.PAdjusted = a.P
+			if !t.Exploratory {
+				family = append(family, a)
+			}
+		}
+	}
+	slices.SortStableFunc(family, func(a, b *Comparison) int { return compareFloat(a.P, b.P) })
+	high := 0.0
+	for i, a := range family {
+		high = math.Max(high, math.Min(1, a.P*float64(len(family)-i)))
+		a.PAdjusted = high
+	}
+}
+
+// judge gives every comparison its verdict and the metric its sentence.
+func (c *comparer) judge(t *MetricTable) {
+	for i := range t.Groups {
+		if a := t.Groups[i].Against; a != nil && a.Verdict == "" {
+			a.Verdict = c.verdict(t.Metric, a, t.base())
+		}
+	}
+	t.Verdict = c.sentence(t)
+}
+
+func (t *MetricTable) base() float64 {
+	for _, g := range t.Groups {
+		if g.Baseline {
+			return g.Centre
+		}
+	}
+	return math.NaN()
+}
+
+func (c *comparer) verdict(m Metric, a *Comparison, base float64) Verdict {
+	switch {
+	case a.Equal:
+		return Same
+	case a.PAdjusted >= c.alpha && a.smallest() >= c.alpha:
+		return TooFew
+	case a.PAdjusted >= c.alpha:
+		return Unclear
+	case m.small(a.Shift, base):
+		return Small
+	case m.Goal == "":
+		return Different
+	case a.Shift > 0 == (m.Goal == "maximize"):
+		return Better
+	}
+	return Worse
+}
+
+// smallest is the least p that so many values can give.
+func (a *Comparison) smallest() float64 {
+	if a.Paired {
+		return 2 / math.Exp2(float64(a.Pairs))
+	}
+	n := float64(a.Pairs)
+	lg := func(x float64) float64 { v, _ := math.Lgamma(x + 1); return v }
+	return 2 / math.Exp(lg(2*n)-2*lg(n))
+}
+
+func (m Metric) small(shift, base float64) bool {
+	limit := m.MinEffect
+	if m.MinEffectRelative {
+		limit *= math.Abs(base)
+	}
+	return math.Abs(shift) < limit
+}
+
+// sentence is the verdict on a metric in words.
+func (c *comparer) sentence(t *MetricTable) string {
+	var better, worse, different, unclear, small, few []string
+	need := 0
+	for _, g := range t.Groups {
+		if g.Against == nil {
+			continue
+		}
+		switch a := g.Against; a.Verdict {
+		case Better:
+			better = append(better, g.Name+" ("+change(a)+")")
+		case Worse:
+			worse = append(worse, g.Name+" ("+change(a)+")")
+		case Different:
+			different = append(different, g.Name+" ("+change(a)+")")
+		case Small:
+			small = append(small, g.Name+" ("+change(a)+")")
+		case TooFew:
+			few = append(few, g.Name)
+		case Unclear:
+			unclear = append(unclear, g.Name)
+			need = max(need, a.Need)
+		}
+	}
+	var parts []string
+	add := func(names []string, words string) {
+		if len(names) > 0 {
+			parts = append(parts, listed(names)+" "+words)
+		}
+	}
+	add(better, isAre(better)+" better than the baseline")
+	add(worse, isAre(worse)+" worse")
+	add(different, isAre(different)+" different from the baseline")
+	add(small, isAre(small)+" different, but by less than matters")
+	if len(unclear) > 0 {
+		words := "cannot be told from the baseline"
+		if need > 0 {
+			words += fmt.Sprintf("; a change of the size seen would need about %d runs a side", need)
+		}
+		add(unclear, words)
+	}
+	add(few, hasHave(few)+" too few runs to tell")
+	if len(parts) == 0 {
+		return noVerdict(t)
+	}
+	return strings.Join(parts, "; ") + "."
+}
+
+func noVerdict(t *MetricTable) string {
+	switch {
+	case len(t.Groups) == 0:
+		return "There are no values to compare."
+	case len(t.Groups) == 1:
+		return "There is one group, and nothing to compare it to."
+	case math.IsNaN(t.base()):
+		return "No baseline is named, so the groups are described and not tested."
+	}
+	return "Every group equals the baseline."
+}
+
+func change(a *Comparison) string {
+	if math.IsNaN(a.Relative) {
+		return fmt.Sprintf("%+.4g", a.Shift)
+	}
+	return fmt.Sprintf("%+.2f%%", 100*a.Relative)
+}
+
+func isAre(names []string) string {
+	if len(names) == 1 {
+		return "is"
+	}
+	return "are"
+}
+
+func hasHave(names []string) string {
+	if len(names) == 1 {
+		return "has"
+	}
+	return "have"
+}
+
+// maxListed is how many names a sentence holds.
+const maxListed = 6
+
+func listed(names []string) string {
+	if len(names) > maxListed {
+		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(names)-maxListed)
+	}
+	if len(names) > 1 {
+		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	}
+	return names[0]
+}
