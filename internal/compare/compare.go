@@ -99,7 +99,8 @@ type Comparison struct {
 	P         float64 // two-sided; one-sided for a guardrail
 	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
 	Verdict   Verdict
-	Need      int // samples a group would need to tell a change of this size; 0 when not known
+	Equal     bool // every pair is equal
+	Need      int  // samples a group would need to tell a change of this size; 0 when not known
 }
 
 // A Verdict is what a comparison says.
