@@ -95,7 +95,7 @@ func (n *Notebook) Verdict() Verdict {
 		return n.failedVerdict(f)
 	}
 	if i := n.exitCell(); i >= 0 {
-		return Verdict{"succeeded", "early_exit", fmt.Sprintf("cell %d ended the notebook early, on purpose", i+1), i}
+		return Verdict{"succeeded", "early_exit", fmt.Sprintf("cell %d ended the notebook early, on purpose", n.ordinal(i)), i}
 	}
 	record, _ := n.Metadata["papermill"].(map[string]any)
 	if record["start_time"] == nil {
@@ -105,28 +105,39 @@ func (n *Notebook) Verdict() Verdict {
 		return Verdict{"failed", "exception", "the notebook is marked as failed and shows no error", -1}
 	}
 	if i := n.unanswered(); i >= 0 {
-		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d began and the kernel never answered: it died or ran out of time", i+1), i}
+		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d began and the kernel never answered: it died or ran out of time", n.ordinal(i)), i}
 	}
 	if record["end_time"] == nil {
 		return Verdict{"lost", "unfinished", "the notebook's execution never ended: it still runs or was killed", n.unended()}
 	}
 	if i := n.neverBegun(); i >= 0 {
-		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", i+1), i}
+		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", n.ordinal(i)), i}
 	}
 	return Verdict{Status: "succeeded", Cell: -1}
+}
+
+// ordinal is the number of a cell for people: from 1, banners not counted.
+func (n *Notebook) ordinal(i int) int {
+	banners := 0
+	for _, c := range n.Cells[:i] {
+		if isBanner(c) {
+			banners++
+		}
+	}
+	return i - banners + 1
 }
 
 // failedVerdict tells a time limit from an exception: papermill interrupts a
 // kernel that ran out of time and does not record that as an exception.
 func (n *Notebook) failedVerdict(f Failure) Verdict {
 	if record := n.Cells[f.Cell].papermill(); f.Ename == "KeyboardInterrupt" && record["status"] == "completed" && record["exception"] != true {
-		return Verdict{"timed_out", "cell_timeout", fmt.Sprintf("cell %d was interrupted, and not by an exception of its own", f.Cell+1), f.Cell}
+		return Verdict{"timed_out", "cell_timeout", fmt.Sprintf("cell %d was interrupted, and not by an exception of its own", n.ordinal(f.Cell)), f.Cell}
 	}
 	what := f.Ename
 	if f.Evalue != "" {
 		what += ": " + strings.TrimSpace(linesOf(f.Evalue + "\n")[0])
 	}
-	return Verdict{"failed", "exception", fmt.Sprintf("cell %d raised %s", f.Cell+1, what), f.Cell}
+	return Verdict{"failed", "exception", fmt.Sprintf("cell %d raised %s", n.ordinal(f.Cell), what), f.Cell}
 }
 
 // runs reports whether executing the notebook executes the cell.
@@ -150,7 +161,7 @@ func (n *Notebook) verdictByCounts() Verdict {
 	case ran == 0 && not >= 0:
 		return Verdict{"planned", "", "the notebook was never executed", -1}
 	case not >= 0:
-		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", not+1), not}
+		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", n.ordinal(not)), not}
 	}
 	return Verdict{Status: "succeeded", Cell: -1}
 }

@@ -285,9 +285,14 @@ func parseScalar(raw json.RawMessage) (any, error) {
 }
 
 // jsonText is what a text recorded as JSON stands for: scrapbook reads texts
-// that are JSON as that, and kernels write NaN and the infinities as texts.
+// that are JSON as that, and kernels write NaN and the infinities as texts,
+// those of NumPy as NumPy prints them.
 func jsonText(text string) json.RawMessage {
-	switch text {
+	bare := text
+	if inner, ok := strings.CutPrefix(text, "np.float64("); ok {
+		bare = strings.TrimSuffix(inner, ")")
+	}
+	switch bare {
 	case "nan", "NaN":
 		return json.RawMessage(`"NaN"`)
 	case "inf", "Infinity":
