@@ -1,0 +1,419 @@
+package local_test
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+	"github.com/fanout-dev/fanout/internal/local"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A place is a project folder with a template in it, and its sweep.
+type place struct {
+	*sweep.Sweep
+	dir   string
+	specs string // JUPYTER_PATH
+}
+
+// settle writes files and plans n runs over a template of cells.
+func settle(t *testing.T, kernel string, recipe sweep.Recipe, files, bundle map[string]string, n int, cells ...string) place {
+	t.Helper()
+	p := place{dir: t.TempDir(), specs: t.TempDir()}
+	if err := kerneltest.InstallSpec(p.specs, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range files {
+		file := filepath.Join(p.dir, name)
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := sweep.Init(t.Context(), store.Dir(filepath.Join(p.dir, "test.sweep")), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Release() })
+	plan := sweep.Plan{TemplateDocs: [][]byte{template(kernel, cells)}}
+	plan.Name, plan.Source, plan.Recipe = "test", "..", recipe
+	plan.AsOf = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	plan.Templates = []sweep.Template{{Path: "template.ipynb", Code: "c"}}
+	for name, text := range bundle {
+		plan.Bundle = append(plan.Bundle, sweep.File{Name: name, Mode: 0o644, Data: []byte(text)})
+	}
+	for i := range n {
+		x, err := grid.ValueOf(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plan.Runs = append(plan.Runs, sweep.Run{ID: fmt.Sprintf("run%013d", i), Params: []grid.Binding{{Name: "x", Value: x}}})
+	}
+	if _, err := s.Plan(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	p.Sweep = s
+	return p
+}
+
+func template(kernel string, cells []string) []byte {
+	d := &notebook.Notebook{Minor: 5, Metadata: map[string]any{
+		"kernelspec":    map[string]any{"name": kernel, "display_name": kernel, "language": "python"},
+		"language_info": map[string]any{"name": "python"},
+	}}
+	d.Cells = append(d.Cells, &notebook.Cell{Type: "code", ID: "p", Source: "x = 0", Metadata: map[string]any{"tags": []any{"parameters"}}})
+	for i, c := range cells {
+		d.Cells = append(d.Cells, &notebook.Cell{Type: "code", ID: fmt.Sprint("c", i), Source: c, Metadata: map[string]any{}})
+	}
+	return d.Encode()
+}
+
+// notes collects what people are told.
+type notes struct {
+	mu  sync.Mutex
+	all []sweep.Note
+}
+
+func (n *notes) take(x sweep.Note) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.all = append(n.all, x)
+}
+
+func (n *notes) of(kind sweep.NoteKind) (texts []string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, x := range n.all {
+		if x.Kind == kind {
+			texts = append(texts, x.Text)
+		}
+	}
+	return texts
+}
+
+func (p place) execute(t *testing.T, o local.Options, ids ...string) *notes {
+	t.Helper()
+	if o.Environ == nil {
+		o.Environ = environ(t)
+	}
+	o.Environ = append(o.Environ, "JUPYTER_PATH="+p.specs)
+	e := newExecutor(t, p.Sweep, o)
+	if len(ids) == 0 {
+		for _, st := range p.Runs() {
+			ids = append(ids, st.Run.ID)
+		}
+	}
+	n := &notes{}
+	if err := e.Execute(t.Context(), sweep.Shard{ID: "1", Runs: ids}, n.take); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// printed is what a run's cells wrote, cell by cell; the first is the
+// parameters cell, the second the injected one.
+func (p place) printed(t *testing.T, run int) (cells []string) {
+	t.Helper()
+	st := p.Runs()[run]
+	b, err := p.Notebook(t.Context(), st)
+	if err != nil {
+		t.Fatalf("%+v: %v", st, err)
+	}
+	d, err := notebook.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range d.Cells {
+		var text string
+		for _, o := range c.Outputs {
+			text += o.Text + o.Ename
+		}
+		if c.Type == "code" {
+			cells = append(cells, text)
+		}
+	}
+	return cells
+}
+
+func TestWorkingDirectory(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{Keep: []string{"*.csv", "deep/*.txt"}},
+		map[string]string{"data.txt": "data", "lib/used.py": "edited since", "lib/other.py": "other", "old.csv": "old", "__pycache__/x.pyc": "no"},
+		map[string]string{"lib/used.py": "frozen", "gone.txt": "still here"},
+		2,
+		"cat data.txt", "cat lib/used.py", "cat lib/other.py", "cat gone.txt", "append new.csv row", "append new.csv row", "cat new.csv", "append notkept.txt x", "pwd")
+	n := p.execute(t, local.Options{Jobs: 1})
+	for run := range 2 {
+		got := p.printed(t, run)[2:]
+		dir := strings.TrimSpace(got[8])
+		if diff := cmp.Diff([]string{"data", "frozen", "other", "still here", "", "", "row\nrow\n", ""}, got[:8]); diff != "" {
+			t.Errorf("run %d: %s", run, diff)
+		}
+		if dir == p.dir || dir == "" {
+			t.Errorf("run %d worked in %q", run, dir)
+		}
+		if _, err := os.Stat(dir); err == nil {
+			t.Errorf("the working directory %s is left", dir)
+		}
+		var kept []string
+		for o, err := range p.Store().List(t.Context(), sweep.PrefixArtifacts+p.Runs()[run].Run.ID+"/") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept = append(kept, filepath.Base(o.Key))
+		}
+		if !slices.Equal(kept, []string{"new.csv"}) {
+			t.Errorf("run %d: kept %v", run, kept)
+		}
+	}
+	for _, name := range []string{"new.csv", "notkept.txt"} {
+		if _, err := os.Stat(filepath.Join(p.dir, name)); err == nil {
+			t.Errorf("%s is in the template's folder", name)
+		}
+	}
+	if words := n.of(sweep.NoteWord); len(words) != 1 || !strings.Contains(words[0], "cold") {
+		t.Errorf("people are told %q", words)
+	}
+}
+
+func TestSharedWorkingDirectory(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{Workdir: "shared"}, nil, nil, 1, "append mark x", "pwd")
+	p.execute(t, local.Options{})
+	if b, err := os.ReadFile(filepath.Join(p.dir, "mark")); err != nil || string(b) != "x\n" {
+		t.Errorf("%q %v", b, err)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{Env: []string{"OWN=mine", "TZ=UTC"}}, nil, nil, 1,
+		"env FANOUT_RUN_ID", "env FANOUT_ATTEMPT", "env FANOUT_AS_OF", "env FANOUT_JOBS", "env OMP_NUM_THREADS", "env MKL_NUM_THREADS",
+		"env OWN", "env TZ", "env NOMAD_TOKEN", "env FANOUT_OUTPUT_DIR")
+	p.execute(t, local.Options{Jobs: 1000, Environ: environ(t, "FANOUT_JOBS=7", "TZ=CET", "MKL_NUM_THREADS=3", "NOMAD_TOKEN=t")})
+	got := p.printed(t, 0)[2:]
+	out := got[len(got)-1]
+	want := []string{"run0000000000000\n", "1\n", "2026-03-04T05:06:07Z\n", "\n", "1\n", "3\n", "mine\n", "UTC\n", "\n"}
+	if diff := cmp.Diff(want, got[:len(got)-1]); diff != "" {
+		t.Error(diff)
+	}
+	if !filepath.IsAbs(strings.TrimSpace(out)) {
+		t.Errorf("output folder %q", out)
+	}
+}
+
+func TestOutcome(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 1, "print a", "log outside\nsleep 20ms")
+	n := p.execute(t, local.Options{Version: "v9"})
+	st := p.Runs()[0]
+	o := st.Last
+	if o.Status != sweep.Succeeded || o.Kernel != "cold" || o.KernelStart <= 0 || o.Cell != 0 || o.Fingerprint.Code != "c" {
+		t.Errorf("%+v", o)
+	}
+	if b, err := p.Object(t.Context(), o.Provenance); err != nil || !strings.Contains(string(b), `"fanout":"v9"`) {
+		t.Errorf("%s %v", b, err)
+	}
+	if b, err := p.Store().Get(t.Context(), sweep.LogKey(st.Run.ID, 1)); err != nil || string(b) != "outside\n" {
+		t.Errorf("log %q %v", b, err)
+	}
+	if got := n.of(sweep.NoteCell); len(got) != 4 {
+		t.Errorf("%d cells are told", len(got))
+	}
+	if got := n.of(sweep.NoteLog); !slices.Equal(got, []string{"a\n"}) {
+		t.Errorf("log %q", got)
+	}
+}
+
+func TestSecrets(t *testing.T) {
+	recipe := sweep.Recipe{Secrets: []sweep.Secret{{Param: "key", Env: "THE_KEY"}}}
+	p := settle(t, "fake", recipe, nil, nil, 1, "env THE_KEY", "log key hunter2hunter2")
+	for name, env := range map[string][]string{"missing": nil, "short": {"THE_KEY=12345"}} {
+		if _, err := local.New(t.Context(), p.Sweep, local.Options{Environ: environ(t, env...)}); err == nil {
+			t.Errorf("a %s secret is accepted", name)
+		} else if h, ok := err.(interface{ Hint() string }); !ok || !strings.Contains(h.Hint(), "THE_KEY") {
+			t.Errorf("%v has no hint", err)
+		}
+	}
+	p.execute(t, local.Options{Environ: environ(t, "THE_KEY=hunter2hunter2")})
+	if got := p.printed(t, 0)[2]; got != "[secret]\n" {
+		t.Errorf("the cell says %q", got)
+	}
+	b, err := p.Store().Get(t.Context(), sweep.LogKey(p.Runs()[0].Run.ID, 1))
+	if err != nil || string(b) != "key [secret]\n" {
+		t.Errorf("the log says %q, %v", b, err)
+	}
+	for _, d := range []string{"attempts", "runs", "log"} {
+		filepath.WalkDir(filepath.Join(p.dir, "test.sweep", d), func(file string, _ fs.DirEntry, _ error) error {
+			// The fake's second cell names the value itself.
+			if b, _ := os.ReadFile(file); strings.Contains(strings.ReplaceAll(string(b), "log key hunter2hunter2", ""), "hunter2") {
+				t.Errorf("%s tells the secret", file)
+			}
+			return nil
+		})
+	}
+}
+
+func TestStoppedBeforeItsFirstCell(t *testing.T) {
+	p := settle(t, "slow", sweep.Recipe{}, nil, nil, 1, "print a")
+	if err := kerneltest.InstallSpec(p.specs, map[string]string{"FANOUT_FAKE_START": "sleep 20s"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(p.specs, "kernels", "fake"), filepath.Join(p.specs, "kernels", "slow")); err != nil {
+		t.Fatal(err)
+	}
+	e := newExecutor(t, p.Sweep, local.Options{Environ: environ(t, "JUPYTER_PATH="+p.specs)})
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if err := e.Execute(ctx, sweep.Shard{ID: "1", Runs: []string{p.Runs()[0].Run.ID}}, func(sweep.Note) {}); err != nil {
+		t.Fatal(err)
+	}
+	if st := p.Runs()[0]; st.Status != sweep.Planned || st.Attempts != 0 || st.Began != nil {
+		t.Errorf("%+v", st)
+	}
+}
+
+func TestNoSuchKernel(t *testing.T) {
+	p := settle(t, "nosuch", sweep.Recipe{}, nil, nil, 1, "print a")
+	p.execute(t, local.Options{})
+	if o := p.Runs()[0].Last; o == nil || o.Kind != sweep.StartFailed || !strings.Contains(o.Reason, "nosuch") {
+		t.Errorf("%+v", o)
+	}
+}
+
+func TestNextKernelIsStartedAhead(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 4, "env FANOUT_RUN_ID\nenv FANOUT_ATTEMPT\npwd\npid", "sleep 600ms")
+	if err := kerneltest.InstallSpec(p.specs, map[string]string{"FANOUT_FAKE_START": "sleep 500ms"}); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	var ids []string
+	for _, st := range p.Runs() {
+		ids = append(ids, st.Run.ID)
+	}
+	p.execute(t, local.Options{Jobs: 1, Queue: ids})
+	if took := time.Since(began); took > 4*time.Second {
+		t.Errorf("4 runs took %v: their kernels were not started ahead", took) // 4.4 s one after the other
+	}
+	seen := map[string]bool{}
+	for i, id := range ids {
+		got := strings.Fields(p.printed(t, i)[2])
+		if len(got) != 4 || got[0] != id || got[1] != "1" || seen[got[2]] || seen[got[3]] {
+			t.Errorf("run %s: %v", id, got)
+		}
+		seen[got[2]], seen[got[3]] = true, true
+	}
+}
+
+// TestWrongGuess: a kernel started ahead for a run that is not asked for is
+// ended, and nothing of it is seen.
+func TestWrongGuess(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 3, "env FANOUT_RUN_ID", "sleep 200ms")
+	runs := p.Runs()
+	p.execute(t, local.Options{Jobs: 1, Queue: []string{runs[0].Run.ID, runs[1].Run.ID, runs[2].Run.ID}}, runs[0].Run.ID, runs[2].Run.ID)
+	if got := p.printed(t, 2)[2]; got != runs[2].Run.ID+"\n" {
+		t.Errorf("%q", got)
+	}
+	if st := p.Runs()[1]; st.Status != sweep.Planned || st.Attempts != 0 {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestRecover leaves a process behind that carries the mark of a kernel.
+func TestRecover(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 1, "print a")
+	e := newExecutor(t, p.Sweep, local.Options{Environ: environ(t)})
+	const mark = "left-behind-by-a-test-00000001"
+	cmd := exec.Command("sleep", "1000")
+	cmd.Env = append(os.Environ(), "FANOUT_KERNEL_ID="+mark)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	host, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	b := sweep.Began{Run: "r", Attempt: 1, Host: host, Boot: "another boot", Kernel: mark}
+	if err := e.Recover(t.Context(), []sweep.Began{b}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+		t.Fatal("a process of another boot was killed")
+	case <-time.After(50 * time.Millisecond):
+	}
+	b.Boot = strings.TrimSpace(string(boot))
+	if err := e.Recover(t.Context(), []sweep.Began{b}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+	case <-time.After(5 * time.Second):
+		cmd.Process.Kill()
+		t.Fatal("the process is still there")
+	}
+}
+
+func TestPercentOfTheMedian(t *testing.T) {
+	recipe := sweep.Recipe{Settings: sweep.Settings{RunPercent: 300}}
+	p := settle(t, "fake", recipe, nil, nil, 4, "when $x 3 hang")
+	p.execute(t, local.Options{Jobs: 1, Grace: time.Second})
+	for i, st := range p.Runs() {
+		want := sweep.Succeeded
+		if i == 3 {
+			want = sweep.TimedOut
+		}
+		if st.Status != want {
+			t.Errorf("run %d: %+v", i, st.Last)
+		}
+	}
+}
+
+// TestWarm: runs are forked, apart from each other in everything.
+func TestWarm(t *testing.T) {
+	python := testPython(t)
+	p := settle(t, "python3", sweep.Recipe{Modules: []string{"json"}}, map[string]string{"helper.py": "value = 42"}, nil, 6,
+		"import os, random, uuid, helper\ntry:\n    seen += 1\nexcept NameError:\n    seen = 0\nos.environ['MINE'] = str(x)\n"+
+			"os.mkdir(os.environ['FANOUT_OUTPUT_DIR'] + '/sub'); open(os.environ['FANOUT_OUTPUT_DIR'] + '/sub/kept.bin', 'wb').write(bytes([x]))\n"+
+			"print(seen, helper.value, os.environ['FANOUT_RUN_ID'], os.getcwd(), os.getpid(), random.random(), uuid.uuid4())")
+	n := p.execute(t, local.Options{Jobs: 2, Environ: venvEnv(t, python)})
+	all := map[string]int{}
+	for i, st := range p.Runs() {
+		if st.Status != sweep.Succeeded || st.Last.Kernel != "warm" {
+			t.Fatalf("run %d: %+v; told %q", i, st.Last, n.of(sweep.NoteWord))
+		}
+		kept, err := p.Store().Get(t.Context(), sweep.PrefixArtifacts+st.Run.ID+"/sub/kept.bin")
+		if err != nil || len(kept) != 1 || int(kept[0]) != i {
+			t.Errorf("run %d: kept %v, %v", i, kept, err)
+		}
+		got := strings.Fields(p.printed(t, i)[2])
+		if len(got) != 7 || got[0] != "0" || got[1] != "42" || got[2] != st.Run.ID {
+			t.Errorf("run %d: %v", i, got)
+		}
+		for _, g := range got[2:] {
+			all[g]++
+		}
+	}
+	for what, times := range all {
+		if times > 1 {
+			t.Errorf("%d runs share %s", times, what)
+		}
+	}
+}
