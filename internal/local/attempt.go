@@ -104,12 +104,12 @@ func arguments(run sweep.Run, recipe sweep.Recipe) []notebook.Argument {
 
 // launch starts the kernel and records which processes are the attempt's.
 func (a *attempt) launch(ctx context.Context) (*kernel.Kernel, error) {
-	k, why, err := a.kernels.launch(ctx, a.seat)
+	k, words, err := a.kernels.launch(ctx, a.seat)
 	if err != nil {
 		return nil, err
 	}
-	if why != "" {
-		a.remark(a.tell, a.run.ID, "kernels start cold: "+why)
+	for _, w := range words {
+		a.remark(a.tell, a.run.ID, w)
 	}
 	if err := a.Started(k.ID()); err != nil {
 		k.Kill()

@@ -417,3 +417,48 @@ func TestWarm(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedPrefix: what is above the parameters is executed once.
+func TestSharedPrefix(t *testing.T) {
+	python := testPython(t)
+	p := settle(t, "python3", sweep.Recipe{SharePrefix: true}, map[string]string{"data.txt": "7"}, nil, 4)
+	d, err := notebook.Decode(template("python3", []string{"print(loaded, x, len(drawn), drawn[0] != drawn[1], once)"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Cells = append([]*notebook.Cell{
+		{Type: "code", ID: "a", Source: "import uuid, random\nloaded = int(open('data.txt').read())\nonce = uuid.uuid4()\nprint('loading')", Metadata: map[string]any{}},
+		{Type: "markdown", ID: "b", Source: "text", Metadata: map[string]any{}},
+	}, d.Cells...)
+	d.Cells[3].Source = "drawn = [random.random(), random.random()]\n" + d.Cells[3].Source
+	plan := sweep.Plan{TemplateDocs: [][]byte{d.Encode()}}
+	head, _ := p.Head()
+	plan.Head = head
+	plan.Templates = []sweep.Template{{Path: "template.ipynb", Code: "d"}}
+	for _, st := range p.Runs() {
+		plan.Runs = append(plan.Runs, st.Run)
+	}
+	if _, err := p.Plan(t.Context(), plan); err != nil {
+		t.Fatal(err)
+	}
+	n := p.execute(t, local.Options{Jobs: 2, Environ: venvEnv(t, python)})
+	once := map[string]bool{}
+	for i, st := range p.Runs() {
+		if st.Status != sweep.Succeeded || st.Last.Kernel != "warm" {
+			t.Fatalf("run %d: %+v; told %q", i, st.Last, n.of(sweep.NoteWord))
+		}
+		got := p.printed(t, i)
+		f := strings.Fields(got[3])
+		if got[0] != "loading\n" || len(f) != 5 || f[0] != "7" || f[1] != fmt.Sprint(i) || f[3] != "True" {
+			t.Errorf("run %d: %q", i, got)
+		} else {
+			once[f[4]] = true
+		}
+	}
+	if len(once) != 1 {
+		t.Errorf("the prefix ran %d times", len(once))
+	}
+	if logs := n.of(sweep.NoteLog); len(logs) != 4 {
+		t.Errorf("the runs said %q", logs)
+	}
+}

@@ -10,12 +10,13 @@ import (
 	"sync"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // A kind is a way to start kernels: which specification, for templates of
-// which folder.
-type kind struct{ name, source string }
+// which folder; with a shared prefix, for which template alone.
+type kind struct{ name, source, template string }
 
 // kernels starts the kernels of a sweep: forked from a warm server where that
 // can be, else cold, the next one while the current run executes.
@@ -47,6 +48,9 @@ type server struct {
 	err   error // the specification cannot be found
 	warm  *kernel.Server
 	cold  string // why not warm
+
+	dropped []string // what is left to each kernel, and why
+	seat    *seat    // where the shared prefix works; nil when there is none
 }
 
 var errClosed = errors.New("start a kernel: the executor is closed")
@@ -85,26 +89,36 @@ func (k *kernels) seat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
 }
 
 func (k *kernels) newSeat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
-	frozen, err := k.frozenFiles()
-	if err != nil {
-		return nil, err
-	}
-	source := filepath.Dir(k.e.sweep.Resolve(t.Path))
-	if abs, err := filepath.Abs(source); err == nil {
-		source = abs
-	}
-	if dir := path.Dir(t.Path); frozen != "" && filepath.IsLocal(filepath.FromSlash(dir)) {
-		frozen = filepath.Join(frozen, filepath.FromSlash(dir))
-	}
-	s, err := newSeat(k.e.base, source, frozen, k.recipe.Workdir == "shared")
+	s, source, err := k.place(t.Path)
 	if err != nil {
 		return nil, fmt.Errorf("make a working directory: %w", err)
 	}
 	head, _ := k.e.sweep.Head()
 	s.run, s.n = run.ID, n
 	s.env = runEnv(k.env, run.ID, n, head.AsOf, s.out)
-	s.kind = kind{k.kernelName(run, t), source}
+	s.kind = kind{name: k.kernelName(run, t), source: source}
+	if k.recipe.SharePrefix {
+		s.kind.template = t.Key
+	}
 	return s, nil
+}
+
+// place makes a working directory for a template, and says which folder the
+// template is in.
+func (k *kernels) place(template string) (s *seat, source string, err error) {
+	frozen, err := k.frozenFiles()
+	if err != nil {
+		return nil, "", err
+	}
+	source = filepath.Dir(k.e.sweep.Resolve(template))
+	if abs, err := filepath.Abs(source); err == nil {
+		source = abs
+	}
+	if dir := filepath.FromSlash(path.Dir(template)); filepath.IsLocal(dir) {
+		frozen = filepath.Join(frozen, dir)
+	}
+	s, err = newSeat(k.e.base, source, frozen, k.recipe.Workdir == "shared")
+	return s, source, err
 }
 
 // kernelName is the specification to look for.
@@ -165,12 +179,42 @@ func (k *kernels) serve(kd kind, s *server) {
 	if s.err != nil || k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
 		return // for one run a cold kernel is as cheap as a server
 	}
-	warm, err := kernel.Serve(k.ctx, s.spec, kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, Dir: kd.source})
+	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, Dir: kd.source}
+	if kd.template != "" {
+		if s.err = k.prefix(kd, s, &o); s.err != nil {
+			return
+		}
+	}
+	warm, err := kernel.Serve(k.ctx, s.spec, o)
 	if err != nil {
 		s.cold = reason(err)
 		return
 	}
 	s.warm = warm
+	s.dropped = warm.Dropped
+	if warm.Refused != "" {
+		s.dropped = append(s.dropped, warm.Refused)
+	}
+}
+
+// prefix gives a server what is above the parameters of the template to
+// execute, in a working directory of its own.
+func (k *kernels) prefix(kd kind, s *server, o *kernel.ServerOptions) error {
+	head, _ := k.e.sweep.Head()
+	for _, t := range head.Templates {
+		if t.Key != kd.template {
+			continue
+		}
+		_, doc, err := k.e.sweep.TemplateOf(k.ctx, sweep.Run{Template: t.Slot})
+		if err != nil {
+			return err
+		}
+		if s.seat, _, err = k.place(t.Path); err != nil {
+			return fmt.Errorf("make a working directory: %w", err)
+		}
+		o.Dir, o.Prefix, o.PrefixTimeout = s.seat.dir, runner.Prefix(doc), head.Recipe.Settings.CellTimeout
+	}
+	return nil
 }
 
 func reason(err error) string {
@@ -181,37 +225,47 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// launch starts the kernel of a seat. why says why it is cold although it
-// was to be warm.
-func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, why string, err error) {
+// launch starts the kernel of a seat. words say what of it is not warm
+// although it was to be.
+func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, words []string, err error) {
 	if sp := s.spare; sp != nil {
 		s.spare = nil
 		if kn := sp.take(ctx); kn != nil {
-			return kn, "", nil
+			return kn, nil, nil
 		}
 	}
 	srv := k.server(s.kind)
 	if srv == nil {
-		return nil, "", errClosed
+		return nil, nil, errClosed
 	}
 	select {
 	case <-srv.ready:
 	case <-ctx.Done():
-		return nil, "", ctx.Err()
+		return nil, nil, ctx.Err()
 	}
 	if srv.err != nil {
-		return nil, "", srv.err
+		return nil, nil, srv.err
 	}
 	o := k.options(s)
 	if srv.warm == nil {
 		kn, err = kernel.Launch(ctx, srv.spec, o)
-		return kn, srv.cold, err
+		return kn, coldWords(srv.cold), err
 	}
-	kn, err = srv.warm.Launch(ctx, o)
-	if err != nil {
-		return nil, "", err
+	if kn, err = srv.warm.Launch(ctx, o); err != nil {
+		return nil, nil, err
 	}
-	return kn, kn.ColdReason(), nil
+	words = coldWords(kn.ColdReason())
+	for _, d := range srv.dropped {
+		words = append(words, "not shared by warm kernels: "+d)
+	}
+	return kn, words, nil
+}
+
+func coldWords(why string) []string {
+	if why == "" {
+		return nil
+	}
+	return []string{"kernels start cold: " + why}
 }
 
 func (k *kernels) options(s *seat) kernel.Options {
@@ -347,6 +401,9 @@ func (k *kernels) close() {
 	for _, s := range servers {
 		if s.warm != nil {
 			s.warm.Close()
+		}
+		if s.seat != nil {
+			s.seat.remove()
 		}
 	}
 }

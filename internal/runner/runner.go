@@ -133,6 +133,7 @@ type session interface {
 	Info() kernel.Info
 	StartTook() time.Duration
 	Warm() bool
+	Prefix() []kernel.PrefixCell
 }
 
 // A walk is one Run.
@@ -151,6 +152,7 @@ type walk struct {
 	end    ending
 	at     int  // index of the cell the walk is at; -1 before the first
 	number int  // of that cell among code cells
+	shared int  // cells that were done before the kernel was forked
 	total  int  // code cells
 	ended  bool // by the last cell, or by one that none may follow
 	result Result
@@ -301,6 +303,11 @@ func (w *walk) cells(ctx context.Context) {
 		if w.end.stop = w.due(ctx); w.end.stop != notStopped {
 			return
 		}
+		if done := w.kernel.Prefix(); w.shared < len(done) {
+			w.recall(i, done[w.shared])
+			w.shared++
+			continue
+		}
 		if !w.cell(ctx, i, c) {
 			return
 		}
@@ -311,6 +318,39 @@ func (w *walk) cells(ctx context.Context) {
 // executed reports whether a cell is sent to the kernel at all.
 func executed(c *notebook.Cell) bool {
 	return c.Type == "code" && strings.TrimSpace(c.Source) != "" && !c.HasTag("skip-execution")
+}
+
+// Prefix returns the sources of the cells that depend on no parameter: those
+// above the cell tagged "parameters". It is empty when there is no such cell.
+func Prefix(doc *notebook.Notebook) []string {
+	var sources []string
+	for _, c := range doc.Cells {
+		switch {
+		case c.HasTag("parameters"):
+			return sources
+		case c.HasTag("raises-exception"):
+			return nil // what it leaves behind is not known to be the same
+		case executed(c):
+			sources = append(sources, c.Source)
+		}
+	}
+	return nil
+}
+
+// recall gives a cell the outputs it had when it was executed for all runs.
+func (w *walk) recall(i int, done kernel.PrefixCell) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.Doc.BeginCell(i, done.Reply.Sent)
+	c := w.fold.begin(i, w.number)
+	c.Metadata["fanout"] = map[string]any{"shared_prefix": true}
+	for _, m := range done.Messages {
+		w.fold.message(m)
+	}
+	w.fold.release(c)
+	w.fold.take() // it was not this run that said so
+	w.Doc.EndCell(i, done.Reply.Idle)
+	w.saver.touch()
 }
 
 // pass notes a cell that is not executed.

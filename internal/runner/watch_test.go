@@ -31,6 +31,7 @@ type actor struct {
 	did    []string // what was done to it, and when
 	began  time.Time
 	parent int
+	prefix []kernel.PrefixCell
 }
 
 func newActor() *actor {
@@ -101,8 +102,9 @@ func (a *actor) Close(time.Duration) kernel.Exit {
 func (a *actor) Info() kernel.Info {
 	return kernel.Info{LanguageInfo: json.RawMessage(`{"name":"actor"}`)}
 }
-func (a *actor) StartTook() time.Duration { return time.Millisecond }
-func (a *actor) Warm() bool               { return false }
+func (a *actor) StartTook() time.Duration    { return time.Millisecond }
+func (a *actor) Warm() bool                  { return len(a.prefix) > 0 }
+func (a *actor) Prefix() []kernel.PrefixCell { return a.prefix }
 
 // sheet is a sink that keeps everything.
 type sheet struct {
@@ -318,4 +320,38 @@ func TestSaves(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestPrefix(t *testing.T) {
+	d := doc("say a", "", "say b", "say c", "say d")
+	d.Cells[0].Type = "markdown"
+	d.Cells[3].Metadata["tags"] = []any{"parameters"}
+	if diff := cmp.Diff([]string{"say b"}, Prefix(d)); diff != "" {
+		t.Error(diff)
+	}
+	if got := Prefix(doc("say a")); got != nil {
+		t.Errorf("a prefix without parameters: %q", got)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		a := newActor()
+		sent := time.Now().Add(-time.Hour)
+		a.prefix = []kernel.PrefixCell{{
+			Reply:    kernel.Reply{MsgID: "p1", Status: "ok", Sent: sent, Idle: sent.Add(3 * time.Second)},
+			Messages: []kernel.Message{sayMsg("p1", "stdout", "shared\n")},
+		}}
+		r, s := runActor(t.Context(), a, Task{Doc: d})
+		if r.Status != Succeeded {
+			t.Fatalf("%+v", r)
+		}
+		if got := textOf(d.Cells[2]) + textOf(d.Cells[3]); got != "shared\nc\n" {
+			t.Errorf("the cells say %q", got)
+		}
+		if s.log.String() != "stdout:c\nstdout:d\n" {
+			t.Errorf("the run said %q", s.log.String())
+		}
+		pm := d.Cells[2].Metadata["papermill"].(map[string]any)
+		if pm["duration"] != 3.0 || pm["status"] != "completed" || d.Cells[2].Metadata["fanout"] == nil || d.Cells[3].Metadata["fanout"] != nil {
+			t.Errorf("the shared cell is %v", d.Cells[2].Metadata)
+		}
+	})
 }
