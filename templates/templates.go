@@ -15,6 +15,11 @@ import (
 //go:embed fanout_glue.py
 var Glue []byte
 
+// SummaryLoad is the summary notebook's cell that loads the tables.
+//
+//go:embed summary_load.py
+var SummaryLoad []byte
+
 //go:embed starter
 var starter embed.FS
 

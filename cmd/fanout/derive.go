@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -26,11 +27,17 @@ func (c *cli) collectCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if _, err := c.collectSweep(ctx, s); err != nil {
+			spec, err := c.frozenSpec(ctx, s)
+			if err != nil {
 				return err
 			}
+			res, err := c.collectSweep(ctx, s, spec, require)
+			if err != nil {
+				return err
+			}
+			defer res.Close()
 			fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), "results"))
-			return nil
+			return checkRequired(res)
 		},
 	}
 	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a run that succeeded lacks this scrap (repeatable)")
@@ -52,10 +59,11 @@ func (c *cli) reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			res, err := c.collectSweep(ctx, s)
+			res, err := c.collectSweep(ctx, s, spec, nil)
 			if err != nil {
 				return err
 			}
+			defer res.Close()
 			if err := c.reportSweep(ctx, s, spec, res); err != nil {
 				return err
 			}
@@ -78,20 +86,80 @@ func (c *cli) frozenSpec(ctx context.Context, s *sweep.Sweep) (*grid.Spec, error
 	return grid.Decode(head.SpecName, text)
 }
 
-// collectSweep writes the tables.
-func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep) (*collect.Result, error) {
-	return nil, nil
+// collectSweep reads the scraps and writes the tables. What an earlier
+// collect left and this one did not write is removed.
+func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, require []string) (*collect.Result, error) {
+	o := collect.Options{StaleOn: spec.StaleOn, Require: require}
+	for _, m := range spec.Metrics {
+		o.Metrics = append(o.Metrics, collect.Metric{Name: m.Name, Unit: m.Unit, Goal: m.Goal})
+	}
+	res, err := collect.Sweep(ctx, s, o)
+	if err != nil {
+		return nil, fmt.Errorf("collect %s: %w", display(s.Where()), err)
+	}
+	names, err := res.Write(ctx, func(name string, write func(io.Writer) error) error {
+		return s.Store().Write(ctx, sweep.PrefixResults+name, write, store.Cached)
+	})
+	if err != nil {
+		res.Close()
+		return nil, withHint(fmt.Errorf("write tables: %w", err), "the old tables stand; make room and type: fanout collect %s", quote(display(s.Where())))
+	}
+	return res, removeOthers(ctx, s.Store(), names)
 }
 
-func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) error {
+func removeOthers(ctx context.Context, st store.Store, written []string) error {
+	keep := map[string]bool{}
+	for _, n := range written {
+		keep[sweep.PrefixResults+n] = true
+	}
+	for o, err := range st.List(ctx, sweep.PrefixResults) {
+		if err != nil {
+			return err
+		}
+		if !keep[o.Key] {
+			if err := st.Delete(ctx, o.Key); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
 }
 
-// putResult stores one table whole.
-func putResult(ctx context.Context, s *sweep.Sweep) func(string, func(io.Writer) error) error {
-	return func(name string, write func(io.Writer) error) error {
-		return s.Store().Write(ctx, sweep.PrefixResults+name, write, store.Cached)
+// checkRequired makes a missing scrap a violated gate.
+func checkRequired(res *collect.Result) error {
+	missing := 0
+	var first collect.Problem
+	for _, p := range res.Table.Problems() {
+		if p.Kind == "missing" {
+			if missing++; missing == 1 {
+				first = p
+			}
+		}
 	}
+	if missing == 0 {
+		return nil
+	}
+	return gateError{fmt.Errorf("%d required scraps are missing; the first: %s of run %s", missing, first.Name, first.Run)}
+}
+
+// reportSweep writes the summary.
+func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) error {
+	in, err := summaryInput(s, spec, res)
+	if err != nil {
+		return fmt.Errorf("compare: %w", err)
+	}
+	doc, err := report.Notebook(in)
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	text, err := report.Markdown(in)
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
+	}
+	if err := s.Store().Put(ctx, sweep.SummaryNotebook, doc.Encode(), store.Cached); err != nil {
+		return err
+	}
+	return s.Store().Put(ctx, sweep.SummaryMarkdown, text, store.Cached)
 }
 
 // readRows reads what `from:` names.

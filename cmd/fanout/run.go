@@ -87,9 +87,10 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	sum, runErr := c.fan(ctx, j, due, f)
 	// What was made is worth a table also when the rest was stopped.
 	after := context.WithoutCancel(ctx)
-	res, err := c.collectSweep(after, j.Sweep)
+	res, err := c.collectSweep(after, j.Sweep, j.spec, nil)
 	if err == nil {
 		err = c.reportSweep(after, j.Sweep, j.spec, res)
+		res.Close()
 	}
 	if err := errors.Join(runErr, err); err != nil {
 		return err

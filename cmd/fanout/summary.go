@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// summaryInput gathers what the summary is made of.
+func summaryInput(s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (report.Input, error) {
+	head, _ := s.Head()
+	cmp, err := compare.Compare(res.Table, compareOptions(head, spec))
+	if err != nil {
+		return report.Input{}, err
+	}
+	in := report.Input{
+		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
+		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(head.Name+".sweep"),
+		Facts: []report.Fact{
+			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
+			{Name: "code", Value: codeDigests(head)},
+			{Name: "fanout", Value: version()},
+		},
+	}
+	for _, a := range head.Axes {
+		in.Axes = append(in.Axes, reportAxis(a))
+	}
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned {
+			continue
+		}
+		r := report.Run{Name: pointName(st.Run, head.Axes), Notebook: sweep.RunKey(st.Run.ID), Status: st.Status}
+		if st.Last != nil {
+			r.Duration, r.PeakRSS = st.Last.Duration(), st.Last.PeakRSS
+		}
+		in.Runs = append(in.Runs, r)
+	}
+	for _, p := range res.Table.Problems() {
+		in.Problems = append(in.Problems, problemLine(s, p))
+	}
+	return in, nil
+}
+
+func problemLine(s *sweep.Sweep, p collect.Problem) string {
+	where := ""
+	if p.Run != "" {
+		where = runName(s, p.Run) + ": "
+	}
+	return where + p.Detail
+}
+
+func templateNames(head sweep.Head) string {
+	var names []string
+	for _, t := range head.Templates {
+		names = append(names, t.Path)
+	}
+	return strings.Join(names, ", ")
+}
+
+func codeDigests(head sweep.Head) string {
+	var digests []string
+	for _, t := range head.Templates {
+		digests = append(digests, t.Code[:min(12, len(t.Code))])
+	}
+	return strings.Join(digests, ", ")
+}
+
+func reportAxis(a grid.Axis) report.Axis {
+	kind := map[string]string{"param": "parameter", "label": "bundle", "template": "template", "replicate": "replicate"}[a.Kind]
+	out := report.Axis{Name: a.Name, Kind: kind, Ordered: a.Ordered}
+	for _, v := range a.Values {
+		out.Values = append(out.Values, plainValue(v))
+	}
+	return out
+}
+
+// compareOptions say what the sweep file says of metrics, axes and baseline.
+func compareOptions(head sweep.Head, spec *grid.Spec) compare.Options {
+	o := compare.Options{}
+	for _, a := range head.Axes {
+		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate"})
+	}
+	for _, m := range spec.Metrics {
+		o.Metrics = append(o.Metrics, compare.Metric{
+			Name: m.Name, Goal: m.Goal, Unit: m.Unit, MinEffect: m.MinEffect, MinEffectRelative: m.MinEffectRelative,
+			Guardrail: m.Guardrail, Primary: m.Primary,
+		})
+	}
+	for _, b := range spec.Baseline {
+		if o.Baseline == nil {
+			o.Baseline = map[string]string{}
+		}
+		o.Baseline[b.Name] = plainValue(b.Value)
+	}
+	return o
+}

@@ -1,0 +1,297 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// How much of a long list is shown; the rest is counted.
+const (
+	maxRows     = 40
+	maxFailures = 10
+	maxCosts    = 5
+	maxOdd      = 20
+)
+
+func verdictSection(in Input) section {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s**\n", counts(in))
+	for _, t := range in.Compare.Metrics {
+		fmt.Fprintf(&b, "\n- **%s**: %s", safe(t.Name), safe(t.Verdict))
+		if t.Exploratory && in.Compare.Baseline != "" {
+			b.WriteString(" *(exploratory)*")
+		}
+	}
+	for _, w := range in.Compare.Warnings {
+		fmt.Fprintf(&b, "\n- ⚠ %s", safe(w))
+	}
+	return section{title: "# " + safe(in.Name), text: b.String()}
+}
+
+// counts says how many runs went how.
+func counts(in Input) string {
+	var parts []string
+	for _, s := range sweep.Statuses() {
+		if n := in.Counts[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(s), "_", " ")))
+		}
+	}
+	return fmt.Sprintf("%d runs: %s.", in.Planned, strings.Join(parts, ", "))
+}
+
+func sweptSection(in Input) section {
+	text := fmt.Sprintf("The template %s, logical date %s.\n\n", safe(in.Template), in.AsOf.Format("2006-01-02"))
+	if in.Unplanned > 0 {
+		text += fmt.Sprintf("%d more runs of earlier plans are in the tables, with `run_planned` false; the numbers here leave them out.\n\n", in.Unplanned)
+	}
+	var rows [][]string
+	for _, a := range in.Axes {
+		rows = append(rows, []string{safe(a.Name), a.Kind, axisValues(a)})
+	}
+	return section{title: "## What was swept", text: text + table([]string{"axis", "kind", "values"}, rows, false)}
+}
+
+// axisValues lists the values of an axis, or its ends when they are many.
+func axisValues(a Axis) string {
+	n := len(a.Values)
+	switch {
+	case n == 0:
+		return ""
+	case n > 12:
+		return fmt.Sprintf("%s … %s (%d)", safe(a.Values[0]), safe(a.Values[n-1]), n)
+	}
+	escaped := make([]string, n)
+	for i, v := range a.Values {
+		escaped[i] = safe(v)
+	}
+	return strings.Join(escaped, ", ")
+}
+
+func metricSection(in Input, t compare.MetricTable, index int) (section, error) {
+	title := "## " + safe(t.Name)
+	if t.Unit != "" {
+		title += ", in " + safe(t.Unit)
+	}
+	var b strings.Builder
+	b.WriteString(safe(t.Verdict))
+	if t.Goal != "" {
+		fmt.Fprintf(&b, " (The goal is to %s it.)", t.Goal)
+	}
+	for _, w := range t.Warnings {
+		b.WriteString("\n\n⚠ " + safe(w))
+	}
+	s := section{title: title}
+	if len(t.Groups) > 0 {
+		b.WriteString("\n\n" + groupTable(in, t))
+		p, err := drawMetric(in, t, fmt.Sprintf("metric-%d.png", index+1))
+		if err != nil {
+			return s, err
+		}
+		if p != nil {
+			s.pictures = append(s.pictures, *p)
+		}
+	}
+	s.text = b.String()
+	return s, nil
+}
+
+// groupTable is the main table of a metric.
+func groupTable(in Input, t compare.MetricTable) string {
+	head := []string{safe(strings.Join(in.Compare.Rows, ", ")), "n", "median", "95 % interval", "quartiles"}
+	compared := slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil })
+	if compared {
+		head = append(head, "change", "interval of the change", "p", "")
+	}
+	shown := t.Groups[:min(len(t.Groups), maxRows)]
+	var rows [][]string
+	for _, g := range shown {
+		rows = append(rows, groupRow(g, compared))
+	}
+	text := table(head, rows, true)
+	if more := len(t.Groups) - len(shown); more > 0 {
+		text += fmt.Sprintf("\n\n%d more groups are in the tables.", more)
+	}
+	return text
+}
+
+func groupRow(g compare.Group, compared bool) []string {
+	n := fmt.Sprint(g.N)
+	if g.Missing > 0 {
+		n += fmt.Sprintf(" of %d", g.N+g.Missing)
+	}
+	name := safe(g.Name)
+	if g.Baseline {
+		name += " *(baseline)*"
+	}
+	row := []string{name, n, number(g.Centre), interval(g.Lo, g.Hi), interval(g.Q1, g.Q3)}
+	if g.N == 0 {
+		row[3], row[4] = "", ""
+	}
+	switch a := g.Against; {
+	case !compared:
+	case a == nil:
+		row = append(row, "", "", "", "")
+	default:
+		row = append(row, shift(a), shiftInterval(a), pValue(a.PAdjusted), mark(a))
+	}
+	return row
+}
+
+func shift(a *compare.Comparison) string {
+	switch {
+	case a.Pairs == 0:
+		return ""
+	case math.IsNaN(a.Relative):
+		return number(a.Shift)
+	}
+	return percent(a.Relative)
+}
+
+func shiftInterval(a *compare.Comparison) string {
+	switch {
+	case a.Pairs == 0:
+		return ""
+	case math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0):
+		return "too few"
+	case math.IsNaN(a.Relative):
+		return interval(a.Lo, a.Hi)
+	}
+	return percent(a.RelLo) + " … " + percent(a.RelHi)
+}
+
+// mark is the verdict at the end of a row, and what it rests on.
+func mark(a *compare.Comparison) string {
+	word := string(a.Verdict)
+	if a.Verdict == compare.Unclear {
+		word = "~"
+	}
+	if a.Paired {
+		return fmt.Sprintf("%s, %d pairs", word, a.Pairs)
+	}
+	return word
+}
+
+func bestSection(in Input) section {
+	var rows [][]string
+	for _, t := range in.Compare.Metrics {
+		for i, r := range t.Best {
+			name := ""
+			if i == 0 {
+				name = safe(t.Name)
+			}
+			rows = append(rows, []string{name, number(r.Value), runLink(r)})
+		}
+	}
+	if len(rows) == 0 {
+		return section{}
+	}
+	return section{title: "## Best runs", text: table([]string{"metric", "value", "run"}, rows, false)}
+}
+
+func runLink(r compare.Run) string {
+	name := r.Name
+	if name == "" {
+		name = r.ID
+	}
+	if r.Notebook == "" {
+		return safe(name)
+	}
+	return link(name, r.Notebook)
+}
+
+func failureSection(in Input) section {
+	if len(in.Compare.Failures) == 0 {
+		return section{}
+	}
+	var b strings.Builder
+	for _, g := range in.Compare.Failures {
+		fmt.Fprintf(&b, "### %s, %d %s\n\n%s\n\n", safe(strings.ReplaceAll(g.Kind, "_", " ")), len(g.Runs), runs(len(g.Runs)), safe(g.Reason))
+		if len(g.When) > 0 {
+			var parts []string
+			for _, c := range g.When {
+				parts = append(parts, safe(c.Name+" = "+c.Value))
+			}
+			fmt.Fprintf(&b, "Exactly the runs with %s; no run that succeeded has that.\n\n", strings.Join(parts, " and "))
+		}
+		for i, r := range g.Runs {
+			if i == maxFailures {
+				fmt.Fprintf(&b, "- … and %d more\n", len(g.Runs)-maxFailures)
+				break
+			}
+			fmt.Fprintf(&b, "- %s\n", runLink(r))
+		}
+		b.WriteString("\n")
+	}
+	if in.Rerun != "" {
+		fmt.Fprintf(&b, "To make them again:\n\n    %s\n", in.Rerun)
+	}
+	return section{title: "## What went wrong", text: b.String()}
+}
+
+func runs(n int) string {
+	if n == 1 {
+		return "run"
+	}
+	return "runs"
+}
+
+// costSection names the slowest and the hungriest runs.
+func costSection(in Input) section {
+	ended := slices.DeleteFunc(slices.Clone(in.Runs), func(r Run) bool { return r.Duration == 0 })
+	if len(ended) < 2 {
+		return section{}
+	}
+	var total time.Duration
+	for _, r := range ended {
+		total += r.Duration
+	}
+	text := fmt.Sprintf("The runs took %s together, %s each on average.\n\n", duration(total), duration(total/time.Duration(len(ended))))
+	rows := costRows(ended, func(r Run) float64 { return r.Duration.Seconds() })
+	return section{title: "## Slowest runs", text: text + table([]string{"run", "time", "peak memory", "status"}, rows, false)}
+}
+
+func costRows(all []Run, cost func(Run) float64) [][]string {
+	sort.SliceStable(all, func(i, j int) bool { return cost(all[i]) > cost(all[j]) })
+	var rows [][]string
+	for _, r := range all[:min(len(all), maxCosts)] {
+		memory := ""
+		if r.PeakRSS > 0 {
+			memory = size(r.PeakRSS)
+		}
+		rows = append(rows, []string{link(r.Name, r.Notebook), duration(r.Duration), memory, strings.ReplaceAll(string(r.Status), "_", " ")})
+	}
+	return rows
+}
+
+func oddSection(in Input) section {
+	if len(in.Problems) == 0 {
+		return section{}
+	}
+	var b strings.Builder
+	for i, p := range in.Problems {
+		if i == maxOdd {
+			fmt.Fprintf(&b, "- … and %d more, in `results/problems.parquet`\n", len(in.Problems)-maxOdd)
+			break
+		}
+		fmt.Fprintf(&b, "- %s\n", safe(p))
+	}
+	return section{title: "## Odd", text: b.String()}
+}
+
+func factSection(in Input) section {
+	var rows [][]string
+	for _, f := range in.Facts {
+		rows = append(rows, []string{safe(f.Name), safe(f.Value)})
+	}
+	if len(rows) == 0 {
+		return section{}
+	}
+	return section{title: "## Where this comes from", text: table([]string{"", ""}, rows, false)}
+}
