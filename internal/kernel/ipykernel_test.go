@@ -79,6 +79,12 @@ func TestIPykernel(t *testing.T) {
 // A kernel drops output when its queue of a thousand messages is full.
 func TestIPykernelLosesNothing(t *testing.T) {
 	k := launch(t, pythonSpec(t), kernel.Options{})
+	warm := launchWarm(t, serve(t, pythonSpec(t), kernel.ServerOptions{}), kernel.Options{})
+	for _, k := range []*kernel.Kernel{k, warm} {
+		if got := run(t, k, "import zmq; print(get_ipython().kernel.iopub_thread.socket.getsockopt(zmq.SNDHWM), len(In))"); got.output() != "0 2" {
+			t.Errorf("bound of the queue and cells so far: %q", got.output())
+		}
+	}
 	const n = 100_000
 	var got int
 	_, err := k.Execute(context.Background(), `

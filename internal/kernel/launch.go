@@ -197,7 +197,7 @@ func (k *Kernel) deliver(m Message) {
 		}
 	}
 	if _, ours := k.own.Load(m.Parent.MsgID); ours {
-		if m.Header.MsgType == "kernel_info_reply" {
+		if m.Channel == wire.Shell {
 			k.box.answered(m)
 		}
 		return
@@ -205,38 +205,48 @@ func (k *Kernel) deliver(m Message) {
 	k.box.put(m)
 }
 
+// unboundedQueue makes an ipykernel keep output that its client has not read
+// yet: it would drop all beyond a thousand messages. The socket belongs to its
+// thread, which does it; no name is left behind.
+const unboundedQueue = `(lambda k: k.iopub_thread.schedule(lambda: k.iopub_thread.socket.setsockopt(__import__("zmq").SNDHWM, 0)))(get_ipython().kernel)`
+
 // greet asks for kernel_info until it is answered and output is seen to
 // arrive: a subscription takes effect at no known moment, and what a kernel
 // says before is lost.
 func (k *Kernel) greet(ctx context.Context) error {
-	ask := func() error {
-		h := k.shell.Header("kernel_info_request")
-		k.own.Store(h.MsgID, true)
-		if err := k.shell.Send(Message{Header: h}); err != nil {
-			return fmt.Errorf("ask for kernel_info: %w", err)
-		}
-		return nil
-	}
-	if err := ask(); err != nil {
+	if err := k.request(k.shell, "kernel_info_request", nil); err != nil {
 		return err
 	}
-	var reply, live bool
+	answers := 1
+	if _, cold := k.proc.(*child); cold && k.spec.ipykernel() {
+		content, err := json.Marshal(map[string]any{"code": unboundedQueue, "silent": true, "store_history": false, "allow_stdin": false})
+		if err != nil {
+			return err
+		}
+		if err := k.request(k.shell, "execute_request", content); err != nil {
+			return err
+		}
+		answers++
+	}
+	var live bool
 	again := time.NewTicker(100 * time.Millisecond)
 	defer again.Stop()
-	for !reply || !live {
+	for answers > 0 || !live {
 		select {
-		case m := <-k.box.info:
-			reply = true
-			if err := json.Unmarshal(m.Content, &k.info); err != nil {
-				return fmt.Errorf("read kernel_info: %w", err)
+		case m := <-k.box.answers:
+			answers--
+			if m.Header.MsgType == "kernel_info_reply" {
+				if err := json.Unmarshal(m.Content, &k.info); err != nil {
+					return fmt.Errorf("read kernel_info: %w", err)
+				}
 			}
 		case <-k.box.heard:
 			live = true
 		case <-again.C:
-			if !reply || live {
+			if answers > 0 || live {
 				continue
 			}
-			if err := ask(); err != nil {
+			if err := k.request(k.shell, "kernel_info_request", nil); err != nil {
 				return err
 			}
 		case <-k.done:

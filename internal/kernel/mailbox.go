@@ -13,13 +13,13 @@ type mailbox struct {
 	more  chan struct{} // holds a token when there may be something to take
 	ended chan struct{} // closed when the last reader has left
 
-	info  chan Message  // replies to kernel_info_request
-	heard chan struct{} // holds a token once output has arrived
+	answers chan Message  // to our own requests while the kernel starts
+	heard   chan struct{} // holds a token once output has arrived
 }
 
 func newMailbox(readers int) *mailbox {
 	return &mailbox{open: readers, more: make(chan struct{}, 1), ended: make(chan struct{}),
-		info: make(chan Message, 1), heard: make(chan struct{}, 1)}
+		answers: make(chan Message, 8), heard: make(chan struct{}, 1)}
 }
 
 // live says that output arrives.
@@ -30,10 +30,10 @@ func (b *mailbox) live() {
 	}
 }
 
-// answered keeps a reply to kernel_info_request; one is enough.
+// answered keeps a reply to one of our own requests; later ones are nobody's.
 func (b *mailbox) answered(m Message) {
 	select {
-	case b.info <- m:
+	case b.answers <- m:
 	default:
 	}
 }

@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,7 +66,7 @@ func TestPrefixOutputEqualsCold(t *testing.T) {
 		"!echo from a shell; exit 3",
 		"_exit_code",
 		"%%bash\necho out\necho err >&2",
-		"import os; os.system('echo system')",
+		"import os; code = os.system('echo system')",
 		"import warnings; warnings.warn('careful')",
 		"%who_ls",
 		"?print",
@@ -105,11 +106,52 @@ func TestPrefixOutputEqualsCold(t *testing.T) {
 	}
 }
 
+// Libraries must work in the children as they did in the prefix.
+func TestPrefixThenTheSameInChildren(t *testing.T) {
+	for _, code := range []string{
+		"%%bash\necho from bash",
+		"import numpy as np; m = np.linalg.inv(np.eye(400) + 1); print(m.shape, np.linalg.svd(m)[1].shape)",
+		"import pandas as pd; print(pd.DataFrame({'a': list('abc') * 1000}).groupby('a').size().tolist())",
+		"import io, pandas as pd; b = io.BytesIO(); pd.DataFrame({'a': range(9)}).to_csv(b); print(len(b.getvalue()))",
+		"import subprocess; print(subprocess.run(['echo', 'x'], capture_output=True, text=True).stdout)",
+		"from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as e: print(list(e.map(abs, [-1, -2])))",
+		"from IPython.display import display; h = display('x', display_id='one'); h.update('y')",
+		"from functools import lru_cache\n@lru_cache\ndef slow(x): print('slow'); return x\nprint(slow(1))",
+	} {
+		t.Run(code, func(t *testing.T) {
+			srv := serve(t, pythonSpec(t), kernel.ServerOptions{Prefix: []string{code}})
+			if srv.Refused != "" {
+				t.Fatal(srv.Refused)
+			}
+			var want messages
+			for _, m := range srv.Prefix[0].Messages {
+				want.add(m)
+			}
+			for range 2 {
+				k := launchWarm(t, srv, kernel.Options{})
+				var got messages
+				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+				defer cancel()
+				if r, err := k.Execute(ctx, code, kernel.ExecuteOptions{}, got.add); err != nil || r.Status != "ok" {
+					t.Fatalf("%v, %+v", err, r)
+				}
+				if d := cmp.Diff(want.list, got.list); d != "" {
+					t.Errorf("(-prefix +child):\n%s", d)
+				}
+				if x := k.Close(5 * time.Second); x.Code != 0 || x.Signal != "" {
+					t.Errorf("exit %v", x)
+				}
+			}
+		})
+	}
+}
+
 func TestPrefixEndsWhereSharingIsUnsafe(t *testing.T) {
 	spec := pythonSpec(t)
 	dir := t.TempDir()
 	for _, tt := range []struct{ code, want string }{
 		{"import subprocess; p = subprocess.Popen(['sleep', '100'])", "a child process"},
+		{"import multiprocessing as mp; p = mp.get_context('fork').Pool(1); p.map(abs, [-1]); p.close(); p.join()", "pipe"},
 		{"import socket; s = socket.socket()", "a socket"},
 		{"f = open('out.txt', 'w')", "out.txt open for writing"},
 		{"import os; r, w = os.pipe()", "pipe"},

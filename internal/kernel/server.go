@@ -43,6 +43,10 @@ const (
 	// forkTimeout is how long a forked kernel may take to answer: a hundred
 	// times what it takes.
 	forkTimeout = 10 * time.Second
+	// writeTimeout bounds waiting for a server that does not read.
+	writeTimeout = 5 * time.Second
+	// killTimeout is how long a server may take to kill a kernel.
+	killTimeout = 2 * time.Second
 	// failuresAllowed in a row; then the server is trusted no more.
 	failuresAllowed = 2
 	// redoLimit bounds how often a server is started anew without a module.
@@ -608,6 +612,7 @@ func (f *forker) write(r request, file *os.File) error {
 	}
 	f.send.Lock()
 	defer f.send.Unlock()
+	f.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // it may be stuck
 	if file != nil {
 		if _, _, err := f.conn.WriteMsgUnix([]byte{0}, unix.UnixRights(int(file.Fd())), nil); err != nil {
 			return fmt.Errorf("%w: %w", errServerGone, err)
@@ -676,6 +681,7 @@ type forked struct {
 	forker *forker
 	number int
 	size   footprint
+	once   sync.Once
 	done   chan struct{}
 	how    ending
 }
@@ -686,13 +692,33 @@ func (k *forked) ended() ending           { return k.how }
 func (k *forked) baseline() footprint     { return k.size }
 
 // signal goes through the server, which alone knows whether the number still
-// means this process.
+// means this process. A server that does not do it is stuck, and has not reaped
+// the process either.
 func (k *forked) signal(s syscall.Signal) {
-	k.forker.write(request{"op": "kill", "pid": k.number, "sig": int(s)}, nil)
+	err := k.forker.write(request{"op": "kill", "pid": k.number, "sig": int(s)}, nil)
+	if s != syscall.SIGKILL {
+		return
+	}
+	go func() {
+		if err == nil && waitFor(k.done, killTimeout) {
+			return
+		}
+		select {
+		case <-k.done:
+		case <-k.forker.gone: // bury sees to it
+		default:
+			syscall.Kill(-k.number, syscall.SIGKILL)
+			if !waitFor(k.done, killTimeout) {
+				k.finish(ending{code: -1, signal: syscall.SIGKILL})
+			}
+		}
+	}()
 }
 
 func (k *forked) finish(e ending) {
-	k.how = e
-	keep.note("drop", fmt.Sprint(k.number))
-	close(k.done)
+	k.once.Do(func() {
+		k.how = e
+		keep.note("drop", fmt.Sprint(k.number))
+		close(k.done)
+	})
 }

@@ -592,12 +592,6 @@ class Template:
         import zmq
 
         app = self.app
-        if self.mode not in "KS":
-            app.initialize(["-f", connection_file, *self.argv])
-            randomize()
-            app.start()
-            return
-        app.connection_file = connection_file
         make_iopub = app.init_iopub
 
         def init_iopub(context):
@@ -606,6 +600,12 @@ class Template:
             make_iopub(context)
 
         app.init_iopub = init_iopub
+        if self.mode not in "KS":
+            app.initialize(["-f", connection_file, *self.argv])
+            randomize()
+            app.start()
+            return
+        app.connection_file = connection_file
         from jupyter_client.session import Session
 
         # A session remembers its process; one made before the fork sends nothing.

@@ -347,6 +347,21 @@ func TestWarmFallsBackToCold(t *testing.T) {
 	k.Close(5 * time.Second)
 }
 
+func TestStuckServerHoldsNobodyUp(t *testing.T) {
+	srv := serve(t, pythonSpec(t), kernel.ServerOptions{})
+	k := launchWarm(t, srv, kernel.Options{})
+	syscall.Kill(srv.Pid(), syscall.SIGSTOP)
+	began := time.Now()
+	if x := k.Close(100 * time.Millisecond); x.Signal != "killed" {
+		t.Errorf("exit %v", x)
+	}
+	srv.Close()
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("took %v", took)
+	}
+	nobody(t)
+}
+
 func TestWarmLeavesNothing(t *testing.T) {
 	spec := pythonSpec(t)
 	before := runtime.NumGoroutine()
