@@ -39,6 +39,8 @@ var verdictUnlike = map[string]string{
 	"error-allowed": Succeeded, "exit-allowed": Succeeded,
 }
 
+type launcher = func(context.Context, kernel.Options) (*kernel.Kernel, error)
+
 // TestCorpusAgainstPapermill executes the corpus and compares, cell by cell,
 // with what papermill made of it.
 func TestCorpusAgainstPapermill(t *testing.T) {
@@ -46,6 +48,34 @@ func TestCorpusAgainstPapermill(t *testing.T) {
 		t.Skip("starts a kernel for each of many notebooks")
 	}
 	spec, same := corpusKernel(t)
+	compareCorpus(t, same, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
+		return kernel.Launch(ctx, spec, o)
+	})
+}
+
+// TestCorpusWarm does the same with kernels forked from a server.
+func TestCorpusWarm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a kernel for each of many notebooks")
+	}
+	spec, same := corpusKernel(t)
+	server, err := kernel.Serve(t.Context(), spec, kernel.ServerOptions{Env: corpusEnv()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	compareCorpus(t, same, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
+		k, err := server.Launch(ctx, o)
+		if err == nil && !k.Warm() {
+			t.Errorf("a kernel started cold: %s", k.ColdReason())
+		}
+		return k, err
+	})
+}
+
+func corpusEnv() []string { return append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1") }
+
+func compareCorpus(t *testing.T, same bool, launch launcher) {
 	files, err := filepath.Glob(corpus + "/in/*.ipynb")
 	if err != nil || len(files) < 40 {
 		t.Fatalf("%d notebooks, %v", len(files), err)
@@ -59,7 +89,7 @@ func TestCorpusAgainstPapermill(t *testing.T) {
 			t.Parallel()
 			d := readNotebook(t, file)
 			prepare(t, d, name, params[name])
-			r, doc := runReal(t, spec, d)
+			r, doc := runReal(t, launch, d)
 			want := map[string]any{}
 			readJSON(t, "papermill/"+name+".ipynb", &want)
 			got := normal(t, doc)
@@ -139,14 +169,14 @@ func prepare(t *testing.T, d *notebook.Notebook, name string, params map[string]
 	}
 }
 
-func runReal(t *testing.T, spec kernel.Spec, d *notebook.Notebook) (Result, []byte) {
+func runReal(t *testing.T, launch launcher, d *notebook.Notebook) (Result, []byte) {
 	t.Helper()
 	dir := t.TempDir()
 	s := &sheet{}
 	r, err := Run(t.Context(), Task{
 		Doc: d, Timeout: Timeouts{Start: time.Minute, Cell: time.Minute},
 		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
-			return kernel.Launch(ctx, spec, kernel.Options{Dir: dir, Env: append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1")})
+			return launch(ctx, kernel.Options{Dir: dir, Env: corpusEnv()})
 		},
 	}, s)
 	if err != nil {
@@ -241,8 +271,9 @@ func outputs(cell any) (outs []map[string]any) {
 	return outs
 }
 
-// merge joins neighbouring outputs of one stream: where a kernel cuts its
-// streams into messages is a matter of time.
+// merge joins neighbouring outputs of one stream, since where a kernel cuts its
+// streams into messages is a matter of time, and equal neighbouring lines of a
+// traceback, since how deep a recursion gets depends on who called.
 func merge(d map[string]any) {
 	for _, c := range d["cells"].([]any) {
 		var outs []any
@@ -255,6 +286,9 @@ func merge(d map[string]any) {
 			}
 			if o["output_type"] == "stream" {
 				o["text"] = text(o["text"])
+			}
+			if lines, ok := o["traceback"].([]any); ok {
+				o["traceback"] = slices.Compact(lines)
 			}
 			outs = append(outs, o)
 		}
