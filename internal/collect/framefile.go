@@ -1,8 +1,6 @@
 package collect
 
 import (
-	"bytes"
-	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -11,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
@@ -74,11 +70,11 @@ func openFrame(r io.ReaderAt, size int64) (f *frame, err error) {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	f = &frame{file: file}
-	arrowFields := arrowFieldsOf(file)
+	hints := hintsOf(file)
 	for i, c := range file.Root().Columns() {
-		var a *arrow.Field
-		if i < len(arrowFields) && arrowFields[i].Name == c.Name() {
-			a = &arrowFields[i]
+		var a hint
+		if i < len(hints) && hints[i].name == cleanText(c.Name()) {
+			a = hints[i]
 		}
 		n, err := f.node(c, a, 0)
 		if err != nil {
@@ -97,32 +93,8 @@ func recovered(doing string, err *error) {
 	}
 }
 
-// arrowFieldsOf are the fields of the Arrow schema a file carries, if any.
-func arrowFieldsOf(file *parquet.File) (fields []arrow.Field) {
-	defer func() {
-		if recover() != nil {
-			fields = nil
-		}
-	}()
-	text, ok := file.Lookup("ARROW:schema")
-	if !ok {
-		return nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return nil
-	}
-	r, err := ipc.NewReader(bytes.NewReader(raw))
-	if err != nil {
-		return nil
-	}
-	defer r.Release()
-	return r.Schema().Fields()
-}
-
-// node describes a column. a is its Arrow field, when known; only zones and
-// durations are taken from there.
-func (f *frame) node(c *parquet.Column, a *arrow.Field, depth int) (*frameNode, error) {
+// node describes a column. a is what its Arrow field says.
+func (f *frame) node(c *parquet.Column, a hint, depth int) (*frameNode, error) {
 	if depth > 4*maxDepth {
 		return nil, errors.New("it is nested too deep")
 	}
@@ -134,7 +106,7 @@ func (f *frame) node(c *parquet.Column, a *arrow.Field, depth int) (*frameNode, 
 }
 
 // single is node for one value of c, repeated or not.
-func (f *frame) single(c *parquet.Column, a *arrow.Field, depth int) (*frameNode, error) {
+func (f *frame) single(c *parquet.Column, a hint, depth int) (*frameNode, error) {
 	n := &frameNode{name: cleanText(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
 	if c.Leaf() {
 		f.leaves = append(f.leaves, n)
@@ -144,14 +116,14 @@ func (f *frame) single(c *parquet.Column, a *arrow.Field, depth int) (*frameNode
 	if repeated := onlyRepeated(c); repeated != nil && isList(c) {
 		return f.listNode(n, c.MaxDefinitionLevel(), repeated.MaxRepetitionLevel(), func() (*frameNode, error) {
 			if element, ok := elementOf(repeated); ok {
-				return f.node(element, nil, depth+2)
+				return f.node(element, hint{}, depth+2)
 			}
-			return f.single(repeated, nil, depth+1)
+			return f.single(repeated, hint{}, depth+1)
 		})
 	}
 	n.own.kind = Struct
 	for _, child := range c.Columns() {
-		m, err := f.node(child, nil, depth+1)
+		m, err := f.node(child, hint{}, depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -202,19 +174,19 @@ func elementOf(repeated *parquet.Column) (*parquet.Column, bool) {
 }
 
 // describe finds the type of a leaf.
-func (f *frame) describe(n *frameNode, c *parquet.Column, a *arrow.Field) error {
+func (f *frame) describe(n *frameNode, c *parquet.Column, a hint) error {
 	t := c.Type()
 	n.physical.kind = t.Kind()
 	n.tick = 1
-	if a != nil && a.Type.ID() == arrow.DURATION && t.Kind() == parquet.Int64 {
-		n.describeTime(Duration, int64(a.Type.(*arrow.DurationType).Unit.Multiplier()))
+	if a.tick > 0 && t.Kind() == parquet.Int64 {
+		n.describeTime(Duration, a.tick)
 		return nil
 	}
 	if l := t.LogicalType(); l != nil && n.describeLogical(l) {
 		n.zoneFrom(a)
 		return nil
 	}
-	if a != nil && a.Type.ID() == arrow.FLOAT16 && t.Kind() == parquet.FixedLenByteArray && t.Length() == 2 || f.isHalf(n.leaf) {
+	if f.isHalf(n.leaf) {
 		n.own.kind, n.physical.half = Float, true
 		return nil
 	}
@@ -259,16 +231,13 @@ func (n *frameNode) describeTime(kind Type, tick int64) {
 	}
 }
 
-func (n *frameNode) zoneFrom(a *arrow.Field) {
+func (n *frameNode) zoneFrom(a hint) {
 	if n.own.kind != Time {
 		return
 	}
 	n.own.zone = "UTC"
-	if a == nil {
-		return
-	}
-	if t, ok := a.Type.(*arrow.TimestampType); ok && t.TimeZone != "" && len(t.TimeZone) < 64 {
-		n.own.zone = cleanText(t.TimeZone)
+	if a.zone != "" && len(a.zone) < 64 {
+		n.own.zone = a.zone
 	}
 }
 

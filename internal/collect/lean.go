@@ -95,8 +95,14 @@ func (l *leanReader) start() error {
 }
 
 func (l *leanReader) worksheets() error {
+	if ok, err := l.scan.opens('['); !ok {
+		return err
+	}
 	l.cells = l.cells[:0]
 	err := l.scan.array(func() error {
+		if ok, err := l.scan.opens('{'); !ok {
+			return err
+		}
 		return l.scan.object(func(key []byte) error {
 			if string(key) == "cells" {
 				return l.cellList()
@@ -112,10 +118,8 @@ func (l *leanReader) worksheets() error {
 
 // metadata copies the named members of an object.
 func (l *leanReader) metadata(to *[]byte, names ...string) error {
-	if c, err := l.scan.peek(); err != nil {
+	if ok, err := l.scan.opens('{'); !ok {
 		return err
-	} else if c != '{' {
-		return l.scan.skip()
 	}
 	*to = (*to)[:0]
 	err := l.scan.object(func(key []byte) error {
@@ -152,10 +156,8 @@ func (l *leanReader) copySmall(to *[]byte, key []byte) error {
 }
 
 func (l *leanReader) cellList() error {
-	if c, err := l.scan.peek(); err != nil {
+	if ok, err := l.scan.opens('['); !ok {
 		return err
-	} else if c != '[' {
-		return l.scan.skip()
 	}
 	l.cells, l.count = l.cells[:0], 0
 	err := l.scan.array(func() error {
@@ -169,11 +171,9 @@ func (l *leanReader) cellList() error {
 }
 
 func (l *leanReader) cell() error {
-	if c, err := l.scan.peek(); err != nil {
-		return err
-	} else if c != '{' {
+	if ok, err := l.scan.opens('{'); !ok {
 		l.cells = append(l.cells, "{}"...)
-		return l.scan.skip()
+		return err
 	}
 	var meta, outputs, small []byte
 	var source span
@@ -248,19 +248,15 @@ func mayHoldParameters(meta []byte) bool {
 
 // outputs copies the outputs that hold scraps or errors.
 func (l *leanReader) outputs(to *[]byte) error {
-	if c, err := l.scan.peek(); err != nil {
+	if ok, err := l.scan.opens('['); !ok {
 		return err
-	} else if c != '[' {
-		return l.scan.skip()
 	}
 	*to = (*to)[:0]
 	any := false
 	err := l.scan.array(func() error {
 		any = true
-		if c, err := l.scan.peek(); err != nil {
+		if ok, err := l.scan.opens('{'); !ok {
 			return err
-		} else if c != '{' {
-			return l.scan.skip()
 		}
 		start := l.scan.offset()
 		l.scan.outer = start
@@ -304,10 +300,8 @@ func (l *leanReader) wanted() (wanted bool, err error) {
 // anyKey passes a value; found becomes true when it is an object one of whose
 // keys is looked for.
 func (l *leanReader) anyKey(found *bool, is func(key []byte) bool) error {
-	if c, err := l.scan.peek(); err != nil {
+	if ok, err := l.scan.opens('{'); !ok {
 		return err
-	} else if c != '{' {
-		return l.scan.skip()
 	}
 	return l.scan.object(func(key []byte) error {
 		*found = *found || is(key)

@@ -291,6 +291,16 @@ func longNumber(t []byte) bool {
 	return t[0] == '-' || t[0] >= '0' && t[0] <= '9'
 }
 
+// opens reports whether the next value begins with c; one that does not is
+// passed.
+func (s *scanner) opens(c byte) (bool, error) {
+	next, err := s.peek()
+	if err == nil && next != c {
+		return false, s.skip()
+	}
+	return err == nil, err
+}
+
 // object passes an object and calls on for every member, with the key; on must
 // pass the value. The key is valid until then.
 func (s *scanner) object(on func(key []byte) error) error {
