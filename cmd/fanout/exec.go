@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -178,6 +179,15 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 	if err != nil {
 		return usageError{err}
 	}
+	modules, err := os.MkdirTemp("", "fanout-exec-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(modules)
+	if err := local.WriteModules(modules); err != nil {
+		return err
+	}
+	spec = spec.WithModules(modules)
 	sink, closeLogs, err := c.execSink(to, f)
 	if err != nil {
 		return usageError{err}

@@ -32,7 +32,7 @@ type place struct {
 }
 
 // settle writes files and plans n runs over a template of cells.
-func settle(t *testing.T, kernel string, recipe sweep.Recipe, files, bundle map[string]string, n int, cells ...string) place {
+func settle(t testing.TB, kernel string, recipe sweep.Recipe, files, bundle map[string]string, n int, cells ...string) place {
 	t.Helper()
 	p := place{dir: t.TempDir(), specs: t.TempDir()}
 	if err := kerneltest.InstallSpec(p.specs, nil); err != nil {

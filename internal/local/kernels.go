@@ -176,6 +176,7 @@ func (k *kernels) serve(kd kind, s *server) {
 		python = k.e.sweep.Resolve(python)
 	}
 	s.spec, s.err = kernel.Finder{Python: python, Env: k.env}.Find(kd.name)
+	s.spec = s.spec.WithModules(k.e.modules)
 	if s.err != nil || k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
 		return // for one run a cold kernel is as cheap as a server
 	}

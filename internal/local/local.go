@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"time"
@@ -53,6 +54,7 @@ type Executor struct {
 	o       Options
 	machine machine
 	base    string   // temporary directory of this executor
+	modules string   // folder of the modules that notebooks may import
 	secrets []string // values that must not be written
 	kernels *kernels
 	memory  *gate
@@ -87,8 +89,11 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 		return nil, fmt.Errorf("make a folder for working directories: %w", err)
 	}
 	e := &Executor{
-		sweep: s, o: o, machine: thisMachine(), base: base, secrets: secrets,
+		sweep: s, o: o, machine: thisMachine(), base: base, modules: filepath.Join(base, "modules"), secrets: secrets,
 		memory: newGate(), medians: newMedians(s.Runs()), said: map[string]bool{},
+	}
+	if err := WriteModules(e.modules); err != nil {
+		return nil, errors.Join(fmt.Errorf("make a folder for modules: %w", err), removeAll(base))
 	}
 	if e.provenance, err = e.provenanceOf(ctx); err != nil {
 		return nil, errors.Join(err, removeAll(base))

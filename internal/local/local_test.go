@@ -32,7 +32,7 @@ var _ fan.Recoverer = executor{}
 // marker is in the environment of everything a test's kernels start.
 const marker = "LOCAL_TEST_MARK"
 
-func environ(t *testing.T, more ...string) []string {
+func environ(t testing.TB, more ...string) []string {
 	env := append(os.Environ(), marker+"="+t.Name())
 	return append(env, more...)
 }
