@@ -354,6 +354,9 @@ func rDict(keys, items []string, values []any) (string, error) {
 	simple := func(k string) bool {
 		return k != "" && !strings.ContainsFunc(k, func(r rune) bool { return r > unicode.MaxASCII })
 	}
+	if len(keys) == 0 {
+		return "structure(list(), names = character(0))", nil // a list without names would be an empty list
+	}
 	if !slices.ContainsFunc(keys, func(k string) bool { return !simple(k) }) {
 		return inDict("list(", "%s = %s", ", ", ")", rText)(keys, items, values)
 	}
