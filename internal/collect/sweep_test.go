@@ -1,0 +1,197 @@
+package collect
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// newSweep plans runs r0…, with the parameters day and n, in a folder.
+func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
+	t.Helper()
+	ctx := t.Context()
+	dir := t.TempDir()
+	s, err := sweep.Init(ctx, store.Dir(dir), "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Acquire(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Release() })
+	value := func(x any) grid.Value {
+		v, err := grid.ValueOf(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	p := sweep.Plan{Head: sweep.Head{Name: "test", AsOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
+	for i := range runs {
+		p.Runs = append(p.Runs, sweep.Run{ID: fmt.Sprintf("r%d", i), Replicate: i % 2, Params: []grid.Binding{
+			{Name: "day", Value: value(fmt.Sprintf("2026-01-%02d", i+1))}, {Name: "n", Value: value(i)}}})
+	}
+	if _, err := s.Plan(ctx, p); err != nil {
+		t.Fatal(err)
+	}
+	return s, dir
+}
+
+func finishRun(t testing.TB, s *sweep.Sweep, id, doc string, status sweep.Status) {
+	t.Helper()
+	ctx := context.Background()
+	a, err := s.Begin(ctx, id, sweep.Began{Host: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := notebook.Decode([]byte(doc))
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	o := sweep.Outcome{Status: status, Start: start, End: start.Add(1500 * time.Millisecond), CPU: time.Second, PeakRSS: 1 << 20, Fingerprint: sweep.Fingerprint{Code: "abc"}}
+	if status == sweep.Failed {
+		o.Kind, o.Reason = sweep.Exception, "cell 1 raised ValueError"
+	}
+	if err := a.End(ctx, n, o, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func glued(name, data string) string {
+	return display(`{"application/scrapbook.scrap.json+json":{"name":"`+name+`","data":`+data+`,"encoder":"json","version":1}}`, `{}`)
+}
+
+func TestSweep(t *testing.T) {
+	s, dir := newSweep(t, 6)
+	figure := display(`{"image/png":"iVBORw0KGgo="}`, `{"scrapbook":{"name":"plot","data":false,"display":true}}`)
+	finishRun(t, s, "r0", withOutputs("", glued("auc", "0.5")+","+glued("label", `"2026-01-01"`)), sweep.Succeeded)
+	finishRun(t, s, "r1", withOutputs("", glued("auc", "1")+","+figure), sweep.Succeeded)
+	finishRun(t, s, "r2", withOutputs("", glued("auc", "NaN")), sweep.Failed)
+	finishRun(t, s, "r3", withOutputs("", glued("auc", "0.25")), sweep.Succeeded)
+	open, err := s.Begin(t.Context(), "r4", sweep.Began{Host: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open.Part(t.Context(), []byte(withOutputs("", glued("auc", "0.75")))); err != nil {
+		t.Fatal(err)
+	}
+	// Somebody edits a notebook: what it says now counts.
+	path := filepath.Join(dir, filepath.FromSlash(sweep.RunKey("r3")))
+	doc, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.Replace(string(doc), "0.25", "0.125", 1)
+	if edited == string(doc) {
+		t.Fatal("nothing was edited")
+	}
+	if err := os.WriteFile(path, []byte(edited), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sweep(t.Context(), s, Options{TempDir: t.TempDir(), Metrics: []Metric{{Name: "auc", Goal: "maximize"}}, Require: []string{"label"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	names := ""
+	for _, c := range r.Table.Columns() {
+		names += c.Name() + " "
+	}
+	if want := "run_id run_status run_reason_kind run_error run_planned run_stale run_attempts run_as_of run_started_at run_duration_s run_kernel_start_s run_cpu_s run_peak_rss_bytes run_code run_notebook run_replicate day n auc label "; names != want {
+		t.Errorf("columns %s", names)
+	}
+	text := func(column string) (all []string) {
+		c, ok := r.Table.Column(column)
+		if !ok {
+			t.Fatalf("no column %s", column)
+		}
+		for i := range r.Table.Len() {
+			all = append(all, c.Text(i))
+		}
+		return all
+	}
+	for column, want := range map[string][]string{
+		"run_status":      {"succeeded", "succeeded", "failed", "succeeded", "running", "planned"},
+		"run_reason_kind": {"", "", "exception", "", "", ""},
+		"run_planned":     {"true", "true", "true", "true", "true", "true"},
+		"run_attempts":    {"1", "1", "1", "1", "1", "0"},
+		"run_as_of":       {"2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z", "2026-01-02T03:04:05Z"},
+		"run_duration_s":  {"1.5", "1.5", "1.5", "1.5", "", ""},
+		"run_replicate":   {"0", "1", "0", "1", "0", "1"},
+		"day":             {"2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05", "2026-01-06"},
+		"n":               {"0", "1", "2", "3", "4", "5"},
+		"auc":             {"0.5", "1.0", "NaN", "0.125", "0.75", ""},
+		"label":           {"2026-01-01", "", "", "", "", ""},
+	} {
+		if d := cmp.Diff(want, text(column)); d != "" {
+			t.Errorf("%s: %s", column, d)
+		}
+	}
+	if c, _ := r.Table.Column("day"); c.Type() != Date || c.Role() != RoleParameter {
+		t.Errorf("day is %v %v", c.Role(), c.Type())
+	}
+	files := written(t, r)
+	if _, ok := files["displays/plot/r1.png"]; !ok {
+		t.Error("the picture is not written")
+	}
+	var missing []string
+	for _, p := range r.Table.Problems() {
+		missing = append(missing, p.Run+" "+p.Kind)
+	}
+	if d := cmp.Diff([]string{"r1 missing", "r3 missing"}, missing); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestSweepLogAndNotebooksAgree collects a sweep by its log, and again from its
+// notebooks after the log's sizes no longer match: the same bytes.
+func TestSweepLogAndNotebooksAgree(t *testing.T) {
+	s, dir := newSweep(t, 8)
+	for i := range 8 {
+		outputs := glued("z", fmt.Sprint(i)) + "," + glued("a", `{"x":1.5,"y":[1,null]}`) + "," + glued("text", `"word"`)
+		finishRun(t, s, fmt.Sprintf("r%d", i), withOutputs("", outputs), sweep.Succeeded)
+	}
+	collect := func() map[string][]byte {
+		r, err := Sweep(t.Context(), s, Options{TempDir: t.TempDir()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		return written(t, r)
+	}
+	first := collect()
+	for i := range 8 {
+		path := filepath.Join(dir, filepath.FromSlash(sweep.RunKey(fmt.Sprintf("r%d", i))))
+		doc, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, append(doc, '\n'), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, b := range collect() {
+		if !bytes.Equal(b, first[name]) {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
