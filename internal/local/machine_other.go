@@ -3,6 +3,7 @@
 package local
 
 import (
+	"errors"
 	"os"
 	"runtime"
 )
@@ -14,3 +15,6 @@ func thisMachine() machine {
 
 // memoryAvailable is not known here.
 func memoryAvailable() (free, total int64, known bool) { return 0, 0, false }
+
+// tempFile is Linux's alone.
+func tempFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }

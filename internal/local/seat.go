@@ -52,6 +52,9 @@ func newSeat(base, source, frozen string, shared bool) (*seat, error) {
 // namelessFile is a file that nobody else can open and that ends with us: a
 // kernel may print its secrets into it.
 func namelessFile(dir string) (*os.File, error) {
+	if f, err := tempFile(dir); err == nil {
+		return f, nil
+	}
 	f, err := os.CreateTemp(dir, "log-")
 	if err != nil {
 		return nil, err

@@ -365,3 +365,18 @@ func whole(v any) any {
 	}
 	return v
 }
+
+// TestQuit: a cell that ends the kernel ends the notebook, on purpose; papermill
+// knows a dead kernel only.
+func TestQuit(t *testing.T) {
+	spec, _ := corpusKernel(t)
+	for _, code := range []string{"quit()", "exit"} {
+		d := doc("print('a')", code, "print('never')")
+		r, _ := runReal(t, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
+			return kernel.Launch(ctx, spec, o)
+		}, d)
+		if r.Status != Succeeded || !r.EarlyExit() || r.CodeCell != 2 || len(d.Cells[2].Outputs) > 0 {
+			t.Errorf("%s: %+v", code, r)
+		}
+	}
+}

@@ -31,6 +31,7 @@ type fold struct {
 	widgets widgets
 	used    int64
 	heard   []heard // what streams said since it was last taken
+	changed bool    // the document, since then
 }
 
 // caps are the most bytes of output kept.
@@ -48,6 +49,7 @@ type place struct {
 // A cellFold is one executed cell.
 type cellFold struct {
 	*notebook.Cell
+	fold    *fold
 	id      string // message id of the request, once known
 	number  int    // among code cells, from 1
 	clear   bool   // before the next output
@@ -79,7 +81,7 @@ func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
 // begin says that cell is executed next. The first unknown parent among the
 // messages is its request.
 func (f *fold) begin(index, number int) *cellFold {
-	c := &cellFold{Cell: f.doc.Cells[index], number: number}
+	c := &cellFold{Cell: f.doc.Cells[index], fold: f, number: number}
 	c.Outputs = nil
 	c.Touch()
 	if c.Metadata == nil {
@@ -536,6 +538,7 @@ func (c *cellFold) time(key string, m kernel.Message) {
 		t = m.Received
 	}
 	c.StampExecution(key, t)
+	c.Touch()
 }
 
 func (f *fold) maskBuffers(buffers [][]byte) [][]byte {
@@ -549,11 +552,18 @@ func (f *fold) maskBuffers(buffers [][]byte) [][]byte {
 	return out
 }
 
-// take returns and forgets what streams have said.
-func (f *fold) take() []heard {
-	h := f.heard
-	f.heard = nil
-	return h
+// take returns what streams have said, and whether the document has changed,
+// since it was last asked.
+func (f *fold) take() (said []heard, changed bool) {
+	said, changed = f.heard, f.changed || f.widgets.changed
+	f.heard, f.changed = nil, false
+	return said, changed
+}
+
+// Touch says that the cell has changed.
+func (c *cellFold) Touch() {
+	c.Cell.Touch()
+	c.fold.changed = true
 }
 
 // finish ends the folding: what was held back is written.

@@ -227,6 +227,24 @@ func TestCaps(t *testing.T) {
 	}
 }
 
+// TestCutOutputIsNotSaved: what is dropped changes nothing.
+func TestCutOutputIsNotSaved(t *testing.T) {
+	f := newFold(doc("cell"), nil, caps{100, 1000})
+	f.begin(0, 1)
+	changes := 0
+	for range 50 {
+		f.message(sayMsg("m", "stdout", strings.Repeat("x", 30)))
+		if said, changed := f.take(); changed {
+			changes++
+		} else if len(said) > 0 {
+			t.Errorf("dropped output is logged: %v", said)
+		}
+	}
+	if changes != 2 { // the first, and the one that is cut
+		t.Errorf("the document changed %d times", changes)
+	}
+}
+
 func manyEmpty(n int) (ms []kernel.Message) {
 	for range n {
 		ms = append(ms, sayMsg("m", "stdout", ""))

@@ -411,9 +411,11 @@ func (w *walk) take(m kernel.Message) {
 	}
 	w.mu.Lock()
 	w.fold.message(m)
-	said := w.fold.take()
+	said, changed := w.fold.take()
 	w.mu.Unlock()
-	w.saver.touch()
+	if changed {
+		w.saver.touch()
+	}
 	w.log(said)
 }
 
@@ -445,7 +447,7 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 	case quits(reply.Content):
 		w.end.quit = true
 		return false
-	case reply.Status == "ok" || reply.Status == "" && err == nil || allowed:
+	case err == nil && (reply.Status == "ok" || allowed):
 		return true
 	}
 	if !cell.errored {
@@ -527,7 +529,8 @@ func (w *walk) close() {
 // conclude writes down how it went.
 func (w *walk) conclude(ctx context.Context, began time.Time) {
 	w.fold.finish()
-	w.log(w.fold.take())
+	said, _ := w.fold.take()
+	w.log(said)
 	f, failed := w.Doc.Failure()
 	if failed && w.end.stop == notStopped && w.end.exit == nil && !w.end.quit && !w.end.early {
 		w.end.raised = &f
