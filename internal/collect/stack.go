@@ -308,7 +308,7 @@ func repeat(c Column, entry, rows int) arrow.Array {
 // cellValue is the value in a form that appendValue takes back.
 func (c Column) cellValue(row int) any {
 	v := c.Any(row)
-	if c.typ.kind == JSON {
+	if c.typ.kind == JSON && v != nil {
 		return oddText(c.Text(row))
 	}
 	return v
