@@ -161,6 +161,7 @@ type comparer struct {
 	rows       []string
 	planned    []int // rows of the table that are planned
 	used       []int // and succeeded, freshly
+	family     int   // comparisons that Holm adjusts together
 }
 
 func newComparer(t *collect.Table, o Options) (*comparer, error) {

@@ -28,6 +28,7 @@ func (c *comparer) holm(tables []MetricTable) {
 		}
 	}
 	slices.SortStableFunc(family, func(a, b *Comparison) int { return compareFloat(a.P, b.P) })
+	c.family = len(family)
 	high := 0.0
 	for i, a := range family {
 		high = math.Max(high, math.Min(1, a.P*float64(len(family)-i)))
@@ -39,7 +40,7 @@ func (c *comparer) holm(tables []MetricTable) {
 func (c *comparer) judge(t *MetricTable) {
 	for i := range t.Groups {
 		if a := t.Groups[i].Against; a != nil && a.Verdict == "" {
-			a.Verdict = c.verdict(t.Metric, a, t.base())
+			a.Verdict = c.verdict(t, a)
 		}
 	}
 	t.Verdict = c.sentence(t)
@@ -54,15 +55,24 @@ func (t *MetricTable) base() float64 {
 	return math.NaN()
 }
 
-func (c *comparer) verdict(m Metric, a *Comparison, base float64) Verdict {
+// times is how many comparisons a metric's p answers for.
+func (c *comparer) times(t *MetricTable) float64 {
+	if t.Exploratory {
+		return 1
+	}
+	return float64(max(c.family, 1))
+}
+
+func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
+	m := t.Metric
 	switch {
 	case a.Equal:
 		return Same
-	case a.PAdjusted >= c.alpha && a.smallest() >= c.alpha:
+	case a.PAdjusted >= c.alpha && a.smallest()*c.times(t) >= c.alpha:
 		return TooFew
 	case a.PAdjusted >= c.alpha:
 		return Unclear
-	case m.small(a.Shift, base):
+	case m.small(a.Shift, t.base()):
 		return Small
 	case m.Goal == "":
 		return Different
@@ -174,7 +184,16 @@ func hasHave(names []string) string {
 // maxListed is how many names a sentence holds.
 const maxListed = 6
 
+// maxNameInSentence is how many characters of a name a sentence holds.
+const maxNameInSentence = 60
+
 func listed(names []string) string {
+	names = slices.Clone(names)
+	for i, n := range names {
+		if r := []rune(n); len(r) > maxNameInSentence {
+			names[i] = string(r[:maxNameInSentence-1]) + "…"
+		}
+	}
 	if len(names) > maxListed {
 		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(names)-maxListed)
 	}

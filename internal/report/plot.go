@@ -118,6 +118,7 @@ func drawDots(in Input, t compare.MetricTable, groups []compare.Group, file stri
 	p.NominalY(names...)
 	p.Y.Tick.Label.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
 	p.Y.Min, p.Y.Max = -0.6, float64(len(shown))-0.4
+	widen(&p.X)
 	height := vg.Length(60 + 26*len(shown))
 	png, err := render(p, 560, height)
 	if err != nil {
@@ -174,6 +175,15 @@ func addGroup(p *plot.Plot, g compare.Group, row float64) error {
 	return nil
 }
 
+// widen leaves room beside the outermost values.
+func widen(a *plot.Axis) {
+	margin := (a.Max - a.Min) * 0.04
+	if margin == 0 {
+		margin = math.Max(math.Abs(a.Max)*0.1, 1)
+	}
+	a.Min, a.Max = a.Min-margin, a.Max+margin
+}
+
 func verticalGrid() *plotter.Grid {
 	g := plotter.NewGrid()
 	g.Horizontal.Color = nil
@@ -212,6 +222,7 @@ func drawLine(in Input, t compare.MetricTable, groups []compare.Group, axis Axis
 	points.GlyphStyle = draw.GlyphStyle{Color: blue, Radius: 2.2, Shape: draw.CircleGlyph{}}
 	p.Add(line, points)
 	p.X.Tick.Marker = ticksOf(groups, at)
+	widen(&p.Y)
 	png, err := render(p, 620, 260)
 	if err != nil {
 		return nil, err
@@ -276,7 +287,7 @@ func cut(s string) string {
 // render draws at twice the usual density, for sharp screens.
 func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))
-	p.Draw(draw.New(c))
+	p.Draw(draw.Crop(draw.New(c), 8, -24, 6, -10))
 	var b bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(&b); err != nil {
 		return nil, err

@@ -24,13 +24,13 @@ func verdictSection(in Input) section {
 	var b strings.Builder
 	fmt.Fprintf(&b, "**%s**\n", counts(in))
 	for _, t := range in.Compare.Metrics {
-		fmt.Fprintf(&b, "\n- **%s**: %s", safe(t.Name), safe(t.Verdict))
+		fmt.Fprintf(&b, "\n- **%s**: %s", safe(t.Name), sentence(t.Verdict))
 		if t.Exploratory && in.Compare.Baseline != "" {
 			b.WriteString(" *(exploratory)*")
 		}
 	}
 	for _, w := range in.Compare.Warnings {
-		fmt.Fprintf(&b, "\n- ⚠ %s", safe(w))
+		fmt.Fprintf(&b, "\n- ⚠ %s", sentence(w))
 	}
 	return section{title: "# " + safe(in.Name), text: b.String()}
 }
@@ -80,12 +80,12 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 		title += ", in " + safe(t.Unit)
 	}
 	var b strings.Builder
-	b.WriteString(safe(t.Verdict))
+	b.WriteString(sentence(t.Verdict))
 	if t.Goal != "" {
 		fmt.Fprintf(&b, " (The goal is to %s it.)", t.Goal)
 	}
 	for _, w := range t.Warnings {
-		b.WriteString("\n\n⚠ " + safe(w))
+		b.WriteString("\n\n⚠ " + sentence(w))
 	}
 	s := section{title: title}
 	if len(t.Groups) > 0 {

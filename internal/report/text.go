@@ -29,9 +29,16 @@ func safe(s string) string {
 	return markdownEscapes.Replace(plain(s))
 }
 
+// sentence is safe for a text of ours that holds foreign names.
+func sentence(s string) string {
+	return markdownEscapes.Replace(oneLine(s, 2000))
+}
+
 // plain drops control characters and escape sequences, and cuts what is too
 // long.
-func plain(s string) string {
+func plain(s string) string { return oneLine(s, maxText) }
+
+func oneLine(s string, limit int) string {
 	var b strings.Builder
 	n, escape := 0, false
 	for _, r := range s {
@@ -48,7 +55,7 @@ func plain(s string) string {
 			b.WriteRune(r)
 			n++
 		}
-		if n >= maxText {
+		if n >= limit {
 			return b.String() + "…"
 		}
 	}
