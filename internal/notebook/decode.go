@@ -195,17 +195,21 @@ type span struct {
 	start, end int
 }
 
-// spans lists the fields of the object that stands here.
-func (s *scanner) spans() ([]span, error) {
-	var all []span
-	err := s.object(func(key string) error {
+// spans lists the fields of the output that stands here, and reads its mime
+// bundle on the way.
+func (s *scanner) spans() (all []span, data map[string]json.RawMessage, err error) {
+	err = s.object(func(key string) (err error) {
 		s.space()
 		start := s.i
-		err := s.skip()
+		if key == "data" && s.peek() == '{' {
+			data, err = s.bundle()
+		} else {
+			err = s.skip()
+		}
 		all = append(all, span{key, start, s.i})
 		return err
 	})
-	return all, err
+	return all, data, err
 }
 
 // at is a scanner over the value of f, whose errors have the right place.
@@ -340,7 +344,7 @@ func (s *scanner) outputs() ([]Output, error) {
 // output reads one output. Fields that its type does not have, and all fields
 // of an unknown type, are kept as they are.
 func (s *scanner) output() (o Output, err error) {
-	fields, err := s.spans()
+	fields, data, err := s.spans()
 	if err != nil {
 		return o, err
 	}
@@ -367,7 +371,9 @@ func (s *scanner) output() (o Output, err error) {
 		case o.Type == "error" && f.key == "traceback":
 			o.Traceback, err = at.textList()
 		case shown && f.key == "data":
-			o.Data, err = at.bundle()
+			if o.Data = data; data == nil {
+				o.Data, err = at.bundle()
+			}
 		case shown && f.key == "metadata":
 			o.Metadata, err = at.optionalMapping()
 		case o.Type == "execute_result" && f.key == "execution_count":

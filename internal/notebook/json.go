@@ -339,12 +339,13 @@ const (
 // plainEnd returns the first offset from i on that holds a quote, a
 // backslash or a control character, eight bytes at a time.
 func plainEnd(b []byte, i int) int {
+	for ; i+16 <= len(b); i += 16 {
+		if stops(binary.LittleEndian.Uint64(b[i:]))|stops(binary.LittleEndian.Uint64(b[i+8:])) != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(b); i += 8 {
-		w := binary.LittleEndian.Uint64(b[i:])
-		quote, slash := w^(lows*'"'), w^(lows*'\\')
-		// The lowest byte marked is a true one; a borrow marks only bytes above.
-		hit := ((quote-lows)&^quote | (slash-lows)&^slash | (w-lows*0x20)&^w) & highs
-		if hit != 0 {
+		if hit := stops(binary.LittleEndian.Uint64(b[i:])); hit != 0 {
 			return i + bits.TrailingZeros64(hit)/8
 		}
 	}
@@ -354,6 +355,14 @@ func plainEnd(b []byte, i int) int {
 		}
 	}
 	return i
+}
+
+// stops marks the bytes of w that end plain text. The lowest mark is a true
+// one; a borrow may set wrong marks above it.
+func stops(w uint64) uint64 {
+	quoteOrControl := (w ^ lows*2) - lows*33 // '"'^2 is 32, and controls stay below it
+	slash := (w ^ lows*'\\') - lows
+	return (quoteOrControl | slash) &^ w & highs
 }
 
 func hex4(b []byte) (r rune, ok bool) {
