@@ -154,13 +154,17 @@ type Kernel struct {
 	took  time.Duration
 	meter *meter
 
-	shell, control, stdin, iopub *wire.Conn
-	readers                      sync.WaitGroup
-	dropped                      atomic.Int64
-	prefix                       []PrefixCell
-	cold                         string // why a Server did not fork it
-	asked                        atomic.Bool
-	busy                         atomic.Bool // a cell may be running
+	identity     string
+	shell, iopub *wire.Conn
+	stdin        *wire.Conn // nil for an ipykernel, which never asks when told so
+	controlMu    sync.Mutex
+	control      *wire.Conn // connected when first needed
+	readers      sync.WaitGroup
+	dropped      atomic.Int64
+	prefix       []PrefixCell
+	cold         string // why a Server did not fork it
+	asked        atomic.Bool
+	busy         atomic.Bool // a cell may be running
 
 	own       sync.Map // ids of our own requests, whose messages are nobody's output
 	done      chan struct{}
@@ -394,6 +398,9 @@ func (k *Kernel) Answer(request Message, text string) error {
 	if err != nil {
 		return err
 	}
+	if k.stdin == nil {
+		return errors.New("answer a kernel that was not connected to answers")
+	}
 	return k.stdin.Send(Message{Header: k.stdin.Header("input_reply"), Parent: request.Header, Content: content})
 }
 
@@ -401,7 +408,7 @@ func (k *Kernel) Answer(request Message, text string) error {
 // to the group, or a message.
 func (k *Kernel) Interrupt() error {
 	if k.spec.InterruptMode == "message" {
-		return k.request(k.control, "interrupt_request", nil)
+		return k.command("interrupt_request", nil)
 	}
 	k.proc.signal(syscall.SIGINT)
 	return nil
@@ -428,6 +435,22 @@ func (k *Kernel) request(c *wire.Conn, msgType string, content json.RawMessage) 
 		return fmt.Errorf("send %s: %w", msgType, err)
 	}
 	return nil
+}
+
+// command sends a request on the control channel.
+func (k *Kernel) command(msgType string, content json.RawMessage) error {
+	k.controlMu.Lock()
+	defer k.controlMu.Unlock()
+	if k.control == nil {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		c, err := k.dialOne(ctx, wire.Control)
+		if err != nil {
+			return err
+		}
+		k.control = c
+	}
+	return k.request(k.control, msgType, content)
 }
 
 // Close ends the kernel: it asks, waits up to grace, sends SIGTERM, waits half
@@ -468,14 +491,11 @@ func (k *Kernel) stop(grace time.Duration) {
 // control its thread may wait for ever for an output thread that the main
 // thread has already stopped, a few times in a hundred.
 func (k *Kernel) askToLeave() error {
-	c := k.control
-	if k.spec.ipykernel() && !k.busy.Load() {
-		c = k.shell
+	content := json.RawMessage(`{"restart":false}`)
+	if k.spec.ipykernel() && !k.busy.Load() && k.shell != nil {
+		return k.request(k.shell, "shutdown_request", content)
 	}
-	if c == nil {
-		return ErrDead
-	}
-	return k.request(c, "shutdown_request", json.RawMessage(`{"restart":false}`))
+	return k.command("shutdown_request", content)
 }
 
 func waitFor(c <-chan struct{}, d time.Duration) bool {
@@ -496,7 +516,10 @@ func waitFor(c <-chan struct{}, d time.Duration) bool {
 
 // release frees what the kernel held on our side.
 func (k *Kernel) release() {
-	for _, c := range []*wire.Conn{k.shell, k.control, k.stdin, k.iopub} {
+	k.controlMu.Lock()
+	conns := []*wire.Conn{k.shell, k.control, k.stdin, k.iopub}
+	k.controlMu.Unlock()
+	for _, c := range conns {
 		if c != nil {
 			c.Close()
 		}

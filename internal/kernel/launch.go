@@ -78,7 +78,7 @@ func launch(ctx context.Context, spec Spec, o Options, tcp bool, why string) (*K
 func connect(ctx context.Context, spec Spec, e *endpoint, p process, log *logPipe, memory int64, began time.Time) (*Kernel, error) {
 	k := &Kernel{
 		spec: spec, id: e.id, proc: p, end: e, log: log, codec: wire.NewCodec([]byte(e.key)),
-		box: newMailbox(3), done: make(chan struct{}), closeDone: make(chan struct{}),
+		box: newMailbox(len(outputChannels(spec))), identity: wire.NewID(), done: make(chan struct{}), closeDone: make(chan struct{}),
 		meter: startMeter(p, memory),
 	}
 	go k.watch(watchOOM())
@@ -113,24 +113,29 @@ func (k *Kernel) notStarted(ctx context.Context, cause error) error {
 
 // dial connects the channels as the kernel binds them.
 func (k *Kernel) dial(ctx context.Context) error {
-	identity := wire.NewID()
-	for _, c := range []struct {
-		name string
-		conn **wire.Conn
-	}{{wire.IOPub, &k.iopub}, {wire.Shell, &k.shell}, {wire.Stdin, &k.stdin}, {wire.Control, &k.control}} {
-		conn, err := k.dialOne(ctx, c.name, identity)
+	to := map[string]**wire.Conn{wire.IOPub: &k.iopub, wire.Shell: &k.shell, wire.Stdin: &k.stdin}
+	for _, name := range outputChannels(k.spec) {
+		conn, err := k.dialOne(ctx, name)
 		if err != nil {
 			return err
 		}
-		*c.conn = conn
+		*to[name] = conn
 		k.readers.Add(1)
-		go k.read(conn, c.name)
+		go k.read(conn)
 	}
 	return nil
 }
 
+// outputChannels are those whose messages an execution consists of.
+func outputChannels(s Spec) []string {
+	if s.ipykernel() {
+		return []string{wire.IOPub, wire.Shell}
+	}
+	return []string{wire.IOPub, wire.Shell, wire.Stdin}
+}
+
 // dialOne tries until the channel is bound.
-func (k *Kernel) dialOne(ctx context.Context, channel, identity string) (*wire.Conn, error) {
+func (k *Kernel) dialOne(ctx context.Context, channel string) (*wire.Conn, error) {
 	network, addrs := k.end.addresses(channel)
 	wait := 500 * time.Microsecond
 	for {
@@ -141,7 +146,7 @@ func (k *Kernel) dialOne(ctx context.Context, channel, identity string) (*wire.C
 				continue
 			}
 			var c *wire.Conn
-			if c, err = wire.Dial(channel, network, a, identity, k.codec); err == nil {
+			if c, err = wire.Dial(channel, network, a, k.identity, k.codec); err == nil {
 				return c, nil
 			}
 			if !notYet(err) {
@@ -167,11 +172,9 @@ func notYet(err error) bool {
 }
 
 // read delivers the messages of one channel until it closes.
-func (k *Kernel) read(c *wire.Conn, channel string) {
+func (k *Kernel) read(c *wire.Conn) {
 	defer k.readers.Done()
-	if channel != wire.Control {
-		defer k.box.leave()
-	}
+	defer k.box.leave()
 	for {
 		m, err := c.Receive()
 		switch {
@@ -187,9 +190,6 @@ func (k *Kernel) read(c *wire.Conn, channel string) {
 
 // deliver keeps from the mailbox what only concerns this package.
 func (k *Kernel) deliver(m Message) {
-	if m.Channel == wire.Control {
-		return
-	}
 	if m.Channel == wire.IOPub {
 		k.box.live()
 		if m.Header.MsgType == "iopub_welcome" {

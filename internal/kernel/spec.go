@@ -449,14 +449,12 @@ func (s Spec) environ(base []string, id string) []string {
 			return "${" + n + "}"
 		})
 	}
-	if s.ipykernel() {
-		// 1 stands for a parent that need not be watched: we see to that.
-		set["JPY_PARENT_PID"] = "1"
-		// Else the debugger's complaint about frozen modules, written while the
-		// kernel starts, turns up in the first cell now and then.
-		if getenv(base, "PYDEVD_DISABLE_FILE_VALIDATION") == "" {
-			set["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-		}
+	// 1 stands for a parent that need not be watched: we see to that.
+	set["JPY_PARENT_PID"] = "1"
+	// Else the debugger's complaint about frozen modules, written while an
+	// ipykernel starts, turns up in the first cell now and then.
+	if getenv(base, "PYDEVD_DISABLE_FILE_VALIDATION") == "" {
+		set["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 	}
 	return mergeEnv(base, set)
 }
