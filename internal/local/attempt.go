@@ -209,7 +209,7 @@ func (a *attempt) keep(o sweep.Outcome) error {
 	if b := a.before.BestOut; b != nil && b.Status == sweep.Succeeded && o.Status != sweep.Succeeded {
 		return nil
 	}
-	files, err := a.seat.kept(a.kernels.recipe.Keep)
+	files, err := a.seat.kept()
 	if err != nil {
 		return fmt.Errorf("keep the files of run %s: %w", a.run.ID, err)
 	}

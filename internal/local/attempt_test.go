@@ -195,6 +195,40 @@ func TestWorkingDirectory(t *testing.T) {
 	}
 }
 
+// TestFilesToKeepAreNotWrittenThroughLinks: a file of the template's folder
+// that a run overwrites is the run's own, and is kept because it changed.
+func TestFilesToKeepAreNotWrittenThroughLinks(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{Keep: []string{"*.csv", "deep/er/*.txt"}},
+		map[string]string{"out.csv": "by hand\n", "in.csv": "input\n", "deep/er/a.txt": "a\n", "deep/er/b.dat": "b\n", "frozen.csv": "x"},
+		map[string]string{"frozen.csv": "frozen\n"}, 2,
+		"append out.csv run", "append deep/er/a.txt run", "append frozen.csv run", "cat out.csv", "cat in.csv", "cat deep/er/b.dat")
+	p.execute(t, local.Options{Jobs: 1})
+	for run := range 2 {
+		if diff := cmp.Diff([]string{"by hand\nrun\n", "input\n", "b\n"}, p.printed(t, run)[5:]); diff != "" {
+			t.Errorf("run %d: %s", run, diff)
+		}
+		got := map[string]string{}
+		prefix := sweep.PrefixArtifacts + p.Runs()[run].Run.ID + "/"
+		for o, err := range p.Store().List(t.Context(), prefix) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := p.Store().Get(t.Context(), o.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[strings.TrimPrefix(o.Key, prefix)] = string(b)
+		}
+		want := map[string]string{"out.csv": "by hand\nrun\n", "deep/er/a.txt": "a\nrun\n", "frozen.csv": "frozen\nrun\n"}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("run %d: %s", run, diff)
+		}
+	}
+	if b, _ := os.ReadFile(filepath.Join(p.dir, "out.csv")); string(b) != "by hand\n" {
+		t.Errorf("the template's folder now has %q", b)
+	}
+}
+
 func TestSharedWorkingDirectory(t *testing.T) {
 	p := settle(t, "fake", sweep.Recipe{Workdir: "shared"}, nil, nil, 1, "append mark x", "pwd")
 	p.execute(t, local.Options{})
@@ -386,26 +420,50 @@ func TestPercentOfTheMedian(t *testing.T) {
 	}
 }
 
+// isolated is a cell that leaves a mark wherever it can, and prints what must
+// be its own.
+const isolated = `
+import atexit, os, random, secrets, tempfile, uuid, helper
+try:
+    seen += 1
+except NameError:
+    seen = 0
+assert 'MINE' not in os.environ and not os.path.exists('mark')
+os.environ['MINE'] = str(x)
+open('mark', 'w').write(str(x))
+out = os.environ['FANOUT_OUTPUT_DIR']
+os.mkdir(out + '/sub')
+atexit.register(lambda: open(out + '/sub/atexit', 'w').write(str(x)))
+own = [os.environ['FANOUT_RUN_ID'], os.getcwd(), os.getpid(), random.random(), uuid.uuid4(), secrets.token_hex(8), tempfile.mktemp()]
+try:
+    import numpy
+    own += [numpy.random.rand(), numpy.random.default_rng().random()]
+except ImportError:
+    pass
+print(seen, helper.value, *own)
+`
+
 // TestWarm: runs are forked, apart from each other in everything.
 func TestWarm(t *testing.T) {
 	python := testPython(t)
-	p := settle(t, "python3", sweep.Recipe{Modules: []string{"json"}}, map[string]string{"helper.py": "value = 42"}, nil, 6,
-		"import os, random, uuid, helper\ntry:\n    seen += 1\nexcept NameError:\n    seen = 0\nos.environ['MINE'] = str(x)\n"+
-			"os.mkdir(os.environ['FANOUT_OUTPUT_DIR'] + '/sub'); open(os.environ['FANOUT_OUTPUT_DIR'] + '/sub/kept.bin', 'wb').write(bytes([x]))\n"+
-			"print(seen, helper.value, os.environ['FANOUT_RUN_ID'], os.getcwd(), os.getpid(), random.random(), uuid.uuid4())")
+	runs := 200
+	if testing.Short() {
+		runs = 20
+	}
+	p := settle(t, "python3", sweep.Recipe{Modules: []string{"json", "random", "numpy", "helper"}}, map[string]string{"helper.py": "value = 42"}, nil, runs, isolated)
 	n := p.execute(t, local.Options{Jobs: 2, Environ: venvEnv(t, python)})
 	all := map[string]int{}
 	for i, st := range p.Runs() {
 		if st.Status != sweep.Succeeded || st.Last.Kernel != "warm" {
 			t.Fatalf("run %d: %+v; told %q", i, st.Last, n.of(sweep.NoteWord))
 		}
-		kept, err := p.Store().Get(t.Context(), sweep.PrefixArtifacts+st.Run.ID+"/sub/kept.bin")
-		if err != nil || len(kept) != 1 || int(kept[0]) != i {
-			t.Errorf("run %d: kept %v, %v", i, kept, err)
+		kept, err := p.Store().Get(t.Context(), sweep.PrefixArtifacts+st.Run.ID+"/sub/atexit")
+		if err != nil || string(kept) != fmt.Sprint(i) {
+			t.Errorf("run %d: at its exit it wrote %q, %v", i, kept, err)
 		}
 		got := strings.Fields(p.printed(t, i)[2])
-		if len(got) != 7 || got[0] != "0" || got[1] != "42" || got[2] != st.Run.ID {
-			t.Errorf("run %d: %v", i, got)
+		if len(got) < 9 || got[0] != "0" || got[1] != "42" || got[2] != st.Run.ID {
+			t.Fatalf("run %d: %v", i, got)
 		}
 		for _, g := range got[2:] {
 			all[g]++

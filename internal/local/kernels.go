@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -117,7 +118,7 @@ func (k *kernels) place(template string) (s *seat, source string, err error) {
 	if dir := filepath.FromSlash(path.Dir(template)); filepath.IsLocal(dir) {
 		frozen = filepath.Join(frozen, dir)
 	}
-	s, err = newSeat(k.e.base, source, frozen, k.recipe.Workdir == "shared")
+	s, err = newSeat(k.e.base, source, frozen, k.recipe.Workdir == "shared", k.recipe.Keep)
 	return s, source, err
 }
 
@@ -144,7 +145,7 @@ func (k *kernels) frozenFiles() (string, error) {
 		if k.broken = k.e.sweep.Unpack(k.ctx, dir); k.broken != nil {
 			return
 		}
-		k.broken = regular(dir, func(_, file string) { os.Chmod(file, 0o444) })
+		k.broken = regular(dir, func(_, file string, _ fs.FileInfo) { os.Chmod(file, 0o444) })
 		k.frozen = dir
 	})
 	return k.frozen, k.broken

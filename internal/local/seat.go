@@ -21,17 +21,20 @@ type seat struct {
 	n     int // of the attempt
 	kind  kind
 	spare *spare // a kernel started ahead of time; nil when none was
+
+	keep   []string // patterns
+	copies mirror
 }
 
 // newSeat makes the folders. source is the template's folder, frozen holds
 // the files frozen with the sweep that belong into it; either may be missing.
 // shared works in source itself.
-func newSeat(base, source, frozen string, shared bool) (*seat, error) {
+func newSeat(base, source, frozen string, shared bool, keep []string) (*seat, error) {
 	root, err := os.MkdirTemp(base, "run-")
 	if err != nil {
 		return nil, err
 	}
-	s := &seat{root: root, dir: filepath.Join(root, "work"), out: filepath.Join(root, "output")}
+	s := &seat{root: root, keep: keep, copies: mirror{keep, map[string]fs.FileInfo{}}, dir: filepath.Join(root, "work"), out: filepath.Join(root, "output")}
 	if err = os.Mkdir(s.out, 0o777); err == nil {
 		s.log, err = namelessFile(root)
 	}
@@ -40,7 +43,7 @@ func newSeat(base, source, frozen string, shared bool) (*seat, error) {
 	case shared:
 		s.dir = source
 	default:
-		err = mirror(s.dir, source, frozen)
+		err = s.copies.folder(s.dir, source, frozen, "")
 	}
 	if err != nil {
 		s.remove()
@@ -87,10 +90,16 @@ func removeAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// mirror makes dst a folder of links to the entries of source, those that are
-// frozen in place of their originals. Folders that hold frozen files are real
-// folders, mirrored in turn.
-func mirror(dst, source, frozen string) error {
+// A mirror makes folders of links.
+type mirror struct {
+	keep   []string // patterns of what a run writes: those files are copied, so that nothing is written through a link
+	copies map[string]fs.FileInfo
+}
+
+// folder makes dst a folder of links to the entries of source, those that are
+// frozen in place of their originals. Folders that hold frozen files, or files
+// to keep, are real folders, mirrored in turn. rel is dst as patterns see it.
+func (m *mirror) folder(dst, source, frozen, rel string) error {
 	if err := os.Mkdir(dst, 0o777); err != nil {
 		return err
 	}
@@ -103,25 +112,77 @@ func mirror(dst, source, frozen string) error {
 		return err
 	}
 	for name, d := range ours {
-		to, from := filepath.Join(dst, name), filepath.Join(frozen, name)
+		from := ""
 		if d.IsDir() {
-			err = mirror(to, under(source, name, theirs), from)
-		} else {
-			err = os.Symlink(from, to)
+			from = under(source, name, theirs)
 		}
-		if err != nil {
+		if err := m.entry(filepath.Join(dst, name), filepath.Join(frozen, name), from, path.Join(rel, name), d, true); err != nil {
 			return err
 		}
 	}
-	for name := range theirs {
+	for name, d := range theirs {
 		if _, frozen := ours[name]; frozen || unlinked(name) {
 			continue
 		}
-		if err := os.Symlink(filepath.Join(source, name), filepath.Join(dst, name)); err != nil {
+		if err := m.entry(filepath.Join(dst, name), filepath.Join(source, name), "", path.Join(rel, name), d, false); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// entry makes dst stand for from; with is the folder that a frozen folder is
+// mirrored with.
+func (m *mirror) entry(dst, from, with, rel string, d fs.DirEntry, frozen bool) error {
+	switch {
+	case d.IsDir() && frozen:
+		return m.folder(dst, with, from, rel)
+	case d.IsDir() && opens(m.keep, rel):
+		return m.folder(dst, from, "", rel)
+	case d.Type().IsRegular() && matches(m.keep, rel):
+		return m.copy(dst, from, rel)
+	}
+	return os.Symlink(from, dst)
+}
+
+// copy copies a file that a run may write to. One that vanishes meanwhile was
+// never there.
+func (m *mirror) copy(dst, from, rel string) error {
+	info, err := os.Stat(from)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, info.Mode().Perm()|0o200)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(copyFile(f, from), f.Close(), os.Chtimes(dst, info.ModTime(), info.ModTime()))
+	m.copies[rel] = info
+	return err
+}
+
+// unchanged reports whether a file is a copy that nobody wrote to.
+func (m *mirror) unchanged(rel string, d fs.FileInfo) bool {
+	info := m.copies[rel]
+	return info != nil && info.Size() == d.Size() && info.ModTime().Equal(d.ModTime())
+}
+
+// opens reports whether a pattern may match something inside a folder.
+func opens(patterns []string, folder string) bool {
+	depth := strings.Count(folder, "/") + 1
+	for _, p := range patterns {
+		parts := strings.Split(strings.TrimPrefix(p, "./"), "/")
+		if len(parts) <= depth {
+			continue
+		}
+		if ok, err := path.Match(strings.Join(parts[:depth], "/"), folder); ok && err == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // entries lists a folder that may be missing, or unreadable.
@@ -155,24 +216,24 @@ func unlinked(name string) bool {
 }
 
 // kept lists the files to keep, by their name among the run's artifacts: all
-// of the output folder, and files the run made in its working directory that
-// match a pattern. A pattern without a slash matches the name of a file at
-// any depth.
-func (s *seat) kept(patterns []string) (map[string]string, error) {
+// of the output folder, and the files the run made or changed in its working
+// directory that match a pattern. A pattern without a slash matches the name
+// of a file at any depth.
+func (s *seat) kept() (map[string]string, error) {
 	files := map[string]string{}
-	err := regular(s.out, func(name, file string) { files[name] = file })
-	if err != nil || len(patterns) == 0 || !strings.HasPrefix(s.dir, s.root) {
+	err := regular(s.out, func(name, file string, _ fs.FileInfo) { files[name] = file })
+	if err != nil || len(s.keep) == 0 || !strings.HasPrefix(s.dir, s.root) {
 		return files, err
 	}
-	return files, regular(s.dir, func(name, file string) {
-		if matches(patterns, name) {
+	return files, regular(s.dir, func(name, file string, info fs.FileInfo) {
+		if matches(s.keep, name) && !s.copies.unchanged(name, info) {
 			files[name] = file
 		}
 	})
 }
 
 // regular walks the regular files beneath dir; links are not followed.
-func regular(dir string, do func(name, file string)) error {
+func regular(dir string, do func(name, file string, info fs.FileInfo)) error {
 	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if errors.Is(err, fs.ErrNotExist) && file == dir {
@@ -184,8 +245,12 @@ func regular(dir string, do func(name, file string)) error {
 			return nil
 		}
 		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
 		if err == nil {
-			do(filepath.ToSlash(rel), file)
+			do(filepath.ToSlash(rel), file, info)
 		}
 		return err
 	})
