@@ -62,7 +62,6 @@ func (c *cli) rootCommand() *cobra.Command {
 		Long:          rootHelp,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.PersistentFlags().String("config", "", "settings file (default: fanout.yaml here, then in the user's configuration folder)")

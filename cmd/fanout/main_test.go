@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -95,6 +96,7 @@ func TestScripts(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"waitfor": waitFor},
 		Setup: func(e *testscript.Env) error {
 			jupyter := filepath.Join(e.WorkDir, ".jupyter")
 			e.Setenv("HOME", filepath.Join(e.WorkDir, ".home"))
@@ -122,7 +124,7 @@ func writeNotebook() {
 		os.Exit(1)
 	}
 	cells := strings.Split(strings.TrimRight(string(text), "\n"), "\n---\n")
-	if err := os.WriteFile(os.Args[1], notebookOf("fake", "fake", cells), 0o666); err != nil {
+	if err := os.WriteFile(os.Args[1], notebookOf("fake", "python", cells), 0o666); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		os.Exit(1)
 	}
@@ -152,4 +154,16 @@ func notebookOf(kernel, language string, cells []string) []byte {
 		panic(err)
 	}
 	return b
+}
+
+// waitFor waits until a file exists and, of a folder, holds something.
+func waitFor(ts *testscript.TestScript, _ bool, args []string) {
+	name := ts.MkAbs(args[0])
+	for range 500 {
+		if entries, err := os.ReadDir(name); err == nil && len(entries) > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	ts.Fatalf("%s does not come", args[0])
 }

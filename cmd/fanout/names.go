@@ -149,3 +149,10 @@ func display(path string) string {
 	}
 	return rel
 }
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return "1 " + word
+	}
+	return fmt.Sprintf("%d %ss", n, word)
+}

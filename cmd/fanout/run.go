@@ -252,7 +252,7 @@ func (c *cli) tellPlan(j *job, due sweep.Due) {
 	if j.delta != nil && j.delta.Unplanned > 0 {
 		gone = fmt.Sprintf(", %d no longer planned", j.delta.Unplanned)
 	}
-	fmt.Fprintf(c.stderr, "%s: %d runs: %s%s\n", j.Name(), head.Runs, due, gone)
+	fmt.Fprintf(c.stderr, "%s: %s: %s%s\n", j.Name(), plural(head.Runs, "run"), due, gone)
 	if n := len(due.Runs); n > 0 {
 		fmt.Fprintf(c.stderr, "making %d in %s\n", n, display(j.Where()))
 	}
@@ -361,7 +361,7 @@ func countWords(counts map[sweep.Status]int, total int) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words(s)))
 		}
 	}
-	return fmt.Sprintf("%d runs: %s", total, strings.Join(parts, ", "))
+	return fmt.Sprintf("%s: %s", plural(total, "run"), strings.Join(parts, ", "))
 }
 
 func signalName(s syscall.Signal) string {

@@ -114,7 +114,7 @@ func (d *decoder) axes(n *yaml.Node) []*axis {
 		d.checkParam(f.key, f.name)
 		out = append(out, d.axis(f))
 	}
-	if len(out) == 0 {
+	if len(out) == 0 && d.resolve(n).Line > 0 {
 		d.errorf(n, "a grid needs at least one axis")
 	}
 	return out

@@ -247,6 +247,9 @@ func overlaySet(root *yaml.Node, set []Binding) *yaml.Node {
 				axes.Content = append(append([]*yaml.Node(nil), axes.Content[:j]...), axes.Content[j+2:]...)
 			}
 		}
+		if len(axes.Content) == 0 {
+			axes.Line = 0 // nothing varies any more, and that is meant
+		}
 		root.Content[i+1] = &axes
 	}
 	return root

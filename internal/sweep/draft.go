@@ -146,7 +146,19 @@ func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
 		return nil, hintedError{errors.New("it has no cell tagged `parameters`"),
 			"tag the cell that holds the default values: in JupyterLab, property inspector, cell tags"}
 	}
+	if len(d.Spec.Names()) > 0 {
+		if err := injectable(doc, d.Spec.Kernel); err != nil {
+			return nil, err
+		}
+	}
 	return declaredParams(params), nil
+}
+
+// injectable tries on a copy whether parameters can be written in the
+// template's language.
+func injectable(doc *notebook.Notebook, kernel string) error {
+	_, err := doc.Clone().Prepare(notebook.PrepareOptions{Args: []notebook.Argument{{Name: "x", Value: 0}}, Kernel: kernel})
+	return err
 }
 
 // hintedError carries what to do about it.
