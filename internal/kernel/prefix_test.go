@@ -113,13 +113,14 @@ func TestPrefixThenTheSameInChildren(t *testing.T) {
 		"import numpy as np; m = np.linalg.inv(np.eye(400) + 1); print(m.shape, np.linalg.svd(m)[1].shape)",
 		"import pandas as pd; print(pd.DataFrame({'a': list('abc') * 1000}).groupby('a').size().tolist())",
 		"import io, pandas as pd; b = io.BytesIO(); pd.DataFrame({'a': range(9)}).to_csv(b); print(len(b.getvalue()))",
+		"import pandas as pd; pd.DataFrame({'a': range(100000), 'b': ['x'] * 100000}).to_parquet('t.parquet'); d = pd.read_parquet('t.parquet'); print(len(d), d.b.str.upper().unique())",
 		"import subprocess; print(subprocess.run(['echo', 'x'], capture_output=True, text=True).stdout)",
 		"from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(2) as e: print(list(e.map(abs, [-1, -2])))",
 		"from IPython.display import display; h = display('x', display_id='one'); h.update('y')",
 		"from functools import lru_cache\n@lru_cache\ndef slow(x): print('slow'); return x\nprint(slow(1))",
 	} {
 		t.Run(code, func(t *testing.T) {
-			srv := serve(t, pythonSpec(t), kernel.ServerOptions{Prefix: []string{code}})
+			srv := serve(t, pythonSpec(t), kernel.ServerOptions{Dir: t.TempDir(), Prefix: []string{code}})
 			if srv.Refused != "" {
 				t.Fatal(srv.Refused)
 			}
@@ -128,7 +129,7 @@ func TestPrefixThenTheSameInChildren(t *testing.T) {
 				want.add(m)
 			}
 			for range 2 {
-				k := launchWarm(t, srv, kernel.Options{})
+				k := launchWarm(t, srv, kernel.Options{Dir: t.TempDir()})
 				var got messages
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()
@@ -152,6 +153,7 @@ func TestPrefixEndsWhereSharingIsUnsafe(t *testing.T) {
 	for _, tt := range []struct{ code, want string }{
 		{"import subprocess; p = subprocess.Popen(['sleep', '100'])", "a child process"},
 		{"import multiprocessing as mp; p = mp.get_context('fork').Pool(1); p.map(abs, [-1]); p.close(); p.join()", "pipe"},
+		{"import numpy as np; from sklearn.cluster import KMeans; KMeans(2).fit(np.random.rand(100, 2))", "a thread"},
 		{"import socket; s = socket.socket()", "a socket"},
 		{"f = open('out.txt', 'w')", "out.txt open for writing"},
 		{"import os; r, w = os.pipe()", "pipe"},

@@ -45,9 +45,10 @@ PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 NEVER = {"tensorflow", "torch", "jax", "jaxlib", "cupy", "numba", "pycuda", "ray", "pyspark", "jpype", "grpc",
          "mpi4py", "dask_cuda", "cudf", "h2o", "py4j", "vaex", "modin", "OpenGL", "tkinter", "PyQt5", "PyQt6", "PySide6"}
 
-# Threads that know how to survive a fork, by the name they give themselves:
-# jemalloc (in pyarrow) stops and restarts its own.
+# Threads that know how to survive a fork: jemalloc's, by the name they give
+# themselves, and the pools of Arrow, which are made anew in a child.
 SAFE_THREADS = {"jemalloc_bg_thd"}
+SAFE_LIBRARY = "/libarrow.so"
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -85,14 +86,38 @@ class Control:
 
 def threads():
     """Threads besides this one, without those that survive a fork."""
-    n = -1
-    for task in os.listdir("/proc/self/task"):
-        try:
-            with open("/proc/self/task/%s/comm" % task) as f:
-                n += f.read().strip() not in SAFE_THREADS
-        except OSError:
-            pass  # it has ended meanwhile
-    return n
+    own = str(os.getpid())
+    return sum(task != own and not survives(task) for task in os.listdir("/proc/self/task"))
+
+
+def survives(task):
+    try:
+        with open("/proc/self/task/%s/comm" % task) as f:
+            return f.read().strip() in SAFE_THREADS or waits_in(task, SAFE_LIBRARY)
+    except OSError:
+        return not os.path.exists("/proc/self/task/" + task)  # it has ended meanwhile
+
+
+def waits_in(task, library):
+    """Is a thread idle, called by a library? Its stack holds the addresses to
+    return to."""
+    ranges = []
+    with open("/proc/self/maps") as f:
+        for line in f:
+            if library in line and " r-xp " in line:
+                ranges.append([int(n, 16) for n in line.split(None, 1)[0].split("-")])
+    if not ranges:
+        return False
+    with open("/proc/self/task/%s/syscall" % task) as f:
+        fields = f.read().split()
+    if len(fields) < 9:  # it runs
+        return False
+    words = array.array("Q")
+    with open("/proc/self/mem", "rb", 0) as f:
+        f.seek(int(fields[7], 16))
+        stack = f.read(2048)
+    words.frombytes(stack[: len(stack) // 8 * 8])
+    return any(low <= word < high for word in words for low, high in ranges)
 
 
 def threads_after_fork():
