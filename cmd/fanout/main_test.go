@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,9 @@ import (
 
 func TestMain(m *testing.M) {
 	kerneltest.Main()
+	if os.Getenv(asFanout) != "" {
+		os.Exit(testMain())
+	}
 	testscript.Main(m, map[string]func(){
 		"fanout":     func() { os.Exit(testMain()) },
 		"fakekernel": installFake,
@@ -40,7 +44,7 @@ const killAt = "TEST_KILL_AT_WRITE"
 
 func killingStore(dir string) store.Store {
 	n, err := strconv.Atoi(os.Getenv(killAt))
-	if err != nil {
+	if err != nil || n == 0 {
 		return store.Dir(dir)
 	}
 	return &killer{Store: store.Dir(dir), at: int64(n)}
@@ -63,6 +67,16 @@ func (k *killer) count() {
 func (k *killer) Put(ctx context.Context, key string, data []byte, d store.Durability) error {
 	k.count()
 	return k.Store.Put(ctx, key, data, d)
+}
+
+func (k *killer) Write(ctx context.Context, key string, write func(io.Writer) error, d store.Durability) error {
+	k.count()
+	return k.Store.Write(ctx, key, write, d)
+}
+
+func (k *killer) Delete(ctx context.Context, key string) error {
+	k.count()
+	return k.Store.Delete(ctx, key)
 }
 
 func (k *killer) Create(ctx context.Context, key string, data []byte, d store.Durability) error {

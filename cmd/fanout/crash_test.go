@@ -1,0 +1,210 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// asFanout makes this test binary the command.
+const asFanout = "TEST_AS_FANOUT"
+
+// victim is a sweep that is killed again and again.
+type victim struct {
+	dir  string
+	mark string // in the environment of everything it starts
+}
+
+func newVictim(t *testing.T, runs int) *victim {
+	t.Helper()
+	v := &victim{dir: t.TempDir(), mark: fmt.Sprintf("TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano())}
+	ledger := filepath.Join(v.dir, "ledger")
+	cells := []string{"x = 0", "append " + ledger + " begin $x", "sleep 5ms", "append " + ledger + " end $x", "scrap y $x"}
+	spec := fmt.Sprintf("name: victim\ntemplate: t.ipynb\ngrid:\n  x: {range: {from: 1, to: %d}}\n", runs)
+	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(spec), "ledger": nil} {
+		if err := os.WriteFile(filepath.Join(v.dir, name), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := kerneltest.InstallSpec(filepath.Join(v.dir, "jupyter"), nil); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// run runs the command, killed in place of its n-th write if n > 0, and
+// reports whether it was.
+func (v *victim) run(t *testing.T, n int) (killed bool) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "run", "--no-progress", "sweep.yaml")
+	cmd.Dir = v.dir
+	cmd.Env = append(os.Environ(), asFanout+"=1", v.mark, "JUPYTER_PATH="+filepath.Join(v.dir, "jupyter"), "FANOUT_JOBS=2", killAt+"="+strconv.Itoa(n))
+	out, err := cmd.CombinedOutput()
+	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == syscall.SIGKILL {
+		return true
+	}
+	if err != nil {
+		t.Fatalf("kill at write %d: %v\n%s", n, err, out)
+	}
+	return false
+}
+
+// check demands that every run succeeded, once, that no two attempts of one
+// run overlapped, and that nothing is left.
+func (v *victim) check(t *testing.T, runs int) {
+	t.Helper()
+	s, err := sweep.Open(context.Background(), store.Dir(filepath.Join(v.dir, "victim.sweep")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	states := s.Runs()
+	if len(states) != runs {
+		t.Errorf("%d runs, want %d", len(states), runs)
+	}
+	for _, st := range states {
+		if st.Status != sweep.Succeeded || st.Began != nil {
+			t.Errorf("run %s is %s", st.Run.ID, st.Status)
+		}
+		if got, want := string(st.Scraps["y"]), st.Run.Params[0].Value.String(); got != want {
+			t.Errorf("run %s recorded %s, want %s", st.Run.ID, got, want)
+		}
+		if succeeded := v.successes(t, st); succeeded != 1 {
+			t.Errorf("run %s succeeded %d times", st.Run.ID, succeeded)
+		}
+	}
+	v.checkLedger(t)
+	v.checkProcesses(t)
+}
+
+// successes counts the attempts of a run whose notebooks say they succeeded.
+func (v *victim) successes(t *testing.T, st sweep.RunState) (n int) {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(v.dir, "victim.sweep", "attempts", st.Run.ID+".*.ipynb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, ".part.ipynb") {
+			continue
+		}
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var doc struct {
+			Metadata struct {
+				Fanout struct {
+					Outcome sweep.Outcome `json:"outcome"`
+				} `json:"fanout"`
+			} `json:"metadata"`
+		}
+		if err := json.Unmarshal(b, &doc); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if doc.Metadata.Fanout.Outcome.Status == sweep.Succeeded {
+			n++
+		}
+	}
+	return n
+}
+
+// checkLedger looks for two attempts of one run that both went on: begin,
+// begin, end, end.
+func (v *victim) checkLedger(t *testing.T) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(v.dir, "ledger"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		what, x, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if what == "end" && last[x] != "begin" {
+			t.Errorf("run %s: an attempt ended while another went on:\n%s", x, b)
+		}
+		last[x] = what
+	}
+}
+
+// checkProcesses looks in every process's environment for the mark.
+func (v *victim) checkProcesses(t *testing.T) {
+	t.Helper()
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		left := marked(v.mark)
+		if len(left) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("processes %v are left", left)
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+func marked(mark string) (pids []string) {
+	files, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, file := range files {
+		b, err := os.ReadFile(file)
+		if err == nil && strings.Contains(string(b), mark) {
+			pids = append(pids, filepath.Base(filepath.Dir(file)))
+		}
+	}
+	return pids
+}
+
+// TestKilledInTurn kills one sweep of forty runs at its first write, then at
+// its second, and so on, the same command each time, until it is done.
+func TestKilledInTurn(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes many processes")
+	}
+	const runs = 40
+	v := newVictim(t, runs)
+	kills := 0
+	for n := 1; v.run(t, n); n++ {
+		if kills++; kills > 500 {
+			t.Fatal("the sweep does not come to an end")
+		}
+	}
+	if kills < 10 {
+		t.Errorf("only %d kills", kills)
+	}
+	v.check(t, runs)
+}
+
+// TestKilledOnce kills a small sweep at each of its writes, once, and lets the
+// same command finish it.
+func TestKilledOnce(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes many processes")
+	}
+	const runs = 3
+	for n := 1; ; n++ {
+		v := newVictim(t, runs)
+		if !v.run(t, n) {
+			if n < 15 {
+				t.Errorf("only %d writes", n-1)
+			}
+			return
+		}
+		v.run(t, 0)
+		v.check(t, runs)
+		if t.Failed() {
+			t.Fatalf("after a kill at write %d", n)
+		}
+	}
+}
