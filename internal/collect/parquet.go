@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -87,9 +88,10 @@ func (p *parquetWriter) newGroup() *rowGroup {
 
 // Write adds the rows of a batch.
 func (p *parquetWriter) Write(b arrow.Record) error {
-	if err := p.group.write(b.Columns()); err != nil {
+	if err := p.group.write(0, b.Columns()); err != nil {
 		return err
 	}
+	p.group.rows += b.NumRows()
 	if p.group.full() {
 		return p.group.commit()
 	}
@@ -104,22 +106,44 @@ func (p *parquetWriter) Close() error {
 	return p.file.Close()
 }
 
-// write adds rows, a column an array.
-func (g *rowGroup) write(columns []arrow.Array) error {
-	next := 0
-	for i, d := range g.fields {
-		n := d.leafCount()
-		s := shredder{leaves: g.leaves[next : next+n]}
-		s.column(columns[i], d)
-		for _, l := range s.leaves {
-			if err := l.flush(); err != nil {
-				return fmt.Errorf("write column %d: %w", i, err)
-			}
+// write adds rows, an array for each column from the given one on.
+func (g *rowGroup) write(from int, columns []arrow.Array) error {
+	for i, a := range columns {
+		s := g.shredder(from + i)
+		s.column(a, g.fields[from+i])
+		if err := s.flush(); err != nil {
+			return fmt.Errorf("write column %d: %w", from+i, err)
 		}
-		next += n
 	}
-	if len(columns) > 0 {
-		g.rows += int64(columns[0].Len())
+	return nil
+}
+
+// repeat adds value i of an array to a column, as many times as there are rows.
+func (g *rowGroup) repeat(column int, a arrow.Array, i, rows int) error {
+	s, d := g.shredder(column), g.fields[column]
+	for range rows {
+		s.optional(a, d, i, 0, 0, 0)
+	}
+	if err := s.flush(); err != nil {
+		return fmt.Errorf("write column %d: %w", column, err)
+	}
+	return nil
+}
+
+// shredder writes to the leaves of a column.
+func (g *rowGroup) shredder(column int) shredder {
+	first := 0
+	for _, d := range g.fields[:column] {
+		first += d.leafCount()
+	}
+	return shredder{g.leaves[first : first+g.fields[column].leafCount()]}
+}
+
+func (s shredder) flush() error {
+	for _, l := range s.leaves {
+		if err := l.flush(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -165,9 +189,49 @@ func (l *leaf) add(v parquet.Value, rep, def int) {
 type shredder struct{ leaves []*leaf }
 
 func (s shredder) column(a arrow.Array, d dtype) {
+	if d.kind != List && d.kind != Struct {
+		s.leaves[0].flat(a, d)
+		return
+	}
 	for i := range a.Len() {
 		s.optional(a, d, i, 0, 0, 0)
 	}
+}
+
+// flat adds a column of one value a row.
+func (l *leaf) flat(a arrow.Array, d dtype) {
+	switch a := a.(type) {
+	case *array.Int64:
+		addAll(l, a, 8, a.Int64Values(), parquet.Int64Value)
+	case *array.Float64:
+		addAll(l, a, 8, a.Float64Values(), parquet.DoubleValue)
+	case *array.Timestamp:
+		addAll(l, a, 8, a.TimestampValues(), func(t arrow.Timestamp) parquet.Value { return parquet.Int64Value(int64(t)) })
+	case *array.Date32:
+		addAll(l, a, 4, a.Date32Values(), func(t arrow.Date32) parquet.Value { return parquet.Int32Value(int32(t)) })
+	default:
+		for i := range a.Len() {
+			if isNull(a, i) {
+				l.add(parquet.NullValue(), 0, 0)
+			} else {
+				l.add(leafValue(a, i, d), 0, 1)
+			}
+		}
+	}
+}
+
+// addAll is flat for values that lie side by side.
+func addAll[T any](l *leaf, a arrow.Array, width int, values []T, of func(T) parquet.Value) {
+	l.values = slices.Grow(l.values, len(values))
+	nulls := a.NullN() > 0
+	for i, v := range values {
+		if nulls && a.IsNull(i) {
+			l.values = append(l.values, parquet.NullValue().Level(0, 0, l.index))
+		} else {
+			l.values = append(l.values, of(v).Level(0, 1, l.index))
+		}
+	}
+	l.bytes += width * len(values)
 }
 
 // optional writes value i, which is at repetition level rep, below def defined

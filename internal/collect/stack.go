@@ -4,13 +4,10 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
 // stack is every frame of one name, to be written one below the other as
@@ -263,9 +260,15 @@ func (w *stackWriter) frame(p *portion, r *frameRef) (lost loss, err error) {
 	var writing error
 	lost.values, lost.err = f.read(w.fields, func(columns []arrow.Array, rows int) error {
 		lost.rows += rows
-		all := slices.Concat(w.constants(r.entry, rows), columns)
-		writing = w.group.write(all)
-		for _, a := range all {
+		for i, l := range w.stack.leading {
+			a, at := l.column.at(r.entry)
+			if writing = w.group.repeat(i, a, at, rows); writing != nil {
+				return writing
+			}
+		}
+		writing = w.group.write(len(w.stack.leading), columns)
+		w.group.rows += int64(rows)
+		for _, a := range columns {
 			a.Release()
 		}
 		if writing == nil && w.group.full() {
@@ -277,32 +280,6 @@ func (w *stackWriter) frame(p *portion, r *frameRef) (lost loss, err error) {
 		return loss{}, writing
 	}
 	return lost, nil
-}
-
-// constants repeats the leading values of a run.
-func (w *stackWriter) constants(entry, rows int) []arrow.Array {
-	arrays := make([]arrow.Array, len(w.stack.leading))
-	for i, l := range w.stack.leading {
-		arrays[i] = repeat(l.column, entry, rows)
-	}
-	return arrays
-}
-
-func repeat(c Column, entry, rows int) arrow.Array {
-	b := array.NewBuilder(memory.DefaultAllocator, c.typ.arrow())
-	defer b.Release()
-	b.Reserve(rows)
-	if c.Null(entry) {
-		b.AppendNulls(rows)
-		return b.NewArray()
-	}
-	v := c.cellValue(entry)
-	for range rows {
-		if appendValue(b, c.typ, v) != nil {
-			b.AppendNull()
-		}
-	}
-	return b.NewArray()
 }
 
 // cellValue is the value in a form that appendValue takes back.
