@@ -17,6 +17,7 @@ type grammar struct {
 	strip     string // what may follow a number literal
 	untyped   bool   // every value is text: defaults say nothing about types
 	backslash bool   // escapes in texts
+	oneLine   bool   // texts end with their line; an open quote is none
 }
 
 var yesNo = map[string]any{"true": true, "false": false}
@@ -51,7 +52,7 @@ var grammars = map[*dialect]grammar{
 		untyped: true, backslash: true,
 	},
 	&matlab: {
-		declare: regexp.MustCompile(`^()([A-Za-z][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "%", quotes: `"'`, words: yesNo, float: true,
+		declare: regexp.MustCompile(`^()([A-Za-z][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "%", quotes: `"'`, words: yesNo, float: true, oneLine: true,
 	},
 	&csharp: {
 		declare: regexp.MustCompile(`^()(?:const\s+)?(?:var|[\p{L}_][\p{L}\p{Nd}_.<>,\[\]?]*)\s+([\p{L}_][\p{L}\p{Nd}_]*)()\s*=(?:[^=]|$)`), comment: "//", quotes: `"'`,
@@ -164,7 +165,12 @@ func (g grammar) quoted(src string) int {
 			i++
 		case src[i] == src[0]:
 			return i + 1
+		case src[i] == '\n' && g.oneLine:
+			return 1
 		}
+	}
+	if g.oneLine {
+		return 1
 	}
 	return len(src)
 }

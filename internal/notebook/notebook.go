@@ -12,7 +12,8 @@
 // stay as they were written, that encoding is deterministic, and that no
 // value of a parameter can become code in the injected cell.
 //
-// It executes nothing, opens no file, and knows neither kernels nor sweeps.
+// It executes nothing, opens no file, and knows neither kernels nor sweeps. A
+// notebook is used by one goroutine at a time; clones are independent.
 package notebook
 
 import (

@@ -203,6 +203,7 @@ func TestParametersOfOtherLanguages(t *testing.T) {
 			{Name: "t", Type: "string", Default: "`t`", Value: "t", HasValue: true, Line: 9, keyword: "let"},
 		}},
 		"Scala":      {"scala", "val n: Int = 5 // count\nvar s = \"x\"", []p{{Name: "n", Type: "Int", Default: "5", Value: int64(5), HasValue: true, Help: "count", Line: 1, keyword: "val"}, {Name: "s", Type: "str", Default: `"x"`, Value: "x", HasValue: true, Line: 2, keyword: "var"}}},
+		"MATLAB":     {"matlab", "n = 5; % count\na = b';\nc = 'x y'\nd = e';", []p{{Name: "n", Type: "float", Default: "5", Value: 5.0, HasValue: true, Help: "count", Line: 1}, {Name: "a", Default: "b'", Line: 2}, {Name: "c", Type: "str", Default: "'x y'", Value: "x y", HasValue: true, Line: 3}, {Name: "d", Default: "e'", Line: 4}}},
 		"PowerShell": {"powershell", "$n = 5 # count\n[string]$s = 'x'", []p{{Name: "n", Type: "int", Default: "5", Value: int64(5), HasValue: true, Help: "count", Line: 1}, {Name: "s", Type: "str", Default: "'x'", Value: "x", HasValue: true, Line: 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -161,7 +161,11 @@ func (n *Notebook) unknown(o PrepareOptions, d *dialect) (declared map[string]st
 		declared[p.Name] = p.keyword
 	}
 	for _, a := range o.Args {
-		if _, known := declared[a.Name]; !known {
+		name := a.Name
+		if d == &rlang {
+			name = strings.TrimLeft(name, "_") // as it is assigned
+		}
+		if _, known := declared[name]; !known {
 			warnings = append(warnings, fmt.Sprintf("Passed unknown parameter: %s", a.Name))
 		}
 	}
