@@ -287,7 +287,6 @@ type sample struct {
 type group struct {
 	Group
 	samples []sample
-	order   int
 }
 
 func (c *comparer) table(m Metric) MetricTable {

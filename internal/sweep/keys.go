@@ -15,10 +15,8 @@ const (
 	prefixPlan    = "plan/"
 	prefixFrozen  = "frozen/"
 	prefixLog     = "log/"
-	prefixShards  = "shards/"
 	prefixAttempt = "attempts/"
 	prefixRuns    = "runs/"
-	prefixBeats   = "beats/"
 
 	// PrefixArtifacts is where kept files are, a folder a run.
 	PrefixArtifacts = "artifacts/"
@@ -43,9 +41,6 @@ func keyLog(epoch int, writer string) string {
 	return fmt.Sprintf("%s%06d/%s.jsonl", prefixLog, epoch, writer)
 }
 
-func keyShard(id string) string        { return prefixShards + id + ".json" }
-func keyClaim(id string) string        { return prefixShards + id + ".claim" }
-func keyBeat(id string) string         { return prefixBeats + id + ".json" }
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 
 func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }
