@@ -176,9 +176,13 @@ func (k *kernels) serve(kd kind, s *server) {
 	if python != "" {
 		python = k.e.sweep.Resolve(python)
 	}
-	s.spec, s.err = kernel.Finder{Python: python, Env: k.env}.Find(kd.name)
-	s.spec = s.spec.WithModules(k.e.modules)
-	if s.err != nil || k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
+	spec, err := kernel.Finder{Python: python, Env: k.env}.Find(kd.name)
+	if err != nil {
+		s.err = err
+		return
+	}
+	s.spec = spec.WithModules(k.e.modules)
+	if k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
 		return // for one run a cold kernel is as cheap as a server
 	}
 	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, Dir: kd.source}

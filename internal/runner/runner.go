@@ -183,13 +183,13 @@ func newWalk(t Task, s Sink, m *mask, launch func(context.Context) (session, err
 func (w *walk) run(ctx context.Context) (Result, error) {
 	began := time.Now()
 	w.Doc.BeginRun(began)
-	late := make(chan struct{})
-	if w.Timeout.Run > 0 {
-		t := time.AfterFunc(w.Timeout.Run, func() { close(late) })
-		defer t.Stop()
-	}
 	w.saver = startSaver(w.SaveEvery, w.save)
-	if w.start(ctx, late) {
+	if w.start(ctx) {
+		late := make(chan struct{})
+		if w.Timeout.Run > 0 {
+			t := time.AfterFunc(w.Timeout.Run, func() { close(late) })
+			defer t.Stop()
+		}
 		w.guard = &guard{kernel: w.kernel, grace: w.Grace, run: late, asked: make(chan struct{}, 1)}
 		w.cells(ctx)
 		w.close()
@@ -210,30 +210,18 @@ const (
 )
 
 // start brings a kernel up.
-func (w *walk) start(ctx context.Context, late <-chan struct{}) bool {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	go func() {
-		select {
-		case <-late:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+func (w *walk) start(ctx context.Context) bool {
 	for try := 1; ; try++ {
 		k, err := w.launchOnce(ctx)
 		if err == nil {
 			w.started(k, try)
 			return true
 		}
-		switch {
-		case isClosed(late):
-			w.end.stop = stopRun
-			return false
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			w.end.stop = stopCancel
 			return false
-		case !again(err, try):
+		}
+		if !again(err, try) {
 			w.end.start = err
 			return false
 		}

@@ -100,9 +100,6 @@ func (e ending) reason(kind string, cell int, limits Timeouts) string {
 		}
 		return fmt.Sprintf("stopped on request in cell %d", cell)
 	case RunTimeout:
-		if cell == 0 {
-			return fmt.Sprintf("the run took longer than %v before its first cell", limits.Run)
-		}
 		return fmt.Sprintf("the run took longer than %v; it was in cell %d", limits.Run, cell)
 	case CellTimeout:
 		return fmt.Sprintf("cell %d took longer than %v", cell, limits.Cell)
@@ -143,5 +140,5 @@ func firstLine(s string) string {
 type Timeouts struct {
 	Start time.Duration // until the kernel answers, each time it is started
 	Cell  time.Duration // each cell
-	Run   time.Duration // everything, the kernel's start included
+	Run   time.Duration // all cells together
 }
