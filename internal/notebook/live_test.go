@@ -157,3 +157,30 @@ json.dump([c.source for c in out.cells], sys.stdout)`, n.Encode(), &sources)
 		t.Error(diff)
 	}
 }
+
+// TestIPythonTakesTheCellAsItIs: no value looks like a magic, a shell line or
+// a question to IPython, which rewrites cells before Python sees them.
+func TestIPythonTakesTheCellAsItIs(t *testing.T) {
+	python3 := pythonWith(t, "IPython")
+	var args []Argument
+	for i, v := range values(true, everyText) {
+		args = append(args, Argument{Name: "p" + string(rune('a'+i%26)) + strings.Repeat("x", i/26), Value: v})
+	}
+	source, _, err := python.source("Parameters", args, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := json.Marshal(source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var same bool
+	ask(t, python3, `
+import json, sys
+from IPython.core.inputtransformer2 import TransformerManager
+cell = json.load(sys.stdin)
+json.dump(TransformerManager().transform_cell(cell) == cell, sys.stdout)`, in, &same)
+	if !same {
+		t.Error("IPython rewrites the injected cell")
+	}
+}
