@@ -155,7 +155,8 @@ var private struct {
 func privateDir() (dir string, short bool, err error) {
 	private.Lock()
 	defer private.Unlock()
-	if private.users == 0 {
+	// Such directories may be swept away when their user logs out.
+	if _, gone := os.Stat(private.dir); private.users == 0 || gone != nil {
 		private.dir, private.short, err = makePrivateDir(socketBases())
 		if err != nil {
 			return "", false, err

@@ -89,8 +89,10 @@ func TestIPykernelLosesNothing(t *testing.T) {
 	var got int
 	_, err := k.Execute(context.Background(), `
 k = get_ipython().kernel
-for i in range(100_000):
-    k.session.send(k.iopub_socket, 'display_data', {'data': {'text/plain': str(i)}, 'metadata': {}}, parent=k.get_parent())`, kernel.ExecuteOptions{}, func(m kernel.Message) {
+message = k.session.msg('display_data', {'data': {'text/plain': 'x'}, 'metadata': {}}, parent=k.get_parent())
+frames = k.session.serialize(message)
+for i in range(100_000):  # as fast as can be
+    k.iopub_thread.send_multipart(frames)`, kernel.ExecuteOptions{}, func(m kernel.Message) {
 		if m.Header.MsgType != "display_data" {
 			return
 		}

@@ -325,6 +325,22 @@ func TestIPCInAVeryLongTMPDIR(t *testing.T) {
 	nobody(t)
 }
 
+func TestPrivateDirectoryThatVanishes(t *testing.T) {
+	s := fakeSpec(t, "fake", "")
+	first := launch(t, s, kernel.Options{})
+	for _, d := range socketDirs(kernel.Token()) {
+		os.RemoveAll(d)
+	}
+	second := launch(t, s, kernel.Options{})
+	for _, k := range []*kernel.Kernel{first, second} {
+		if got := run(t, k, "print here"); got.output() != "here" {
+			t.Errorf("output %q, error %v", got.output(), got.err)
+		}
+		k.Close(time.Second)
+	}
+	nobody(t)
+}
+
 func TestPrivateDirectory(t *testing.T) {
 	root := t.TempDir()
 	long := filepath.Join(root, strings.Repeat("x", 90))

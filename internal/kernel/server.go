@@ -158,7 +158,7 @@ func pythonArgs(spec Spec) (python string, flags, extra []string, err error) {
 // prepare brings a process up in one mode. What a module or a cell has done
 // cannot be undone: the process is started anew without it.
 func (s *Server) prepare(ctx context.Context, argv, extra []string, mode string, o ServerOptions) error {
-	s.Mode, s.Dropped = mode, nil
+	s.Mode, s.Dropped, s.Refused = mode, nil, ""
 	imports, cells := o.Imports, o.Prefix
 	for range redoLimit {
 		f, err := startForker(s.spec.environ(o.Env, ""), argv, o)
@@ -220,7 +220,10 @@ func (s *Server) imports(ctx context.Context, modules []string, quiet bool) ([]s
 	if err != nil {
 		return nil, err
 	}
-	if quiet && r.Threads == 0 {
+	if quiet {
+		if r.Threads > 0 {
+			return nil, &RefusedError{Reason: fmt.Sprintf("the modules a kernel needs leave %d threads", r.Threads)}
+		}
 		return nil, nil
 	}
 	for m, why := range r.Failed {

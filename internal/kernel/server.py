@@ -42,7 +42,7 @@ PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15
 
 # Modules that must not be there before a fork: they start threads, or hold
 # devices, when they are imported or soon after.
-NEVER = {"tensorflow", "torch", "jax", "jaxlib", "cupy", "numba", "pycuda", "ray", "pyspark", "jpype", "grpc",
+NEVER = {"tensorflow", "torch", "jax", "jaxlib", "cupy", "pycuda", "ray", "pyspark", "jpype", "grpc",
          "mpi4py", "dask_cuda", "cudf", "h2o", "py4j", "vaex", "modin", "OpenGL", "tkinter", "PyQt5", "PyQt6", "PySide6"}
 
 # Threads that know how to survive a fork: jemalloc's, by the name they give
@@ -502,8 +502,9 @@ def seeded(generator):
 
 def reseed():
     """Give a child its own numbers. The module random does so itself."""
-    if "numpy.random" in sys.modules:
-        sys.modules["numpy.random"].seed()
+    for name in ("numpy.random", "torch"):
+        if name in sys.modules:
+            sys.modules[name].seed()
 
 
 def unseeded(namespace):
@@ -823,17 +824,15 @@ class Server:
     def do_fork(self, req, **request):
         log = self.control.fds.pop(0)
         keep = self.prefix.states() if self.prefix else reseed
-        began = time.monotonic()
         pid = os.fork()
         if pid == 0:
             self.child(log, keep, **request)
-        took = time.monotonic() - began
         total, anonymous = memory(pid)
         os.close(log)
         fd = os.pidfd_open(pid)
         self.children[fd] = pid
         self.poll.register(fd, select.POLLIN)
-        self.control.send("forked", req=req, pid=pid, rss=total, anon=anonymous, fork=took)
+        self.control.send("forked", req=req, pid=pid, rss=total, anon=anonymous)
 
     def do_kill(self, pid, sig):
         if pid in self.children.values():
