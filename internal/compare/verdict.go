@@ -131,7 +131,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 		}
 	}
 	add(better, isAre(better)+" better than the baseline")
-	add(worse, isAre(worse)+" worse")
+	add(worse, isAre(worse)+" worse than the baseline")
 	add(different, isAre(different)+" different from the baseline")
 	add(small, isAre(small)+" different, but by less than matters")
 	if len(unclear) > 0 {
