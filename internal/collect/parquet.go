@@ -121,8 +121,13 @@ func (g *rowGroup) write(from int, columns []arrow.Array) error {
 // repeat adds value i of an array to a column, as many times as there are rows.
 func (g *rowGroup) repeat(column int, a arrow.Array, i, rows int) error {
 	s, d := g.shredder(column), g.fields[column]
-	for range rows {
-		s.optional(a, d, i, 0, 0, 0)
+	s.optional(a, d, i, 0, 0, 0)
+	for _, l := range s.leaves {
+		once := l.values
+		for range rows - 1 {
+			l.values = append(l.values, once...)
+		}
+		l.bytes += 8 * len(l.values)
 	}
 	if err := s.flush(); err != nil {
 		return fmt.Errorf("write column %d: %w", column, err)
