@@ -1,0 +1,66 @@
+package local
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free := int64(10)
+		g := &gate{available: func() (int64, int64, bool) { return free, 1000, true }}
+		if err := g.enter(t.Context(), 0); err != nil {
+			t.Fatal(err) // the first is let in however short memory is
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := g.enter(ctx, 0); err == nil {
+			t.Error("a second run was let in with one per cent of memory left")
+		}
+		free = 500
+		if err := g.enter(t.Context(), 400); err != nil {
+			t.Error(err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := g.enter(ctx, 600); err == nil {
+			t.Error("a run that needs more than there is was let in")
+		}
+		g.leave()
+		g.leave()
+		if err := g.enter(t.Context(), 600); err != nil {
+			t.Error(err)
+		}
+		began := time.Now()
+		time.AfterFunc(10*time.Second, func() { g.leave() })
+		if err := g.enter(t.Context(), 600); err != nil || time.Since(began) != 10*time.Second {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestMachine(t *testing.T) {
+	m := thisMachine()
+	if m.cores < 1 || m.host == "" {
+		t.Errorf("%+v", m)
+	}
+	if free, total, known := memoryAvailable(); known && (free <= 0 || free > total) {
+		t.Errorf("%d of %d bytes are free", free, total)
+	}
+}
+
+func TestOpens(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, folder string
+		want            bool
+	}{
+		{"*.csv", "a", false}, {"a/*.csv", "a", true}, {"a/*.csv", "b", false}, {"./a/*.csv", "a", true},
+		{"*/b/*.csv", "x", true}, {"*/b/*.csv", "x/b", true}, {"*/b/*.csv", "x/c", false}, {"a/b", "a/b", false},
+	} {
+		if got := opens([]string{tc.pattern}, tc.folder); got != tc.want {
+			t.Errorf("%s opens %s: %v", tc.pattern, tc.folder, got)
+		}
+	}
+}
