@@ -96,7 +96,6 @@ type gatherer struct {
 	paramOf  map[string]int
 	problems []Problem
 	rows     int
-	err      error
 }
 
 // placed is a picture and where it goes.

@@ -2,7 +2,6 @@ package collect
 
 import (
 	"maps"
-	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -294,12 +293,4 @@ func (s *shape) seeObject(v map[string]any) {
 		one.fields[name] = f
 	}
 	s.join(one)
-}
-
-// exactInt is f as an integer, when it is one that a double holds exactly.
-func exactInt(f float64) (int64, bool) {
-	if f != math.Trunc(f) || math.Abs(f) > exact {
-		return 0, false
-	}
-	return int64(f), true
 }
