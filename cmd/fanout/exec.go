@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -101,31 +102,31 @@ func (s *fileSink) End(doc *notebook.Notebook, _ runner.Result) error {
 }
 
 func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
-	text, err := c.readInput(args[0])
+	params, err := f.arguments(args)
+	if err != nil {
+		return usageError{err}
+	}
+	in, out, err := formatPaths(args, params)
+	if err != nil {
+		return usageError{err}
+	}
+	text, err := c.readInput(in)
 	if err != nil {
 		return usageError{err}
 	}
 	doc, err := notebook.Decode(text)
 	if err != nil {
-		return usageError{fmt.Errorf("read %s: %w", args[0], err)}
+		return usageError{fmt.Errorf("read %s: %w", in, err)}
 	}
 	if f.helpBook {
-		return c.helpNotebook(args[0], doc)
-	}
-	params, err := f.arguments(args)
-	if err != nil {
-		return usageError{err}
-	}
-	out, err := outputPath(args, params)
-	if err != nil {
-		return usageError{err}
+		return c.helpNotebook(in, doc)
 	}
 	warnings, err := doc.Prepare(notebook.PrepareOptions{
-		Args: params, InputPath: args[0], OutputPath: out, Kernel: f.kernel, Language: f.language,
+		Args: params, InputPath: in, OutputPath: out, Kernel: f.kernel, Language: f.language,
 		ReportMode: f.reportMode,
 	})
 	if err != nil {
-		return usageError{fmt.Errorf("prepare %s: %w", args[0], err)}
+		return usageError{fmt.Errorf("prepare %s: %w", in, err)}
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(c.stderr, "fanout: warning:", w)
@@ -332,21 +333,15 @@ func (f execFlags) documents(set func(notebook.Argument)) error {
 	return nil
 }
 
-// outputPath fills {name} in the output's path.
-func outputPath(args []string, params []notebook.Argument) (string, error) {
-	if len(args) < 2 {
-		return "", nil
+// formatPaths fills the fields of the paths, as papermill does.
+func formatPaths(args []string, params []notebook.Argument) (in, out string, err error) {
+	id := strings.ToLower(rand.Text())
+	now := time.Now()
+	if in, err = notebook.FormatPath(args[0], params, id, now); err != nil || len(args) == 1 {
+		return in, "", err
 	}
-	out := args[1]
-	for _, p := range params {
-		if p.Secret == "" {
-			out = strings.ReplaceAll(out, "{"+p.Name+"}", fmt.Sprint(p.Value))
-		}
-	}
-	if i := strings.IndexByte(out, '{'); i >= 0 && strings.IndexByte(out[i:], '}') > 0 {
-		return "", fmt.Errorf("output %s: a name in braces is no parameter that was passed", out)
-	}
-	return out, nil
+	out, err = notebook.FormatPath(args[1], params, id, now)
+	return in, out, err
 }
 
 // helpNotebook prints what a notebook declares.
