@@ -1,0 +1,425 @@
+package grid
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+// Every mistake has its place and says what to do.
+func TestMistakes(t *testing.T) {
+	for _, c := range []struct{ name, spec, want string }{
+		{"empty file", "", "the file is empty"},
+		{"not a map", "[1, 2]", "want a map"},
+		{"broken YAML", "template: [", "sweep.yaml:"},
+		{"two documents", "template: t.ipynb\n---\ngrid: {x: [1]}", "one document"},
+		{"no template", "grid: {x: [1]}", "`template` is missing"},
+		{"no grid", "template: t.ipynb", "`grid` is missing"},
+		{"two grids", "template: t.ipynb\ngrid: {x: [1]}\nlist: [{x: 1}]", "both say which points"},
+		{"unknown key", "template: t.ipynb\ngird: {x: [1]}", "2:1: unknown key `gird`, did you mean `grid`?"},
+		{"unknown key below", "template: t.ipynb\ngrid: {x: [1]}\ntimeout: {cel: 3s}", "unknown key `cel`, did you mean `cell`?"},
+		{"duplicate key", "template: t.ipynb\ngrid: {x: [1], x: [2]}", "key `x` is here twice"},
+		{"empty axis", "template: t.ipynb\ngrid: {x: []}", "axis `x` has no values"},
+		{"scalar axis", "template: t.ipynb\ngrid: {x: 3}", "has one value, not a list"},
+		{"duplicate value", "template: t.ipynb\ngrid: {x: [1, 2, 1]}", "has the value 1 twice"},
+		{"NaN", "template: t.ipynb\ngrid: {x: [.nan]}", "is not a value"},
+		{"infinity", "template: t.ipynb\ngrid: {x: [-.inf]}", "is not a value"},
+		{"leading zero", "template: t.ipynb\ngrid: {x: [012]}", "could be a string, a decimal or an octal"},
+		{"run_ prefix", "template: t.ipynb\ngrid: {run_x: [1]}", "kept for columns"},
+		{"names differing in case", "template: t.ipynb\ngrid: {x: [1], X: [2]}", "differ in case only"},
+		{"axis shadows constant", "template: t.ipynb\nparameters: {x: 1}\ngrid: {x: [1]}", "`x` is an axis here"},
+		{"exclude matches nothing", "template: t.ipynb\ngrid: {x: [1, 2]}\nexclude: [{x: 3}]", "exclude: no point is x = 3"},
+		{"exclude names nothing", "template: t.ipynb\ngrid: {xray: [1, 2]}\nexclude: [{xrya: 1}]", "nothing in the grid is called `xrya`, did you mean `xray`?"},
+		{"baseline matches nothing", "template: t.ipynb\ngrid: {x: [1]}\nbaseline: {x: 2}", "baseline: no point is x = 2"},
+		{"baseline does not vary", "template: t.ipynb\nparameters: {y: 1}\ngrid: {x: [1]}\nbaseline: {y: 1}", "nothing the grid varies is called `y`"},
+		{"limits on nothing", "template: t.ipynb\ngrid: {x: [1]}\nlimits: {z: 1}", "limits: nothing in the grid is called `z`"},
+		{"cyclic derive", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: x + z, z: y + 1}", "derived from itself"},
+		{"derive unknown", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: w + 1}", "nothing is called `w`"},
+		{"where is no question", "template: t.ipynb\ngrid: {x: [1]}\nwhere: x + 1", "neither true nor false"},
+		{"where is no expression", "template: t.ipynb\ngrid: {x: [1]}\nwhere: 'x +'", "expression"},
+		{"zip of unequal lengths", "template: t.ipynb\nzip: {x: [1], y: [1, 2]}", "must be equally long: `x` has 1, `y` has 2"},
+		{"range that leads nowhere", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, step: -1}}}", "leads from one to the other"},
+		{"logspace below zero", "template: t.ipynb\ngrid: {x: {logspace: {from: 0, to: 2, n: 3}}}", "above zero"},
+		{"dates backwards", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-01, to: 2026-01-01}}}", "is after `to`"},
+		{"no such date", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-30, to: today}}}", "not a date"},
+		{"no such zone", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, tz: Europe/Atlantis}}}", "Atlantis"},
+		{"halt", "template: t.ipynb\ngrid: {x: [1]}\nhalt: sometimes", "want never, or now or soon"},
+		{"negative retries", "template: t.ipynb\ngrid: {x: [1]}\nretries: -1", "at least 0"},
+		{"env name", "template: t.ipynb\ngrid: {x: [1]}\nenv: {A-B: 1}", "not the name of an environment variable"},
+		{"secret name", "template: t.ipynb\nparameters: {k: {secret: 'a b'}}\ngrid: {x: [1]}", "not the name of an environment variable"},
+		{"name is a path", "name: ../x\ntemplate: t.ipynb\ngrid: {x: [1]}", "cannot be the name of a folder"},
+		{"merge keys", "template: t.ipynb\nenv: &e {A: 1}\ngrid:\n  <<: *e\n  x: [1]", "merge keys"},
+		{"aliases that multiply", bomb(), "its aliases multiply"},
+		{"rows of nothing", "template: t.ipynb\nfrom: rows.csv", "rows.csv has no rows"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := mistakes(c.spec)
+			var es Errors
+			if !errors.As(err, &es) {
+				t.Fatalf("error is %v, want Errors", err)
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error is\n%v\nwant %q", err, c.want)
+			}
+		})
+	}
+}
+
+func mistakes(spec string) error {
+	s, err := Decode("sweep.yaml", []byte(spec))
+	if err != nil {
+		return err
+	}
+	_, err = s.Grid(Inputs{AsOf: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC)})
+	return err
+}
+
+// bomb is a document whose aliases stand for a billion values.
+func bomb() string {
+	var b strings.Builder
+	b.WriteString("template: t.ipynb\nenv: {A: x}\nparameters:\n  a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n")
+	for i := 1; i < 10; i++ {
+		fmt.Fprintf(&b, "  a%d: &a%d [%s]\n", i, i, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 10), ", "))
+	}
+	b.WriteString("grid: {x: [1]}\n")
+	return b.String()
+}
+
+// What YAML 1.1 would have made of these is not what people meant.
+func TestYAMLTraps(t *testing.T) {
+	g := mustGrid(t, "template: t.ipynb\ngrid: {x: [no, on, y, 12:30:45, 2026-01-01, 1_000, 0o17, 0x1F, 1e3, .5, '012', ~, true, 1.0, 1]}", nil)
+	var got []string
+	for p := range g.Points() {
+		got = append(got, p.Params()[0].Value.String())
+	}
+	want := []string{`"no"`, `"on"`, `"y"`, `"12:30:45"`, `"2026-01-01"`, `"1_000"`, "15", "31", "1000.0", "0.5", `"012"`, "null", "true", "1.0", "1"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
+// The vectors are the examples of GitHub's documentation of matrices.
+func TestIncludeAsGitHubActions(t *testing.T) {
+	g := mustGrid(t, `
+template: t.ipynb
+grid:
+  fruit: [apple, pear]
+  animal: [cat, dog]
+include:
+  - {color: green}
+  - {color: pink, animal: cat}
+  - {fruit: apple, shape: circle}
+  - {fruit: banana}
+  - {fruit: banana, animal: cat}
+`, nil)
+	want := []string{
+		"fruit=apple animal=cat color=pink shape=circle",
+		"fruit=apple animal=dog color=green shape=circle",
+		"fruit=pear animal=cat color=pink",
+		"fruit=pear animal=dog color=green",
+		"fruit=banana",
+		"fruit=banana animal=cat",
+	}
+	if d := cmp.Diff(want, pointsOf(g)); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	g = mustGrid(t, `
+template: t.ipynb
+grid:
+  os: [macos, windows]
+  version: [12, 14, 16]
+  environment: [staging, production]
+exclude:
+  - {os: macos, version: 12, environment: production}
+  - {os: windows, version: 16}
+`, nil)
+	if n := len(pointsOf(g)); n != 9 {
+		t.Errorf("%d points, want 9", n)
+	}
+}
+
+func pointsOf(g *Grid) []string {
+	var out []string
+	for p := range g.Points() {
+		var parts []string
+		for _, b := range p.Params() {
+			s, isText := b.Value.Any().(string)
+			if !isText {
+				s = b.Value.String()
+			}
+			parts = append(parts, b.Name+"="+s)
+		}
+		out = append(out, strings.Join(parts, " "))
+	}
+	return out
+}
+
+// The oracle is pandas and zoneinfo: testdata/make_dates.py.
+func TestDates(t *testing.T) {
+	text, err := os.ReadFile("testdata/dates.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cases []struct {
+		Step, From, To, TZ string
+		Want               []string
+	}
+	if err := json.Unmarshal(text, &cases); err != nil {
+		t.Fatal(err)
+	}
+	if len(cases) < 40 {
+		t.Fatalf("only %d cases", len(cases))
+	}
+	for _, c := range cases {
+		t.Run(fmt.Sprintf("%s %s %s %s", c.Step, c.From, c.To, c.TZ), func(t *testing.T) {
+			g := mustGrid(t, fmt.Sprintf("template: t.ipynb\ngrid: {d: {dates: {from: '%s', to: '%s', step: %s, tz: %s}}}", c.From, c.To, c.Step, c.TZ), nil)
+			var got []string
+			for p := range g.Points() {
+				got = append(got, p.Params()[0].Value.Any().(string))
+			}
+			if d := cmp.Diff(c.Want, got); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestRelativeDates(t *testing.T) {
+	asOf := time.Date(2026, 3, 31, 1, 30, 0, 0, time.UTC)
+	for text, want := range map[string]string{
+		"today": "2026-03-31", "yesterday": "2026-03-30", "tomorrow": "2026-04-01", "-7d": "2026-03-24", "today-1mo": "2026-02-28",
+		"month_start": "2026-03-01", "month_end": "2026-03-31", "week_start": "2026-03-30", "quarter_start": "2026-01-01",
+		"year_end": "2026-12-31", "month_start-1mo": "2026-02-01", "2024-02-29": "2024-02-29",
+	} {
+		got, err := parseDate(text, asOf)
+		if err != nil || got.Format(time.DateOnly) != want {
+			t.Errorf("parseDate(%q) = %v, %v, want %s", text, got, err, want)
+		}
+	}
+	// The logical date is that of the zone: just after midnight UTC it is still yesterday in New York.
+	ny, err := time.LoadLocation("America/New_York")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := parseDate("today", asOf.In(ny)); got.Format(time.DateOnly) != "2026-03-30" {
+		t.Errorf("today in New York is %v", got)
+	}
+}
+
+func TestCoercion(t *testing.T) {
+	declared := map[string][]Param{"": {{Name: "rate", HasDefault: true, Default: mustValue(0.5)}, {Name: "n", HasDefault: true, Default: mustValue(1)}}}
+	g := mustGrid(t, "template: t.ipynb\ngrid: {rate: [1, 0.5], n: [2]}", declared)
+	if d := cmp.Diff([]string{"rate=1.0 n=2", "rate=0.5 n=2"}, pointsOf(g)); d != "" {
+		t.Error(d)
+	}
+}
+
+func mustValue(x any) Value {
+	v, err := ValueOf(x)
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func TestOverridesAndSettings(t *testing.T) {
+	g := mustGrid(t, `
+template: t.ipynb
+grid: {region: [eu, apac]}
+timeout: {cell: 10m, run: 1h}
+resources: {memory: 512MB}
+overrides:
+  - {match: {region: apac}, timeout: {run: 300%}, resources: {memory: 2GiB}}
+`, nil)
+	var got []string
+	for p := range g.Points() {
+		s := g.Settings(p)
+		got = append(got, fmt.Sprint(s.Timeout.Cell.D, s.Timeout.Run.D, s.Timeout.Run.Percent, s.Resources.Memory))
+	}
+	if d := cmp.Diff([]string{"10m0s 1h0m0s 0 512000000", "10m0s 0s 300 2147483648"}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestSetAndOverlay(t *testing.T) {
+	set, err := SetOverlay("x=7")
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := "template: t.ipynb\nparameters: {y: 1}\ngrid: {x: [1, 2], z: [1, 2]}\n"
+	s, err := Decode("sweep.yaml", []byte(base), Source{File: "o.yaml", Text: []byte("parameters: {y: 2}\ngrid: {z: [3]}")}, set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := s.Grid(Inputs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]string{"y=2 x=7 z=3"}, pointsOf(g)); d != "" {
+		t.Error(d)
+	}
+	// What is frozen with a sweep says the same without the overlays.
+	again, err := Decode("sweep.yaml", s.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g2, err := again.Grid(Inputs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(pointsOf(g), pointsOf(g2)); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLaziness(t *testing.T) {
+	g := mustGrid(t, `
+template: t.ipynb
+grid:
+  a: {range: {from: 1, to: 1000}}
+  b: {range: {from: 1, to: 1000}}
+exclude: [{a: 3}, {b: 5, a: 7}]
+include: [{a: 1, c: 1}]
+`, nil)
+	n := 0
+	for range g.Points() {
+		if n++; n == 10 {
+			break
+		}
+	}
+	if n, err := g.Count(context.Background()); err != nil || n != 1000*1000-1000-1 {
+		t.Errorf("Count = %d, %v", n, err)
+	}
+}
+
+// genSpec draws a sweep file of plain axes, as text.
+func genSpec(t *rapid.T) (axes []string, rest string) {
+	names := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"a", "b", "c", "d"}), 1, 4, rapid.ID[string]).Draw(t, "names")
+	values := map[string][]int{}
+	for _, n := range names {
+		values[n] = rapid.SliceOfNDistinct(rapid.IntRange(0, 5), 1, 4, rapid.ID[int]).Draw(t, n)
+		axes = append(axes, fmt.Sprintf("  %s: [%s]\n", n, strings.Trim(strings.ReplaceAll(fmt.Sprint(values[n]), " ", ", "), "[]")))
+	}
+	if rapid.Bool().Draw(t, "exclude") {
+		n := names[0]
+		rest += fmt.Sprintf("exclude: [{%s: %d}]\n", n, values[n][0])
+	}
+	if rapid.Bool().Draw(t, "include") {
+		rest += fmt.Sprintf("include: [{%s: %d}, {%s: 9}]\n", names[0], values[names[0]][len(values[names[0]])-1], names[len(names)-1])
+	}
+	if rapid.Bool().Draw(t, "sample") {
+		rest += fmt.Sprintf("sample: {n: %d, seed: 3}\n", rapid.IntRange(1, 30).Draw(t, "n"))
+	}
+	if rapid.Bool().Draw(t, "repeat") {
+		rest += "repeat: 2\n"
+	}
+	return axes, rest
+}
+
+func identities(t *rapid.T, axes []string, rest string) []string {
+	s, err := Decode("s.yaml", []byte("template: t.ipynb\ngrid:\n"+strings.Join(axes, "")+rest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := s.Grid(Inputs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for p := range g.Points() {
+		ids = append(ids, p.Identity())
+	}
+	if n, err := g.Count(context.Background()); err != nil || n != len(ids) {
+		t.Fatalf("Count = %d, %v, and there are %d points", n, err, len(ids))
+	}
+	if n, exact := g.Len(); n < len(ids) || exact && n != len(ids) {
+		t.Fatalf("Len = %d, %v, and there are %d points", n, exact, len(ids))
+	}
+	return ids
+}
+
+// Each point is there once; Count says how many; the order of axes changes
+// neither which there are nor who they are.
+func TestLaws(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		axes, rest := genSpec(t)
+		ids := identities(t, axes, rest)
+		sorted := slices.Sorted(slices.Values(ids))
+		if len(slices.Compact(slices.Clone(sorted))) != len(ids) {
+			t.Fatalf("a point is there twice:\n%s", strings.Join(ids, "\n"))
+		}
+		other := identities(t, rapid.Permutation(axes).Draw(t, "order"), rest)
+		slices.Sort(other)
+		if d := cmp.Diff(sorted, other); d != "" {
+			t.Fatalf("another order of axes makes other points:\n%s", d)
+		}
+	})
+}
+
+// The canonical form is a fixed point, and equal values are ==.
+func TestCanonicalForm(t *testing.T) {
+	var gen func(depth int) *rapid.Generator[any]
+	gen = func(depth int) *rapid.Generator[any] {
+		scalars := []*rapid.Generator[any]{
+			rapid.Just[any](nil), rapid.Bool().AsAny(), rapid.Int64().AsAny(), rapid.String().AsAny(),
+			rapid.Float64().Filter(func(x float64) bool { return x-x == 0 }).AsAny(),
+		}
+		if depth == 0 {
+			return rapid.OneOf(scalars...)
+		}
+		return rapid.OneOf(append(scalars, rapid.SliceOfN(gen(depth-1), 0, 4).AsAny(), rapid.MapOfN(rapid.String(), gen(depth-1), 0, 4).AsAny())...)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		v, err := ValueOf(gen(2).Draw(t, "value"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := ParseValue([]byte(v.String()))
+		if err != nil || again != v {
+			t.Fatalf("%s reads back as %s, %v", v, again, err)
+		}
+		if round, err := ValueOf(v.Any()); err != nil || round != v {
+			t.Fatalf("%s becomes %s, %v by way of Go", v, round, err)
+		}
+	})
+}
+
+func TestIntIsNotFloat(t *testing.T) {
+	if mustValue(1) == mustValue(1.0) || mustValue(1.0).String() != "1.0" || mustValue(1).Kind() != Int || mustValue(1e300).Kind() != Float {
+		t.Error("an int and a float are different values")
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add([]byte("template: t.ipynb\ngrid: {x: [1, 2]}\nexclude: [{x: 1}]"))
+	f.Add([]byte("template: {axis: v, of: {a: t.ipynb}}\nany_of: [{zip: {x: [1]}}, {list: [{x: 2}]}]\nwhere: x > 1\nderive: {y: x + 1}"))
+	f.Add([]byte("template: t.ipynb\ngrid: {d: {dates: {from: today, to: today, step: 1h, tz: Europe/Berlin}}}\nsample: 3\nrepeat: {n: 2, as: s}"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		s, err := Decode("sweep.yaml", text)
+		if err != nil {
+			return
+		}
+		g, err := s.Grid(Inputs{AsOf: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)})
+		if err != nil {
+			return
+		}
+		n := 0
+		for p := range g.Points() {
+			if p.Identity() == "" {
+				t.Fatal("a point without identity")
+			}
+			if n++; n == 100 {
+				break
+			}
+		}
+	})
+}
