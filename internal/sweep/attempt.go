@@ -127,8 +127,8 @@ func smallScraps(doc *notebook.Notebook) (Scraps, bool) {
 	more, total := len(problems) > 0, 0
 	small := Scraps{}
 	for _, s := range all {
-		plain := s.HasData && s.Display == nil && s.Legacy == "" && (s.Encoder == "json" || s.Encoder == "text")
-		if !plain || len(s.Data) > maxScrap || total+len(s.Data) > maxScraps || s.Encoder == "text" && !json.Valid(s.Data) {
+		plain := s.HasData && s.Display == nil && s.Legacy == "" && (s.Encoder == "json" || s.Encoder == "text" && !looksSpecial(s.Data))
+		if !plain || len(s.Data) > maxScrap || total+len(s.Data) > maxScraps {
 			more = true
 			continue
 		}
@@ -136,6 +136,16 @@ func smallScraps(doc *notebook.Notebook) (Scraps, bool) {
 		small[s.Name] = s.Data
 	}
 	return small, more
+}
+
+// looksSpecial reports a text that, without its encoder, would be taken for a
+// number that JSON cannot hold.
+func looksSpecial(data json.RawMessage) bool {
+	switch string(data) {
+	case `"NaN"`, `"Infinity"`, `"-Infinity"`:
+		return true
+	}
+	return false
 }
 
 // Notebook returns the notebook that stands for a run: the one people see,
