@@ -28,6 +28,11 @@ def same(a, b):
     return a == b
 
 
+def plain(value):
+    """ISO texts became dates and times in the table."""
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
 def rows_of(table):
     return table.to_pylist()
 
@@ -54,14 +59,13 @@ for row in rows:
     for key in ("start_time", "end_time", "duration", "exception", "parameters", "version"):
         assert key in papermill, f"metadata.papermill has no {key}"
     for name, value in papermill.parameters.items():
-        typed = row[name].isoformat() if hasattr(row[name], "isoformat") else row[name]  # ISO texts become dates
-        assert same(typed, value), f"{row['run_id']}: parameter {name} is {row[name]!r}, the notebook says {value!r}"
+        assert same(plain(row[name]), value), f"{row['run_id']}: parameter {name} is {row[name]!r}, the notebook says {value!r}"
     for cell in doc.cells:
         for output in cell.get("outputs", []):
             for mime, payload in output.get("data", {}).items():
                 if mime == "application/scrapbook.scrap.json+json" and not isinstance(payload["data"], (list, dict)):
                     checked += 1
-                    got, want = row[payload["name"]], payload["data"]
+                    got, want = plain(row[payload["name"]]), payload["data"]
                     assert same(got, want) or want in ("NaN", "Infinity", "-Infinity"), f"{row['run_id']}: {payload['name']} is {got!r}, the notebook says {want!r}"
 assert checked > 0, "no scrap was checked"
 
