@@ -206,11 +206,7 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 		return err
 	}
 	if r.Status != runner.Succeeded {
-		where := ""
-		if r.CodeCell > 0 {
-			where = fmt.Sprintf(" in cell %d", r.CodeCell)
-		}
-		fmt.Fprintf(c.stderr, "fanout: %s%s: %s\n", strings.ReplaceAll(r.Status, "_", " "), where, clean(r.Reason))
+		fmt.Fprintf(c.stderr, "fanout: %s: %s\n", strings.ReplaceAll(r.Status, "_", " "), clean(r.Reason))
 		return errIncomplete
 	}
 	return nil

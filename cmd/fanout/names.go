@@ -36,7 +36,12 @@ func pointName(r sweep.Run, axes []grid.Axis) string {
 			parts = append(parts, b.Name+"="+plainValue(b.Value))
 		}
 	}
-	if len(parts) == 0 && r.Replicate > 0 {
+	if len(parts) == 0 { // nothing varies
+		for _, b := range r.Params {
+			parts = append(parts, b.Name+"="+plainValue(b.Value))
+		}
+	}
+	if varies["run_replicate"] {
 		parts = append(parts, fmt.Sprintf("replicate=%d", r.Replicate))
 	}
 	name := []rune(clean(strings.Join(parts, " ")))
@@ -57,12 +62,8 @@ func plainValue(v grid.Value) string {
 // failure is what people are told about a run that did not succeed.
 func (c *cli) failure(s *sweep.Sweep, run string, o sweep.Outcome) string {
 	st, _ := s.Run(run)
-	where := ""
-	if o.Cell > 0 {
-		where = fmt.Sprintf(" in cell %d", o.Cell)
-	}
 	lines := []string{
-		fmt.Sprintf("%s: %s%s: %s", words(o.Status), runName(s, run), where, clean(o.Reason)),
+		fmt.Sprintf("%s: %s: %s", words(o.Status), runName(s, run), clean(o.Reason)),
 		"    notebook   " + filepath.Join(display(s.Where()), filepath.FromSlash(sweep.RunKey(run))),
 		"    reproduce  " + reproduce(s, st.Run),
 	}

@@ -124,11 +124,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 			fmt.Fprintf(c.stdout, "… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
 			return
 		}
-		cell := ""
-		if f.Cell > 0 {
-			cell = fmt.Sprintf(" in cell %d", f.Cell)
-		}
-		fmt.Fprintf(c.stdout, "  %s  %s%s  %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, cell, clean(f.Reason), f.Notebook)
+		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, clean(f.Reason), f.Notebook)
 	}
 }
 
