@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -17,31 +20,71 @@ import (
 
 func (c *cli) collectCommand() *cobra.Command {
 	var require []string
+	var output string
 	cmd := &cobra.Command{
-		Use:   "collect DIR.sweep",
-		Short: "Read the scraps of a sweep into tables",
-		Args:  cobra.ExactArgs(1),
+		Use:   "collect DIR.sweep | NOTEBOOKS… -o TABLES",
+		Short: "Read the scraps of a sweep, or of any notebooks, into tables",
+		Long: `Collect writes the tables of a sweep again. Given notebooks, or folders of them,
+it reads whatever papermill, scrapbook or Jupyter Book recorded in them and
+writes the same tables, a row for every file, into the folder -o names.`,
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
-			s, err := sweep.Open(ctx, c.openStore(args[0]))
-			if err != nil {
-				return err
+			if output != "" {
+				return c.collectFiles(ctx, args, output, require)
 			}
-			spec, err := c.frozenSpec(ctx, s)
-			if err != nil {
-				return err
-			}
-			res, err := c.collectSweep(ctx, s, spec, require)
-			if err != nil {
-				return err
-			}
-			defer res.Close()
-			fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), "results"))
-			return checkRequired(res)
+			return c.collectOne(ctx, args, require)
 		},
 	}
-	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a run that succeeded lacks this scrap (repeatable)")
+	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a run that succeeded lacks this `scrap` (repeatable)")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep")
 	return cmd
+}
+
+func (c *cli) collectOne(ctx context.Context, args, require []string) error {
+	s, err := sweep.Open(ctx, c.openStore(args[0]))
+	if errors.Is(err, sweep.ErrNotASweep) {
+		return usageError{withHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0]))}
+	}
+	if err != nil {
+		return err
+	}
+	spec, err := c.frozenSpec(ctx, s)
+	if err != nil {
+		return err
+	}
+	res, err := c.collectSweep(ctx, s, spec, require)
+	if err != nil {
+		return err
+	}
+	defer res.Close()
+	fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), "results"))
+	return checkRequired(res)
+}
+
+// collectFiles makes tables of any notebooks. Paths are those of the user, so
+// run_id says what they typed.
+func (c *cli) collectFiles(ctx context.Context, paths []string, output string, require []string) error {
+	for i, p := range paths {
+		paths[i] = filepath.ToSlash(filepath.Clean(p))
+		if !fs.ValidPath(paths[i]) {
+			return usageError{withHint(fmt.Errorf("%s: collect reads what is in or beneath this folder", p), "cd to a folder above it first")}
+		}
+	}
+	res, err := collect.Files(ctx, os.DirFS("."), paths, collect.Options{Require: require})
+	if err != nil {
+		return usageError{err}
+	}
+	defer res.Close()
+	st := c.openStore(output)
+	if _, err := res.Write(ctx, func(name string, write func(io.Writer) error) error {
+		return st.Write(ctx, name, write, store.Cached)
+	}); err != nil {
+		return fmt.Errorf("write tables: %w", err)
+	}
+	fmt.Fprintf(c.stderr, "%s, %s\n", plural(res.Table.Len(), "notebook"), plural(len(res.Table.Problems()), "problem"))
+	fmt.Fprintln(c.stdout, filepath.Join(output, "runs.parquet"))
+	return checkRequired(res)
 }
 
 func (c *cli) reportCommand() *cobra.Command {

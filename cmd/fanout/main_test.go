@@ -138,6 +138,10 @@ func writeNotebook() {
 		os.Exit(1)
 	}
 	cells := strings.Split(strings.TrimRight(string(text), "\n"), "\n---\n")
+	if err := os.MkdirAll(filepath.Dir(os.Args[1]), 0o777); err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
 	if err := os.WriteFile(os.Args[1], notebookOf("fake", "python", cells), 0o666); err != nil {
 		os.Stderr.WriteString(err.Error() + "\n")
 		os.Exit(1)
