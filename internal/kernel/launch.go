@@ -137,7 +137,7 @@ func outputChannels(s Spec) []string {
 // dialOne tries until the channel is bound.
 func (k *Kernel) dialOne(ctx context.Context, channel string) (*wire.Conn, error) {
 	network, addrs := k.end.addresses(channel)
-	wait := 500 * time.Microsecond
+	began := time.Now()
 	for {
 		var err error
 		for _, a := range addrs {
@@ -153,7 +153,8 @@ func (k *Kernel) dialOne(ctx context.Context, channel string) (*wire.Conn, error
 				return nil, fmt.Errorf("connect to %s: %w", channel, err)
 			}
 		}
-		t := time.NewTimer(wait)
+		// A tenth of the time waited so far: quick for the quick, cheap for the slow.
+		t := time.NewTimer(min(max(time.Since(began)/10, 500*time.Microsecond), 20*time.Millisecond))
 		select {
 		case <-t.C:
 		case <-k.done:
@@ -163,7 +164,6 @@ func (k *Kernel) dialOne(ctx context.Context, channel string) (*wire.Conn, error
 			t.Stop()
 			return nil, ctx.Err()
 		}
-		wait = min(wait*5/4, 5*time.Millisecond)
 	}
 }
 
