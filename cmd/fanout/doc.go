@@ -1,0 +1,73 @@
+/*
+Fanout runs one Jupyter notebook many times and compares the results.
+
+# A sweep
+
+A sweep file names a template notebook and a grid of parameters. Here it is
+sweep.yaml:
+
+	name: walk
+	template: walk.ipynb
+	grid:
+	  drift: [0, 0.5]
+	  seed: [1, 2]
+	baseline: {drift: 0}
+	metrics: {farthest: minimize}
+
+Plan shows what it would run. Each run has an id that depends on its parameters
+alone.
+
+	$ fanout plan sweep.yaml
+	run_id            drift  seed
+	kk7pznzhqa72nxz2  0.0    1
+	t42tqutdavcdsdkj  0.0    2
+	qqkb7kvczcaws2pu  0.5    1
+	lmc3yrjdmfocbxta  0.5    2
+	4 runs
+
+	$ fanout plan --count sweep.yaml
+	4
+
+Run makes the runs, collects what they recorded and writes a summary. It says
+on standard output where the summary is, and all else on standard error.
+
+	$ fanout run sweep.yaml
+	walk: 4 runs: 4 new
+	making 4 in walk.sweep
+	fanout: kernels start cold: kernel "fake" is not a plain ipykernel
+	walk: 4 runs: 4 succeeded
+	  notebooks  walk.sweep/runs
+	  tables     walk.sweep/results
+	  summary    walk.sweep/summary.ipynb
+	walk.sweep/summary.ipynb
+
+The same command again makes only what is new, failed or stale.
+
+	$ fanout run sweep.yaml
+	walk: 4 runs: 4 kept
+	walk: 4 runs: 4 succeeded
+	  notebooks  walk.sweep/runs
+	  tables     walk.sweep/results
+	  summary    walk.sweep/summary.ipynb
+	walk.sweep/summary.ipynb
+
+	$ fanout status walk.sweep
+	walk: 4 runs: 4 succeeded
+
+# Exit codes
+
+	0    everything asked for was done
+	1    fanout could not finish
+	2    usage or sweep file is wrong; nothing was run
+	3    finished, and some runs did not succeed
+	4    a live fanout holds the sweep
+	5    a gate was violated
+	130  interrupted; 143 terminated: the same command goes on
+
+# Settings
+
+Settings come from flags, then the environment (FANOUT_ and the key in
+capitals), then fanout.yaml here or in the user's configuration folder, then
+defaults. "fanout config" prints each with its origin.
+*/
+package main
