@@ -79,6 +79,9 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Release()) }()
+	if err := c.limitRuns(j); err != nil {
+		return err
+	}
 	due, err := c.due(j, f)
 	if err != nil {
 		return err
@@ -96,6 +99,20 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 		return err
 	}
 	return c.tellEnd(ctx, j, due, sum)
+}
+
+// limitRuns applies the setting timeout.
+func (c *cli) limitRuns(j *job) error {
+	text := c.settings.GetString("timeout")
+	if text == "" {
+		return nil
+	}
+	limit, err := grid.ParseLimit(text)
+	if err != nil {
+		return usageError{withHint(fmt.Errorf("timeout %q: %w", text, err), "write 30s, 10m, 2h or 300%%")}
+	}
+	j.LimitRuns(limit)
+	return nil
 }
 
 // openJob plans the sweep a sweep file describes, or opens the one a

@@ -256,6 +256,15 @@ func ParseDuration(text string) (time.Duration, error) {
 	return dur, err
 }
 
+// ParseLimit reads a duration, or a percentage of the median: "30m", "300%".
+func ParseLimit(text string) (Limit, error) {
+	if p, ok := percent(text); ok {
+		return Limit{Percent: p}, nil
+	}
+	d, err := ParseDuration(text)
+	return Limit{D: d}, err
+}
+
 func (d *decoder) limit(n *yaml.Node) Limit {
 	if p, ok := percent(d.resolve(n).Value); ok {
 		return Limit{Percent: p}

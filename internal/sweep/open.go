@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
 )
@@ -23,6 +24,7 @@ type Sweep struct {
 	runs      []*RunState // planned ones in plan order, then the others
 	byID      map[string]*RunState
 	templates map[string]*notebook.Notebook // by key, decoded
+	runLimit  *grid.Limit                   // in place of the planned run timeouts
 	unlogged  []ended                       // ends found in notebooks, not in the log
 	lease     *lease                        // nil while this process only reads
 }

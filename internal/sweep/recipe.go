@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
@@ -93,9 +94,27 @@ func (s *Sweep) template(ctx context.Context, key string) (*notebook.Notebook, e
 
 // SettingsOf are the limits of one run.
 func (s *Sweep) SettingsOf(r Run) Settings {
+	out := s.plannedSettings(r)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.runLimit != nil {
+		out.RunTimeout, out.RunPercent = s.runLimit.D, s.runLimit.Percent
+	}
+	return out
+}
+
+func (s *Sweep) plannedSettings(r Run) Settings {
 	if r.Settings != nil {
 		return *r.Settings
 	}
 	h, _ := s.Head()
 	return h.Recipe.Settings
+}
+
+// LimitRuns replaces the run timeout of every run while this process has the
+// sweep open. The plan stays as it is.
+func (s *Sweep) LimitRuns(limit grid.Limit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runLimit = &limit
 }
