@@ -51,6 +51,8 @@ def _payload(name, data, encoder):
         value = encode(data)
     except TypeError as error:
         raise TypeError(f"glue({name!r}): {error}") from None
+    if value is None:
+        value = "null"  # scrapbook's schema refuses null; its reader parses the text
     return {"name": name, "data": value, "encoder": encoder, "version": _VERSION}
 
 
