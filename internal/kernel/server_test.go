@@ -1,7 +1,6 @@
 package kernel_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -137,13 +136,10 @@ print(json.dumps([random.random(), np.random.rand(), np.random.default_rng().ran
 					t.Errorf("run %d: exit %v", n, x)
 				}
 				var state, drawn []any
-				lines := bufio.NewScanner(strings.NewReader(got.output()))
-				for _, into := range []*[]any{&state, &drawn} {
-					lines.Scan()
-					if err := json.Unmarshal(lines.Bytes(), into); err != nil {
-						t.Errorf("run %d: %v:\n%s", n, err, got.text())
-						return
-					}
+				lines := strings.Split(got.output()+"\n", "\n")
+				if err := errors.Join(json.Unmarshal([]byte(lines[0]), &state), json.Unmarshal([]byte(lines[1]), &drawn)); err != nil {
+					t.Errorf("run %d: %v:\n%s", n, err, got.text())
+					continue
 				}
 				mu.Lock()
 				if d := cmp.Diff([]any{false, false, nil, fmt.Sprint(n), dir}, state[:5]); d != "" {
