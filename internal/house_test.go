@@ -49,6 +49,7 @@ var homes = []struct{ dependency, home, why string }{
 	{"gonum.org/v1/plot", "internal/report", "pictures are part of the report"},
 	{"gonum.org/v1/gonum", "internal/compare", "statistics are computed in one place"},
 	{"golang.org/x/perf", "internal/compare", "statistics are computed in one place"},
+	{"github.com/yuin/goldmark", "internal/report", "the page is the report's"},
 	{"github.com/spf13/viper", "cmd/fanout", "settings end where the command ends"},
 	{"github.com/spf13/cobra", "cmd/fanout", "flags end where the command ends"},
 	{"charm.land/bubbletea", "cmd/fanout", "the terminal belongs to the command"},

@@ -20,6 +20,12 @@ var Glue []byte
 //go:embed summary_load.py
 var SummaryLoad []byte
 
+// SummaryPage is the summary's page around its body: an html/template with
+// Title, text, and Body, HTML.
+//
+//go:embed summary.html
+var SummaryPage string
+
 //go:embed starter
 var starter embed.FS
 

@@ -199,10 +199,19 @@ func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, 
 	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	if err := s.Store().Put(ctx, sweep.SummaryNotebook, doc.Encode(), store.Cached); err != nil {
-		return err
+	page, err := report.HTML(in)
+	if err != nil {
+		return fmt.Errorf("write summary: %w", err)
 	}
-	return s.Store().Put(ctx, sweep.SummaryMarkdown, text, store.Cached)
+	for _, f := range []struct {
+		key  string
+		data []byte
+	}{{sweep.SummaryNotebook, doc.Encode()}, {sweep.SummaryMarkdown, text}, {sweep.SummaryHTML, page}} {
+		if err := s.Store().Put(ctx, f.key, f.data, store.Cached); err != nil {
+			return fmt.Errorf("write summary: %w", err)
+		}
+	}
+	return nil
 }
 
 // readRows reads what `from:` names.

@@ -160,6 +160,36 @@ func TestHostileTextIsText(t *testing.T) {
 	checkTables(t, string(text))
 }
 
+// The page holds no other script than its own, asks nobody for anything, and
+// shows hostile text as text.
+func TestPage(t *testing.T) {
+	in := inputOf(t, []string{"plain", hostile}, 6)
+	in.Name = hostile
+	page, err := HTML(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(page)
+	if n := strings.Count(text, "<script"); n != 1 {
+		t.Errorf("%d scripts, want 1", n)
+	}
+	if !strings.Contains(text, "&lt;script&gt;alert(1)") {
+		t.Error("the hostile name is not there as text")
+	}
+	for _, bad := range []string{"http://", "https://", "javascript:1\"", "\x1b", "\u202e", "<link", "@import", "raw HTML omitted"} {
+		if strings.Contains(text, bad) {
+			t.Errorf("the page holds %q", bad)
+		}
+	}
+	if strings.Count(text, "<img src=\"data:image/png;base64,") != 1 || strings.Count(text, "<table>") < 4 {
+		t.Error("the page lacks its picture or its tables")
+	}
+	again, err := HTML(inputOf(t, []string{"plain", hostile}, 6))
+	if err != nil || len(again) == 0 {
+		t.Error(err)
+	}
+}
+
 // checkTables demands that every row of a table has as many cells as its head.
 func checkTables(t *testing.T, text string) {
 	t.Helper()

@@ -1,0 +1,48 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"html/template"
+
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+
+	"github.com/fanout-dev/fanout/templates"
+)
+
+// page is parsed once; the template is ours and embedded.
+var page = template.Must(template.New("summary").Parse(templates.SummaryPage))
+
+// markdown renders what this package writes. It leaves out raw HTML and links
+// that could execute something, should any get so far.
+var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+
+// HTML makes the summary as one page that needs nothing else: the pictures are
+// in it. It reads without its script, in light and in dark.
+func HTML(in Input) ([]byte, error) {
+	sections, err := sectionsOf(in)
+	if err != nil {
+		return nil, err
+	}
+	var source bytes.Buffer
+	pictures := map[string][]byte{}
+	for _, s := range sections {
+		source.WriteString(s.markdown(func(p picture) string { pictures[p.file] = p.png; return p.file }) + "\n\n")
+	}
+	var body bytes.Buffer
+	if err := markdown.Convert(source.Bytes(), &body); err != nil {
+		return nil, fmt.Errorf("render the summary: %w", err)
+	}
+	text := body.Bytes()
+	for file, png := range pictures {
+		text = bytes.ReplaceAll(text, []byte(`<img src="`+file+`"`), []byte(`<img src="data:image/png;base64,`+base64Text(png)+`"`))
+	}
+	var out bytes.Buffer
+	err = page.Execute(&out, struct {
+		Title string
+		Body  template.HTML
+	}{plain(in.Name), template.HTML(text)})
+	return out.Bytes(), err
+}
