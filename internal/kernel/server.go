@@ -580,6 +580,7 @@ func (f *forker) bury() {
 	f.conn.Close()
 	f.proc.signal(syscall.SIGKILL)
 	<-f.proc.reaped()
+	f.log.finish()
 	f.mu.Lock()
 	kids := f.kids
 	f.kids = map[int]*forked{}
@@ -594,7 +595,6 @@ func (f *forker) bury() {
 		}
 		k.finish(ending{code: -1, signal: syscall.SIGKILL})
 	}
-	f.log.finish()
 }
 
 // close ends the process and waits for it and its children.
@@ -632,7 +632,7 @@ func (f *forker) ask(ctx context.Context, r request, answer string) (notice, err
 	f.asking.Lock()
 	defer f.asking.Unlock()
 	if err := f.write(r, nil); err != nil {
-		return notice{}, err
+		return notice{}, f.ended(err)
 	}
 	for {
 		select {
@@ -641,11 +641,19 @@ func (f *forker) ask(ctx context.Context, r request, answer string) (notice, err
 				return n, nil
 			}
 		case <-f.gone:
-			return notice{}, fmt.Errorf("%w: %s", errServerGone, lastLine(f.log.text()))
+			return notice{}, f.ended(errServerGone)
 		case <-ctx.Done():
 			return notice{}, fmt.Errorf("the server was busy with %q: %w", r["op"], ctx.Err())
 		}
 	}
+}
+
+// ended adds to err what the server wrote last, if it has ended.
+func (f *forker) ended(err error) error {
+	if !waitFor(f.gone, time.Second) {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errServerGone, lastLine(f.log.text()))
 }
 
 // fork asks for a child.
@@ -663,7 +671,7 @@ func (f *forker) fork(ctx context.Context, log *os.File, r request) (*forked, er
 		case answer := <-c:
 			return answer.kid, nil
 		case <-f.gone:
-			err = fmt.Errorf("%w: %s", errServerGone, lastLine(f.log.text()))
+			err = f.ended(errServerGone)
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
