@@ -34,8 +34,9 @@ demo: build $(VENV)/requirements.stamp ## run examples/ab and print where its su
 
 test: lint test-go ## every check and every test, with a real ipykernel
 
+# One package at a time: many tests start kernels and keep both cores busy.
 test-go: build $(VENV)/requirements-test.stamp
-	FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel go test -race -timeout 40m ./...
+	FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel go test -race -p 1 -timeout 40m ./...
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	@out=$$(gofmt -l cmd internal templates bench 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
