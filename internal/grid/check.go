@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sort"
@@ -10,61 +11,60 @@ import (
 )
 
 // check finds what decoding one key at a time cannot see.
-func (g *Grid) check(d *decoder) {
+func (g *Grid) check(d *decoder, ident func(string) error) {
 	g.checkNames(d)
+	g.checkDeclared(d, ident)
 	g.checkValues(d)
-	g.checkPartial(d, "exclude", g.spec.exclude, true)
-	g.checkPartial(d, "overrides", overrideMatches(g.spec.overrides), false)
-	g.checkIncludes(d)
-	g.checkExpressions(d)
-	g.checkBaseline(d)
-	g.checkLimits(d)
-}
-
-func overrideMatches(os []override) []object {
-	var out []object
-	for _, o := range os {
-		out = append(out, o.match)
+	g.checkPartials(d)
+	if len(d.errs) > 0 {
+		return // what follows would only repeat it
 	}
-	return out
+	g.checkUsed(d)
+	if len(d.errs) > 0 {
+		return
+	}
+	g.checkExpressions(d)
+	if len(d.errs) == 0 {
+		g.checkBaseline(d)
+		g.warn()
+	}
 }
 
-// checkNames finds names given twice, or differing in case only, and names
-// that a template does not declare.
+// checkNames finds names given twice, or differing in case only.
 func (g *Grid) checkNames(d *decoder) {
 	s := g.spec
 	owners := map[string]string{} // folded name → name
 	at := map[string]*yaml.Node{}
-	use := func(n *yaml.Node, name, what string) {
+	what := map[string]string{}
+	use := func(n *yaml.Node, name, as string) {
 		folded := strings.ToLower(name)
 		switch other, taken := owners[folded]; {
 		case taken && other != name:
 			d.errorf(n, "`%s` and `%s` differ in case only, and tables cannot tell them apart", other, name)
 		case taken:
-			d.errorf(n, "`%s` is %s here and is set on line %d already", name, what, at[name].Line)
+			d.errorf(n, "`%s` is %s here, and is %s on line %d already", name, as, what[folded], at[folded].Line)
+		default:
+			owners[folded], at[folded], what[folded] = name, n, as
 		}
-		owners[folded], at[name] = name, n
 	}
 	for _, b := range s.Parameters {
-		use(s.nodes["parameters"], b.Name, "a constant")
+		use(s.paramNodes[b.Name], b.Name, "a constant")
 	}
 	for _, x := range s.Secrets {
-		use(s.nodes["parameters"], x.Param, "a secret")
+		use(s.paramNodes[x.Param], x.Param, "a secret")
 	}
 	for _, a := range g.axes {
 		use(a.at, a.name, "an axis")
 		bound := map[string]bool{a.name: true}
-		for _, ch := range a.choices {
-			for _, b := range ch.params {
-				if !bound[b.Name] {
-					bound[b.Name] = true
-					use(a.at, b.Name, "bound by `"+a.name+"`")
-				}
+		for _, c := range a.cols[1:] {
+			if !bound[c.name] {
+				bound[c.name] = true
+				use(c.at, c.name, "bound by `"+a.name+"`")
 			}
 		}
 	}
 	for _, x := range s.derive {
-		use(x.expr.at, x.name, "derived")
+		use(x.key, x.name, "derived")
 	}
 	if s.Repeat.As != "" {
 		use(s.nodes["repeat"], s.Repeat.As, "the replicate")
@@ -72,27 +72,43 @@ func (g *Grid) checkNames(d *decoder) {
 	if s.TemplateAxis != "" {
 		use(s.nodes["template"], s.TemplateAxis, "the template axis")
 	}
-	g.checkDeclared(d)
+	included := map[string]bool{}
+	for _, o := range s.include {
+		for i, b := range o.bindings {
+			switch kind := g.names[b.Name]; {
+			case kind == isConstant, kind == isSecret, kind == isDerived, kind == isReplicate:
+				d.errorf(o.key(i), "include: `%s` is %s and cannot be set here", b.Name, what[strings.ToLower(b.Name)])
+			case kind == isIncluded && !included[b.Name]:
+				included[b.Name] = true
+				use(o.key(i), b.Name, "added by include")
+			}
+			d.checkParam(o.key(i), b.Name)
+		}
+	}
 }
 
 // checkDeclared finds parameters that a template does not declare: a typo
 // there would burn the whole grid.
-func (g *Grid) checkDeclared(d *decoder) {
-	s := g.spec
-	for _, t := range s.Templates {
+func (g *Grid) checkDeclared(d *decoder, ident func(string) error) {
+	passed := g.spec.passed(g.axes)
+	for _, t := range g.spec.Templates {
 		declared, known := g.declared[t.Slot]
 		if !known {
 			continue
 		}
-		var names []string
-		for n := range declared {
-			names = append(names, n)
-		}
-		sort.Strings(names)
-		for _, name := range s.passed() {
+		names := sortedKeys(declared)
+		for _, name := range passed {
 			if _, ok := declared[name.text]; !ok {
 				d.hintf(name.at, declaredHint(t.Path, names), "template %s declares no parameter `%s`%s", t.Path, name.text, didYouMean(name.text, names))
 			}
+		}
+	}
+	if ident == nil {
+		return
+	}
+	for _, name := range passed {
+		if err := ident(name.text); err != nil {
+			d.errorf(name.at, "`%s` is no name for a parameter: %v", name.text, err)
 		}
 	}
 }
@@ -104,6 +120,15 @@ func declaredHint(template string, names []string) string {
 	return fmt.Sprintf("%s declares %s", template, strings.Join(names, ", "))
 }
 
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
 // placedName is a parameter with the place that names it.
 type placedName struct {
 	text string
@@ -111,37 +136,40 @@ type placedName struct {
 }
 
 // passed lists every parameter some point passes.
-func (s *Spec) passed() []placedName {
+func (s *Spec) passed(axes []*axis) []placedName {
 	var out []placedName
+	seen := map[string]bool{}
 	add := func(name string, at *yaml.Node) {
-		if !slices.ContainsFunc(out, func(n placedName) bool { return n.text == name }) {
+		if !seen[name] {
+			seen[name] = true
 			out = append(out, placedName{name, at})
 		}
 	}
 	for _, b := range s.Parameters {
-		add(b.Name, s.keyIn("parameters", b.Name))
+		add(b.Name, s.paramNodes[b.Name])
 	}
 	for _, x := range s.Secrets {
-		add(x.Param, s.keyIn("parameters", x.Param))
+		add(x.Param, s.paramNodes[x.Param])
 	}
-	labels := map[string]bool{}
-	for _, a := range s.source.axes() {
-		labels[a.name] = a.label
-		for _, ch := range a.choices {
-			for _, b := range ch.params {
-				add(b.Name, a.at)
+	labels := map[string]bool{s.TemplateAxis: true}
+	for _, a := range axes {
+		for _, c := range a.cols {
+			if c.label {
+				labels[c.name] = true
+			} else {
+				add(c.name, c.at)
 			}
 		}
 	}
 	for _, o := range s.include {
-		for _, b := range o.bindings {
+		for i, b := range o.bindings {
 			if !labels[b.Name] {
-				add(b.Name, o.at)
+				add(b.Name, o.key(i))
 			}
 		}
 	}
 	for _, x := range s.derive {
-		add(x.name, x.expr.at)
+		add(x.name, x.key)
 	}
 	if s.Repeat.As != "" {
 		add(s.Repeat.As, s.nodes["repeat"])
@@ -149,60 +177,63 @@ func (s *Spec) passed() []placedName {
 	return out
 }
 
-// keyIn is the place of a key within a top-level map.
-func (s *Spec) keyIn(top, key string) *yaml.Node {
-	root, err := parseYAML(s.text)
-	if err != nil || root == nil {
-		return s.nodes[top]
-	}
-	if i := keyIndex(root, top); i >= 0 && root.Content[i+1].Kind == yaml.MappingNode {
-		if j := keyIndex(root.Content[i+1], key); j >= 0 {
-			return root.Content[i+1].Content[j]
-		}
-	}
-	return s.nodes[top]
-}
+// maxValueErrors bounds what is said about one axis.
+const maxValueErrors = 3
 
 // checkValues finds values whose kind the template does not expect.
 func (g *Grid) checkValues(d *decoder) {
 	s := g.spec
 	for _, b := range s.Parameters {
-		g.checkValue(d, s.keyIn("parameters", b.Name), b)
+		g.checkValue(d, s.paramNodes[b.Name], b)
 	}
 	for _, a := range g.axes {
 		bad := 0
-		for _, ch := range a.choices {
-			for _, b := range ch.params {
-				if bad < 3 && g.checkValue(d, a.at, b) {
+		for _, c := range a.cols {
+			for i, v := range c.values {
+				if bad < maxValueErrors && !c.label && c.has(i) && g.checkValue(d, c.place(i), Binding{c.name, v}) {
 					bad++
 				}
 			}
 		}
 	}
 	for _, o := range s.include {
-		for _, b := range o.bindings {
-			g.checkValue(d, o.at, b)
+		for i, b := range o.bindings {
+			g.checkValue(d, o.place(i), b)
 		}
+	}
+	if as := s.Repeat.As; as != "" {
+		zero, _ := ValueOf(0)
+		g.checkValue(d, s.nodes["repeat"], Binding{as, zero})
 	}
 }
 
 func (g *Grid) checkValue(d *decoder, at *yaml.Node, b Binding) (bad bool) {
 	for _, t := range g.spec.Templates {
-		p, ok := g.declared[t.Slot][b.Name]
-		if !ok {
-			continue
-		}
-		want, is := p.wants(), b.Value.Kind()
-		if want != Null && is != Null && is != want && !(want == Float && is == Int) {
-			d.hintf(at, kindHint(want, b.Value), "`%s` is %s, and %s is %s", b.Name, b.Value, describeParam(p, t.Path), want)
-			return true
-		}
-		if len(p.Choices) > 0 && !slices.Contains(p.Choices, g.coerced(t.Slot, b.Name, b.Value)) {
-			d.errorf(at, "`%s` is %s, and template %s allows %v", b.Name, b.Value, t.Path, p.Choices)
+		if hint, err := g.valueError(t, b); err != nil {
+			d.hintf(at, hint, "%v", err)
 			return true
 		}
 	}
 	return false
+}
+
+func (g *Grid) valueError(t TemplateRef, b Binding) (hint string, err error) {
+	p, ok := g.declared[t.Slot][b.Name]
+	if !ok {
+		return "", nil
+	}
+	want, is := p.wants(), b.Value.Kind()
+	if want != Null && is != Null && is != want && !(want == Float && is == Int) {
+		return kindHint(want, b.Value), fmt.Errorf("`%s` is %s, and %s is %s", b.Name, b.Value, describeParam(p, t.Path), want)
+	}
+	if len(p.Choices) > 0 && !slices.Contains(p.Choices, g.coerced(t.Slot, b.Name, b.Value)) {
+		var choices []string
+		for _, c := range p.Choices {
+			choices = append(choices, c.String())
+		}
+		return "", fmt.Errorf("`%s` is %s, and template %s allows %s", b.Name, b.Value, t.Path, strings.Join(choices, ", "))
+	}
+	return "", nil
 }
 
 func describeParam(p Param, template string) string {
@@ -213,46 +244,100 @@ func describeParam(p Param, template string) string {
 }
 
 func kindHint(want Kind, v Value) string {
-	switch {
-	case want == String:
+	switch s := strings.ToLower(text(v)); {
+	case want == String && v.Kind() != List && v.Kind() != Map:
 		return fmt.Sprintf("quote it: %q", v.String())
 	case want == Int && v.Kind() == Float:
 		return "give the template a float default, such as 1.0, if fractions are meant"
+	case want == Bool && contains([]string{"yes", "on", "y"}, s):
+		return "write true: in YAML 1.2 `" + text(v) + "` is a string"
+	case want == Bool && contains([]string{"no", "off", "n"}, s):
+		return "write false: in YAML 1.2 `" + text(v) + "` is a string"
 	}
 	return ""
 }
 
-// checkPartial finds partial points that name or match nothing.
-func (g *Grid) checkPartial(d *decoder, key string, objects []object, mustMatch bool) {
-	used := make([]bool, len(objects))
-	for i, o := range objects {
-		for _, b := range o.bindings {
+// checkPartials finds partial points that name nothing the grid has.
+func (g *Grid) checkPartials(d *decoder) {
+	s := g.spec
+	original := func(name string) bool {
+		k := g.names[name]
+		return k == isOriginal || k == isLabel || k == isTemplate
+	}
+	for _, o := range s.exclude {
+		for i, b := range o.bindings {
+			switch {
+			case original(b.Name):
+			case g.names[b.Name] != 0:
+				d.hintf(o.key(i), "say it with `where`", "exclude: `%s` is no axis, and excludes come first", b.Name)
+			default:
+				g.unknownName(d, o.key(i), "exclude", b.Name)
+			}
+		}
+	}
+	for _, o := range s.overrides {
+		for i, b := range o.match.bindings {
 			if !g.varies(b.Name) {
-				d.errorf(o.at, "%s: nothing in the grid is called `%s`%s", key, b.Name, didYouMean(b.Name, g.names()))
-				used[i] = true
+				g.unknownName(d, o.match.key(i), "overrides", b.Name)
 			}
 		}
 	}
-	if !mustMatch || len(objects) == 0 || len(d.errs) > 0 {
-		return
-	}
-	missing := len(objects)
-	for c := range g.spec.source.combos() {
-		for i, o := range objects {
-			if !used[i] && matches(c, o) {
-				used[i] = true
-				missing--
-			}
-		}
-		if missing == 0 {
-			return
+	for _, l := range s.Limits {
+		if !g.varies(l.Axis) {
+			g.unknownName(d, s.limitNodes[l.Axis], "limits", l.Axis)
 		}
 	}
-	for i, o := range objects {
-		if !used[i] {
-			d.errorf(o.at, "%s: no point is %s", key, words(o.bindings))
+	for i, b := range s.baseline.bindings {
+		if !g.varies(b.Name) {
+			d.errorf(s.baseline.key(i), "baseline: nothing the grid varies is called `%s`%s", b.Name, didYouMean(b.Name, g.variedNames()))
 		}
 	}
+}
+
+func (g *Grid) unknownName(d *decoder, at *yaml.Node, key, name string) {
+	d.errorf(at, "%s: nothing in the grid is called `%s`%s", key, name, didYouMean(name, g.variedNames()))
+}
+
+// varies reports whether points can differ in a name.
+func (g *Grid) varies(name string) bool {
+	k := g.names[name]
+	return k >= isOriginal
+}
+
+func (g *Grid) variedNames() []string {
+	var out []string
+	for _, n := range sortedKeys(g.names) {
+		if g.varies(n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// checkUsed finds excludes that match nothing.
+func (g *Grid) checkUsed(d *decoder) {
+	for i, o := range g.spec.exclude {
+		used := slices.ContainsFunc(g.blocks, func(b *block) bool { return !b.own && !b.excludes[i].never })
+		if !used {
+			d.errorf(o.at, "exclude: no point is %s", words(o.bindings))
+		}
+	}
+	for _, o := range g.spec.overrides {
+		if !g.mayMatch(o.match.bindings) {
+			g.warnf("overrides: no point is %s", words(o.match.bindings))
+		}
+	}
+}
+
+// mayMatch is false when no choice of any dim has the values of a partial
+// point. Names that are not the source's may take any.
+func (g *Grid) mayMatch(partial []Binding) bool {
+	for _, b := range g.blocks {
+		if m := b.matcher(partial, true); !m.never {
+			return true
+		}
+	}
+	return false
 }
 
 func words(bs []Binding) string {
@@ -263,93 +348,228 @@ func words(bs []Binding) string {
 	return strings.Join(parts, ", ")
 }
 
-// varies reports whether points can differ in a name, or an include adds it.
-func (g *Grid) varies(name string) bool {
-	if g.original[name] || g.derived[name] || name == g.spec.Repeat.As || name == g.spec.TemplateAxis {
-		return name != ""
-	}
-	return slices.ContainsFunc(g.spec.include, func(o object) bool { _, ok := lookup(o.bindings, name); return ok })
-}
+// maxSurvey bounds how many combinations checking looks at. What expressions
+// and excludes do not look at is not counted among them.
+const maxSurvey = 100_000
 
-func (g *Grid) names() []string {
-	var out []string
-	for n := range g.original {
-		out = append(out, n)
+// checkExpressions computes every expression for every point it can tell
+// apart, so that nothing is found wrong after work began, and counts the
+// points on the way.
+func (g *Grid) checkExpressions(d *decoder) {
+	s := g.spec
+	var all []*placedExpr
+	if s.where != nil {
+		all = append(all, s.where)
 	}
-	for n := range g.derived {
-		out = append(out, n)
+	for _, x := range s.derive {
+		all = append(all, x.expr)
 	}
-	sort.Strings(out)
-	return out
-}
-
-func (g *Grid) checkIncludes(d *decoder) {
-	for _, o := range g.spec.include {
-		for _, b := range o.bindings {
-			if _, ok := lookup(g.spec.Parameters, b.Name); ok {
-				d.errorf(o.at, "include: `%s` is a constant", b.Name)
+	all = append(all, s.placements()...)
+	for _, e := range all {
+		for _, n := range e.Names() {
+			switch k := g.names[n]; {
+			case k == isSecret:
+				d.errorf(e.at, "expression %q: `%s` is a secret, which only the run itself reads", e.src, n)
+			case k == 0 && n != replicateName:
+				d.errorf(e.at, "expression %q: nothing is called `%s`%s", e.src, n, didYouMean(n, sortedKeys(g.names)))
 			}
-			d.checkParam(o.at, b.Name)
 		}
 	}
-}
-
-// checkExpressions tries where and derive on the first points, so that a
-// wrong name is told before anything runs.
-func (g *Grid) checkExpressions(d *decoder) {
 	if len(d.errs) > 0 {
 		return
 	}
-	for c := range g.included() {
-		p, err := g.point(c)
-		if err != nil {
-			d.errorf(g.spec.derive[0].expr.at, "%v", err)
-			return
+	n, complete, err := g.survey(context.Background(), all, maxSurvey)
+	if err != nil {
+		d.add(err)
+		return
+	}
+	if complete && g.structural && s.Sample.N == 0 {
+		g.count = n
+	}
+}
+
+// filter are the expressions that decide which points there are.
+func (x expressions) filter(where *placedExpr) []*placedExpr {
+	if where == nil {
+		return nil
+	}
+	return []*placedExpr{where}
+}
+
+// survey computes the expressions for the combinations that they and the
+// excludes can tell apart, and counts the points these stand for, as far as
+// the limit; 0 is no limit.
+func (g *Grid) survey(ctx context.Context, exprs []*placedExpr, limit int) (n int, complete bool, err error) {
+	names := g.readNames(exprs...)
+	compute := len(exprs) > 0
+	env := map[string]any{}
+	steps := 0
+	for _, b := range g.blocks {
+		done := b.walk(matcher{}, g.look(b, names), func(idx []int, weight int) bool {
+			if steps++; limit > 0 && steps > limit {
+				return false
+			}
+			if steps%1024 == 0 && ctx.Err() != nil {
+				err = ctx.Err()
+				return false
+			}
+			if b.excluded(idx) {
+				return true
+			}
+			pass := g.spec.Repeat.N
+			if compute {
+				var cost int
+				if pass, cost, err = g.surveyPoint(b, idx, env); err != nil {
+					return false
+				}
+				steps += cost
+			}
+			n = plus(n, times(weight, pass))
+			return true
+		})
+		if !done {
+			return n, false, err
 		}
-		if w := g.spec.where; w != nil {
-			if _, err := w.Bool(p.env()); err != nil {
-				d.errorf(w.at, "%v", err)
+	}
+	return n, true, nil
+}
+
+// surveyPoint computes the expressions for one combination and counts the
+// replicates that where leaves. Cost is how many it had to look at.
+func (g *Grid) surveyPoint(b *block, idx []int, env map[string]any) (pass, cost int, err error) {
+	base, err := g.point(b, idx, env)
+	if err != nil {
+		return 0, 0, err
+	}
+	each := g.exprs.perReplicate || len(g.exprs.replicate) > 0 || len(g.spec.Placement) > 0
+	for r := range g.spec.Repeat.N {
+		p, ok, err := g.replicate(base, r, env)
+		if err != nil {
+			return 0, r, err
+		}
+		if err := g.checkDerived(p); err != nil {
+			return 0, r, err
+		}
+		if _, err := g.placement(p, env); err != nil {
+			return 0, r, err
+		}
+		if !each {
+			if ok {
+				return g.spec.Repeat.N, 0, nil
+			}
+			return 0, 0, nil
+		}
+		if ok {
+			pass++
+		}
+	}
+	return pass, g.spec.Repeat.N, nil
+}
+
+// checkDerived holds derived values against what the template declares.
+func (g *Grid) checkDerived(p Point) error {
+	for _, x := range g.spec.derive {
+		v, _ := lookup(p.params, x.name)
+		for _, t := range g.spec.Templates {
+			if t.Slot != p.slot {
+				continue
+			}
+			if _, err := g.valueError(t, Binding{x.name, v}); err != nil {
+				return g.placed(x.expr, p, err)
+			}
+		}
+	}
+	return nil
+}
+
+// look are the dims of a block that excludes or a set of names depend on.
+func (g *Grid) look(b *block, names map[string]bool) []bool {
+	look := make([]bool, len(b.dims))
+	b.constrained(look, b.excludes)
+	for d, r := range b.dims {
+		for _, c := range r.cols {
+			look[d] = look[d] || names[c.name]
+		}
+	}
+	for i, o := range g.spec.include {
+		if i >= len(b.includes) {
+			break
+		}
+		if slices.ContainsFunc(o.bindings, func(x Binding) bool { return names[x.Name] }) {
+			b.constrained(look, b.includes[i:i+1])
+		}
+	}
+	if g.spec.TemplateAxis != "" && len(names) > 0 {
+		look[len(look)-1] = true // defaults and types are a template's own
+	}
+	return look
+}
+
+// checkBaseline wants a point that the baseline matches.
+func (g *Grid) checkBaseline(d *decoder) {
+	s := g.spec
+	if len(s.Baseline) == 0 {
+		return
+	}
+	if s.Sample.N > 0 {
+		for p := range g.Points() {
+			if p.matches(s.Baseline) {
 				return
 			}
 		}
-		if g.spec.where == nil && len(g.spec.derive) == 0 {
-			return
-		}
-	}
-}
-
-// checkBaseline wants a partial point over what varies that some point has.
-func (g *Grid) checkBaseline(d *decoder) {
-	at := g.spec.nodes["baseline"]
-	for _, b := range g.spec.Baseline {
-		if !g.varies(b.Name) {
-			d.errorf(at, "baseline: nothing the grid varies is called `%s`%s", b.Name, didYouMean(b.Name, g.names()))
-			return
-		}
-	}
-	if len(g.spec.Baseline) == 0 || len(d.errs) > 0 {
+		d.hintf(s.baseline.at, "take a larger sample, or leave `sample` out", "baseline: no point of the sample is %s", words(s.Baseline))
 		return
 	}
-	for p := range g.Points() {
-		if matches(combo{params: p.params, labels: p.labels}, object{bindings: g.coercedAll(g.spec.Baseline)}) {
+	names := g.readNames(append(g.exprs.filter(s.where), g.derivations()...)...)
+	for _, b := range s.Baseline {
+		names[b.Name] = true
+	}
+	env := map[string]any{}
+	found := false
+	for _, b := range g.blocks {
+		m := b.matcher(s.Baseline, true)
+		b.walk(m, g.look(b, names), func(idx []int, _ int) bool {
+			if !b.excluded(idx) {
+				g.replicates(b, idx, env, nil, func(p Point) bool { found = p.matches(s.Baseline); return !found })
+			}
+			return !found
+		})
+		if found {
 			return
 		}
 	}
-	d.errorf(at, "baseline: no point is %s", words(g.spec.Baseline))
+	d.errorf(s.baseline.at, "baseline: no point is %s", words(s.Baseline))
 }
 
-func (g *Grid) coercedAll(bs []Binding) []Binding {
-	var out []Binding
-	for _, b := range bs {
-		out = append(out, Binding{b.Name, g.coerced(g.spec.Templates[0].Slot, b.Name, b.Value)})
+func (g *Grid) derivations() []*placedExpr {
+	var out []*placedExpr
+	for _, x := range g.spec.derive {
+		out = append(out, x.expr)
 	}
 	return out
 }
 
-func (g *Grid) checkLimits(d *decoder) {
-	for _, l := range g.spec.Limits {
-		if !g.varies(l.Axis) {
-			d.errorf(g.spec.nodes["limits"], "limits: nothing in the grid is called `%s`%s", l.Axis, didYouMean(l.Axis, g.names()))
+// warn says what can be expanded but may not be meant.
+func (g *Grid) warn() {
+	if g.count == 0 {
+		g.warnf("no point is left: exclude and where drop them all")
+	}
+	if s := g.spec.Sample; s.N > 0 {
+		if n := g.sampleFrom(); n >= 0 && n <= s.N {
+			g.warnf("sample: there are only %d points to take %d from", n, s.N)
 		}
 	}
+}
+
+// sampleFrom counts what a sample is taken from where that is known without
+// making points, else it is -1.
+func (g *Grid) sampleFrom() int {
+	if !g.structural || g.spec.where != nil || len(g.spec.exclude) > 0 {
+		return -1
+	}
+	n := 0
+	for _, b := range g.blocks {
+		n = plus(n, b.size())
+	}
+	return n / len(g.slots)
 }

@@ -10,55 +10,88 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Days and longer steps follow the calendar: they are counted on wall clocks,
+// which are times labelled UTC whatever their zone, so that no change of
+// daylight saving time can lose a day. Hours and minutes are time that passes.
+
 // A dateRule makes the values of an axis of dates. Both ends are included.
 type dateRule struct {
 	at       *yaml.Node
 	from, to string
+	fromAt   *yaml.Node
+	toAt     *yaml.Node
 	count    int // of the step
 	unit     string
 	zone     *time.Location
-	align    string // start or end of the period; empty keeps the day
-	format   string // a Go layout or strftime
+	align    string // start or end of the periods; empty keeps the day
+	format   string // strftime
 }
 
-var stepRE = regexp.MustCompile(`^([0-9]*)(min|h|d|bd|w|mo|q|y)$`)
+var stepRE = regexp.MustCompile(`^([0-9]{0,6})(min|h|d|bd|w|mo|q|y)$`)
 
 // dates reads a date axis; its values wait for the logical date.
 func (d *decoder) dates(n *yaml.Node) func(*preparer, *axis) {
-	r := dateRule{at: d.resolve(n), count: 1, unit: "d", zone: time.UTC}
+	r := &dateRule{at: d.resolve(n), count: 1, unit: "d", zone: time.UTC}
+	bad := len(d.errs)
+	var alignAt *yaml.Node
 	for _, f := range d.fields(n, "a map with from, to, step, tz, align, format") {
 		switch f.name {
 		case "from":
-			r.from = d.text(f.node, "a date")
+			r.from, r.fromAt = d.date(f.node), f.node
 		case "to":
-			r.to = d.text(f.node, "a date")
+			r.to, r.toAt = d.date(f.node), f.node
 		case "step":
 			r.step(d, f.node)
 		case "tz":
-			zone, err := time.LoadLocation(d.text(f.node, "a time zone"))
-			if err != nil {
-				d.hintf(f.node, "for example Europe/Berlin or UTC", "%v", err)
-				zone = time.UTC
-			}
-			r.zone = zone
+			r.zone = d.zone(f.node)
 		case "align":
-			r.align = d.oneOf(f.node, "start", "end")
+			r.align, alignAt = d.oneOf(f.node, "start", "end"), f.node
 		case "format":
 			r.format = d.text(f.node, "a date format such as %Y-%m-%d")
+			if err := checkFormat(r.format); err != nil {
+				d.errorf(f.node, "%v", err)
+			}
 		default:
 			d.unknown(f, "from", "to", "step", "tz", "align", "format")
 		}
 	}
-	if r.from == "" || r.to == "" {
+	if len(d.errs) == bad && (r.from == "" || r.to == "") {
 		d.errorf(n, "dates need `from` and `to`")
 	}
+	if r.align != "" && !contains([]string{"w", "mo", "q", "y"}, r.unit) {
+		d.errorf(alignAt, "`align` needs a step of weeks, months, quarters or years")
+	}
 	return r.fill
+}
+
+// date reads a date and checks the form of it.
+func (d *decoder) date(n *yaml.Node) string {
+	s := d.text(n, "a date")
+	if s == "" {
+		return ""
+	}
+	if _, err := parseMoment(s, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
+		d.hintf(n, dateHint, "%v", err)
+	}
+	return s
+}
+
+const dateHint = "write 2026-03-31, 2026-03-31T06:00, 2026-03, today, yesterday, -7d, month_start, month_end-1mo, …"
+
+func (d *decoder) zone(n *yaml.Node) *time.Location {
+	name := d.text(n, "a time zone")
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" {
+		d.hintf(n, "for example Europe/Berlin or UTC", "there is no time zone %q", name)
+		return time.UTC
+	}
+	return zone
 }
 
 func (r *dateRule) step(d *decoder, n *yaml.Node) {
 	m := stepRE.FindStringSubmatch(d.text(n, "a step"))
 	if m == nil {
-		d.errorf(n, "want a step such as 1h, 1d, 1bd, 1w, 1mo, 1q or 1y")
+		d.errorf(n, "want a step such as 1h, 1d, 1bd, 1w, 1mo, 1q or 1y, not %s", describe(d.resolve(n)))
 		return
 	}
 	r.unit = m[2]
@@ -76,57 +109,127 @@ func (r *dateRule) fill(p *preparer, a *axis) {
 		return
 	}
 	asOf := p.in.AsOf.In(r.zone)
-	from, err1 := parseDate(r.from, asOf)
-	to, err2 := parseDate(r.to, asOf)
-	for _, err := range []error{err1, err2} {
-		if err != nil {
-			p.hintf(r.at, "write 2026-03-31, 2026-03-31T06:00, today, yesterday, -7d, month_start, …", "%v", err)
-			return
-		}
-	}
-	if to.Before(from) {
-		p.errorf(r.at, "`from` (%s) is after `to` (%s)", from.Format(time.DateOnly), to.Format(time.DateOnly))
+	from, err := parseMoment(r.from, asOf)
+	if err != nil {
+		p.errorf(r.fromAt, "%v", err)
 		return
 	}
+	to, err := parseMoment(r.to, asOf)
+	if err != nil {
+		p.errorf(r.toAt, "%v", err)
+		return
+	}
+	first, last := from.first, to.last
+	if last.Before(first) {
+		p.errorf(r.fromAt, "`from` (%s) is after `to` (%s)", from.text(), to.text())
+		return
+	}
+	next := r.calendar(first)
+	if r.unit == "h" || r.unit == "min" {
+		first, last = onClock(first, r.zone), onClock(last, r.zone)
+		next = r.passing(first)
+	}
+	seen := a.cols[0]
 	for i := 0; ; i++ {
-		t := r.nth(from, i)
-		if t.After(to) {
-			return
+		t := next(i)
+		if t.After(last) {
+			break
 		}
 		if i == maxValues {
-			p.errorf(r.at, "the dates are more than %d", maxValues)
+			p.errorf(r.at, "these are more than %d dates", maxValues)
 			return
 		}
-		if r.unit == "bd" && (t.Weekday() == time.Saturday || t.Weekday() == time.Sunday) {
-			continue
-		}
-		v, _ := ValueOf(r.text(r.aligned(t)))
-		a.choices = append(a.choices, choice{params: []Binding{{a.name, v}}})
+		v, _ := ValueOf(r.text(t))
+		seen.values = append(seen.values, v)
+	}
+	if len(seen.values) == 0 {
+		p.errorf(r.at, "there is no such date from %s to %s", from.text(), to.text())
 	}
 }
 
-// nth is the i-th date counted from the first: never from the one before, so
-// that the 31st comes back after a short month. Hours are hours that pass;
-// days and more are the calendar's.
-func (r *dateRule) nth(from time.Time, i int) time.Time {
-	n := i * r.count
-	switch r.unit {
-	case "min":
-		return from.Add(time.Duration(n) * time.Minute)
-	case "h":
-		return from.Add(time.Duration(n) * time.Hour)
-	case "d":
-		return from.AddDate(0, 0, n)
-	case "bd":
-		return from.AddDate(0, 0, i) // others are skipped
-	case "w":
-		return from.AddDate(0, 0, 7*n)
-	case "mo":
-		return addMonths(from, n)
-	case "q":
-		return addMonths(from, 3*n)
+// passing steps through time.
+func (r *dateRule) passing(first time.Time) func(i int) time.Time {
+	unit := time.Minute
+	if r.unit == "h" {
+		unit = time.Hour
 	}
-	return addMonths(from, 12*n)
+	return func(i int) time.Time { return first.Add(time.Duration(i*r.count) * unit) }
+}
+
+// calendar steps through wall clocks. The i-th date is counted from the first,
+// never from the one before, so that the 31st comes back after a short month.
+func (r *dateRule) calendar(first time.Time) func(i int) time.Time {
+	if r.align != "" {
+		return r.aligned(first)
+	}
+	for r.unit == "bd" && weekend(first) {
+		first = first.AddDate(0, 0, 1)
+	}
+	return func(i int) time.Time { return shiftWall(first, i*r.count, r.unit) }
+}
+
+// aligned steps through the first or last days of periods, from the first one
+// that is not before `from`.
+func (r *dateRule) aligned(from time.Time) func(i int) time.Time {
+	start, next := period(from, r.unit)
+	edge := func(start time.Time) time.Time {
+		if r.align == "start" {
+			return start
+		}
+		_, next := period(start, r.unit)
+		return next.AddDate(0, 0, -1)
+	}
+	if edge(start).Before(from) {
+		start = next
+	}
+	return func(i int) time.Time { return edge(shiftWall(start, i*r.count, r.unit)) }
+}
+
+// shiftWall moves a wall clock by n units.
+func shiftWall(t time.Time, n int, unit string) time.Time {
+	switch unit {
+	case "min":
+		return t.Add(time.Duration(n) * time.Minute)
+	case "h":
+		return t.Add(time.Duration(n) * time.Hour)
+	case "d":
+		return t.AddDate(0, 0, n)
+	case "bd":
+		return shiftBusiness(t, n)
+	case "w":
+		return t.AddDate(0, 0, 7*n)
+	case "mo":
+		return addMonths(t, n)
+	case "q":
+		return addMonths(t, 3*n)
+	}
+	return addMonths(t, 12*n)
+}
+
+func weekend(t time.Time) bool { return t.Weekday() == time.Saturday || t.Weekday() == time.Sunday }
+
+// shiftBusiness moves by days from Monday to Friday. From a weekend the first
+// step lands on its Monday, or on its Friday.
+func shiftBusiness(t time.Time, n int) time.Time {
+	step := 1
+	if n < 0 {
+		step = -1
+	}
+	if n == 0 {
+		return t
+	}
+	for weekend(t) { // count from the working day that the first step leaves
+		t = t.AddDate(0, 0, -step)
+	}
+	weeks, rest := n/5, n%5
+	t = t.AddDate(0, 0, 7*weeks)
+	for ; rest != 0; rest -= step {
+		t = t.AddDate(0, 0, step)
+		for weekend(t) {
+			t = t.AddDate(0, 0, step)
+		}
+	}
+	return t
 }
 
 // addMonths keeps the day of the month, or takes the last one there is.
@@ -134,18 +237,6 @@ func addMonths(t time.Time, n int) time.Time {
 	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, t.Hour(), t.Minute(), t.Second(), 0, t.Location())
 	last := first.AddDate(0, 1, -1).Day()
 	return first.AddDate(0, 0, min(t.Day(), last)-1)
-}
-
-// aligned moves a date to the first or last day of its period.
-func (r *dateRule) aligned(t time.Time) time.Time {
-	if r.align == "" {
-		return t
-	}
-	first, next := period(t, r.unit)
-	if r.align == "start" {
-		return first
-	}
-	return next.AddDate(0, 0, -1)
 }
 
 // period is the first day of the period that holds t, and of the next one.
@@ -169,44 +260,138 @@ func period(t time.Time, unit string) (first, next time.Time) {
 }
 
 // text writes a date: by the format, else as a day, or with time and offset
-// where the step is shorter.
+// when it has a time.
 func (r *dateRule) text(t time.Time) string {
+	clock := t.Hour() != 0 || t.Minute() != 0 || t.Second() != 0
+	if clock && t.Location() == time.UTC {
+		t = onClock(t, r.zone)
+	}
 	switch {
 	case r.format != "":
 		return strftime(t, r.format)
-	case r.unit == "h" || r.unit == "min":
-		return t.Format("2006-01-02T15:04:05-07:00")
+	case clock || r.unit == "h" || r.unit == "min":
+		return t.In(r.zone).Format("2006-01-02T15:04:05-07:00")
 	}
 	return t.Format(time.DateOnly)
 }
 
-var relativeRE = regexp.MustCompile(`^([a-z_]*)([+-][0-9]+)?(min|h|d|w|mo|q|y)?$`)
+// wall labels what a clock shows UTC.
+func wall(t time.Time) time.Time {
+	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
+}
 
-// parseDate reads a date, or one relative to the logical date: "today",
-// "yesterday", "-7d", "month_start", "month_start-1mo".
-func parseDate(s string, asOf time.Time) (time.Time, error) {
-	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02 15:04", "2006-01"} {
-		if t, err := time.ParseInLocation(layout, s, asOf.Location()); err == nil {
-			return t, nil
+// onClock is when the clocks of a zone show a wall clock. Of a time that
+// happens twice it is the first; a time that clocks skip is as much later as
+// they skip.
+func onClock(w time.Time, zone *time.Location) time.Time {
+	_, before := w.Add(-26 * time.Hour).In(zone).Zone()
+	early := w.Add(-time.Duration(before) * time.Second).In(zone)
+	if wall(early).Equal(w) {
+		return early
+	}
+	_, after := w.Add(26 * time.Hour).In(zone).Zone()
+	if late := w.Add(-time.Duration(after) * time.Second).In(zone); wall(late).Equal(w) {
+		return late
+	}
+	return early
+}
+
+// A moment is a date as it was written, on a wall clock: a day, or the first
+// and last day of a month or year.
+type moment struct{ first, last time.Time }
+
+func (m moment) text() string {
+	if m.first.Hour() == 0 && m.first.Minute() == 0 {
+		return m.first.Format(time.DateOnly)
+	}
+	return m.first.Format("2006-01-02T15:04")
+}
+
+// dateLayouts are the forms of a date, and what each leaves open.
+var dateLayouts = []struct{ layout, period string }{
+	{time.DateOnly, ""}, {"2006-01-02T15:04", ""}, {"2006-01-02T15:04:05", ""}, {"2006-01-02 15:04", ""}, {"2006-01-02 15:04:05", ""},
+	{"2006-01", "mo"}, {"2006", "y"},
+}
+
+// absoluteDate reads a date that depends on nothing. The wall clock is that of
+// the zone when the date says its offset.
+func absoluteDate(s string, zone *time.Location) (t time.Time, layout string, err error) {
+	for _, l := range dateLayouts {
+		if t, err := time.Parse(l.layout, s); err == nil {
+			return t, l.layout, nil
 		}
 	}
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
-		return t.In(asOf.Location()), nil
+		return wall(t.In(zone)), time.RFC3339, nil
+	}
+	return time.Time{}, "", fmt.Errorf("%q is not a date", s)
+}
+
+var relativeRE = regexp.MustCompile(`^([a-z_]*)(?:([+-][0-9]{1,6})(min|h|d|bd|w|mo|q|y))?$`)
+
+// parseMoment reads a date, or one relative to the logical date: "today",
+// "yesterday", "-7d", "month_start", "month_start-1mo".
+func parseMoment(s string, asOf time.Time) (moment, error) {
+	if t, layout, err := absoluteDate(s, asOf.Location()); err == nil {
+		return absoluteMoment(s, t, layout, asOf.Location())
 	}
 	m := relativeRE.FindStringSubmatch(s)
-	if m == nil || s == "" || (m[2] == "") != (m[3] == "") {
-		return time.Time{}, fmt.Errorf("%q is not a date", s)
+	if m == nil || s == "" {
+		return moment{}, fmt.Errorf("%q is not a date", s)
 	}
-	t, err := anchor(m[1], asOf)
-	if err != nil || m[2] == "" {
+	t, err := anchor(m[1], wall(asOf))
+	if err != nil {
+		return moment{}, fmt.Errorf("%q is not a date%s", s, didYouMean(m[1], anchorWords))
+	}
+	if m[2] != "" {
+		if t, err = shifted(t, m[2]+m[3]); err != nil {
+			return moment{}, err
+		}
+	}
+	return moment{t, t}, nil
+}
+
+func absoluteMoment(s string, t time.Time, layout string, zone *time.Location) (moment, error) {
+	for _, l := range dateLayouts {
+		if l.layout == layout && l.period != "" {
+			_, next := period(t, l.period)
+			return moment{t, next.AddDate(0, 0, -1)}, nil
+		}
+	}
+	if layout != time.DateOnly && !wall(onClock(t, zone)).Equal(t) {
+		return moment{}, fmt.Errorf("the clocks of %s skip %q", zone, s)
+	}
+	return moment{t, t}, nil
+}
+
+// parseDate is the instant of a moment in the zone of the logical date.
+func parseDate(s string, asOf time.Time) (time.Time, error) {
+	m, err := parseMoment(s, asOf)
+	return onClock(m.first, asOf.Location()), err
+}
+
+var shiftRE = regexp.MustCompile(`^([+-]?[0-9]{1,6})(min|h|d|bd|w|mo|q|y)$`)
+
+// shifted moves a wall clock by "-7d".
+func shifted(t time.Time, by string) (time.Time, error) {
+	m := shiftRE.FindStringSubmatch(by)
+	if m == nil {
+		return t, fmt.Errorf("%q is not a step such as -7d or 1mo", by)
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
 		return t, err
 	}
-	n, err := strconv.Atoi(m[2])
-	if err != nil {
-		return t, fmt.Errorf("%q is not a date", s)
+	t = shiftWall(t, n, m[2])
+	if t.Year() < 1 || t.Year() > 9999 {
+		return t, fmt.Errorf("%q leads out of the calendar", by)
 	}
-	r := dateRule{count: 1, unit: m[3]}
-	return r.nth(t, n), nil
+	return t, nil
+}
+
+var anchorWords = []string{
+	"today", "yesterday", "tomorrow", "now", "week_start", "week_end", "month_start", "month_end",
+	"quarter_start", "quarter_end", "year_start", "year_end",
 }
 
 func anchor(word string, asOf time.Time) (time.Time, error) {
@@ -221,29 +406,46 @@ func anchor(word string, asOf time.Time) (time.Time, error) {
 	case "tomorrow":
 		return today.AddDate(0, 0, 1), nil
 	}
-	unit := map[string]string{"week": "w", "month": "mo", "quarter": "q", "year": "y"}
-	for name, u := range unit {
-		first, next := period(asOf, u)
-		switch word {
-		case name + "_start":
-			return first, nil
-		case name + "_end":
-			return next.AddDate(0, 0, -1), nil
-		}
+	name, edge, _ := strings.Cut(word, "_")
+	unit := map[string]string{"week": "w", "month": "mo", "quarter": "q", "year": "y"}[name]
+	first, next := period(asOf, unit)
+	switch {
+	case unit != "" && edge == "start":
+		return first, nil
+	case unit != "" && edge == "end":
+		return next.AddDate(0, 0, -1), nil
 	}
 	return time.Time{}, fmt.Errorf("%q is not a date", word)
 }
 
-// strftime formats by the directives people know from Python and the shell;
-// what is no directive stands for itself.
-func strftime(t time.Time, format string) string {
-	_, week := t.ISOWeek()
-	year, _ := t.ISOWeek()
-	layouts := map[byte]string{
-		'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'H': "15", 'I': "03", 'M': "04", 'S': "05",
-		'p': "PM", 'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday", 'j': "002", 'z': "-0700", 'Z': "MST",
-		'F': time.DateOnly, 'T': time.TimeOnly,
+// directives of strftime, as Go lays dates out.
+var directives = map[byte]string{
+	'Y': "2006", 'y': "06", 'm': "01", 'd': "02", 'H': "15", 'I': "03", 'M': "04", 'S': "05",
+	'p': "PM", 'b': "Jan", 'B': "January", 'a': "Mon", 'A': "Monday", 'j': "002", 'z': "-0700", 'Z': "MST",
+	'F': time.DateOnly, 'T': time.TimeOnly,
+}
+
+// checkFormat refuses directives that strftime does not have.
+func checkFormat(format string) error {
+	for i := 0; i < len(format); i++ {
+		if format[i] != '%' {
+			continue
+		}
+		i++
+		if i == len(format) {
+			return fmt.Errorf("the date format %q ends in the middle of a directive; %%%% is a per cent sign", format)
+		}
+		if c := format[i]; directives[c] == "" && !strings.ContainsRune("VGqu%", rune(c)) {
+			return fmt.Errorf("the date format has no %%%c; there are %%Y %%y %%m %%d %%H %%I %%M %%S %%p %%b %%B %%a %%A %%j %%u %%V %%G %%q %%z %%Z %%F %%T", c)
+		}
 	}
+	return nil
+}
+
+// strftime formats by the directives people know from Python and the shell;
+// %q is the quarter.
+func strftime(t time.Time, format string) string {
+	year, week := t.ISOWeek()
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' || i+1 == len(format) {
@@ -252,12 +454,14 @@ func strftime(t time.Time, format string) string {
 		}
 		i++
 		switch c := format[i]; {
-		case layouts[c] != "":
-			b.WriteString(t.Format(layouts[c]))
+		case directives[c] != "":
+			b.WriteString(t.Format(directives[c]))
 		case c == 'V':
 			fmt.Fprintf(&b, "%02d", week)
 		case c == 'G':
-			fmt.Fprintf(&b, "%d", year)
+			fmt.Fprintf(&b, "%04d", year)
+		case c == 'u':
+			fmt.Fprintf(&b, "%d", (int(t.Weekday())+6)%7+1)
 		case c == 'q':
 			fmt.Fprintf(&b, "%d", (int(t.Month())+2)/3)
 		default:

@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"container/heap"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -8,6 +9,7 @@ import (
 	"iter"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -30,6 +32,7 @@ type Inputs struct {
 	AsOf     time.Time          // the logical date
 	Declared map[string][]Param // template slot → what it declares; a slot that is missing is not checked
 	Rows     map[string]Rows    // by the name `from:` gives
+	Ident    func(string) error // what the kernel's language says of a name; nil asks nothing more
 }
 
 // An Axis is something that varies over the grid.
@@ -52,13 +55,33 @@ type Settings struct {
 
 // A Grid is a checked sweep file, ready to yield its points.
 type Grid struct {
-	spec     *Spec
-	declared map[string]map[string]Param
-	axes     []*axis
-	original map[string]bool // names that the source assigns
-	derived  map[string]bool
-	warnings []string
+	spec       *Spec
+	declared   map[string]map[string]Param
+	axes       []*axis
+	slots      []string    // of the templates; one empty slot when there is one
+	constants  [][]Binding // by slot, as its template takes them
+	blocks     []*block
+	structural bool // no two combinations can be the same point
+	names      map[string]nameKind
+	exprs      expressions
+	count      int // of points; -1 when nobody counted
+	warnings   []string
+	err        error
 }
+
+// nameKind is what a name of a grid is.
+type nameKind uint8
+
+const (
+	isConstant nameKind = iota + 1
+	isSecret
+	isOriginal // the source assigns it
+	isLabel
+	isTemplate
+	isIncluded // an include adds it
+	isDerived
+	isReplicate
+)
 
 // A Point is one assignment of every parameter.
 type Point struct {
@@ -83,33 +106,55 @@ func (p Point) Template() string { return p.slot }
 // Identity is the canonical text of what is computed: parameters by name,
 // replicate and template slot. The order of axes does not change it.
 func (p Point) Identity() string {
-	params := slices.Clone(p.params)
-	sort.Slice(params, func(i, j int) bool { return params[i].Name < params[j].Name })
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, x := range params {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		name, _ := ValueOf(x.Name)
-		b.WriteString(name.String())
-		b.WriteByte(':')
-		b.WriteString(x.Value.String())
-	}
-	slot, _ := ValueOf(p.slot)
-	fmt.Fprintf(&b, "} %d %s", p.replicate, slot)
-	return b.String()
+	b := append(p.canonical(make([]byte, 0, 128)), ' ')
+	b = append(strconv.AppendInt(b, int64(p.replicate), 10), ' ')
+	return string(appendQuoted(b, p.slot))
 }
 
-func (p Point) env() map[string]any {
-	env := map[string]any{"replicate": p.replicate}
-	for _, b := range p.labels {
-		env[b.Name] = b.Value.Any()
+// canonical writes the parameters by name, as JSON.
+func (p Point) canonical(b []byte) []byte {
+	params := p.params
+	if !slices.IsSortedFunc(params, byName) {
+		params = slices.Clone(params)
+		slices.SortFunc(params, byName)
 	}
-	for _, b := range p.params {
-		env[b.Name] = b.Value.Any()
+	b = append(b, '{')
+	for i, x := range params {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(appendQuoted(b, x.Name), ':')
+		b = append(b, x.Value.String()...)
 	}
-	return env
+	return append(b, '}')
+}
+
+func appendQuoted(b []byte, s string) []byte {
+	if plainText(s) {
+		return append(append(append(b, '"'), s...), '"')
+	}
+	v, _ := ValueOf(s)
+	return append(b, v.String()...)
+}
+
+func byName(a, b Binding) int { return strings.Compare(a.Name, b.Name) }
+
+// get finds a name among labels and parameters.
+func (p Point) get(name string) (Value, bool) {
+	if v, ok := lookup(p.labels, name); ok {
+		return v, true
+	}
+	return lookup(p.params, name)
+}
+
+// matches reports whether a point has every value of a partial point.
+func (p Point) matches(partial []Binding) bool {
+	for _, b := range partial {
+		if v, ok := p.get(b.Name); !ok || !same(v, b.Value) {
+			return false
+		}
+	}
+	return true
 }
 
 // Sources are the files whose rows Inputs must hold.
@@ -119,7 +164,7 @@ func (s *Spec) Sources() []string {
 	walk = func(x source) {
 		switch x := x.(type) {
 		case *listed:
-			if x.file != "" {
+			if x.file != "" && !contains(out, x.file) {
 				out = append(out, x.file)
 			}
 		case *union:
@@ -132,329 +177,494 @@ func (s *Spec) Sources() []string {
 	return out
 }
 
-// Names are the parameters the file names, in order of the alphabet.
+// Names are the parameters the file names, in order of the alphabet. Those of
+// a file of rows are not known yet.
 func (s *Spec) Names() []string {
-	names := map[string]bool{}
-	for _, b := range s.Parameters {
-		names[b.Name] = true
-	}
-	for _, x := range s.Secrets {
-		names[x.Param] = true
-	}
-	for _, a := range s.source.axes() {
-		for _, ch := range a.choices {
-			for _, b := range ch.params {
-				names[b.Name] = true
-			}
-		}
-		if !a.label {
-			names[a.name] = true
-		}
-	}
-	for _, x := range s.derive {
-		names[x.name] = true
-	}
-	if s.Repeat.As != "" {
-		names[s.Repeat.As] = true
-	}
 	var out []string
-	for n := range names {
-		out = append(out, n)
+	for _, n := range s.passed(s.source.axes()) {
+		out = append(out, n.text)
 	}
 	sort.Strings(out)
-	return out
+	return slices.Compact(out)
 }
 
 // Grid checks the file against its templates. The error is Errors: every
 // mistake, with its place.
 func (s *Spec) Grid(in Inputs) (*Grid, error) {
-	p := &preparer{decoder: &decoder{file: s.file}, in: in}
+	p := &preparer{decoder: &decoder{file: s.file, origin: s.origin}, in: in}
 	s.source.prepare(p)
-	g := &Grid{spec: s, axes: s.source.axes(), declared: map[string]map[string]Param{}, original: map[string]bool{}, derived: map[string]bool{}}
+	g := &Grid{spec: s, axes: s.source.axes(), declared: map[string]map[string]Param{}, names: map[string]nameKind{}, count: -1}
 	for slot, params := range in.Declared {
 		g.declared[slot] = map[string]Param{}
 		for _, x := range params {
 			g.declared[slot][x.Name] = x
 		}
 	}
-	for _, x := range s.derive {
-		g.derived[x.name] = true
+	for _, t := range s.Templates {
+		g.slots = append(g.slots, t.Slot)
+		g.constants = append(g.constants, g.coercedAll(t.Slot, s.Parameters))
 	}
-	for _, a := range g.axes {
-		g.original[a.name] = true
-		for _, ch := range a.choices {
-			for _, b := range ch.params {
-				g.original[b.Name] = true
-			}
-		}
+	g.learnNames()
+	if len(p.errs) == 0 {
+		g.build(p.decoder)
 	}
-	g.check(p.decoder)
+	g.check(p.decoder, in.Ident)
 	if err := p.errs.orNil(); err != nil {
 		return nil, err
 	}
 	return g, nil
 }
 
-// Len is how many points there are; exact is false when only Count can tell,
-// n then being the most there can be.
-func (g *Grid) Len() (n int, exact bool) {
+// learnNames records what every name of the grid is.
+func (g *Grid) learnNames() {
 	s := g.spec
-	n = s.source.count()
-	exact = s.source.distinct() && len(s.include)+len(s.exclude) == 0 && s.where == nil
-	n += len(s.include)
-	if s.Sample.N > 0 {
-		exact = exact && s.Sample.N >= n
-		n = min(n, s.Sample.N)
+	for _, b := range s.Parameters {
+		g.names[b.Name] = isConstant
 	}
-	n *= s.Repeat.N * max(1, len(s.Templates))
-	return n, exact && len(g.derived) == 0
-}
-
-// Count counts the points.
-func (g *Grid) Count(ctx context.Context) (int, error) {
-	if n, exact := g.Len(); exact {
-		return n, nil
+	for _, x := range s.Secrets {
+		g.names[x.Param] = isSecret
 	}
-	n := 0
-	for range g.bases() {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
-			return n, ctx.Err()
-		}
-	}
-	return n * g.spec.Repeat.N * max(1, len(g.spec.Templates)), nil
-}
-
-// Points yields every point once, in the order of the file; the last axis
-// varies fastest, then the template, then the replicate.
-func (g *Grid) Points() iter.Seq[Point] {
-	s := g.spec
-	slots := s.Templates
-	return func(yield func(Point) bool) {
-		for base := range g.bases() {
-			for _, t := range slots {
-				for r := range s.Repeat.N {
-					if !yield(g.replicate(base, t.Slot, r)) {
-						return
-					}
-				}
+	for _, a := range g.axes {
+		for _, c := range a.cols {
+			if g.names[c.name] = isOriginal; c.label {
+				g.names[c.name] = isLabel
 			}
 		}
 	}
-}
-
-func (g *Grid) replicate(base Point, slot string, r int) Point {
-	p := base
-	p.slot, p.replicate = slot, r
-	if as := g.spec.Repeat.As; as != "" {
-		v, _ := ValueOf(r)
-		p.params = bind(slices.Clone(base.params), as, g.coerced(slot, as, v))
+	if s.TemplateAxis != "" {
+		g.names[s.TemplateAxis] = isTemplate
 	}
-	if g.spec.TemplateAxis != "" {
-		v, _ := ValueOf(slot)
-		p.labels = append(slices.Clone(base.labels), Binding{g.spec.TemplateAxis, v})
+	for _, x := range s.derive {
+		g.names[x.name] = isDerived
 	}
-	return p
-}
-
-// bases are the distinct points before templates and replicates, sampled.
-func (g *Grid) bases() iter.Seq[Point] {
-	if g.spec.Sample.N == 0 {
-		return g.distinct()
+	if s.Repeat.As != "" {
+		g.names[s.Repeat.As] = isReplicate
 	}
-	return g.sampled()
-}
-
-// digest tells points apart in 16 bytes.
-type digest [16]byte
-
-func digestOf(p Point, seed int64) digest {
-	h := sha256.New()
-	binary.Write(h, binary.LittleEndian, seed)
-	h.Write([]byte(p.Identity()))
-	return digest(h.Sum(nil)[:16])
-}
-
-// distinct drops points that another way to write them made already. Where
-// the source cannot make one twice nothing has to be remembered.
-func (g *Grid) distinct() iter.Seq[Point] {
-	if g.spec.source.distinct() && len(g.spec.include) == 0 && len(g.derived) == 0 {
-		return g.all()
-	}
-	return func(yield func(Point) bool) {
-		seen := map[digest]bool{}
-		for p := range g.all() {
-			d := digestOf(p, 0)
-			if seen[d] {
-				continue
-			}
-			seen[d] = true
-			if !yield(p) {
-				return
-			}
-		}
-	}
-}
-
-// sampled keeps the points with the smallest digests, in their order: the
-// choice depends on the points and the seed, not on how the axes are written.
-func (g *Grid) sampled() iter.Seq[Point] {
-	return func(yield func(Point) bool) {
-		n := g.spec.Sample.N
-		var digests []digest
-		for p := range g.distinct() {
-			digests = append(digests, digestOf(p, g.spec.Sample.Seed))
-		}
-		if len(digests) > n {
-			slices.SortFunc(digests, compareDigests)
-			limit := digests[n-1]
-			for p := range g.distinct() {
-				if compareDigests(digestOf(p, g.spec.Sample.Seed), limit) <= 0 && !yield(p) {
-					return
-				}
-			}
-			return
-		}
-		for p := range g.distinct() {
-			if !yield(p) {
-				return
-			}
-		}
-	}
-}
-
-func compareDigests(a, b digest) int { return slices.Compare(a[:], b[:]) }
-
-// all yields every point that include, exclude and where leave, with repeats.
-func (g *Grid) all() iter.Seq[Point] {
-	return func(yield func(Point) bool) {
-		for c := range g.included() {
-			p, err := g.point(c)
-			if err != nil {
-				continue // check found it
-			}
-			if g.spec.where != nil {
-				if ok, err := g.spec.where.Bool(p.env()); err != nil || !ok {
-					continue
-				}
-			}
-			if !yield(p) {
-				return
-			}
-		}
-	}
-}
-
-// included applies exclude, then include, as GitHub Actions does: an include
-// adds its names to every combination whose original values it would not
-// change, and is a combination of its own when there is none.
-func (g *Grid) included() iter.Seq[combo] {
-	s := g.spec
-	return func(yield func(combo) bool) {
-		used := make([]bool, len(s.include))
-		for c := range s.source.combos() {
-			if slices.ContainsFunc(s.exclude, func(o object) bool { return matches(c, o) }) {
-				continue
-			}
-			if !yield(g.extend(c, used)) {
-				return
-			}
-		}
-		for i, o := range s.include {
-			if !used[i] && !yield(g.own(o)) {
-				return
-			}
-		}
-	}
-}
-
-// matches reports whether a combination has every value of a partial point.
-func matches(c combo, o object) bool {
-	for _, b := range o.bindings {
-		if v, ok := c.get(b.Name); !ok || v != b.Value {
-			return false
-		}
-	}
-	return true
-}
-
-func (g *Grid) extend(c combo, used []bool) combo {
-	out := c
-	for i, o := range g.spec.include {
-		if g.changes(c, o) {
-			continue
-		}
-		used[i] = true
+	for _, o := range s.include {
 		for _, b := range o.bindings {
-			if !g.original[b.Name] {
-				out.params = bind(slices.Clone(out.params), b.Name, b.Value)
+			if g.names[b.Name] == 0 {
+				g.names[b.Name] = isIncluded
 			}
 		}
 	}
-	return out
 }
 
-// changes reports whether an include would change an original value.
-func (g *Grid) changes(c combo, o object) bool {
-	for _, b := range o.bindings {
-		if v, ok := c.get(b.Name); g.original[b.Name] && (!ok || v != b.Value) {
+// build makes the blocks, the templates being the last dim of each.
+func (g *Grid) build(d *decoder) {
+	s := g.spec
+	g.blocks = s.source.blocks()
+	g.structural = len(g.blocks) < 2
+	for _, b := range g.blocks {
+		b.coerce(g)
+		for _, r := range b.dims {
+			g.structural = g.checkDistinct(d, r) && g.structural
+		}
+		if s.TemplateAxis != "" {
+			b.dims = append(b.dims, g.templateDim())
+		}
+		for _, o := range s.exclude {
+			b.excludes = append(b.excludes, b.matcher(o.bindings, false))
+		}
+		for _, o := range s.include {
+			b.includes = append(b.includes, b.matcher(o.bindings, true))
+		}
+	}
+	g.exprs = g.collectExpressions()
+	for i, o := range s.include {
+		if !g.fitsSomewhere(i) {
+			g.addOwn(d, o)
+		}
+	}
+}
+
+func (g *Grid) fitsSomewhere(include int) bool {
+	for _, b := range g.blocks {
+		if !b.own && b.fits(b.includes[include]) {
 			return true
 		}
 	}
 	return false
 }
 
-// own is the combination that an include makes by itself. A value of a bundle
-// stands for what it binds.
-func (g *Grid) own(o object) combo {
-	var c combo
-	for _, b := range o.bindings {
-		if ch, ok := g.bundled(b); ok {
-			c = c.with(ch)
-			continue
-		}
-		c.params = bind(c.params, b.Name, b.Value)
+func (g *Grid) templateDim() *dim {
+	c := &column{name: g.spec.TemplateAxis, label: true, at: g.spec.nodes["template"]}
+	for _, slot := range g.slots {
+		v, _ := ValueOf(slot)
+		c.values = append(c.values, v)
 	}
-	return c
+	return &dim{n: len(c.values), cols: []*column{c}}
 }
 
-func (g *Grid) bundled(b Binding) (choice, bool) {
-	for _, a := range g.axes {
-		if a.name != b.Name || !a.label {
+// addOwn makes an include that fits nowhere a combination of its own. A value
+// of a bundle stands for what it binds; a value of the template axis chooses
+// the template, and without one there is a combination for each.
+func (g *Grid) addOwn(d *decoder, o object) {
+	var c Point
+	slot := -1
+	for _, x := range o.bindings {
+		switch g.names[x.Name] {
+		case isTemplate:
+			if slot = slices.Index(g.slots, text(x.Value)); slot < 0 {
+				d.errorf(o.at, "include: `%s` is no template; want one of %s", text(x.Value), strings.Join(g.slots, ", "))
+				return
+			}
+		case isLabel:
+			c.labels = bind(c.labels, x.Name, x.Value)
+			for _, y := range g.bundled(x) {
+				c.params = bind(c.params, y.Name, y.Value)
+			}
+		default:
+			c.params = bind(c.params, x.Name, x.Value)
+		}
+	}
+	r := &dim{n: 1}
+	for _, x := range c.params {
+		r.cols = append(r.cols, &column{name: x.Name, values: []Value{x.Value}, at: o.at})
+	}
+	for _, x := range c.labels {
+		r.cols = append(r.cols, &column{name: x.Name, label: true, values: []Value{x.Value}, at: o.at})
+	}
+	b := &block{dims: []*dim{r}, own: true}
+	b.coerce(g)
+	if g.spec.TemplateAxis != "" {
+		b.dims = append(b.dims, g.templateDim())
+	}
+	for s := range g.slots {
+		if slot >= 0 && s != slot {
 			continue
 		}
-		for i, ch := range a.choices {
-			if a.value(i) == b.Value {
-				return ch, true
+		one := *b
+		if g.spec.TemplateAxis != "" {
+			only := *g.templateDim()
+			one.dims = []*dim{r, only.only(s)}
+		}
+		if g.structural && g.contains(&one) {
+			g.warnf("include: %s is there already, and is made once", words(o.bindings))
+			continue
+		}
+		g.blocks = append(g.blocks, &one)
+	}
+}
+
+// only is the dim with one of its choices.
+func (r dim) only(i int) *dim {
+	c := *r.cols[0]
+	c.values = c.values[i : i+1]
+	r.n, r.cols = 1, []*column{&c}
+	return &r
+}
+
+// bundled is what a value of a bundle binds.
+func (g *Grid) bundled(b Binding) []Binding {
+	for _, a := range g.axes {
+		if a.name != b.Name || !a.label() {
+			continue
+		}
+		for i, v := range a.cols[0].values {
+			if v != b.Value {
+				continue
+			}
+			var out []Binding
+			for _, c := range a.cols[1:] {
+				if i < len(c.values) && c.has(i) {
+					out = append(out, Binding{c.name, c.values[i]})
+				}
+			}
+			return out
+		}
+	}
+	return nil
+}
+
+// contains reports whether other blocks make the point of a block of one. Only
+// choices that agree with it are tried.
+func (g *Grid) contains(one *block) bool {
+	p, err := g.point(one, make([]int, len(one.dims)), nil)
+	if err != nil {
+		return false // told when expressions are checked
+	}
+	want := p.Identity()
+	for _, b := range g.blocks {
+		m := matcher{allow: make([][]bool, len(b.dims))}
+		for d, r := range b.dims {
+			for _, c := range r.cols {
+				m.restrict(b, d, func(i int) bool { return c.agrees(i, p, g.slots) })
+			}
+		}
+		found := false
+		b.walk(m, nil, func(idx []int, _ int) bool {
+			if !b.excluded(idx) {
+				q, err := g.point(b, idx, nil)
+				found = err == nil && q.Identity() == want
+			}
+			return !found
+		})
+		if found {
+			return true
+		}
+	}
+	return false
+}
+
+// agrees reports whether a choice gives a parameter the value that a point has.
+func (c *column) agrees(i int, p Point, slots []string) bool {
+	if c.label || !c.has(i) {
+		return true
+	}
+	v, ok := lookup(p.params, c.name)
+	return ok && c.slots[slices.Index(slots, p.slot)][i] == v
+}
+
+// Len is how many points there are; exact is false when only Count can tell,
+// n then being the most there can be.
+func (g *Grid) Len() (n int, exact bool) {
+	if g.count >= 0 {
+		return g.count, true
+	}
+	for _, b := range g.blocks {
+		n = plus(n, b.size())
+	}
+	if s := g.spec.Sample.N; s > 0 {
+		n = min(n, times(s, len(g.slots)))
+	}
+	return times(n, g.spec.Repeat.N), false
+}
+
+// Count counts the points.
+func (g *Grid) Count(ctx context.Context) (int, error) {
+	if g.count >= 0 {
+		return g.count, nil
+	}
+	if g.structural && g.spec.Sample.N == 0 {
+		n, _, err := g.survey(ctx, g.exprs.filter(g.spec.where), 0)
+		return n, err
+	}
+	n := 0
+	for range g.Points() {
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return n, ctx.Err()
+		}
+	}
+	return n, g.err
+}
+
+// Err is why Points or Count stopped early: an expression that has no value
+// for a point which no check came to.
+func (g *Grid) Err() error { return g.err }
+
+// Points yields every point once, in the order of the file; the last axis
+// varies fastest, then the template, then the replicate.
+func (g *Grid) Points() iter.Seq[Point] {
+	points := g.all(nil)
+	if g.spec.Sample.N > 0 {
+		points = g.sampled()
+	}
+	if g.structural {
+		return points
+	}
+	return func(yield func(Point) bool) {
+		seen := map[digest]bool{}
+		for p := range points {
+			if d := digestOf(p.Identity(), 0); !seen[d] {
+				seen[d] = true
+				if !yield(p) {
+					return
+				}
 			}
 		}
 	}
-	return choice{}, false
 }
 
-// point completes a combination: constants first, then its own values in the
-// types the template declares, then derived ones.
-func (g *Grid) point(c combo) (Point, error) {
-	s := g.spec
-	p := Point{labels: c.labels, params: make([]Binding, 0, len(s.Parameters)+len(c.params)+len(s.derive)+1)}
-	slot := s.Templates[0].Slot
-	for _, b := range s.Parameters {
-		p.params = append(p.params, Binding{b.Name, g.coerced(slot, b.Name, b.Value)})
+// all yields every point that excludes and where leave, of the bases that keep
+// wants.
+func (g *Grid) all(keep func(base Point) bool) iter.Seq[Point] {
+	return func(yield func(Point) bool) {
+		env := map[string]any{}
+		for _, b := range g.blocks {
+			if !b.walk(matcher{}, nil, func(idx []int, _ int) bool {
+				return b.excluded(idx) || g.replicates(b, idx, env, keep, yield)
+			}) {
+				return
+			}
+		}
 	}
-	for _, b := range c.params {
-		p.params = bind(p.params, b.Name, g.coerced(slot, b.Name, b.Value))
+}
+
+// replicates yields the points of one combination, and false when no more are
+// wanted.
+func (g *Grid) replicates(b *block, idx []int, env map[string]any, keep func(Point) bool, yield func(Point) bool) bool {
+	base, err := g.point(b, idx, env)
+	if err != nil {
+		g.err = err
+		return false
 	}
-	for _, x := range s.derive {
-		out, err := x.expr.Eval(p.env())
+	if keep != nil && !keep(base) {
+		return true
+	}
+	for r := range g.spec.Repeat.N {
+		p, ok, err := g.replicate(base, r, env)
 		if err != nil {
-			return p, err
+			g.err = err
+			return false
+		}
+		if ok && !yield(p) {
+			return false
+		}
+		if !ok && !g.exprs.perReplicate {
+			return true
+		}
+	}
+	return true
+}
+
+// digest tells points apart in 16 bytes.
+type digest [16]byte
+
+func digestOf(identity string, seed int64) digest {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(identity)), uint64(seed))
+	sum := sha256.Sum256(append(b, identity...))
+	return digest(sum[:16])
+}
+
+func compareDigests(a, b digest) int { return slices.Compare(a[:], b[:]) }
+
+// sampled keeps the N points with the smallest digests, in their order: the
+// choice depends on the points and the seed, not on how the axes are written,
+// and a larger sample holds the smaller one. Templates and replicates of a
+// point stay together.
+func (g *Grid) sampled() iter.Seq[Point] {
+	return func(yield func(Point) bool) {
+		chosen := g.choose()
+		for p := range g.all(func(base Point) bool { return chosen[g.sampleDigest(base)] }) {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+func (g *Grid) sampleDigest(base Point) digest {
+	p := Point{params: base.params}
+	if base.slot != g.slots[0] {
+		p.params = g.coercedAll(g.slots[0], base.params)
+	}
+	return digestOf(string(p.canonical(nil)), g.spec.Sample.Seed)
+}
+
+// choose finds the smallest digests with a heap as large as the sample.
+func (g *Grid) choose() map[digest]bool {
+	chosen := map[digest]bool{}
+	var largest digestHeap
+	var d digest
+	for range g.all(func(base Point) bool { d = g.sampleDigest(base); return true }) {
+		if chosen[d] {
+			continue
+		}
+		if len(largest) == g.spec.Sample.N {
+			if compareDigests(d, largest[0]) >= 0 {
+				continue
+			}
+			delete(chosen, heap.Pop(&largest).(digest))
+		}
+		chosen[d] = true
+		heap.Push(&largest, d)
+	}
+	return chosen
+}
+
+// digestHeap has the largest digest on top.
+type digestHeap []digest
+
+func (h digestHeap) Len() int           { return len(h) }
+func (h digestHeap) Less(i, j int) bool { return compareDigests(h[i], h[j]) > 0 }
+func (h digestHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *digestHeap) Push(x any)        { *h = append(*h, x.(digest)) }
+func (h *digestHeap) Pop() any {
+	old := *h
+	d := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return d
+}
+
+// point makes the point of a combination, before replicates: constants first,
+// then its own values in the types its template declares, then what includes
+// add, then derived parameters that do not depend on the replicate.
+func (g *Grid) point(b *block, idx []int, env map[string]any) (Point, error) {
+	s := g.spec
+	slot := 0
+	if s.TemplateAxis != "" {
+		last := len(b.dims) - 1
+		slot = slices.Index(g.slots, text(b.dims[last].cols[0].values[idx[last]]))
+	}
+	p := Point{slot: g.slots[slot], params: make([]Binding, 0, len(g.names)+1)}
+	p.params = append(p.params, g.constants[slot]...)
+	for d, r := range b.dims {
+		for _, c := range r.cols {
+			switch i := idx[d]; {
+			case !c.has(i):
+			case c.label:
+				p.labels = append(p.labels, Binding{c.name, c.values[i]})
+			default:
+				p.params = append(p.params, Binding{c.name, c.slots[slot][i]})
+			}
+		}
+	}
+	for i, m := range b.includes {
+		if m.matches(idx) {
+			g.extend(&p, b, s.include[i], idx)
+		}
+	}
+	return p, g.derive(&p, g.exprs.base, env)
+}
+
+// extend adds to a point what an include gives besides the values that the
+// combination has of its own. What an earlier include added may change.
+func (g *Grid) extend(p *Point, b *block, o object, idx []int) {
+	for _, x := range o.bindings {
+		if d, c := b.column(x.Name); c != nil && c.has(idx[d]) {
+			continue
+		}
+		if g.names[x.Name] == isLabel {
+			p.labels = bind(p.labels, x.Name, x.Value)
+			continue
+		}
+		p.params = bind(p.params, x.Name, g.coerced(p.slot, x.Name, x.Value))
+	}
+}
+
+// replicate makes a replicate of a base; ok is false when where drops it.
+func (g *Grid) replicate(base Point, r int, env map[string]any) (p Point, ok bool, err error) {
+	p = base
+	p.replicate = r
+	p.params = base.params[:len(base.params):len(base.params)] // replicates must not share what follows
+	if as := g.spec.Repeat.As; as != "" {
+		v, _ := ValueOf(r)
+		p.params = append(p.params, Binding{as, g.coerced(p.slot, as, v)})
+	}
+	if err := g.derive(&p, g.exprs.replicate, env); err != nil {
+		return p, false, err
+	}
+	if w := g.spec.where; w != nil {
+		ok, err := w.Bool(g.env(p, w.Names(), env))
+		return p, ok, g.placed(w, p, err)
+	}
+	return p, true, nil
+}
+
+// derive computes derived parameters.
+func (g *Grid) derive(p *Point, list []derived, env map[string]any) error {
+	for _, x := range list {
+		out, err := x.expr.Eval(g.env(*p, x.expr.Names(), env))
+		if err != nil {
+			return g.placed(x.expr, *p, err)
 		}
 		v, err := ValueOf(out)
 		if err != nil {
-			return p, fmt.Errorf("derive `%s`: %w", x.name, err)
+			return g.placed(x.expr, *p, fmt.Errorf("`%s`: %w", x.name, err))
 		}
-		p.params = bind(p.params, x.name, g.coerced(slot, x.name, v))
+		p.params = append(p.params, Binding{x.name, g.coerced(p.slot, x.name, v)})
 	}
-	return p, nil
+	return nil
 }
 
 // coerced gives a value the type its parameter declares, where that loses
@@ -470,9 +680,18 @@ func (g *Grid) coerced(slot, name string, v Value) Value {
 	return v
 }
 
+func (g *Grid) coercedAll(slot string, bs []Binding) []Binding {
+	out := make([]Binding, len(bs))
+	for i, b := range bs {
+		out[i] = Binding{b.Name, g.coerced(slot, b.Name, b.Value)}
+	}
+	return out
+}
+
 // wants is the kind a parameter declares; Null when anything goes.
 func (p Param) wants() Kind {
-	switch strings.TrimSpace(p.Type) {
+	base, _, _ := strings.Cut(strings.TrimSpace(p.Type), "[")
+	switch base {
 	case "int":
 		return Int
 	case "float":
@@ -481,9 +700,9 @@ func (p Param) wants() Kind {
 		return String
 	case "bool":
 		return Bool
-	case "list":
+	case "list", "List":
 		return List
-	case "dict":
+	case "dict", "Dict":
 		return Map
 	case "", "None":
 		if p.HasDefault {
@@ -497,24 +716,33 @@ func (p Param) wants() Kind {
 func (g *Grid) Axes() []Axis {
 	var out []Axis
 	for _, a := range g.axes {
-		if len(a.choices) < 2 && len(g.spec.include) == 0 {
-			continue
-		}
 		x := Axis{Name: a.name, Kind: "param", Ordered: a.ordered}
-		if a.label {
+		if a.label() {
 			x.Kind = "label"
 		}
-		for i := range min(len(a.choices), maxAxisValues) {
-			x.Values = append(x.Values, g.coerced(g.spec.Templates[0].Slot, a.name, a.value(i)))
+		seen := map[Value]bool{}
+		var include []*column
+		for _, b := range g.blocks {
+			if _, c := b.column(a.name); b.own && c != nil {
+				include = append(include, c)
+			}
 		}
-		out = append(out, x)
+		for _, c := range append(a.named(), include...) {
+			for i, v := range c.values {
+				if v = g.coerced(g.slots[0], a.name, v); c.has(i) && !seen[v] && len(x.Values) < maxAxisValues {
+					seen[v] = true
+					x.Values = append(x.Values, v)
+				}
+			}
+		}
+		if len(x.Values) > 1 {
+			out = append(out, x)
+		}
 	}
+	out = append(out, g.includedAxes()...)
 	if s := g.spec; s.TemplateAxis != "" {
 		x := Axis{Name: s.TemplateAxis, Kind: "template"}
-		for _, t := range s.Templates {
-			v, _ := ValueOf(t.Slot)
-			x.Values = append(x.Values, v)
-		}
+		x.Values = append(x.Values, g.templateDim().cols[0].values...)
 		out = append(out, x)
 	}
 	if s := g.spec; s.Repeat.N > 1 {
@@ -527,8 +755,44 @@ func (g *Grid) Axes() []Axis {
 	return out
 }
 
+// named are the columns of an axis that bear its name; a union has several.
+func (a *axis) named() []*column {
+	var out []*column
+	for _, c := range a.cols {
+		if c.name == a.name {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// includedAxes are the parameters that includes give different values.
+func (g *Grid) includedAxes() []Axis {
+	var out []Axis
+	for _, o := range g.spec.include {
+		for _, b := range o.bindings {
+			if g.names[b.Name] != isIncluded {
+				continue
+			}
+			i := slices.IndexFunc(out, func(x Axis) bool { return x.Name == b.Name })
+			if i < 0 {
+				i = len(out)
+				out = append(out, Axis{Name: b.Name, Kind: "param"})
+			}
+			if v := g.coerced(g.slots[0], b.Name, b.Value); !slices.Contains(out[i].Values, v) {
+				out[i].Values = append(out[i].Values, v)
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(x Axis) bool { return len(x.Values) < 2 })
+}
+
 // Warnings are about a grid that can be expanded but may not be meant so.
 func (g *Grid) Warnings() []string { return g.warnings }
+
+func (g *Grid) warnf(format string, args ...any) {
+	g.warnings = append(g.warnings, fmt.Sprintf(format, args...))
+}
 
 // Defaults are the settings of points that no override matches.
 func (g *Grid) Defaults() Settings {
@@ -540,9 +804,8 @@ func (g *Grid) Defaults() Settings {
 // override that matches, in their order.
 func (g *Grid) Settings(p Point) Settings {
 	out := g.Defaults()
-	c := combo{params: p.params, labels: p.labels}
 	for _, o := range g.spec.overrides {
-		if !matches(c, o.match) {
+		if !p.matches(o.match.bindings) {
 			continue
 		}
 		if o.timeout != nil {

@@ -47,7 +47,7 @@ func TestMistakes(t *testing.T) {
 		{"where is no question", "template: t.ipynb\ngrid: {x: [1]}\nwhere: x + 1", "neither true nor false"},
 		{"where is no expression", "template: t.ipynb\ngrid: {x: [1]}\nwhere: 'x +'", "expression"},
 		{"zip of unequal lengths", "template: t.ipynb\nzip: {x: [1], y: [1, 2]}", "must be equally long: `x` has 1, `y` has 2"},
-		{"range that leads nowhere", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, step: -1}}}", "leads from one to the other"},
+		{"range that leads nowhere", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, step: -1}}}", "a step of -1 does not lead from 1 to 2"},
 		{"logspace below zero", "template: t.ipynb\ngrid: {x: {logspace: {from: 0, to: 2, n: 3}}}", "above zero"},
 		{"dates backwards", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-01, to: 2026-01-01}}}", "is after `to`"},
 		{"no such date", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-30, to: today}}}", "not a date"},

@@ -79,6 +79,7 @@ func (s *Spec) decodeEnv(d *decoder, n *yaml.Node) {
 func (s *Spec) decodeParameters(d *decoder, n *yaml.Node) {
 	for _, f := range d.fields(n, "a map of parameters") {
 		d.checkParam(f.key, f.name)
+		s.paramNodes[f.name] = f.key
 		if env, ok := d.secret(f.node); ok {
 			s.Secrets = append(s.Secrets, Secret{f.name, env})
 			continue
@@ -103,6 +104,23 @@ func (d *decoder) secret(n *yaml.Node) (string, bool) {
 // reserved begins the names of columns that are about the run.
 const reserved = "run_"
 
+// nameRE is what languages of notebooks have in common; each allows less.
+var nameRE = regexp.MustCompile(`^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{M}\p{N}\p{Pc}.]*$`)
+
+// identHint offers a name that would do.
+func identHint(name string) string {
+	better := strings.Map(func(r rune) rune {
+		if nameRE.MatchString("_" + string(r)) {
+			return r
+		}
+		return '_'
+	}, name)
+	if !nameRE.MatchString(better) {
+		better = "_" + better
+	}
+	return fmt.Sprintf("for example `%s`", better)
+}
+
 // checkParam refuses names that no template or table could have.
 func (d *decoder) checkParam(n *yaml.Node, name string) {
 	switch {
@@ -110,17 +128,18 @@ func (d *decoder) checkParam(n *yaml.Node, name string) {
 		d.errorf(n, "a parameter needs a name")
 	case strings.HasPrefix(strings.ToLower(name), reserved):
 		d.errorf(n, "the name `%s` begins with %s, which is kept for columns about the run", name, reserved)
-	case strings.ContainsAny(name, "\x00\n\r"):
-		d.errorf(n, "the name %q holds a control character", name)
+	case !nameRE.MatchString(name):
+		d.hintf(n, identHint(name), "`%s` is no name that a notebook could give a parameter", name)
 	}
 }
 
 func (d *decoder) objects(n *yaml.Node) []object {
 	var out []object
 	for _, e := range d.items(n, "a list of partial points") {
+		bad := len(d.errs)
 		if o := d.object(e); len(o.bindings) > 0 {
 			out = append(out, o)
-		} else {
+		} else if len(d.errs) == bad {
 			d.errorf(e, "a partial point needs at least one name")
 		}
 	}
@@ -131,6 +150,7 @@ func (d *decoder) object(n *yaml.Node) object {
 	o := object{at: d.resolve(n)}
 	for _, f := range d.fields(n, "a map of names to values") {
 		o.bindings = append(o.bindings, Binding{f.name, d.value(f.node)})
+		o.keys, o.nodes = append(o.keys, f.key), append(o.nodes, f.node)
 	}
 	return o
 }
@@ -343,6 +363,7 @@ func (d *decoder) halt(n *yaml.Node) Halt {
 func (s *Spec) decodeLimits(d *decoder, n *yaml.Node) {
 	for _, f := range d.fields(n, "a map of axes to numbers") {
 		s.Limits = append(s.Limits, ValueLimit{f.name, d.whole(f.node, 1)})
+		s.limitNodes[f.name] = f.key
 	}
 }
 
@@ -386,15 +407,121 @@ func (d *decoder) resources(n *yaml.Node) Resources {
 	return r
 }
 
+// placementFields are what a point may decide about where it runs.
+var placementFields = []string{"region", "datacenters", "node_pool", "namespace", "priority", "constraints"}
+
+// placedField is a Nomad field with the expression, or the value, that it gets.
+type placedField struct {
+	name string
+	expr *placedExpr // nil when the value is fixed
+}
+
 func (s *Spec) decodePlacement(d *decoder, n *yaml.Node) {
 	for _, f := range d.fields(n, "a map of Nomad fields to expressions") {
+		if !contains(placementFields, f.name) {
+			d.unknown(f, placementFields...)
+			continue
+		}
 		v := d.value(f.node)
-		if src, ok := v.Any().(string); ok {
-			if _, err := CompileExpr(src); err != nil {
-				d.errorf(f.node, "%v", err)
+		field := placedField{name: f.name}
+		if v.Kind() == String {
+			field.expr = d.expr(f.node)
+		}
+		s.placement = append(s.placement, field)
+		s.Placement = append(s.Placement, Binding{f.name, v})
+	}
+}
+
+func (s *Spec) placements() []*placedExpr {
+	var out []*placedExpr
+	for _, f := range s.placement {
+		if f.expr != nil {
+			out = append(out, f.expr)
+		}
+	}
+	return out
+}
+
+// Placement is what the fields of `placement:` are for a point.
+func (g *Grid) Placement(p Point) ([]Binding, error) { return g.placement(p, nil) }
+
+func (g *Grid) placement(p Point, env map[string]any) ([]Binding, error) {
+	var out []Binding
+	for i, f := range g.spec.placement {
+		v := g.spec.Placement[i].Value
+		if f.expr != nil {
+			x, err := f.expr.Eval(g.env(p, f.expr.Names(), env))
+			if err == nil {
+				v, err = ValueOf(x)
+			}
+			if err != nil {
+				return nil, g.placed(f.expr, p, fmt.Errorf("placement `%s`: %w", f.name, err))
 			}
 		}
-		s.Placement = append(s.Placement, Binding{f.name, v})
+		out = append(out, Binding{f.name, v})
+	}
+	return out, nil
+}
+
+func (s *Spec) decodeBaseline(d *decoder, n *yaml.Node) {
+	bad := len(d.errs)
+	s.baseline = d.object(n)
+	s.Baseline = s.baseline.bindings
+	if len(s.Baseline) == 0 && len(d.errs) == bad {
+		d.errorf(n, "a baseline needs at least one name")
+	}
+}
+
+// decodeNotify reads one notice or a list of them.
+func (s *Spec) decodeNotify(d *decoder, n *yaml.Node) {
+	if d.resolve(n).Kind == yaml.MappingNode {
+		s.Notify = append(s.Notify, d.notice(n))
+		return
+	}
+	for _, e := range d.items(n, "a map with command or webhook, or a list of them") {
+		s.Notify = append(s.Notify, d.notice(e))
+	}
+}
+
+func (d *decoder) notice(n *yaml.Node) Notice {
+	x := Notice{On: "always"}
+	bad := len(d.errs)
+	for _, f := range d.fields(n, "a map with command or webhook, on") {
+		switch f.name {
+		case "command":
+			x.Command = d.texts(f.node, "a command and its arguments")
+		case "webhook":
+			x.Webhook = d.text(f.node, "a URL")
+			if x.Webhook != "" && !strings.HasPrefix(x.Webhook, "http://") && !strings.HasPrefix(x.Webhook, "https://") {
+				d.errorf(f.node, "want a URL that begins with https:// or http://, not %q", x.Webhook)
+			}
+		case "on":
+			x.On = d.oneOf(f.node, "always", "failure", "success")
+		default:
+			d.unknown(f, "command", "webhook", "on")
+		}
+	}
+	if (len(x.Command) == 0) == (x.Webhook == "") && len(d.errs) == bad {
+		d.errorf(n, "a notice is either a `command` or a `webhook`")
+	}
+	return x
+}
+
+// nomadKeys are the settings of the Nomad executor.
+var nomadKeys = []string{
+	"job", "driver", "image", "command", "artifact", "env_from", "region", "namespace", "datacenters", "node_pool", "priority",
+	"runs_per_job", "max_parallel", "python", "class",
+}
+
+// decodeNomad keeps the settings of that executor as they are written; it
+// knows what they mean.
+func (s *Spec) decodeNomad(d *decoder, n *yaml.Node) {
+	for _, f := range d.fields(n, "a map of the settings of Nomad") {
+		if !contains(nomadKeys, f.name) {
+			d.unknown(f, nomadKeys...)
+			continue
+		}
+		s.Nomad = append(s.Nomad, Binding{f.name, d.value(f.node)})
 	}
 }
 
@@ -427,6 +554,7 @@ type override struct {
 func (s *Spec) decodeOverrides(d *decoder, n *yaml.Node) {
 	for _, e := range d.items(n, "a list of {match, …}") {
 		o := override{}
+		bad := len(d.errs)
 		for _, f := range d.fields(e, "a map with match and what to change") {
 			switch f.name {
 			case "match":
@@ -446,7 +574,7 @@ func (s *Spec) decodeOverrides(d *decoder, n *yaml.Node) {
 				d.unknown(f, "match", "timeout", "retries", "resources", "kernel")
 			}
 		}
-		if len(o.match.bindings) == 0 {
+		if len(o.match.bindings) == 0 && len(d.errs) == bad {
 			d.errorf(e, "an override needs `match`, a partial point")
 		}
 		s.overrides = append(s.overrides, o)

@@ -2,95 +2,82 @@ package grid
 
 import (
 	"fmt"
-	"iter"
 	"math"
+	"math/big"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// A choice is what one value of an axis assigns: parameters, and a label where
-// the value itself is none.
-type choice struct {
-	params []Binding
-	label  *Binding
+// A column is what the choices of a dim assign to one name.
+type column struct {
+	name   string
+	label  bool // a label of the table, no parameter
+	values []Value
+	absent []bool       // choices that do not assign the name; nil is none
+	at     *yaml.Node   // the name
+	places []*yaml.Node // of the values, where each is written
+	slots  [][]Value    // the values as each template takes them
 }
 
-// combo is one combination, before constants, derived values and replicates.
-type combo struct {
-	params []Binding
-	labels []Binding
-}
+func (c *column) has(i int) bool { return c.absent == nil || !c.absent[i] }
 
-func (c combo) with(ch choice) combo {
-	out := combo{params: append(c.params[:len(c.params):len(c.params)], ch.params...), labels: c.labels}
-	if ch.label != nil {
-		out.labels = append(c.labels[:len(c.labels):len(c.labels)], *ch.label)
+// place is where a value is written; on the line of its name, the name.
+func (c *column) place(i int) *yaml.Node {
+	if i < len(c.places) && c.places[i] != nil && c.places[i].Line != c.at.Line {
+		return c.places[i]
 	}
-	return out
+	return c.at
 }
 
-// get finds a name among labels and parameters.
-func (c combo) get(name string) (Value, bool) {
-	if v, ok := lookup(c.labels, name); ok {
-		return v, true
+// An axis is one name with the values it takes, and the parameters that its
+// values bind when they are labels.
+type axis struct {
+	name    string
+	at      *yaml.Node
+	ordered bool
+	cols    []*column // the first is the axis itself
+	make    func(p *preparer, a *axis)
+}
+
+func (a *axis) label() bool { return a.cols[0].label }
+func (a *axis) len() int    { return len(a.cols[0].values) }
+
+func (a *axis) prepare(p *preparer) {
+	if a.make != nil {
+		a.cols[0].values, a.cols[0].places = nil, nil
+		a.make(p, a)
 	}
-	return lookup(c.params, name)
+	if a.len() == 0 && len(p.errs) == 0 {
+		p.errorf(a.at, "axis `%s` has no values", a.name)
+	}
+}
+
+// A dim is one way in which combinations differ: an axis of a product, the
+// rows of a zip or a list, the templates. It makes one of n choices.
+type dim struct {
+	n      int
+	cols   []*column
+	single *axis // the axis, when it is one: its values must differ
+	what   string
+	at     *yaml.Node
 }
 
 // A source makes combinations.
 type source interface {
 	// prepare reads what the source needs and reports mistakes.
 	prepare(p *preparer)
-	// combos yields every combination in order.
-	combos() iter.Seq[combo]
-	// count is how many combos yields.
-	count() int
+	// blocks are the products that make the combinations, in order.
+	blocks() []*block
 	// axes are what varies, in order.
 	axes() []*axis
-	// distinct reports whether no two combinations can be equal.
-	distinct() bool
 }
 
 // preparer carries what sources need that is not in the file.
 type preparer struct {
 	*decoder
 	in Inputs
-}
-
-// An axis is one name with the values it takes.
-type axis struct {
-	name    string
-	at      *yaml.Node
-	ordered bool
-	label   bool // its values are labels
-	choices []choice
-	make    func(p *preparer, a *axis) // fills choices; nil when they are there
-}
-
-func (a *axis) value(i int) Value {
-	if l := a.choices[i].label; l != nil {
-		return l.Value
-	}
-	return a.choices[i].params[0].Value
-}
-
-func (a *axis) prepare(p *preparer) {
-	if a.make != nil {
-		a.make(p, a)
-	}
-	if len(a.choices) == 0 {
-		p.errorf(a.at, "axis `%s` has no values", a.name)
-	}
-	seen := map[Value]bool{}
-	for i := range a.choices {
-		v := a.value(i)
-		if seen[v] {
-			p.errorf(a.at, "axis `%s` has the value %s twice", a.name, v)
-		}
-		seen[v] = true
-	}
 }
 
 // source reads one of grid, zip, list, from and any_of.
@@ -110,123 +97,233 @@ func (d *decoder) source(f field) source {
 
 func (d *decoder) axes(n *yaml.Node) []*axis {
 	var out []*axis
+	bad := len(d.errs)
 	for _, f := range d.fields(n, "a map of axes to their values") {
 		d.checkParam(f.key, f.name)
 		out = append(out, d.axis(f))
 	}
-	if len(out) == 0 && d.resolve(n).Line > 0 {
-		d.errorf(n, "a grid needs at least one axis")
+	if len(out) == 0 && len(d.errs) == bad && d.resolve(n).Line > 0 {
+		d.hintf(n, "add one, such as `seed: [1, 2, 3]`", "a grid needs at least one axis")
 	}
 	return out
 }
 
+// axisRules are what may stand in place of a list of values.
+var axisRules = []string{"range", "linspace", "logspace", "dates", "bundle"}
+
 // axis reads the values of one axis: a list, or a map that says how to make
 // them.
 func (d *decoder) axis(f field) *axis {
-	a := &axis{name: f.name, at: f.key}
+	own := &column{name: f.name, at: f.key}
+	a := &axis{name: f.name, at: f.key, cols: []*column{own}}
 	n := d.resolve(f.node)
-	if n.Kind == yaml.SequenceNode {
+	switch {
+	case n.Kind == yaml.SequenceNode:
 		for _, e := range n.Content {
-			a.choices = append(a.choices, choice{params: []Binding{{f.name, d.value(e)}}})
+			own.values = append(own.values, d.value(e))
+			own.places = append(own.places, e)
+		}
+		if len(own.values) == 0 {
+			d.errorf(f.key, "axis `%s` has no values", f.name)
+		}
+		return a
+	case n.Kind == yaml.ScalarNode && n.Value == "":
+		d.errorf(f.key, "axis `%s` has no values", f.name)
+		return a
+	case n.Kind == yaml.ScalarNode:
+		d.hintf(n, fmt.Sprintf("write %s: [%s], or name it under `parameters`", f.name, n.Value), "axis `%s` has one value, not a list", f.name)
+		return a
+	}
+	bad := len(d.errs)
+	fields := d.fields(n, "a list of values")
+	if len(fields) != 1 {
+		if len(d.errs) == bad {
+			d.errorf(n, "axis `%s`: want a list of values, or one of %s", f.name, strings.Join(axisRules, ", "))
 		}
 		return a
 	}
-	if n.Kind == yaml.ScalarNode {
-		d.hintf(n, fmt.Sprintf("write %s: [%s]", f.name, n.Value), "axis `%s` has one value, not a list", f.name)
-		return a
-	}
-	kinds := []string{"range", "linspace", "logspace", "dates", "bundle"}
-	fields := d.fields(n, "a list of values")
-	if len(fields) != 1 {
-		d.errorf(n, "want a list of values, or one of %s", strings.Join(kinds, ", "))
-		return a
-	}
-	k := fields[0]
+	d.axisRule(fields[0], a)
+	return a
+}
+
+func (d *decoder) axisRule(k field, a *axis) {
 	switch k.name {
 	case "range", "linspace", "logspace":
 		a.ordered = true
-		for _, v := range d.numbers(k) {
-			a.choices = append(a.choices, choice{params: []Binding{{f.name, v}}})
-		}
+		a.cols[0].values = d.numbers(k)
 	case "dates":
 		a.ordered = true
 		a.make = d.dates(k.node)
 	case "bundle":
-		a.label = true
+		a.cols[0].label = true
 		d.bundle(k.node, a)
 	default:
-		d.unknown(k, kinds...)
+		d.unknown(k, axisRules...)
 	}
-	return a
 }
 
 // bundle reads axis values that bind several parameters.
 func (d *decoder) bundle(n *yaml.Node, a *axis) {
-	for _, f := range d.fields(n, "a map of values to the parameters they bind") {
+	label := a.cols[0]
+	byName := map[string]*column{}
+	fields := d.fields(n, "a map of values to the parameters they bind")
+	for i, f := range fields {
 		name, _ := ValueOf(f.name)
-		ch := choice{label: &Binding{a.name, name}}
+		label.values, label.places = append(label.values, name), append(label.places, f.key)
 		for _, p := range d.fields(f.node, "a map of parameters") {
 			d.checkParam(p.key, p.name)
-			ch.params = append(ch.params, Binding{p.name, d.value(p.node)})
+			c := byName[p.name]
+			if c == nil {
+				c = newColumn(p.name, p.key, len(fields))
+				byName[p.name] = c
+				a.cols = append(a.cols, c)
+			}
+			c.set(i, d.value(p.node), p.node)
 		}
-		a.choices = append(a.choices, ch)
+	}
+	for _, c := range a.cols[1:] {
+		c.seal()
 	}
 }
 
+// newColumn makes a column of n choices, all absent until they are set.
+func newColumn(name string, at *yaml.Node, n int) *column {
+	c := &column{name: name, at: at, values: make([]Value, n), absent: make([]bool, n)}
+	for i := range c.absent {
+		c.absent[i] = true
+	}
+	return c
+}
+
+func (c *column) set(i int, v Value, place *yaml.Node) {
+	c.values[i], c.absent[i] = v, false
+	if place != nil {
+		if c.places == nil {
+			c.places = make([]*yaml.Node, len(c.values))
+		}
+		c.places[i] = place
+	}
+}
+
+// seal forgets which choices lack the name when none does.
+func (c *column) seal() {
+	for _, a := range c.absent {
+		if a {
+			return
+		}
+	}
+	c.absent = nil
+}
+
 // maxValues bounds one axis that a rule makes.
-const maxValues = 10_000_000
+const maxValues = 1_000_000
 
 // numbers makes the values of range, linspace and logspace.
 func (d *decoder) numbers(k field) []Value {
+	words := []string{"from", "to", "n"}
+	if k.name == "range" {
+		words[2] = "step"
+	}
 	args := map[string]Value{}
-	for _, f := range d.fields(k.node, "a map with from, to and "+map[bool]string{true: "step", false: "n"}[k.name == "range"]) {
-		args[f.name] = d.value(f.node)
-		if !contains([]string{"from", "to", "step", "n"}, f.name) {
-			d.unknown(f, "from", "to", "step", "n")
+	bad := len(d.errs)
+	for _, f := range d.fields(k.node, "a map with "+strings.Join(words, ", ")) {
+		if !contains(words, f.name) {
+			d.unknown(f, words...)
+			continue
 		}
+		args[f.name] = d.value(f.node)
+		if _, ok := number(args[f.name]); !ok && len(d.errs) == bad {
+			d.errorf(f.node, "`%s` of a %s must be a number, not %s", f.name, k.name, args[f.name])
+		}
+	}
+	for _, w := range words {
+		if _, ok := args[w]; !ok && w != "step" && len(d.errs) == bad {
+			d.errorf(k.key, "`%s` needs `%s`", k.name, w)
+		}
+	}
+	if len(d.errs) > bad {
+		return nil
 	}
 	if k.name == "range" {
 		return d.numberRange(k, args)
 	}
-	from, ok1 := number(args["from"])
-	to, ok2 := number(args["to"])
-	n, ok3 := args["n"].Any().(int64)
-	if !ok1 || !ok2 || !ok3 || n < 2 || n > maxValues {
-		d.errorf(k.key, "`%s` needs numbers `from` and `to`, and `n`, how many (at least 2)", k.name)
+	return d.numberSpace(k, args)
+}
+
+// numberSpace makes n numbers, evenly far apart or evenly often as large.
+func (d *decoder) numberSpace(k field, args map[string]Value) []Value {
+	from, _ := number(args["from"])
+	to, _ := number(args["to"])
+	n, ok := args["n"].Any().(int64)
+	switch {
+	case !ok || n < 2 || n > maxValues:
+		d.errorf(k.key, "`n` of a %s says how many values: a whole number from 2 to %d", k.name, maxValues)
+		return nil
+	case k.name == "logspace" && (from <= 0 || to <= 0):
+		d.errorf(k.key, "`logspace` needs `from` and `to` above zero: they are the first and last value, not exponents")
+		return nil
+	case from == to:
+		d.errorf(k.key, "`from` and `to` are the same")
 		return nil
 	}
-	if k.name == "logspace" && (from <= 0 || to <= 0) {
-		d.errorf(k.key, "`logspace` needs `from` and `to` above zero: they are the first and last value")
-		return nil
+	xs := make([]float64, n)
+	first, last := exact(args["from"]), exact(args["to"])
+	span := new(big.Rat).Sub(last, first)
+	for i := range xs {
+		switch {
+		case i == 0:
+			xs[i] = from
+		case i == int(n)-1:
+			xs[i] = to
+		case k.name == "logspace":
+			t := float64(i) / float64(n-1)
+			xs[i] = rounded(math.Pow(10, math.Log10(from)+(math.Log10(to)-math.Log10(from))*t))
+		default:
+			part := new(big.Rat).Mul(span, big.NewRat(int64(i), n-1))
+			xs[i], _ = part.Add(part, first).Float64()
+		}
 	}
-	out := make([]Value, n)
-	for i := range out {
-		t := float64(i) / float64(n-1)
-		x := from + (to-from)*t
-		if k.name == "logspace" {
-			x = math.Pow(10, math.Log10(from)+(math.Log10(to)-math.Log10(from))*t)
+	return d.floats(k, xs)
+}
+
+// exact is the decimal number as it was written: 0.1 is a tenth, which no
+// binary fraction is, so that 0.1 + 2 × 0.1 is 0.3.
+func exact(v Value) *big.Rat {
+	r, ok := new(big.Rat).SetString(v.String())
+	if !ok {
+		return new(big.Rat)
+	}
+	return r
+}
+
+// floats makes values that must differ: rules too fine for a float do not.
+func (d *decoder) floats(k field, xs []float64) []Value {
+	out := make([]Value, len(xs))
+	for i, x := range xs {
+		v, err := ValueOf(x)
+		if err != nil {
+			d.errorf(k.key, "%v", err)
+			return nil
 		}
-		if i == int(n)-1 {
-			x = to
-		} else if i == 0 {
-			x = from
+		if i > 0 && v == out[i-1] {
+			d.errorf(k.key, "the values of this %s are closer together than numbers can be", k.name)
+			return nil
 		}
-		out[i], _ = ValueOf(rounded(x))
+		out[i] = v
 	}
 	return out
 }
 
 func number(v Value) (float64, bool) {
-	switch x := v.Any().(type) {
-	case int64:
-		return float64(x), true
-	case float64:
-		return x, true
+	switch v.Kind() {
+	case Int, Float:
+		x, err := strconv.ParseFloat(v.String(), 64)
+		return x, err == nil
 	}
 	return 0, false
 }
 
-// rounded drops the noise of binary fractions: 0.30000000000000004 is 0.3.
+// rounded drops the noise of powers and logarithms: 0.09999999999999999 is 0.1.
 func rounded(x float64) float64 {
 	y, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 14, 64), 64)
 	return y
@@ -234,33 +331,58 @@ func rounded(x float64) float64 {
 
 // numberRange counts from `from` to `to`, both included, by `step`.
 func (d *decoder) numberRange(k field, args map[string]Value) []Value {
-	from, ok1 := number(args["from"])
-	to, ok2 := number(args["to"])
-	step, ok3 := number(args["step"])
-	ints := args["from"].Kind() == Int && args["to"].Kind() == Int && (args["step"].Kind() == Int || args["step"] == Value{})
-	if (args["step"] == Value{}) {
-		step, ok3 = 1, ok1 && ok2
-		if to < from {
-			step = -1
-		}
+	from, _ := number(args["from"])
+	to, _ := number(args["to"])
+	step, given := number(args["step"])
+	if !given {
+		step = math.Copysign(1, to-from)
 	}
-	if !ok1 || !ok2 || !ok3 || step == 0 || (to-from)*step < 0 {
-		d.errorf(k.key, "`range` needs numbers `from` and `to`, and a `step` that leads from one to the other")
+	if step == 0 || (to-from)*step < 0 {
+		d.errorf(k.key, "a step of %s does not lead from %s to %s", args["step"], args["from"], args["to"])
 		return nil
 	}
-	n := math.Floor((to-from)/step+1e-9) + 1
-	if n > maxValues {
-		d.errorf(k.key, "the range has %.0f values, more than %d", n, maxValues)
+	if about := (to - from) / step; !(about < maxValues) {
+		d.errorf(k.key, "the range has about %.0f values, more than %d", about, maxValues)
 		return nil
 	}
-	out := make([]Value, int(n))
-	for i := range out {
-		x := from + float64(i)*step
-		if ints {
-			out[i], _ = ValueOf(int64(math.Round(x)))
-		} else {
-			out[i], _ = ValueOf(rounded(x))
-		}
+	first, by := exact(args["from"]), new(big.Rat).SetFloat64(step)
+	if given {
+		by = exact(args["step"])
+	}
+	span := new(big.Rat).Sub(exact(args["to"]), first)
+	steps := span.Quo(span, by)
+	n := int(new(big.Int).Quo(steps.Num(), steps.Denom()).Int64()) + 1
+	if whole(args["from"]) && whole(args["to"]) && (!given || whole(args["step"])) {
+		return wholeRange(int64(from), int64(step), n)
+	}
+	xs := make([]float64, n)
+	for i := range xs {
+		x := new(big.Rat).Mul(by, big.NewRat(int64(i), 1))
+		xs[i], _ = x.Add(x, first).Float64()
+	}
+	return d.floats(k, xs)
+}
+
+// whole reports whether a value is an int that a float holds exactly.
+func whole(v Value) bool {
+	x, ok := number(v)
+	return ok && v.Kind() == Int && math.Abs(x) < 1<<53
+}
+
+// wholeRange writes all its numbers into one text, so that a million of them
+// cost little more than their digits.
+func wholeRange(from, step int64, n int) []Value {
+	ends := make([]int, n)
+	var text []byte
+	for i := range n {
+		text = strconv.AppendInt(text, from+int64(i)*step, 10)
+		ends[i] = len(text)
+	}
+	all, start := string(text), 0
+	out := make([]Value, n)
+	for i, end := range ends {
+		out[i] = Value{all[start:end]}
+		start = end
 	}
 	return out
 }
@@ -279,40 +401,12 @@ func (s *product) prepare(p *preparer) {
 	}
 }
 
-func (s *product) count() int {
-	n := 1
+func (s *product) blocks() []*block {
+	b := &block{}
 	for _, a := range s.list {
-		if len(a.choices) > 0 && n > math.MaxInt/len(a.choices) {
-			return math.MaxInt
-		}
-		n *= len(a.choices)
+		b.dims = append(b.dims, &dim{n: a.len(), cols: a.cols, single: a, at: a.at})
 	}
-	return n
-}
-
-func (s *product) distinct() bool {
-	for _, a := range s.list {
-		if a.label {
-			return false
-		}
-	}
-	return true
-}
-
-func (s *product) combos() iter.Seq[combo] {
-	return func(yield func(combo) bool) { s.walk(combo{}, s.list, yield) }
-}
-
-func (s *product) walk(c combo, rest []*axis, yield func(combo) bool) bool {
-	if len(rest) == 0 {
-		return yield(c)
-	}
-	for _, ch := range rest[0].choices {
-		if !s.walk(c.with(ch), rest[1:], yield) {
-			return false
-		}
-	}
-	return true
+	return []*block{b}
 }
 
 // zipped walks its axes side by side.
@@ -327,60 +421,49 @@ func (s *zipped) prepare(p *preparer) {
 	var lengths []string
 	equal := true
 	for _, a := range s.list {
-		if a.make != nil {
-			a.make(p, a)
-		}
-		if len(a.choices) == 0 {
-			p.errorf(a.at, "axis `%s` has no values", a.name)
-		}
-		equal = equal && len(a.choices) == len(s.list[0].choices)
-		lengths = append(lengths, fmt.Sprintf("`%s` has %d", a.name, len(a.choices)))
+		a.prepare(p)
+		equal = equal && a.len() == s.list[0].len()
+		lengths = append(lengths, fmt.Sprintf("`%s` has %d", a.name, a.len()))
 	}
-	if !equal {
+	if !equal && len(p.errs) == 0 {
 		p.errorf(s.at, "the axes of a zip must be equally long: %s", strings.Join(lengths, ", "))
 	}
 }
 
-func (s *zipped) count() int {
+func (s *zipped) blocks() []*block {
 	if len(s.list) == 0 {
-		return 0
+		return []*block{{}}
 	}
-	return len(s.list[0].choices)
-}
-
-func (s *zipped) distinct() bool { return false }
-
-func (s *zipped) combos() iter.Seq[combo] {
-	return func(yield func(combo) bool) {
-		for i := range s.count() {
-			var c combo
-			for _, a := range s.list {
-				c = c.with(a.choices[i])
-			}
-			if !yield(c) {
-				return
-			}
-		}
+	r := &dim{n: s.list[0].len(), what: "zip", at: s.at}
+	for _, a := range s.list {
+		r.cols = append(r.cols, a.cols...)
 	}
+	return []*block{{dims: []*dim{r}}}
 }
 
 // listed is an explicit list of points, or the rows of a file.
 type listed struct {
-	rows [][]Binding
-	at   *yaml.Node
-	file string // rows are handed in under this name
+	rows   [][]Binding
+	places [][]*yaml.Node // of the values, when they are in the sweep file
+	at     *yaml.Node
+	file   string // rows are handed in under this name
 }
 
 func (d *decoder) listed(f field) source {
 	s := &listed{at: f.key}
 	for _, e := range d.items(f.node, "a list of points") {
-		o := d.object(e)
-		for _, b := range o.bindings {
-			d.checkParam(o.at, b.Name)
+		var row []Binding
+		var places []*yaml.Node
+		for _, p := range d.fields(e, "a map of parameters") {
+			d.checkParam(p.key, p.name)
+			row = append(row, Binding{p.name, d.value(p.node)})
+			places = append(places, p.node)
 		}
-		if len(o.bindings) > 0 {
-			s.rows = append(s.rows, o.bindings)
+		if len(row) == 0 {
+			d.errorf(e, "a point needs at least one parameter")
+			continue
 		}
+		s.rows, s.places = append(s.rows, row), append(s.places, places)
 	}
 	if len(s.rows) == 0 {
 		d.errorf(f.key, "the list has no points")
@@ -396,52 +479,61 @@ func (s *listed) prepare(p *preparer) {
 	if s.file == "" {
 		return
 	}
-	rows, ok := p.in.Rows[s.file]
-	if !ok || len(rows) == 0 {
+	s.rows = p.in.Rows[s.file]
+	if len(s.rows) == 0 {
 		p.errorf(s.at, "%s has no rows", s.file)
 	}
-	s.rows = rows
-	if len(rows) == 0 {
-		return
-	}
-	for _, b := range rows[0] {
-		p.checkParam(s.at, b.Name)
+	s.rows = p.typed(s.file, s.at, s.rows)
+	checked := map[string]bool{}
+	for _, row := range s.rows {
+		for _, b := range row {
+			if !checked[b.Name] {
+				checked[b.Name] = true
+				p.checkParam(s.at, b.Name)
+			}
+		}
 	}
 }
 
-func (s *listed) count() int     { return len(s.rows) }
-func (s *listed) distinct() bool { return false }
-
-// axes of a list are the names whose values differ.
-func (s *listed) axes() []*axis {
-	var out []*axis
-	byName := map[string]*axis{}
-	seen := map[Binding]bool{}
-	for _, row := range s.rows {
-		for _, b := range row {
-			a := byName[b.Name]
-			if a == nil {
-				a = &axis{name: b.Name, at: s.at}
-				byName[b.Name] = a
-				out = append(out, a)
+func (s *listed) columns() []*column {
+	var out []*column
+	byName := map[string]*column{}
+	for i, row := range s.rows {
+		for j, b := range row {
+			c := byName[b.Name]
+			if c == nil {
+				c = newColumn(b.Name, s.at, len(s.rows))
+				byName[b.Name] = c
+				out = append(out, c)
 			}
-			if !seen[b] {
-				seen[b] = true
-				a.choices = append(a.choices, choice{params: []Binding{b}})
+			var place *yaml.Node
+			if s.places != nil {
+				place = s.places[i][j]
 			}
+			c.set(i, b.Value, place)
 		}
+	}
+	for _, c := range out {
+		c.seal()
 	}
 	return out
 }
 
-func (s *listed) combos() iter.Seq[combo] {
-	return func(yield func(combo) bool) {
-		for _, row := range s.rows {
-			if !yield(combo{params: row}) {
-				return
-			}
-		}
+func (s *listed) blocks() []*block {
+	r := &dim{n: len(s.rows), cols: s.columns(), what: "list", at: s.at}
+	if s.file != "" {
+		r.what = s.file
 	}
+	return []*block{{dims: []*dim{r}}}
+}
+
+// axes of a list are its names.
+func (s *listed) axes() []*axis {
+	var out []*axis
+	for _, c := range s.columns() {
+		out = append(out, &axis{name: c.name, at: s.at, cols: []*column{c}})
+	}
+	return out
 }
 
 // union is several sources one after the other.
@@ -450,12 +542,17 @@ type union struct{ parts []source }
 func (d *decoder) anyOf(f field) source {
 	s := &union{}
 	for _, e := range d.items(f.node, "a list of {grid: …}, {zip: …}, {list: …}, {from: …}") {
-		fields := d.fields(e, "one of grid, zip, list, from")
-		if len(fields) != 1 || !contains(sourceKeys, fields[0].name) {
-			d.errorf(e, "want one of %s", strings.Join(sourceKeys, ", "))
-			continue
+		bad := len(d.errs)
+		fields := d.fields(e, "one of "+strings.Join(sourceKeys, ", "))
+		switch {
+		case len(d.errs) > bad:
+		case len(fields) == 1 && contains(sourceKeys, fields[0].name):
+			s.parts = append(s.parts, d.source(fields[0]))
+		case len(fields) == 1:
+			d.unknown(fields[0], sourceKeys...)
+		default:
+			d.errorf(e, "a part of `any_of` is one of %s", strings.Join(sourceKeys, ", "))
 		}
-		s.parts = append(s.parts, d.source(fields[0]))
 	}
 	if len(s.parts) == 0 {
 		d.errorf(f.key, "`any_of` has no parts")
@@ -469,54 +566,31 @@ func (s *union) prepare(p *preparer) {
 	}
 }
 
-func (s *union) count() int {
-	n := 0
+func (s *union) blocks() []*block {
+	var out []*block
 	for _, part := range s.parts {
-		n += part.count()
+		out = append(out, part.blocks()...)
 	}
-	return n
+	return out
 }
 
-func (s *union) distinct() bool { return false }
-
-func (s *union) combos() iter.Seq[combo] {
-	return func(yield func(combo) bool) {
-		for _, part := range s.parts {
-			for c := range part.combos() {
-				if !yield(c) {
-					return
-				}
-			}
-		}
-	}
-}
-
+// axes of a union are those of its parts; one that several parts have takes
+// the values of all.
 func (s *union) axes() []*axis {
 	var out []*axis
 	byName := map[string]*axis{}
 	for _, part := range s.parts {
 		for _, a := range part.axes() {
-			if have := byName[a.name]; have != nil {
-				have.addMissing(a)
+			have := byName[a.name]
+			if have == nil {
+				own := *a
+				byName[a.name] = &own
+				out = append(out, &own)
 				continue
 			}
-			own := *a
-			own.choices = append([]choice(nil), a.choices...)
-			byName[a.name] = &own
-			out = append(out, &own)
+			have.cols = append(append([]*column(nil), have.cols...), a.cols...)
+			have.ordered = have.ordered && a.ordered
 		}
 	}
 	return out
-}
-
-func (a *axis) addMissing(b *axis) {
-	seen := map[Value]bool{}
-	for i := range a.choices {
-		seen[a.value(i)] = true
-	}
-	for i, ch := range b.choices {
-		if !seen[b.value(i)] {
-			a.choices = append(a.choices, ch)
-		}
-	}
 }

@@ -11,7 +11,10 @@
 package grid
 
 import (
+	"bytes"
+	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +48,8 @@ type Spec struct {
 	Placement    []Binding // Nomad field ← expression
 	Workdir      string    // empty, or shared
 	Report       *ReportSpec
+	Notify       []Notice
+	Nomad        []Binding // as written: settings of that executor
 	Repeat       Repeat
 	Sample       Sample
 
@@ -54,10 +59,16 @@ type Spec struct {
 	where     *placedExpr
 	derive    []derived
 	overrides []override
+	baseline  object
+	placement []placedField
+	set       map[string]Value // what --set fixed
 
-	file  string
-	text  []byte
-	nodes map[string]*yaml.Node // top-level keys
+	file       string
+	text       []byte
+	origin     map[*yaml.Node]string // files of nodes that are not from file
+	nodes      map[string]*yaml.Node // top-level keys
+	paramNodes map[string]*yaml.Node // keys of parameters
+	limitNodes map[string]*yaml.Node // keys of limits
 }
 
 // A TemplateRef names a template notebook. Slot is its value on the template
@@ -131,6 +142,14 @@ type Sample struct {
 	Seed int64
 }
 
+// A Notice is told when a sweep has ended: a command to run, or a URL to post
+// to.
+type Notice struct {
+	Command []string
+	Webhook string
+	On      string // always, failure or success
+}
+
 // A ReportSpec is the user's own report.
 type ReportSpec struct {
 	Template string
@@ -145,16 +164,28 @@ func (s *Spec) Text() []byte { return s.text }
 func (s *Spec) Where(key string) string {
 	e := Error{File: s.file}
 	if n := s.nodes[key]; n != nil {
-		e.Line, e.Col = n.Line, n.Column
+		e.File, e.Line, e.Col = s.fileOf(n), n.Line, n.Column
 	}
 	return strings.TrimSuffix(e.Error(), ": ")
 }
 
-// object is a partial point of include, exclude or a match, with its place.
+func (s *Spec) fileOf(n *yaml.Node) string {
+	if file, ok := s.origin[n]; ok {
+		return file
+	}
+	return s.file
+}
+
+// object is a partial point of include, exclude or a match, with its places.
 type object struct {
 	at       *yaml.Node
 	bindings []Binding
+	keys     []*yaml.Node
+	nodes    []*yaml.Node
 }
+
+func (o object) key(i int) *yaml.Node   { return o.keys[i] }
+func (o object) place(i int) *yaml.Node { return o.nodes[i] }
 
 // Decode reads a sweep file and what is laid over it. The error is Errors.
 func Decode(file string, text []byte, overlays ...Source) (*Spec, error) {
@@ -166,32 +197,53 @@ func Decode(file string, text []byte, overlays ...Source) (*Spec, error) {
 	if root == nil {
 		return nil, Errors{{File: file, Msg: "the file is empty", Help: "`fanout init` writes one to start from"}}
 	}
+	d.measure(root)
+	set := map[string]Value{}
 	for _, o := range overlays {
-		if root, err = overlay(root, o); err != nil {
+		if root, err = d.overlay(root, o, set); err != nil {
 			return nil, err
 		}
 	}
 	s := &Spec{
-		file: file, text: text, nodes: map[string]*yaml.Node{}, Warm: "auto",
+		file: file, text: text, Warm: "auto", set: set,
+		nodes: map[string]*yaml.Node{}, paramNodes: map[string]*yaml.Node{}, limitNodes: map[string]*yaml.Node{},
 		Name:    strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)),
 		StaleOn: []string{"code", "files", "inputs"}, MaxRuns: 10000, Repeat: Repeat{N: 1},
 	}
-	if len(overlays) > 0 {
-		if s.text, err = yaml.Marshal(root); err != nil {
-			return nil, Errors{{File: file, Msg: err.Error()}}
-		}
+	if file == "-" {
+		s.Name = "sweep"
 	}
 	s.decode(d, root)
+	s.origin = d.origin
 	if err := d.errs.orNil(); err != nil {
 		return nil, err
+	}
+	if len(overlays) > 0 {
+		s.text = encodeYAML(root)
 	}
 	return s, nil
 }
 
+// encodeYAML writes a document that overlays changed. What cannot be written
+// was refused before.
+func encodeYAML(root *yaml.Node) []byte {
+	var b bytes.Buffer
+	enc := yaml.NewEncoder(&b)
+	enc.SetIndent(2)
+	if enc.Encode(root) != nil || enc.Close() != nil {
+		return nil
+	}
+	return b.Bytes()
+}
+
 // overlay lays a source over a document: maps are merged, all else replaced.
-func overlay(root *yaml.Node, o Source) (*yaml.Node, error) {
+// One way to say the points replaces another.
+func (d *decoder) overlay(root *yaml.Node, o Source, set map[string]Value) (*yaml.Node, error) {
 	if len(o.set) > 0 {
-		return overlaySet(root, o.set), nil
+		for _, b := range o.set {
+			root = d.overlaySet(root, b, o.File, set)
+		}
+		return root, nil
 	}
 	top, err := parseYAML(o.Text)
 	if err != nil {
@@ -200,12 +252,53 @@ func overlay(root *yaml.Node, o Source) (*yaml.Node, error) {
 	if top == nil {
 		return root, nil
 	}
+	d.came(top, o.File)
+	d.measure(top)
+	if top.Kind == yaml.MappingNode && root.Kind == yaml.MappingNode {
+		root = withoutOtherSources(root, top)
+	}
 	return merge(root, top, 0), nil
+}
+
+// withoutOtherSources drops the base's way to say the points when the overlay
+// has another.
+func withoutOtherSources(base, over *yaml.Node) *yaml.Node {
+	says := func(m *yaml.Node) (found []string) {
+		for _, k := range sourceKeys {
+			if keyIndex(m, k) >= 0 {
+				found = append(found, k)
+			}
+		}
+		return found
+	}
+	if len(says(over)) == 0 {
+		return base
+	}
+	for _, k := range says(base) {
+		if keyIndex(over, k) < 0 {
+			base = without(base, k)
+		}
+	}
+	return base
+}
+
+// without is a map without a key.
+func without(m *yaml.Node, key string) *yaml.Node {
+	i := keyIndex(m, key)
+	if i < 0 {
+		return m
+	}
+	out := *m
+	out.Content = append(append([]*yaml.Node(nil), m.Content[:i]...), m.Content[i+2:]...)
+	return &out
 }
 
 // merge keeps what base has and over has not. Below the second level values
 // are replaced: an axis is one thing.
 func merge(base, over *yaml.Node, depth int) *yaml.Node {
+	for base.Kind == yaml.AliasNode {
+		base = base.Alias
+	}
 	if base.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode || depth > 1 {
 		return over
 	}
@@ -222,6 +315,9 @@ func merge(base, over *yaml.Node, depth int) *yaml.Node {
 }
 
 func keyIndex(m *yaml.Node, key string) int {
+	if m.Kind != yaml.MappingNode {
+		return -1
+	}
 	for i := 0; i+1 < len(m.Content); i += 2 {
 		if m.Content[i].Value == key {
 			return i
@@ -230,29 +326,178 @@ func keyIndex(m *yaml.Node, key string) int {
 	return -1
 }
 
-// overlaySet makes each name a constant and removes the axis it was.
-func overlaySet(root *yaml.Node, set []Binding) *yaml.Node {
-	constants := &yaml.Node{Kind: yaml.MappingNode}
-	for _, b := range set {
-		var v yaml.Node
-		yaml.Unmarshal([]byte(b.Value.String()), &v) // JSON is YAML
-		constants.Content = append(constants.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: b.Name}, v.Content[0])
+// overlaySet fixes a name for every run. A value of a bundle or a template
+// chooses it; any other name becomes a constant and is no axis any more.
+func (d *decoder) overlaySet(root *yaml.Node, b Binding, file string, set map[string]Value) *yaml.Node {
+	if root.Kind != yaml.MappingNode {
+		return root
 	}
-	top := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "parameters"}, constants}}
+	if chosen, ok := d.choose(root, b, file); ok {
+		return chosen
+	}
+	set[b.Name] = b.Value
+	value := jsonNode(b.Value)
+	top := mapNode("parameters", mapNode(b.Name, value))
+	d.came(top, file)
 	root = merge(root, top, 0)
-	if i := keyIndex(root, "grid"); i >= 0 {
-		axes := *root.Content[i+1]
-		for _, b := range set {
-			if j := keyIndex(&axes, b.Name); j >= 0 {
-				axes.Content = append(append([]*yaml.Node(nil), axes.Content[:j]...), axes.Content[j+2:]...)
+	for _, k := range sourceKeys {
+		root = with(root, k, func(n *yaml.Node) *yaml.Node { return withoutAxis(n, k, b.Name) })
+	}
+	return with(root, "derive", func(n *yaml.Node) *yaml.Node { return without(n, b.Name) })
+}
+
+func mapNode(key string, value *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: key}, value}}
+}
+
+// jsonNode is a value as a node without a place.
+func jsonNode(v Value) *yaml.Node {
+	switch x := v.Any().(type) {
+	case []any:
+		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+		for _, e := range x {
+			ev, _ := ValueOf(e)
+			n.Content = append(n.Content, jsonNode(ev))
+		}
+		return n
+	case map[string]any:
+		n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
+		for _, k := range sortedKeys(x) {
+			ev, _ := ValueOf(x[k])
+			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: k, Style: yaml.DoubleQuotedStyle}, jsonNode(ev))
+		}
+		return n
+	case string:
+		return &yaml.Node{Kind: yaml.ScalarNode, Value: x, Style: yaml.DoubleQuotedStyle}
+	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
+}
+
+// with changes the value of a key, where the map has it.
+func with(m *yaml.Node, key string, change func(*yaml.Node) *yaml.Node) *yaml.Node {
+	i := keyIndex(m, key)
+	if i < 0 {
+		return m
+	}
+	out := *m
+	out.Content = append([]*yaml.Node(nil), m.Content...)
+	n := out.Content[i+1]
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	out.Content[i+1] = change(n)
+	return &out
+}
+
+// withoutAxis takes a name out of a way to say the points.
+func withoutAxis(n *yaml.Node, key, name string) *yaml.Node {
+	switch {
+	case (key == "grid" || key == "zip") && keyIndex(n, name) >= 0:
+		out := without(n, name)
+		if len(out.Content) == 0 {
+			out.Line = 0 // nothing varies any more, and that is meant
+		}
+		return out
+	case (key == "list" || key == "any_of") && n.Kind == yaml.SequenceNode:
+		out := *n
+		out.Content = nil
+		for _, e := range n.Content {
+			if key == "list" {
+				if e.Kind == yaml.MappingNode && keyIndex(e, name) >= 0 {
+					e = without(e, name)
+					e.Line = 0
+				}
+			} else {
+				for _, k := range sourceKeys {
+					e = with(e, k, func(n *yaml.Node) *yaml.Node { return withoutAxis(n, k, name) })
+				}
+			}
+			out.Content = append(out.Content, e)
+		}
+		return &out
+	}
+	return n
+}
+
+// choose keeps one value of a bundle or one of several templates.
+func (d *decoder) choose(root *yaml.Node, b Binding, file string) (*yaml.Node, bool) {
+	value, isText := b.Value.Any().(string)
+	only := func(n *yaml.Node) *yaml.Node {
+		i := keyIndex(n, value)
+		if n.Kind != yaml.MappingNode || !isText || i < 0 {
+			d.errs = append(d.errs, &Error{File: file, Msg: fmt.Sprintf("`%s` has no value %s", b.Name, b.Value)})
+			return n
+		}
+		out := *n
+		out.Content = n.Content[i : i+2]
+		return &out
+	}
+	chosen := false
+	root = with(root, "template", func(n *yaml.Node) *yaml.Node {
+		if i := keyIndex(n, "axis"); n.Kind == yaml.MappingNode && i >= 0 && n.Content[i+1].Value == b.Name {
+			chosen = true
+			return with(n, "of", only)
+		}
+		return n
+	})
+	for _, k := range []string{"grid", "zip"} {
+		root = with(root, k, func(n *yaml.Node) *yaml.Node {
+			return with(n, b.Name, func(axis *yaml.Node) *yaml.Node {
+				if axis.Kind == yaml.MappingNode && keyIndex(axis, "bundle") >= 0 {
+					chosen = true
+					return with(axis, "bundle", only)
+				}
+				return axis
+			})
+		})
+	}
+	return root, chosen
+}
+
+// fix takes what --set fixed out of partial points: where they agree it goes
+// without saying, where they do not they can match nothing.
+func (s *Spec) fix() {
+	if len(s.set) == 0 {
+		return
+	}
+	fix := func(list []object) []object {
+		var out []object
+		for _, o := range list {
+			if o, ok := s.fixed(o); ok {
+				out = append(out, o)
 			}
 		}
-		if len(axes.Content) == 0 {
-			axes.Line = 0 // nothing varies any more, and that is meant
-		}
-		root.Content[i+1] = &axes
+		return out
 	}
-	return root
+	s.include, s.exclude = fix(s.include), fix(s.exclude)
+	var kept []override
+	for _, o := range s.overrides {
+		if m, ok := s.fixed(o.match); ok {
+			o.match = m
+			kept = append(kept, o)
+		}
+	}
+	s.overrides = kept
+	s.baseline, _ = s.fixed(s.baseline)
+	s.Baseline = s.baseline.bindings
+	s.Limits = slices.DeleteFunc(s.Limits, func(l ValueLimit) bool { _, ok := s.set[l.Axis]; return ok })
+	if _, ok := s.set[s.Repeat.As]; ok {
+		s.Repeat.As = ""
+	}
+}
+
+func (s *Spec) fixed(o object) (object, bool) {
+	out := object{at: o.at}
+	for i, b := range o.bindings {
+		v, ok := s.set[b.Name]
+		if ok && !same(v, b.Value) {
+			return object{at: o.at}, false
+		}
+		if !ok {
+			out.bindings, out.keys, out.nodes = append(out.bindings, b), append(out.keys, o.keys[i]), append(out.nodes, o.nodes[i])
+		}
+	}
+	return out, true
 }
 
 // sourceKeys make points; a file has exactly one of them.
@@ -277,7 +522,7 @@ func (s *Spec) keys() map[string]func(*decoder, *yaml.Node) {
 		"sample":       s.decodeSample,
 		"repeat":       s.decodeRepeat,
 		"metrics":      s.decodeMetrics,
-		"baseline":     func(d *decoder, n *yaml.Node) { s.Baseline = d.object(n).bindings },
+		"baseline":     s.decodeBaseline,
 		"timeout":      func(d *decoder, n *yaml.Node) { s.Timeout = d.timeout(n) },
 		"retries":      func(d *decoder, n *yaml.Node) { s.Retries = d.retries(n) },
 		"halt":         func(d *decoder, n *yaml.Node) { s.Halt = d.halt(n) },
@@ -290,6 +535,8 @@ func (s *Spec) keys() map[string]func(*decoder, *yaml.Node) {
 		"placement":    s.decodePlacement,
 		"workdir":      func(d *decoder, n *yaml.Node) { s.Workdir = d.oneOf(n, "private", "shared") },
 		"report":       s.decodeReport,
+		"notify":       s.decodeNotify,
+		"nomad":        s.decodeNomad,
 	}
 }
 
@@ -316,6 +563,7 @@ func (s *Spec) decode(d *decoder, root *yaml.Node) {
 		d.hintf(root, "add `template: my.ipynb`", "`template` is missing")
 	}
 	s.decodeSource(d, root, sources)
+	s.fix()
 	if s.Workdir == "private" {
 		s.Workdir = ""
 	}
@@ -333,6 +581,14 @@ func contains(words []string, w string) bool {
 func (s *Spec) decodeSource(d *decoder, root *yaml.Node, found []field) {
 	switch len(found) {
 	case 0:
+		if len(s.include) > 0 {
+			s.source = &union{} // includes are all the points there are
+			return
+		}
+		if s.Repeat.N > 1 && s.nodes["grid"] == nil {
+			s.source = &product{at: s.nodes["repeat"]} // one point, again and again
+			return
+		}
 		d.hintf(root, "add `grid:` with an axis, such as `grid: {seed: [1, 2, 3]}`", "`grid` is missing")
 	case 1:
 		s.source = d.source(found[0])

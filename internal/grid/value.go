@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"math/big"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // A Kind is the kind of a Value.
@@ -37,6 +39,12 @@ type Value struct{ text string }
 // ValueOf makes a Value of nil, a bool, an integer, a float, a string, a
 // json.Number, a []any or a map[string]any. NaN and infinities are refused.
 func ValueOf(x any) (Value, error) {
+	switch x := x.(type) {
+	case nil:
+		return Value{}, nil
+	case Value:
+		return x, nil
+	}
 	var b bytes.Buffer
 	if err := appendValue(&b, x); err != nil {
 		return Value{}, err
@@ -52,7 +60,7 @@ func ParseValue(text []byte) (Value, error) {
 	if err := dec.Decode(&x); err != nil {
 		return Value{}, err
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return Value{}, errors.New("text after the value")
 	}
 	return ValueOf(x)
@@ -68,6 +76,10 @@ func appendValue(b *bytes.Buffer, x any) error {
 		b.WriteString(strconv.Itoa(x))
 	case int64:
 		b.WriteString(strconv.FormatInt(x, 10))
+	case int8, int16, int32, uint, uint8, uint16, uint32, uint64:
+		fmt.Fprint(b, x)
+	case float32:
+		return appendFloat(b, float64(x))
 	case *big.Int:
 		b.WriteString(x.String())
 	case float64:
@@ -75,7 +87,16 @@ func appendValue(b *bytes.Buffer, x any) error {
 	case json.Number:
 		return appendNumber(b, string(x))
 	case string:
+		if !utf8.ValidString(x) {
+			return fmt.Errorf("%q is not UTF-8", x)
+		}
 		appendText(b, x)
+	case []string:
+		return appendList(b, x)
+	case []int:
+		return appendList(b, x)
+	case []float64:
+		return appendList(b, x)
 	case Value:
 		b.WriteString(x.String())
 	case []any:
@@ -88,7 +109,7 @@ func appendValue(b *bytes.Buffer, x any) error {
 	return nil
 }
 
-func appendList(b *bytes.Buffer, list []any) error {
+func appendList[E any](b *bytes.Buffer, list []E) error {
 	b.WriteByte('[')
 	for i, e := range list {
 		if i > 0 {
@@ -110,6 +131,9 @@ func appendMap(b *bytes.Buffer, m map[string]any) error {
 	slices.Sort(keys)
 	b.WriteByte('{')
 	for i, k := range keys {
+		if !utf8.ValidString(k) {
+			return fmt.Errorf("%q is not UTF-8", k)
+		}
 		if i > 0 {
 			b.WriteByte(',')
 		}
@@ -124,10 +148,26 @@ func appendMap(b *bytes.Buffer, m map[string]any) error {
 }
 
 func appendText(b *bytes.Buffer, s string) {
+	if plainText(s) {
+		b.WriteByte('"')
+		b.WriteString(s)
+		b.WriteByte('"')
+		return
+	}
 	enc := json.NewEncoder(b)
 	enc.SetEscapeHTML(false)
 	enc.Encode(s)
 	b.Truncate(b.Len() - 1) // the newline
+}
+
+// plainText reports whether JSON writes a string as it is.
+func plainText(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // appendFloat writes the shortest text that reads back the same, and always
@@ -148,6 +188,9 @@ func appendFloat(b *bytes.Buffer, x float64) error {
 }
 
 func appendNumber(b *bytes.Buffer, s string) error {
+	if len(s) > maxIntDigits {
+		return fmt.Errorf("a number of %d digits is too long", len(s))
+	}
 	if n, ok := new(big.Int).SetString(s, 10); ok {
 		b.WriteString(n.String())
 		return nil
@@ -161,7 +204,7 @@ func appendNumber(b *bytes.Buffer, s string) error {
 
 // String is the canonical JSON.
 func (v Value) String() string {
-	if v.text == "" {
+	if v.text == "" { // so that the zero Value is the only null
 		return "null"
 	}
 	return v.text
@@ -191,6 +234,24 @@ func (v Value) Kind() Kind {
 // Any returns nil, a bool, an int64 or *big.Int, a float64, a string, a []any
 // or a map[string]any.
 func (v Value) Any() any {
+	s := v.String()
+	switch v.Kind() {
+	case Null:
+		return nil
+	case Bool:
+		return s == "true"
+	case Int:
+		if x, err := strconv.ParseInt(s, 10, 64); err == nil {
+			return x
+		}
+	case Float:
+		x, _ := strconv.ParseFloat(s, 64)
+		return x
+	case String:
+		if !strings.ContainsRune(s, '\\') {
+			return s[1 : len(s)-1]
+		}
+	}
 	dec := json.NewDecoder(strings.NewReader(v.String()))
 	dec.UseNumber()
 	var x any

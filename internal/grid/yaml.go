@@ -16,8 +16,12 @@ import (
 // YAML is read by the core schema of YAML 1.2: no, on and 12:30:45 are
 // strings, dates are strings, and a number with a leading zero is refused.
 
-// maxNodes bounds what aliases may blow a document up to.
-const maxNodes = 1_000_000
+const (
+	maxDepth     = 100     // of lists in lists
+	maxIntDigits = 4300    // what Python reads as one number
+	aliasSlack   = 1 << 20 // characters that aliases may add to a document
+	aliasFactor  = 4       // times its own size that aliases may add, too
+)
 
 // A Source is a sweep file, or values laid over one.
 type Source struct {
@@ -36,10 +40,14 @@ func SetOverlay(pair string) (Source, error) {
 	}
 	d := &decoder{file: "--set " + pair}
 	v := Value{}
-	if n, err := parseYAML([]byte(text)); err == nil && n != nil {
-		v = d.value(n)
-	} else {
-		v, _ = ValueOf(text)
+	n, err := parseYAML([]byte(text))
+	if err != nil || n == nil {
+		n = &yaml.Node{Kind: yaml.ScalarNode, Value: text, Style: yaml.DoubleQuotedStyle}
+	}
+	d.measure(n)
+	v = d.value(n)
+	for _, e := range d.errs {
+		e.Line, e.Col = 0, 0
 	}
 	if len(d.errs) > 0 {
 		return Source{}, d.errs
@@ -55,6 +63,7 @@ func DecodeBindings(file string, text []byte) ([]Binding, error) {
 		return nil, Errors{yamlError(file, err)}
 	}
 	var out []Binding
+	d.measure(n)
 	for _, f := range d.fields(n, "a map of parameters") {
 		out = append(out, Binding{f.name, d.value(f.node)})
 	}
@@ -70,10 +79,18 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	if err := dec.Decode(&second); !errors.Is(err, io.EOF) {
-		return nil, errors.New("yaml: a sweep file is one document")
+	switch err := dec.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		return nil, err
+	default:
+		return nil, fmt.Errorf("yaml: line %d: a sweep file is one document, and here begins another", second.Line)
 	}
-	return doc.Content[0], nil
+	root := doc.Content[0]
+	if root.Kind == yaml.ScalarNode && root.Value == "" && root.Style == 0 {
+		return nil, nil
+	}
+	return root, nil
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: line (\d+): (.*)$`)
@@ -90,9 +107,13 @@ func yamlError(file string, err error) *Error {
 
 // decoder turns nodes into what they mean and gathers every mistake.
 type decoder struct {
-	file  string
-	errs  Errors
-	nodes int
+	file   string
+	origin map[*yaml.Node]string // files of nodes that are not from file
+	errs   Errors
+	room   int // characters that may still be read; aliases read theirs again
+	depth  int
+
+	flooded bool // and said so
 }
 
 func (d *decoder) errorf(n *yaml.Node, format string, args ...any) {
@@ -100,25 +121,75 @@ func (d *decoder) errorf(n *yaml.Node, format string, args ...any) {
 }
 
 func (d *decoder) hintf(n *yaml.Node, hint, format string, args ...any) {
+	if d.flooded {
+		return // what follows was not read
+	}
 	e := &Error{File: d.file, Msg: fmt.Sprintf(format, args...), Help: hint}
 	if n != nil {
 		e.Line, e.Col = n.Line, n.Column
+		if file, ok := d.origin[n]; ok {
+			e.File = file
+		}
 	}
 	d.errs = append(d.errs, e)
 }
 
-// resolve follows an alias and counts what is read.
+// add takes an error that has its place, or has none.
+func (d *decoder) add(err error) {
+	var e *Error
+	if !errors.As(err, &e) {
+		e = &Error{File: d.file, Msg: err.Error()}
+	}
+	d.errs = append(d.errs, e)
+}
+
+// came records that a tree of nodes comes from another file.
+func (d *decoder) came(n *yaml.Node, file string) {
+	if d.origin == nil {
+		d.origin = map[*yaml.Node]string{}
+	}
+	d.origin[n] = file
+	for _, c := range n.Content {
+		d.came(c, file)
+	}
+}
+
+// measure allows for reading a tree, and some of it again by aliases.
+func (d *decoder) measure(n *yaml.Node) {
+	if n != nil {
+		d.room += aliasSlack + (1+aliasFactor)*size(n)
+	}
+}
+
+func size(n *yaml.Node) int {
+	total := 1 + len(n.Value)
+	for _, c := range n.Content {
+		total += size(c)
+	}
+	return total
+}
+
+// resolve follows an alias, counts what is read and refuses tags: what they
+// would mean is not for a file to say.
 func (d *decoder) resolve(n *yaml.Node) *yaml.Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
-	if d.nodes++; d.nodes == maxNodes {
-		d.errorf(n, "the file holds more than %d values: its aliases multiply", maxNodes)
+	if d.exhausted() {
+		return n
+	}
+	if d.room -= 1 + len(n.Value); d.exhausted() && !d.flooded {
+		d.errorf(n, "the file is too large to read: its aliases multiply")
+		d.flooded = true
+	}
+	if n.Style&yaml.TaggedStyle != 0 && n.Tag != "!!str" {
+		d.hintf(n, "quote it if a string is meant", "the tag %s is not supported", n.Tag)
+		n.Style &^= yaml.TaggedStyle // once is enough
 	}
 	return n
 }
 
-func (d *decoder) exhausted() bool { return d.nodes >= maxNodes }
+func (d *decoder) exhausted() bool { return d.room < 0 }
 
 // field is one key of a map.
 type field struct {
@@ -145,6 +216,10 @@ func (d *decoder) fields(n *yaml.Node, what string) []field {
 			d.errorf(key, "a key must be a word")
 			continue
 		}
+		if key.Value == "" || strings.ContainsAny(key.Value, "\x00\n\r") || len(key.Value) > maxKey {
+			d.errorf(key, "a key must be a word, not %s", describe(key))
+			continue
+		}
 		if key.Value == "<<" && key.Tag == "!!merge" {
 			d.hintf(key, "write the keys out, or give the whole map an anchor", "merge keys (<<) are not supported")
 			continue
@@ -158,6 +233,9 @@ func (d *decoder) fields(n *yaml.Node, what string) []field {
 	}
 	return out
 }
+
+// maxKey bounds a key, in bytes.
+const maxKey = 1000
 
 // items lists a sequence.
 func (d *decoder) items(n *yaml.Node, what string) []*yaml.Node {
@@ -179,6 +257,9 @@ func describe(n *yaml.Node) string {
 	if n.Value == "" {
 		return "nothing"
 	}
+	if r := []rune(n.Value); len(r) > 60 {
+		return fmt.Sprintf("%q…", string(r[:60]))
+	}
 	return fmt.Sprintf("%q", n.Value)
 }
 
@@ -197,6 +278,14 @@ func (d *decoder) plain(n *yaml.Node) any {
 		return nil
 	}
 	n = d.resolve(n)
+	if d.depth++; d.depth > maxDepth {
+		if d.depth == maxDepth+1 {
+			d.errorf(n, "values nest deeper than %d", maxDepth)
+		}
+		d.depth--
+		return nil
+	}
+	defer func() { d.depth-- }()
 	switch n.Kind {
 	case yaml.SequenceNode:
 		list := []any{}
@@ -236,8 +325,10 @@ func (d *decoder) scalar(n *yaml.Node) any {
 		return false
 	}
 	switch {
+	case len(s) > maxIntDigits && floatRE.MatchString(s):
+		d.errorf(n, "a number of %d digits is too long", len(s))
 	case nanRE.MatchString(s):
-		d.errorf(n, "%s is not a value a run can have", s)
+		d.hintf(n, "use null for what is not there", "%s is not a value a run can have", s)
 	case zeroRE.MatchString(s) && (intRE.MatchString(s) || floatRE.MatchString(s)):
 		d.hintf(n, fmt.Sprintf("write %q for a string, or the number without the zero", s), "%s could be a string, a decimal or an octal number", s)
 	case intRE.MatchString(s):
@@ -250,6 +341,7 @@ func (d *decoder) scalar(n *yaml.Node) any {
 		x, err := strconv.ParseFloat(s, 64)
 		if err != nil {
 			d.errorf(n, "%s is too large for a float", s)
+			return nil
 		}
 		return x
 	default:
@@ -267,8 +359,9 @@ func (d *decoder) text(n *yaml.Node, what string) string {
 		d.errorf(n, "want %s, not %s", what, describe(n))
 		return ""
 	}
-	if s, ok := d.scalar(n).(string); ok {
-		return s
+	if strings.ContainsRune(n.Value, 0) {
+		d.errorf(n, "want %s, without a zero byte", what)
+		return ""
 	}
 	return n.Value
 }

@@ -1,0 +1,77 @@
+package grid
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// millions are grids of a million points that must be counted quickly, in
+// little memory, and give their first points at once.
+var millions = map[string]struct {
+	spec string
+	want int
+}{
+	"include and exclude": {`
+template: t.ipynb
+grid:
+  a: {range: {from: 1, to: 100}}
+  b: {range: {from: 1, to: 100}}
+  c: {range: {from: 1, to: 100}}
+exclude: [{a: 3}, {b: 5, a: 7}, {c: 9, b: 2, a: 1}]
+include: [{a: 1, d: 1}, {a: 1000, d: 2}, {a: 3, b: 1, c: 1}]
+`, 1000000 - 10000 - 100 - 1 + 2},
+	"one long axis": {`
+template: t.ipynb
+grid: {a: {range: {from: 1, to: 1000000}}}
+exclude: [{a: 3}]
+include: [{a: 0}]
+`, 1000000},
+	"where over every point": {`
+template: t.ipynb
+grid:
+  a: {range: {from: 1, to: 1000}}
+  b: {range: {from: 1, to: 1000}}
+where: a != b
+`, 999000},
+	"derive and where on few": {`
+template: t.ipynb
+grid:
+  a: {range: {from: 1, to: 10000}}
+  b: [x, y]
+  c: {range: {from: 1, to: 50}}
+where: d != "y!"
+derive: {d: b + "!"}
+`, 500000},
+	"union": {`
+template: t.ipynb
+any_of:
+  - grid: {a: {range: {from: 1, to: 1000}}, b: {range: {from: 1, to: 500}}}
+  - grid: {a: {range: {from: 1, to: 1000}}, b: {range: {from: 500, to: 1000}}}
+`, 1000000},
+}
+
+func TestMillion(t *testing.T) {
+	for name, c := range millions {
+		t.Run(name, func(t *testing.T) {
+			start := time.Now()
+			g := mustGrid(t, c.spec, nil)
+			n := 0
+			for range g.Points() {
+				if n++; n == 10 {
+					break
+				}
+			}
+			first := time.Since(start)
+			count, err := g.Count(context.Background())
+			took := time.Since(start)
+			if err != nil || count != c.want {
+				t.Errorf("Count = %d, %v, want %d", count, err, c.want)
+			}
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			t.Logf("first ten after %v, counted after %v, %d MB in use, %d MB from the system", first, took, m.HeapInuse>>20, m.Sys>>20)
+		})
+	}
+}
