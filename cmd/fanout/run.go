@@ -317,7 +317,7 @@ func (c *cli) noter(j *job, paint painter) func(sweep.Note) {
 		paint.note(n)
 		switch {
 		case c.json:
-		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != sweep.Succeeded:
+		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != sweep.Succeeded && n.Outcome.Status != sweep.Canceled:
 			paint.say(c.failure(j.Sweep, n.Run, *n.Outcome))
 		case n.Kind == sweep.NoteWord:
 			paint.say("fanout: " + clean(n.Text))

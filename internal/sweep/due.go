@@ -72,7 +72,11 @@ func (d Due) String() string {
 	add(d.New, "new")
 	add(d.Kept, "kept")
 	for _, s := range Statuses() {
-		add(d.Again[s], strings.ReplaceAll(string(s), "_", " ")+" before")
+		word := strings.ReplaceAll(string(s), "_", " ") + " before"
+		if s == Running {
+			word = "cut short before"
+		}
+		add(d.Again[s], word)
 	}
 	for _, p := range keys(d.Stale) {
 		add(d.Stale[p], "stale ("+p+")")
