@@ -15,7 +15,9 @@ func (g *Grid) check(d *decoder, ident func(string) error) {
 	g.checkNames(d)
 	g.checkDeclared(d, ident)
 	g.checkValues(d)
-	g.checkPartials(d)
+	if len(g.spec.errs) == 0 {
+		g.checkPartials(d)
+	}
 	if len(d.errs) > 0 {
 		return // what follows would only repeat it
 	}

@@ -1,62 +1,147 @@
 package grid
 
 import (
-	"context"
+	"flag"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
+
+// asOf is the logical date of tests and of the manual.
+var asOf = time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC)
 
 // everything declares whatever the manual's examples pass.
 var everything = []Param{
 	{Name: "region", Type: "str"}, {Name: "rate", Type: "float"}, {Name: "depth", Type: "int"}, {Name: "alpha", Type: "float"},
 	{Name: "day", Type: "str"}, {Name: "price", Type: "float"}, {Name: "text", Type: "str"}, {Name: "currency", Type: "str"},
-	{Name: "x", Type: "int"}, {Name: "seed", Type: "int"},
+	{Name: "x", Type: "int"}, {Name: "y"}, {Name: "seed", Type: "int"}, {Name: "table", Type: "str"}, {Name: "api_key", Type: "str"},
+	{Name: "fruit"}, {Name: "animal"}, {Name: "color"}, {Name: "shape"}, {Name: "hour", Type: "str"}, {Name: "on", Type: "bool"},
+	{Name: "model", Type: "str"}, {Name: "scale", Type: "bool"},
 }
 
-// TestManual expands every example of docs/spec.md and counts its runs.
-func TestManual(t *testing.T) {
+// A manualExample is a sweep file of docs/spec.md and what is shown below it:
+// its points, or its mistakes.
+type manualExample struct{ source, shown, error string }
+
+func manualExamples(t testing.TB) []manualExample {
+	t.Helper()
 	text, err := os.ReadFile("../../docs/spec.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks := strings.Split(string(text), "```yaml\n")[1:]
-	if len(blocks) < 10 {
-		t.Fatalf("only %d examples found", len(blocks))
-	}
-	for i, b := range blocks {
-		source, _, _ := strings.Cut(b, "```")
-		first, _, _ := strings.Cut(source, "\n")
-		want, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(first, "# "), " runs"))
-		if err != nil {
-			t.Fatalf("example %d does not say how many runs it has: %q", i+1, first)
+	var out []manualExample
+	for _, part := range strings.Split(string(text), "```yaml\n")[1:] {
+		source, rest, _ := strings.Cut(part, "```\n")
+		rest, ok := strings.CutPrefix(strings.TrimLeft(rest, "\n"), "```text\n")
+		if !ok {
+			t.Fatalf("nothing is shown of the example\n%s", source)
 		}
+		shown, _, _ := strings.Cut(rest, "```")
+		e := manualExample{source: source, shown: shown}
+		if strings.HasPrefix(shown, "sweep.yaml:") {
+			e.error = shown
+		}
+		out = append(out, e)
+	}
+	if len(out) < 20 {
+		t.Fatalf("only %d examples found", len(out))
+	}
+	return out
+}
+
+// TestManual expands every example of docs/spec.md and compares what is shown.
+func TestManual(t *testing.T) {
+	rows := map[string]Rows{}
+	for file, text := range map[string]string{"rows.csv": "region,rate\nus,0.1\neu,1\neu,1\napac,\n"} {
+		var err error
+		if rows[file], err = ReadRows(file, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	declared := map[string][]Param{"": everything, "control": everything, "treatment": everything}
+	for i, e := range manualExamples(t) {
 		t.Run(fmt.Sprint(i+1), func(t *testing.T) {
-			g := mustGrid(t, source, map[string][]Param{"": everything, "control": everything, "treatment": everything})
-			if n, err := g.Count(context.Background()); err != nil || n != want {
-				t.Errorf("Count = %d, %v, want %d", n, err, want)
+			got := showManual(e.source, Inputs{AsOf: asOf, Declared: declared, Rows: rows}, e.shown)
+			if *update {
+				updateManual(t, e, got)
+				return
 			}
-			seen := map[string]bool{}
-			for p := range g.Points() {
-				seen[p.Identity()] = true
-			}
-			if len(seen) != want {
-				t.Errorf("%d points, want %d", len(seen), want)
+			if d := cmp.Diff(e.shown, got); d != "" {
+				t.Errorf("%s\n(-shown +got):\n%s", e.source, d)
 			}
 		})
 	}
 }
 
-func mustGrid(t *testing.T, source string, declared map[string][]Param) *Grid {
+var update = flag.Bool("update", false, "write what docs/spec.md shows")
+
+func updateManual(t *testing.T, e manualExample, got string) {
+	text, err := os.ReadFile("../../docs/spec.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after := e.source+"```\n\n```text\n"+e.shown+"```", e.source+"```\n\n```text\n"+got+"```"
+	if err := os.WriteFile("../../docs/spec.md", []byte(strings.Replace(string(text), before, after, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// showManual is what the manual shows of a sweep file: its mistakes, or its
+// points, as many as the manual shows before it says …
+func showManual(source string, in Inputs, like string) string {
+	s, err := Decode("sweep.yaml", []byte(source))
+	var g *Grid
+	if s != nil {
+		g, err = s.Grid(in)
+	}
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	var points []string
+	for p := range g.Points() {
+		points = append(points, showPoint(p, s))
+	}
+	before, _, cut := strings.Cut(like, "…\n")
+	var b strings.Builder
+	for i, p := range points {
+		if cut && i == strings.Count(before, "\n") {
+			b.WriteString("…\n")
+			break
+		}
+		fmt.Fprintln(&b, p)
+	}
+	for _, w := range g.Warnings() {
+		fmt.Fprintf(&b, "warning: %s\n", w)
+	}
+	fmt.Fprintf(&b, "%d runs\n", len(points))
+	return b.String()
+}
+
+func showPoint(p Point, s *Spec) string {
+	var parts []string
+	for _, b := range p.Labels() {
+		parts = append(parts, fmt.Sprintf("[%s=%s]", b.Name, text(b.Value)))
+	}
+	for _, b := range p.Params() {
+		parts = append(parts, fmt.Sprintf("%s=%s", b.Name, text(b.Value)))
+	}
+	if s.Repeat.N > 1 && s.Repeat.As == "" {
+		parts = append(parts, fmt.Sprintf("(replicate %d)", p.Replicate()))
+	}
+	return strings.Join(parts, " ")
+}
+
+func mustGrid(t testing.TB, source string, declared map[string][]Param) *Grid {
 	t.Helper()
 	s, err := Decode("sweep.yaml", []byte(source))
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := s.Grid(Inputs{AsOf: time.Date(2026, 3, 31, 12, 0, 0, 0, time.UTC), Declared: declared})
+	g, err := s.Grid(Inputs{AsOf: asOf, Declared: declared})
 	if err != nil {
 		t.Fatal(err)
 	}

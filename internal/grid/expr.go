@@ -113,6 +113,8 @@ func (v *boundsVisitor) Visit(n *ast.Node) {
 		v.uses++
 	case *ast.VariableDeclaratorNode:
 		v.let = true
+	case *ast.BuiltinNode:
+		v.calls[x.Name] = true
 	case *ast.CallNode:
 		if f, ok := x.Callee.(*ast.IdentifierNode); ok {
 			v.names[f.Value]-- // visited before
@@ -188,7 +190,7 @@ func (v *boundsVisitor) problem() error {
 	}
 	sort.Strings(functions)
 	for name := range v.calls {
-		if _, ok := exprFunctions[name]; !ok {
+		if !contains(functions, name) {
 			return fmt.Errorf("there is no function `%s`%s", name, didYouMean(name, functions))
 		}
 	}

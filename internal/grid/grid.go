@@ -191,7 +191,7 @@ func (s *Spec) Names() []string {
 // Grid checks the file against its templates. The error is Errors: every
 // mistake, with its place.
 func (s *Spec) Grid(in Inputs) (*Grid, error) {
-	p := &preparer{decoder: &decoder{file: s.file, origin: s.origin}, in: in}
+	p := &preparer{decoder: &decoder{file: s.file, origin: s.origin, errs: slices.Clone(s.errs)}, in: in}
 	s.source.prepare(p)
 	g := &Grid{spec: s, axes: s.source.axes(), declared: map[string]map[string]Param{}, names: map[string]nameKind{}, count: -1}
 	for slot, params := range in.Declared {

@@ -15,52 +15,160 @@ import (
 	"pgregory.net/rapid"
 )
 
+// mistakeCases are sweep files that are wrong, and what is said of each.
+var mistakeCases = []struct{ name, spec, want string }{
+	{"empty file", "", "the file is empty"},
+	{"not a map", "[1, 2]", "want a map"},
+	{"broken YAML", "template: [", "sweep.yaml:"},
+	{"two documents", "template: t.ipynb\n---\ngrid: {x: [1]}", "one document"},
+	{"no template", "grid: {x: [1]}", "`template` is missing"},
+	{"no grid", "template: t.ipynb", "`grid` is missing"},
+	{"two grids", "template: t.ipynb\ngrid: {x: [1]}\nlist: [{x: 1}]", "both say which points"},
+	{"unknown key", "template: t.ipynb\ngird: {x: [1]}", "2:1: unknown key `gird`, did you mean `grid`?"},
+	{"unknown key below", "template: t.ipynb\ngrid: {x: [1]}\ntimeout: {cel: 3s}", "unknown key `cel`, did you mean `cell`?"},
+	{"duplicate key", "template: t.ipynb\ngrid: {x: [1], x: [2]}", "key `x` is here twice"},
+	{"empty axis", "template: t.ipynb\ngrid: {x: []}", "axis `x` has no values"},
+	{"scalar axis", "template: t.ipynb\ngrid: {x: 3}", "has one value, not a list"},
+	{"duplicate value", "template: t.ipynb\ngrid: {x: [1, 2, 1]}", "has the value 1 twice"},
+	{"NaN", "template: t.ipynb\ngrid: {x: [.nan]}", "is not a value"},
+	{"infinity", "template: t.ipynb\ngrid: {x: [-.inf]}", "is not a value"},
+	{"leading zero", "template: t.ipynb\ngrid: {x: [012]}", "could be a string, a decimal or an octal"},
+	{"run_ prefix", "template: t.ipynb\ngrid: {run_x: [1]}", "kept for columns"},
+	{"names differing in case", "template: t.ipynb\ngrid: {x: [1], X: [2]}", "differ in case only"},
+	{"axis shadows constant", "template: t.ipynb\nparameters: {x: 1}\ngrid: {x: [1]}", "`x` is an axis here"},
+	{"exclude matches nothing", "template: t.ipynb\ngrid: {x: [1, 2]}\nexclude: [{x: 3}]", "exclude: no point is x = 3"},
+	{"exclude names nothing", "template: t.ipynb\ngrid: {xray: [1, 2]}\nexclude: [{xrya: 1}]", "nothing in the grid is called `xrya`, did you mean `xray`?"},
+	{"baseline matches nothing", "template: t.ipynb\ngrid: {x: [1]}\nbaseline: {x: 2}", "baseline: no point is x = 2"},
+	{"baseline does not vary", "template: t.ipynb\nparameters: {y: 1}\ngrid: {x: [1]}\nbaseline: {y: 1}", "nothing the grid varies is called `y`"},
+	{"limits on nothing", "template: t.ipynb\ngrid: {x: [1]}\nlimits: {z: 1}", "limits: nothing in the grid is called `z`"},
+	{"cyclic derive", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: x + z, z: y + 1}", "derived from itself"},
+	{"derive unknown", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: w + 1}", "nothing is called `w`"},
+	{"where is no question", "template: t.ipynb\ngrid: {x: [1]}\nwhere: x + 1", "neither true nor false"},
+	{"where is no expression", "template: t.ipynb\ngrid: {x: [1]}\nwhere: 'x +'", "expression"},
+	{"zip of unequal lengths", "template: t.ipynb\nzip: {x: [1], y: [1, 2]}", "must be equally long: `x` has 1, `y` has 2"},
+	{"range that leads nowhere", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, step: -1}}}", "a step of -1 does not lead from 1 to 2"},
+	{"logspace below zero", "template: t.ipynb\ngrid: {x: {logspace: {from: 0, to: 2, n: 3}}}", "above zero"},
+	{"dates backwards", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-01, to: 2026-01-01}}}", "is after `to`"},
+	{"no such date", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-30, to: today}}}", "not a date"},
+	{"no such zone", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, tz: Europe/Atlantis}}}", "Atlantis"},
+	{"halt", "template: t.ipynb\ngrid: {x: [1]}\nhalt: sometimes", "want never, or now or soon"},
+	{"negative retries", "template: t.ipynb\ngrid: {x: [1]}\nretries: -1", "at least 0"},
+	{"env name", "template: t.ipynb\ngrid: {x: [1]}\nenv: {A-B: 1}", "not the name of an environment variable"},
+	{"secret name", "template: t.ipynb\nparameters: {k: {secret: 'a b'}}\ngrid: {x: [1]}", "not the name of an environment variable"},
+	{"name is a path", "name: ../x\ntemplate: t.ipynb\ngrid: {x: [1]}", "cannot be the name of a folder"},
+	{"merge keys", "template: t.ipynb\nenv: &e {A: 1}\ngrid:\n  <<: *e\n  x: [1]", "merge keys"},
+	{"aliases that multiply", bomb(), "its aliases multiply"},
+	{"rows of nothing", "template: t.ipynb\nfrom: rows.csv", "rows.csv has no rows"},
+
+	{"comments only", "# nothing\n", "the file is empty"},
+	{"null", "~", "the file is empty"},
+	{"a second document that is broken", "template: t.ipynb\n---\n[", "sweep.yaml:"},
+	{"unknown key far from any", "template: t.ipynb\nrepeat: 2\nzebra: 1", "unknown key `zebra`"},
+	{"key that is no word", "template: t.ipynb\nrepeat: 2\n? [a]\n: 1", "a key must be a word"},
+	{"empty key", "template: t.ipynb\ngrid: {'': [1]}", "a key must be a word"},
+	{"duplicate key at the top", "template: t.ipynb\ntemplate: u.ipynb\nrepeat: 2", "2:1: key `template` is here twice; the first is on line 1"},
+	{"axis of nothing", "template: t.ipynb\ngrid: {x: }", "axis `x` has no values"},
+	{"empty grid", "template: t.ipynb\ngrid: {}", "at least one axis"},
+	{"axis that is a map", "template: t.ipynb\ngrid: {x: {a: 1, b: 2}}", "want a list of values, or one of range"},
+	{"axis rule misspelt", "template: t.ipynb\ngrid: {x: {rnage: {from: 1, to: 2}}}", "unknown key `rnage`, did you mean `range`?"},
+	{"duplicate value on its line", "template: t.ipynb\ngrid:\n  x:\n    - 1\n    - 1", "sweep.yaml:5:7: axis `x` has the value 1 twice"},
+	{"duplicate map value", "template: t.ipynb\ngrid: {x: [{a: 1, b: 2}, {b: 2, a: 1}]}", "twice"},
+	{"bundle values that are the same", "template: t.ipynb\ngrid: {v: {bundle: {a: {p: 1}, b: {p: 1}}}}", "`a` and `b` of `v` bind the same parameters: they would be one run"},
+	{"empty bundle", "template: t.ipynb\ngrid: {v: {bundle: {}}}", "axis `v` has no values"},
+	{"bundle that binds another axis", "template: t.ipynb\ngrid: {x: [1], v: {bundle: {a: {x: 1}}}}", "`x` is bound by `v` here, and is an axis on line 2 already"},
+	{"infinity in a list", "template: t.ipynb\nlist: [{x: .inf}]", "is not a value"},
+	{"float too large", "template: t.ipynb\ngrid: {x: [1e999]}", "too large for a float"},
+	{"int too long", "template: t.ipynb\ngrid: {x: [1" + strings.Repeat("0", 5000) + "]}", "too long"},
+	{"octal of old", "template: t.ipynb\nparameters: {mode: 0755}\nrepeat: 2", "0755 could be a string, a decimal or an octal number"},
+	{"tag", "template: t.ipynb\ngrid: {x: [!!float 1]}", "the tag !!float is not supported"},
+	{"tag of one's own", "template: t.ipynb\ngrid: {x: [!env HOME]}", "the tag !env is not supported"},
+	{"binary", "template: t.ipynb\ngrid: {x: [!!binary aGk=]}", "the tag !!binary is not supported"},
+	{"alias within itself", "template: t.ipynb\nparameters: {a: &a [*a]}\nrepeat: 2", "nest deeper than 100"},
+	{"deep nesting", "template: t.ipynb\nparameters: {a: " + strings.Repeat("[", 500) + strings.Repeat("]", 500) + "}\nrepeat: 2", "nest deeper than 100"},
+	{"name with a hyphen", "template: t.ipynb\ngrid: {learning-rate: [1]}", "`learning-rate` is no name that a notebook could give a parameter"},
+	{"name that begins with a digit", "template: t.ipynb\ngrid: {2x: [1]}", "`2x` is no name"},
+	{"name with a space", "template: t.ipynb\nlist: [{a b: 1}]", "`a b` is no name"},
+	{"run_ prefix in any case", "template: t.ipynb\nparameters: {Run_id: 1}\nrepeat: 2", "kept for columns"},
+	{"run_ prefix of a replicate", "template: t.ipynb\nrepeat: {n: 2, as: run_seed}", "kept for columns"},
+	{"case only, in a bundle", "template: t.ipynb\ngrid: {x: [1], v: {bundle: {a: {X: 1}}}}", "differ in case only"},
+	{"case only, in an include", "template: t.ipynb\ngrid: {x: [1]}\ninclude: [{X: 2}]", "differ in case only"},
+	{"derive shadows an axis", "template: t.ipynb\ngrid: {x: [1]}\nderive: {x: '1'}", "`x` is derived here, and is an axis on line 2 already"},
+	{"replicate shadows an axis", "template: t.ipynb\ngrid: {x: [1]}\nrepeat: {n: 2, as: x}", "`x` is the replicate here"},
+	{"secret shadows nothing", "template: t.ipynb\nparameters: {x: {secret: X}}\ngrid: {x: [1]}", "is a secret on line 2 already"},
+	{"include changes a constant", "template: t.ipynb\nparameters: {y: 1}\ngrid: {x: [1]}\ninclude: [{y: 2}]", "include: `y` is a constant"},
+	{"include sets a derived", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: x}\ninclude: [{y: 2}]", "include: `y` is derived"},
+	{"empty include", "template: t.ipynb\ngrid: {x: [1]}\ninclude: [{}]", "at least one name"},
+	{"exclude of what include adds", "template: t.ipynb\ngrid: {x: [1, 2]}\ninclude: [{x: 1, y: 1}]\nexclude: [{y: 1}]", "exclude: `y` is no axis, and excludes come first"},
+	{"exclude of half a match", "template: t.ipynb\ngrid: {x: [1, 2], y: [1, 2]}\nexclude: [{x: 1, y: 3}]", "exclude: no point is x = 1, y = 3"},
+	{"exclude of a bundle", "template: t.ipynb\ngrid: {v: {bundle: {a: {p: 1}, b: {p: 2}}}}\nexclude: [{v: a, p: 2}]", "exclude: no point is v = \"a\", p = 2"},
+	{"exclude as a map", "template: t.ipynb\ngrid: {x: [1]}\nexclude: {x: 1}", "3:10: want a list of partial points, not a map"},
+	{"include of no template", "template: {axis: v, of: {a: t.ipynb}}\ngrid: {x: [1]}\ninclude: [{v: z, x: 9}]", "`z` is no template; want one of a"},
+	{"baseline that where drops", "template: t.ipynb\ngrid: {x: [1, 2]}\nwhere: x > 1\nbaseline: {x: 1}", "baseline: no point is x = 1"},
+	{"baseline that exclude drops", "template: t.ipynb\ngrid: {x: [1, 2]}\nexclude: [{x: 1}]\nbaseline: {x: 1}", "baseline: no point is x = 1"},
+	{"baseline that the sample misses", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 1000}}}\nsample: 1\nbaseline: {x: 77}", "no point of the sample is x = 77"},
+	{"empty baseline", "template: t.ipynb\ngrid: {x: [1]}\nbaseline: {}", "a baseline needs at least one name"},
+	{"derive of itself", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: y + 1}", "`y` is derived from itself"},
+	{"derive reads a secret", "template: t.ipynb\nparameters: {k: {secret: K}}\ngrid: {x: [1]}\nderive: {y: k + 'x'}", "`k` is a secret"},
+	{"where misspells", "template: t.ipynb\ngrid: {region: [a]}\nwhere: regoin == 'a'", "3:8: expression \"regoin == 'a'\": nothing is called `regoin`, did you mean `region`?"},
+	{"placement unknown field", "template: t.ipynb\ngrid: {x: [1]}\nplacement: {regoin: x}", "unknown key `regoin`, did you mean `region`?"},
+	{"placement unknown name", "template: t.ipynb\ngrid: {x: [1]}\nplacement: {region: z}", "nothing is called `z`"},
+	{"zip with an empty axis", "template: t.ipynb\nzip: {x: [], y: []}", "has no values"},
+	{"list without points", "template: t.ipynb\nlist: []", "the list has no points"},
+	{"list of scalars", "template: t.ipynb\nlist: [1, 2]", "want a map of parameters, not \"1\""},
+	{"any_of nothing", "template: t.ipynb\nany_of: []", "`any_of` has no parts"},
+	{"any_of misspelt", "template: t.ipynb\nany_of: [{gird: {x: [1]}}]", "unknown key `gird`, did you mean `grid`?"},
+	{"any_of two in one", "template: t.ipynb\nany_of: [{grid: {x: [1]}, zip: {x: [1]}}]", "a part of `any_of` is one of"},
+	{"range without to", "template: t.ipynb\ngrid: {x: {range: {from: 1}}}", "`range` needs `to`"},
+	{"range of words", "template: t.ipynb\ngrid: {x: {range: {from: a, to: b}}}", "`from` of a range must be a number"},
+	{"range with n", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, n: 3}}}", "unknown key `n`"},
+	{"range of millions", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 1e12}}}", "more than 1000000"},
+	{"range finer than floats", "template: t.ipynb\ngrid: {x: {range: {from: 1e17, to: 100000000000000010.0, step: 1}}}", "closer together"},
+	{"linspace of one", "template: t.ipynb\ngrid: {x: {linspace: {from: 1, to: 2, n: 1}}}", "a whole number from 2"},
+	{"linspace that stays", "template: t.ipynb\ngrid: {x: {linspace: {from: 1, to: 1, n: 3}}}", "are the same"},
+	{"step of nothing", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, step: 0d}}}", "at least 1"},
+	{"step of moons", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, step: 1moon}}}", "want a step such as"},
+	{"dates without an end", "template: t.ipynb\ngrid: {x: {dates: {from: today}}}", "dates need `from` and `to`"},
+	{"date misspelt", "template: t.ipynb\ngrid: {x: {dates: {from: yesteday, to: today}}}", "did you mean `yesterday`?"},
+	{"hour that clocks skip", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-03-29T02:30, to: 2026-03-30, tz: Europe/Berlin}}}", "the clocks of Europe/Berlin skip"},
+	{"align of days", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, align: start}}}", "`align` needs a step of weeks"},
+	{"align finds none", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-01-02, to: 2026-01-30, step: 1mo, align: start}}}", "no such date from 2026-01-02 to 2026-01-30"},
+	{"format unknown", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, format: '%Q'}}}", "the date format has no %Q"},
+	{"format that makes days the same", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-01-01, to: 2026-01-02, format: '%Y-%m'}}}", "has the value \"2026-01\" twice"},
+	{"halt of nothing", "template: t.ipynb\ngrid: {x: [1]}\nhalt: 'soon,fail=0'", "want never"},
+	{"halt of too much", "template: t.ipynb\ngrid: {x: [1]}\nhalt: 'soon,fail=101%'", "want never"},
+	{"timeout without a unit", "template: t.ipynb\ngrid: {x: [1]}\ntimeout: 30", "want a duration"},
+	{"negative timeout", "template: t.ipynb\ngrid: {x: [1]}\ntimeout: {run: -1h}", "want a duration"},
+	{"start in per cent", "template: t.ipynb\ngrid: {x: [1]}\ntimeout: {start: 300%}", "want a duration"},
+	{"retries of halves", "template: t.ipynb\ngrid: {x: [1]}\nretries: 1.5", "want a whole number"},
+	{"retries misspelt", "template: t.ipynb\ngrid: {x: [1]}\nretries: {m: 1}", "unknown key `m`"},
+	{"memory of words", "template: t.ipynb\ngrid: {x: [1]}\nresources: {memory: lots}", "want a size such as 512MB"},
+	{"memory without end", "template: t.ipynb\ngrid: {x: [1]}\nresources: {memory: 99999999999999999999TB}", "too large"},
+	{"goal misspelt", "template: t.ipynb\ngrid: {x: [1]}\nmetrics: {auc: {goal: maximise}}", "\"maximise\" is not one of maximize, minimize, did you mean `maximize`?"},
+	{"negative effect", "template: t.ipynb\ngrid: {x: [1]}\nmetrics: {auc: {min_effect: -1}}", "cannot be negative"},
+	{"a metric twice", "template: t.ipynb\ngrid: {x: [1]}\nmetrics: [auc, auc]", "the metric `auc` is there twice"},
+	{"stale_on misspelt", "template: t.ipynb\ngrid: {x: [1]}\nstale_on: [cod]", "did you mean `code`?"},
+	{"max_runs of none", "template: t.ipynb\ngrid: {x: [1]}\nmax_runs: 0", "at least 1"},
+	{"limit of none", "template: t.ipynb\ngrid: {x: [1]}\nlimits: {x: 0}", "at least 1"},
+	{"sample of none", "template: t.ipynb\ngrid: {x: [1]}\nsample: 0", "at least 1"},
+	{"repeat of none", "template: t.ipynb\ngrid: {x: [1]}\nrepeat: 0", "at least 1"},
+	{"workdir", "template: t.ipynb\ngrid: {x: [1]}\nworkdir: home", "not one of private, shared"},
+	{"env of a list", "template: t.ipynb\ngrid: {x: [1]}\nenv: {A: [1]}", "want a word, not a list"},
+	{"template of nothing", "template:\ngrid: {x: [1]}", "1:10: want a notebook, not nothing"},
+	{"template axis without a name", "template: {of: {a: t.ipynb}}\ngrid: {x: [1]}", "needs `axis`"},
+	{"override without match", "template: t.ipynb\ngrid: {x: [1]}\noverrides: [{timeout: 1h}]", "needs `match`"},
+	{"override of nothing", "template: t.ipynb\ngrid: {x: [1]}\noverrides: [{match: {z: 1}, timeout: 1h}]", "overrides: nothing in the grid is called `z`"},
+	{"notice of both", "template: t.ipynb\ngrid: {x: [1]}\nnotify: {command: a, webhook: 'https://b'}", "either a `command` or a `webhook`"},
+	{"webhook of words", "template: t.ipynb\ngrid: {x: [1]}\nnotify: {webhook: hook}", "want a URL"},
+	{"nomad misspelt", "template: t.ipynb\ngrid: {x: [1]}\nnomad: {dirver: docker}", "unknown key `dirver`, did you mean `driver`?"},
+	{"report misspelt", "template: t.ipynb\ngrid: {x: [1]}\nreport: {tempalte: x}", "did you mean `template`?"},
+	{"secret of nothing", "template: t.ipynb\nparameters: {k: {secret: }}\ngrid: {x: [1]}", "want the name of an environment variable"},
+	{"secret on an axis", "template: t.ipynb\ngrid: {k: [{secret: K}]}", "a secret belongs under `parameters`"},
+	{"from without a file", "template: t.ipynb\nfrom:", "want a file of rows"},
+}
+
 // Every mistake has its place and says what to do.
 func TestMistakes(t *testing.T) {
-	for _, c := range []struct{ name, spec, want string }{
-		{"empty file", "", "the file is empty"},
-		{"not a map", "[1, 2]", "want a map"},
-		{"broken YAML", "template: [", "sweep.yaml:"},
-		{"two documents", "template: t.ipynb\n---\ngrid: {x: [1]}", "one document"},
-		{"no template", "grid: {x: [1]}", "`template` is missing"},
-		{"no grid", "template: t.ipynb", "`grid` is missing"},
-		{"two grids", "template: t.ipynb\ngrid: {x: [1]}\nlist: [{x: 1}]", "both say which points"},
-		{"unknown key", "template: t.ipynb\ngird: {x: [1]}", "2:1: unknown key `gird`, did you mean `grid`?"},
-		{"unknown key below", "template: t.ipynb\ngrid: {x: [1]}\ntimeout: {cel: 3s}", "unknown key `cel`, did you mean `cell`?"},
-		{"duplicate key", "template: t.ipynb\ngrid: {x: [1], x: [2]}", "key `x` is here twice"},
-		{"empty axis", "template: t.ipynb\ngrid: {x: []}", "axis `x` has no values"},
-		{"scalar axis", "template: t.ipynb\ngrid: {x: 3}", "has one value, not a list"},
-		{"duplicate value", "template: t.ipynb\ngrid: {x: [1, 2, 1]}", "has the value 1 twice"},
-		{"NaN", "template: t.ipynb\ngrid: {x: [.nan]}", "is not a value"},
-		{"infinity", "template: t.ipynb\ngrid: {x: [-.inf]}", "is not a value"},
-		{"leading zero", "template: t.ipynb\ngrid: {x: [012]}", "could be a string, a decimal or an octal"},
-		{"run_ prefix", "template: t.ipynb\ngrid: {run_x: [1]}", "kept for columns"},
-		{"names differing in case", "template: t.ipynb\ngrid: {x: [1], X: [2]}", "differ in case only"},
-		{"axis shadows constant", "template: t.ipynb\nparameters: {x: 1}\ngrid: {x: [1]}", "`x` is an axis here"},
-		{"exclude matches nothing", "template: t.ipynb\ngrid: {x: [1, 2]}\nexclude: [{x: 3}]", "exclude: no point is x = 3"},
-		{"exclude names nothing", "template: t.ipynb\ngrid: {xray: [1, 2]}\nexclude: [{xrya: 1}]", "nothing in the grid is called `xrya`, did you mean `xray`?"},
-		{"baseline matches nothing", "template: t.ipynb\ngrid: {x: [1]}\nbaseline: {x: 2}", "baseline: no point is x = 2"},
-		{"baseline does not vary", "template: t.ipynb\nparameters: {y: 1}\ngrid: {x: [1]}\nbaseline: {y: 1}", "nothing the grid varies is called `y`"},
-		{"limits on nothing", "template: t.ipynb\ngrid: {x: [1]}\nlimits: {z: 1}", "limits: nothing in the grid is called `z`"},
-		{"cyclic derive", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: x + z, z: y + 1}", "derived from itself"},
-		{"derive unknown", "template: t.ipynb\ngrid: {x: [1]}\nderive: {y: w + 1}", "nothing is called `w`"},
-		{"where is no question", "template: t.ipynb\ngrid: {x: [1]}\nwhere: x + 1", "neither true nor false"},
-		{"where is no expression", "template: t.ipynb\ngrid: {x: [1]}\nwhere: 'x +'", "expression"},
-		{"zip of unequal lengths", "template: t.ipynb\nzip: {x: [1], y: [1, 2]}", "must be equally long: `x` has 1, `y` has 2"},
-		{"range that leads nowhere", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, step: -1}}}", "a step of -1 does not lead from 1 to 2"},
-		{"logspace below zero", "template: t.ipynb\ngrid: {x: {logspace: {from: 0, to: 2, n: 3}}}", "above zero"},
-		{"dates backwards", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-01, to: 2026-01-01}}}", "is after `to`"},
-		{"no such date", "template: t.ipynb\ngrid: {x: {dates: {from: 2026-02-30, to: today}}}", "not a date"},
-		{"no such zone", "template: t.ipynb\ngrid: {x: {dates: {from: today, to: today, tz: Europe/Atlantis}}}", "Atlantis"},
-		{"halt", "template: t.ipynb\ngrid: {x: [1]}\nhalt: sometimes", "want never, or now or soon"},
-		{"negative retries", "template: t.ipynb\ngrid: {x: [1]}\nretries: -1", "at least 0"},
-		{"env name", "template: t.ipynb\ngrid: {x: [1]}\nenv: {A-B: 1}", "not the name of an environment variable"},
-		{"secret name", "template: t.ipynb\nparameters: {k: {secret: 'a b'}}\ngrid: {x: [1]}", "not the name of an environment variable"},
-		{"name is a path", "name: ../x\ntemplate: t.ipynb\ngrid: {x: [1]}", "cannot be the name of a folder"},
-		{"merge keys", "template: t.ipynb\nenv: &e {A: 1}\ngrid:\n  <<: *e\n  x: [1]", "merge keys"},
-		{"aliases that multiply", bomb(), "its aliases multiply"},
-		{"rows of nothing", "template: t.ipynb\nfrom: rows.csv", "rows.csv has no rows"},
-	} {
+	for _, c := range mistakeCases {
 		t.Run(c.name, func(t *testing.T) {
 			err := mistakes(c.spec)
 			var es Errors
@@ -70,13 +178,18 @@ func TestMistakes(t *testing.T) {
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error is\n%v\nwant %q", err, c.want)
 			}
+			for _, e := range es {
+				if e.Line == 0 && !strings.Contains(e.Msg, "empty") && !strings.Contains(e.Msg, "yaml") {
+					t.Errorf("%v has no place", e)
+				}
+			}
 		})
 	}
 }
 
 func mistakes(spec string) error {
 	s, err := Decode("sweep.yaml", []byte(spec))
-	if err != nil {
+	if s == nil {
 		return err
 	}
 	_, err = s.Grid(Inputs{AsOf: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC)})
@@ -170,18 +283,22 @@ func TestDates(t *testing.T) {
 		t.Fatal(err)
 	}
 	var cases []struct {
-		Step, From, To, TZ string
-		Want               []string
+		Step, From, To, TZ, Align string
+		Want                      []string
 	}
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
 	}
-	if len(cases) < 40 {
+	if len(cases) < 170 {
 		t.Fatalf("only %d cases", len(cases))
 	}
 	for _, c := range cases {
-		t.Run(fmt.Sprintf("%s %s %s %s", c.Step, c.From, c.To, c.TZ), func(t *testing.T) {
-			g := mustGrid(t, fmt.Sprintf("template: t.ipynb\ngrid: {d: {dates: {from: '%s', to: '%s', step: %s, tz: %s}}}", c.From, c.To, c.Step, c.TZ), nil)
+		t.Run(fmt.Sprintf("%s %s %s %s %s", c.Step, c.Align, c.From, c.To, c.TZ), func(t *testing.T) {
+			align := ""
+			if c.Align != "" {
+				align = ", align: " + c.Align
+			}
+			g := mustGrid(t, fmt.Sprintf("template: t.ipynb\ngrid: {d: {dates: {from: '%s', to: '%s', step: %s, tz: %s%s}}}", c.From, c.To, c.Step, c.TZ, align), nil)
 			var got []string
 			for p := range g.Points() {
 				got = append(got, p.Params()[0].Value.Any().(string))

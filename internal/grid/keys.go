@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -192,7 +193,11 @@ func (s *Spec) decodeRepeat(d *decoder, n *yaml.Node) {
 
 func (s *Spec) decodeMetrics(d *decoder, n *yaml.Node) {
 	if r := d.resolve(n); r.Kind == yaml.SequenceNode {
-		for _, name := range d.texts(n, "scraps") {
+		for _, e := range r.Content {
+			name := d.text(e, "a scrap")
+			if slices.ContainsFunc(s.Metrics, func(m Metric) bool { return m.Name == name }) {
+				d.errorf(e, "the metric `%s` is there twice", name)
+			}
 			s.Metrics = append(s.Metrics, Metric{Name: name})
 		}
 		return
@@ -389,7 +394,12 @@ func (d *decoder) size(n *yaml.Node) int64 {
 		base = 1024
 	}
 	x, _ := strconv.ParseFloat(m[1], 64)
-	return int64(x * math.Pow(base, float64(strings.Index("_KMGT", strings.ToUpper(m[2] + "_")[:1]))))
+	bytes := x * math.Pow(base, float64(strings.Index("_KMGT", strings.ToUpper(m[2] + "_")[:1])))
+	if bytes > 1<<60 {
+		d.errorf(n, "a size of %s is too large", describe(d.resolve(n)))
+		return 0
+	}
+	return int64(bytes)
 }
 
 func (d *decoder) resources(n *yaml.Node) Resources {

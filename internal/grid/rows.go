@@ -133,11 +133,11 @@ func readObjects(file string, text []byte) (Rows, error) {
 			continue
 		}
 		row, err := readObject(dec)
-		if err == io.EOF {
+		if err == io.EOF && !list {
 			break
 		}
 		if err != nil {
-			return nil, place(err)
+			return nil, place(within(err))
 		}
 		rows = append(rows, row)
 	}

@@ -166,7 +166,11 @@ func (d *decoder) axisRule(k field, a *axis) {
 func (d *decoder) bundle(n *yaml.Node, a *axis) {
 	label := a.cols[0]
 	byName := map[string]*column{}
+	bad := len(d.errs)
 	fields := d.fields(n, "a map of values to the parameters they bind")
+	if len(fields) == 0 && len(d.errs) == bad {
+		d.errorf(a.at, "axis `%s` has no values", a.name)
+	}
 	for i, f := range fields {
 		name, _ := ValueOf(f.name)
 		label.values, label.places = append(label.values, name), append(label.places, f.key)

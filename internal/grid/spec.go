@@ -65,6 +65,7 @@ type Spec struct {
 
 	file       string
 	text       []byte
+	errs       Errors                // found by Decode
 	origin     map[*yaml.Node]string // files of nodes that are not from file
 	nodes      map[string]*yaml.Node // top-level keys
 	paramNodes map[string]*yaml.Node // keys of parameters
@@ -187,7 +188,10 @@ type object struct {
 func (o object) key(i int) *yaml.Node   { return o.keys[i] }
 func (o object) place(i int) *yaml.Node { return o.nodes[i] }
 
-// Decode reads a sweep file and what is laid over it. The error is Errors.
+// Decode reads a sweep file and what is laid over it. The error is Errors. The
+// spec is not nil whenever the file is YAML: its templates are known as far as
+// they could be read, and Grid then tells these mistakes together with those
+// that it can find itself.
 func Decode(file string, text []byte, overlays ...Source) (*Spec, error) {
 	d := &decoder{file: file}
 	root, err := parseYAML(text)
@@ -214,9 +218,9 @@ func Decode(file string, text []byte, overlays ...Source) (*Spec, error) {
 		s.Name = "sweep"
 	}
 	s.decode(d, root)
-	s.origin = d.origin
+	s.origin, s.errs = d.origin, d.errs
 	if err := d.errs.orNil(); err != nil {
-		return nil, err
+		return s, err
 	}
 	if len(overlays) > 0 {
 		s.text = encodeYAML(root)
@@ -581,9 +585,9 @@ func contains(words []string, w string) bool {
 func (s *Spec) decodeSource(d *decoder, root *yaml.Node, found []field) {
 	switch len(found) {
 	case 0:
+		s.source = &union{}
 		if len(s.include) > 0 {
-			s.source = &union{} // includes are all the points there are
-			return
+			return // they are all the points there are
 		}
 		if s.Repeat.N > 1 && s.nodes["grid"] == nil {
 			s.source = &product{at: s.nodes["repeat"]} // one point, again and again
@@ -593,6 +597,7 @@ func (s *Spec) decodeSource(d *decoder, root *yaml.Node, found []field) {
 	case 1:
 		s.source = d.source(found[0])
 	default:
+		s.source = &union{}
 		d.hintf(found[1].key, "join them under `any_of`", "`%s` and `%s` both say which points there are", found[0].name, found[1].name)
 	}
 }

@@ -87,7 +87,7 @@ func parseYAML(text []byte) (*yaml.Node, error) {
 		return nil, fmt.Errorf("yaml: line %d: a sweep file is one document, and here begins another", second.Line)
 	}
 	root := doc.Content[0]
-	if root.Kind == yaml.ScalarNode && root.Value == "" && root.Style == 0 {
+	if root.Kind == yaml.ScalarNode && root.Style == 0 && (root.Value == "" || nullRE.MatchString(root.Value)) {
 		return nil, nil
 	}
 	return root, nil
@@ -265,6 +265,9 @@ func describe(n *yaml.Node) string {
 
 // value reads any JSON value.
 func (d *decoder) value(n *yaml.Node) Value {
+	if _, ok := d.secret(n); ok {
+		d.hintf(n, "it is one value, the same for every run", "a secret belongs under `parameters`")
+	}
 	v, err := ValueOf(d.plain(n))
 	if err != nil {
 		d.errorf(n, "%v", err)
@@ -308,6 +311,7 @@ var (
 	floatRE  = regexp.MustCompile(`^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`)
 	zeroRE   = regexp.MustCompile(`^[-+]?0[0-9]`)
 	prefixRE = regexp.MustCompile(`^0(o[0-7]+|x[0-9a-fA-F]+)$`)
+	nullRE   = regexp.MustCompile(`^(~|null|Null|NULL)$`)
 	nanRE    = regexp.MustCompile(`^([-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$`)
 )
 
@@ -355,7 +359,7 @@ func (d *decoder) scalar(n *yaml.Node) any {
 
 func (d *decoder) text(n *yaml.Node, what string) string {
 	n = d.resolve(n)
-	if n.Kind != yaml.ScalarNode || n.Value == "" {
+	if n.Kind != yaml.ScalarNode || n.Value == "" || n.Style == 0 && nullRE.MatchString(n.Value) {
 		d.errorf(n, "want %s, not %s", what, describe(n))
 		return ""
 	}

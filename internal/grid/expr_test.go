@@ -1,0 +1,146 @@
+package grid
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestExpressions(t *testing.T) {
+	env := map[string]any{
+		"region": "eu", "rate": 0.5, "n": 3, "day": "2026-03-31", "xs": []any{1, 2, 3}, "none": nil,
+		"conf": map[string]any{"deep": "yes"}, "type": "a name that is a function, too",
+	}
+	for src, want := range map[string]any{
+		"rate < 0.6 && region in ['eu', 'us']":         true,
+		"n in [1, 2, 3]":                               true,
+		"n == 3.0":                                     true,
+		"not (region startsWith 'e')":                  false,
+		"region matches '^e.$'":                        true,
+		"'events_' + region":                           "events_eu",
+		"string(n) + '/' + string(0.5)":                "3/0.5",
+		"any(xs, # > 2)":                               true,
+		"sum(map(xs, # * n))":                          18,
+		"conf.deep":                                    "yes",
+		"none ?? 'x'":                                  "x",
+		"weekday(day)":                                 2,
+		"weekday('2026-03-29')":                        7,
+		"strftime(day, '%Y/%m')":                       "2026/03",
+		"shift(day, '-1mo')":                           "2026-02-28",
+		"shift(day, '1bd')":                            "2026-04-01",
+		"shift('2026-03-31T23:30', '1h')":              "2026-04-01T00:30",
+		"replace(day, '-', '')":                        "20260331",
+		"join(split('a b', ' '), '-')":                 "a-b",
+		"upper(region) + trim(' x ')":                  "EUx",
+		"type":                                         "a name that is a function, too",
+		"n > 2 ? 'many' : 'few'":                       "many",
+		"max(n, 7) - min(n, 7)":                        4,
+		"len(filter(xs, # != 2)) == count(xs, # != 2)": true,
+	} {
+		e, err := CompileExpr(src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		got, err := e.Eval(env)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s = %v, %v, want %v", src, got, err, want)
+		}
+	}
+}
+
+// An expression reads nothing but names, and says what is wrong.
+func TestExpressionsRefused(t *testing.T) {
+	for src, want := range map[string]string{
+		"now()":                          "no function `now`",
+		"date('2026-01-01')":             "no function `date`",
+		"lenn(xs)":                       "no function `lenn`, did you mean `len`?",
+		"x.foo()":                        "a method",
+		"$env":                           "not part of the language",
+		"let y = x; y":                   "not part of the language",
+		"reduce(xs, #acc + #)":           "reduce",
+		"repeat('x', 1000)":              "repeat",
+		"toJSON(x)":                      "toJSON",
+		"fromBase64(x)":                  "fromBase64",
+		"x +":                            "unexpected token EOF",
+		"all(xs, all(xs, all(xs, #)))":   "nest deeper",
+		strings.Repeat("x+", 2000) + "x": "exceeds maximum allowed nodes",
+		"map(xs, [" + strings.Repeat("#,", 30) + "#])": "more than 16 times",
+	} {
+		_, err := CompileExpr(src)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: %v, want %q", src, err, want)
+		}
+	}
+}
+
+// What an expression may cost is bounded, however it is written.
+func TestExpressionsAreBounded(t *testing.T) {
+	long := strings.Repeat("x", 1<<19)
+	env := map[string]any{"s": long, "xs": make([]any, 500)}
+	start := time.Now()
+	for _, src := range []string{
+		"len(1..99999999)",
+		"count(1..90000, all(1..90000, true))",
+		"count(xs, count(xs, true) > 0)",
+		"replace(replace(s, 'x', s), 'x', s)",
+		"join(map(1..1000, s), s)",
+		"join(map([s], # + # + #), s)",
+		"s matches '(x+x+)+y'",
+		"len(map(map(map([xs], [#, #]), [#, #]), [#, #]))",
+		"string(map(map(map([s], [#, #, #]), [#, #, #]), [#, #, #]))",
+		"sort(map(xs, 1)) == sort(map(xs, 1))",
+	} {
+		e, err := CompileExpr(src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		e.Eval(env) // an error, or an end
+	}
+	if took := time.Since(start); took > 20*time.Second {
+		t.Errorf("took %v", took)
+	}
+}
+
+func TestNames(t *testing.T) {
+	e, err := CompileExpr("strftime(day, '%Y') == year && any(xs, #.name == region) && conf.x > 1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(e.Names(), " "); got != "conf day region xs year" {
+		t.Errorf("Names = %s", got)
+	}
+}
+
+// A mistake that only some point has is found before anything runs.
+func TestExpressionOfOnePoint(t *testing.T) {
+	err := mistakes("template: t.ipynb\ngrid:\n  a: {range: {from: 1, to: 50}}\n  b: [1, 2]\nderive: {c: '10 % (a - 37)'}")
+	if err == nil || !strings.Contains(err.Error(), "sweep.yaml:5:13") || !strings.Contains(err.Error(), "where a = 37") {
+		t.Errorf("error is %v", err)
+	}
+	err = mistakes("template: t.ipynb\ngrid: {a: [0, 1]}\nderive: {c: 1 / a}")
+	if err == nil || !strings.Contains(err.Error(), "+Inf is not a value") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func FuzzExpr(f *testing.F) {
+	for _, s := range []string{"a < 1 || b == 'x'", "map(xs, # + 1)[0]", "replace(b, 'a', b + b)", "{'a': [1, a]}.a[1:2]", "strftime(b, '%Y')", "a ?? b?.c", "xs | filter(# > 1) | len()"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, src string) {
+		e, err := CompileExpr(src)
+		if err != nil {
+			return
+		}
+		env := map[string]any{}
+		for _, n := range e.Names() {
+			env[n] = []any{1, "x", 0.5, nil, []any{1, 2}}[len(n)%5]
+		}
+		if out, err := e.Eval(env); err == nil {
+			ValueOf(out)
+		}
+	})
+}
