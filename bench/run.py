@@ -1,0 +1,244 @@
+"""Measures fanout against papermill, side by side, and writes RESULTS.md.
+
+    python3 bench/run.py [--rows trivial,imports,…] [--rounds 3] [--scale 1.0]
+
+Every row alternates between the contenders in one go, so that a noisy machine
+is noisy for all of them. Shown are medians per run; what counts are the
+ratios. CPU is that of the whole process tree. papermill runs without its
+progress bar, its command under `xargs -P2`, its API in a warm pool of two
+processes. Where papermill is slow fewer of its runs are made than of
+fanout's; the table says how many, and all figures are per run.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent
+VENV = HERE / ".venv"
+FANOUT = ROOT / "bin" / "fanout"
+
+POOL = """
+import multiprocessing, sys, papermill
+def one(i):
+    papermill.execute_notebook(sys.argv[1], f"{sys.argv[2]}/{i}.ipynb", parameters={"x": i}, progress_bar=False)
+if __name__ == "__main__":
+    with multiprocessing.Pool(2) as pool:
+        pool.map(one, range(int(sys.argv[3])), chunksize=1)
+"""
+
+
+def notebook(cells, kernel="python3"):
+    def cell(i, source):
+        return {"cell_type": "code", "id": f"c{i}", "metadata": {"tags": ["parameters"] if source.startswith("x = 0") else []},
+                "source": source, "outputs": [], "execution_count": None}
+    return json.dumps({"cells": [cell(i, s) for i, s in enumerate(cells)], "nbformat": 4, "nbformat_minor": 5,
+                       "metadata": {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}, "language_info": {"name": "python"}}})
+
+
+TRIVIAL = ["x = 0", "y = x * 2", "print(y)"]
+IMPORTS = ["x = 0", "import pandas as pd\nfrom sklearn.linear_model import LinearRegression",
+           "df = pd.DataFrame({'a': range(100)})\nprint(df.a.sum() + x)"]
+PREFIX = ["import time, numpy as np\ntime.sleep(2)\ndata = np.ones(300_000_000 // 8)", "x = 0", "print(float(data[:1000].sum()) + x)"]
+CHATTY = ["x = 0", "for i in range(200_000): print('line', i)"]
+IMAGES = ["x = 0", "import base64, os\nfrom IPython.display import display\n"
+          "display({'image/png': base64.b64encode(os.urandom(37_500_000)).decode()}, raw=True)"]
+
+
+class Work:
+    """A folder of one measurement's own."""
+
+    def __init__(self, cells, kernel="python3", spec=""):
+        self.dir = Path(tempfile.mkdtemp(prefix="bench-"))
+        (self.dir / "t.ipynb").write_text(notebook(cells, kernel))
+        self.spec = spec
+
+    def sweep(self, n):
+        (self.dir / "sweep.yaml").write_text(f"name: s\ntemplate: t.ipynb\ngrid: {{x: {{range: {{from: 1, to: {n}}}}}}}\nmax_runs: 100000\n{self.spec}\n")
+
+    def remove(self):
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def measure(argv, cwd, env=None):
+    """Wall and CPU seconds of a command and all its children, and peak RSS of it in MB."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    begin = time.perf_counter()
+    process = subprocess.Popen(argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    errors = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.perf_counter() - begin
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if process.returncode != 0:
+        sys.exit(f"{' '.join(map(str, argv))[:200]} failed:\n{errors.decode()[-2000:]}")
+    # fanout's kernels are reaped by a process of its own: its log has their CPU.
+    return {"wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "rss": usage.ru_maxrss / 1024}
+
+
+def fanout(cells, n, *flags, spec="", kernel="python3", env=None):
+    work = Work(cells, kernel, spec if kernel == "fake" else f"python: {VENV}\n{spec}")
+    work.sweep(n)
+    got = measure([FANOUT, "run", "--no-progress", "-j", "2", *flags, "sweep.yaml"], work.dir, env)
+    head = (work.dir / "s.sweep" / "log").rglob("*.jsonl")
+    ended = [json.loads(line)["ended"] for f in head for line in f.read_text().splitlines() if '"ended"' in line]
+    assert sum(e["outcome"]["status"] == "succeeded" for e in ended) == n, "not every run succeeded"
+    work.remove()
+    return per_run(got, n)
+
+
+def per_run(got, n):
+    return {"wall": got["wall"] / n, "cpu": got["cpu"] / n, "rss": got["rss"], "n": n}
+
+
+def papermill_pool(cells, n):
+    work = Work(cells)
+    script = work.dir / "pool.py"
+    script.write_text(POOL)
+    got = measure([VENV / "bin/python", script, "t.ipynb", work.dir, str(n)], work.dir, kernel_env())
+    work.remove()
+    return per_run(got, n)
+
+
+def papermill_command(cells, n, parallel=2):
+    work = Work(cells)
+    line = f"seq 1 {n} | xargs -P{parallel} -I@ {VENV}/bin/papermill t.ipynb @.ipynb -p x @ --no-progress-bar"
+    got = measure(["sh", "-c", line], work.dir, kernel_env())
+    work.remove()
+    return per_run(got, n)
+
+
+def kernel_env():
+    return {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", "VIRTUAL_ENV": str(VENV), "PATH": f"{VENV}/bin:{os.environ['PATH']}"}
+
+
+def script(cells, n):
+    work = Work(cells)
+    (work.dir / "s.py").write_text("\n".join(cells))
+    got = measure(["sh", "-c", f"seq 1 {n} | xargs -P2 -I@ {VENV}/bin/python s.py"], work.dir)
+    work.remove()
+    return per_run(got, n)
+
+
+def fanout_exec(cells):
+    work = Work(cells)
+    got = measure([FANOUT, "exec", "t.ipynb", "out.ipynb", "--python", VENV], work.dir)
+    work.remove()
+    return per_run(got, 1)
+
+
+def fake_env():
+    """Builds the fake kernel and returns an environment that finds it."""
+    place = Path(tempfile.mkdtemp(prefix="bench-fake-"))
+    subprocess.run(["go", "build", "-o", place / "fakekernel", "./internal/kernel/kerneltest/fakekernel"], cwd=ROOT, check=True)
+    spec = place / "kernels" / "fake"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text(json.dumps({"argv": [str(place / "fakekernel"), "{connection_file}"], "display_name": "fake", "language": "python"}))
+    return {**os.environ, "JUPYTER_PATH": str(place)}
+
+
+def rows(scale):
+    n = lambda k: max(2, int(k * scale))  # noqa: E731
+    return {
+        "trivial": ("trivial 3-cell template", {
+            "fanout": lambda: fanout(TRIVIAL, n(200)),
+            "papermill, pool of 2": lambda: papermill_pool(TRIVIAL, n(20)),
+            "papermill, xargs -P2": lambda: papermill_command(TRIVIAL, n(10)),
+        }),
+        "imports": ("imports pandas and scikit-learn", {
+            "fanout": lambda: fanout(IMPORTS, n(200)),
+            "papermill, pool of 2": lambda: papermill_pool(IMPORTS, n(10)),
+            "papermill, xargs -P2": lambda: papermill_command(IMPORTS, n(6)),
+            "python script.py, xargs -P2": lambda: script(IMPORTS, n(10)),
+        }),
+        "prefix": ("shared prefix of 2 s and 300 MB", {
+            "fanout, share_prefix": lambda: fanout(PREFIX, n(200), spec="share_prefix: true"),
+            "papermill, pool of 2": lambda: papermill_pool(PREFIX, n(6)),
+        }),
+        "cold": ("cold start", {
+            "fanout --warm off": lambda: fanout(TRIVIAL, n(50), "--warm", "off"),
+            "papermill, xargs -P2": lambda: papermill_command(TRIVIAL, n(10)),
+        }),
+        "chatty": ("200,000 lines from one cell", {
+            "fanout exec": lambda: fanout_exec(CHATTY),
+            "papermill": lambda: papermill_command(CHATTY, 1, 1),
+        }),
+        "images": ("50 MB in one output", {
+            "fanout exec": lambda: fanout_exec(IMAGES),
+            "papermill": lambda: papermill_command(IMAGES, 1, 1),
+        }),
+        "fake": ("10,000 runs on the fake kernel", {
+            "fanout": lambda: fanout(["x = 0", "print hello", "scrap y $x"], n(10000), "--no-canary", kernel="fake", env=fake_env()),
+        }),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", default="", help="comma-separated; all by default")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--scale", type=float, default=1.0, help="shrinks the numbers of runs")
+    args = parser.parse_args()
+    prepare()
+    chosen = rows(args.scale)
+    names = args.rows.split(",") if args.rows else list(chosen)
+    results = {}
+    for name in names:
+        title, contenders = chosen[name]
+        seen = {who: [] for who in contenders}
+        rounds = 1 if name == "fake" else args.rounds
+        for r in range(rounds):
+            for who, run in contenders.items():
+                got = run()
+                seen[who].append(got)
+                print(f"{name}, round {r + 1}: {who}: {1000 * got['wall']:.1f} ms wall, {1000 * got['cpu']:.1f} ms CPU a run", flush=True)
+        results[name] = (title, seen)
+    text = report(results, args)
+    (HERE / "RESULTS.md").write_text(text)
+    print(text)
+
+
+def prepare():
+    stamp = VENV / "stamp"
+    wanted = (HERE / "requirements.txt").read_text()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
+    subprocess.run([VENV / "bin/python", "-m", "pip", "install", "-q", "--only-binary", ":all:", "-r", HERE / "requirements.txt"], check=True)
+    stamp.write_text(wanted)
+
+
+def report(results, args):
+    load = os.getloadavg()
+    lines = [
+        "# Results", "",
+        f"Written by `python3 bench/run.py{' --rows ' + args.rows if args.rows else ''} --rounds {args.rounds} --scale {args.scale}` on "
+        f"{datetime.date.today()}: {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, "
+        f"{subprocess.run(['go', 'version'], capture_output=True, text=True).stdout.strip()}, "
+        f"{', '.join((HERE / 'requirements.txt').read_text().split(chr(10))[2:6])}; load at the end {load[0]:.1f}.", "",
+        "Medians of the rounds, per run. Ratios are to the first line of each row, in the same rounds.", "",
+    ]
+    for title, seen in results.values():
+        first = next(iter(seen))
+        lines += [f"## {title}", "", "| | runs | wall ms | CPU ms | wall ratio | CPU ratio | peak RSS of the command, MB |", "|---|---:|---:|---:|---:|---:|---:|"]
+        base = {k: statistics.median(g[k] for g in seen[first]) for k in ("wall", "cpu")}
+        for who, got in seen.items():
+            m = {k: statistics.median(g[k] for g in got) for k in ("wall", "cpu", "rss")}
+            lines.append(f"| {who} | {got[0]['n']} | {1000 * m['wall']:.1f} | {1000 * m['cpu']:.1f} | {m['wall'] / base['wall']:.1f} | {m['cpu'] / base['cpu']:.1f} | {m['rss']:.0f} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
