@@ -7,6 +7,8 @@ import (
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/grid"
 )
 
 func (c *cli) configCommand() *cobra.Command {
@@ -46,6 +48,18 @@ func (c *cli) printConfig(cmd *cobra.Command, asJSON bool) error {
 		fmt.Fprintf(w, "%s\t%v\t%s\t# %s\n", l.Key, l.Value, l.Origin, l.About)
 	}
 	return w.Flush()
+}
+
+func (c *cli) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Print the JSON Schema of the sweep file, for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := c.stdout.Write(grid.Schema())
+			return err
+		},
+	}
 }
 
 func (c *cli) versionCommand() *cobra.Command {

@@ -214,7 +214,11 @@ func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, 
 	return nil
 }
 
-// readRows reads what `from:` names.
+// readRows reads what `from:` names: CSV or JSON lines.
 func readRows(path string) (grid.Rows, error) {
-	return nil, fmt.Errorf("rows of %s: not readable", path)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return grid.ReadRows(path, text)
 }

@@ -71,7 +71,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	}
 	root.AddCommand(
 		c.runCommand(), c.planCommand(), c.statusCommand(), c.collectCommand(), c.reportCommand(),
-		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.versionCommand(),
+		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.Args != nil {
