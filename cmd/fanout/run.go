@@ -98,7 +98,7 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err := errors.Join(runErr, err); err != nil {
 		return err
 	}
-	return c.tellEnd(ctx, j, due, sum)
+	return c.tellEnd(ctx, j, sum)
 }
 
 // limitRuns applies the setting timeout.
@@ -331,7 +331,7 @@ func (c *cli) noter(j *job, paint painter) func(sweep.Note) {
 }
 
 // tellEnd says how it went and where everything is.
-func (c *cli) tellEnd(ctx context.Context, j *job, due sweep.Due, sum fan.Summary) error {
+func (c *cli) tellEnd(ctx context.Context, j *job, sum fan.Summary) error {
 	counts := j.Counts()
 	head, _ := j.Head()
 	if c.json {
@@ -347,7 +347,7 @@ func (c *cli) tellEnd(ctx context.Context, j *job, due sweep.Due, sum fan.Summar
 		}
 		return cause
 	}
-	if sum.Halted != "" || counts[sweep.Succeeded] < head.Runs && sum.Unstarted == 0 && len(due.Runs) >= 0 && incompleteRuns(counts) {
+	if sum.Halted != "" || incompleteRuns(counts) {
 		return errIncomplete
 	}
 	return nil
