@@ -44,7 +44,7 @@ func (g *Grid) checkNames(d *decoder) {
 		case taken && other != name:
 			d.errorf(n, "`%s` and `%s` differ in case only, and tables cannot tell them apart", other, name)
 		case taken:
-			d.errorf(n, "`%s` is %s here, and is %s on line %d already", name, as, what[folded], at[folded].Line)
+			d.errorf(n, "`%s` is %s here, and is %s %s already", name, as, what[folded], s.whereElse(at[folded]))
 		default:
 			owners[folded], at[folded], what[folded] = name, n, as
 		}
@@ -87,6 +87,18 @@ func (g *Grid) checkNames(d *decoder) {
 			d.checkParam(o.key(i), b.Name)
 		}
 	}
+}
+
+// whereElse is the place of the other of two, in few words.
+func (s *Spec) whereElse(n *yaml.Node) string {
+	file, elsewhere := s.origin[n]
+	switch {
+	case elsewhere && n.Line == 0:
+		return "by " + file
+	case elsewhere:
+		return fmt.Sprintf("in %s on line %d", file, n.Line)
+	}
+	return fmt.Sprintf("on line %d", n.Line)
 }
 
 // checkDeclared finds parameters that a template does not declare: a typo

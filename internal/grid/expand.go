@@ -89,6 +89,15 @@ func (b *block) matcher(bindings []Binding, gaps bool) matcher {
 	return m
 }
 
+// fillsGap reports whether an include may give a name to some choices of a dim
+// that others have of their own: then these may become the same.
+func (b *block) fillsGap(o object) bool {
+	return slices.ContainsFunc(o.bindings, func(x Binding) bool {
+		_, c := b.column(x.Name)
+		return c != nil && c.absent != nil
+	})
+}
+
 func (m *matcher) restrict(b *block, d int, ok func(i int) bool) {
 	if m.allow[d] == nil {
 		m.allow[d] = make([]bool, b.dims[d].n)

@@ -267,6 +267,7 @@ func (g *Grid) build(d *decoder) {
 		}
 		for _, o := range s.include {
 			b.includes = append(b.includes, b.matcher(o.bindings, true))
+			g.structural = g.structural && !b.fillsGap(o)
 		}
 	}
 	g.exprs = g.collectExpressions()

@@ -245,6 +245,28 @@ include:
 	if d := cmp.Diff(want, pointsOf(g)); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	for _, c := range []struct{ spec, want string }{
+		// Expanding configurations: added where it fits.
+		{"grid: {os: [windows, ubuntu], node: [14, 16]}\ninclude: [{os: windows, node: 16, npm: 6}]",
+			"os=windows node=14; os=windows node=16 npm=6; os=ubuntu node=14; os=ubuntu node=16"},
+		// Adding configurations: a combination of its own.
+		{"grid: {os: [macos, windows, ubuntu], version: [12, 14, 16]}\ninclude: [{os: windows, version: 17}]",
+			"os=macos version=12; os=macos version=14; os=macos version=16; os=windows version=12; os=windows version=14; os=windows version=16; os=ubuntu version=12; os=ubuntu version=14; os=ubuntu version=16; os=windows version=17"},
+		// No grid: the includes are all there is.
+		{"include: [{site: production, datacenter: site-a}, {site: staging, datacenter: site-b}]",
+			"site=production datacenter=site-a; site=staging datacenter=site-b"},
+		// Values that are objects.
+		{"grid: {os: [ubuntu, macos], node: [{version: 14}, {version: 20, env: X}]}\nexclude: [{os: macos, node: {env: X, version: 20}}]",
+			`os=ubuntu node={"version":14}; os=ubuntu node={"env":"X","version":20}; os=macos node={"version":14}`},
+		// What is excluded can be included again, and is a combination of its own then.
+		{"grid: {a: [1, 2], b: [1]}\nexclude: [{a: 1}]\ninclude: [{a: 1, b: 1, c: 5}]", "a=2 b=1; a=1 b=1 c=5"},
+		// Numbers are numbers.
+		{"grid: {a: [1.0, 2]}\nexclude: [{a: 1}]\ninclude: [{a: 2.0, c: 1}]", "a=2 c=1"},
+	} {
+		if d := cmp.Diff(c.want, strings.Join(pointsOf(mustGrid(t, "template: t.ipynb\n"+c.spec, nil)), "; ")); d != "" {
+			t.Errorf("%s\n(-want +got):\n%s", c.spec, d)
+		}
+	}
 	g = mustGrid(t, `
 template: t.ipynb
 grid:

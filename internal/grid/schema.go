@@ -21,7 +21,7 @@ func Schema() []byte {
 		"parameters":   mapOf("Parameters that are the same for every run.", parameterSchema(), ""),
 		"grid":         atLeastOne(mapOf("Axes; the points are their product, the last varying fastest.", refTo("axis"), "")),
 		"zip":          atLeastOne(mapOf("Axes of equal length, walked side by side.", refTo("axis"), "")),
-		"list":         listOf("The points.", refTo("point"), 1),
+		"list":         listOf("The points.", map[string]any{"type": "object"}, 1),
 		"from":         textOf("A file of points: CSV, TSV, JSON lines or Parquet; - is standard input."),
 		"any_of":       listOf("Several ways to say the points, one after the other.", refTo("source"), 1),
 		"include":      listOf("As in GitHub Actions: added to every combination whose values it would not change, else a combination of its own.", refTo("point"), 0),
@@ -186,7 +186,7 @@ func datesSchema() map[string]any {
 
 func sourceSchema() map[string]any {
 	m := objectOf(map[string]any{
-		"grid": atLeastOne(mapOf("", refTo("axis"), "")), "zip": atLeastOne(mapOf("", refTo("axis"), "")), "list": listOf("", refTo("point"), 1),
+		"grid": atLeastOne(mapOf("", refTo("axis"), "")), "zip": atLeastOne(mapOf("", refTo("axis"), "")), "list": listOf("", map[string]any{"type": "object"}, 1),
 		"from": textOf(""), "any_of": listOf("", refTo("source"), 1),
 	})
 	m["minProperties"], m["maxProperties"] = 1, 1

@@ -69,6 +69,9 @@ func TestMillion(t *testing.T) {
 			if err != nil || count != c.want {
 				t.Errorf("Count = %d, %v, want %d", count, err, c.want)
 			}
+			if n != 10 {
+				t.Errorf("%d points, want the first ten", n)
+			}
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			t.Logf("first ten after %v, counted after %v, %d MB in use, %d MB from the system", first, took, m.HeapInuse>>20, m.Sys>>20)

@@ -102,7 +102,7 @@ func (d *decoder) axes(n *yaml.Node) []*axis {
 		d.checkParam(f.key, f.name)
 		out = append(out, d.axis(f))
 	}
-	if len(out) == 0 && len(d.errs) == bad && d.resolve(n).Line > 0 {
+	if len(out) == 0 && len(d.errs) == bad {
 		d.hintf(n, "add one, such as `seed: [1, 2, 3]`", "a grid needs at least one axis")
 	}
 	return out
@@ -376,17 +376,18 @@ func whole(v Value) bool {
 // wholeRange writes all its numbers into one text, so that a million of them
 // cost little more than their digits.
 func wholeRange(from, step int64, n int) []Value {
-	ends := make([]int, n)
-	var text []byte
+	var buf [20]byte
+	size := 0
 	for i := range n {
-		text = strconv.AppendInt(text, from+int64(i)*step, 10)
-		ends[i] = len(text)
+		size += len(strconv.AppendInt(buf[:0], from+int64(i)*step, 10))
 	}
-	all, start := string(text), 0
+	var all strings.Builder
+	all.Grow(size) // so that what is cut from it stays where it is
 	out := make([]Value, n)
-	for i, end := range ends {
-		out[i] = Value{all[start:end]}
-		start = end
+	for i := range out {
+		start := all.Len()
+		all.Write(strconv.AppendInt(buf[:0], from+int64(i)*step, 10))
+		out[i] = Value{all.String()[start:]}
 	}
 	return out
 }
@@ -462,10 +463,6 @@ func (d *decoder) listed(f field) source {
 			d.checkParam(p.key, p.name)
 			row = append(row, Binding{p.name, d.value(p.node)})
 			places = append(places, p.node)
-		}
-		if len(row) == 0 {
-			d.errorf(e, "a point needs at least one parameter")
-			continue
 		}
 		s.rows, s.places = append(s.rows, row), append(s.places, places)
 	}

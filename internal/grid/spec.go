@@ -12,9 +12,7 @@ package grid
 
 import (
 	"bytes"
-	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +59,6 @@ type Spec struct {
 	overrides []override
 	baseline  object
 	placement []placedField
-	set       map[string]Value // what --set fixed
 
 	file       string
 	text       []byte
@@ -202,14 +199,13 @@ func Decode(file string, text []byte, overlays ...Source) (*Spec, error) {
 		return nil, Errors{{File: file, Msg: "the file is empty", Help: "`fanout init` writes one to start from"}}
 	}
 	d.measure(root)
-	set := map[string]Value{}
 	for _, o := range overlays {
-		if root, err = d.overlay(root, o, set); err != nil {
+		if root, err = d.overlay(root, o); err != nil {
 			return nil, err
 		}
 	}
 	s := &Spec{
-		file: file, text: text, Warm: "auto", set: set,
+		file: file, text: text, Warm: "auto",
 		nodes: map[string]*yaml.Node{}, paramNodes: map[string]*yaml.Node{}, limitNodes: map[string]*yaml.Node{},
 		Name:    strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)),
 		StaleOn: []string{"code", "files", "inputs"}, MaxRuns: 10000, Repeat: Repeat{N: 1},
@@ -238,270 +234,6 @@ func encodeYAML(root *yaml.Node) []byte {
 		return nil
 	}
 	return b.Bytes()
-}
-
-// overlay lays a source over a document: maps are merged, all else replaced.
-// One way to say the points replaces another.
-func (d *decoder) overlay(root *yaml.Node, o Source, set map[string]Value) (*yaml.Node, error) {
-	if len(o.set) > 0 {
-		for _, b := range o.set {
-			root = d.overlaySet(root, b, o.File, set)
-		}
-		return root, nil
-	}
-	top, err := parseYAML(o.Text)
-	if err != nil {
-		return nil, Errors{yamlError(o.File, err)}
-	}
-	if top == nil {
-		return root, nil
-	}
-	d.came(top, o.File)
-	d.measure(top)
-	if top.Kind == yaml.MappingNode && root.Kind == yaml.MappingNode {
-		root = withoutOtherSources(root, top)
-	}
-	return merge(root, top, 0), nil
-}
-
-// withoutOtherSources drops the base's way to say the points when the overlay
-// has another.
-func withoutOtherSources(base, over *yaml.Node) *yaml.Node {
-	says := func(m *yaml.Node) (found []string) {
-		for _, k := range sourceKeys {
-			if keyIndex(m, k) >= 0 {
-				found = append(found, k)
-			}
-		}
-		return found
-	}
-	if len(says(over)) == 0 {
-		return base
-	}
-	for _, k := range says(base) {
-		if keyIndex(over, k) < 0 {
-			base = without(base, k)
-		}
-	}
-	return base
-}
-
-// without is a map without a key.
-func without(m *yaml.Node, key string) *yaml.Node {
-	i := keyIndex(m, key)
-	if i < 0 {
-		return m
-	}
-	out := *m
-	out.Content = append(append([]*yaml.Node(nil), m.Content[:i]...), m.Content[i+2:]...)
-	return &out
-}
-
-// merge keeps what base has and over has not. Below the second level values
-// are replaced: an axis is one thing.
-func merge(base, over *yaml.Node, depth int) *yaml.Node {
-	for base.Kind == yaml.AliasNode {
-		base = base.Alias
-	}
-	if base.Kind != yaml.MappingNode || over.Kind != yaml.MappingNode || depth > 1 {
-		return over
-	}
-	out := *base
-	out.Content = append([]*yaml.Node(nil), base.Content...)
-	for i := 0; i+1 < len(over.Content); i += 2 {
-		if j := keyIndex(&out, over.Content[i].Value); j >= 0 {
-			out.Content[j+1] = merge(out.Content[j+1], over.Content[i+1], depth+1)
-		} else {
-			out.Content = append(out.Content, over.Content[i], over.Content[i+1])
-		}
-	}
-	return &out
-}
-
-func keyIndex(m *yaml.Node, key string) int {
-	if m.Kind != yaml.MappingNode {
-		return -1
-	}
-	for i := 0; i+1 < len(m.Content); i += 2 {
-		if m.Content[i].Value == key {
-			return i
-		}
-	}
-	return -1
-}
-
-// overlaySet fixes a name for every run. A value of a bundle or a template
-// chooses it; any other name becomes a constant and is no axis any more.
-func (d *decoder) overlaySet(root *yaml.Node, b Binding, file string, set map[string]Value) *yaml.Node {
-	if root.Kind != yaml.MappingNode {
-		return root
-	}
-	if chosen, ok := d.choose(root, b, file); ok {
-		return chosen
-	}
-	set[b.Name] = b.Value
-	value := jsonNode(b.Value)
-	top := mapNode("parameters", mapNode(b.Name, value))
-	d.came(top, file)
-	root = merge(root, top, 0)
-	for _, k := range sourceKeys {
-		root = with(root, k, func(n *yaml.Node) *yaml.Node { return withoutAxis(n, k, b.Name) })
-	}
-	return with(root, "derive", func(n *yaml.Node) *yaml.Node { return without(n, b.Name) })
-}
-
-func mapNode(key string, value *yaml.Node) *yaml.Node {
-	return &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: key}, value}}
-}
-
-// jsonNode is a value as a node without a place.
-func jsonNode(v Value) *yaml.Node {
-	switch x := v.Any().(type) {
-	case []any:
-		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
-		for _, e := range x {
-			ev, _ := ValueOf(e)
-			n.Content = append(n.Content, jsonNode(ev))
-		}
-		return n
-	case map[string]any:
-		n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
-		for _, k := range sortedKeys(x) {
-			ev, _ := ValueOf(x[k])
-			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: k, Style: yaml.DoubleQuotedStyle}, jsonNode(ev))
-		}
-		return n
-	case string:
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: x, Style: yaml.DoubleQuotedStyle}
-	}
-	return &yaml.Node{Kind: yaml.ScalarNode, Value: v.String()}
-}
-
-// with changes the value of a key, where the map has it.
-func with(m *yaml.Node, key string, change func(*yaml.Node) *yaml.Node) *yaml.Node {
-	i := keyIndex(m, key)
-	if i < 0 {
-		return m
-	}
-	out := *m
-	out.Content = append([]*yaml.Node(nil), m.Content...)
-	n := out.Content[i+1]
-	for n.Kind == yaml.AliasNode {
-		n = n.Alias
-	}
-	out.Content[i+1] = change(n)
-	return &out
-}
-
-// withoutAxis takes a name out of a way to say the points.
-func withoutAxis(n *yaml.Node, key, name string) *yaml.Node {
-	switch {
-	case (key == "grid" || key == "zip") && keyIndex(n, name) >= 0:
-		out := without(n, name)
-		if len(out.Content) == 0 {
-			out.Line = 0 // nothing varies any more, and that is meant
-		}
-		return out
-	case (key == "list" || key == "any_of") && n.Kind == yaml.SequenceNode:
-		out := *n
-		out.Content = nil
-		for _, e := range n.Content {
-			if key == "list" {
-				if e.Kind == yaml.MappingNode && keyIndex(e, name) >= 0 {
-					e = without(e, name)
-					e.Line = 0
-				}
-			} else {
-				for _, k := range sourceKeys {
-					e = with(e, k, func(n *yaml.Node) *yaml.Node { return withoutAxis(n, k, name) })
-				}
-			}
-			out.Content = append(out.Content, e)
-		}
-		return &out
-	}
-	return n
-}
-
-// choose keeps one value of a bundle or one of several templates.
-func (d *decoder) choose(root *yaml.Node, b Binding, file string) (*yaml.Node, bool) {
-	value, isText := b.Value.Any().(string)
-	only := func(n *yaml.Node) *yaml.Node {
-		i := keyIndex(n, value)
-		if n.Kind != yaml.MappingNode || !isText || i < 0 {
-			d.errs = append(d.errs, &Error{File: file, Msg: fmt.Sprintf("`%s` has no value %s", b.Name, b.Value)})
-			return n
-		}
-		out := *n
-		out.Content = n.Content[i : i+2]
-		return &out
-	}
-	chosen := false
-	root = with(root, "template", func(n *yaml.Node) *yaml.Node {
-		if i := keyIndex(n, "axis"); n.Kind == yaml.MappingNode && i >= 0 && n.Content[i+1].Value == b.Name {
-			chosen = true
-			return with(n, "of", only)
-		}
-		return n
-	})
-	for _, k := range []string{"grid", "zip"} {
-		root = with(root, k, func(n *yaml.Node) *yaml.Node {
-			return with(n, b.Name, func(axis *yaml.Node) *yaml.Node {
-				if axis.Kind == yaml.MappingNode && keyIndex(axis, "bundle") >= 0 {
-					chosen = true
-					return with(axis, "bundle", only)
-				}
-				return axis
-			})
-		})
-	}
-	return root, chosen
-}
-
-// fix takes what --set fixed out of partial points: where they agree it goes
-// without saying, where they do not they can match nothing.
-func (s *Spec) fix() {
-	if len(s.set) == 0 {
-		return
-	}
-	fix := func(list []object) []object {
-		var out []object
-		for _, o := range list {
-			if o, ok := s.fixed(o); ok {
-				out = append(out, o)
-			}
-		}
-		return out
-	}
-	s.include, s.exclude = fix(s.include), fix(s.exclude)
-	var kept []override
-	for _, o := range s.overrides {
-		if m, ok := s.fixed(o.match); ok {
-			o.match = m
-			kept = append(kept, o)
-		}
-	}
-	s.overrides = kept
-	s.baseline, _ = s.fixed(s.baseline)
-	s.Baseline = s.baseline.bindings
-	s.Limits = slices.DeleteFunc(s.Limits, func(l ValueLimit) bool { _, ok := s.set[l.Axis]; return ok })
-	if _, ok := s.set[s.Repeat.As]; ok {
-		s.Repeat.As = ""
-	}
-}
-
-func (s *Spec) fixed(o object) (object, bool) {
-	out := object{at: o.at}
-	for i, b := range o.bindings {
-		v, ok := s.set[b.Name]
-		if ok && !same(v, b.Value) {
-			return object{at: o.at}, false
-		}
-		if !ok {
-			out.bindings, out.keys, out.nodes = append(out.bindings, b), append(out.keys, o.keys[i]), append(out.nodes, o.nodes[i])
-		}
-	}
-	return out, true
 }
 
 // sourceKeys make points; a file has exactly one of them.
@@ -567,7 +299,6 @@ func (s *Spec) decode(d *decoder, root *yaml.Node) {
 		d.hintf(root, "add `template: my.ipynb`", "`template` is missing")
 	}
 	s.decodeSource(d, root, sources)
-	s.fix()
 	if s.Workdir == "private" {
 		s.Workdir = ""
 	}
