@@ -71,15 +71,6 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 	return c.printPlan(d, f)
 }
 
-// draft reads a sweep file and plans every run.
-func (c *cli) draft(ctx context.Context, target string, f specFlags) (*sweep.Draft, error) {
-	d, err := c.open(ctx, target, f)
-	if err != nil {
-		return nil, err
-	}
-	return d, d.Expand(ctx)
-}
-
 // open reads a sweep file, with all it names, and plans nothing yet.
 func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draft, error) {
 	asOf, err := parseAsOf(f.asOf, time.Now())

@@ -121,17 +121,20 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*job, err
 	if isSweepDir(target) {
 		return c.resume(ctx, target, f)
 	}
-	d, err := c.draft(ctx, target, f.specFlags)
+	d, err := c.open(ctx, target, f.specFlags)
 	if err != nil {
-		return nil, err
-	}
-	if err := guard(d, f.yes); err != nil {
 		return nil, err
 	}
 	if f.dryRun {
 		return nil, c.printPlan(d, planFlags{})
 	}
+	if err := guard(ctx, d, f.yes); err != nil {
+		return nil, err
+	}
 	if err := c.preflight(d); err != nil {
+		return nil, err
+	}
+	if err := d.Expand(ctx); err != nil {
 		return nil, err
 	}
 	return c.planned(ctx, d, f)
@@ -198,9 +201,16 @@ func isSweepDir(target string) bool {
 }
 
 // guard keeps a typo from planning a million runs.
-func guard(d *sweep.Draft, yes bool) error {
+func guard(ctx context.Context, d *sweep.Draft, yes bool) error {
+	if yes {
+		return nil
+	}
 	limit := d.Spec.MaxRuns
-	if n := len(d.Plan.Runs); n > limit && !yes {
+	n, err := d.Grid.Count(ctx)
+	if err != nil {
+		return err
+	}
+	if n > limit {
 		return usageError{withHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, limit), "add --yes, or raise max_runs in the sweep file")}
 	}
 	return nil
