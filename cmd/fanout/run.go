@@ -61,7 +61,7 @@ the sweep file resumes what was planned there.`,
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")
 	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
-	fl.Bool("log-output", false, "print what the cells print, as `run: text`")
+	fl.Bool("log-output", false, "print what the cells print, each line behind the name of its run")
 	return cmd
 }
 
