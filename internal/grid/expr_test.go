@@ -144,3 +144,43 @@ func FuzzExpr(f *testing.F) {
 		}
 	})
 }
+
+// A mistake beyond what is checked beforehand ends Points, and Count says so.
+func TestExpressionOfALatePoint(t *testing.T) {
+	g := mustGrid(t, "template: t.ipynb\ngrid:\n  a: {range: {from: 1, to: 400}}\n  b: {range: {from: 1, to: 400}}\nderive: {c: 10 % (a * 1000 + b - 350200)}\nwhere: c >= 0", nil)
+	if _, err := g.Count(t.Context()); err == nil || !strings.Contains(err.Error(), "sweep.yaml:5:13") || !strings.Contains(err.Error(), "where a = 350, b = 200") {
+		t.Errorf("Count says %v", err)
+	}
+	n := 0
+	for range g.Points() {
+		n++
+	}
+	if n != 349*400+199 || g.Err() == nil {
+		t.Errorf("%d points, and Err says %v", n, g.Err())
+	}
+}
+
+func TestExpressionsSeveralAtOnce(t *testing.T) {
+	e, err := CompileExpr("sum(map(xs, # * n)) + n")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error)
+	for i := range 8 {
+		go func() {
+			for range 200 {
+				got, err := e.Eval(map[string]any{"n": i, "xs": []any{1, 2}})
+				if err != nil || got != 4*i {
+					done <- fmt.Errorf("%v, %v, want %d", got, err, 4*i)
+					return
+				}
+			}
+			done <- nil
+		}()
+	}
+	for range 8 {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}
