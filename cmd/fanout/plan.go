@@ -123,10 +123,11 @@ func parseAsOf(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return now, nil
 	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if t, err := time.ParseInLocation(layout, text, time.Local); err == nil {
-			return t, nil
-		}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.Add(12 * time.Hour), nil // noon UTC is that day in nearly every zone
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("--as-of %q: want a date such as 2026-03-31 or 2026-03-31T02:00:00Z", text)
 }
@@ -153,7 +154,7 @@ func (c *cli) printPlan(d *sweep.Draft, f planFlags) error {
 		}
 		n++
 	}
-	if err := flush(); err != nil {
+	if err := errors.Join(flush(), d.Grid.Err()); err != nil {
 		return err
 	}
 	if !f.json && !f.csv {

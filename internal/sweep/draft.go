@@ -53,12 +53,13 @@ func Read(ctx context.Context, src Source) (*Draft, error) {
 	if d.Dir, err = folderOf(src.File); err != nil {
 		return nil, err
 	}
-	if d.Spec, err = decodeSpec(src); err != nil {
+	// A spec with mistakes is read on, so that all of them are told at once.
+	if d.Spec, err = decodeSpec(src); d.Spec == nil {
 		return nil, err
 	}
-	declared, err := d.readTemplates()
-	if err != nil {
-		return nil, err
+	declared, unread := d.readTemplates()
+	if unread != nil {
+		return nil, errors.Join(err, unread)
 	}
 	in := grid.Inputs{AsOf: src.AsOf, Declared: declared, Rows: map[string]grid.Rows{}}
 	for _, path := range d.Spec.Sources() {
@@ -325,7 +326,7 @@ func (d *Draft) Expand(ctx context.Context) error {
 		}
 		d.Runs = append(d.Runs, r)
 	}
-	return nil
+	return d.Grid.Err()
 }
 
 // fillHead copies what executors and readers need of the sweep file.
