@@ -271,6 +271,10 @@ func (x *execution) busy(d time.Duration) *raised {
 	return nil
 }
 
+// alloc holds memory. The race detector would add as much again for its own
+// notes of the writes.
+//
+//go:norace
 func (x *execution) alloc(arg string) *raised {
 	b := make([]byte, number(arg))
 	for i := 0; i < len(b); i += 4096 {
