@@ -20,7 +20,7 @@ import (
 type kind struct{ name, source, template string }
 
 // kernels starts the kernels of a sweep: forked from a warm server where that
-// can be, else cold, the next one while the current run executes.
+// can be, else cold; the next one while the current run executes.
 type kernels struct {
 	e      *Executor
 	recipe sweep.Recipe
@@ -237,7 +237,7 @@ func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, words
 	if sp := s.spare; sp != nil {
 		s.spare = nil
 		if kn := sp.take(ctx); kn != nil {
-			return kn, nil, nil
+			return kn, sp.server.words(kn), nil
 		}
 	}
 	srv := k.server(s.kind)
@@ -252,19 +252,30 @@ func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, words
 	if srv.err != nil {
 		return nil, nil, srv.err
 	}
-	o := k.options(s)
-	if srv.warm == nil {
-		kn, err = kernel.Launch(ctx, srv.spec, o)
-		return kn, coldWords(srv.cold), err
-	}
-	if kn, err = srv.warm.Launch(ctx, o); err != nil {
+	if kn, err = srv.launch(ctx, k.options(s)); err != nil {
 		return nil, nil, err
 	}
-	words = coldWords(kn.ColdReason())
-	for _, d := range srv.dropped {
+	return kn, srv.words(kn), nil
+}
+
+// launch starts a kernel of a server whose fields are valid.
+func (s *server) launch(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
+	if s.warm == nil {
+		return kernel.Launch(ctx, s.spec, o)
+	}
+	return s.warm.Launch(ctx, o)
+}
+
+// words say what of a kernel is not warm although it was to be.
+func (s *server) words(kn *kernel.Kernel) []string {
+	if s.warm == nil {
+		return coldWords(s.cold)
+	}
+	words := coldWords(kn.ColdReason())
+	for _, d := range s.dropped {
 		words = append(words, "not shared by warm kernels: "+d)
 	}
-	return kn, words, nil
+	return words
 }
 
 func coldWords(why string) []string {
@@ -285,6 +296,7 @@ func (k *kernels) options(s *seat) kernel.Options {
 // A spare is a kernel that is started, or starting, for a run that nobody has
 // asked for yet.
 type spare struct {
+	server *server
 	done   chan struct{}
 	cancel context.CancelFunc
 	kernel *kernel.Kernel // once done; nil when it did not start
@@ -321,8 +333,7 @@ func (s *spare) discard() {
 	}
 }
 
-// ahead starts the next kernel, where kernels start cold, for the run that is
-// probably next.
+// ahead starts the next kernel, for the run that is probably next.
 func (k *kernels) ahead() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -356,27 +367,26 @@ func (k *kernels) reserve(id string) *seat {
 	if err != nil {
 		return nil
 	}
-	srv := k.cold(s.kind)
+	srv := k.known(s.kind)
 	if srv == nil {
 		s.remove()
 		return nil
 	}
 	ctx, cancel := context.WithCancel(k.ctx)
-	sp := &spare{done: make(chan struct{}), cancel: cancel}
+	sp := &spare{server: srv, done: make(chan struct{}), cancel: cancel}
 	s.spare = sp
 	o := k.options(s)
 	k.work.Add(1)
 	go func() {
 		defer k.work.Done()
 		defer close(sp.done)
-		sp.kernel, _ = kernel.Launch(ctx, srv.spec, o) // a failure shows when the run itself tries
+		sp.kernel, _ = srv.launch(ctx, o) // a failure shows when the run itself tries
 	}()
 	return s
 }
 
-// cold is the way to start kernels of a kind, if it is known and they start
-// cold: warm ones need no head start.
-func (k *kernels) cold(kd kind) *server {
+// known is the way to start kernels of a kind, if it is known by now.
+func (k *kernels) known(kd kind) *server {
 	srv := k.servers[kd]
 	if srv == nil {
 		return nil
@@ -386,7 +396,7 @@ func (k *kernels) cold(kd kind) *server {
 	default:
 		return nil
 	}
-	if srv.warm != nil || srv.err != nil {
+	if srv.err != nil {
 		return nil
 	}
 	return srv
