@@ -29,6 +29,7 @@ ROOT = HERE.parent
 VENV = HERE / ".venv"
 FANOUT = ROOT / "bin" / "fanout"
 
+KERNEL = "the kernel alone"
 POOL = """
 import multiprocessing, sys, papermill
 def one(i):
@@ -36,6 +37,33 @@ def one(i):
 if __name__ == "__main__":
     with multiprocessing.Pool(2) as pool:
         pool.map(one, range(int(sys.argv[3])), chunksize=1)
+"""
+
+# What a notebook costs when nobody does anything with its output: the kernel
+# and a client that throws every message away. Prints seconds from start to
+# the last idle, and CPU seconds of the kernel.
+DRAIN = """
+import json, resource, sys, time
+from jupyter_client import KernelManager
+sources = ["".join(c["source"]) for c in json.load(open("t.ipynb"))["cells"]]
+begin = time.perf_counter()
+manager = KernelManager(kernel_name="python3")
+manager.start_kernel()
+client = manager.client()
+client.start_channels(stdin=False, hb=False)
+last = [client.execute(s) for s in sources][-1].encode()
+socket = client.iopub_channel.socket
+while True:
+    if not socket.poll(120_000):
+        sys.exit("the kernel fell silent")
+    frames = socket.recv_multipart(copy=False)
+    parts = [bytes(f) for f in frames if len(f) < 2000]
+    if any(b'"idle"' in p for p in parts) and any(last in p for p in parts):
+        break
+seconds = time.perf_counter() - begin
+manager.shutdown_kernel(now=True)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(seconds, usage.ru_utime + usage.ru_stime)
 """
 
 
@@ -83,7 +111,6 @@ def measure(argv, cwd, env=None):
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode != 0:
         sys.exit(f"{' '.join(map(str, argv))[:200]} failed:\n{errors.decode()[-2000:]}")
-    # fanout's kernels are reaped by a process of its own: its log has their CPU.
     return {"wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "rss": usage.ru_maxrss / 1024}
 
 
@@ -138,6 +165,14 @@ def fanout_exec(cells):
     return per_run(got, 1)
 
 
+def kernel_alone(cells):
+    work = Work(cells)
+    got = subprocess.run([VENV / "bin/python", "-c", DRAIN], cwd=work.dir, env=kernel_env(), stdout=subprocess.PIPE, check=True, text=True)
+    work.remove()
+    wall, cpu = map(float, got.stdout.split())
+    return {"wall": wall, "cpu": cpu, "rss": 0, "n": 1}
+
+
 def fake_env():
     """Builds the fake kernel and returns an environment that finds it."""
     place = Path(tempfile.mkdtemp(prefix="bench-fake-"))
@@ -173,10 +208,12 @@ def rows(scale):
         "chatty": ("200,000 lines from one cell", {
             "fanout exec": lambda: fanout_exec(CHATTY),
             "papermill": lambda: papermill_command(CHATTY, 1, 1),
+            KERNEL: lambda: kernel_alone(CHATTY),
         }),
         "images": ("50 MB in one output", {
             "fanout exec": lambda: fanout_exec(IMAGES),
             "papermill": lambda: papermill_command(IMAGES, 1, 1),
+            KERNEL: lambda: kernel_alone(IMAGES),
         }),
         "fake": ("10,000 runs on the fake kernel", {
             "fanout": lambda: fanout(["x = 0", "print hello", "scrap y $x"], n(10000), "--no-canary", kernel="fake", env=fake_env()),
@@ -235,9 +272,24 @@ def report(results, args):
         base = {k: statistics.median(g[k] for g in seen[first]) for k in ("wall", "cpu")}
         for who, got in seen.items():
             m = {k: statistics.median(g[k] for g in got) for k in ("wall", "cpu", "rss")}
-            lines.append(f"| {who} | {got[0]['n']} | {1000 * m['wall']:.1f} | {1000 * m['cpu']:.1f} | {m['wall'] / base['wall']:.1f} | {m['cpu'] / base['cpu']:.1f} | {m['rss']:.0f} |")
+            rss = f"{m['rss']:.0f}" if m["rss"] else ""
+            lines.append(f"| {who} | {got[0]['n']} | {1000 * m['wall']:.1f} | {1000 * m['cpu']:.1f} | {m['wall'] / base['wall']:.1f} | {m['cpu'] / base['cpu']:.1f} | {rss} |")
         lines.append("")
+        if KERNEL in seen:
+            lines += [overhead(seen), ""]
     return "\n".join(lines)
+
+
+def overhead(seen):
+    """What the contenders add to the kernel's own time."""
+    wall = {who: statistics.median(g["wall"] for g in got) for who, got in seen.items()}
+    alone = wall.pop(KERNEL)
+    added = {who: w - alone for who, w in wall.items()}
+    first = next(iter(added))
+    if added[first] < 0.02 * alone:
+        return "Beyond the kernel's own time: " + ", ".join(f"{who} {1000 * a:.0f} ms" for who, a in added.items()) + "."
+    return "Beyond the kernel's own time: " + ", ".join(
+        f"{who} {1000 * a:.0f} ms ({a / added[first]:.1f}×)" for who, a in added.items()) + "."
 
 
 if __name__ == "__main__":
