@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -214,11 +215,55 @@ func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, 
 	return nil
 }
 
-// readRows reads what `from:` names: CSV or JSON lines.
-func readRows(path string) (grid.Rows, error) {
-	text, err := os.ReadFile(path)
+// rowReader reads what `from:` names: CSV, JSON lines, Parquet, or standard
+// input when that is "-" and the sweep file is not.
+func (c *cli) rowReader(target string) func(path string) (grid.Rows, error) {
+	return func(path string) (grid.Rows, error) {
+		switch {
+		case filepath.Base(path) == "-" && !exists(path):
+			if target == "-" {
+				return nil, errors.New("standard input is the sweep file already")
+			}
+			text, err := io.ReadAll(c.stdin)
+			if err != nil {
+				return nil, err
+			}
+			return grid.ReadRows("-", text)
+		case strings.EqualFold(filepath.Ext(path), ".parquet"):
+			return readParquet(path)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		return grid.ReadRows(path, text)
+	}
+}
+
+func readParquet(path string) (grid.Rows, error) {
+	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return grid.ReadRows(path, text)
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	names, table, err := collect.ReadRows(f, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	rows := make(grid.Rows, len(table))
+	for i, values := range table {
+		rows[i] = make([]grid.Binding, len(names))
+		for j, v := range values {
+			value, err := grid.ValueOf(v)
+			if err != nil {
+				return nil, fmt.Errorf("row %d: column %q: %w", i+1, names[j], err)
+			}
+			rows[i][j] = grid.Binding{Name: names[j], Value: value}
+		}
+	}
+	return rows, nil
 }

@@ -70,7 +70,8 @@ func (c *cli) rootCommand() *cobra.Command {
 		return err
 	}
 	root.AddCommand(
-		c.runCommand(), c.planCommand(), c.statusCommand(), c.collectCommand(), c.reportCommand(),
+		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.showCommand(), c.rerunCommand(), c.gcCommand(),
+		c.collectCommand(), c.reportCommand(),
 		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(),
 	)
 	for _, cmd := range root.Commands() {

@@ -8,12 +8,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -33,7 +37,8 @@ func (f *specFlags) add(cmd *cobra.Command) {
 
 type planFlags struct {
 	json, csv, count bool
-	limit            int
+	limit, jobs      int
+	output           string
 }
 
 func (c *cli) planCommand() *cobra.Command {
@@ -42,7 +47,10 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan SWEEP.yaml",
 		Short: "Show what a sweep file would run, and run nothing",
-		Args:  cobra.ExactArgs(1),
+		Long: `Plan lists the runs of a sweep file. Where the sweep exists already it says
+which of them a run would make, and how long that takes, learnt from what has
+succeeded there.`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.plan(cmd.Context(), args[0], spec, f)
 		},
@@ -53,6 +61,8 @@ func (c *cli) planCommand() *cobra.Command {
 	fl.BoolVar(&f.csv, "csv", false, "comma-separated values")
 	fl.BoolVar(&f.count, "count", false, "only how many")
 	fl.IntVar(&f.limit, "limit", 0, "only the first so many")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "runs under way at once, for the estimate (default: cores)")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep directory to compare with (default: NAME.sweep beside the sweep file)")
 	return cmd
 }
 
@@ -68,7 +78,10 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 		}
 		return err
 	}
-	return c.printPlan(d, f)
+	if err := c.printPlan(d, f); err != nil || f.json || f.csv {
+		return err
+	}
+	return c.tellDue(ctx, d, f)
 }
 
 // open reads a sweep file, with all it names, and plans nothing yet.
@@ -81,7 +94,7 @@ func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draf
 	if err != nil {
 		return nil, err
 	}
-	src := sweep.Source{File: target, Text: text, Set: f.set, AsOf: asOf, Rows: readRows}
+	src := sweep.Source{File: target, Text: text, Set: f.set, AsOf: asOf, Rows: c.rowReader(target)}
 	for _, name := range f.overlays {
 		b, err := os.ReadFile(name)
 		if err != nil {
@@ -154,17 +167,7 @@ func (c *cli) printPlan(d *sweep.Draft, f planFlags) error {
 		}
 		n++
 	}
-	if err := errors.Join(flush(), d.Grid.Err()); err != nil {
-		return err
-	}
-	if !f.json && !f.csv {
-		total, exact := d.Grid.Len()
-		if !exact {
-			total = n
-		}
-		fmt.Fprintf(c.stderr, "%d runs\n", total)
-	}
-	return nil
+	return errors.Join(flush(), d.Grid.Err())
 }
 
 func (c *cli) planPrinter(d *sweep.Draft, f planFlags) (print func(sweep.Run) error, flush func() error) {
@@ -175,25 +178,94 @@ func (c *cli) planPrinter(d *sweep.Draft, f planFlags) (print func(sweep.Run) er
 		return func(r sweep.Run) error { return enc.Encode(lineOf(r)) }, func() error { return nil }
 	case f.csv:
 		w := csv.NewWriter(c.stdout)
-		return tablePrinter(w.Write), func() error { w.Flush(); return w.Error() }
+		row := tablePrinter(w.Write, d.Axes)
+		return func(r sweep.Run) error { return row(sweep.RunState{Run: r}) }, func() error { w.Flush(); return w.Error() }
 	}
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	return tablePrinter(func(row []string) error {
-		_, err := fmt.Fprintln(w, strings.Join(row, "\t"))
-		return err
-	}), w.Flush
+	row := tablePrinter(tabbed(w), d.Axes)
+	return func(r sweep.Run) error { return row(sweep.RunState{Run: r}) }, w.Flush
 }
 
-// tablePrinter writes a head with the first run, then a row a run.
-func tablePrinter(write func([]string) error) func(sweep.Run) error {
+// tellDue says how many runs there are and, where the sweep exists, what of
+// them would be made and how long that takes.
+func (c *cli) tellDue(ctx context.Context, d *sweep.Draft, f planFlags) error {
+	n, err := d.Grid.Count(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := sweep.Open(ctx, c.openStore(sweepDir(d, f.output)))
+	if err != nil || n > maxPreview || s.Name() != d.Spec.Name {
+		fmt.Fprintln(c.stderr, plural(n, "run"))
+		return nil // no sweep yet, or somebody else's: that is for run to say
+	}
+	if err := d.Expand(ctx); err != nil {
+		return err
+	}
+	due, delta := s.Preview(d, sweep.ReprocessStale, d.Spec.StaleOn)
+	gone := ""
+	if delta.Unplanned > 0 {
+		gone = fmt.Sprintf(", %d no longer planned", delta.Unplanned)
+	}
+	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), due, gone)
+	c.tellForecast(s, due.Runs, f.jobs)
+	return nil
+}
+
+// maxPreview is how many runs are compared with the sweep that is there.
+const maxPreview = 1_000_000
+
+func (c *cli) tellForecast(s *sweep.Sweep, due []string, jobs int) {
+	if jobs <= 0 {
+		jobs = runtime.NumCPU()
+	}
+	fc, ok := s.Forecast(due, jobs)
+	if !ok || len(due) == 0 {
+		return
+	}
+	memory := ""
+	if fc.PeakRSS > 0 {
+		memory = fmt.Sprintf(", up to %d MB a run", (fc.PeakRSS+500_000)/1_000_000)
+	}
+	cpu := short(fc.CPU) + " of CPU"
+	if fc.CPU > 6*time.Minute {
+		cpu = fmt.Sprintf("%.1f core-hours", fc.CPU.Hours())
+	}
+	fmt.Fprintf(c.stderr, "≈ %s at -j %d, %s%s; from %s\n", short(fc.Wall), jobs, cpu, memory, plural(fc.From, "finished run"))
+}
+
+// A column is one more column of a table of runs.
+type column struct {
+	name string
+	of   func(sweep.RunState) string
+}
+
+func tabbed(w io.Writer) func([]string) error {
+	return func(fields []string) error {
+		_, err := fmt.Fprintln(w, strings.Join(fields, "\t"))
+		return err
+	}
+}
+
+// tablePrinter writes a head with the first run, then a row a run: its id,
+// more columns, and what it is given.
+func tablePrinter(write func([]string) error, axes []grid.Axis, more ...column) func(sweep.RunState) error {
+	replicates := slices.ContainsFunc(axes, func(a grid.Axis) bool { return a.Name == "run_replicate" })
 	first := true
-	return func(r sweep.Run) error {
+	return func(st sweep.RunState) error {
+		r := st.Run
 		head, row := []string{"run_id"}, []string{r.ID}
-		for _, b := range r.Labels {
-			head, row = append(head, b.Name), append(row, clean(plainValue(b.Value)))
+		add := func(name, value string) { head, row = append(head, name), append(row, clean(value)) }
+		for _, m := range more {
+			add(m.name, m.of(st))
 		}
-		for _, b := range r.Params {
-			head, row = append(head, b.Name), append(row, clean(plainValue(b.Value)))
+		if r.Template != "" {
+			add("template", r.Template)
+		}
+		for _, b := range append(slices.Clone(r.Labels), r.Params...) {
+			add(b.Name, plainValue(b.Value))
+		}
+		if replicates {
+			add("run_replicate", strconv.Itoa(r.Replicate))
 		}
 		if first {
 			first = false

@@ -31,6 +31,7 @@ type runFlags struct {
 	only       string
 	reprocess  string
 	order      string
+	pick       func(*job) ([]string, error) // rerun: exactly these runs
 }
 
 func (c *cli) runCommand() *cobra.Command {
@@ -46,23 +47,29 @@ the sweep file resumes what was planned there.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
 	}
 	f.specFlags.add(cmd)
+	c.addMaking(cmd, &f)
 	fl := cmd.Flags()
-	fl.IntP("jobs", "j", 0, "runs under way at once (default: cores)")
 	fl.StringVarP(&f.output, "output", "o", "", "sweep directory (default: NAME.sweep beside the sweep file)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run and stop")
+	fl.BoolVar(&f.yes, "yes", false, "go on although there are more runs than max_runs")
+	fl.IntVar(&f.limit, "limit", 0, "make at most so many runs now")
+	fl.StringVar(&f.only, "only", "", "make only runs for which this expression is true")
+	fl.StringVar(&f.reprocess, "reprocess", string(sweep.ReprocessStale), "runs made before to make again: none, failed, stale (and failed) or all")
+	return cmd
+}
+
+// addMaking adds the flags that say how runs are made.
+func (c *cli) addMaking(cmd *cobra.Command, f *runFlags) {
+	fl := cmd.Flags()
+	fl.IntP("jobs", "j", 0, "runs under way at once (default: cores)")
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line in place of words")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
 	fl.BoolVar(&f.noCanary, "no-canary", false, "start all runs at once, sending none ahead")
-	fl.BoolVar(&f.yes, "yes", false, "go on although there are more runs than max_runs")
-	fl.IntVar(&f.limit, "limit", 0, "make at most so many runs now")
-	fl.StringVar(&f.only, "only", "", "make only runs for which this expression over the parameters is true")
-	fl.StringVar(&f.reprocess, "reprocess", string(sweep.ReprocessStale), "runs made before to make again: none, failed, stale (and failed) or all")
 	fl.StringVar(&f.order, "order", "as-planned", "as-planned, newest-first, longest-first or shuffle")
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")
 	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
 	fl.Bool("log-output", false, "print what the cells print, each line behind the name of its run")
-	return cmd
 }
 
 // job is one opened sweep and how it is to be made.
@@ -126,7 +133,10 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*job, err
 		return nil, err
 	}
 	if f.dryRun {
-		return nil, c.printPlan(d, planFlags{})
+		if err := c.printPlan(d, planFlags{}); err != nil {
+			return nil, err
+		}
+		return nil, c.tellDue(ctx, d, planFlags{output: f.output, jobs: c.settings.GetInt("jobs")})
 	}
 	if err := guard(ctx, d, f.yes); err != nil {
 		return nil, err
@@ -142,10 +152,7 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*job, err
 
 // planned makes the drafted plan the one in force.
 func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, error) {
-	out := f.output
-	if out == "" {
-		out = filepath.Join(d.Dir, d.Spec.Name+".sweep")
-	}
+	out := sweepDir(d, f.output)
 	s, err := sweep.Init(ctx, c.openStore(out), d.Spec.Name)
 	if err != nil {
 		return nil, writable(err, out)
@@ -159,6 +166,15 @@ func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, er
 		return nil, errors.Join(err, s.Release())
 	}
 	return &job{Sweep: s, spec: d.Spec, delta: &delta, source: d.Dir}, nil
+}
+
+// sweepDir is where a sweep is kept: where the user says, or beside the sweep
+// file.
+func sweepDir(d *sweep.Draft, output string) string {
+	if output != "" {
+		return output
+	}
+	return filepath.Join(d.Dir, d.Spec.Name+".sweep")
 }
 
 // writable explains what to do when a sweep cannot be written.
@@ -182,16 +198,31 @@ func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) 
 		return nil, err
 	}
 	if f.dryRun {
-		due, err := c.due(&job{Sweep: s, spec: spec}, f)
-		if err == nil {
-			fmt.Fprintln(c.stdout, due)
-		}
-		return nil, err
+		return nil, c.listDue(&job{Sweep: s, spec: spec}, f)
 	}
 	if err := s.Acquire(ctx); err != nil {
 		return nil, err
 	}
 	return &job{Sweep: s, spec: spec}, nil
+}
+
+// listDue prints what a resumed sweep would make.
+func (c *cli) listDue(j *job, f runFlags) error {
+	due, err := c.due(j, f)
+	if err != nil {
+		return err
+	}
+	print, flush := c.runPrinter(j.Sweep, j.spec)
+	for _, id := range due.Runs {
+		st, _ := j.Run(id)
+		print(st)
+	}
+	if err := flush(); err != nil || c.json {
+		return err
+	}
+	fmt.Fprintln(c.stderr, due)
+	c.tellForecast(j.Sweep, due.Runs, c.settings.GetInt("jobs"))
+	return nil
 }
 
 // isSweepDir reports whether target names a folder rather than a sweep file.
@@ -218,6 +249,15 @@ func guard(ctx context.Context, d *sweep.Draft, yes bool) error {
 
 // due finds the runs to make, as the flags choose and order them.
 func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
+	if f.pick != nil {
+		ids, err := f.pick(j)
+		if err != nil {
+			return sweep.Due{}, err
+		}
+		head, _ := j.Head()
+		due := sweep.Due{Runs: ids, Redone: len(ids), Kept: head.Runs - len(ids)}
+		return due, j.Order(due.Runs, f.order)
+	}
 	how := sweep.Reprocess(f.reprocess)
 	switch how {
 	case sweep.ReprocessNone, sweep.ReprocessFailed, sweep.ReprocessStale, sweep.ReprocessAll:
@@ -226,9 +266,9 @@ func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
 	}
 	due := j.Due(how, j.spec.StaleOn)
 	if f.only != "" {
-		ids, err := matching(j.Sweep, due.Runs, f.only)
+		ids, err := matching(j, due.Runs, f.only)
 		if err != nil {
-			return due, usageError{fmt.Errorf("--only: %w", err)}
+			return due, fmt.Errorf("--only: %w", err)
 		}
 		due.Runs = ids
 	}
@@ -242,32 +282,23 @@ func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
 }
 
 // matching keeps the runs for which the expression is true.
-func matching(s *sweep.Sweep, ids []string, src string) ([]string, error) {
-	e, err := grid.CompileExpr(src)
+func matching(j *job, ids []string, src string) ([]string, error) {
+	keep, err := filter(j.Sweep, j.spec, src)
 	if err != nil {
 		return nil, err
 	}
-	var keep []string
+	var out []string
 	for _, id := range ids {
-		st, _ := s.Run(id)
-		ok, err := e.Bool(environment(st))
+		st, _ := j.Run(id)
+		ok, err := keep(st)
 		if err != nil {
 			return nil, err
 		}
 		if ok {
-			keep = append(keep, id)
+			out = append(out, id)
 		}
 	}
-	return keep, nil
-}
-
-// environment is what an expression sees of a run.
-func environment(st sweep.RunState) map[string]any {
-	env := map[string]any{"run_id": st.Run.ID, "run_status": string(st.Status), "run_replicate": st.Run.Replicate, "run_attempts": st.Attempts}
-	for _, b := range append(st.Run.Labels, st.Run.Params...) {
-		env[b.Name] = b.Value.Any()
-	}
-	return env
+	return out, nil
 }
 
 func (c *cli) tellPlan(j *job, due sweep.Due) {

@@ -580,6 +580,8 @@ class Template:
         from IPython.core.application import BaseIPythonApplication
 
         BaseIPythonApplication.initialize(app, self.argv)
+        # The handler would drop what is below the level; made it is before.
+        getattr(app.log, "logger", app.log).setLevel(app.log_level)
         if self.mode == "S":
             self.shell = ipykernel.ipkernel.IPythonKernel.shell_class.default_value.instance(
                 parent=app, profile_dir=app.profile_dir, user_ns=app.user_ns,
@@ -682,6 +684,10 @@ class Template:
         for name in ("_stdout", "_stderr"):
             if hasattr(kernel, name):
                 setattr(kernel, name, getattr(sys, name[1:]))
+        if hasattr(kernel, "_process_children"):
+            # It reads all of /proc, and imports psutil for it, at every end.
+            search = kernel._process_children
+            kernel._process_children = lambda: search() if has_children() else []
         if hasattr(kernel, "_main_asyncio_lock"):
             kernel._main_asyncio_lock = asyncio.Lock()
         shell.displayhook.session = shell.display_pub.session = app.session
@@ -911,10 +917,11 @@ class Server:
             if first.get(name) != value and first.get(name) == env.get(name):
                 env[name] = value
         if self.prefix is None:
-            os.environ.clear()
-            os.environ.update(env)
-            return
-        # The cells have changed what they wanted to: only the difference.
+            first = dict(os.environ)
+            for name in first:
+                if name not in env:
+                    del os.environ[name]
+        # else the cells have changed what they wanted to
         for name, value in env.items():
             if first.get(name) != value:
                 os.environ[name] = value

@@ -32,13 +32,22 @@ type Due struct {
 // Due finds the planned runs to make. parts are the fingerprint parts that
 // make a success stale.
 func (s *Sweep) Due(how Reprocess, parts []string) Due {
-	d := Due{Again: map[Status]int{}, Stale: map[string]int{}}
+	d := newDue()
 	for _, st := range s.Runs() {
-		if !st.Run.Unplanned && d.add(st, how, s.Stale(st, parts)) {
-			d.Runs = append(d.Runs, st.Run.ID)
+		if !st.Run.Unplanned {
+			d.note(st, how, s.Stale(st, parts))
 		}
 	}
 	return d
+}
+
+func newDue() Due { return Due{Again: map[Status]int{}, Stale: map[string]int{}} }
+
+// note books one planned run.
+func (d *Due) note(st RunState, how Reprocess, stale []string) {
+	if d.add(st, how, stale) {
+		d.Runs = append(d.Runs, st.Run.ID)
+	}
 }
 
 // add books one run and reports whether it is due.

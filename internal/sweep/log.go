@@ -17,12 +17,20 @@ type record struct {
 	Began     *Began     `json:"began,omitempty"`
 	Abandoned *abandoned `json:"abandoned,omitempty"`
 	Ended     *ended     `json:"ended,omitempty"`
+	Forgotten *forgotten `json:"forgotten,omitempty"`
 }
 
 // abandoned takes a began back.
 type abandoned struct {
 	Run     string `json:"run"`
 	Attempt int    `json:"n"`
+}
+
+// forgotten says that what was known of a run is to be removed. Numbers of
+// attempts are not used again.
+type forgotten struct {
+	Run      string `json:"run"`
+	Attempts int    `json:"n"`
 }
 
 // ended indexes an attempt's notebook.
@@ -79,6 +87,8 @@ func (s *Sweep) apply(r record) {
 		s.state(r.Abandoned.Run).abandoned(*r.Abandoned)
 	case r.Ended != nil:
 		s.state(r.Ended.Run).ended(*r.Ended)
+	case r.Forgotten != nil:
+		s.state(r.Forgotten.Run).forgotten(*r.Forgotten)
 	}
 }
 
@@ -135,6 +145,10 @@ func (st *RunState) better(o Outcome) bool {
 		return true
 	}
 	return o.Status == Succeeded || st.BestOut.Status != Succeeded
+}
+
+func (st *RunState) forgotten(f forgotten) {
+	*st = RunState{Run: st.Run, Status: Planned, Attempts: f.Attempts}
 }
 
 // settled is the status of a run of which no attempt is open. A success is
@@ -196,17 +210,9 @@ func (s *Sweep) readAttempt(ctx context.Context, run string, n int) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.store.Get(ctx, key)
+	doc, tag, err := s.attemptIn(ctx, key)
 	if err != nil {
 		return err
-	}
-	doc, err := notebook.Decode(b)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", key, err)
-	}
-	var tag attemptTag
-	if ok, err := doc.Record(&tag); !ok || err != nil {
-		return fmt.Errorf("read %s: it has no record of how the attempt ended", key)
 	}
 	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano()}
 	e.Scraps, e.More = smallScraps(doc)
@@ -215,6 +221,24 @@ func (s *Sweep) readAttempt(ctx context.Context, run string, n int) error {
 	s.state(run).ended(e)
 	s.unlogged = append(s.unlogged, e)
 	return nil
+}
+
+// attemptIn reads the notebook of an attempt that ended, and what it says of
+// itself.
+func (s *Sweep) attemptIn(ctx context.Context, key string) (*notebook.Notebook, attemptTag, error) {
+	var tag attemptTag
+	b, err := s.store.Get(ctx, key)
+	if err != nil {
+		return nil, tag, err
+	}
+	doc, err := notebook.Decode(b)
+	if err != nil {
+		return nil, tag, fmt.Errorf("read %s: %w", key, err)
+	}
+	if ok, err := doc.Record(&tag); !ok || err != nil {
+		return nil, tag, fmt.Errorf("read %s: it has no record of how the attempt ended", key)
+	}
+	return doc, tag, nil
 }
 
 // relog finishes what a crash, or the loss of the log, left undone for

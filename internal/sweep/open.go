@@ -189,6 +189,11 @@ func (s *Sweep) Current(r Run) Fingerprint {
 	s.mu.Lock()
 	h := s.head
 	s.mu.Unlock()
+	return h.fingerprint(r)
+}
+
+// fingerprint is that of an attempt at r made by the plan.
+func (h Head) fingerprint(r Run) Fingerprint {
 	f := Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
 	for _, t := range h.Templates {
 		if t.Slot == r.Template {
@@ -201,21 +206,26 @@ func (s *Sweep) Current(r Run) Fingerprint {
 // Stale names the parts, of those asked for, in which a run's success differs
 // from how it would be made now. A run without a success is not stale.
 func (s *Sweep) Stale(st RunState, parts []string) []string {
+	return stale(st, s.Current(st.Run), parts)
+}
+
+// stale compares a run's success with how it would be made now.
+func stale(st RunState, now Fingerprint, parts []string) []string {
 	if st.BestOut == nil || st.BestOut.Status != Succeeded {
 		return nil
 	}
-	was, now := st.BestOut.Fingerprint, s.Current(st.Run)
+	was := st.BestOut.Fingerprint
 	differs := map[string]bool{
 		"code": was.Code != now.Code, "text": was.Text != now.Text, "files": was.Files != now.Files,
 		"inputs": was.Inputs != now.Inputs, "environment": was.Environment != now.Environment,
 	}
-	var stale []string
+	var names []string
 	for _, p := range parts {
 		if differs[p] {
-			stale = append(stale, p)
+			names = append(names, p)
 		}
 	}
-	return stale
+	return names
 }
 
 // now is UTC, as every time at rest.

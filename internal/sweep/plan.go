@@ -67,6 +67,9 @@ type Delta struct {
 	Unplanned int // planned before, not any more
 }
 
+// runIDLen is how many characters the id of a run has.
+const runIDLen = 16
+
 // RunID returns the identity of a point as a run: 16 lower-case base32
 // characters of the SHA-256 of its canonical form.
 func RunID(p grid.Point) string {
@@ -115,19 +118,24 @@ func (s *Sweep) Plan(ctx context.Context, p Plan) (Delta, error) {
 	if s.planned && samePlan(head, s.head) {
 		return delta, nil
 	}
-	head.Number = s.head.Number + 1
-	if err := s.store.Put(ctx, keyPlanRuns(head.Number), lines, store.Synced); err != nil {
-		return delta, err
-	}
-	text, err := json.MarshalIndent(head, "", "  ")
-	if err != nil {
-		return delta, err
-	}
-	if err := s.store.Create(ctx, keyPlanHead(head.Number), append(text, '\n'), store.Synced); err != nil {
+	if err := s.putPlan(ctx, &head, lines); err != nil {
 		return delta, err
 	}
 	s.adopt(head, runs)
 	return delta, nil
+}
+
+// putPlan writes the next plan: the runs, then the head.
+func (s *Sweep) putPlan(ctx context.Context, head *Head, lines []byte) error {
+	head.Number = s.head.Number + 1
+	if err := s.store.Put(ctx, keyPlanRuns(head.Number), lines, store.Synced); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(head, "", "  ")
+	if err != nil {
+		return err
+	}
+	return s.store.Create(ctx, keyPlanHead(head.Number), append(text, '\n'), store.Synced)
 }
 
 func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) {

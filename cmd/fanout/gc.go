@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+func (c *cli) gcCommand() *cobra.Command {
+	chosen := map[sweep.Leftover]*bool{}
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "gc DIR.sweep",
+		Short: "Remove what a sweep can do without, after showing it",
+		Long: `Gc shows what a sweep could do without and how much room that takes. With a
+choice and --yes it is removed. Nothing that stands for a planned run is ever
+among it.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var kinds []sweep.Leftover
+			for _, k := range sweep.Leftovers() {
+				if *chosen[k] {
+					kinds = append(kinds, k)
+				}
+			}
+			return c.gc(cmd.Context(), args[0], kinds, yes)
+		},
+	}
+	fl := cmd.Flags()
+	for _, k := range sweep.Leftovers() {
+		chosen[k] = fl.Bool(string(k), false, leftoverHelp[k])
+	}
+	fl.BoolVar(&yes, "yes", false, "remove what was chosen")
+	return cmd
+}
+
+var leftoverHelp = map[sweep.Leftover]string{
+	sweep.LeftUnplanned: "runs that are no longer planned: notebooks, logs, artifacts and rows of the tables",
+	sweep.LeftAttempts:  "attempts that neither stand for their run nor were its last",
+	sweep.LeftPlans:     "earlier plans, and frozen copies that nothing left refers to",
+}
+
+func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bool) (err error) {
+	s, spec, err := c.openPlanned(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		return c.showGarbage(ctx, s, kinds)
+	}
+	if len(kinds) == 0 {
+		return usageError{withHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans")}
+	}
+	if err := s.Acquire(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Release()) }()
+	for _, k := range kinds {
+		g, err := s.Garbage(ctx, k)
+		if err != nil {
+			return err
+		}
+		if err := s.Remove(ctx, g); err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "removed %s\n", garbageWords(g))
+	}
+	// The tables have a row for every run that is known.
+	res, err := c.collectSweep(ctx, s, spec, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Close()
+	return c.reportSweep(ctx, s, spec, res)
+}
+
+func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Leftover) error {
+	if len(kinds) == 0 {
+		kinds = sweep.Leftovers()
+	}
+	for _, k := range kinds {
+		g, err := s.Garbage(ctx, k)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(c.stdout, "--%-10s %s\n", k, garbageWords(g))
+		for i, id := range g.Runs {
+			if i == maxFailures {
+				fmt.Fprintf(c.stdout, "  … and %d more\n", len(g.Runs)-i)
+				break
+			}
+			fmt.Fprintf(c.stdout, "  %s  %s\n", id, runName(s, id))
+		}
+	}
+	fmt.Fprintf(c.stderr, "nothing was removed; choose, and add --yes: fanout gc %s --attempts --yes\n", quote(display(s.Where())))
+	return nil
+}
+
+func garbageWords(g sweep.Garbage) string {
+	text := fmt.Sprintf("%s, %.1f MB", plural(len(g.Keys), "object"), float64(g.Bytes)/1e6)
+	if len(g.Runs) > 0 {
+		text = plural(len(g.Runs), "run") + ": " + text
+	}
+	return text
+}

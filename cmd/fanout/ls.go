@@ -1,0 +1,225 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+func (c *cli) lsCommand() *cobra.Command {
+	var where string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "ls DIR.sweep",
+		Short: "List the runs of a sweep",
+		Long: `Ls prints a line for every planned run: its status, what makes it stale, how
+long it took, and what it was given.
+
+` + whereHelp,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.ls(cmd.Context(), args[0], where, all) },
+	}
+	cmd.Flags().StringVar(&where, "where", "", "only runs for which this expression is true")
+	cmd.Flags().BoolVar(&all, "all", false, "also runs that are no longer planned")
+	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a run")
+	return cmd
+}
+
+const whereHelp = `An expression sees the parameters and the plain scraps under their own names,
+and run_id, run_status, run_reason_kind, run_attempts, run_replicate,
+run_duration_s, run_planned and run_stale. A run that did not record a scrap the
+expression names is left out:
+
+    fanout ls DIR.sweep --where 'region == "apac" && run_status != "succeeded"'
+    fanout ls DIR.sweep --where 'auc > 0.9'`
+
+// runLine is one run as ls --json prints it.
+type runLine struct {
+	planLine
+	Status   string         `json:"status"`
+	Planned  bool           `json:"planned"`
+	Stale    []string       `json:"stale,omitempty"`
+	Kind     string         `json:"kind,omitempty"`
+	Reason   string         `json:"reason,omitempty"`
+	Attempts int            `json:"attempts"`
+	Duration float64        `json:"duration_s,omitempty"`
+	PeakRSS  int64          `json:"peak_rss_bytes,omitempty"`
+	Ended    *time.Time     `json:"ended_at,omitempty"`
+	Scraps   map[string]any `json:"scraps,omitempty"`
+	Notebook string         `json:"notebook,omitempty"`
+}
+
+func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
+	s, spec, err := c.openPlanned(ctx, dir)
+	if err != nil {
+		return err
+	}
+	keep, err := filter(s, spec, where)
+	if err != nil {
+		return err
+	}
+	print, flush := c.runPrinter(s, spec)
+	n := 0
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned && !all {
+			continue
+		}
+		ok, err := keep(st)
+		if err != nil {
+			return err
+		}
+		if ok {
+			n++
+			print(st)
+		}
+	}
+	if err := flush(); err != nil {
+		return err
+	}
+	if !c.json {
+		fmt.Fprintln(c.stderr, plural(n, "run"))
+	}
+	return nil
+}
+
+// openPlanned opens a sweep that has a plan, and the sweep file it was
+// planned from.
+func (c *cli) openPlanned(ctx context.Context, dir string) (*sweep.Sweep, *grid.Spec, error) {
+	s, err := sweep.Open(ctx, c.openStore(dir))
+	if err != nil {
+		return nil, nil, err
+	}
+	spec, err := c.frozenSpec(ctx, s)
+	return s, spec, err
+}
+
+// filter is whether a run satisfies an expression; an empty one all do.
+func filter(s *sweep.Sweep, spec *grid.Spec, src string) (func(sweep.RunState) (bool, error), error) {
+	if src == "" {
+		return func(sweep.RunState) (bool, error) { return true, nil }, nil
+	}
+	e, err := grid.CompileExpr(src)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	var scraps []string // that the expression needs
+	recorded := scrapNames(s)
+	for _, n := range e.Names() {
+		if recorded[n] {
+			scraps = append(scraps, n)
+		}
+	}
+	return func(st sweep.RunState) (bool, error) {
+		env := environment(s, spec, st)
+		for _, n := range scraps {
+			if _, has := env[n]; !has {
+				return false, nil
+			}
+		}
+		ok, err := e.Bool(env)
+		if err != nil {
+			err = usageError{fmt.Errorf("run %s: %w", st.Run.ID, err)}
+		}
+		return ok, err
+	}, nil
+}
+
+// environment is what an expression sees of a run. Parameters win over scraps
+// of their name.
+func environment(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) map[string]any {
+	env := scrapValues(st)
+	for _, b := range st.Run.Labels {
+		env[b.Name] = b.Value.Any()
+	}
+	for _, b := range st.Run.Params {
+		env[b.Name] = b.Value.Any()
+	}
+	env["run_id"], env["run_status"], env["run_attempts"] = st.Run.ID, string(st.Status), st.Attempts
+	env["run_replicate"], env["run_planned"] = st.Run.Replicate, !st.Run.Unplanned
+	env["run_stale"] = len(s.Stale(st, spec.StaleOn)) > 0
+	env["run_reason_kind"], env["run_duration_s"] = "", 0.0
+	if st.Last != nil {
+		env["run_reason_kind"], env["run_duration_s"] = string(st.Last.Kind), st.Last.Duration().Seconds()
+	}
+	return env
+}
+
+// scrapNames are the names of the plain scraps that any run recorded.
+func scrapNames(s *sweep.Sweep) map[string]bool {
+	names := map[string]bool{}
+	for _, st := range s.Runs() {
+		for n := range st.Scraps {
+			names[n] = true
+		}
+	}
+	return names
+}
+
+// scrapValues are the plain scraps that the sweep's log carries.
+func scrapValues(st sweep.RunState) map[string]any {
+	values := map[string]any{}
+	for name, raw := range st.Scraps {
+		if v, err := grid.ParseValue(raw); err == nil {
+			values[name] = v.Any()
+		}
+	}
+	return values
+}
+
+// runPrinter prints runs as a table or as JSON lines.
+func (c *cli) runPrinter(s *sweep.Sweep, spec *grid.Spec) (print func(sweep.RunState), flush func() error) {
+	if c.json {
+		enc := json.NewEncoder(c.stdout)
+		enc.SetEscapeHTML(false)
+		var failed error
+		return func(st sweep.RunState) {
+			if err := enc.Encode(lineOfState(s, spec, st)); failed == nil {
+				failed = err
+			}
+		}, func() error { return failed }
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	head, _ := s.Head()
+	row := tablePrinter(tabbed(w), head.Axes,
+		column{"status", func(st sweep.RunState) string { return statusWords(s, spec, st) }}, column{"took", took})
+	return func(st sweep.RunState) { row(st) }, w.Flush
+}
+
+// statusWords say the status and what makes a success stale.
+func statusWords(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) string {
+	text := words(st.Status)
+	if stale := s.Stale(st, spec.StaleOn); len(stale) > 0 {
+		text += ", stale (" + strings.Join(stale, ", ") + ")"
+	}
+	if st.Run.Unplanned {
+		text += ", no longer planned"
+	}
+	return text
+}
+
+func took(st sweep.RunState) string {
+	if st.Last == nil {
+		return "-"
+	}
+	return short(st.Last.Duration())
+}
+
+func lineOfState(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) runLine {
+	l := runLine{
+		planLine: lineOf(st.Run), Status: string(st.Status), Planned: !st.Run.Unplanned, Stale: s.Stale(st, spec.StaleOn),
+		Attempts: st.Attempts, Scraps: scrapValues(st),
+	}
+	if o := st.Last; o != nil {
+		l.Kind, l.Reason, l.Duration, l.PeakRSS, l.Ended = string(o.Kind), o.Reason, o.Duration().Seconds(), o.PeakRSS, &o.End
+		l.Notebook = sweep.RunKey(st.Run.ID)
+	}
+	return l
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// rerunFlags choose runs of a sweep.
+type rerunFlags struct {
+	failed, stale bool
+	only          string
+}
+
+func (c *cli) rerunCommand() *cobra.Command {
+	var f runFlags
+	var pick rerunFlags
+	cmd := &cobra.Command{
+		Use:   "rerun DIR.sweep [RUN…]",
+		Short: "Make chosen runs of a sweep again",
+		Long: `Rerun makes exactly the runs that are chosen again: those that did not succeed,
+those that are stale, those for which an expression is true, or those whose ids
+are given, by as many of their first characters as it takes. Everything else
+stands as it is.
+
+` + whereHelp,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if !isSweepDir(args[0]) {
+				return usageError{withHint(fmt.Errorf("%s is no sweep directory", args[0]), "to make what a sweep file plans: fanout run %s", quote(args[0]))}
+			}
+			if !pick.failed && !pick.stale && pick.only == "" && len(args) == 1 {
+				return usageError{withHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows")}
+			}
+			f.pick = func(j *job) ([]string, error) { return pick.choose(j, args[1:]) }
+			return c.run(cmd.Context(), args[0], f)
+		},
+	}
+	fl := cmd.Flags()
+	fl.BoolVar(&pick.failed, "failed", false, "runs that failed, timed out, were canceled or got lost")
+	fl.BoolVar(&pick.stale, "stale", false, "runs whose code, files or inputs changed since")
+	fl.StringVar(&pick.only, "only", "", "runs for which this expression is true")
+	c.addMaking(cmd, &f)
+	fl.BoolVar(&f.dryRun, "dry-run", false, "list the runs that would be made, and stop")
+	return cmd
+}
+
+// choose finds the planned runs that satisfy everything asked for, in plan
+// order.
+func (p rerunFlags) choose(j *job, names []string) ([]string, error) {
+	named, err := resolveRuns(j.Sweep, names)
+	if err != nil {
+		return nil, err
+	}
+	keep, err := filter(j.Sweep, j.spec, p.only)
+	if err != nil {
+		return nil, fmt.Errorf("--only: %w", err)
+	}
+	var ids []string
+	for _, st := range j.Runs() {
+		if st.Run.Unplanned || len(named) > 0 && !slices.Contains(named, st.Run.ID) || !p.wants(j, st) {
+			continue
+		}
+		ok, err := keep(st)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			ids = append(ids, st.Run.ID)
+		}
+	}
+	return ids, nil
+}
+
+// wants reports whether a run is of a kind that was asked for; all are when
+// none was.
+func (p rerunFlags) wants(j *job, st sweep.RunState) bool {
+	switch {
+	case p.failed && st.Last != nil && st.Status != sweep.Succeeded:
+		return true
+	case p.stale && len(j.Stale(st, j.spec.StaleOn)) > 0:
+		return true
+	}
+	return !p.failed && !p.stale
+}
+
+// resolveRuns finds runs by the beginnings of their ids.
+func resolveRuns(s *sweep.Sweep, names []string) ([]string, error) {
+	var ids []string
+	for _, name := range names {
+		id, err := resolveRun(s, name)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func resolveRun(s *sweep.Sweep, name string) (string, error) {
+	name = strings.TrimSuffix(strings.ToLower(name), ".ipynb")
+	var found []string
+	for _, st := range s.Runs() {
+		if strings.HasPrefix(st.Run.ID, name) {
+			found = append(found, st.Run.ID)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", usageError{withHint(fmt.Errorf("no run begins with %q", name), "fanout ls %s lists them", quote(display(s.Where())))}
+	}
+	return "", usageError{withHint(fmt.Errorf("%d runs begin with %q", len(found), name), "give more characters: %s or %s", found[0], found[1])}
+}

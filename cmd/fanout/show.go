@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+func (c *cli) showCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "show DIR.sweep RUN",
+		Short: "Show all that is known of one run",
+		Long: `Show prints what a run was given, every attempt at it, what it recorded, the cell
+that failed, why it is stale, and the command that makes it alone. RUN is the
+id that ls prints, or as many of its first characters as it takes.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.show(cmd.Context(), args[0], args[1]) },
+	}
+	cmd.Flags().BoolVar(&c.json, "json", false, "print JSON")
+	return cmd
+}
+
+// shown is one run as show --json prints it.
+type shown struct {
+	runLine
+	Attempts  []shownAttempt `json:"attempts"`
+	Failure   *shownFailure  `json:"failure,omitempty"`
+	Artifacts []string       `json:"artifacts,omitempty"`
+	Reproduce string         `json:"reproduce"`
+}
+
+type shownAttempt struct {
+	Number   int           `json:"attempt"`
+	Outcome  sweep.Outcome `json:"outcome"`
+	Notebook string        `json:"notebook"`
+	Log      string        `json:"log,omitempty"`
+}
+
+// shownFailure is the cell that failed.
+type shownFailure struct {
+	Cell      int      `json:"cell"`  // among code cells, from 1
+	Cells     int      `json:"cells"` // code cells
+	Source    string   `json:"source"`
+	Traceback []string `json:"traceback,omitempty"`
+}
+
+func (c *cli) show(ctx context.Context, dir, name string) error {
+	s, spec, err := c.openPlanned(ctx, dir)
+	if err != nil {
+		return err
+	}
+	id, err := resolveRun(s, name)
+	if err != nil {
+		return err
+	}
+	v, err := describe(ctx, s, spec, id)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		enc := json.NewEncoder(c.stdout)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(v)
+	}
+	c.printShown(s, spec, id, v)
+	return nil
+}
+
+func describe(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, id string) (shown, error) {
+	st, _ := s.Run(id)
+	v := shown{runLine: lineOfState(s, spec, st), Reproduce: reproduce(s, st.Run)}
+	past, err := s.History(ctx, id)
+	if err != nil {
+		return v, err
+	}
+	for _, p := range past {
+		v.Attempts = append(v.Attempts, shownAttempt{p.Attempt, p.Outcome, p.Key, p.Log})
+	}
+	for o, err := range s.Store().List(ctx, sweep.PrefixArtifacts+id+"/") {
+		if err != nil {
+			return v, err
+		}
+		v.Artifacts = append(v.Artifacts, o.Key)
+	}
+	if n := len(past); n > 0 && past[n-1].Outcome.Status != sweep.Succeeded {
+		v.Failure, err = failureIn(ctx, s, past[n-1].Key)
+	}
+	return v, err
+}
+
+// failureIn reads the cell that failed out of an attempt's notebook.
+func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*shownFailure, error) {
+	b, err := s.Object(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := notebook.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	f, ok := doc.Failure()
+	if !ok {
+		return nil, nil
+	}
+	v := &shownFailure{Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback}
+	for i, cell := range doc.Cells {
+		if cell.Type == "code" {
+			v.Cells++
+			if i <= f.Cell {
+				v.Cell++
+			}
+		}
+	}
+	return v, nil
+}
+
+func (c *cli) printShown(s *sweep.Sweep, spec *grid.Spec, id string, v shown) {
+	st, _ := s.Run(id)
+	p := func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
+	p("%s  %s", id, runName(s, id))
+	p("  %s%s", statusWords(s, spec, st), usage(st))
+	for _, part := range v.Stale {
+		p("  stale: %s", staleWhy[part])
+	}
+	c.printPairs("given", append(append([]grid.Binding(nil), st.Run.Labels...), st.Run.Params...))
+	p("attempts")
+	for _, a := range v.Attempts {
+		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), words(a.Outcome.Status),
+			short(a.Outcome.Duration()), clean(a.Outcome.Reason))
+		p("     %s", place(s, a.Notebook))
+		if a.Log != "" {
+			p("     %s", place(s, a.Log))
+		}
+	}
+	if len(v.Attempts) == 0 {
+		p("  none")
+	}
+	c.printScraps(v.Scraps, st.More)
+	c.printFailure(v.Failure)
+	if len(v.Artifacts) > 0 {
+		p("artifacts")
+		for _, a := range v.Artifacts {
+			p("  %s", place(s, a))
+		}
+	}
+	p("reproduce")
+	p("  %s", v.Reproduce)
+}
+
+// place is where an object is, for people.
+func place(s *sweep.Sweep, key string) string {
+	return filepath.Join(display(s.Where()), filepath.FromSlash(key))
+}
+
+// staleWhy says what a differing part of a fingerprint means.
+var staleWhy = map[string]string{
+	"code":        "the template's code cells changed since",
+	"text":        "the template's text changed since",
+	"files":       "the files frozen with the sweep, or the modules the template imports, changed since",
+	"inputs":      "the inputs it reads changed since",
+	"environment": "the kernel's environment changed since",
+}
+
+// usage is what the last attempt took.
+func usage(st sweep.RunState) string {
+	o := st.Last
+	if o == nil {
+		return ""
+	}
+	text := ", took " + short(o.Duration())
+	if o.KernelStart > 0 {
+		text += fmt.Sprintf(", %s kernel in %s", o.Kernel, short(o.KernelStart))
+	}
+	if o.CPU > 0 {
+		text += ", CPU " + short(o.CPU)
+	}
+	if o.PeakRSS > 0 {
+		text += fmt.Sprintf(", peak memory %d MB", (o.PeakRSS+500_000)/1_000_000)
+	}
+	return text
+}
+
+func (c *cli) printPairs(title string, pairs []grid.Binding) {
+	if len(pairs) == 0 {
+		return
+	}
+	fmt.Fprintln(c.stdout, title)
+	for _, b := range pairs {
+		fmt.Fprintf(c.stdout, "  %s = %s\n", b.Name, clean(b.Value.String()))
+	}
+}
+
+// maxShown is how many characters of one value are worth a line.
+const maxShown = 200
+
+func (c *cli) printScraps(scraps map[string]any, more bool) {
+	if len(scraps) == 0 && !more {
+		return
+	}
+	fmt.Fprintln(c.stdout, "scraps")
+	var names []string
+	for n := range scraps {
+		names = append(names, n)
+	}
+	sort.Strings(names)
+	for _, n := range names {
+		text, _ := json.Marshal(scraps[n])
+		line := []rune(clean(string(text)))
+		if len(line) > maxShown {
+			line = append(line[:maxShown-1], '…')
+		}
+		fmt.Fprintf(c.stdout, "  %s = %s\n", clean(n), string(line))
+	}
+	if more {
+		fmt.Fprintln(c.stdout, "  and larger ones: see results/")
+	}
+}
+
+func (c *cli) printFailure(f *shownFailure) {
+	if f == nil {
+		return
+	}
+	fmt.Fprintf(c.stdout, "failed in code cell %d of %d\n", f.Cell, f.Cells)
+	for line := range strings.Lines(f.Source) {
+		fmt.Fprintf(c.stdout, "  | %s\n", printable(line))
+	}
+	for _, part := range f.Traceback {
+		for line := range strings.Lines(part) {
+			fmt.Fprintf(c.stdout, "  %s\n", printable(line))
+		}
+	}
+}
+
+// printable is a line of a notebook that keeps its indent and nothing a
+// terminal would obey.
+func printable(line string) string {
+	line = strings.TrimRight(line, "\r\n")
+	return clean(strings.ReplaceAll(line, "\t", "    "))
+}

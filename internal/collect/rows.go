@@ -1,0 +1,74 @@
+package collect
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/big"
+)
+
+// ReadRows reads a whole Parquet file of somebody else's: the names of its
+// columns and its rows, a value a column. Values are nil, bool, int64,
+// float64, json.Number (an integer beyond int64), string, []any or
+// map[string]any; days, times and decimals are strings in their ISO form.
+func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err error) {
+	f, err := checkFrame(r, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer recovered("read frame", &err)
+	for _, n := range f.columns {
+		names = append(names, n.name)
+	}
+	fr := &frameReader{frame: f}
+	for _, g := range f.file.RowGroups() {
+		if g.NumRows() == 0 {
+			continue
+		}
+		if err := fr.open(g); err != nil {
+			return nil, nil, err
+		}
+		for range g.NumRows() {
+			row, err := fr.row()
+			if err != nil {
+				fr.close()
+				return nil, nil, fmt.Errorf("read frame: row %d: %w", len(rows)+1, err)
+			}
+			rows = append(rows, row)
+		}
+		fr.close()
+	}
+	return names, rows, nil
+}
+
+// row is the next row as Go values.
+func (r *frameReader) row() ([]any, error) {
+	row := make([]any, len(r.frame.columns))
+	for i, n := range r.frame.columns {
+		v, err := r.tree(n)
+		if err != nil {
+			return nil, ended(err)
+		}
+		row[i] = rowValue(v)
+	}
+	return row, nil
+}
+
+// rowValue gives a value a form that needs no knowledge of ours.
+func rowValue(v any) any {
+	switch v := v.(type) {
+	case *big.Int:
+		return json.Number(v.String())
+	case oddText:
+		return string(v)
+	case []any:
+		for i := range v {
+			v[i] = rowValue(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = rowValue(v[k])
+		}
+	}
+	return v
+}

@@ -1,0 +1,63 @@
+package sweep
+
+import "time"
+
+// Preview says what would be due if the draft, whose runs are listed, were
+// planned now. It changes nothing.
+func (s *Sweep) Preview(d *Draft, how Reprocess, parts []string) (Due, Delta) {
+	head := d.Head
+	head.FilesDigest = ""
+	if len(d.Bundle) > 0 {
+		head.FilesDigest = digestFiles(d.Bundle)
+	}
+	delta, runs := s.merge(d.Runs, d.Inputs)
+	due := newDue()
+	for _, r := range runs {
+		if r.Unplanned {
+			continue
+		}
+		st, known := s.Run(r.ID)
+		if !known {
+			st.Status = Planned
+		}
+		st.Run = r
+		due.note(st, how, stale(st, head.fingerprint(r), parts))
+	}
+	return due, delta
+}
+
+// A Forecast is what making runs will take, learnt from those that succeeded.
+type Forecast struct {
+	From    int           // how many successes it was learnt from
+	Wall    time.Duration // until the last one ends
+	CPU     time.Duration // of all together
+	PeakRSS int64         // bytes, the largest seen of one run; 0 when unknown
+}
+
+// Forecast estimates what making the runs takes with so many under way at
+// once. A run made before takes what it took then, another one what the
+// others took on average. ok is false when nothing has succeeded yet.
+func (s *Sweep) Forecast(ids []string, jobs int) (f Forecast, ok bool) {
+	var wall, cpu time.Duration
+	for _, st := range s.Runs() {
+		if o := st.BestOut; o != nil && o.Status == Succeeded {
+			f.From++
+			wall, cpu = wall+o.Duration(), cpu+o.CPU
+			f.PeakRSS = max(f.PeakRSS, o.PeakRSS)
+		}
+	}
+	if f.From == 0 {
+		return f, false
+	}
+	wall, cpu = wall/time.Duration(f.From), cpu/time.Duration(f.From)
+	var total, longest time.Duration
+	for _, id := range ids {
+		took, used := wall, cpu
+		if st, _ := s.Run(id); st.BestOut != nil && st.BestOut.Status == Succeeded {
+			took, used = st.BestOut.Duration(), st.BestOut.CPU
+		}
+		total, longest, f.CPU = total+took, max(longest, took), f.CPU+used
+	}
+	f.Wall = max(total/time.Duration(max(jobs, 1)), longest)
+	return f, true
+}
