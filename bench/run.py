@@ -11,6 +11,7 @@ fanout's; the table says how many, and all figures are per run.
 """
 
 import argparse
+import base64
 import datetime
 import json
 import os
@@ -173,6 +174,127 @@ def kernel_alone(cells):
     return {"wall": wall, "cpu": cpu, "rss": 0, "n": 1}
 
 
+def command(argv, cwd):
+    return per_run(measure([FANOUT, *argv], cwd), 1)
+
+
+class Lazy:
+    """Material that is expensive to make, made when first needed."""
+
+    def __init__(self, make):
+        self.make, self.dir = make, None
+
+    def __call__(self):
+        if self.dir is None:
+            self.dir = Path(tempfile.mkdtemp(prefix="bench-"))
+            # In a process of its own: a child's peak memory begins with its parent's.
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    self.make(self.dir)
+                finally:
+                    os._exit(0)
+            os.waitpid(pid, 0)
+        return self.dir
+
+    def remove(self):
+        if self.dir is not None:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def million(dir):
+    (dir / "t.ipynb").write_text(notebook(["x = 0\nregion = 'a'"]))
+    (dir / "m.yaml").write_text("name: m\ntemplate: t.ipynb\nmax_runs: 10000000\ngrid:\n  x: {range: {from: 1, to: 500000}}\n  region: [apac, emea]\n"
+                                "exclude: [{x: 7}, {region: apac, x: 9}]\ninclude: [{x: 1000001, region: emea}]\n")
+
+
+def finished(runs):
+    return lambda dir: subprocess.run(["go", "run", "./bench/finished", str(dir), str(runs)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def scrap(name, value):
+    return {"output_type": "display_data", "data": {"application/scrapbook.scrap.json+json": {"name": name, "data": value, "encoder": "json", "version": 1}},
+            "metadata": {"scrapbook": {"name": name, "data": True, "display": False}}}
+
+
+def output_notebook(i, outputs):
+    return json.dumps({"cells": [{"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "source": "x = 0", "outputs": [], "execution_count": 1},
+                                 {"cell_type": "code", "id": "b", "metadata": {}, "source": "work()\n" * 10, "outputs": outputs, "execution_count": 2}],
+                       "nbformat": 4, "nbformat_minor": 5,
+                       "metadata": {"papermill": {"parameters": {"x": i}}, "kernelspec": {"name": "python3", "display_name": "p", "language": "python"}}}, indent=1)
+
+
+def pile(n, size):
+    """Writes n notebooks with three scraps and text and images up to size bytes."""
+    def make(dir):
+        image = base64.b64encode(os.urandom(max(0, size - 3000) * 3 // 4)).decode()
+        for i in range(n):
+            outputs = [scrap("auc", i / n), scrap("rows", i), scrap("note", "fine")]
+            if size > 10_000:
+                outputs.insert(1, {"output_type": "display_data", "data": {"image/png": image}, "metadata": {}})
+            else:
+                outputs.append({"output_type": "stream", "name": "stdout", "text": "a line of output\n" * (max(0, size - 2500) // 17)})
+            (dir / f"{i:06}.ipynb").write_text(output_notebook(i, outputs))
+    return make
+
+
+FRAMES = """
+import base64, io, json, sys
+import numpy as np, pandas as pd
+from pathlib import Path
+sys.path.insert(0, sys.argv[3])
+from run import output_notebook
+for i in range(int(sys.argv[2])):
+    frame = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=1000, freq="h"), "value": np.random.rand(1000), "n": np.arange(1000), "region": ["apac", "emea"] * 500})
+    b = io.BytesIO(); frame.to_parquet(b)
+    data = {"name": "by_day", "data": base64.b64encode(b.getvalue()).decode(), "encoder": "pandas", "version": 1}
+    out = {"output_type": "display_data", "data": {"application/scrapbook.scrap.pandas+json": data}, "metadata": {"scrapbook": {"name": "by_day", "data": True, "display": False}}}
+    Path(sys.argv[1], f"{i:06}.ipynb").write_text(output_notebook(i, [out]))
+"""
+
+
+def frames(n):
+    return lambda dir: subprocess.run([VENV / "bin/python", "-c", FRAMES, dir, str(n), HERE], check=True)
+
+
+SCRAPBOOK = """
+import sys, pandas as pd, scrapbook as sb
+book = sb.read_notebooks(sys.argv[1])
+rows = [{**nb.parameters, **{k: s.data for k, s in nb.scraps.items()}} for nb in book.values()]
+pd.DataFrame(rows).to_parquet(sys.argv[2])
+"""
+STACK = """
+import base64, io, json, sys, pandas as pd
+from pathlib import Path
+parts = []
+for f in sorted(Path(sys.argv[1]).glob("*.ipynb")):
+    for cell in json.loads(f.read_text())["cells"]:
+        for o in cell["outputs"]:
+            for v in o.get("data", {}).values():
+                frame = pd.read_parquet(io.BytesIO(base64.b64decode(v["data"])))
+                frame.insert(0, "file", f.name)
+                parts.append(frame)
+pd.concat(parts).to_parquet(sys.argv[2])
+"""
+
+
+def collect(place):
+    out = Path(tempfile.mkdtemp(prefix="bench-out-"))
+    dir = place()
+    try:
+        return command(["collect", dir.name, "-o", out / "t"], dir.parent)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
+def python(source, place):
+    out = Path(tempfile.mkdtemp(prefix="bench-out-"))
+    try:
+        return per_run(measure([VENV / "bin/python", "-c", source, place(), out / "t.parquet"], out), 1)
+    finally:
+        shutil.rmtree(out, ignore_errors=True)
+
+
 def fake_env():
     """Builds the fake kernel and returns an environment that finds it."""
     place = Path(tempfile.mkdtemp(prefix="bench-fake-"))
@@ -183,8 +305,22 @@ def fake_env():
     return {**os.environ, "JUPYTER_PATH": str(place)}
 
 
+MATERIAL = []
+
+
+def material(make):
+    MATERIAL.append(Lazy(make))
+    return MATERIAL[-1]
+
+
+ONCE = {"fake", "giant", "frames", "small-pile"}  # rows that take minutes
+
+
 def rows(scale):
     n = lambda k: max(2, int(k * scale))  # noqa: E731
+    points, done = material(million), material(finished(n(100_000)))
+    big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
+    giant, framed = material(pile(1, int(1e9 * min(1, scale)))), material(frames(n(10_000)))
     return {
         "trivial": ("trivial 3-cell template", {
             "fanout": lambda: fanout(TRIVIAL, n(200)),
@@ -218,6 +354,30 @@ def rows(scale):
         "fake": ("10,000 runs on the fake kernel", {
             "fanout": lambda: fanout(["x = 0", "print hello", "scrap y $x"], n(10000), "--no-canary", kernel="fake", env=fake_env()),
         }),
+        "million": ("a grid of 1,000,000 points with include and exclude", {
+            "plan --count": lambda: command(["plan", "--count", "m.yaml"], points()),
+            "plan --limit 10": lambda: command(["plan", "--limit", "10", "--csv", "m.yaml"], points()),
+        }),
+        "verbs": (f"a sweep of {n(100_000):,} runs that all succeeded", {
+            "plan, written (run --only false)": lambda: command(["run", "--no-progress", "--only", "false", "-o", tempfile.mkdtemp(dir=done()) + "/p.sweep", "sweep.yaml"], done()),
+            "status": lambda: command(["status", "s.sweep"], done()),
+            "ls": lambda: command(["ls", "s.sweep"], done()),
+            "collect": lambda: command(["collect", "s.sweep"], done()),
+        }),
+        "images-pile": (f"collect {n(2000):,} notebooks of 200 kB with images", {
+            "fanout collect": lambda: collect(big),
+            "scrapbook, pandas": lambda: python(SCRAPBOOK, big),
+        }),
+        "small-pile": (f"collect {n(100_000):,} notebooks of 5 kB", {
+            "fanout collect": lambda: collect(small),
+        }),
+        "giant": ("collect one notebook of 1 GB", {
+            "fanout collect": lambda: collect(giant),
+        }),
+        "frames": (f"stack {n(10_000):,} frame scraps of 1,000 rows", {
+            "fanout collect": lambda: collect(framed),
+            "json, pandas.read_parquet and concat": lambda: python(STACK, framed),
+        }),
     }
 
 
@@ -234,13 +394,15 @@ def main():
     for name in names:
         title, contenders = chosen[name]
         seen = {who: [] for who in contenders}
-        rounds = 1 if name == "fake" else args.rounds
+        rounds = 1 if name in ONCE else args.rounds
         for r in range(rounds):
             for who, run in contenders.items():
                 got = run()
                 seen[who].append(got)
                 print(f"{name}, round {r + 1}: {who}: {1000 * got['wall']:.1f} ms wall, {1000 * got['cpu']:.1f} ms CPU a run", flush=True)
         results[name] = (title, seen)
+    for m in MATERIAL:
+        m.remove()
     text = report(results, args)
     (HERE / "RESULTS.md").write_text(text)
     print(text)

@@ -3,11 +3,14 @@ package sweep
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"sort"
+	"sync"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
@@ -68,15 +71,34 @@ func (s *Sweep) readAttempts(ctx context.Context) error {
 // replay applies the records of one log. A last line that a crash cut short
 // is dropped: what it said is found in the attempts.
 func (s *Sweep) replay(b []byte) {
-	for len(b) > 0 {
-		line, rest, whole := bytes.Cut(b, []byte("\n"))
-		b = rest
-		var r record
-		if !whole || json.Unmarshal(line, &r) != nil {
-			continue
+	b = b[:bytes.LastIndexByte(b, '\n')+1]
+	records, errs := decodeLines[record](b)
+	for i, r := range records {
+		if errs[i] == nil {
+			s.apply(r)
 		}
-		s.apply(r)
 	}
+}
+
+// decodeLines decodes lines of JSON, as many at once as there are cores. The
+// results are parallel to the lines.
+func decodeLines[T any](b []byte) ([]T, []error) {
+	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+	if len(b) == 0 {
+		lines = nil
+	}
+	out, errs := make([]T, len(lines)), make([]error, len(lines))
+	share := len(lines)/runtime.GOMAXPROCS(0) + 1
+	var work sync.WaitGroup
+	for from := 0; from < len(lines); from += share {
+		work.Go(func() {
+			for i := from; i < min(from+share, len(lines)); i++ {
+				errs[i] = jsonv1.Unmarshal(lines[i], &out[i])
+			}
+		})
+	}
+	work.Wait()
+	return out, errs
 }
 
 func (s *Sweep) apply(r record) {

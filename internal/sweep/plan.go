@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -229,17 +228,13 @@ func encodeRuns(runs []Run) ([]byte, error) {
 }
 
 func decodeRuns(b []byte) ([]Run, error) {
-	var runs []Run
-	sc := bufio.NewScanner(bytes.NewReader(b))
-	sc.Buffer(make([]byte, 0, 64<<10), len(b)+1)
-	for sc.Scan() {
-		var r Run
-		if err := json.Unmarshal(sc.Bytes(), &r); err != nil {
-			return nil, fmt.Errorf("line %d: %w", len(runs)+1, err)
+	runs, errs := decodeLines[Run](b)
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+1, err)
 		}
-		runs = append(runs, r)
 	}
-	return runs, sc.Err()
+	return runs, nil
 }
 
 // readPlan loads the plan in force; a sweep that was never planned has none.
