@@ -1,5 +1,6 @@
 // Package templates holds the files that fanout writes for people: the starter
-// sweep of `fanout init`, and the helper that notebooks record scraps with.
+// sweep of `fanout init`, the helper that notebooks record scraps with, the job
+// for a cluster.
 // Each is valid on its own, so it can be opened, run and tested as it lies
 // here.
 package templates
@@ -25,6 +26,13 @@ var SummaryLoad []byte
 //
 //go:embed summary.html
 var SummaryPage string
+
+//go:embed job.nomad.hcl
+var nomadJob []byte
+
+// NomadJob is the specification of the job that makes the runs of a sweep on
+// Nomad, in HCL.
+func NomadJob() []byte { return nomadJob }
 
 //go:embed starter
 var starter embed.FS

@@ -2,10 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
+	"path/filepath"
+	"strconv"
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
+	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // executor is an Executor that holds something until it is closed.
@@ -25,17 +31,124 @@ func (e localExecutor) Limits() fan.Limits {
 
 var _ fan.Recoverer = localExecutor{}
 
+// nomadExecutor fits internal/nomad to the seam.
+type nomadExecutor struct{ *nomad.Executor }
+
+// Limits is what the cluster is asked for at once.
+func (e nomadExecutor) Limits() fan.Limits {
+	return fan.Limits{Parallel: e.Parallel(), PerShard: e.PerShard(), Remote: true}
+}
+
+// Recover ends what earlier fanouts left, on the cluster or here.
+func (e nomadExecutor) Recover(ctx context.Context, orphans []sweep.Began) error {
+	return errors.Join(e.Executor.Recover(ctx, orphans), local.Recover(ctx, orphans))
+}
+
+var _ fan.Recoverer = nomadExecutor{}
+
 // executor is the machine that makes the runs of a job.
 func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, error) {
-	cut := int64(c.settings.GetSizeInBytes("output_cap"))
-	e, err := local.New(ctx, j.Sweep, local.Options{
-		Jobs: c.settings.GetInt("jobs"), Queue: queue, Warm: c.warm(), Grace: c.settings.GetDuration("grace"),
-		Version: version(), Environ: c.kernelEnv(), MaxCellOutput: cut,
-	})
+	if j.cluster != nil {
+		return nomadExecutor{j.cluster}, nil
+	}
+	if err := c.onlyLocal(j.Orphans()); err != nil {
+		return nil, err
+	}
+	e, err := local.New(ctx, j.Sweep, c.localOptions(queue))
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return localExecutor{e}, nil
+}
+
+// onlyLocal refuses to call lost what a worker elsewhere may be making.
+func (c *cli) onlyLocal(orphans []sweep.Began) error {
+	for _, b := range orphans {
+		if b.Worker != "" {
+			return withHint(fmt.Errorf("run %s may still be made by %s on %s", b.Run, b.Worker, b.Host), "add --on nomad: it ends what an earlier fanout left on the cluster")
+		}
+	}
+	return nil
+}
+
+func (c *cli) localOptions(queue []string) local.Options {
+	return local.Options{
+		Jobs: c.settings.GetInt("jobs"), Queue: queue, Warm: c.warm(), Grace: c.settings.GetDuration("grace"),
+		Version: version(), Environ: c.kernelEnv(), MaxCellOutput: int64(c.settings.GetSizeInBytes("output_cap")),
+	}
+}
+
+// connect registers the sweep with the cluster, if that is where its runs are
+// to be made.
+func (c *cli) connect(ctx context.Context, j *job) error {
+	switch on := c.settings.GetString("on"); on {
+	case "", "local":
+		return nil
+	case "nomad":
+	default:
+		return usageError{fmt.Errorf("--on %q: want local or nomad", on)}
+	}
+	o, err := c.nomadOptions(j)
+	if err != nil {
+		return usageError{err}
+	}
+	if j.cluster, err = nomad.New(ctx, j.Sweep, o); err != nil {
+		return err
+	}
+	return j.Reload(ctx)
+}
+
+// nomadOptions are the `nomad:` of the sweep file over that of the settings.
+func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
+	set := c.settings.nomad(j.spec)
+	head, _ := j.Head()
+	dir, err := filepath.Abs(j.Where())
+	if err != nil {
+		return nomad.Options{}, err
+	}
+	o := nomad.Options{
+		Dir: dir, Command: set.GetString("command"), Image: set.GetString("image"), EnvFrom: set.GetString("env_from"),
+		Region: set.GetString("region"), Namespace: set.GetString("namespace"), NodePool: set.GetString("node_pool"),
+		Datacenters: set.GetStringSlice("datacenters"), Priority: set.GetInt("priority"),
+		Parallel: set.GetInt("max_parallel"), Grace: c.settings.GetDuration("grace"),
+		CPU: head.Recipe.Settings.CPU, Memory: head.Recipe.Settings.Memory, Env: c.workerEnv(),
+	}
+	if o.Parallel <= 0 {
+		o.Parallel = c.settings.GetInt("jobs")
+	}
+	if n := set.GetString("runs_per_job"); n != "" && n != "auto" {
+		if o.PerShard, err = strconv.Atoi(n); err != nil || o.PerShard < 1 {
+			return o, fmt.Errorf("nomad: runs_per_job %q: want a number from 1, or auto", n)
+		}
+	}
+	if o.Command == "" && set.GetString("job") == "" && o.Image == "" {
+		if o.Command, err = os.Executable(); err != nil { // a client on this machine finds it there
+			return o, err
+		}
+	}
+	if file := set.GetString("job"); file != "" {
+		o.JobFile = file
+		if o.Job, err = os.ReadFile(j.Resolve(file)); err != nil {
+			return o, fmt.Errorf("nomad: read job: %w", err)
+		}
+	}
+	for _, key := range []string{"driver", "artifact", "python", "class"} {
+		if set.IsSet(key) {
+			return o, fmt.Errorf("nomad: `%s` is not supported: say it in a job specification, `job: FILE`", key)
+		}
+	}
+	return o, nil
+}
+
+// workerEnv passes the settings of this invocation on to the workers.
+func (c *cli) workerEnv() map[string]string {
+	env := map[string]string{"FANOUT_JOBS": "1"}
+	for _, key := range []string{"timeout", "grace", "warm", "output_cap", "jupyter_path"} {
+		if v := c.settings.GetString(key); v != "" {
+			env[envName(key)] = v
+		}
+	}
+	return env
 }
 
 // warm is "off", or empty to leave it to the sweep file.

@@ -73,6 +73,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.showCommand(), c.rerunCommand(), c.gcCommand(),
 		c.collectCommand(), c.reportCommand(),
 		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(),
+		c.workerCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.Args != nil {

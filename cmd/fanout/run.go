@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -65,6 +66,7 @@ func (c *cli) addMaking(cmd *cobra.Command, f *runFlags) {
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line in place of words")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
 	fl.BoolVar(&f.noCanary, "no-canary", false, "start all runs at once, sending none ahead")
+	fl.String("on", "local", "where runs are made: local or nomad")
 	fl.StringVar(&f.order, "order", "as-planned", "as-planned, newest-first, longest-first or shuffle")
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")
@@ -78,6 +80,8 @@ type job struct {
 	spec   *grid.Spec
 	delta  *sweep.Delta // what planning changed; nil on resume
 	source string       // folder of the template, where it still exists
+
+	cluster *nomad.Executor // nil when runs are made on this machine
 }
 
 func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
@@ -87,6 +91,9 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	}
 	defer func() { err = errors.Join(err, j.Release()) }()
 	if err := c.limitRuns(j); err != nil {
+		return err
+	}
+	if err := c.connect(ctx, j); err != nil {
 		return err
 	}
 	due, err := c.due(j, f)

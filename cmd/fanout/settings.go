@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+
+	"github.com/fanout-dev/fanout/internal/grid"
 )
 
 // A setting is a default that users change for a machine or a project: with a
@@ -27,6 +29,7 @@ type setting struct {
 func known() []setting {
 	return []setting{
 		{"jobs", "jobs", runtime.NumCPU(), "runs under way at once"},
+		{"on", "on", "local", "where runs are made: local or nomad"},
 		{"retries", "retries", -1, "further attempts at a run that failed; -1: as the sweep file says"},
 		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
 		{"grace", "", "10s", "time a run has to stop when it is told to"},
@@ -125,6 +128,17 @@ func isKnown(key string) bool {
 		}
 	}
 	return false
+}
+
+// nomad is the section of that name, with what the sweep file says of it on
+// top.
+func (s *settings) nomad(spec *grid.Spec) *viper.Viper {
+	v := viper.New()
+	v.MergeConfigMap(s.GetStringMap("nomad"))
+	for _, b := range spec.Nomad {
+		v.Set(b.Name, b.Value.Any())
+	}
+	return v
 }
 
 // origin says where a setting's value comes from.

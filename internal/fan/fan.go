@@ -28,6 +28,7 @@ type Options struct {
 	Retry  Retry
 	Halt   Halt
 	Limits []ValueLimit     // at most N runs of one value at a time
+	Group  int              // runs that travel together, where the executor takes several; 0 is as many as keep it busy
 	Note   func(sweep.Note) // may be nil
 }
 
@@ -83,7 +84,7 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	f := &fanner{
 		sweep: s, ex: ex, o: o, cancel: cancel,
 		window: window(o.Jobs, ex.Limits().Parallel),
-		busy:   map[string]int{}, tries: map[string]int{},
+		busy:   map[string]int{}, tries: map[string]int{}, returned: map[string]int{},
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
 	for _, id := range o.Runs {
@@ -137,13 +138,17 @@ type fanner struct {
 	canary *canary
 
 	queue             []sweep.Run
-	underWay          int
+	underWay          int            // shards
+	shards            int            // handed out so far
 	waiting           int            // runs that wait for their back-off
 	busy              map[string]int // ValueLimit key → runs under way
 	tries             map[string]int // run → attempts of this call
+	returned          map[string]int // run → how often it came back without having begun
 	retried           int
 	total             int
 	failed, succeeded int
+	typicalTook       time.Duration // as of typicalOf successes
+	typicalOf         int
 	stopped           bool // start nothing more
 	err               error
 	sum               Summary
@@ -153,8 +158,8 @@ type fanner struct {
 }
 
 type result struct {
-	run sweep.Run
-	err error
+	runs []sweep.Run
+	err  error
 }
 
 func (f *fanner) loop(ctx context.Context) error {
@@ -194,24 +199,40 @@ func (f *fanner) start(ctx context.Context) {
 		if i < 0 {
 			return
 		}
-		run := f.queue[i]
-		f.queue = slices.Delete(f.queue, i, i+1)
-		f.count(run, +1)
+		runs := f.take(i, f.shardSize())
 		f.underWay++
-		f.tries[run.ID]++
-		go f.execute(ctx, run)
+		f.shards++
+		id := fmt.Sprintf("%d-%d", f.sweep.Epoch(), f.shards)
+		go f.execute(ctx, id, runs)
 	}
 }
 
-func (f *fanner) execute(ctx context.Context, run sweep.Run) {
-	shard := sweep.Shard{ID: fmt.Sprintf("%d-%s", f.sweep.Epoch(), run.ID), Runs: []string{run.ID}}
+// take removes up to n runs from the queue, beginning with that at i.
+func (f *fanner) take(i, n int) []sweep.Run {
+	var runs []sweep.Run
+	for i >= 0 && len(runs) < n {
+		run := f.queue[i]
+		f.queue = slices.Delete(f.queue, i, i+1)
+		f.count(run, +1)
+		f.tries[run.ID]++
+		runs = append(runs, run)
+		i = slices.IndexFunc(f.queue, f.allowed)
+	}
+	return runs
+}
+
+func (f *fanner) execute(ctx context.Context, id string, runs []sweep.Run) {
+	shard := sweep.Shard{ID: id}
+	for _, r := range runs {
+		shard.Runs = append(shard.Runs, r.ID)
+	}
 	err := f.ex.Execute(ctx, shard, func(n sweep.Note) {
 		f.canary.see(n)
 		if f.o.Note != nil {
 			f.o.Note(n)
 		}
 	})
-	f.ended <- result{run, err}
+	f.ended <- result{runs, err}
 }
 
 func (f *fanner) allowed(r sweep.Run) bool {
@@ -240,19 +261,28 @@ func limitKey(l ValueLimit, r sweep.Run) (string, bool) {
 	return "", false
 }
 
-// end books what became of one run and decides what follows.
+// end books what became of a shard and decides what follows.
 func (f *fanner) end(ctx context.Context, r result) {
 	f.underWay--
-	f.count(r.run, -1)
+	for _, run := range r.runs {
+		f.count(run, -1)
+	}
 	if r.err != nil {
-		f.err = errors.Join(f.err, fmt.Errorf("run %s: %w", r.run.ID, r.err))
+		f.err = errors.Join(f.err, fmt.Errorf("run %s: %w", r.runs[0].ID, r.err))
 		f.stopped = true
 		return
 	}
-	st, _ := f.sweep.Run(r.run.ID)
+	for _, run := range r.runs {
+		f.settle(ctx, run)
+	}
+}
+
+// settle books what became of one run.
+func (f *fanner) settle(ctx context.Context, run sweep.Run) {
+	st, _ := f.sweep.Run(run.ID)
 	if st.Status == sweep.Planned {
 		f.canary.open()
-		f.sum.Unstarted++
+		f.unstarted(ctx, run)
 		return
 	}
 	f.sum.Made++
@@ -268,6 +298,21 @@ func (f *fanner) end(ctx context.Context, r result) {
 		return
 	}
 	f.book(st)
+}
+
+// maxReturns is how often a run may come back without having begun.
+const maxReturns = 5
+
+// unstarted puts a run back that never began because its shard was told to
+// leave, by a node that is drained say.
+func (f *fanner) unstarted(ctx context.Context, run sweep.Run) {
+	if !f.ex.Limits().Remote || f.stopped || ctx.Err() != nil || f.returned[run.ID] == maxReturns {
+		f.sum.Unstarted++
+		return
+	}
+	f.returned[run.ID]++
+	f.tries[run.ID]--
+	f.queue = append(f.queue, run)
 }
 
 // retry puts a run back if its budget allows.

@@ -94,13 +94,7 @@ func fakeMachine(t *testing.T) fantest.Machine {
 			return newExecutor(t, s, local.Options{Jobs: 2, Grace: 2 * time.Second, Environ: environ(t, "JUPYTER_PATH="+specs)})
 		},
 		Survivors: func(t *testing.T) []int { return eventually(t, survivors) },
-		Cells: map[fantest.Deed]string{
-			fantest.Succeed: "print hello", fantest.Glue: "scrap y $x", fantest.Raise: "error ValueError no good",
-			fantest.Die: "die 9", fantest.Hang: "hang", fantest.HangHard: "ignore-interrupt\nignore-term\nignore-shutdown\nhang",
-			fantest.ExitZero: "exit-cell", fantest.WriteFile: "append mark x\ncat mark",
-			fantest.Grandchild: "fork-grandchild\nfork-grandchild setsid", fantest.Unicode: "print " + fantest.UnicodeText,
-			fantest.Large: "big 5_000_000",
-		},
+		Cells:     fantest.FakeKernel(),
 	}
 }
 

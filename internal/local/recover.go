@@ -17,8 +17,14 @@ const recoverLimit = 10 * time.Second
 // machine, or before this one was last started, there is nothing to end: a
 // kernel dies with the fanout that started it.
 func (e *Executor) Recover(ctx context.Context, orphans []sweep.Began) error {
+	return Recover(ctx, orphans)
+}
+
+// Recover is Executor.Recover for whoever makes its own runs elsewhere.
+func Recover(ctx context.Context, orphans []sweep.Began) error {
+	here := thisMachine()
 	for _, b := range orphans {
-		if b.Kernel == "" || b.Host != e.machine.host || b.Boot != e.machine.boot {
+		if b.Kernel == "" || b.Worker != "" || b.Host != here.host || b.Boot != here.boot {
 			continue
 		}
 		if err := endMarked(ctx, b.Kernel); err != nil {

@@ -40,7 +40,7 @@ func (s *Sweep) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 		s.mu.Unlock()
 		return nil, fmt.Errorf("begin run %s: it was never planned", run)
 	}
-	b.Run, b.Attempt, b.At = run, st.Attempts+1, now()
+	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), s.lease.worker
 	st.began(b)
 	s.mu.Unlock()
 	return &Attempt{Began: b, sweep: s}, s.write(record{Began: &b})

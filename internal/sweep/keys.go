@@ -17,6 +17,8 @@ const (
 	prefixLog     = "log/"
 	prefixAttempt = "attempts/"
 	prefixRuns    = "runs/"
+	prefixShards  = "shards/"
+	prefixBeats   = "beats/"
 
 	// PrefixArtifacts is where kept files are, a folder a run.
 	PrefixArtifacts = "artifacts/"
@@ -40,6 +42,10 @@ func keyLease(epoch int) string { return fmt.Sprintf("%s%06d", prefixLease, epoc
 func keyLog(epoch int, writer string) string {
 	return fmt.Sprintf("%s%06d/%s.jsonl", prefixLog, epoch, writer)
 }
+
+func keyShard(id string) string { return prefixShards + id + ".json" }
+func keyBeat(id string) string  { return prefixBeats + id + ".json" }
+func keyClaim(id string) string { return prefixShards + id + ".claim" }
 
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 

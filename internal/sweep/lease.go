@@ -40,8 +40,11 @@ func (e *HeldError) Hint() string {
 	return fmt.Sprintf("wait for it, or end process %d; `fanout status` shows how far it is", e.PID)
 }
 
+// A lease is the right to begin and end attempts: the holder's, or that of the
+// worker of one shard.
 type lease struct {
 	epoch  int
+	worker string // empty for the holder
 	unlock func() error
 	log    store.Appender
 	stop   chan struct{}
@@ -59,6 +62,7 @@ func (s *Sweep) Acquire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("take the lease of %s: %w", s.store, err)
 	}
+	// Before there is a new log: the lack of any says that all have to be rebuilt.
 	fresh, err := Open(ctx, s.store)
 	if err != nil {
 		unlock()
@@ -70,14 +74,32 @@ func (s *Sweep) Acquire(ctx context.Context) error {
 		return fmt.Errorf("take the lease of %s: %w", s.store, err)
 	}
 	s.mu.Lock()
-	s.head, s.planned, s.runs, s.byID, s.lease = fresh.head, fresh.planned, fresh.runs, fresh.byID, l
-	s.unlogged = fresh.unlogged
+	s.lease = l
 	s.mu.Unlock()
 	go l.syncLog()
-	if err := s.relog(ctx); err != nil {
+	if err := s.takeOver(ctx, fresh); err != nil {
 		return errors.Join(err, s.Release())
 	}
 	return nil
+}
+
+// Reload reads the sweep again: others may have ended attempts meanwhile. It
+// needs the lease.
+func (s *Sweep) Reload(ctx context.Context) error {
+	fresh, err := Open(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	return s.takeOver(ctx, fresh)
+}
+
+// takeOver makes what fresh knows what s knows.
+func (s *Sweep) takeOver(ctx context.Context, fresh *Sweep) error {
+	s.mu.Lock()
+	s.head, s.planned, s.runs, s.byID = fresh.head, fresh.planned, fresh.runs, fresh.byID
+	s.unlogged = fresh.unlogged
+	s.mu.Unlock()
+	return s.relog(ctx)
 }
 
 // lock tries for a moment: Held takes the lock for an instant to look.

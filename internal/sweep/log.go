@@ -151,7 +151,7 @@ func (st *RunState) ended(e ended) {
 	if st.Last == nil || !out.End.Before(st.Last.End) {
 		st.Last = &out
 	}
-	if st.better(out) {
+	if st.better(e.Attempt, out) {
 		st.Best, st.BestOut = e.Attempt, &out
 		st.Scraps, st.More, st.Size, st.ModTime = e.Scraps, e.More, e.Size, e.ModTime
 		st.Key = RunKey(e.Run)
@@ -161,12 +161,16 @@ func (st *RunState) ended(e ended) {
 	}
 }
 
-// better reports whether an attempt that ended with o replaces the best.
-func (st *RunState) better(o Outcome) bool {
+// better reports whether attempt n, which ended with o, replaces the best.
+// Records of several writers are not read in the order they were written in.
+func (st *RunState) better(n int, o Outcome) bool {
 	if st.BestOut == nil {
 		return true
 	}
-	return o.Status == Succeeded || st.BestOut.Status != Succeeded
+	if was := st.BestOut.Status == Succeeded; was != (o.Status == Succeeded) {
+		return !was
+	}
+	return n >= st.Best
 }
 
 func (st *RunState) forgotten(f forgotten) {

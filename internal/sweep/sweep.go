@@ -174,7 +174,6 @@ type RunState struct {
 	ModTime  int64    // of the best attempt's notebook, Unix nanoseconds
 	Began    *Began   // the attempt that is open, nil when none is
 	Key      string   // where the best notebook is
-	Spent    int      // attempts of this opening that count against the retry budget
 }
 
 // Began records that an attempt began and who makes it.

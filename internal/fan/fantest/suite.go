@@ -58,6 +58,17 @@ const (
 	Large      Deed = "large"      // print 5,000,000 characters
 )
 
+// FakeKernel is how the fake kernel of kerneltest does the deeds.
+func FakeKernel() map[Deed]string {
+	return map[Deed]string{
+		Succeed: "print hello", Glue: "scrap y $x", Raise: "error ValueError no good",
+		Die: "die 9", Hang: "hang", HangHard: "ignore-interrupt\nignore-term\nignore-shutdown\nhang",
+		ExitZero: "exit-cell", WriteFile: "append mark x\ncat mark",
+		Grandchild: "fork-grandchild\nfork-grandchild setsid", Unicode: "print " + UnicodeText,
+		Large: "big 5_000_000",
+	}
+}
+
 // UnicodeText is what the deed Unicode prints.
 const UnicodeText = "naïve Ω 漢字 😀"
 

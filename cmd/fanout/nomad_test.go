@@ -1,0 +1,391 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A cluster is what the tests of Nomad run on.
+type cluster struct {
+	name string
+	fake *nomadtest.Server // nil when it is a real agent
+}
+
+// testCluster is a real agent where there is one, else the stand-in. NOMAD_ADDR
+// names it.
+func testCluster(t *testing.T) cluster {
+	t.Helper()
+	for _, name := range []string{"NOMAD_TOKEN", "NOMAD_REGION", "NOMAD_NAMESPACE", "NOMAD_CACERT"} {
+		t.Setenv(name, "")
+		os.Unsetenv(name)
+	}
+	if path, err := exec.LookPath("nomad"); err == nil {
+		return realAgent(t, path)
+	}
+	s := nomadtest.New(t)
+	t.Setenv("NOMAD_ADDR", s.URL)
+	t.Log("on nomadtest")
+	return cluster{"nomadtest", s}
+}
+
+// fakeCluster is the stand-in, for what a real agent cannot be told to do.
+func fakeCluster(t *testing.T) *nomadtest.Server {
+	t.Helper()
+	s := nomadtest.New(t)
+	t.Setenv("NOMAD_ADDR", s.URL)
+	return s
+}
+
+const agentConfig = `
+name = "test"
+bind_addr = "127.0.0.1"
+disable_update_check = true
+ports { 
+  http = %d
+  rpc  = %d
+  serf = %d
+}
+plugin "raw_exec" {
+  config {
+    enabled = true
+  }
+}
+client {
+  options = {
+    "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean,consul,vault,cni"
+  }
+}
+`
+
+// realAgent starts a dev agent on loopback that ends with the test.
+func realAgent(t *testing.T, path string) cluster {
+	t.Helper()
+	dir := t.TempDir()
+	http, rpc, serf := freePort(t), freePort(t), freePort(t)
+	config := filepath.Join(dir, "agent.hcl")
+	if err := os.WriteFile(config, fmt.Appendf(nil, agentConfig, http, rpc, serf), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, "agent", "-dev", "-config", config)
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = append(os.Environ(), "AWS_CA_BUNDLE=")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Signal(syscall.SIGINT)
+		done := make(chan struct{})
+		go func() { cmd.Wait(); close(done) }()
+		select {
+		case <-done:
+		case <-time.After(20 * time.Second):
+			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			<-done
+		}
+		log.Close()
+	})
+	addr := fmt.Sprintf("http://127.0.0.1:%d", http)
+	t.Setenv("NOMAD_ADDR", addr)
+	awaitNode(t, addr, log.Name())
+	version, _ := exec.Command(path, "version").Output()
+	first, _, _ := strings.Cut(string(version), "\n")
+	t.Logf("on a real agent: %s", first)
+	return cluster{name: first}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// awaitNode waits until the agent's own client takes work.
+func awaitNode(t *testing.T, addr, log string) {
+	t.Helper()
+	deadline := time.Now().Add(60 * time.Second)
+	for time.Now().Before(deadline) {
+		r, err := http.Get(addr + "/v1/nodes")
+		if err == nil {
+			body := make([]byte, 1<<16)
+			n, _ := r.Body.Read(body)
+			r.Body.Close()
+			if strings.Contains(string(body[:n]), `"Status":"ready"`) {
+				return
+			}
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	text, _ := os.ReadFile(log)
+	t.Fatalf("the agent does not come up:\n%s", text[max(0, len(text)-4000):])
+}
+
+// workerBinary is this test binary under the command's name.
+func workerBinary(t *testing.T) string {
+	t.Helper()
+	link := filepath.Join(t.TempDir(), "fanout")
+	exe, err := os.Executable()
+	if err == nil {
+		err = os.Symlink(exe, link)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return link
+}
+
+// TestContractOnNomad runs the executor's contract on a cluster, with the fake
+// kernel.
+func TestContractOnNomad(t *testing.T) {
+	c := testCluster(t)
+	jupyter := t.TempDir()
+	if err := kerneltest.InstallSpec(jupyter, nil); err != nil {
+		t.Fatal(err)
+	}
+	worker := workerBinary(t)
+	mark := fmt.Sprintf("TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano())
+	fantest.Run(t, fantest.Machine{
+		Name: c.name, Kernelspec: "fake", Language: "python", Grace: 2 * time.Second, Cells: fantest.FakeKernel(),
+		New: func(t *testing.T, s *sweep.Sweep) fan.Executor {
+			name, value, _ := strings.Cut(mark, "=")
+			ex, err := nomad.New(t.Context(), s, nomad.Options{
+				Dir: s.Where(), Command: worker, Parallel: 4, Grace: 2 * time.Second,
+				Env: map[string]string{"JUPYTER_PATH": jupyter, "FANOUT_GRACE": "2s", "FANOUT_JOBS": "2", name: value},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := ex.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			return nomadExecutor{ex}
+		},
+		Survivors: func(t *testing.T) []int { return runsOf(mark) },
+	})
+}
+
+// runsOf finds kernels, and what they started, by their environment.
+func runsOf(mark string) (pids []int) {
+	deadline := time.Now().Add(2 * time.Second)
+	for {
+		pids = pids[:0]
+		for _, pid := range marked(mark) {
+			env, _ := os.ReadFile("/proc/" + pid + "/environ")
+			if strings.Contains(string(env), "FANOUT_RUN_ID=") {
+				var n int
+				fmt.Sscan(pid, &n)
+				pids = append(pids, n)
+			}
+		}
+		if len(pids) == 0 || time.Now().After(deadline) {
+			return pids
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// onNomad makes a victim whose runs are made by workers.
+func onNomad(t *testing.T, runs int) (*victim, []string) {
+	t.Helper()
+	v := newVictim(t, runs)
+	spec, err := os.ReadFile(filepath.Join(v.dir, "sweep.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec = append(spec, fmt.Sprintf("nomad: {command: %s, runs_per_job: 4}\n", workerBinary(t))...)
+	if err := os.WriteFile(filepath.Join(v.dir, "sweep.yaml"), spec, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return v, []string{"run", "--on", "nomad", "--no-progress", "sweep.yaml"}
+}
+
+// command starts the command in the victim's folder.
+func (v *victim) command(args ...string) *exec.Cmd {
+	jupyter := filepath.Join(v.dir, "jupyter")
+	cmd := exec.Command(os.Args[0], args...)
+	cmd.Dir = v.dir
+	cmd.Env = append(os.Environ(), asFanout+"=1", v.mark, "JUPYTER_PATH="+jupyter, "FANOUT_JUPYTER_PATH="+jupyter, "FANOUT_JOBS=3", "FANOUT_GRACE=3s")
+	return cmd
+}
+
+// TestSweepOnNomad makes a sweep on a cluster as users do, and demands the
+// same tables as on this machine.
+func TestSweepOnNomad(t *testing.T) {
+	testCluster(t)
+	v, args := onNomad(t, 30)
+	if out, err := v.command(args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	v.check(t, 30)
+	out, err := v.command(args...).CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "30 kept") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestControllerKilledOnNomad kills the controller five times in one sweep:
+// each next one ends what the last left and goes on.
+func TestControllerKilledOnNomad(t *testing.T) {
+	testCluster(t)
+	const runs = 60
+	v, args := onNomad(t, runs)
+	for i := range 5 {
+		cmd := v.command(args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Duration(500+i*400) * time.Millisecond)
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	if out, err := v.command(args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	v.check(t, runs)
+}
+
+// TestInterruptedOnNomad stops the controller with Ctrl-C: nothing is left on
+// the cluster, and the same command finishes.
+func TestInterruptedOnNomad(t *testing.T) {
+	testCluster(t)
+	v, args := onNomad(t, 40)
+	cmd := v.command(args...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1500 * time.Millisecond)
+	cmd.Process.Signal(os.Interrupt)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 && code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if left := runsOf(v.mark); len(left) > 0 {
+		t.Errorf("processes %v are left", left)
+	}
+	if out, err := v.command(args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	v.check(t, 40)
+}
+
+// TestWorkerKilledOnNomad kills every worker once: their open runs are lost,
+// and made again as the sweep file asks.
+func TestWorkerKilledOnNomad(t *testing.T) {
+	s := fakeCluster(t)
+	v, args := onNomad(t, 20)
+	cmd := v.command(append(args, "--retries", "3")...)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(800 * time.Millisecond)
+	s.Kill()
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v", err)
+	}
+	for _, st := range openVictim(t, v).Runs() {
+		if st.Status != sweep.Succeeded {
+			t.Errorf("run %s is %s: %+v", st.Run.ID, st.Status, st.Last)
+		}
+	}
+}
+
+func openVictim(t *testing.T, v *victim) *sweep.Sweep {
+	t.Helper()
+	s, err := sweep.Open(context.Background(), store.Dir(filepath.Join(v.dir, "victim.sweep")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// TestNomadFaults lets the cluster answer badly.
+func TestNomadFaults(t *testing.T) {
+	for name, f := range map[string]nomadtest.Faults{
+		"too many requests":   {TooMany: 4},
+		"no leader":           {Broken: 4},
+		"a lost reply":        {LostWord: 3},
+		"an id that is a lie": {Phantom: 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := fakeCluster(t)
+			v, args := onNomad(t, 8)
+			s.Fail(f)
+			if out, err := v.command(args...).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			v.check(t, 8)
+		})
+	}
+}
+
+// TestNomadCollects forgets jobs as soon as they have ended: what they did is
+// in the sweep.
+func TestNomadCollects(t *testing.T) {
+	s := fakeCluster(t)
+	v, args := onNomad(t, 20)
+	stop := make(chan struct{})
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+				s.Collect()
+			}
+		}
+	}()
+	out, err := v.command(args...).CombinedOutput()
+	close(stop)
+	<-done
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	v.check(t, 20)
+}
+
+// TestNomadRefusals tells what is wrong in one line with the next step.
+func TestNomadRefusals(t *testing.T) {
+	v, args := onNomad(t, 2)
+	t.Setenv("NOMAD_ADDR", "http://127.0.0.1:1")
+	out, _ := v.command(args...).CombinedOutput()
+	if !strings.Contains(string(out), "connection refused") || !strings.Contains(string(out), "hint: is NOMAD_ADDR right") {
+		t.Errorf("wrong address:\n%s", out)
+	}
+	fakeCluster(t)
+	spec, _ := os.ReadFile(filepath.Join(v.dir, "sweep.yaml"))
+	bad := strings.Replace(string(spec), "command: ", "command: /nowhere", 1)
+	os.WriteFile(filepath.Join(v.dir, "sweep.yaml"), []byte(bad), 0o666)
+	out, _ = v.command(args...).CombinedOutput()
+	if !strings.Contains(string(out), "began no run") || !strings.Contains(string(out), "nomad alloc logs") {
+		t.Errorf("worker missing on the client:\n%s", out)
+	}
+}

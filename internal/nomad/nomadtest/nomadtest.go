@@ -1,0 +1,401 @@
+// Package nomadtest is a Nomad agent for tests: the handful of endpoints that
+// package nomad uses, over HTTP, with tasks that are real processes of this
+// machine. It behaves as a real agent was observed to, where that matters: a
+// stopped task is "complete", a dispatch with a known token returns the first
+// child, and lists are blocking queries.
+//
+// It can be told to fail: see Faults. It places nothing and checks no HCL.
+package nomadtest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// Faults say what goes wrong. All are counts that go down to zero.
+type Faults struct {
+	TooMany  int // requests answered 429
+	Broken   int // requests answered 500 "No cluster leader"
+	LostWord int // dispatches that happen and whose reply is lost
+	Phantom  int // dispatches that return an id that does not exist
+}
+
+// A Server is a running agent.
+type Server struct {
+	URL string
+
+	t    testing.TB
+	dir  string
+	http *httptest.Server
+
+	mu      sync.Mutex
+	faults  Faults
+	index   uint64
+	changed chan struct{}
+	jobs    map[string]*api.Job
+	stopped map[string]bool
+	tokens  map[string]string
+	allocs  []*alloc
+	serial  int
+	work    sync.WaitGroup
+}
+
+// alloc is a child's only allocation.
+type alloc struct {
+	stub *api.AllocationListStub
+	cmd  *exec.Cmd
+	kill time.Duration
+}
+
+// New starts an agent that ends with the test.
+func New(t testing.TB) *Server {
+	s := &Server{t: t, dir: t.TempDir(), jobs: map[string]*api.Job{}, stopped: map[string]bool{}, tokens: map[string]string{}, changed: make(chan struct{}), index: 1}
+	mux := http.NewServeMux()
+	mux.HandleFunc("PUT /v1/jobs/parse", s.parse)
+	mux.HandleFunc("PUT /v1/jobs", s.register)
+	mux.HandleFunc("GET /v1/jobs", s.list)
+	mux.HandleFunc("GET /v1/allocations", s.allocations)
+	mux.HandleFunc("/v1/job/", s.job)
+	s.http = httptest.NewServer(s.faulty(mux))
+	s.URL = s.http.URL
+	t.Cleanup(s.close)
+	return s
+}
+
+// Fail orders faults.
+func (s *Server) Fail(f Faults) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = f
+}
+
+// Collect forgets every job that has ended, as garbage collection does.
+func (s *Server) Collect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var keep []*alloc
+	for _, a := range s.allocs {
+		if a.stub.ClientStatus == api.AllocClientStatusRunning {
+			keep = append(keep, a)
+			continue
+		}
+		delete(s.jobs, a.stub.JobID)
+	}
+	s.allocs = keep
+	s.change()
+}
+
+// Kill ends the task of every running allocation as if its machine had: with
+// SIGKILL, to the whole group.
+func (s *Server) Kill() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.allocs {
+		if a.stub.ClientStatus == api.AllocClientStatusRunning {
+			syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL)
+		}
+	}
+}
+
+func (s *Server) close() {
+	s.Kill()
+	s.work.Wait()
+	s.http.CloseClientConnections()
+	s.http.Close()
+}
+
+// faulty fails requests as ordered.
+func (s *Server) faulty(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		tooMany, broken := s.faults.TooMany > 0, s.faults.Broken > 0
+		switch {
+		case tooMany:
+			s.faults.TooMany--
+		case broken:
+			s.faults.Broken--
+		}
+		s.mu.Unlock()
+		switch {
+		case tooMany:
+			http.Error(w, "Too Many Requests", http.StatusTooManyRequests)
+		case broken:
+			http.Error(w, "No cluster leader", http.StatusInternalServerError)
+		default:
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// change wakes who waits for an index. It is called with the lock.
+func (s *Server) change() {
+	s.index++
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *Server) reply(w http.ResponseWriter, v any) {
+	s.mu.Lock()
+	index := s.index
+	b, err := json.Marshal(v)
+	s.mu.Unlock()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("X-Nomad-Index", fmt.Sprint(index))
+	w.Header().Set("X-Nomad-LastContact", "0")
+	w.Header().Set("X-Nomad-KnownLeader", "true")
+	w.Write(b)
+}
+
+// parse answers any specification with a job of one task; HCL is for real
+// agents.
+func (s *Server) parse(w http.ResponseWriter, r *http.Request) {
+	var in api.JobsParseRequest
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || !strings.Contains(in.JobHCL, "job ") {
+		http.Error(w, "input.hcl:1,1-1: Invalid expression", http.StatusBadRequest)
+		return
+	}
+	kind, name := api.JobTypeBatch, "worker"
+	group := "shard"
+	s.reply(w, &api.Job{Type: &kind, TaskGroups: []*api.TaskGroup{{Name: &group, Tasks: []*api.Task{{Name: name, Driver: "raw_exec", Config: map[string]any{"command": "fanout"}}}}}})
+}
+
+func (s *Server) register(w http.ResponseWriter, r *http.Request) {
+	var in api.JobRegisterRequest
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Job.ID == nil {
+		http.Error(w, "Job ID hasn't been provided", http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	s.jobs[*in.Job.ID] = in.Job
+	delete(s.stopped, *in.Job.ID)
+	s.change()
+	s.mu.Unlock()
+	s.reply(w, api.JobRegisterResponse{})
+}
+
+// job serves /v1/job/<id>, whose id may hold escaped slashes.
+func (s *Server) job(w http.ResponseWriter, r *http.Request) {
+	rest := strings.TrimPrefix(r.URL.EscapedPath(), "/v1/job/")
+	id, verb, _ := strings.Cut(rest, "/")
+	id = strings.ReplaceAll(id, "%2F", "/")
+	switch {
+	case verb == "plan":
+		s.reply(w, api.JobPlanResponse{})
+	case verb == "dispatch":
+		s.dispatch(w, r, id)
+	case verb == "evaluations":
+		s.reply(w, []*api.Evaluation{})
+	case r.Method == http.MethodDelete:
+		s.deregister(w, id)
+	default:
+		s.info(w, id)
+	}
+}
+
+func (s *Server) info(w http.ResponseWriter, id string) {
+	s.mu.Lock()
+	job, ok := s.jobs[id]
+	stop := s.stopped[id]
+	s.mu.Unlock()
+	if !ok {
+		http.Error(w, "job not found", http.StatusNotFound)
+		return
+	}
+	answer := *job
+	answer.Stop = &stop
+	s.reply(w, answer)
+}
+
+func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, parent string) {
+	var in api.JobDispatchRequest
+	if err := json.NewDecoder(r.Body).Decode(&in); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.mu.Lock()
+	job, ok := s.jobs[parent]
+	if !ok || s.stopped[parent] {
+		s.mu.Unlock()
+		http.Error(w, fmt.Sprintf("Specified job %q is stopped", parent), http.StatusInternalServerError)
+		return
+	}
+	if s.faults.Phantom > 0 {
+		s.faults.Phantom--
+		s.mu.Unlock()
+		s.reply(w, api.JobDispatchResponse{DispatchedJobID: parent + "/dispatch-0-phantom", EvalID: "e"})
+		return
+	}
+	token := r.URL.Query().Get("idempotency_token")
+	child := s.tokens[token]
+	if child == "" || s.jobs[child] == nil {
+		s.serial++
+		child = fmt.Sprintf("%s/dispatch-%d-%08x", parent, time.Now().Unix(), s.serial)
+		s.tokens[token] = child
+		if err := s.start(job, child, in); err != nil {
+			s.t.Errorf("nomadtest: start %s: %v", child, err)
+		}
+	}
+	lost := s.faults.LostWord > 0
+	if lost {
+		s.faults.LostWord--
+	}
+	s.mu.Unlock()
+	if lost {
+		panic(http.ErrAbortHandler)
+	}
+	s.reply(w, api.JobDispatchResponse{DispatchedJobID: child})
+}
+
+// start runs the only task of a child. It is called with the lock.
+func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) error {
+	task := job.TaskGroups[0].Tasks[0]
+	id := fmt.Sprintf("%08x-0000-0000-0000-000000000000", s.serial)
+	dir := filepath.Join(s.dir, id, "local")
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, task.DispatchPayload.File), in.Payload, 0o666); err != nil {
+		return err
+	}
+	var args []string
+	for _, a := range task.Config["args"].([]any) {
+		args = append(args, strings.ReplaceAll(a.(string), "${NOMAD_TASK_DIR}", dir))
+	}
+	cmd := exec.Command(task.Config["command"].(string), args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NOMAD_ALLOC_ID="+id)
+	for k, v := range task.Env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	log, err := os.Create(filepath.Join(dir, "stderr"))
+	if err != nil {
+		return err
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	meta := *job
+	meta.ID, meta.Meta = &child, in.Meta
+	s.jobs[child] = &meta
+	a := &alloc{cmd: cmd, kill: *task.KillTimeout, stub: &api.AllocationListStub{
+		ID: id, JobID: child, NodeName: "test", ClientStatus: api.AllocClientStatusRunning, DesiredStatus: api.AllocDesiredStatusRun, CreateIndex: s.index,
+	}}
+	s.allocs = append(s.allocs, a)
+	s.change()
+	if err := cmd.Start(); err != nil {
+		a.stub.ClientStatus = api.AllocClientStatusFailed
+		a.stub.TaskStates = map[string]*api.TaskState{"worker": {Events: []*api.TaskEvent{{Type: api.TaskDriverFailure, DisplayMessage: err.Error()}}}}
+		return log.Close()
+	}
+	s.work.Go(func() {
+		cmd.Wait()
+		log.Close()
+		s.ended(a)
+	})
+	return nil
+}
+
+// ended books the end of a task: one that was stopped is complete, however it
+// ended.
+func (s *Server) ended(a *alloc) {
+	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL) // what it left
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	status := a.cmd.ProcessState.Sys().(syscall.WaitStatus)
+	event := &api.TaskEvent{Type: api.TaskTerminated, ExitCode: a.cmd.ProcessState.ExitCode()}
+	if status.Signaled() {
+		event.ExitCode, event.Signal = 128+int(status.Signal()), int(status.Signal())
+	}
+	a.stub.TaskStates = map[string]*api.TaskState{"worker": {State: "dead", Events: []*api.TaskEvent{event}}}
+	a.stub.ClientStatus = api.AllocClientStatusFailed
+	if event.ExitCode == 0 || a.stub.DesiredStatus == api.AllocDesiredStatusStop {
+		a.stub.ClientStatus = api.AllocClientStatusComplete
+	}
+	s.change()
+}
+
+func (s *Server) deregister(w http.ResponseWriter, id string) {
+	s.mu.Lock()
+	s.stopped[id] = true
+	for _, a := range s.allocs {
+		if a.stub.JobID == id && a.stub.ClientStatus == api.AllocClientStatusRunning {
+			a.stub.DesiredStatus = api.AllocDesiredStatusStop
+			a.cmd.Process.Signal(syscall.SIGTERM)
+			time.AfterFunc(a.kill, func() { syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL) })
+		}
+	}
+	s.change()
+	s.mu.Unlock()
+	s.reply(w, api.JobDeregisterResponse{})
+}
+
+// list serves the children of a parent.
+func (s *Server) list(w http.ResponseWriter, r *http.Request) {
+	prefix := r.URL.Query().Get("prefix")
+	s.mu.Lock()
+	var stubs []*api.JobListStub
+	for id, job := range s.jobs {
+		if strings.HasPrefix(id, prefix) {
+			stubs = append(stubs, &api.JobListStub{ID: id, Stop: s.stopped[id], Status: s.status(id), Meta: job.Meta})
+		}
+	}
+	s.mu.Unlock()
+	s.reply(w, stubs)
+}
+
+// status is running while a task is. It is called with the lock.
+func (s *Server) status(id string) string {
+	for _, a := range s.allocs {
+		if a.stub.JobID == id && a.stub.ClientStatus == api.AllocClientStatusRunning {
+			return "running"
+		}
+	}
+	return "dead"
+}
+
+// allocations is a blocking query.
+func (s *Server) allocations(w http.ResponseWriter, r *http.Request) {
+	var index uint64
+	fmt.Sscan(r.URL.Query().Get("index"), &index)
+	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
+	if err != nil {
+		wait = time.Second
+	}
+	deadline := time.After(wait)
+	for {
+		s.mu.Lock()
+		now, changed := s.index, s.changed
+		s.mu.Unlock()
+		if now > index || index == 0 {
+			break
+		}
+		select {
+		case <-changed:
+			continue
+		case <-deadline:
+		case <-r.Context().Done():
+		}
+		break
+	}
+	s.mu.Lock()
+	stubs := []*api.AllocationListStub{}
+	for _, a := range s.allocs {
+		copied := *a.stub
+		stubs = append(stubs, &copied)
+	}
+	s.mu.Unlock()
+	s.reply(w, stubs)
+}
