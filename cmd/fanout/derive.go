@@ -108,7 +108,7 @@ func (c *cli) reportCommand() *cobra.Command {
 				return err
 			}
 			defer res.Close()
-			if err := c.reportSweep(ctx, s, spec, res); err != nil {
+			if _, err := c.reportSweep(ctx, s, spec, res); err != nil {
 				return err
 			}
 			fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), sweep.SummaryNotebook))
@@ -186,33 +186,37 @@ func checkRequired(res *collect.Result) error {
 	return gateError{fmt.Errorf("%d required scraps are missing; the first: %s of run %s", missing, first.Name, first.Run)}
 }
 
-// reportSweep writes the summary.
-func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) error {
+// reportSweep writes the summary and returns its verdicts, by metric.
+func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (map[string]string, error) {
 	in, err := summaryInput(s, spec, res)
 	if err != nil {
-		return fmt.Errorf("compare: %w", err)
+		return nil, fmt.Errorf("compare: %w", err)
 	}
 	doc, err := report.Notebook(in)
 	if err != nil {
-		return fmt.Errorf("write summary: %w", err)
+		return nil, fmt.Errorf("write summary: %w", err)
 	}
 	text, err := report.Markdown(in)
 	if err != nil {
-		return fmt.Errorf("write summary: %w", err)
+		return nil, fmt.Errorf("write summary: %w", err)
 	}
 	page, err := report.HTML(in)
 	if err != nil {
-		return fmt.Errorf("write summary: %w", err)
+		return nil, fmt.Errorf("write summary: %w", err)
 	}
 	for _, f := range []struct {
 		key  string
 		data []byte
 	}{{sweep.SummaryNotebook, doc.Encode()}, {sweep.SummaryMarkdown, text}, {sweep.SummaryHTML, page}} {
 		if err := s.Store().Put(ctx, f.key, f.data, store.Cached); err != nil {
-			return fmt.Errorf("write summary: %w", err)
+			return nil, fmt.Errorf("write summary: %w", err)
 		}
 	}
-	return nil
+	verdicts := map[string]string{}
+	for _, m := range in.Compare.Metrics {
+		verdicts[m.Name] = m.Verdict
+	}
+	return verdicts, nil
 }
 
 // rowReader reads what `from:` names: CSV, JSON lines, Parquet, or standard

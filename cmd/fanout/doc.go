@@ -54,6 +54,27 @@ The same command again makes only what is new, failed or stale.
 	$ fanout status walk.sweep
 	walk: 4 runs: 4 succeeded
 
+# One run and another
+
+An expression over parameters, recorded values and the run's own columns chooses
+runs, here and wherever a flag takes one.
+
+	$ fanout ls walk.sweep --where drift>0&&seed==2&&run_status=="lost"
+	0 runs
+
+	$ fanout rerun walk.sweep --failed --dry-run
+	4 kept
+
+	$ fanout gc walk.sweep
+	--unplanned  0 objects, 0.0 MB
+	--attempts   0 objects, 0.0 MB
+	--plans      2 objects, 0.0 MB
+	nothing was removed; choose, and add --yes: fanout gc walk.sweep --attempts --yes
+
+"fanout show walk.sweep RUN" says all that is known of one run: what it was
+given, every attempt, what it recorded, the cell that failed, why it is stale,
+and the command that makes it alone.
+
 # Exit codes
 
 	0    everything asked for was done

@@ -75,7 +75,8 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 		return err
 	}
 	defer res.Close()
-	return c.reportSweep(ctx, s, spec, res)
+	_, err = c.reportSweep(ctx, s, spec, res)
+	return err
 }
 
 func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Leftover) error {

@@ -104,14 +104,16 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	sum, runErr := c.fan(ctx, j, due, f)
 	// What was made is worth a table also when the rest was stopped.
 	after := context.WithoutCancel(ctx)
+	var verdicts map[string]string
 	res, err := c.collectSweep(after, j.Sweep, j.spec, nil)
 	if err == nil {
-		err = c.reportSweep(after, j.Sweep, j.spec, res)
+		verdicts, err = c.reportSweep(after, j.Sweep, j.spec, res)
 		res.Close()
 	}
 	if err := errors.Join(runErr, err); err != nil {
 		return err
 	}
+	c.notify(after, j, sum, verdicts)
 	return c.tellEnd(ctx, j, sum)
 }
 

@@ -342,3 +342,59 @@ func TestOrphansAreEndedThenLostThenMadeAgain(t *testing.T) {
 		}
 	})
 }
+
+// Runs travel together on an executor that takes several, but for the canary;
+// each is booked, tried again and limited by itself.
+func TestShards(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 20, fantest.Succeed)
+		b.fake.Limit = fan.Limits{Remote: true, PerShard: 6}
+		var mu sync.Mutex
+		var sizes []int
+		ex := shardWatcher{b.fake, func(s sweep.Shard) { mu.Lock(); sizes = append(sizes, len(s.Runs)); mu.Unlock() }}
+		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 2, Canary: true, Group: 9})
+		if err != nil || sum.Made != 20 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		if d := cmp.Diff([]int{1, 6, 6, 6, 1}, sizes); d != "" {
+			t.Errorf("sizes of shards (-want +got):\n%s", d)
+		}
+		for _, st := range b.Runs() {
+			if st.Status != sweep.Succeeded || st.Attempts != 1 {
+				t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
+			}
+		}
+	})
+}
+
+// A shard that is told to leave gives back what it has not begun, and another
+// one makes it.
+func TestShardsThatLeave(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 12, fantest.Succeed)
+		b.fake.Limit = fan.Limits{Remote: true}
+		ex := leaver{b.fake}
+		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 1, Group: 4})
+		if err != nil || sum.Made != 12 || sum.Unstarted != 0 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+	})
+}
+
+type shardWatcher struct {
+	*fantest.Fake
+	see func(sweep.Shard)
+}
+
+func (w shardWatcher) Execute(ctx context.Context, s sweep.Shard, note func(sweep.Note)) error {
+	w.see(s)
+	return w.Fake.Execute(ctx, s, note)
+}
+
+// leaver makes half of every shard.
+type leaver struct{ *fantest.Fake }
+
+func (l leaver) Execute(ctx context.Context, s sweep.Shard, note func(sweep.Note)) error {
+	s.Runs = s.Runs[:(len(s.Runs)+1)/2]
+	return l.Fake.Execute(ctx, s, note)
+}

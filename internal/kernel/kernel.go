@@ -487,12 +487,12 @@ func (k *Kernel) stop(grace time.Duration) {
 	<-k.done
 }
 
-// askToLeave sends a shutdown request. An idle ipykernel gets it on shell: on
-// control its thread may wait for ever for an output thread that the main
-// thread has already stopped, a few times in a hundred.
+// askToLeave sends a shutdown request. An idle ipykernel, and what is built on
+// it, gets it on shell: on control its thread may wait for ever for an output
+// thread that the main thread has already stopped.
 func (k *Kernel) askToLeave() error {
 	content := json.RawMessage(`{"restart":false}`)
-	if k.spec.ipykernel() && !k.busy.Load() && k.shell != nil {
+	if k.spec.pythonic() && !k.busy.Load() && k.shell != nil {
 		return k.request(k.shell, "shutdown_request", content)
 	}
 	return k.command("shutdown_request", content)

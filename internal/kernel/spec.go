@@ -409,6 +409,12 @@ func (f Finder) has(python, module string) bool {
 	return cmd.Run() == nil
 }
 
+// pythonic reports whether the kernel is a Python program, as ipykernel is and
+// all that wrap it.
+func (s Spec) pythonic() bool {
+	return len(s.Argv) > 0 && strings.HasPrefix(filepath.Base(s.Argv[0]), "python")
+}
+
 // ipykernel reports whether argv starts ipykernel's own launcher.
 func (s Spec) ipykernel() bool {
 	for i, a := range s.Argv[1:] {
