@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -22,15 +23,23 @@ import (
 func (c *cli) collectCommand() *cobra.Command {
 	var require []string
 	var output string
+	var ex export
 	cmd := &cobra.Command{
 		Use:   "collect DIR.sweep | NOTEBOOKS… -o TABLES",
 		Short: "Read the scraps of a sweep, or of any notebooks, into tables",
 		Long: `Collect writes the tables of a sweep again. Given notebooks, or folders of them,
 it reads whatever papermill, scrapbook or Jupyter Book recorded in them and
-writes the same tables, a row for every file, into the folder -o names.`,
+writes the same tables, a row for every file, into the folder -o names.
+
+With --format, --partition-by or -o - the table of runs is exported, and nothing
+else is written: "-o -" is an Arrow stream on standard output, or what --format
+says.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
+			if ex.wanted(output) {
+				return c.export(ctx, args, output, ex, require)
+			}
 			if output != "" {
 				return c.collectFiles(ctx, args, output, require)
 			}
@@ -38,7 +47,9 @@ writes the same tables, a row for every file, into the folder -o names.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a run that succeeded lacks this `scrap` (repeatable)")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep; of an export its file, or -")
+	cmd.Flags().StringVar(&ex.format, "format", "", "export the table of runs as csv, json or arrow")
+	cmd.Flags().StringSliceVar(&ex.partition, "partition-by", nil, "export the table of runs as Parquet files in folders by these `columns`")
 	return cmd
 }
 
@@ -66,15 +77,9 @@ func (c *cli) collectOne(ctx context.Context, args, require []string) error {
 // collectFiles makes tables of any notebooks. Paths are those of the user, so
 // run_id says what they typed.
 func (c *cli) collectFiles(ctx context.Context, paths []string, output string, require []string) error {
-	for i, p := range paths {
-		paths[i] = filepath.ToSlash(filepath.Clean(p))
-		if !fs.ValidPath(paths[i]) {
-			return usageError{withHint(fmt.Errorf("%s: collect reads what is in or beneath this folder", p), "cd to a folder above it first")}
-		}
-	}
-	res, err := collect.Files(ctx, os.DirFS("."), paths, collect.Options{Require: require})
+	res, err := c.readFiles(ctx, paths, require)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	defer res.Close()
 	st := c.openStore(output)
@@ -86,6 +91,20 @@ func (c *cli) collectFiles(ctx context.Context, paths []string, output string, r
 	fmt.Fprintf(c.stderr, "%s, %s\n", plural(res.Table.Len(), "notebook"), plural(len(res.Table.Problems()), "problem"))
 	fmt.Fprintln(c.stdout, filepath.Join(output, "runs.parquet"))
 	return checkRequired(res)
+}
+
+func (c *cli) readFiles(ctx context.Context, paths, require []string) (*collect.Result, error) {
+	for i, p := range paths {
+		paths[i] = filepath.ToSlash(filepath.Clean(p))
+		if !fs.ValidPath(paths[i]) {
+			return nil, usageError{withHint(fmt.Errorf("%s: collect reads what is in or beneath this folder", p), "cd to a folder above it first")}
+		}
+	}
+	res, err := collect.Files(ctx, os.DirFS("."), paths, collect.Options{Require: require})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return res, nil
 }
 
 func (c *cli) reportCommand() *cobra.Command {
@@ -133,11 +152,7 @@ func (c *cli) frozenSpec(ctx context.Context, s *sweep.Sweep) (*grid.Spec, error
 // collectSweep reads the scraps and writes the tables. What an earlier
 // collect left and this one did not write is removed.
 func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, require []string) (*collect.Result, error) {
-	o := collect.Options{StaleOn: spec.StaleOn, Require: require}
-	for _, m := range spec.Metrics {
-		o.Metrics = append(o.Metrics, collect.Metric{Name: m.Name, Unit: m.Unit, Goal: m.Goal})
-	}
-	res, err := collect.Sweep(ctx, s, o)
+	res, err := collect.Sweep(ctx, s, collectOptions(spec, require))
 	if err != nil {
 		return nil, fmt.Errorf("collect %s: %w", display(s.Where()), err)
 	}
@@ -186,8 +201,8 @@ func checkRequired(res *collect.Result) error {
 	return gateError{fmt.Errorf("%d required scraps are missing; the first: %s of run %s", missing, first.Name, first.Run)}
 }
 
-// reportSweep writes the summary and returns its verdicts, by metric.
-func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (map[string]string, error) {
+// reportSweep writes the summary and returns what it compared.
+func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (*compare.Report, error) {
 	in, err := summaryInput(s, spec, res)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
@@ -212,11 +227,7 @@ func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, 
 			return nil, fmt.Errorf("write summary: %w", err)
 		}
 	}
-	verdicts := map[string]string{}
-	for _, m := range in.Compare.Metrics {
-		verdicts[m.Name] = m.Verdict
-	}
-	return verdicts, nil
+	return in.Compare, nil
 }
 
 // rowReader reads what `from:` names: CSV, JSON lines, Parquet, or standard

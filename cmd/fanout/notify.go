@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -34,7 +35,11 @@ type news struct {
 
 // notify tells whom the sweep file names. Failing to changes nothing about the
 // sweep.
-func (c *cli) notify(ctx context.Context, j *job, sum fan.Summary, verdicts map[string]string) {
+func (c *cli) notify(ctx context.Context, j *job, sum fan.Summary, cmp *compare.Report) {
+	verdicts := map[string]string{}
+	for _, m := range cmp.Metrics {
+		verdicts[m.Name] = m.Verdict
+	}
 	counts := j.Counts()
 	head, _ := j.Head()
 	e := news{

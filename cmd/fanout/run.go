@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/kernel"
@@ -32,6 +33,7 @@ type runFlags struct {
 	only       string
 	reprocess  string
 	order      string
+	failIf     []string
 	pick       func(*job) ([]string, error) // rerun: exactly these runs
 }
 
@@ -53,6 +55,7 @@ the sweep file resumes what was planned there.`,
 	fl.StringVarP(&f.output, "output", "o", "", "sweep directory (default: NAME.sweep beside the sweep file)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run and stop")
 	fl.BoolVar(&f.yes, "yes", false, "go on although there are more runs than max_runs")
+	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	fl.IntVar(&f.limit, "limit", 0, "make at most so many runs now")
 	fl.StringVar(&f.only, "only", "", "make only runs for which this expression is true")
 	fl.StringVar(&f.reprocess, "reprocess", string(sweep.ReprocessStale), "runs made before to make again: none, failed, stale (and failed) or all")
@@ -85,6 +88,10 @@ type job struct {
 }
 
 func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
+	gates, err := parseGates(f.failIf)
+	if err != nil {
+		return err
+	}
 	j, err := c.openJob(ctx, target, f)
 	if err != nil || j == nil {
 		return err
@@ -104,17 +111,20 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	sum, runErr := c.fan(ctx, j, due, f)
 	// What was made is worth a table also when the rest was stopped.
 	after := context.WithoutCancel(ctx)
-	var verdicts map[string]string
+	var cmp *compare.Report
 	res, err := c.collectSweep(after, j.Sweep, j.spec, nil)
 	if err == nil {
-		verdicts, err = c.reportSweep(after, j.Sweep, j.spec, res)
+		cmp, err = c.reportSweep(after, j.Sweep, j.spec, res)
 		res.Close()
 	}
 	if err := errors.Join(runErr, err); err != nil {
 		return err
 	}
-	c.notify(after, j, sum, verdicts)
-	return c.tellEnd(ctx, j, sum)
+	c.notify(after, j, sum, cmp)
+	if err := c.tellEnd(ctx, j, sum); err != nil {
+		return err
+	}
+	return checkGates(gates, []block{{report: cmp}})
 }
 
 // limitRuns applies the setting timeout.

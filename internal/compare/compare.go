@@ -42,9 +42,10 @@ type Axis struct {
 type Options struct {
 	Metrics  []Metric // none: every numeric scrap, exploratory
 	Axes     []Axis
-	Baseline map[string]string // axis → value as text: a partial point
-	Rows     []string          // axes that make the groups; none: those of the baseline, else all but replicates
-	Alpha    float64           // 0 is 0.05
+	Baseline map[string]string  // axis → value as text: a partial point
+	Rows     []string           // axes that make the groups; none: those of the baseline, else all but replicates
+	Keep     func(row int) bool // rows of the table that count; nil keeps all
+	Alpha    float64            // 0 is 0.05
 	// Confidence of intervals; 0 is 0.95.
 	Confidence float64
 }
@@ -181,7 +182,7 @@ func newComparer(t *collect.Table, o Options) (*comparer, error) {
 		}
 	}
 	for i := range t.Len() {
-		if c.text(i, "run_planned") == "false" {
+		if c.text(i, "run_planned") == "false" || o.Keep != nil && !o.Keep(i) {
 			continue
 		}
 		c.planned = append(c.planned, i)
@@ -307,7 +308,7 @@ func (c *comparer) table(m Metric) MetricTable {
 	base := baselineOf(groups)
 	for _, g := range groups {
 		summarize(&g.Group, g.samples, c.confidence)
-		if base != nil && !g.Baseline {
+		if base != nil && !g.Baseline && len(g.samples) > 0 && len(base.samples) > 0 {
 			g.Against = against(m, base, g, c.confidence, c.alpha)
 		}
 	}

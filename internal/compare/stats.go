@@ -34,12 +34,9 @@ func values(samples []sample) []float64 {
 	return out
 }
 
-// against compares a group to the baseline: pair by pair where both have the
+// against compares a group to the baseline, both with values: pair by pair where both have the
 // same replicates, else as two samples.
 func against(m Metric, base, g *group, confidence, alpha float64) *Comparison {
-	if base.N == 0 || g.N == 0 {
-		return &Comparison{P: 1, PAdjusted: 1, Verdict: TooFew, Relative: math.NaN()}
-	}
 	c := paired(base, g, confidence)
 	if c == nil {
 		c = unpaired(base, g, confidence)

@@ -102,10 +102,13 @@ func (m Metric) small(shift, base float64) bool {
 
 // sentence is the verdict on a metric in words.
 func (c *comparer) sentence(t *MetricTable) string {
-	var better, worse, different, unclear, small, few []string
+	var better, worse, different, unclear, small, few, none []string
 	need := 0
 	for _, g := range t.Groups {
 		if g.Against == nil {
+			if !g.Baseline && g.N == 0 && !math.IsNaN(t.base()) {
+				none = append(none, g.Name)
+			}
 			continue
 		}
 		switch a := g.Against; a.Verdict {
@@ -142,6 +145,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 		add(unclear, words)
 	}
 	add(few, hasHave(few)+" too few runs to tell")
+	add(none, hasHave(none)+" no values")
 	if len(parts) == 0 {
 		return noVerdict(t)
 	}
@@ -154,6 +158,8 @@ func noVerdict(t *MetricTable) string {
 		return "There are no values to compare."
 	case len(t.Groups) == 1:
 		return "There is one group, and nothing to compare it to."
+	case slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Baseline && g.N == 0 }):
+		return "The baseline has no values."
 	case math.IsNaN(t.base()):
 		return "No baseline is named, so the groups are described and not tested."
 	}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// export is the form of a table that goes elsewhere.
+type export struct {
+	format    string
+	partition []string
+}
+
+func (e export) wanted(output string) bool {
+	return e.format != "" || len(e.partition) > 0 || output == "-"
+}
+
+// export writes the table of runs in the form the flags ask for: of a sweep,
+// or of any notebooks.
+func (c *cli) export(ctx context.Context, args []string, output string, e export, require []string) error {
+	write, err := e.writer()
+	if err != nil {
+		return usageError{err}
+	}
+	if output == "" && len(e.partition) > 0 {
+		return usageError{withHint(errors.New("--partition-by needs a folder"), "add -o FOLDER")}
+	}
+	res, err := c.gather(ctx, args, require)
+	if err != nil {
+		return err
+	}
+	defer res.Close()
+	switch {
+	case len(e.partition) > 0:
+		err = c.partition(ctx, res.Table, output, e.partition)
+	case output == "" || output == "-":
+		err = write(res.Table, c.stdout)
+	default:
+		err = c.openStore(filepath.Dir(output)).Write(ctx, filepath.Base(output), func(w io.Writer) error { return write(res.Table, w) }, store.Cached)
+	}
+	if err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	return checkRequired(res)
+}
+
+func (e export) writer() (func(*collect.Table, io.Writer) error, error) {
+	switch e.format {
+	case "csv":
+		return (*collect.Table).WriteCSV, nil
+	case "json":
+		return (*collect.Table).WriteJSON, nil
+	case "", "arrow":
+		return (*collect.Table).WriteStream, nil
+	}
+	return nil, fmt.Errorf("--format %q: want csv, json or arrow", e.format)
+}
+
+// gather reads a sweep, or notebooks that belong to none.
+func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Result, error) {
+	s, spec, err := c.openPlanned(ctx, args[0])
+	if err != nil {
+		if len(args) == 1 && isSweepDir(filepath.Join(args[0], "plan")) {
+			return nil, err
+		}
+		return c.readFiles(ctx, args, require)
+	}
+	return collect.Sweep(ctx, s, collectOptions(spec, require))
+}
+
+func (c *cli) partition(ctx context.Context, t *collect.Table, folder string, by []string) error {
+	for _, name := range by {
+		if _, ok := t.Column(name); !ok {
+			return fmt.Errorf("the table has no column %q", name)
+		}
+	}
+	st := c.openStore(folder)
+	names, err := t.Partition(ctx, by, func(name string, write func(io.Writer) error) error {
+		return st.Write(ctx, name, write, store.Cached)
+	})
+	if err == nil {
+		fmt.Fprintf(c.stderr, "%s\n", plural(len(names), "file"))
+	}
+	return err
+}

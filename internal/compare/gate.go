@@ -1,0 +1,90 @@
+package compare
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A Gate is a change from the baseline that must not be.
+type Gate struct {
+	text     string
+	metric   string
+	below    bool // violated by a change below Limit, else by one above
+	limit    float64
+	relative bool
+	p        float64 // and only when p is smaller than this; 0 asks for nothing
+}
+
+var gateRE = regexp.MustCompile(`^\s*(\S+)\s*(<|>)\s*([-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%?)\s*(?:\(\s*p\s*<\s*([0-9.eE-]+)\s*\))?\s*$`)
+
+// ParseGate reads "revenue < -2%" or "latency_ms > 5 (p<0.01)": a change from
+// the baseline, relative with %, that violates the gate.
+func ParseGate(text string) (Gate, error) {
+	m := gateRE.FindStringSubmatch(text)
+	if m == nil {
+		return Gate{}, fmt.Errorf("%q: want METRIC < CHANGE or METRIC > CHANGE, as in 'revenue < -2%% (p<0.01)'", text)
+	}
+	g := Gate{text: strings.TrimSpace(text), metric: m[1], below: m[2] == "<", relative: m[4] == "%"}
+	var err error
+	if g.limit, err = strconv.ParseFloat(m[3], 64); err != nil {
+		return g, fmt.Errorf("%q: %s is no number", text, m[3])
+	}
+	if g.relative {
+		g.limit /= 100
+	}
+	if m[5] != "" {
+		if g.p, err = strconv.ParseFloat(m[5], 64); err != nil || g.p <= 0 || g.p > 1 {
+			return g, fmt.Errorf("%q: p<%s: want a number between 0 and 1", text, m[5])
+		}
+	}
+	return g, nil
+}
+
+// Violations says which groups violate the gate, a sentence each. The error
+// says that the gate could not be applied: no number may pass for a good one.
+func (g Gate) Violations(r *Report) ([]string, error) {
+	for _, t := range r.Metrics {
+		if t.Name != g.metric {
+			continue
+		}
+		return g.inTable(t)
+	}
+	return nil, fmt.Errorf("gate %q: nothing is compared by %s", g.text, g.metric)
+}
+
+func (g Gate) inTable(t MetricTable) (violated []string, err error) {
+	compared := 0
+	for _, group := range t.Groups {
+		a := group.Against
+		if a == nil && !group.Baseline {
+			return nil, fmt.Errorf("gate %q: %s has no change of %s from a baseline", g.text, group.Name, g.metric)
+		}
+		if a == nil {
+			continue
+		}
+		compared++
+		change := a.Shift
+		if g.relative {
+			change = a.Relative
+		}
+		if change != change {
+			return nil, fmt.Errorf("gate %q: the change of %s in %s cannot be computed", g.text, g.metric, group.Name)
+		}
+		if (g.below && change < g.limit || !g.below && change > g.limit) && (g.p == 0 || a.PAdjusted < g.p) {
+			violated = append(violated, fmt.Sprintf("%s changed by %s in %s, p %.3g", g.metric, changeWords(a, g.relative), group.Name, a.PAdjusted))
+		}
+	}
+	if compared == 0 {
+		return nil, fmt.Errorf("gate %q: no group of %s is compared to a baseline", g.text, g.metric)
+	}
+	return violated, nil
+}
+
+func changeWords(a *Comparison, relative bool) string {
+	if relative {
+		return fmt.Sprintf("%+.2f%%", 100*a.Relative)
+	}
+	return fmt.Sprintf("%+.4g", a.Shift)
+}
