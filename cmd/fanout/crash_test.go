@@ -208,3 +208,59 @@ func TestKilledOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestKilledGC kills gc at each of its writes; the same command then finishes,
+// and runs that are planned again are made anew.
+func TestKilledGC(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes many processes")
+	}
+	for n := 1; ; n++ {
+		v := newVictim(t, 3)
+		v.run(t, 0)
+		v.respec(t, 1)
+		v.run(t, 0)
+		killed := v.gc(t, n)
+		if killed {
+			v.gc(t, 0)
+		}
+		left, err := filepath.Glob(filepath.Join(v.dir, "victim.sweep", "*", "*.ipynb"))
+		if err != nil || len(left) != 3 { // one template, one attempt, one run
+			t.Errorf("killed at write %d: %v are left, %v", n, left, err)
+		}
+		v.respec(t, 3)
+		v.run(t, 0)
+		for _, st := range openVictim(t, v).Runs() {
+			if st.Status != sweep.Succeeded || st.BestOut == nil {
+				t.Errorf("killed at write %d: run %s is %s", n, st.Run.ID, st.Status)
+			}
+			if _, err := os.Stat(filepath.Join(v.dir, "victim.sweep", sweep.RunKey(st.Run.ID))); err != nil {
+				t.Errorf("killed at write %d: %v", n, err)
+			}
+		}
+		if t.Failed() || !killed {
+			return
+		}
+	}
+}
+
+// respec changes how many runs the sweep file plans.
+func (v *victim) respec(t *testing.T, runs int) {
+	t.Helper()
+	spec := fmt.Sprintf("name: victim\ntemplate: t.ipynb\ngrid:\n  x: {range: {from: 1, to: %d}}\n", runs)
+	if err := os.WriteFile(filepath.Join(v.dir, "sweep.yaml"), []byte(spec), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// gc removes all leftovers, killed in place of its n-th write.
+func (v *victim) gc(t *testing.T, n int) (killed bool) {
+	t.Helper()
+	cmd := v.command("gc", "victim.sweep", "--unplanned", "--attempts", "--plans", "--yes")
+	cmd.Env = append(cmd.Env, killAt+"="+strconv.Itoa(n))
+	out, err := cmd.CombinedOutput()
+	if err != nil && !strings.Contains(err.Error(), "killed") {
+		t.Fatalf("gc killed at write %d: %v\n%s", n, err, out)
+	}
+	return err != nil
+}

@@ -38,11 +38,7 @@ func (s *Sweep) Garbage(ctx context.Context, kind Leftover) (Garbage, error) {
 	var err error
 	switch kind {
 	case LeftUnplanned:
-		for _, st := range s.Runs() {
-			if st.Run.Unplanned {
-				g.Runs = append(g.Runs, st.Run.ID)
-			}
-		}
+		g.Runs = s.unplanned()
 		err = g.gather(ctx, s.store, s.ofUnplanned, prefixAttempt, prefixRuns, PrefixArtifacts)
 	case LeftAttempts:
 		err = g.gather(ctx, s.store, s.superseded, prefixAttempt)
@@ -53,6 +49,28 @@ func (s *Sweep) Garbage(ctx context.Context, kind Leftover) (Garbage, error) {
 		err = fmt.Errorf("%q is no kind of leftovers", kind)
 	}
 	return g, err
+}
+
+// unplanned lists the runs that are not planned, and those of which only the
+// log still knows.
+func (s *Sweep) unplanned() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	listed := map[string]bool{}
+	for _, st := range s.runs {
+		if listed[st.Run.ID] = true; st.Run.Unplanned {
+			ids = append(ids, st.Run.ID)
+		}
+	}
+	var logged []string
+	for id, st := range s.byID {
+		if !listed[id] && (st.Last != nil || st.Began != nil) {
+			logged = append(logged, id)
+		}
+	}
+	sort.Strings(logged)
+	return append(ids, logged...)
 }
 
 // gather lists the objects that are wanted by nobody.
