@@ -348,6 +348,7 @@ func (c *cli) fan(ctx context.Context, j *job, due sweep.Due, f runFlags) (fan.S
 	if len(due.Runs) == 0 && len(j.Orphans()) == 0 {
 		return fan.Summary{}, nil
 	}
+	defer c.refresh(ctx, j)()
 	retry := j.spec.Retries
 	if n := c.settings.GetInt("retries"); n >= 0 {
 		retry.N = n

@@ -36,6 +36,7 @@ func known() []setting {
 		{"warm", "warm", "auto", "fork kernels from a warm server: auto or off"},
 		{"canary", "", true, "one run must get past its first cells before the others start"},
 		{"progress", "", true, "show what goes on"},
+		{"refresh", "", "30s", "how often the tables are written while runs are made; 0: at the end alone"},
 		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
 		{"output_cap", "", "64MB", "output kept of one cell; the rest is cut with a mark"},
 		{"jupyter_path", "", "", "more folders to look for kernelspecs in"},
