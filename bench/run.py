@@ -354,6 +354,10 @@ def rows(scale):
         "fake": ("10,000 runs on the fake kernel", {
             "fanout": lambda: fanout(["x = 0", "print hello", "scrap y $x"], n(10000), "--no-canary", kernel="fake", env=fake_env()),
         }),
+        "nomad": (f"{n(1000):,} trivial notebooks on Nomad", {
+            "fanout on this machine": lambda: fanout(TRIVIAL, n(1000)),
+            "fanout --on nomad": lambda: fanout(TRIVIAL, n(1000), "--on", "nomad"),
+        }),
         "million": ("a grid of 1,000,000 points with include and exclude", {
             "plan --count": lambda: command(["plan", "--count", "m.yaml"], points()),
             "plan --limit 10": lambda: command(["plan", "--limit", "10", "--csv", "m.yaml"], points()),
@@ -389,6 +393,8 @@ def main():
     args = parser.parse_args()
     prepare()
     chosen = rows(args.scale)
+    if "NOMAD_ADDR" not in os.environ:  # an agent on this machine, with raw_exec
+        del chosen["nomad"]
     names = args.rows.split(",") if args.rows else list(chosen)
     results = {}
     for name in names:

@@ -108,32 +108,43 @@ func (c *cli) readFiles(ctx context.Context, paths, require []string) (*collect.
 }
 
 func (c *cli) reportCommand() *cobra.Command {
-	return &cobra.Command{
+	var execute bool
+	cmd := &cobra.Command{
 		Use:   "report DIR.sweep",
 		Short: "Write the summary again from what is there",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ctx := cmd.Context()
-			s, err := sweep.Open(ctx, c.openStore(args[0]))
-			if err != nil {
-				return err
-			}
-			spec, err := c.frozenSpec(ctx, s)
-			if err != nil {
-				return err
-			}
-			res, err := c.collectSweep(ctx, s, spec, nil)
-			if err != nil {
-				return err
-			}
-			defer res.Close()
-			if _, err := c.reportSweep(ctx, s, spec, res); err != nil {
-				return err
-			}
-			fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), sweep.SummaryNotebook))
-			return nil
-		},
+		Long: `Report writes the summary again, and executes the report notebook that the sweep
+file names, if it names one. With --execute the summary's own code is run, and its
+outputs are kept.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.report(cmd.Context(), args[0], execute) },
 	}
+	cmd.Flags().BoolVar(&execute, "execute", false, "run the code cells of the summary notebook")
+	return cmd
+}
+
+func (c *cli) report(ctx context.Context, dir string, execute bool) error {
+	s, spec, err := c.openPlanned(ctx, dir)
+	if err != nil {
+		return err
+	}
+	res, err := c.collectSweep(ctx, s, spec, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Close()
+	if _, err := c.reportSweep(ctx, s, spec, res); err != nil {
+		return err
+	}
+	if execute {
+		if err := c.executeSummary(ctx, s); err != nil {
+			return err
+		}
+	}
+	if err := c.ownReport(ctx, s, spec); err != nil {
+		return err
+	}
+	fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), sweep.SummaryNotebook))
+	return nil
 }
 
 // frozenSpec decodes the sweep file that the plan in force froze.

@@ -114,7 +114,9 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	var cmp *compare.Report
 	res, err := c.collectSweep(after, j.Sweep, j.spec, nil)
 	if err == nil {
-		cmp, err = c.reportSweep(after, j.Sweep, j.spec, res)
+		if cmp, err = c.reportSweep(after, j.Sweep, j.spec, res); err == nil && runErr == nil {
+			err = c.ownReport(after, j.Sweep, j.spec)
+		}
 		res.Close()
 	}
 	if err := errors.Join(runErr, err); err != nil {

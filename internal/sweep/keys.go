@@ -28,6 +28,8 @@ const (
 	SummaryNotebook = "summary.ipynb"
 	SummaryHTML     = "summary.html"
 	SummaryMarkdown = "summary.md"
+	// OwnReport is the user's own report, executed.
+	OwnReport = "report.ipynb"
 )
 
 // formatLine is what FORMAT holds.
