@@ -89,6 +89,12 @@ func TestExampleAB(t *testing.T) {
 			t.Errorf("the summary does not say %q", want)
 		}
 	}
+	if code, _, stderr := fanout(t, "report", "--execute", dir); code != exitOK {
+		t.Fatalf("report --execute: exit %d\n%s", code, stderr)
+	}
+	if text := read(t, filepath.Join(dir, "summary.ipynb")); !strings.Contains(text, `"execute_result"`) || strings.Contains(text, `"output_type": "error"`) {
+		t.Errorf("the summary's code has no results, or raised")
+	}
 }
 
 func TestExampleBackfill(t *testing.T) {
