@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -356,7 +357,8 @@ func TestShards(t *testing.T) {
 		if err != nil || sum.Made != 20 {
 			t.Errorf("%+v, %v", sum, err)
 		}
-		if d := cmp.Diff([]int{1, 6, 6, 6, 1}, sizes); d != "" {
+		slices.Sort(sizes) // two at once begin in any order
+		if d := cmp.Diff([]int{1, 1, 6, 6, 6}, sizes); d != "" {
 			t.Errorf("sizes of shards (-want +got):\n%s", d)
 		}
 		for _, st := range b.Runs() {
