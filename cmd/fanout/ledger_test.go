@@ -28,7 +28,9 @@ func newBackfill(t *testing.T) *backfill {
 	t.Helper()
 	b := &backfill{t: t, dir: t.TempDir(), text: "Daily."}
 	b.fanout = filepath.Join(t.TempDir(), "fanout")
-	if out, err := exec.Command("go", "build", "-o", b.fanout, ".").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-trimpath", "-o", b.fanout, ".") // as make build does, whose cache it shares
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build the command: %v\n%s", err, out)
 	}
 	b.code = []string{`day = "2020-01-01"`, "import helper", "append " + filepath.Join(b.dir, "ledger") + " $day",
