@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // compareFlags are the projection of a comparison, and its form.
@@ -122,16 +123,30 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 		res.Close()
 		return side{}, usageError{err}
 	}
-	ids, _ := res.Table.Column("run_id")
-	o.Keep = func(row int) bool {
+	wanted, err := rowsWanted(s, res.Table, keep)
+	if err != nil {
+		res.Close()
+		return side{}, err
+	}
+	o.Keep = func(row int) bool { return wanted[row] }
+	return side{display(s.Where()), res, o}, nil
+}
+
+// rowsWanted asks keep about the run of every row.
+func rowsWanted(s *sweep.Sweep, t *collect.Table, keep func(sweep.RunState) (bool, error)) ([]bool, error) {
+	ids, _ := t.Column("run_id")
+	wanted := make([]bool, t.Len())
+	for row := range wanted {
 		st, ok := s.Run(ids.Text(row))
 		if !ok {
-			return false
+			continue
 		}
-		wanted, err := keep(st)
-		return wanted && err == nil
+		var err error
+		if wanted[row], err = keep(st); err != nil {
+			return nil, err
+		}
 	}
-	return side{display(s.Where()), res, o}, nil
+	return wanted, nil
 }
 
 // project applies the flags to what the sweep file says.

@@ -54,14 +54,10 @@ says.`,
 }
 
 func (c *cli) collectOne(ctx context.Context, args, require []string) error {
-	s, err := sweep.Open(ctx, c.openStore(args[0]))
+	s, spec, err := c.openPlanned(ctx, args[0])
 	if errors.Is(err, sweep.ErrNotASweep) {
 		return usageError{withHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0]))}
 	}
-	if err != nil {
-		return err
-	}
-	spec, err := c.frozenSpec(ctx, s)
 	if err != nil {
 		return err
 	}

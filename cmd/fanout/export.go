@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // export is the form of a table that goes elsewhere.
@@ -64,12 +65,15 @@ func (e export) writer() (func(*collect.Table, io.Writer) error, error) {
 
 // gather reads a sweep, or notebooks that belong to none.
 func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Result, error) {
-	s, spec, err := c.openPlanned(ctx, args[0])
-	if err != nil {
-		if len(args) == 1 && isSweepDir(filepath.Join(args[0], "plan")) {
-			return nil, err
-		}
+	if len(args) > 1 || !isSweepDir(args[0]) {
 		return c.readFiles(ctx, args, require)
+	}
+	s, spec, err := c.openPlanned(ctx, args[0])
+	if errors.Is(err, sweep.ErrNotASweep) {
+		return c.readFiles(ctx, args, require)
+	}
+	if err != nil {
+		return nil, err
 	}
 	return collect.Sweep(ctx, s, collectOptions(spec, require))
 }

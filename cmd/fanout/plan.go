@@ -208,13 +208,17 @@ func (c *cli) tellDue(ctx context.Context, d *sweep.Draft, f planFlags) error {
 		return err
 	}
 	due, delta := s.Preview(d, sweep.ReprocessStale, d.Spec.StaleOn)
-	gone := ""
-	if delta.Unplanned > 0 {
-		gone = fmt.Sprintf(", %d no longer planned", delta.Unplanned)
-	}
-	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), due, gone)
+	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), due, unplannedWords(delta))
 	c.tellForecast(s, due.Runs, f.jobs)
 	return nil
+}
+
+// unplannedWords ends the line about what is due.
+func unplannedWords(d sweep.Delta) string {
+	if d.Unplanned == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %d no longer planned", d.Unplanned)
 }
 
 // maxPreview is how many runs are compared with the sweep that is there.
@@ -230,7 +234,7 @@ func (c *cli) tellForecast(s *sweep.Sweep, due []string, jobs int) {
 	}
 	memory := ""
 	if fc.PeakRSS > 0 {
-		memory = fmt.Sprintf(", up to %d MB a run", (fc.PeakRSS+500_000)/1_000_000)
+		memory = ", up to " + megabytes(fc.PeakRSS) + " a run"
 	}
 	cpu := short(fc.CPU) + " of CPU"
 	if fc.CPU > 6*time.Minute {

@@ -162,6 +162,9 @@ func bar(done, failed, total, width int) string {
 // words says a status as people do.
 func words(s sweep.Status) string { return strings.ReplaceAll(string(s), "_", " ") }
 
+// megabytes says a size with the precision people want.
+func megabytes(bytes int64) string { return fmt.Sprintf("%d MB", (bytes+500_000)/1_000_000) }
+
 // short says a duration with the precision people want.
 func short(d time.Duration) string {
 	switch {

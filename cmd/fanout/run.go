@@ -210,11 +210,7 @@ func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) 
 	if f.output != "" || len(f.set) > 0 {
 		return nil, usageError{withHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir)}
 	}
-	s, err := sweep.Open(ctx, c.openStore(dir))
-	if err != nil {
-		return nil, err
-	}
-	spec, err := c.frozenSpec(ctx, s)
+	s, spec, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
@@ -328,8 +324,8 @@ func (c *cli) tellPlan(j *job, due sweep.Due) {
 	}
 	head, _ := j.Head()
 	gone := ""
-	if j.delta != nil && j.delta.Unplanned > 0 {
-		gone = fmt.Sprintf(", %d no longer planned", j.delta.Unplanned)
+	if j.delta != nil {
+		gone = unplannedWords(*j.delta)
 	}
 	fmt.Fprintf(c.stderr, "%s: %s: %s%s\n", j.Name(), plural(head.Runs, "run"), due, gone)
 	if n := len(due.Runs); n > 0 {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -132,7 +133,7 @@ func (c *cli) printShown(s *sweep.Sweep, spec *grid.Spec, id string, v shown) {
 	for _, part := range v.Stale {
 		p("  stale: %s", staleWhy[part])
 	}
-	c.printPairs("given", append(append([]grid.Binding(nil), st.Run.Labels...), st.Run.Params...))
+	c.printGiven(slices.Concat(st.Run.Labels, st.Run.Params))
 	p("attempts")
 	for _, a := range v.Attempts {
 		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), words(a.Outcome.Status),
@@ -185,16 +186,16 @@ func usage(st sweep.RunState) string {
 		text += ", CPU " + short(o.CPU)
 	}
 	if o.PeakRSS > 0 {
-		text += fmt.Sprintf(", peak memory %d MB", (o.PeakRSS+500_000)/1_000_000)
+		text += ", peak memory " + megabytes(o.PeakRSS)
 	}
 	return text
 }
 
-func (c *cli) printPairs(title string, pairs []grid.Binding) {
+func (c *cli) printGiven(pairs []grid.Binding) {
 	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprintln(c.stdout, title)
+	fmt.Fprintln(c.stdout, "given")
 	for _, b := range pairs {
 		fmt.Fprintf(c.stdout, "  %s = %s\n", b.Name, clean(b.Value.String()))
 	}
