@@ -98,6 +98,14 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	return j.Reload(ctx)
 }
 
+// disconnect gives back a cluster that no run was made on.
+func (j *job) disconnect() error {
+	if j.cluster == nil {
+		return nil
+	}
+	return j.cluster.Close()
+}
+
 // nomadOptions are the `nomad:` of the sweep file over that of the settings.
 func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 	set := c.settings.nomad(j.spec)

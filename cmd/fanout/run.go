@@ -105,7 +105,7 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	}
 	due, err := c.due(j, f)
 	if err != nil {
-		return err
+		return errors.Join(err, j.disconnect())
 	}
 	c.tellPlan(j, due)
 	sum, runErr := c.fan(ctx, j, due, f)

@@ -84,7 +84,7 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	f := &fanner{
 		sweep: s, ex: ex, o: o, cancel: cancel,
 		window: window(o.Jobs, ex.Limits().Parallel),
-		busy:   map[string]int{}, tries: map[string]int{}, returned: map[string]int{},
+		busy:   map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
 	for _, id := range o.Runs {
@@ -143,6 +143,7 @@ type fanner struct {
 	waiting           int            // runs that wait for their back-off
 	busy              map[string]int // ValueLimit key → runs under way
 	tries             map[string]int // run → attempts of this call
+	before            map[string]int // run → attempts it had when it was handed out
 	returned          map[string]int // run → how often it came back without having begun
 	retried           int
 	total             int
@@ -215,6 +216,8 @@ func (f *fanner) take(i, n int) []sweep.Run {
 		f.queue = slices.Delete(f.queue, i, i+1)
 		f.count(run, +1)
 		f.tries[run.ID]++
+		st, _ := f.sweep.Run(run.ID)
+		f.before[run.ID] = st.Attempts
 		runs = append(runs, run)
 		i = slices.IndexFunc(f.queue, f.allowed)
 	}
@@ -280,7 +283,7 @@ func (f *fanner) end(ctx context.Context, r result) {
 // settle books what became of one run.
 func (f *fanner) settle(ctx context.Context, run sweep.Run) {
 	st, _ := f.sweep.Run(run.ID)
-	if st.Status == sweep.Planned {
+	if st.Attempts == f.before[run.ID] { // whatever an earlier attempt came to
 		f.canary.open()
 		f.unstarted(ctx, run)
 		return

@@ -400,3 +400,24 @@ func (l leaver) Execute(ctx context.Context, s sweep.Shard, note func(sweep.Note
 	s.Runs = s.Runs[:(len(s.Runs)+1)/2]
 	return l.Fake.Execute(ctx, s, note)
 }
+
+// A run that was made before and whose shard leaves without beginning it is
+// not done: what an earlier attempt came to is not this one's.
+func TestShardsThatLeaveRunsMadeBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 8, fantest.Succeed)
+		if _, err := fan.Fan(t.Context(), b.Sweep, b.fake, fan.Options{Runs: b.ids, Jobs: 4}); err != nil {
+			t.Fatal(err)
+		}
+		b.fake.Limit = fan.Limits{Remote: true}
+		sum, err := fan.Fan(t.Context(), b.Sweep, leaver{b.fake}, fan.Options{Runs: b.ids, Jobs: 1, Group: 4})
+		if err != nil || sum.Made != 8 || sum.Unstarted != 0 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		for _, st := range b.Runs() {
+			if st.Attempts != 2 {
+				t.Errorf("run %s: %d attempts, want 2", st.Run.ID, st.Attempts)
+			}
+		}
+	})
+}

@@ -155,25 +155,41 @@ func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(swe
 	if err := e.sweep.PutShard(ctx, shard); err != nil {
 		return err
 	}
-	child, err := e.dispatch(ctx, shard.ID)
-	if ctx.Err() != nil && child == "" {
-		return e.abandon(shard, err)
-	}
+	before := e.attempts(shard)
+	ended, err := e.make(ctx, shard, note)
 	if err != nil {
 		return err
 	}
-	ended, err := e.await(ctx, child, shard, note)
-	if err != nil {
+	if err := e.close(context.WithoutCancel(ctx), shard, ended, note); err != nil {
 		return err
 	}
-	return e.close(context.WithoutCancel(ctx), shard, ended, note)
+	if ended != nil && ended.ClientStatus == api.AllocClientStatusFailed && e.attempts(shard) == before {
+		// The next one could not make any run either.
+		return &workerError{alloc: ended.ID, node: ended.NodeName, why: reason(ended)}
+	}
+	return nil
 }
 
-// abandon is the end of a shard whose dispatch was cut short.
-func (e *Executor) abandon(shard sweep.Shard, err error) error {
-	ctx, cancel := context.WithTimeout(context.Background(), e.o.Grace)
-	defer cancel()
-	return errors.Join(err, e.stopChildren(ctx, func(j *api.JobListStub) bool { return j.Meta["shard"] == shard.ID }))
+// make dispatches a shard and waits for its end. A dispatch that was cut short
+// may have happened all the same.
+func (e *Executor) make(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) (*api.AllocationListStub, error) {
+	child, err := e.dispatch(ctx, shard.ID)
+	if ctx.Err() != nil && child == "" {
+		return nil, e.stopChildren(context.WithoutCancel(ctx), func(j *api.JobListStub) bool { return j.Meta["shard"] == shard.ID })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.await(ctx, child, shard, note)
+}
+
+// attempts counts those at the runs of a shard.
+func (e *Executor) attempts(shard sweep.Shard) (n int) {
+	for _, id := range shard.Runs {
+		st, _ := e.sweep.Run(id)
+		n += st.Attempts
+	}
+	return n
 }
 
 // await waits until nothing of a shard can be at work any more, and tells of
@@ -240,27 +256,12 @@ func (e *Executor) close(ctx context.Context, shard sweep.Shard, a *api.Allocati
 	if err != nil {
 		return err
 	}
-	why := reason(a)
 	for _, b := range open {
-		if err := e.sweep.Lose(ctx, b, why); err != nil {
+		if err := e.sweep.Lose(ctx, b, reason(a)); err != nil {
 			return err
 		}
 	}
-	return e.fitness(shard, a, why)
-}
-
-// fitness is an error when an allocation could not make any run: the next one
-// could not either.
-func (e *Executor) fitness(shard sweep.Shard, a *api.AllocationListStub, why string) error {
-	if a == nil || a.ClientStatus != api.AllocClientStatusFailed {
-		return nil
-	}
-	for _, id := range shard.Runs {
-		if st, _ := e.sweep.Run(id); st.Attempts > 0 {
-			return nil
-		}
-	}
-	return &workerError{alloc: a.ID, node: a.NodeName, why: why}
+	return nil
 }
 
 // workerError is an allocation that ended before it began any run.
