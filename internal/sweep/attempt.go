@@ -82,7 +82,7 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o Outcome, lo
 	key := keyAttempt(a.Run, a.Attempt)
 	err := s.store.Create(ctx, key, doc.Encode(), store.Synced)
 	if errors.Is(err, fs.ErrExist) {
-		err = s.readAttempt(ctx, a.Run, a.Attempt)
+		err = s.catchUp(ctx, a.Run, a.Attempt)
 		return errors.Join(fmt.Errorf("end run %s: %w", a.Run, ErrEnded), err)
 	}
 	if err != nil {

@@ -192,10 +192,14 @@ func (st *RunState) settled() Status {
 // settle looks for the notebooks of attempts that the log leaves open.
 func (s *Sweep) settle(ctx context.Context) error {
 	for _, id := range s.open() {
-		st := s.byID[id]
-		if err := s.readAttempt(ctx, id, st.Began.Attempt); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e, err := s.readAttempt(ctx, id, s.byID[id].Began.Attempt)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		s.unlogged = append(s.unlogged, e)
 	}
 	return nil
 }
@@ -222,31 +226,43 @@ func (s *Sweep) rebuild(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		if err := s.readAttempt(ctx, run, n); err != nil {
+		e, err := s.readAttempt(ctx, run, n)
+		if err != nil {
 			return err
 		}
+		s.unlogged = append(s.unlogged, e)
 	}
 	return nil
 }
 
-// readAttempt applies what an attempt's notebook says of itself.
-func (s *Sweep) readAttempt(ctx context.Context, run string, n int) error {
+// readAttempt applies what an attempt's notebook says of itself, and returns
+// the record that the log lacks.
+func (s *Sweep) readAttempt(ctx context.Context, run string, n int) (ended, error) {
 	key := keyAttempt(run, n)
 	o, err := s.store.Stat(ctx, key)
 	if err != nil {
-		return err
+		return ended{}, err
 	}
 	doc, tag, err := s.attemptIn(ctx, key)
 	if err != nil {
-		return err
+		return ended{}, err
 	}
 	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano()}
 	e.Scraps, e.More = smallScraps(doc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state(run).ended(e)
-	s.unlogged = append(s.unlogged, e)
-	return nil
+	return e, nil
+}
+
+// catchUp takes over an attempt whose notebook stands and whose end nobody has
+// recorded.
+func (s *Sweep) catchUp(ctx context.Context, run string, n int) error {
+	e, err := s.readAttempt(ctx, run, n)
+	if err != nil {
+		return err
+	}
+	return s.index(ctx, e)
 }
 
 // attemptIn reads the notebook of an attempt that ended, and what it says of
