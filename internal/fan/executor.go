@@ -25,7 +25,7 @@ type Executor interface {
 // Limits is what an executor can take.
 type Limits struct {
 	Parallel int  // shards at once; 0 is no limit
-	PerShard int  // runs in a shard; 0 is no limit
+	PerShard int  // runs in a shard; 0 is as many as make a shard worth starting
 	Remote   bool // shards outlive this process and are stored before they are executed
 }
 

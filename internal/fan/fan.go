@@ -28,7 +28,6 @@ type Options struct {
 	Retry  Retry
 	Halt   Halt
 	Limits []ValueLimit     // at most N runs of one value at a time
-	Group  int              // runs that travel together, where the executor takes several; 0 is as many as keep it busy
 	Note   func(sweep.Note) // may be nil
 }
 
@@ -83,8 +82,8 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	defer cancel(nil)
 	f := &fanner{
 		sweep: s, ex: ex, o: o, cancel: cancel,
-		window: window(o.Jobs, ex.Limits().Parallel),
-		busy:   map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
+		window: window(o.Jobs, ex.Limits().Parallel), typicalOf: -1,
+		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
 	for _, id := range o.Runs {

@@ -34,7 +34,7 @@ type bench struct {
 func newBench(t *testing.T, n int, deeds ...fantest.Deed) *bench {
 	t.Helper()
 	s := fantest.NewSweep(t, store.Mem(), fantest.FakeMachine(), sweep.Settings{}, n, deeds...)
-	b := &bench{Sweep: s, fake: &fantest.Fake{Sweep: s}}
+	b := &bench{Sweep: s, fake: &fantest.Fake{Sweep: s, Limit: fan.Limits{PerShard: 1}}}
 	for _, st := range s.Runs() {
 		b.ids = append(b.ids, st.Run.ID)
 	}
@@ -106,7 +106,7 @@ func TestWindow(t *testing.T) {
 func TestExecutorLimitsTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 6, fantest.Succeed)
-		b.fake.Limit = fan.Limits{Parallel: 2}
+		b.fake.Limit = fan.Limits{Parallel: 2, PerShard: 1}
 		b.fan(t, fan.Options{Jobs: 6})
 		if b.peak != 2 {
 			t.Errorf("peak %d, want 2", b.peak)
@@ -353,7 +353,7 @@ func TestShards(t *testing.T) {
 		var mu sync.Mutex
 		var sizes []int
 		ex := shardWatcher{b.fake, func(s sweep.Shard) { mu.Lock(); sizes = append(sizes, len(s.Runs)); mu.Unlock() }}
-		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 2, Canary: true, Group: 9})
+		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 2, Canary: true})
 		if err != nil || sum.Made != 20 {
 			t.Errorf("%+v, %v", sum, err)
 		}
@@ -374,9 +374,9 @@ func TestShards(t *testing.T) {
 func TestShardsThatLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 12, fantest.Succeed)
-		b.fake.Limit = fan.Limits{Remote: true}
+		b.fake.Limit = fan.Limits{Remote: true, PerShard: 4}
 		ex := leaver{b.fake}
-		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 1, Group: 4})
+		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 1})
 		if err != nil || sum.Made != 12 || sum.Unstarted != 0 {
 			t.Errorf("%+v, %v", sum, err)
 		}
@@ -409,8 +409,8 @@ func TestShardsThatLeaveRunsMadeBefore(t *testing.T) {
 		if _, err := fan.Fan(t.Context(), b.Sweep, b.fake, fan.Options{Runs: b.ids, Jobs: 4}); err != nil {
 			t.Fatal(err)
 		}
-		b.fake.Limit = fan.Limits{Remote: true}
-		sum, err := fan.Fan(t.Context(), b.Sweep, leaver{b.fake}, fan.Options{Runs: b.ids, Jobs: 1, Group: 4})
+		b.fake.Limit = fan.Limits{Remote: true, PerShard: 4}
+		sum, err := fan.Fan(t.Context(), b.Sweep, leaver{b.fake}, fan.Options{Runs: b.ids, Jobs: 1})
 		if err != nil || sum.Made != 8 || sum.Unstarted != 0 {
 			t.Errorf("%+v, %v", sum, err)
 		}

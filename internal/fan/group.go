@@ -17,18 +17,14 @@ const (
 // shardSize is how many runs the next shard gets. While the canary flies, and
 // until something is known of what runs take, they travel alone.
 func (f *fanner) shardSize() int {
-	limits := f.ex.Limits()
-	if !limits.Remote || f.canary.shut {
+	n := f.ex.Limits().PerShard
+	switch {
+	case f.canary.shut:
 		return 1
+	case n > 0:
+		return n
 	}
-	n := f.o.Group
-	if n <= 0 {
-		n = autoSize(f.typical(), len(f.queue), f.window)
-	}
-	if limits.PerShard > 0 {
-		n = min(n, limits.PerShard)
-	}
-	return max(n, 1)
+	return autoSize(f.typical(), len(f.queue), f.window)
 }
 
 // autoSize fills shardTime, but leaves two shards for every place in the
@@ -42,9 +38,10 @@ func autoSize(took time.Duration, left, window int) int {
 
 // typical is the median time of the runs that succeeded; 0 when none did.
 func (f *fanner) typical() time.Duration {
-	if f.succeeded == f.typicalOf && f.typicalOf > 0 {
+	if f.succeeded == f.typicalOf {
 		return f.typicalTook
 	}
+	f.typicalOf = f.succeeded
 	var took []time.Duration
 	for _, st := range f.sweep.Runs() {
 		if o := st.BestOut; o != nil && o.Status == sweep.Succeeded {
@@ -55,6 +52,6 @@ func (f *fanner) typical() time.Duration {
 		return 0
 	}
 	slices.Sort(took)
-	f.typicalOf, f.typicalTook = f.succeeded, took[len(took)/2]
+	f.typicalTook = took[len(took)/2]
 	return f.typicalTook
 }

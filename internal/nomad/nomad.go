@@ -49,7 +49,7 @@ type Options struct {
 	CPU      int               // MHz of an allocation; 0 leaves the specification's
 	Memory   int64             // bytes of an allocation; 0 leaves the specification's
 	Parallel int               // allocations at once
-	PerShard int               // runs in an allocation at most; 0 is no limit
+	PerShard int               // runs in an allocation; 0 leaves it to fanout
 	Grace    time.Duration     // for a worker to stop
 
 	Region, Namespace, NodePool string
@@ -128,7 +128,7 @@ func parentID(name, dir string) string {
 // Parallel is how many allocations may be there at once.
 func (e *Executor) Parallel() int { return e.o.Parallel }
 
-// PerShard is how many runs an allocation may make.
+// PerShard is how many runs an allocation makes; 0 leaves it to fanout.
 func (e *Executor) PerShard() int { return e.o.PerShard }
 
 // Close stops the parameterized job: nothing more can be dispatched. Children

@@ -31,7 +31,9 @@ func FakeMachine() Machine {
 	}
 	return Machine{
 		Name: "fake", Kernelspec: "fake", Language: "deeds", Cells: cells,
-		New: func(_ *testing.T, s *sweep.Sweep) fan.Executor { return &Fake{Sweep: s} },
+		New: func(_ *testing.T, s *sweep.Sweep) fan.Executor {
+			return &Fake{Sweep: s, Limit: fan.Limits{PerShard: 1}}
+		},
 	}
 }
 
