@@ -326,10 +326,12 @@ func (c *cli) printBlock(b block, markdown bool) error {
 // printMetric prints a table and, below it, what it says.
 func printMetric(w io.Writer, t compare.MetricTable, markdown bool) error {
 	title := t.Name
-	if t.Unit != "" {
+	if t.Trials != "" {
+		title += " / " + t.Trials
+	} else if t.Unit != "" {
 		title += " [" + t.Unit + "]"
 	}
-	rows := [][]string{{title, "n", "median", "95% interval", "change", "95% interval", "p", ""}}
+	rows := [][]string{{title, "n", t.CentreName(), "95% interval", "change", "95% interval", "p", ""}}
 	for _, g := range t.Groups {
 		rows = append(rows, metricRow(g))
 	}
@@ -385,7 +387,9 @@ func metricRow(g compare.Group) []string {
 	if !math.IsNaN(a.Relative) {
 		row[4], row[5] = percent(a.Relative), span(a.RelLo, a.RelHi, percent)
 	}
-	row[6] = fmt.Sprintf("%.3g", a.PAdjusted)
+	if row[6] = fmt.Sprintf("%.3f", a.PAdjusted); a.PAdjusted < 0.001 {
+		row[6] = "<0.001"
+	}
 	row[7] = string(a.Verdict)
 	if a.Verdict == compare.Unclear || a.Verdict == compare.TooFew {
 		row[7] = "~"
@@ -424,6 +428,8 @@ type comparisonLine struct {
 	PAdjusted *float64 `json:"p_adjusted"`
 	Paired    bool     `json:"paired"`
 	Verdict   string   `json:"verdict"`
+	Hits      *float64 `json:"hits,omitempty"` // and trials, of a proportion, whose median is the rate of them all
+	Trials    *float64 `json:"trials,omitempty"`
 }
 
 func comparisonLines(blocks []block) []comparisonLine {
@@ -434,6 +440,9 @@ func comparisonLines(blocks []block) []comparisonLine {
 				l := comparisonLine{Row: b.title, Metric: t.Name, Group: g.Name, Baseline: g.Baseline, N: g.N, Missing: g.Missing}
 				if g.N > 0 {
 					l.Median, l.Lo, l.Hi = finite(g.Centre), finite(g.Lo), finite(g.Hi)
+				}
+				if g.Trials > 0 {
+					l.Hits, l.Trials = finite(g.Hits), finite(g.Trials)
 				}
 				if a := g.Against; a != nil {
 					l.Change, l.ChangeLo, l.ChangeHi, l.Relative = finite(a.Shift), finite(a.Lo), finite(a.Hi), finite(a.Relative)
@@ -467,10 +476,10 @@ func writeComparisonJSON(w io.Writer, blocks []block) error {
 func writeComparisonCSV(w io.Writer, blocks []block) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"row", "metric", "group", "baseline", "n", "missing", "median", "median_lo", "median_hi",
-		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "paired", "verdict"})
+		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "hits", "trials", "paired", "verdict"})
 	for _, l := range comparisonLines(blocks) {
 		record := []string{l.Row, l.Metric, l.Group, strconv.FormatBool(l.Baseline), strconv.Itoa(l.N), strconv.Itoa(l.Missing)}
-		for _, x := range []*float64{l.Median, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted} {
+		for _, x := range []*float64{l.Median, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted, l.Hits, l.Trials} {
 			text := ""
 			if x != nil {
 				text = strconv.FormatFloat(*x, 'g', -1, 64)

@@ -29,6 +29,15 @@ type Metric struct {
 	MinEffectRelative bool    // MinEffect is a fraction of the baseline
 	Guardrail         bool    // must not get worse: tested on that side only
 	Primary           bool
+	Trials            string // the scrap that counts the trials of which Name counts the successes
+}
+
+// CentreName is what Centre is of the metric's groups.
+func (m Metric) CentreName() string {
+	if m.Trials != "" {
+		return "rate"
+	}
+	return "median"
 }
 
 // An Axis is something that varies over the runs.
@@ -80,16 +89,19 @@ type Group struct {
 	Baseline bool
 	N        int         // values
 	Missing  int         // planned runs of the group without a value
-	Centre   float64     // median
-	Lo, Hi   float64     // order-statistic interval of the median; infinite when N is too small
+	Centre   float64     // median; of a proportion the rate of all trials
+	Lo, Hi   float64     // its interval: order statistics, infinite when N is too small; of a proportion Wilson's
 	Q1, Q3   float64     // quartiles
-	Values   []float64   // sorted
+	Values   []float64   // sorted; of a proportion the rates of the runs
+	Hits     float64     // successes of all runs; of a proportion
+	Trials   float64     // trials of all runs; of a proportion
 	Against  *Comparison // nil for the baseline and without one
 }
 
 // A Comparison is a group against the baseline.
 type Comparison struct {
 	Paired    bool
+	Counted   bool    // trials are compared, not runs
 	Pairs     int     // pairs, or the smaller number of values
 	Possible  int     // pairs there could be
 	Shift     float64 // median difference: of pairs, or Hodges and Lehmann's
@@ -100,8 +112,9 @@ type Comparison struct {
 	P         float64 // two-sided; one-sided for a guardrail
 	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
 	Verdict   Verdict
-	Equal     bool // every pair is equal
-	Need      int  // samples a group would need to tell a change of this size; 0 when not known
+	Equal     bool    // every pair is equal
+	Need      int     // samples a group would need to tell a change of this size; 0 when not known
+	least     float64 // p that so many values can give
 }
 
 // A Verdict is what a comparison says.
@@ -282,6 +295,7 @@ type sample struct {
 	row   int
 	value float64
 	pair  string
+	of    fraction // of a proportion
 }
 
 // group gathers the samples of one key.
@@ -301,15 +315,30 @@ func (c *comparer) table(m Metric) MetricTable {
 		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%s holds %s values, which have no median", m.Name, col.Type()))
 		return mt
 	}
-	groups, odd := c.gather(col)
+	value, why, err := c.reader(m, col)
+	if err != nil {
+		mt.Warnings = append(mt.Warnings, err.Error())
+		return mt
+	}
+	groups, odd := c.gather(value)
 	if odd > 0 {
-		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%d values of %s are not finite and are left out", odd, m.Name))
+		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%d values of %s %s and are left out", odd, m.Name, why))
+	}
+	for _, g := range groups {
+		summarize(m, g, c.confidence)
+	}
+	compareBy := test(ranks)
+	switch {
+	case m.Trials == "":
+	case uneven(groups):
+		mt.Warnings = append(mt.Warnings, unevenWarning(m))
+	default:
+		compareBy = proportions
 	}
 	base := baselineOf(groups)
 	for _, g := range groups {
-		summarize(&g.Group, g.samples, c.confidence)
 		if base != nil && !g.Baseline && len(g.samples) > 0 && len(base.samples) > 0 {
-			g.Against = against(m, base, g, c.confidence, c.alpha)
+			g.Against = against(m, compareBy, base, g, c.confidence, c.alpha)
 		}
 	}
 	for _, g := range groups {
@@ -319,9 +348,28 @@ func (c *comparer) table(m Metric) MetricTable {
 	return mt
 }
 
+// reader reads the value of a metric in a row of the table: found is false
+// where there is none, good where it cannot be used, and why says why not.
+func (c *comparer) reader(m Metric, col collect.Column) (read func(row int) (s sample, found, good bool), why string, err error) {
+	if m.Trials == "" {
+		return func(row int) (s sample, found, good bool) {
+			x, ok := col.Float(row)
+			return sample{row: row, value: x}, ok, !math.IsNaN(x) && !math.IsInf(x, 0)
+		}, "are not finite", nil
+	}
+	trials, ok := c.t.Column(m.Trials)
+	if !ok || !numeric(trials.Type()) {
+		return nil, "", fmt.Errorf("no run recorded %s, the trials of %s, as a number", m.Trials, m.Name)
+	}
+	return func(row int) (s sample, found, good bool) {
+		f, ok := fractionAt(col, trials, row)
+		return sample{row: row, value: f.rate(), of: f}, !col.Null(row), ok
+	}, "are no count out of " + m.Trials, nil
+}
+
 // gather puts every planned run into its group; those that count bring their
-// value. odd is how many values are NaN or infinite.
-func (c *comparer) gather(col collect.Column) (groups []*group, odd int) {
+// value. odd is how many values cannot be used.
+func (c *comparer) gather(read func(row int) (s sample, found, good bool)) (groups []*group, odd int) {
 	byKey := map[string]*group{}
 	counts := map[int]bool{}
 	for _, i := range c.used {
@@ -336,17 +384,16 @@ func (c *comparer) gather(col collect.Column) (groups []*group, odd int) {
 			byKey[strings.Join(key, "\x00")] = g
 			groups = append(groups, g)
 		}
-		x, ok := col.Float(i)
-		if !counts[i] || !ok {
+		s, found, good := read(i)
+		if !counts[i] || !found || !good {
 			g.Missing++
+			if counts[i] && found {
+				odd++
+			}
 			continue
 		}
-		if math.IsNaN(x) || math.IsInf(x, 0) {
-			g.Missing++
-			odd++
-			continue
-		}
-		g.samples = append(g.samples, sample{i, x, strings.Join(c.key(i, pairing), "\x00")})
+		s.pair = strings.Join(c.key(i, pairing), "\x00")
+		g.samples = append(g.samples, s)
 	}
 	sortGroups(groups)
 	return groups, odd

@@ -17,7 +17,7 @@ type row struct {
 	variant, region  string
 	seed             int
 	status           string
-	y                any
+	y, n             any
 	stale, unplanned bool
 	err              string
 }
@@ -27,7 +27,7 @@ func tableOf(t *testing.T, rows []row) *collect.Table {
 	specs := []collect.ColumnSpec{
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_reason_kind"}, {Name: "run_error"}, {Name: "run_planned"}, {Name: "run_stale"}, {Name: "run_code"},
 		{Name: "variant", Role: collect.RoleLabel}, {Name: "region", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter},
-		{Name: "y", Role: collect.RoleScrap},
+		{Name: "y", Role: collect.RoleScrap}, {Name: "n", Role: collect.RoleScrap},
 	}
 	var values [][]any
 	for i, r := range rows {
@@ -39,7 +39,7 @@ func tableOf(t *testing.T, rows []row) *collect.Table {
 		if status == "failed" {
 			kind = "exception"
 		}
-		values = append(values, []any{fmt.Sprintf("id%04d", i), status, kind, r.err, !r.unplanned, r.stale, "c", r.variant, r.region, r.seed, r.y})
+		values = append(values, []any{fmt.Sprintf("id%04d", i), status, kind, r.err, !r.unplanned, r.stale, "c", r.variant, r.region, r.seed, r.y, r.n})
 	}
 	table, err := collect.Build(specs, values)
 	if err != nil {

@@ -56,12 +56,13 @@ func groupOf(values []float64, paired bool) *group {
 		}
 		g.samples = append(g.samples, s)
 	}
-	summarize(&g.Group, g.samples, 0.95)
+	summarize(Metric{}, g, 0.95)
 	return g
 }
 
-// TestAgainstScipy demands scipy's p and numpy's shift, to 1e-9.
-func TestAgainstScipy(t *testing.T) {
+// ask has scipy and numpy answer cases: kind is a function of the oracle.
+func ask(t *testing.T, kind string, cases, answers any) {
+	t.Helper()
 	python := os.Getenv("FANOUT_TEST_PYTHON")
 	if python == "" {
 		if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
@@ -69,25 +70,67 @@ func TestAgainstScipy(t *testing.T) {
 		}
 		t.Skip("FANOUT_TEST_PYTHON names no interpreter: `make test` does")
 	}
-	cases := draws()
 	in, err := json.Marshal(cases)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, "testdata/oracle.py")
+	cmd := exec.Command(python, "testdata/oracle.py", kind)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	var want []struct{ P, Shift float64 }
-	if err := json.Unmarshal(out, &want); err != nil {
+	if err := json.Unmarshal(out, answers); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestAgainstScipy demands scipy's p and numpy's shift, to 1e-9.
+func TestAgainstScipy(t *testing.T) {
+	cases := draws()
+	var want []struct{ P, Shift float64 }
+	ask(t, "ranks", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{}, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95, 0.05)
+		got := against(Metric{}, ranks, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95, 0.05)
 		if got.Paired != c.Paired || math.Abs(got.P-want[i].P) > 1e-9 || math.Abs(got.Shift-want[i].Shift) > 1e-9 {
 			t.Errorf("case %d (%d and %d values, paired %v): p %v, shift %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.P, got.Shift, want[i])
 		}
+	}
+}
+
+// TestProportionsAgainstScipy demands Wilson's and Newcombe's intervals, the
+// test's p, and the p of Pearson's homogeneity.
+func TestProportionsAgainstScipy(t *testing.T) {
+	type table struct{ A, B [2]float64 } // hits and trials
+	r := rand.New(rand.NewPCG(3, 4))
+	cases := []table{{[2]float64{0, 5}, [2]float64{5, 5}}, {[2]float64{0, 10}, [2]float64{0, 20}}, {[2]float64{3, 1e6}, [2]float64{11, 1e6}}, {[2]float64{999998, 1e6}, [2]float64{1e6, 1e6}}}
+	for range 200 {
+		n, m := math.Trunc(1+r.Float64()*r.Float64()*3000), math.Trunc(1+r.Float64()*r.Float64()*3000)
+		p := r.Float64() * r.Float64()
+		cases = append(cases, table{[2]float64{math.Trunc(n * p), n}, [2]float64{math.Trunc(m * math.Min(1, p*(0.8+r.Float64()))), m}})
+	}
+	var want []struct{ P, Lo, Hi, DiffLo, DiffHi float64 }
+	ask(t, "proportions", cases, &want)
+	exact := 0
+	for i, c := range cases {
+		a, b := fraction{c.A[0], c.A[1]}, fraction{c.B[0], c.B[1]}
+		if expected(a, b) < minExpected {
+			exact++
+		}
+		base, g := &group{samples: []sample{{of: a, value: a.rate()}}}, &group{samples: []sample{{of: b, value: b.rate()}}}
+		summarize(Metric{Trials: "n"}, base, 0.95)
+		summarize(Metric{Trials: "n"}, g, 0.95)
+		got := proportions(base, g, 0.95)
+		if math.Abs(got.P-want[i].P) > 1e-6*want[i].P {
+			t.Errorf("%v: p %v, want %v", c, got.P, want[i].P)
+		}
+		for _, x := range [][2]float64{{got.P, want[i].P}, {g.Lo, want[i].Lo}, {g.Hi, want[i].Hi}, {got.Lo, want[i].DiffLo}, {got.Hi, want[i].DiffHi}} {
+			if math.Abs(x[0]-x[1]) > 1e-9 {
+				t.Errorf("%v: %v, want %v (%+v, %+v)", c, x[0], x[1], got, want[i])
+			}
+		}
+	}
+	if exact < 10 || exact > len(cases)-10 {
+		t.Errorf("%d of %d cases are exact: both tests want cases", exact, len(cases))
 	}
 }

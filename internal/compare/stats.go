@@ -11,9 +11,9 @@ import (
 )
 
 // summarize fills in centre and spread.
-func summarize(g *Group, samples []sample, confidence float64) {
-	g.N = len(samples)
-	g.Values = values(samples)
+func summarize(m Metric, g *group, confidence float64) {
+	g.N = len(g.samples)
+	g.Values = values(g.samples)
 	if g.N == 0 {
 		nan := math.NaN()
 		g.Centre, g.Lo, g.Hi, g.Q1, g.Q3 = nan, nan, nan, nan, nan
@@ -23,6 +23,9 @@ func summarize(g *Group, samples []sample, confidence float64) {
 	g.Centre, g.Lo, g.Hi = s.Center, s.Lo, s.Hi
 	g.Q1 = stat.Quantile(0.25, stat.LinInterp, g.Values, nil)
 	g.Q3 = stat.Quantile(0.75, stat.LinInterp, g.Values, nil)
+	if m.Trials != "" {
+		summarizeCounts(g, confidence)
+	}
 }
 
 func values(samples []sample) []float64 {
@@ -34,13 +37,21 @@ func values(samples []sample) []float64 {
 	return out
 }
 
-// against compares a group to the baseline, both with values: pair by pair where both have the
-// same replicates, else as two samples.
-func against(m Metric, base, g *group, confidence, alpha float64) *Comparison {
-	c := paired(base, g, confidence)
-	if c == nil {
-		c = unpaired(base, g, confidence)
+// A test compares two groups with values.
+type test func(base, g *group, confidence float64) *Comparison
+
+// ranks compares pair by pair where both groups have the same replicates, else
+// as two samples.
+func ranks(base, g *group, confidence float64) *Comparison {
+	if c := paired(base, g, confidence); c != nil {
+		return c
 	}
+	return unpaired(base, g, confidence)
+}
+
+// against compares a group to the baseline, both with values.
+func against(m Metric, t test, base, g *group, confidence, alpha float64) *Comparison {
+	c := t(base, g, confidence)
 	c.relative(base.Centre)
 	if m.Guardrail && m.Goal != "" {
 		c.P = oneSided(c.P, c.Shift, m.Goal)
@@ -98,6 +109,7 @@ func paired(base, g *group, confidence float64) *Comparison {
 	sort.Float64s(diffs)
 	c := &Comparison{Paired: true, Pairs: len(diffs), Possible: max(base.N+base.Missing, g.N+g.Missing), P: signedRank(diffs), Equal: diffs[0] == 0 && diffs[len(diffs)-1] == 0}
 	c.Shift, c.Lo, c.Hi = walsh(diffs, confidence)
+	c.least = 2 / math.Exp2(float64(len(diffs)))
 	return c
 }
 
@@ -107,6 +119,8 @@ func unpaired(base, g *group, confidence float64) *Comparison {
 	b := benchmath.NewSample(slices.Clone(g.Values), &benchmath.DefaultThresholds)
 	c := &Comparison{Pairs: min(base.N, g.N), Possible: min(base.N, g.N), P: benchmath.AssumeNothing.Compare(a, b).P}
 	c.Shift, c.Lo, c.Hi = hodgesLehmann(base.Values, g.Values, confidence)
+	n := float64(c.Pairs)
+	c.least = 2 / math.Exp(logChoose(2*n, n))
 	return c
 }
 
@@ -140,8 +154,12 @@ func signedRank(diffs []float64) float64 {
 	}
 	variance := float64(n*(n+1)*(2*n+1))/24 - ties/48
 	z := (math.Abs(float64(plus)/2-float64(total)/4) - 0) / math.Sqrt(variance)
-	return math.Min(1, 2*distuv.UnitNormal.Survival(z))
+	return math.Min(1, twoTails(z))
 }
+
+// twoTails is the chance of a normal value at least z from its mean, also
+// where it is tiny.
+func twoTails(z float64) float64 { return math.Erfc(z / math.Sqrt2) }
 
 // doubledRanks are twice the mean ranks, which are whole numbers; ties is the
 // sum of t³-t.
@@ -254,6 +272,10 @@ func median(sorted []float64) float64 {
 	return (sorted[n/2-1] + sorted[n/2]) / 2
 }
 
+// maxNeed is the most samples that are worth naming: a change that needs more
+// is as good as none.
+const maxNeed = 10_000
+
 // needed is how many samples a side a change of the observed size would need
 // for p below alpha, most of the time; 0 when the data say nothing of it.
 func needed(c *Comparison, alpha float64) int {
@@ -268,7 +290,7 @@ func needed(c *Comparison, alpha float64) int {
 	// errors where the interval has 1.96.
 	ratio := 2.8 / 1.96 * half / math.Abs(c.Shift)
 	n := math.Ceil(float64(c.Pairs) * ratio * ratio)
-	if n > 1e6 {
+	if n > maxNeed {
 		return 0
 	}
 	return int(n)

@@ -1,10 +1,6 @@
 package compare
 
-import (
-	"math"
-
-	"github.com/fanout-dev/fanout/internal/collect"
-)
+import "github.com/fanout-dev/fanout/internal/collect"
 
 // A Join says which runs two sweeps have in common.
 type Join struct {
@@ -32,10 +28,10 @@ func Sweeps(a, b *collect.Table, names [2]string, o Options) (*Report, Join, err
 		x, y := first.all(m, names[0]), second.all(m, names[1])
 		x.Baseline = true
 		x.samples, y.samples = common(x.samples, y.samples, moved)
-		summarize(&x.Group, x.samples, first.confidence)
-		summarize(&y.Group, y.samples, first.confidence)
+		summarize(m, x, first.confidence)
+		summarize(m, y, first.confidence)
 		if len(x.samples) > 0 { // and as many of the other
-			y.Against = against(m, x, y, first.confidence, first.alpha)
+			y.Against = against(m, ranks, x, y, first.confidence, first.alpha)
 		}
 		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}})
 	}
@@ -69,9 +65,14 @@ func (c *comparer) all(m Metric, name string) *group {
 	if !ok || !numeric(col.Type()) {
 		return g
 	}
+	read, _, err := c.reader(m, col)
+	if err != nil {
+		return g
+	}
 	for _, i := range c.used {
-		if x, ok := col.Float(i); ok && !math.IsNaN(x) && !math.IsInf(x, 0) {
-			g.samples = append(g.samples, sample{i, x, c.text(i, "run_id")})
+		if s, found, good := read(i); found && good {
+			s.pair = c.text(i, "run_id")
+			g.samples = append(g.samples, s)
 		}
 	}
 	sortGroups([]*group{g})

@@ -68,7 +68,7 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 	switch {
 	case a.Equal:
 		return Same
-	case a.PAdjusted >= c.alpha && a.smallest()*c.times(t) >= c.alpha:
+	case a.PAdjusted >= c.alpha && a.least*c.times(t) >= c.alpha:
 		return TooFew
 	case a.PAdjusted >= c.alpha:
 		return Unclear
@@ -80,16 +80,6 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 		return Better
 	}
 	return Worse
-}
-
-// smallest is the least p that so many values can give.
-func (a *Comparison) smallest() float64 {
-	if a.Paired {
-		return 2 / math.Exp2(float64(a.Pairs))
-	}
-	n := float64(a.Pairs)
-	lg := func(x float64) float64 { v, _ := math.Lgamma(x + 1); return v }
-	return 2 / math.Exp(lg(2*n)-2*lg(n))
 }
 
 func (m Metric) small(shift, base float64) bool {

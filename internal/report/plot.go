@@ -87,7 +87,10 @@ func newPlot(label string) *plot.Plot {
 }
 
 func axisLabel(t compare.MetricTable) string {
-	if t.Unit == "" {
+	switch {
+	case t.Trials != "":
+		return plain(t.Name) + " / " + plain(t.Trials)
+	case t.Unit == "":
 		return plain(t.Name)
 	}
 	return plain(t.Name) + " (" + plain(t.Unit) + ")"
@@ -127,10 +130,25 @@ func drawDots(in Input, t compare.MetricTable, groups []compare.Group, file stri
 	return &picture{file, png, saysDots(in, t, len(shown), len(groups))}, nil
 }
 
+// label is what is drawn, in a sentence.
+func label(t compare.MetricTable) string {
+	if t.Trials != "" {
+		return safe(t.Name + " / " + t.Trials)
+	}
+	return safe(t.Name)
+}
+
+func centreOf(t compare.MetricTable) string {
+	if t.Trials != "" {
+		return "rate of all " + safe(t.Trials)
+	}
+	return "median"
+}
+
 func saysDots(in Input, t compare.MetricTable, shown, all int) string {
-	says := fmt.Sprintf("%s by %s: small dots are runs, the large dot is the median with its 95 %% interval", safe(t.Name), safe(strings.Join(in.Compare.Rows, ", ")))
+	says := fmt.Sprintf("%s by %s: small dots are runs, the large dot is the %s with its 95 %% interval", label(t), safe(strings.Join(in.Compare.Rows, ", ")), centreOf(t))
 	if in.Compare.Baseline != "" {
-		says += fmt.Sprintf("; the dashed line is the baseline's median, %s", safe(in.Compare.Baseline))
+		says += fmt.Sprintf("; the dashed line is the baseline's %s, %s", t.CentreName(), safe(in.Compare.Baseline))
 	}
 	if all > shown {
 		says += fmt.Sprintf("; the first %d of %d groups", shown, all)
@@ -227,7 +245,7 @@ func drawLine(in Input, t compare.MetricTable, groups []compare.Group, axis Axis
 	if err != nil {
 		return nil, err
 	}
-	says := fmt.Sprintf("%s along %s: the line joins the medians", safe(t.Name), safe(axis.Name))
+	says := fmt.Sprintf("%s along %s: the line joins the %ss", label(t), safe(axis.Name), t.CentreName())
 	if band {
 		says += ", the band holds the middle half of the runs"
 	}

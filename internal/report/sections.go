@@ -104,7 +104,10 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 
 // groupTable is the main table of a metric.
 func groupTable(in Input, t compare.MetricTable) string {
-	head := []string{safe(strings.Join(in.Compare.Rows, ", ")), "n", "median", "95 % interval", "quartiles"}
+	head := []string{safe(strings.Join(in.Compare.Rows, ", ")), "n", t.CentreName(), "95 % interval", "quartiles"}
+	if t.Trials != "" {
+		head[4] = safe(t.Name + " of " + t.Trials)
+	}
 	compared := slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil })
 	if compared {
 		head = append(head, "change", "interval of the change", "p", "")
@@ -131,6 +134,9 @@ func groupRow(g compare.Group, compared bool) []string {
 		name += " *(baseline)*"
 	}
 	row := []string{name, n, number(g.Centre), interval(g.Lo, g.Hi), interval(g.Q1, g.Q3)}
+	if g.Trials > 0 {
+		row[4] = number(g.Hits) + " of " + number(g.Trials)
+	}
 	if g.N == 0 {
 		row[3], row[4] = "", ""
 	}
@@ -172,7 +178,10 @@ func mark(a *compare.Comparison) string {
 	if a.Verdict == compare.Unclear {
 		word = "~"
 	}
-	if a.Paired {
+	switch {
+	case a.Counted:
+		return word + ", by single trials"
+	case a.Paired:
 		return fmt.Sprintf("%s, %d pairs", word, a.Pairs)
 	}
 	return word

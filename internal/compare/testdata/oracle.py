@@ -1,4 +1,4 @@
-"""Reads samples as JSON, prints what scipy and numpy say of them."""
+"""Reads cases as JSON, prints what scipy and numpy say of them."""
 
 import json
 import sys
@@ -21,18 +21,34 @@ def signed_rank(d):
     return float(stats.wilcoxon(d, method="exact" if exact else "approx", correction=False).pvalue)
 
 
-def main():
-    out = []
-    for case in json.load(sys.stdin):
-        a, b = case["a"], case["b"]
-        if case["paired"]:
-            d = np.array(b) - np.array(a)
-            pairs = [(x + y) / 2 for i, x in enumerate(d) for y in d[i:]]
-            out.append({"p": signed_rank(d), "shift": float(np.median(pairs))})
-        else:
-            p = stats.mannwhitneyu(a, b, alternative="two-sided", method="exact").pvalue
-            out.append({"p": float(p), "shift": float(np.median(np.subtract.outer(b, a)))})
-    json.dump(out, sys.stdout)
+def ranks(case):
+    a, b = case["a"], case["b"]
+    if case["paired"]:
+        d = np.array(b) - np.array(a)
+        pairs = [(x + y) / 2 for i, x in enumerate(d) for y in d[i:]]
+        return {"p": signed_rank(d), "shift": float(np.median(pairs))}
+    p = stats.mannwhitneyu(a, b, alternative="two-sided", method="exact").pvalue
+    return {"p": float(p), "shift": float(np.median(np.subtract.outer(b, a)))}
 
 
-main()
+def proportions(case):
+    (h1, n1), (h2, n2) = [[int(x) for x in side] for side in (case["A"], case["B"])]
+    table = np.array([[h1, n1 - h1], [h2, n2 - h2]])
+    expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+    if expected.min() < 5:
+        p = stats.fisher_exact(table).pvalue
+    else:
+        p = stats.chi2_contingency(table, correction=False).pvalue
+    one, two = [stats.binomtest(h, n).proportion_ci(0.95, "wilson") for h, n in ((h1, n1), (h2, n2))]
+    p1, p2 = h1 / n1, h2 / n2
+    return {
+        "P": float(p),
+        "Lo": two.low,
+        "Hi": two.high,
+        "DiffLo": p2 - p1 - np.hypot(p2 - two.low, one.high - p1),
+        "DiffHi": p2 - p1 + np.hypot(two.high - p2, p1 - one.low),
+    }
+
+
+answer = {"ranks": ranks, "proportions": proportions}[sys.argv[1]]
+json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
