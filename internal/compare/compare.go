@@ -78,7 +78,9 @@ type MetricTable struct {
 	Exploratory bool // not declared primary while others are: p says less
 	Groups      []Group
 	Verdict     string // a sentence; why there is none, when there is none
-	Best        []Run  // at most three runs, the best first; none without a goal
+	Effects     []Effect
+	Trends      []Trend
+	Best        []Run // at most three runs, the best first; none without a goal
 	Warnings    []string
 }
 
@@ -344,6 +346,7 @@ func (c *comparer) table(m Metric) MetricTable {
 	for _, g := range groups {
 		mt.Groups = append(mt.Groups, g.Group)
 	}
+	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups)
 	mt.Best = c.best(m, groups)
 	return mt
 }
@@ -541,6 +544,7 @@ func (c *comparer) warnings(r *Report) []string {
 	if len(r.Averaged) > 0 {
 		out = append(out, "values average over "+strings.Join(r.Averaged, ", "))
 	}
+	out = append(out, c.inert(c.metrics())...)
 	if n := c.groupsAmong(c.used, "run_code"); n > 1 {
 		out = append(out, fmt.Sprintf("the runs were made by %d versions of the template's code", n))
 	}

@@ -98,6 +98,34 @@ func TestAgainstScipy(t *testing.T) {
 	}
 }
 
+// TestTrendsAgainstScipy demands Theil and Sen's slope and Kendall's p.
+func TestTrendsAgainstScipy(t *testing.T) {
+	type series struct {
+		At []int
+		Y  []float64
+	}
+	r := rand.New(rand.NewPCG(7, 8))
+	var cases []series
+	for n := minPeriods; n < 80; n++ {
+		s := series{}
+		for i := range n {
+			y := r.NormFloat64() + float64(i)*r.Float64()/float64(n)
+			if n%2 == 0 {
+				y = math.Round(2 * y) // ties
+			}
+			s.At, s.Y = append(s.At, 2*i+i%2), append(s.Y, y)
+		}
+		cases = append(cases, s)
+	}
+	var want []struct{ P, Slope float64 }
+	ask(t, "trend", cases, &want)
+	for i, c := range cases {
+		if p, slope := mannKendall(c.Y), theilSen(c.At, c.Y); math.Abs(p-want[i].P) > 1e-9 || math.Abs(slope-want[i].Slope) > 1e-9 {
+			t.Errorf("%d periods: p %v, slope %v, want %+v", len(c.At), p, slope, want[i])
+		}
+	}
+}
+
 // TestProportionsAgainstScipy demands Wilson's and Newcombe's intervals, the
 // test's p, and the p of Pearson's homogeneity.
 func TestProportionsAgainstScipy(t *testing.T) {

@@ -127,7 +127,7 @@ func Markdown(in Input) ([]byte, error) {
 }
 
 // sectionsOf is the summary in its order: did everything run, which variant is
-// better and how sure are we, what is odd, where to look next.
+// better and how sure are we, what drives it, what is odd, where to look next.
 func sectionsOf(in Input) ([]section, error) {
 	sections := []section{verdictSection(in), sweptSection(in)}
 	for i, t := range in.Compare.Metrics {
@@ -137,7 +137,7 @@ func sectionsOf(in Input) ([]section, error) {
 		}
 		sections = append(sections, s)
 	}
-	for _, s := range []section{bestSection(in), failureSection(in), costSection(in), oddSection(in), factSection(in)} {
+	for _, s := range []section{driveSection(in), bestSection(in), failureSection(in), costSection(in), oddSection(in), factSection(in)} {
 		if s.text != "" {
 			sections = append(sections, s)
 		}

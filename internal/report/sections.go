@@ -90,6 +90,7 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 	s := section{title: title}
 	if len(t.Groups) > 0 {
 		b.WriteString("\n\n" + groupTable(in, t))
+		b.WriteString(trendText(t))
 		p, err := drawMetric(in, t, fmt.Sprintf("metric-%d.png", index+1))
 		if err != nil {
 			return s, err
@@ -100,6 +101,84 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 	}
 	s.text = b.String()
 	return s, nil
+}
+
+// maxPeriods is how many odd periods a sentence names.
+const maxPeriods = 8
+
+// trendText says how the metric moves along ordered axes, and which places
+// are odd.
+func trendText(t compare.MetricTable) string {
+	var b strings.Builder
+	for _, trend := range t.Trends {
+		fmt.Fprintf(&b, "\n\nAlong %s: %s.", safe(trend.Axis), movement(trend))
+		if len(trend.Odd) == 0 {
+			continue
+		}
+		var odd []string
+		for _, o := range trend.Odd[:min(len(trend.Odd), maxPeriods)] {
+			odd = append(odd, fmt.Sprintf("%s (%s)", safe(o.Period), off(o.Off, o.Relative)))
+		}
+		if more := len(trend.Odd) - len(odd); more > 0 {
+			odd = append(odd, fmt.Sprintf("%d more", more))
+		}
+		fmt.Fprintf(&b, " Far from the trend: %s.", strings.Join(odd, ", "))
+	}
+	return b.String()
+}
+
+// trendAlpha is how sure one must be to call a movement a trend.
+const trendAlpha = 0.05
+
+func movement(t compare.Trend) string {
+	if t.P >= trendAlpha {
+		return fmt.Sprintf("no trend over %d values (p %s)", t.Periods, pValue(t.P))
+	}
+	verb := "rises"
+	if t.Change < 0 {
+		verb = "falls"
+	}
+	return fmt.Sprintf("it %s by %s from the first to the last of %d values (p %s)", verb, strings.TrimLeft(off(t.Change, t.Relative), "+−"), t.Periods, pValue(t.P))
+}
+
+// off is a distance, relative where that says something.
+func off(by, relative float64) string {
+	if math.IsNaN(relative) {
+		return number(by)
+	}
+	return percent(relative)
+}
+
+// driveSection says which parameters the metrics depend on.
+func driveSection(in Input) section {
+	head := []string{"metric"}
+	var axes []string
+	for _, t := range in.Compare.Metrics {
+		for _, e := range t.Effects {
+			if !slices.Contains(axes, e.Axis) {
+				axes = append(axes, e.Axis)
+			}
+		}
+	}
+	if len(axes) == 0 {
+		return section{}
+	}
+	sort.Strings(axes)
+	for _, a := range axes {
+		head = append(head, safe(a))
+	}
+	var rows [][]string
+	for _, t := range in.Compare.Metrics {
+		row := append([]string{label(t)}, make([]string, len(axes))...)
+		for _, e := range t.Effects {
+			row[1+slices.Index(axes, e.Axis)] = fmt.Sprintf("%.0f%%", 100*e.Share)
+		}
+		if len(t.Effects) > 0 {
+			rows = append(rows, row)
+		}
+	}
+	text := "How much of each metric's variance each parameter explains by itself (adjusted R²). The rest is parameters together, replicates and chance.\n\n"
+	return section{title: "## What drives the difference", text: text + table(head, rows, true)}
 }
 
 // groupTable is the main table of a metric.

@@ -50,5 +50,11 @@ def proportions(case):
     }
 
 
-answer = {"ranks": ranks, "proportions": proportions}[sys.argv[1]]
+def trend(case):
+    at, y = case["At"], case["Y"]
+    tau = stats.kendalltau(at, y, method="asymptotic")
+    return {"P": float(tau.pvalue), "Slope": float(stats.theilslopes(y, at).slope)}
+
+
+answer = {"ranks": ranks, "proportions": proportions, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)

@@ -1,0 +1,181 @@
+package compare
+
+import (
+	"math"
+	"slices"
+	"sort"
+	"strings"
+)
+
+// A Trend is how a metric moves along an ordered axis, whatever else varies
+// held still.
+type Trend struct {
+	Axis    string
+	Periods int     // values of the axis that have values of the metric
+	Change  float64 // from the first to the last, along Theil and Sen's line
+	// Relative is Change as a fraction of the metric's median; NaN when that is
+	// zero.
+	Relative float64
+	P        float64 // Mann and Kendall's
+	Odd      []Odd   // in the order of the axis
+}
+
+// An Odd period lies far from the trend.
+type Odd struct {
+	Period   string
+	Off      float64 // from the line
+	Relative float64 // as a fraction of the metric's median; NaN when that is zero
+	Z        float64 // in robust standard deviations
+}
+
+const (
+	minPeriods = 8 // fewer say nothing of a trend
+	maxPeriods = 2000
+	maxSlopes  = 300 // periods for which every pair has its slope
+	oddZ       = 3.5 // Iglewicz and Hoaglin's bound
+)
+
+// trends are those along every ordered axis with periods enough.
+func (c *comparer) trends(groups []*group) []Trend {
+	var all []sample
+	for _, g := range groups {
+		all = append(all, g.samples...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	middle := math.Abs(median(values(all)))
+	var out []Trend
+	for _, a := range c.o.Axes {
+		if _, ok := c.t.Column(a.Name); !ok || a.Replicate || !a.Ordered {
+			continue
+		}
+		names, at, level := c.periods(a.Name, all)
+		if len(at) < minPeriods || len(at) > maxPeriods {
+			continue
+		}
+		t := trendOf(at, level, middle, func(i int) string { return names[i] })
+		t.Axis = a.Name
+		out = append(out, t)
+	}
+	return out
+}
+
+// periods are the values of an axis in order, and the levels of the metric at
+// those that have any: the median distance from what is usual for the rest of
+// the parameters. Replicates count for what is usual.
+func (c *comparer) periods(axis string, all []sample) (names []string, at []int, level []float64) {
+	var rest []string
+	for _, a := range c.o.Axes {
+		if _, ok := c.t.Column(a.Name); ok && a.Name != axis && !a.Replicate {
+			rest = append(rest, a.Name)
+		}
+	}
+	alike, keys := map[string][]float64{}, make([]string, len(all))
+	for i, s := range all {
+		keys[i] = strings.Join(c.key(s.row, rest), "\x00")
+		alike[keys[i]] = append(alike[keys[i]], s.value)
+	}
+	usual := map[string]float64{}
+	for k, x := range alike {
+		sort.Float64s(x)
+		usual[k] = median(x)
+	}
+	off := map[string][]float64{}
+	for i, s := range all {
+		p := c.text(s.row, axis)
+		off[p] = append(off[p], s.value-usual[keys[i]])
+	}
+	seen := map[string]bool{}
+	for _, row := range c.planned {
+		if p := c.text(row, axis); !seen[p] {
+			seen[p] = true
+			names = append(names, p)
+		}
+	}
+	slices.SortFunc(names, compareText)
+	for i, p := range names {
+		if x := off[p]; len(x) > 0 {
+			sort.Float64s(x)
+			at, level = append(at, i), append(level, median(x))
+		}
+	}
+	return names, at, level
+}
+
+// trendOf fits a line through the levels at places of an axis. middle is the
+// size of the metric.
+func trendOf(at []int, level []float64, middle float64, name func(place int) string) Trend {
+	slope := theilSen(at, level)
+	fraction := func(x float64) float64 {
+		if middle == 0 {
+			return math.NaN()
+		}
+		return x / middle
+	}
+	change := slope * float64(at[len(at)-1]-at[0])
+	t := Trend{Periods: len(at), Change: change, Relative: fraction(change), P: mannKendall(level)}
+	off := make([]float64, len(at))
+	for i := range at {
+		off[i] = level[i] - slope*float64(at[i])
+	}
+	base := medianOf(off)
+	spread := make([]float64, len(at))
+	for i := range off {
+		off[i] -= base
+		spread[i] = math.Abs(off[i])
+	}
+	const normal = 1.4826 // standard deviations in a median distance
+	scale := normal * medianOf(spread)
+	for i := range at {
+		if scale > 0 && spread[i]/scale > oddZ {
+			t.Odd = append(t.Odd, Odd{Period: name(at[i]), Off: off[i], Relative: fraction(off[i]), Z: off[i] / scale})
+		}
+	}
+	return t
+}
+
+// theilSen is the median of the slopes between all pairs; of many periods
+// between those half the axis apart, Theil's incomplete method.
+func theilSen(at []int, y []float64) float64 {
+	var slopes []float64
+	step, last := 1, len(at)
+	if len(at) > maxSlopes {
+		step, last = (len(at)+1)/2, 1
+	}
+	for i := range at {
+		for j := i + step; j < min(len(at), i+step+last); j++ {
+			slopes = append(slopes, (y[j]-y[i])/float64(at[j]-at[i]))
+		}
+	}
+	return medianOf(slopes)
+}
+
+// mannKendall is the two-sided p of no trend, from the normal distribution,
+// corrected for ties.
+func mannKendall(y []float64) float64 {
+	n := float64(len(y))
+	s := 0
+	for i := range y {
+		for j := i + 1; j < len(y); j++ {
+			s += compareFloat(y[j], y[i])
+		}
+	}
+	variance := n * (n - 1) * (2*n + 5)
+	sorted := slices.Sorted(slices.Values(y))
+	for i := 0; i < len(sorted); {
+		j := i
+		for j < len(sorted) && sorted[j] == sorted[i] {
+			j++
+		}
+		t := float64(j - i)
+		variance -= t * (t - 1) * (2*t + 5)
+		i = j
+	}
+	if variance <= 0 {
+		return 1
+	}
+	return twoTails(math.Abs(float64(s)) / math.Sqrt(variance/18))
+}
+
+func medianOf(x []float64) float64 { return median(slices.Sorted(slices.Values(x))) }
