@@ -204,64 +204,100 @@ func exactRankP(doubled []int, plus, total int) float64 {
 	return math.Min(1, 2*tail/math.Exp2(float64(len(doubled))))
 }
 
-// walsh is the median of all averages of two differences, with the interval
-// that belongs to the signed-rank test.
+// walsh is the median of all averages of two differences, which are sorted,
+// with the interval that belongs to the signed-rank test.
 func walsh(diffs []float64, confidence float64) (centre, lo, hi float64) {
 	n := len(diffs)
-	var averages []float64
-	for i := range diffs {
-		for j := i; j < n; j++ {
-			averages = append(averages, (diffs[i]+diffs[j])/2)
+	averages := pairwise{n * (n + 1) / 2, diffs[0], diffs[n-1], func(x float64) (below int) {
+		j := n - 1
+		for i := range diffs {
+			for j >= i && (diffs[i]+diffs[j])/2 > x {
+				j--
+			}
+			if j < i {
+				break
+			}
+			below += j - i + 1
 		}
-	}
-	sort.Float64s(averages)
-	m := float64(len(averages))
+		return below
+	}}
 	sd := math.Sqrt(float64(n*(n+1)*(2*n+1)) / 24)
-	lo, hi = rankInterval(averages, m/2, sd, confidence)
-	return median(averages), lo, hi
+	lo, hi = averages.interval(sd, confidence)
+	return averages.median(), lo, hi
 }
 
-// maxDifferences bounds the pairwise differences that are sorted.
-const maxDifferences = 4_000_000
-
-// hodgesLehmann is the median of all differences between two samples, with the
-// interval that belongs to the rank-sum test.
+// hodgesLehmann is the median of all differences between two sorted samples,
+// with the interval that belongs to the rank-sum test.
 func hodgesLehmann(a, b []float64, confidence float64) (centre, lo, hi float64) {
-	a, b = thinned(a, b), thinned(b, a)
-	diffs := make([]float64, 0, len(a)*len(b))
-	for _, x := range a {
-		for _, y := range b {
-			diffs = append(diffs, y-x)
+	diffs := pairwise{len(a) * len(b), b[0] - a[len(a)-1], b[len(b)-1] - a[0], func(x float64) (below int) {
+		j := 0
+		for i := range a {
+			for j < len(b) && b[j]-a[i] <= x {
+				j++
+			}
+			below += j
+		}
+		return below
+	}}
+	n, m := float64(len(a)), float64(len(b))
+	lo, hi = diffs.interval(math.Sqrt(n*m*(n+m+1)/12), confidence)
+	return diffs.median(), lo, hi
+}
+
+// pairwise are numbers that pairs make, too many to write down: how many there
+// are, their ends, and how many are at most x.
+type pairwise struct {
+	n      int
+	lo, hi float64
+	atMost func(x float64) int
+}
+
+// at is the kth smallest, from 1: the least number that k of them do not
+// exceed, found by halving the floating-point numbers between the ends.
+func (p pairwise) at(k int) float64 {
+	lo, hi := ordered(p.lo), ordered(p.hi)
+	for lo < hi {
+		middle := lo + (hi-lo)/2
+		if p.atMost(unordered(middle)) >= k {
+			hi = middle
+		} else {
+			lo = middle + 1
 		}
 	}
-	sort.Float64s(diffs)
-	n, m := float64(len(a)), float64(len(b))
-	lo, hi = rankInterval(diffs, n*m/2, math.Sqrt(n*m*(n+m+1)/12), confidence)
-	return median(diffs), lo, hi
+	return unordered(lo)
 }
 
-// thinned keeps evenly spaced quantiles of a when the differences with b would
-// be too many to sort.
-func thinned(a, b []float64) []float64 {
-	keep := int(math.Sqrt(maxDifferences))
-	if len(a)*len(b) <= maxDifferences || len(a) <= keep {
-		return a
+// ordered numbers the floating-point numbers by size.
+func ordered(x float64) uint64 {
+	b := math.Float64bits(x)
+	if b>>63 == 1 {
+		return ^b
 	}
-	out := make([]float64, keep)
-	for i := range out {
-		out[i] = a[i*(len(a)-1)/(keep-1)]
-	}
-	return out
+	return b | 1<<63
 }
 
-// rankInterval cuts a sorted list so far from its middle as the rank statistic
-// with this standard deviation allows. Too short a list has no bounds.
-func rankInterval(sorted []float64, mean, sd, confidence float64) (lo, hi float64) {
-	k := int(math.Floor(mean - distuv.UnitNormal.Quantile(0.5+confidence/2)*sd))
+func unordered(b uint64) float64 {
+	if b>>63 == 1 {
+		return math.Float64frombits(b &^ (1 << 63))
+	}
+	return math.Float64frombits(^b)
+}
+
+func (p pairwise) median() float64 {
+	if p.n%2 == 1 {
+		return p.at(p.n/2 + 1)
+	}
+	return (p.at(p.n/2) + p.at(p.n/2+1)) / 2
+}
+
+// interval cuts so far from the middle as the rank statistic with this
+// standard deviation allows. Too few numbers have no bounds.
+func (p pairwise) interval(sd, confidence float64) (lo, hi float64) {
+	k := int(math.Floor(float64(p.n)/2 - distuv.UnitNormal.Quantile(0.5+confidence/2)*sd))
 	if k < 1 {
 		return math.Inf(-1), math.Inf(1)
 	}
-	return sorted[k-1], sorted[len(sorted)-k]
+	return p.at(k), p.at(p.n - k + 1)
 }
 
 func median(sorted []float64) float64 {
