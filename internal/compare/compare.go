@@ -340,7 +340,7 @@ func (c *comparer) table(m Metric) MetricTable {
 	base := baselineOf(groups)
 	for _, g := range groups {
 		if base != nil && !g.Baseline && len(g.samples) > 0 && len(base.samples) > 0 {
-			g.Against = against(m, compareBy, base, g, c.confidence, c.alpha)
+			g.Against = against(m, compareBy, base, g, c.confidence)
 		}
 	}
 	for _, g := range groups {

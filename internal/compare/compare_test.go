@@ -271,7 +271,7 @@ func TestFailuresAreGroupedAndExplained(t *testing.T) {
 	if len(r.Failures) != 1 || len(r.Failures[0].Runs) != 4 {
 		t.Fatalf("%+v", r.Failures)
 	}
-	want := []Condition{{"region", "apac"}, {"variant", "b"}}
+	want := []Condition{{"region", "=", "apac"}, {"variant", "=", "b"}}
 	if d := cmp.Diff(want, r.Failures[0].When); d != "" {
 		t.Error(d)
 	}

@@ -18,7 +18,11 @@ type FailureGroup struct {
 }
 
 // A Condition is one thing true of a run.
-type Condition struct{ Name, Value string }
+type Condition struct {
+	Name  string
+	Op    string // "=", or ">=" or "<=" of an ordered axis
+	Value string
+}
 
 // digits differ between occurrences of one mistake.
 var (
@@ -64,27 +68,61 @@ func (c *comparer) failures() []FailureGroup {
 	return out
 }
 
-// explain finds one value, or two together, that all failed runs share and no
-// success has. With no success to tell apart there is nothing to explain.
+// minRange is how many failures a range, or three conditions, must explain:
+// fewer are always within some.
+const minRange = 4
+
+// explain finds the fewest conditions, up to three, that are true of all failed
+// runs and together of no success. With no success to tell apart there is
+// nothing to explain.
 func (c *comparer) explain(failed []int) []Condition {
 	succeeded := slices.DeleteFunc(slices.Clone(c.planned), func(i int) bool { return c.text(i, "run_status") != "succeeded" })
 	if len(succeeded) == 0 {
 		return nil
 	}
-	shared := c.shared(failed)
-	for _, x := range shared {
-		if !c.any(succeeded, x) {
-			return []Condition{x}
-		}
+	shared, most := c.shared(failed), 2
+	if len(failed) >= minRange {
+		shared, most = append(shared, c.bounds(failed)...), 3
 	}
-	for i, x := range shared {
-		for _, y := range shared[i+1:] {
-			if !c.any(succeeded, x, y) {
-				return []Condition{x, y}
-			}
+	for n := 1; n <= most; n++ {
+		if found := c.separate(shared, nil, succeeded, n); found != nil {
+			return found
 		}
 	}
 	return nil
+}
+
+// separate chooses n of the conditions so that none of the rows has them all,
+// the earliest first.
+func (c *comparer) separate(from, chosen []Condition, rows []int, n int) []Condition {
+	if n == 0 {
+		if len(rows) > 0 {
+			return nil
+		}
+		return chosen
+	}
+	for i, x := range from {
+		left := slices.DeleteFunc(slices.Clone(rows), func(row int) bool { return !c.holds(row, x) })
+		if len(left) == len(rows) {
+			continue // it tells nothing apart
+		}
+		if found := c.separate(from[i+1:], append(slices.Clone(chosen), x), left, n-1); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// holds reports whether a condition is true of a row.
+func (c *comparer) holds(row int, x Condition) bool {
+	have := c.text(row, x.Name)
+	switch x.Op {
+	case ">=":
+		return compareText(have, x.Value) >= 0
+	case "<=":
+		return compareText(have, x.Value) <= 0
+	}
+	return have == x.Value
 }
 
 // shared are the values that all rows have in common, on what varies.
@@ -94,8 +132,8 @@ func (c *comparer) shared(rows []int) []Condition {
 		if _, ok := c.t.Column(a.Name); !ok {
 			continue
 		}
-		x := Condition{a.Name, c.text(rows[0], a.Name)}
-		if !slices.ContainsFunc(rows, func(i int) bool { return c.text(i, x.Name) != x.Value }) {
+		x := Condition{a.Name, "=", c.text(rows[0], a.Name)}
+		if !slices.ContainsFunc(rows, func(i int) bool { return !c.holds(i, x) }) {
 			out = append(out, x)
 		}
 	}
@@ -103,13 +141,27 @@ func (c *comparer) shared(rows []int) []Condition {
 	return out
 }
 
-func (c *comparer) any(rows []int, conditions ...Condition) bool {
-	return slices.ContainsFunc(rows, func(i int) bool {
-		for _, x := range conditions {
-			if c.text(i, x.Name) != x.Value {
-				return false
+// bounds are the ranges of the ordered axes that all rows lie in.
+func (c *comparer) bounds(rows []int) []Condition {
+	var out []Condition
+	for _, a := range c.o.Axes {
+		if _, ok := c.t.Column(a.Name); !ok || !a.Ordered {
+			continue
+		}
+		lo, hi := c.text(rows[0], a.Name), c.text(rows[0], a.Name)
+		for _, i := range rows[1:] {
+			x := c.text(i, a.Name)
+			if compareText(x, lo) < 0 {
+				lo = x
+			}
+			if compareText(x, hi) > 0 {
+				hi = x
 			}
 		}
-		return true
-	})
+		if lo != hi {
+			out = append(out, Condition{a.Name, ">=", lo}, Condition{a.Name, "<=", hi})
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
+	return out
 }

@@ -91,7 +91,7 @@ func TestAgainstScipy(t *testing.T) {
 	var want []struct{ P, Shift float64 }
 	ask(t, "ranks", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{}, ranks, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95, 0.05)
+		got := against(Metric{}, ranks, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
 		if got.Paired != c.Paired || math.Abs(got.P-want[i].P) > 1e-9 || math.Abs(got.Shift-want[i].Shift) > 1e-9 {
 			t.Errorf("case %d (%d and %d values, paired %v): p %v, shift %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.P, got.Shift, want[i])
 		}

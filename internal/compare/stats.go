@@ -50,13 +50,12 @@ func ranks(base, g *group, confidence float64) *Comparison {
 }
 
 // against compares a group to the baseline, both with values.
-func against(m Metric, t test, base, g *group, confidence, alpha float64) *Comparison {
+func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 	c := t(base, g, confidence)
 	c.relative(base.Centre)
 	if m.Guardrail && m.Goal != "" {
 		c.P = oneSided(c.P, c.Shift, m.Goal)
 	}
-	c.Need = needed(c, alpha)
 	return c
 }
 
@@ -312,19 +311,23 @@ func median(sorted []float64) float64 {
 // is as good as none.
 const maxNeed = 10_000
 
+// power is how often as many samples as are asked for are enough.
+const power = 0.8
+
 // needed is how many samples a side a change of the observed size would need
-// for p below alpha, most of the time; 0 when the data say nothing of it.
-func needed(c *Comparison, alpha float64) int {
-	if c.P < alpha || c.Shift == 0 || math.IsInf(c.Lo, 0) || math.IsInf(c.Hi, 0) || c.Pairs == 0 {
+// for p below alpha; 0 when the data say nothing of it. confidence is that of
+// the interval.
+func needed(c *Comparison, alpha, confidence float64) int {
+	if c.Shift == 0 || math.IsInf(c.Lo, 0) || math.IsInf(c.Hi, 0) || c.Pairs == 0 {
 		return 0
 	}
 	half := (c.Hi - c.Lo) / 2
 	if half <= 0 {
 		return 0
 	}
-	// The interval shrinks with the root of n; power 0.8 asks for 2.8 standard
-	// errors where the interval has 1.96.
-	ratio := 2.8 / 1.96 * half / math.Abs(c.Shift)
+	// The interval shrinks with the root of n.
+	z := distuv.UnitNormal.Quantile
+	ratio := (z(1-alpha/2) + z(power)) / z(0.5+confidence/2) * half / math.Abs(c.Shift)
 	n := math.Ceil(float64(c.Pairs) * ratio * ratio)
 	if n > maxNeed {
 		return 0

@@ -31,7 +31,7 @@ func Sweeps(a, b *collect.Table, names [2]string, o Options) (*Report, Join, err
 		summarize(m, x, first.confidence)
 		summarize(m, y, first.confidence)
 		if len(x.samples) > 0 { // and as many of the other
-			y.Against = against(m, ranks, x, y, first.confidence, first.alpha)
+			y.Against = against(m, ranks, x, y, first.confidence)
 		}
 		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}})
 	}

@@ -40,7 +40,9 @@ func (c *comparer) holm(tables []MetricTable) {
 func (c *comparer) judge(t *MetricTable) {
 	for i := range t.Groups {
 		if a := t.Groups[i].Against; a != nil && a.Verdict == "" {
-			a.Verdict = c.verdict(t, a)
+			if a.Verdict = c.verdict(t, a); a.Verdict == Unclear {
+				a.Need = needed(a, c.alpha/c.times(t), c.confidence)
+			}
 		}
 	}
 	t.Verdict = c.sentence(t)

@@ -304,7 +304,7 @@ func failureSection(in Input) section {
 		if len(g.When) > 0 {
 			var parts []string
 			for _, c := range g.When {
-				parts = append(parts, safe(c.Name+" = "+c.Value))
+				parts = append(parts, safe(c.Name+" "+operator(c.Op)+" "+c.Value))
 			}
 			fmt.Fprintf(&b, "Exactly the runs with %s; no run that succeeded has that.\n\n", strings.Join(parts, " and "))
 		}
@@ -321,6 +321,10 @@ func failureSection(in Input) section {
 		fmt.Fprintf(&b, "To make them again:\n\n    %s\n", in.Rerun)
 	}
 	return section{title: "## What went wrong", text: b.String()}
+}
+
+func operator(op string) string {
+	return strings.NewReplacer(">=", "≥", "<=", "≤").Replace(op)
 }
 
 func runs(n int) string {
