@@ -122,12 +122,22 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatalf("processes %v", pids)
 	}
 	for _, pid := range pids {
-		// A zombie has ended; whoever adopted it will ask how.
-		b, err := os.ReadFile("/proc/" + pid + "/stat")
-		if err == nil && !strings.Contains(string(b), ") Z ") {
-			t.Errorf("process %s is left: %s", pid, b)
+		// Killed it is; the kernel takes its time to tear it down.
+		deadline := time.Now().Add(5 * time.Second)
+		for alive(pid) && time.Now().Before(deadline) {
+			time.Sleep(time.Millisecond)
+		}
+		if alive(pid) {
+			t.Errorf("process %s is left", pid)
 		}
 	}
+}
+
+// alive reports whether a process runs. A zombie has ended; whoever adopted it
+// will ask how.
+func alive(pid string) bool {
+	b, err := os.ReadFile("/proc/" + pid + "/stat")
+	return err == nil && !strings.Contains(string(b), ") Z ")
 }
 
 func TestSecretsOverTheWire(t *testing.T) {
