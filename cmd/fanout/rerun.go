@@ -81,13 +81,16 @@ func (p rerunFlags) choose(j *job, names []string) ([]string, error) {
 // none was.
 func (p rerunFlags) wants(j *job, st sweep.RunState) bool {
 	switch {
-	case p.failed && st.Last != nil && st.Status != sweep.Succeeded:
+	case p.failed && wentWrong(st):
 		return true
 	case p.stale && len(j.Stale(st, j.spec.StaleOn)) > 0:
 		return true
 	}
 	return !p.failed && !p.stale
 }
+
+// wentWrong reports whether a run ended, and not well.
+func wentWrong(st sweep.RunState) bool { return st.Last != nil && st.Status != sweep.Succeeded }
 
 // resolveRuns finds runs by the beginnings of their ids.
 func resolveRuns(s *sweep.Sweep, names []string) ([]string, error) {

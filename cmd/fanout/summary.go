@@ -20,7 +20,7 @@ func summaryInput(s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (report.
 	}
 	in := report.Input{
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
-		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(head.Name+".sweep"),
+		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(head.Name+".sweep"), Reruns: reruns(s, spec, head, cmp.Failures),
 		Facts: []report.Fact{
 			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
 			{Name: "code", Value: codeDigests(head)},

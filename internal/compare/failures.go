@@ -35,6 +35,10 @@ func fingerprint(kind, reason string) string {
 	return kind + "\x00" + digits.ReplaceAllString(quoted.ReplaceAllString(reason, "…"), "#")
 }
 
+// maxExplained is how many groups, the largest, are explained: each costs a
+// look at every run for every condition.
+const maxExplained = 20
+
 func (c *comparer) failures() []FailureGroup {
 	groups := map[string]*FailureGroup{}
 	var order []string
@@ -58,13 +62,15 @@ func (c *comparer) failures() []FailureGroup {
 		g.Runs = append(g.Runs, c.run(i, 0))
 		rows[print] = append(rows[print], i)
 	}
+	sort.SliceStable(order, func(i, j int) bool { return len(rows[order[i]]) > len(rows[order[j]]) })
 	var out []FailureGroup
-	for _, p := range order {
+	for i, p := range order {
 		g := groups[p]
-		g.When = c.explain(rows[p])
+		if i < maxExplained {
+			g.When = c.explain(rows[p])
+		}
 		out = append(out, *g)
 	}
-	sort.SliceStable(out, func(i, j int) bool { return len(out[i].Runs) > len(out[j].Runs) })
 	return out
 }
 

@@ -31,8 +31,9 @@ type Input struct {
 	Compare   *compare.Report
 	Runs      []Run
 	Problems  []string
-	Rerun     string // the command that makes again what did not succeed
-	Facts     []Fact // provenance
+	Rerun     string   // the command that makes again what did not succeed
+	Reruns    []string // that makes exactly the runs of each of Compare.Failures again, where there is one
+	Facts     []Fact   // provenance
 }
 
 // An Axis is what varies, for the table of what was swept.

@@ -299,7 +299,7 @@ func failureSection(in Input) section {
 		return section{}
 	}
 	var b strings.Builder
-	for _, g := range in.Compare.Failures {
+	for n, g := range in.Compare.Failures {
 		fmt.Fprintf(&b, "### %s, %d %s\n\n%s\n\n", safe(strings.ReplaceAll(g.Kind, "_", " ")), len(g.Runs), runs(len(g.Runs)), safe(g.Reason))
 		if len(g.When) > 0 {
 			var parts []string
@@ -316,9 +316,12 @@ func failureSection(in Input) section {
 			fmt.Fprintf(&b, "- %s\n", runLink(r))
 		}
 		b.WriteString("\n")
+		if n < len(in.Reruns) && in.Reruns[n] != "" {
+			fmt.Fprintf(&b, "To make exactly these again:\n\n    %s\n\n", in.Reruns[n])
+		}
 	}
 	if in.Rerun != "" {
-		fmt.Fprintf(&b, "To make them again:\n\n    %s\n", in.Rerun)
+		fmt.Fprintf(&b, "To make all of them again:\n\n    %s\n", in.Rerun)
 	}
 	return section{title: "## What went wrong", text: b.String()}
 }

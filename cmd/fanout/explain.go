@@ -1,0 +1,73 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// reruns are the commands that make exactly the runs of each group of failures
+// again; empty where no expression says which they are.
+func reruns(s *sweep.Sweep, spec *grid.Spec, head sweep.Head, failures []compare.FailureGroup) []string {
+	out := make([]string, len(failures))
+	for i, g := range failures {
+		src, ok := expression(head.Axes, g.When)
+		if ok && selects(s, spec, src, g.Runs) {
+			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", quote(head.Name+".sweep"), quote(src))
+		}
+	}
+	return out
+}
+
+// expression says conditions in the language of --only.
+func expression(axes []grid.Axis, when []compare.Condition) (string, bool) {
+	var parts []string
+	for _, c := range when {
+		i := slices.IndexFunc(axes, func(a grid.Axis) bool { return a.Name == c.Name })
+		if i < 0 {
+			return "", false
+		}
+		j := slices.IndexFunc(axes[i].Values, func(v grid.Value) bool { return plainValue(v) == c.Value })
+		if j < 0 {
+			return "", false
+		}
+		literal, err := json.Marshal(axes[i].Values[j].Any())
+		if err != nil {
+			return "", false
+		}
+		op := c.Op
+		if op == "=" {
+			op = "=="
+		}
+		parts = append(parts, c.Name+" "+op+" "+string(literal))
+	}
+	return strings.Join(parts, " and "), len(parts) > 0
+}
+
+// selects reports whether the runs that failed and for which the expression is
+// true are these: a command that makes others must not be shown.
+func selects(s *sweep.Sweep, spec *grid.Spec, src string, runs []compare.Run) bool {
+	keep, err := filter(s, spec, src)
+	if err != nil {
+		return false
+	}
+	wanted := map[string]bool{}
+	for _, r := range runs {
+		wanted[r.ID] = true
+	}
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned {
+			continue
+		}
+		ok, err := keep(st)
+		if err != nil || (ok && wentWrong(st)) != wanted[st.Run.ID] {
+			return false
+		}
+	}
+	return true
+}
