@@ -170,6 +170,7 @@ func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec,
 		res.Close()
 		return nil, withHint(fmt.Errorf("write tables: %w", err), "the old tables stand; make room and type: fanout collect %s", quote(display(s.Where())))
 	}
+	_ = res.Keep(ctx, s) // a cache: where it cannot be written the next collect reads more
 	return res, removeOthers(ctx, s.Store(), names)
 }
 

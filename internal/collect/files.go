@@ -170,7 +170,7 @@ func (r *fileReader) entry(name string) (*entry, error) {
 	e.verdict(n)
 	e.times(n)
 	e.params = parametersOf(n)
-	return e, e.scraps(n, r.spool)
+	return e, e.scraps(recordedIn(n), r.spool)
 }
 
 func (r *fileReader) notebook(name string) (*notebook.Notebook, []Problem, error) {
@@ -263,13 +263,23 @@ func (e *entry) times(n *notebook.Notebook) {
 	}
 }
 
-// scraps decodes what the notebook recorded.
-func (e *entry) scraps(n *notebook.Notebook, to *spool) error {
+// recorded is what a notebook recorded, not yet decoded.
+type recorded struct {
+	Scraps   []notebook.Scrap
+	Problems []notebook.Problem
+}
+
+func recordedIn(n *notebook.Notebook) *recorded {
 	scraps, problems := n.Scraps()
-	for _, p := range problems {
+	return &recorded{scraps, problems}
+}
+
+// scraps decodes what the notebook recorded.
+func (e *entry) scraps(r *recorded, to *spool) error {
+	for _, p := range r.Problems {
 		e.problems = append(e.problems, Problem{Kind: p.Kind, Name: p.Name, Detail: p.Detail, Cell: p.Cell})
 	}
-	for _, s := range scraps {
+	for _, s := range r.Scraps {
 		it, problems, err := decodeScrap(s, to)
 		if err != nil {
 			return err

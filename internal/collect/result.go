@@ -11,6 +11,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // Result is what was collected. Close it: it keeps frames and pictures in a
@@ -22,10 +24,19 @@ type Result struct {
 	stacks   []*stack
 	pictures []placed
 	spool    *spool
+	kept     *keeper // of a sweep
 }
 
 // Close removes the temporary folder.
 func (r *Result) Close() error { return r.spool.close() }
+
+// Keep stores in the sweep what its notebooks recorded, so that the next collect
+// opens only those that are new or changed. It is a cache: a failure loses
+// nothing but time.
+func (r *Result) Keep(ctx context.Context, s *sweep.Sweep) error { return r.kept.keep(ctx, s) }
+
+// Opened is how many notebooks of the sweep had to be opened.
+func (r *Result) Opened() int { return r.kept.opened() }
 
 // Tables are the names of the frames that were stacked.
 func (r *Result) Tables() []string {

@@ -28,13 +28,23 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (*Result, error) {
 		g.spool.close()
 		return nil, err
 	}
+	versions, err := s.Versions(ctx)
+	if err != nil {
+		g.spool.close()
+		return nil, err
+	}
+	kept, err := readPacks(ctx, s, g.spool)
+	if err != nil {
+		g.spool.close()
+		return nil, err
+	}
 	head, _ := s.Head()
 	staleOn := o.StaleOn
 	if staleOn == nil {
 		staleOn = []string{"code", "files", "inputs"}
 	}
 	read := func() func(i int) (*entry, error) {
-		r := &runReader{sweep: s, spool: g.spool, asOf: head.AsOf, staleOn: staleOn, parts: parts}
+		r := &runReader{sweep: s, spool: g.spool, asOf: head.AsOf, staleOn: staleOn, parts: parts, versions: versions, kept: kept}
 		return func(i int) (*entry, error) { return r.entry(ctx, runs[i]) }
 	}
 	if err := inOrder(ctx, len(runs), o.jobs(), read, g.add); err != nil {
@@ -44,16 +54,20 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (*Result, error) {
 	r, err := g.finish()
 	if err != nil {
 		g.spool.close()
+		return nil, err
 	}
-	return r, err
+	r.kept = kept
+	return r, nil
 }
 
 type runReader struct {
-	sweep   *sweep.Sweep
-	spool   *spool
-	asOf    time.Time
-	staleOn []string
-	parts   map[string]string // run id → key of the notebook being written
+	sweep    *sweep.Sweep
+	spool    *spool
+	asOf     time.Time
+	staleOn  []string
+	parts    map[string]string // run id → key of the notebook being written
+	versions map[string]sweep.Version
+	kept     *keeper
 }
 
 // entry reads one run. What is wrong with its notebook is in the entry; the
@@ -73,22 +87,19 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 		e.labels = append(e.labels, bound{"template", st.Run.Template})
 	}
 	e.outcome(st)
-	doc, err := r.document(ctx, st)
+	found, err := r.recorded(ctx, st)
 	switch {
-	case err != nil && errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist):
 		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error(), Cell: -1})
-		return e, e.logged(st.Scraps, r.spool)
+	case errors.As(err, new(*notANotebook)):
+		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: err.Error(), Cell: -1})
 	case err != nil:
 		return nil, err
-	case doc == nil:
+	}
+	if found == nil {
 		return e, e.logged(st.Scraps, r.spool)
 	}
-	n, err := notebook.Decode(doc)
-	if err != nil {
-		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: err.Error(), Cell: -1})
-		return e, e.logged(st.Scraps, r.spool)
-	}
-	err = e.scraps(n, r.spool)
+	err = e.scraps(found, r.spool)
 	e.sortScraps()
 	return e, err
 }
@@ -126,19 +137,42 @@ func (e *entry) outcome(st sweep.RunState) {
 	}
 }
 
-// document is the notebook that must be opened, nil when the log says it all.
-func (r *runReader) document(ctx context.Context, st sweep.RunState) ([]byte, error) {
+// notANotebook reports that an object could be read but not understood.
+type notANotebook struct{ error }
+
+// recorded is what the notebook of a run holds, nil when the log says it all.
+func (r *runReader) recorded(ctx context.Context, st sweep.RunState) (*recorded, error) {
 	if key, ok := r.parts[st.Run.ID]; ok && st.Best == 0 {
-		doc, err := r.sweep.Object(ctx, key)
+		found, err := decodeRecorded(r.sweep.Object(ctx, key))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil // it ended meanwhile
 		}
-		return doc, err
+		return found, err
 	}
-	if st.Best == 0 || !st.More && !r.sweep.Changed(ctx, st) {
+	version, stands := r.versions[st.Run.ID]
+	changed := stands && version != sweep.Version{Size: st.Size, ModTime: st.ModTime}
+	if st.Best == 0 || !st.More && !changed {
 		return nil, nil
 	}
-	return r.sweep.Notebook(ctx, st)
+	if found := r.kept.find(st.Run.ID, version); found != nil {
+		return found, nil
+	}
+	found, err := decodeRecorded(r.sweep.Notebook(ctx, st))
+	if err == nil && stands {
+		err = r.kept.add(st.Run.ID, version, found)
+	}
+	return found, err
+}
+
+func decodeRecorded(doc []byte, err error) (*recorded, error) {
+	if err != nil {
+		return nil, err
+	}
+	n, err := notebook.Decode(doc)
+	if err != nil {
+		return nil, &notANotebook{err}
+	}
+	return recordedIn(n), nil
 }
 
 // logged takes the scraps that the log holds.

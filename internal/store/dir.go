@@ -85,19 +85,19 @@ func (d *dir) write(key string, fill func(io.Writer) error, dur Durability, plac
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	temp, err := d.tempName(key)
+	f, err := d.openTemp(key)
 	if err != nil {
-		return err
+		return fmt.Errorf("write %s: %w", key, cause(err))
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(temp)
+			os.Remove(f.Name())
 		}
 	}()
-	if err := writeFile(temp, fill, dur); err != nil {
+	if err := fillFile(f, fill, dur); err != nil {
 		return fmt.Errorf("write %s: %w", key, cause(err))
 	}
-	if err := place(temp, d.file(key)); err != nil {
+	if err := place(f.Name(), d.file(key)); err != nil {
 		return fmt.Errorf("write %s: %w", key, cause(err))
 	}
 	if dur == Synced {
@@ -119,12 +119,25 @@ func cause(err error) error {
 	return err
 }
 
-func writeFile(name string, fill func(io.Writer) error, dur Durability) error {
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return err
+// openTemp creates a temporary file beside key. Somebody may have removed the
+// folder since we made it: derived files may be deleted at any time.
+func (d *dir) openTemp(key string) (f *os.File, err error) {
+	for range 2 {
+		temp, err := d.tempName(key)
+		if err != nil {
+			return nil, err
+		}
+		f, err = os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+		d.made.Delete(filepath.Dir(temp))
 	}
-	err = fill(f)
+	return nil, fs.ErrNotExist
+}
+
+func fillFile(f *os.File, fill func(io.Writer) error, dur Durability) error {
+	err := fill(f)
 	if err == nil && dur == Synced {
 		err = f.Sync()
 	}

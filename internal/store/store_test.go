@@ -244,3 +244,17 @@ func TestDirNamesTheKeyNotTheTemporaryFile(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 }
+
+// Derived folders may be deleted while a process that made them lives.
+func TestFolderIsMadeAgain(t *testing.T) {
+	root := t.TempDir()
+	s := Dir(root)
+	for range 2 {
+		if err := s.Put(ctx, "results/tables/x", []byte("x"), Cached); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(filepath.Join(root, "results")); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -158,13 +158,6 @@ func (s *Sweep) Notebook(ctx context.Context, st RunState) ([]byte, error) {
 	return b, err
 }
 
-// Changed reports whether the notebook that stands for a run is not the one
-// the log describes, because somebody edited it.
-func (s *Sweep) Changed(ctx context.Context, st RunState) bool {
-	o, err := s.store.Stat(ctx, RunKey(st.Run.ID))
-	return err == nil && (o.Size != st.Size || o.ModTime.UnixNano() != st.ModTime)
-}
-
 // Parts lists the notebooks of attempts that are under way, by run id.
 func (s *Sweep) Parts(ctx context.Context) (map[string]string, error) {
 	parts := map[string]string{}

@@ -19,6 +19,8 @@ const (
 	prefixRuns    = "runs/"
 	prefixShards  = "shards/"
 	prefixBeats   = "beats/"
+	// prefixCollected is where collect keeps what it read.
+	prefixCollected = "collected/"
 
 	// PrefixArtifacts is where kept files are, a folder a run.
 	PrefixArtifacts = "artifacts/"
