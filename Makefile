@@ -3,6 +3,8 @@
 PYTHON  ?= python3
 VENV    := .venv
 PY      := $(CURDIR)/$(VENV)/bin/python
+# JavaScript readers of the tables, where npm is.
+JS      := $(if $(shell command -v npm),.js)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 
@@ -29,14 +31,19 @@ $(VENV)/requirements-test.stamp: requirements-test.txt $(VENV)/requirements.stam
 	$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements.txt -r requirements-test.txt
 	@touch $@
 
+.js/stamp: internal/collect/testdata/js/package.json
+	@mkdir -p .js && cp $< .js/package.json
+	cd .js && rm -rf node_modules && npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
 demo: build $(VENV)/requirements.stamp ## run examples/ab and print where its summary is
 	bin/fanout run examples/ab/sweep.yaml
 
 test: lint test-go ## every check and every test, with a real ipykernel
 
 # One package at a time: many tests start kernels and keep both cores busy.
-test-go: build $(VENV)/requirements-test.stamp
-	FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel go test -race -p 1 -timeout 40m ./...
+test-go: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp)
+	FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel FANOUT_TEST_NODE_MODULES=$(JS:%=$(CURDIR)/%/node_modules) go test -race -p 1 -timeout 40m ./...
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	@out=$$(gofmt -l cmd internal templates bench 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
@@ -60,4 +67,4 @@ fmt: ## format the Go code
 	gofmt -w cmd internal templates
 
 clean: ## remove what was built
-	rm -rf bin $(VENV)
+	rm -rf bin $(VENV) .js

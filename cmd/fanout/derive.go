@@ -82,7 +82,7 @@ func (c *cli) collectFiles(ctx context.Context, paths []string, output string, r
 	if _, err := res.Write(ctx, func(name string, write func(io.Writer) error) error {
 		return st.Write(ctx, name, write, store.Cached)
 	}); err != nil {
-		return fmt.Errorf("write tables: %w", err)
+		return withHint(fmt.Errorf("write tables: %w", err), "tables that were there and are not written again stand as they were; make room and repeat the command")
 	}
 	fmt.Fprintf(c.stderr, "%s, %s\n", plural(res.Table.Len(), "notebook"), plural(len(res.Table.Problems()), "problem"))
 	fmt.Fprintln(c.stdout, filepath.Join(output, "runs.parquet"))
@@ -92,16 +92,18 @@ func (c *cli) collectFiles(ctx context.Context, paths []string, output string, r
 func (c *cli) readFiles(ctx context.Context, paths, require []string) (*collect.Result, error) {
 	for i, p := range paths {
 		paths[i] = filepath.ToSlash(filepath.Clean(p))
-		if !fs.ValidPath(paths[i]) {
-			return nil, usageError{withHint(fmt.Errorf("%s: collect reads what is in or beneath this folder", p), "cd to a folder above it first")}
+		if _, err := os.Stat(p); err != nil {
+			return nil, usageError{fmt.Errorf("find notebooks: %w", err)}
 		}
 	}
-	res, err := collect.Files(ctx, os.DirFS("."), paths, collect.Options{Require: require})
-	if err != nil {
-		return nil, usageError{err}
-	}
-	return res, nil
+	return collect.Files(ctx, anywhere{}, paths, collect.Options{Require: require})
 }
+
+// anywhere is the file system by the paths that people type, ".." and "/"
+// among them.
+type anywhere struct{}
+
+func (anywhere) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
 
 func (c *cli) reportCommand() *cobra.Command {
 	var execute bool

@@ -60,27 +60,22 @@ func TestOtherKernels(t *testing.T) {
 	}
 }
 
-// hostile means something in every language's strings.
-const hostile = "it's \"$HOME\" `id` $(id) ${x} \\n %s 漢字"
-
-func (k otherKernel) check(t *testing.T) {
+// write makes a folder of the files, the kernel's spec and the template t.ipynb.
+func (k otherKernel) write(t *testing.T, files map[string]string) string {
+	t.Helper()
 	if err := exec.Command(k.present[0], k.present[1:]...).Run(); err != nil {
 		if k.required && os.Getenv("FANOUT_TEST_REQUIRE") != "" {
 			t.Fatalf("%v: %v", k.present, err)
 		}
 		t.Skip("it is not here")
 	}
-	dir := t.TempDir()
 	spec, err := json.Marshal(map[string]any{"argv": k.argv, "display_name": k.name, "language": k.language})
 	if err != nil {
 		t.Fatal(err)
 	}
-	word, _ := json.Marshal(hostile)
-	files := map[string]string{
-		"kernels/" + k.name + "/kernel.json": string(spec),
-		"t.ipynb":                            string(notebookOf(k.name, k.language, k.cells)),
-		"sweep.yaml":                         "name: s\ntemplate: t.ipynb\ngrid: {x: [1, 2]}\nparameters: {word: " + string(word) + "}\n",
-	}
+	files["kernels/"+k.name+"/kernel.json"] = string(spec)
+	files["t.ipynb"] = string(notebookOf(k.name, k.language, k.cells))
+	dir := t.TempDir()
 	for name, text := range files {
 		name = filepath.Join(dir, name)
 		if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
@@ -91,6 +86,15 @@ func (k otherKernel) check(t *testing.T) {
 		}
 	}
 	t.Setenv("JUPYTER_PATH", dir)
+	return dir
+}
+
+// hostile means something in every language's strings.
+const hostile = "it's \"$HOME\" `id` $(id) ${x} \\n %s 漢字"
+
+func (k otherKernel) check(t *testing.T) {
+	word, _ := json.Marshal(hostile)
+	dir := k.write(t, map[string]string{"sweep.yaml": "name: s\ntemplate: t.ipynb\ngrid: {x: [1, 2]}\nparameters: {word: " + string(word) + "}\n"})
 	code, _, stderr := fanout(t, "run", "--no-progress", "--no-canary", filepath.Join(dir, "sweep.yaml"))
 	if code != exitIncomplete {
 		t.Fatalf("exit code %d:\n%s", code, stderr)
@@ -119,5 +123,56 @@ func (k otherKernel) check(t *testing.T) {
 	}
 	if got := strings.TrimSpace(printed.String()); got != "1:"+hostile {
 		t.Errorf("printed %q, want %q", got, "1:"+hostile)
+	}
+}
+
+// TestScrapSnippets records with the functions of docs/scraps.md, in every
+// language whose kernel is here.
+func TestScrapSnippets(t *testing.T) {
+	text, err := os.ReadFile("../../docs/scraps.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snippets := map[string]string{"ir": fenced(t, string(text), "r"), "deno": fenced(t, string(text), "javascript")}
+	for _, k := range otherKernels(python(t)) {
+		if snippet, ok := snippets[k.name]; ok {
+			k.cells = []string{k.cells[0], snippet}
+			t.Run(k.name, func(t *testing.T) { k.checkScraps(t) })
+		}
+	}
+}
+
+// fenced is the one block of a language in a Markdown text.
+func fenced(t *testing.T, text, language string) string {
+	t.Helper()
+	_, after, ok := strings.Cut(text, "```"+language+"\n")
+	block, _, closed := strings.Cut(after, "```")
+	if !ok || !closed {
+		t.Fatalf("no block of %s", language)
+	}
+	return block
+}
+
+func (k otherKernel) checkScraps(t *testing.T) {
+	dir := k.write(t, map[string]string{"sweep.yaml": "name: s\ntemplate: t.ipynb\ngrid: {x: [1, 2]}\n"})
+	if code, _, stderr := fanout(t, "run", "--no-progress", "--no-canary", filepath.Join(dir, "sweep.yaml")); code != exitOK {
+		t.Fatalf("exit code %d:\n%s", code, stderr)
+	}
+	code, out, stderr := fanout(t, "collect", filepath.Join(dir, "s.sweep"), "--format", "json", "-o", "-")
+	if code != exitOK {
+		t.Fatalf("exit code %d:\n%s", code, stderr)
+	}
+	for x, line := range strings.Split(strings.TrimSpace(out), "\n") {
+		var row struct {
+			X     float64        `json:"x"`
+			AUC   float64        `json:"auc"`
+			ByDay map[string]int `json:"by_day"`
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		if row.X != float64(x+1) || row.AUC != 0.93 || row.ByDay["monday"] != 1 || row.ByDay["tuesday"] != 2 {
+			t.Errorf("recorded %+v", row)
+		}
 	}
 }

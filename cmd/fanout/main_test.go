@@ -38,8 +38,8 @@ func testMain() int {
 	return signalCode(c.main(ctx, os.Args[1:]), stopped())
 }
 
-// killAt is the environment variable that orders a SIGKILL in place of the
-// n-th write, counted from 1.
+// killAt is the environment variable that orders a SIGKILL in place, or in the
+// middle, of the n-th write, counted from 1.
 const killAt = "TEST_KILL_AT_WRITE"
 
 func killingStore(dir string) store.Store {
@@ -69,9 +69,20 @@ func (k *killer) Put(ctx context.Context, key string, data []byte, d store.Durab
 	return k.Store.Put(ctx, key, data, d)
 }
 
+// Write dies when a first part is written.
 func (k *killer) Write(ctx context.Context, key string, write func(io.Writer) error, d store.Durability) error {
-	k.count()
-	return k.Store.Write(ctx, key, write, d)
+	if k.writes.Add(1) != k.at {
+		return k.Store.Write(ctx, key, write, d)
+	}
+	return k.Store.Write(ctx, key, func(w io.Writer) error { return write(killWriter{w}) }, d)
+}
+
+type killWriter struct{ io.Writer }
+
+func (w killWriter) Write(b []byte) (int, error) {
+	w.Writer.Write(b[:len(b)/2])
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
 }
 
 func (k *killer) Delete(ctx context.Context, key string) error {

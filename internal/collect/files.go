@@ -22,7 +22,7 @@ import (
 // row a file, in the order of the paths, run_id the path without its ending.
 // A file that cannot be read as a notebook has its row, with the status lost,
 // and a problem.
-func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (*Result, error) {
+func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (r *Result, err error) {
 	names, err := findNotebooks(fsys, paths)
 	if err != nil {
 		return nil, err
@@ -31,6 +31,7 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (*Result,
 	if err != nil {
 		return nil, err
 	}
+	defer g.closeIf(&err)
 	large := make(chan struct{}, 1)
 	read := func() func(i int) (*entry, error) {
 		r := &fileReader{fsys: fsys, spool: g.spool, large: large}
@@ -38,14 +39,9 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (*Result,
 		return func(i int) (*entry, error) { return r.entry(names[i]) }
 	}
 	if err := inOrder(ctx, len(names), o.jobs(), read, g.add); err != nil {
-		g.spool.close()
 		return nil, err
 	}
-	r, err := g.finish()
-	if err != nil {
-		g.spool.close()
-	}
-	return r, err
+	return g.finish()
 }
 
 func (o Options) jobs() int {

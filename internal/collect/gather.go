@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/big"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -123,11 +122,19 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 		g.fixed = append(g.fixed, g.runs.Column(c))
 		g.taken[c.Name] = c.Name
 	}
-	if g.scraps, err = newLongTable(filepath.Join(sp.dir, "scraps.parquet")); err != nil {
+	if g.scraps, err = newLongTable(o.TempDir); err != nil {
 		sp.close()
 		return nil, err
 	}
 	return g, nil
+}
+
+// closeIf gives the temporary files up when collecting failed.
+func (g *gatherer) closeIf(failed *error) {
+	if *failed != nil {
+		g.spool.close()
+		g.scraps.file.Close()
+	}
 }
 
 // add puts the next entry into the tables.
@@ -315,10 +322,10 @@ func (g *gatherer) finish() (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.scraps.close(); err != nil {
+	if err := g.scraps.finish(); err != nil {
 		return nil, err
 	}
-	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.path, Scraps: g.scraps.rows}
+	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows}
 	for _, s := range g.stacks {
 		r.stacks = append(r.stacks, s)
 		g.problems = append(g.problems, s.resolve(table)...)
@@ -340,7 +347,6 @@ func (b *Builder) byRole() {
 
 // longTable is scraps.parquet, written while scraps come in.
 type longTable struct {
-	path   string
 	file   *os.File
 	writer *parquetWriter
 	batch  *Builder
@@ -365,12 +371,12 @@ func longBuilder(columns []ColumnSpec) *Builder {
 	return b
 }
 
-func newLongTable(path string) (*longTable, error) {
-	f, err := os.Create(path)
+func newLongTable(dir string) (*longTable, error) {
+	f, err := tempFile(dir)
 	if err != nil {
-		return nil, fmt.Errorf("make temporary file: %w", err)
+		return nil, err
 	}
-	l := &longTable{path: path, file: f, batch: longBuilder(longColumns)}
+	l := &longTable{file: f, batch: longBuilder(longColumns)}
 	var fields []arrow.Field
 	for _, c := range longColumns {
 		fields = append(fields, c.field(dtype{kind: c.Type}))
@@ -435,20 +441,21 @@ func (l *longTable) flush() error {
 	}
 	for _, b := range t.batches {
 		if err := l.writer.Write(b); err != nil {
-			return fmt.Errorf("write scraps: %w", err)
+			return tempError("write scraps", l.file, err)
 		}
 	}
 	l.batch = longBuilder(longColumns)
 	return nil
 }
 
-func (l *longTable) close() error {
+// finish completes the file, which stays open.
+func (l *longTable) finish() error {
 	err := l.flush()
 	if err == nil {
 		err = l.writer.Close()
 	}
-	if closing := l.file.Close(); err == nil {
-		err = closing
+	if err != nil {
+		return tempError("write scraps", l.file, err)
 	}
-	return err
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -15,20 +16,20 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// Result is what was collected. Close it: it keeps frames and pictures in a
-// temporary folder.
+// Result is what was collected. Close it: it keeps frames and pictures in
+// temporary files.
 type Result struct {
-	Table    *Table // a row for every run or file; with all problems
-	Scraps   int    // rows of the long table
-	scraps   string // path of scraps.parquet
+	Table    *Table   // a row for every run or file; with all problems
+	Scraps   int      // rows of the long table
+	scraps   *os.File // scraps.parquet
 	stacks   []*stack
 	pictures []placed
 	spool    *spool
 	kept     *keeper // of a sweep
 }
 
-// Close removes the temporary folder.
-func (r *Result) Close() error { return r.spool.close() }
+// Close gives the temporary files up.
+func (r *Result) Close() error { return errors.Join(r.spool.close(), r.scraps.Close()) }
 
 // Keep stores in the sweep what its notebooks recorded, so that the next collect
 // opens only those that are new or changed. It is a cache: a failure loses
@@ -99,12 +100,10 @@ func (r *Result) Write(ctx context.Context, put func(name string, write func(io.
 }
 
 func (r *Result) copyScraps(w io.Writer) error {
-	f, err := os.Open(r.scraps)
-	if err != nil {
+	if _, err := r.scraps.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("read scraps: %w", err)
 	}
-	defer f.Close()
-	_, err = io.Copy(w, f)
+	_, err := io.Copy(w, r.scraps)
 	return err
 }
 

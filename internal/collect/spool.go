@@ -1,17 +1,18 @@
 package collect
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // spool keeps what does not belong in memory, frames and pictures above all, in
-// a temporary folder until the tables are written.
+// a temporary file until the tables are written.
 type spool struct {
-	dir  string
 	mu   sync.Mutex
 	file *os.File
 	size int64
@@ -21,16 +22,43 @@ type spool struct {
 type stored struct{ at, size int64 }
 
 func newSpool(dir string) (*spool, error) {
-	dir, err := os.MkdirTemp(dir, "fanout-collect-")
+	f, err := tempFile(dir)
 	if err != nil {
-		return nil, fmt.Errorf("make temporary folder: %w", err)
+		return nil, err
 	}
-	f, err := os.Create(filepath.Join(dir, "pieces"))
+	return &spool{file: f}, nil
+}
+
+// tempFile makes a file that has no name, so that nothing of it is left
+// however this process ends.
+func tempFile(dir string) (*os.File, error) {
+	f, err := os.CreateTemp(dir, "fanout-collect-")
 	if err != nil {
-		os.RemoveAll(dir)
-		return nil, fmt.Errorf("make temporary file: %w", err)
+		return nil, fmt.Errorf("make a temporary file: %w", err)
 	}
-	return &spool{dir: dir, file: f}, nil
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("make a temporary file: %w", err)
+	}
+	return f, nil
+}
+
+// fullError says where the room is missing.
+type fullError struct{ error }
+
+func (e fullError) Unwrap() error { return e.error }
+
+// Hint says what to do about it.
+func (fullError) Hint() string {
+	return "collect needs room for frames and pictures: TMPDIR=/a/larger/disk fanout collect ..."
+}
+
+func tempError(what string, f *os.File, err error) error {
+	err = fmt.Errorf("%s in %s: %w", what, filepath.Dir(f.Name()), err)
+	if errors.Is(err, syscall.ENOSPC) {
+		return fullError{err}
+	}
+	return err
 }
 
 // add may be called from several goroutines.
@@ -40,14 +68,11 @@ func (s *spool) add(b []byte) (stored, error) {
 	s.size += int64(len(b))
 	s.mu.Unlock()
 	if _, err := s.file.WriteAt(b, at); err != nil {
-		return stored{}, fmt.Errorf("keep a scrap in %s: %w", s.dir, err)
+		return stored{}, tempError("keep a scrap", s.file, err)
 	}
 	return stored{at, int64(len(b))}, nil
 }
 
 func (s *spool) open(p stored) *io.SectionReader { return io.NewSectionReader(s.file, p.at, p.size) }
 
-func (s *spool) close() error {
-	s.file.Close()
-	return os.RemoveAll(s.dir)
-}
+func (s *spool) close() error { return s.file.Close() }

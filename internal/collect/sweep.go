@@ -16,26 +16,24 @@ import (
 // Sweep collects a sweep: a row for every run ever planned, in the order of the
 // plan. Plain scraps come from the sweep's log; only notebooks that hold more, or
 // that somebody edited, or that are being written, are opened.
-func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (*Result, error) {
+func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error) {
 	runs := s.Runs()
 	replicates := slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Replicate > 0 })
 	g, err := newGatherer(o, replicates)
 	if err != nil {
 		return nil, err
 	}
+	defer g.closeIf(&err)
 	parts, err := s.Parts(ctx)
 	if err != nil {
-		g.spool.close()
 		return nil, err
 	}
 	versions, err := s.Versions(ctx)
 	if err != nil {
-		g.spool.close()
 		return nil, err
 	}
 	kept, err := readPacks(ctx, s, g.spool)
 	if err != nil {
-		g.spool.close()
 		return nil, err
 	}
 	head, _ := s.Head()
@@ -48,12 +46,9 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (*Result, error) {
 		return func(i int) (*entry, error) { return r.entry(ctx, runs[i]) }
 	}
 	if err := inOrder(ctx, len(runs), o.jobs(), read, g.add); err != nil {
-		g.spool.close()
 		return nil, err
 	}
-	r, err := g.finish()
-	if err != nil {
-		g.spool.close()
+	if r, err = g.finish(); err != nil {
 		return nil, err
 	}
 	r.kept = kept

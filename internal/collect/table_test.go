@@ -208,8 +208,41 @@ func plain(a arrow.Array, i int, d dtype, inside bool) any {
 }
 
 func TestIndependentReaders(t *testing.T) {
-	python := pythonPath(t)
-	_ = python
+	dir := saveEveryType(t)
+	if out := runPython(t, "read_tables.py", dir); string(out) != "agreed\n" {
+		t.Errorf("%s", out)
+	}
+}
+
+// FANOUT_TEST_NODE_MODULES names the folder that `make test` installs
+// testdata/js/package.json into.
+func TestJavaScriptReaders(t *testing.T) {
+	modules := os.Getenv("FANOUT_TEST_NODE_MODULES")
+	if modules == "" {
+		t.Skip("FANOUT_TEST_NODE_MODULES is not set")
+	}
+	dir := saveEveryType(t)
+	if err := os.Symlink(modules, filepath.Join(dir, "node_modules")); err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("testdata/js/read_tables.mjs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Node looks for modules beside the script.
+	path := filepath.Join(dir, "read_tables.mjs")
+	if err := os.WriteFile(path, script, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("node", path, dir).CombinedOutput(); err != nil || string(out) != "agreed\n" {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// saveEveryType writes the table of every type in every form, and what readers
+// must find.
+func saveEveryType(t testing.TB) string {
+	t.Helper()
 	table := everyType(t)
 	dir := t.TempDir()
 	save(t, filepath.Join(dir, "t.parquet"), table.WriteParquet)
@@ -219,9 +252,7 @@ func TestIndependentReaders(t *testing.T) {
 	if err := os.WriteFile(want, mustJSON(t, expected(table)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := runPython(t, "read_tables.py", dir); string(out) != "agreed\n" {
-		t.Errorf("%s", out)
-	}
+	return dir
 }
 
 func save(t testing.TB, path string, write func(io.Writer) error) {

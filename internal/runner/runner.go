@@ -508,6 +508,7 @@ func (w *walk) close() {
 		grace = w.Grace / 8
 	}
 	x := w.kernel.Close(grace)
+	w.kernel.Drain(0, w.take) // some kernels say "idle" before all that a cell said is sent
 	w.result.CPU, w.result.PeakRSS = x.CPU, x.PeakRSS
 	if w.end.exit != nil {
 		w.result.LogTail = w.mask.text(x.LogTail)
