@@ -13,6 +13,7 @@ fanout's; the table says how many, and all figures are per run.
 import argparse
 import base64
 import datetime
+import itertools
 import json
 import os
 import platform
@@ -208,8 +209,8 @@ def million(dir):
                                 "exclude: [{x: 7}, {region: apac, x: 9}]\ninclude: [{x: 1000001, region: emea}]\n")
 
 
-def finished(runs):
-    return lambda dir: subprocess.run(["go", "run", "./bench/finished", str(dir), str(runs)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+def finished(runs, image=0):
+    return lambda dir: subprocess.run(["go", "run", "./bench/finished", "-open", str(image), str(dir), str(runs)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def scrap(name, value):
@@ -287,6 +288,15 @@ def collect(place):
         shutil.rmtree(out, ignore_errors=True)
 
 
+def collect_again(dir, forget=False, touch=0):
+    """Collects a sweep of which all, or all but a few notebooks, were collected before."""
+    if forget:
+        shutil.rmtree(dir / "s.sweep" / "collected", ignore_errors=True)
+    for f in itertools.islice((dir / "s.sweep" / "runs").iterdir(), touch):
+        os.utime(f)
+    return command(["collect", "s.sweep"], dir)
+
+
 def python(source, place):
     out = Path(tempfile.mkdtemp(prefix="bench-out-"))
     try:
@@ -319,6 +329,7 @@ ONCE = {"fake", "giant", "frames", "small-pile"}  # rows that take minutes
 def rows(scale):
     n = lambda k: max(2, int(k * scale))  # noqa: E731
     points, done = material(million), material(finished(n(100_000)))
+    growing = material(finished(n(10_000), image=200_000))
     big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
     giant, framed = material(pile(1, int(1e9 * min(1, scale)))), material(frames(n(10_000)))
     return {
@@ -367,6 +378,10 @@ def rows(scale):
             "status": lambda: command(["status", "s.sweep"], done()),
             "ls": lambda: command(["ls", "s.sweep"], done()),
             "collect": lambda: command(["collect", "s.sweep"], done()),
+        }),
+        "growing": (f"collect a sweep of {n(10_000):,} runs, 200 kB each, that are not in the log alone", {
+            "everything is read": lambda: collect_again(growing(), forget=True),
+            "10 notebooks changed since": lambda: collect_again(growing(), touch=10),
         }),
         "images-pile": (f"collect {n(2000):,} notebooks of 200 kB with images", {
             "fanout collect": lambda: collect(big),

@@ -1,19 +1,23 @@
 // Command finished writes a sweep of many runs that all succeeded, without a
 // kernel: what status, ls and collect are measured on.
 //
-//	go run ./bench/finished DIR RUNS
+//	go run ./bench/finished [-open BYTES] DIR RUNS
 //
 // DIR gets a sweep file, a template and s.sweep. Each run recorded three
-// scraps. It prints how long planning took.
+// scraps, and with -open also an image of that size and a scrap that is not in
+// the sweep's log, so that the notebook has to be opened for it. It prints how
+// long planning took.
 package main
 
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -28,13 +32,15 @@ const template = `{"cells": [
 ], "metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}, "language_info": {"name": "python"}}, "nbformat": 4, "nbformat_minor": 5}`
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: finished DIR RUNS")
+	image := flag.Int("open", 0, "`bytes` of an image in each notebook")
+	flag.Parse()
+	if flag.NArg() != 2 {
+		fmt.Fprintln(os.Stderr, "usage: finished [-open BYTES] DIR RUNS")
 		os.Exit(2)
 	}
-	n, err := strconv.Atoi(os.Args[2])
+	n, err := strconv.Atoi(flag.Arg(1))
 	if err == nil {
-		err = write(context.Background(), os.Args[1], n)
+		err = write(context.Background(), flag.Arg(0), n, strings.Repeat("A", *image))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -42,7 +48,7 @@ func main() {
 	}
 }
 
-func write(ctx context.Context, dir string, n int) error {
+func write(ctx context.Context, dir string, n int, image string) error {
 	spec := fmt.Sprintf("name: s\ntemplate: t.ipynb\nmax_runs: 10000000\ngrid:\n  x: {range: {from: 1, to: %d}}\n  region: [apac, emea]\nmetrics: {y: {goal: maximize}}\n", n/2)
 	for name, text := range map[string]string{"sweep.yaml": spec, "t.ipynb": template} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
@@ -71,11 +77,11 @@ func write(ctx context.Context, dir string, n int) error {
 		return err
 	}
 	fmt.Printf("planned %d runs in %.2f s\n", n, time.Since(begin).Seconds())
-	return finish(ctx, s)
+	return finish(ctx, s, image)
 }
 
 // finish ends every run, eight at a time: most of the time is the disk's.
-func finish(ctx context.Context, s *sweep.Sweep) error {
+func finish(ctx context.Context, s *sweep.Sweep, image string) error {
 	runs := make(chan sweep.RunState)
 	var workers sync.WaitGroup
 	var first error
@@ -83,7 +89,7 @@ func finish(ctx context.Context, s *sweep.Sweep) error {
 	for range 8 {
 		workers.Go(func() {
 			for st := range runs {
-				if err := end(ctx, s, st); err != nil {
+				if err := end(ctx, s, st, image); err != nil {
 					once.Do(func() { first = err })
 				}
 			}
@@ -97,7 +103,7 @@ func finish(ctx context.Context, s *sweep.Sweep) error {
 	return first
 }
 
-func end(ctx context.Context, s *sweep.Sweep, st sweep.RunState) error {
+func end(ctx context.Context, s *sweep.Sweep, st sweep.RunState, image string) error {
 	_, doc, err := s.TemplateOf(ctx, st.Run)
 	if err != nil {
 		return err
@@ -106,6 +112,9 @@ func end(ctx context.Context, s *sweep.Sweep, st sweep.RunState) error {
 	last := doc.Cells[len(doc.Cells)-1]
 	for name, value := range map[string]any{"y": 2 * x, "score": 1 / float64(x), "note": "fine"} {
 		last.Outputs = append(last.Outputs, scrap(name, value))
+	}
+	if image != "" {
+		last.Outputs = append(last.Outputs, shown(image), scrap("lines", strings.Repeat("a line\n", 700)))
 	}
 	last.Touch()
 	a, err := s.Begin(ctx, st.Run.ID, sweep.Began{Host: "bench"})
@@ -125,4 +134,8 @@ func scrap(name string, value any) notebook.Output {
 		Type: "display_data", Data: map[string]json.RawMessage{"application/scrapbook.scrap.json+json": data},
 		Metadata: map[string]any{"scrapbook": map[string]any{"name": name, "data": true, "display": false}},
 	}
+}
+
+func shown(image string) notebook.Output {
+	return notebook.Output{Type: "display_data", Data: map[string]json.RawMessage{"image/png": json.RawMessage(`"` + image + `"`)}}
 }

@@ -23,7 +23,7 @@ func (c *cli) topCommand() *cobra.Command {
 		Short: "Show the leading runs by a metric, also while others are made",
 		Long: `Top lists the runs that succeeded by a scrap, the best first: the largest, or the
 smallest where the sweep file says minimize. While a sweep is made it shows the
-leaders so far.
+leaders so far, runs under way among them once they recorded it.
 
 ` + whereHelp,
 		Args: cobra.ExactArgs(1),
@@ -59,6 +59,9 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	for _, m := range spec.Metrics {
 		ascending = ascending || m.Name == by && m.Goal == "minimize"
 	}
+	if err := s.UnderWay(ctx); err != nil {
+		return err
+	}
 	leaders, err := leadersOf(s, spec, by, where)
 	if err != nil {
 		return err
@@ -72,7 +75,11 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	values := map[string]string{}
 	head, _ := s.Head()
-	row := tablePrinter(tabbed(w), head.Axes, column{by, func(st sweep.RunState) string { return values[st.Run.ID] }})
+	columns := []column{{by, func(st sweep.RunState) string { return values[st.Run.ID] }}}
+	if slices.ContainsFunc(leaders, func(l leader) bool { return l.st.Status == sweep.Running }) {
+		columns = append(columns, column{"run_status", func(st sweep.RunState) string { return string(st.Status) }})
+	}
+	row := tablePrinter(tabbed(w), head.Axes, columns...)
 	for i, l := range leaders {
 		if i == n {
 			break
@@ -89,8 +96,8 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	return nil
 }
 
-// leadersOf are the planned runs that succeeded, are not stale, and have a
-// number of this name.
+// leadersOf are the planned runs that succeeded and are not stale, or are under
+// way, and have a number of this name.
 func leadersOf(s *sweep.Sweep, spec *grid.Spec, by, where string) ([]leader, error) {
 	keep, err := filter(s, spec, where)
 	if err != nil {
@@ -98,7 +105,8 @@ func leadersOf(s *sweep.Sweep, spec *grid.Spec, by, where string) ([]leader, err
 	}
 	var leaders []leader
 	for _, st := range s.Runs() {
-		if st.Run.Unplanned || st.Status != sweep.Succeeded || len(s.Stale(st, spec.StaleOn)) > 0 {
+		fresh := st.Status == sweep.Succeeded && len(s.Stale(st, spec.StaleOn)) == 0
+		if st.Run.Unplanned || !fresh && st.Status != sweep.Running {
 			continue
 		}
 		x, isNumber := asNumber(environment(s, spec, st)[by])

@@ -172,3 +172,27 @@ func (s *Sweep) Parts(ctx context.Context) (map[string]string, error) {
 	}
 	return parts, nil
 }
+
+// UnderWay replaces the scraps of the runs that are being made by what their
+// notebooks, as last saved, hold of plain scraps.
+func (s *Sweep) UnderWay(ctx context.Context) error {
+	parts, err := s.Parts(ctx)
+	if err != nil {
+		return err
+	}
+	for run, key := range parts {
+		b, err := s.store.Get(ctx, key)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // it ended meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		if doc, err := notebook.Decode(b); err == nil {
+			s.mu.Lock()
+			s.byID[run].Scraps, _ = smallScraps(doc)
+			s.mu.Unlock()
+		}
+	}
+	return nil
+}
