@@ -26,6 +26,7 @@ type compareFlags struct {
 	rows, cols, metrics, baseline []string
 	where, format                 string
 	alpha                         float64
+	mean                          bool
 	failIf                        []string
 }
 
@@ -50,6 +51,7 @@ the runs that have the same parameters, the second against the first.
 	fl.StringArrayVar(&f.baseline, "baseline", nil, "`name=value` to compare with (default: the sweep file's; repeatable)")
 	fl.StringVar(&f.where, "where", "", "only runs for which this expression is true")
 	fl.Float64Var(&f.alpha, "alpha", 0.05, "what p must be below")
+	fl.BoolVar(&f.mean, "mean", false, "compare means, by t tests, instead of medians")
 	fl.StringVar(&f.format, "format", "text", "text, markdown, csv or json")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	return cmd
@@ -118,7 +120,7 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 	}
 	head, _ := s.Head()
 	o := compareOptions(head, spec)
-	o.Alpha = f.alpha
+	o.Alpha, o.Mean = f.alpha, f.mean
 	if err := f.project(&o, res.Table); err != nil {
 		res.Close()
 		return side{}, usageError{err}
@@ -417,9 +419,10 @@ type comparisonLine struct {
 	Baseline  bool     `json:"baseline"`
 	N         int      `json:"n"`
 	Missing   int      `json:"missing"`
-	Median    *float64 `json:"median"`
-	Lo        *float64 `json:"median_lo"`
-	Hi        *float64 `json:"median_hi"`
+	Statistic string   `json:"statistic"` // what the centre is
+	Centre    *float64 `json:"centre"`
+	Lo        *float64 `json:"centre_lo"`
+	Hi        *float64 `json:"centre_hi"`
 	Change    *float64 `json:"change"`
 	ChangeLo  *float64 `json:"change_lo"`
 	ChangeHi  *float64 `json:"change_hi"`
@@ -428,7 +431,7 @@ type comparisonLine struct {
 	PAdjusted *float64 `json:"p_adjusted"`
 	Paired    bool     `json:"paired"`
 	Verdict   string   `json:"verdict"`
-	Hits      *float64 `json:"hits,omitempty"` // and trials, of a proportion, whose median is the rate of them all
+	Hits      *float64 `json:"hits,omitempty"` // and trials, of a proportion
 	Trials    *float64 `json:"trials,omitempty"`
 }
 
@@ -437,9 +440,9 @@ func comparisonLines(blocks []block) []comparisonLine {
 	for _, b := range blocks {
 		for _, t := range b.report.Metrics {
 			for _, g := range t.Groups {
-				l := comparisonLine{Row: b.title, Metric: t.Name, Group: g.Name, Baseline: g.Baseline, N: g.N, Missing: g.Missing}
+				l := comparisonLine{Row: b.title, Metric: t.Name, Group: g.Name, Baseline: g.Baseline, N: g.N, Missing: g.Missing, Statistic: t.CentreName()}
 				if g.N > 0 {
-					l.Median, l.Lo, l.Hi = finite(g.Centre), finite(g.Lo), finite(g.Hi)
+					l.Centre, l.Lo, l.Hi = finite(g.Centre), finite(g.Lo), finite(g.Hi)
 				}
 				if g.Trials > 0 {
 					l.Hits, l.Trials = finite(g.Hits), finite(g.Trials)
@@ -475,11 +478,11 @@ func writeComparisonJSON(w io.Writer, blocks []block) error {
 
 func writeComparisonCSV(w io.Writer, blocks []block) error {
 	out := csv.NewWriter(w)
-	out.Write([]string{"row", "metric", "group", "baseline", "n", "missing", "median", "median_lo", "median_hi",
+	out.Write([]string{"row", "metric", "group", "baseline", "n", "missing", "statistic", "centre", "centre_lo", "centre_hi",
 		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "hits", "trials", "paired", "verdict"})
 	for _, l := range comparisonLines(blocks) {
-		record := []string{l.Row, l.Metric, l.Group, strconv.FormatBool(l.Baseline), strconv.Itoa(l.N), strconv.Itoa(l.Missing)}
-		for _, x := range []*float64{l.Median, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted, l.Hits, l.Trials} {
+		record := []string{l.Row, l.Metric, l.Group, strconv.FormatBool(l.Baseline), strconv.Itoa(l.N), strconv.Itoa(l.Missing), l.Statistic}
+		for _, x := range []*float64{l.Centre, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted, l.Hits, l.Trials} {
 			text := ""
 			if x != nil {
 				text = strconv.FormatFloat(*x, 'g', -1, 64)

@@ -29,13 +29,17 @@ type Metric struct {
 	MinEffectRelative bool    // MinEffect is a fraction of the baseline
 	Guardrail         bool    // must not get worse: tested on that side only
 	Primary           bool
+	Mean              bool   // means are compared, which one far value can move, not medians
 	Trials            string // the scrap that counts the trials of which Name counts the successes
 }
 
 // CentreName is what Centre is of the metric's groups.
 func (m Metric) CentreName() string {
-	if m.Trials != "" {
+	switch {
+	case m.Trials != "":
 		return "rate"
+	case m.Mean:
+		return "mean"
 	}
 	return "median"
 }
@@ -55,6 +59,7 @@ type Options struct {
 	Rows     []string           // axes that make the groups; none: those of the baseline, else all but replicates
 	Keep     func(row int) bool // rows of the table that count; nil keeps all
 	Alpha    float64            // 0 is 0.05
+	Mean     bool               // of every metric
 	// Confidence of intervals; 0 is 0.95.
 	Confidence float64
 }
@@ -91,7 +96,7 @@ type Group struct {
 	Baseline bool
 	N        int         // values
 	Missing  int         // planned runs of the group without a value
-	Centre   float64     // median; of a proportion the rate of all trials
+	Centre   float64     // median, or mean; of a proportion the rate of all trials
 	Lo, Hi   float64     // its interval: order statistics, infinite when N is too small; of a proportion Wilson's
 	Q1, Q3   float64     // quartiles
 	Values   []float64   // sorted; of a proportion the rates of the runs
@@ -100,23 +105,32 @@ type Group struct {
 	Against  *Comparison // nil for the baseline and without one
 }
 
+// found is what a test says.
+type found struct {
+	Shift  float64 // median difference: of pairs, or Hodges and Lehmann's; or of means
+	Lo, Hi float64 // its interval
+	P      float64 // two-sided; one-sided for a guardrail
+	least  float64 // p that so many values can give
+}
+
 // A Comparison is a group against the baseline.
 type Comparison struct {
+	found
 	Paired    bool
 	Counted   bool    // trials are compared, not runs
 	Pairs     int     // pairs, or the smaller number of values
 	Possible  int     // pairs there could be
-	Shift     float64 // median difference: of pairs, or Hodges and Lehmann's
-	Lo, Hi    float64 // its interval
 	Relative  float64 // Shift as a fraction of the baseline's median; NaN when that says nothing
 	RelLo     float64
 	RelHi     float64
-	P         float64 // two-sided; one-sided for a guardrail
 	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
 	Verdict   Verdict
-	Equal     bool    // every pair is equal
-	Need      int     // samples a group would need to tell a change of this size; 0 when not known
-	least     float64 // p that so many values can give
+	Equal     bool // every pair is equal
+	Need      int  // samples a group would need to tell a change of this size; 0 when not known
+	Fragile   bool // the missing pairs could give the change the other sign
+	// Where pairs resemble those of neighbouring places of an ordered axis: how
+	// much, and how many independent ones they count for. P and the interval say so.
+	Autocorrelation, Effective float64
 }
 
 // A Verdict is what a comparison says.
@@ -131,6 +145,7 @@ const (
 	Unclear   Verdict = "unclear"
 	Small     Verdict = "small" // sure, and smaller than matters
 	TooFew    Verdict = "too few"
+	Withheld  Verdict = "withheld" // missing pairs could turn it
 )
 
 // A Run is one run with its value of a metric.
@@ -150,6 +165,7 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 	}
 	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged()}
 	for _, m := range c.metrics() {
+		m.Mean = m.Mean || o.Mean
 		r.Metrics = append(r.Metrics, c.table(m))
 	}
 	c.holm(r.Metrics)
@@ -175,9 +191,11 @@ type comparer struct {
 	alpha      float64
 	confidence float64
 	rows       []string
-	planned    []int // rows of the table that are planned
-	used       []int // and succeeded, freshly
-	family     int   // comparisons that Holm adjusts together
+	planned    []int  // rows of the table that are planned
+	used       []int  // and succeeded, freshly
+	family     int    // comparisons that Holm adjusts together
+	axis       string // along which the samples of a group lie, if any
+	place      map[string]int
 }
 
 func newComparer(t *collect.Table, o Options) (*comparer, error) {
@@ -205,6 +223,7 @@ func newComparer(t *collect.Table, o Options) (*comparer, error) {
 			c.used = append(c.used, i)
 		}
 	}
+	c.axis, c.place = c.order()
 	return c, nil
 }
 
@@ -297,6 +316,7 @@ type sample struct {
 	row   int
 	value float64
 	pair  string
+	place int      // along the ordered axis
 	of    fraction // of a proportion
 }
 
@@ -331,6 +351,8 @@ func (c *comparer) table(m Metric) MetricTable {
 	}
 	compareBy := test(ranks)
 	switch {
+	case m.Mean && m.Trials == "":
+		compareBy = means
 	case m.Trials == "":
 	case uneven(groups):
 		mt.Warnings = append(mt.Warnings, unevenWarning(m))
@@ -346,6 +368,7 @@ func (c *comparer) table(m Metric) MetricTable {
 	for _, g := range groups {
 		mt.Groups = append(mt.Groups, g.Group)
 	}
+	mt.resemblance(c.axis)
 	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups)
 	mt.Best = c.best(m, groups)
 	return mt
@@ -395,7 +418,7 @@ func (c *comparer) gather(read func(row int) (s sample, found, good bool)) (grou
 			}
 			continue
 		}
-		s.pair = strings.Join(c.key(i, pairing), "\x00")
+		s.pair, s.place = strings.Join(c.key(i, pairing), "\x00"), c.place[c.text(i, c.axis)]
 		g.samples = append(g.samples, s)
 	}
 	sortGroups(groups)

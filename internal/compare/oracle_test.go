@@ -98,6 +98,22 @@ func TestAgainstScipy(t *testing.T) {
 	}
 }
 
+// TestMeansAgainstScipy demands the p and the interval of the paired and of
+// Welch's t test.
+func TestMeansAgainstScipy(t *testing.T) {
+	cases := draws()
+	var want []struct{ P, Shift, Lo, Hi float64 }
+	ask(t, "means", cases, &want)
+	for i, c := range cases {
+		got := against(Metric{Mean: true}, means, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
+		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Shift, want[i].Shift}, {got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}} {
+			if math.Abs(x[0]-x[1]) > 1e-9 {
+				t.Errorf("case %d (%d and %d values, paired %v): %+v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.found, want[i])
+			}
+		}
+	}
+}
+
 // TestTrendsAgainstScipy demands Theil and Sen's slope and Kendall's p.
 func TestTrendsAgainstScipy(t *testing.T) {
 	type series struct {

@@ -21,6 +21,10 @@ func summarize(m Metric, g *group, confidence float64) {
 	}
 	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(g.Values), &benchmath.DefaultThresholds), confidence)
 	g.Centre, g.Lo, g.Hi = s.Center, s.Lo, s.Hi
+	if m.Mean {
+		f := oneByMeans(g.Values, confidence)
+		g.Centre, g.Lo, g.Hi = f.Shift, f.Lo, f.Hi
+	}
 	g.Q1 = stat.Quantile(0.25, stat.LinInterp, g.Values, nil)
 	g.Q3 = stat.Quantile(0.75, stat.LinInterp, g.Values, nil)
 	if m.Trials != "" {
@@ -40,13 +44,23 @@ func values(samples []sample) []float64 {
 // A test compares two groups with values.
 type test func(base, g *group, confidence float64) *Comparison
 
-// ranks compares pair by pair where both groups have the same replicates, else
-// as two samples.
+// ranks and means compare pair by pair where both groups have the same
+// replicates, else as two samples.
 func ranks(base, g *group, confidence float64) *Comparison {
-	if c := paired(base, g, confidence); c != nil {
+	return compareSamples(byRanks, base, g, confidence)
+}
+
+func means(base, g *group, confidence float64) *Comparison {
+	return compareSamples(byMeans, base, g, confidence)
+}
+
+func compareSamples(m method, base, g *group, confidence float64) *Comparison {
+	if c := paired(m, base, g, confidence); c != nil {
 		return c
 	}
-	return unpaired(base, g, confidence)
+	c := &Comparison{Pairs: min(base.N, g.N), Possible: min(base.N, g.N)}
+	c.found = m.two(base.Values, g.Values, confidence)
+	return c
 }
 
 // against compares a group to the baseline, both with values.
@@ -83,7 +97,7 @@ const minPairs = 3
 
 // paired compares the runs that differ in the group alone; nil when there are
 // not enough, or a pair is ambiguous.
-func paired(base, g *group, confidence float64) *Comparison {
+func paired(m method, base, g *group, confidence float64) *Comparison {
 	left := map[string]float64{}
 	for _, s := range base.samples {
 		if _, twice := left[s.pair]; twice || s.pair == "" {
@@ -92,6 +106,7 @@ func paired(base, g *group, confidence float64) *Comparison {
 		left[s.pair] = s.value
 	}
 	var diffs []float64
+	var along []difference
 	seen := map[string]bool{}
 	for _, s := range g.samples {
 		if seen[s.pair] {
@@ -100,27 +115,92 @@ func paired(base, g *group, confidence float64) *Comparison {
 		seen[s.pair] = true
 		if x, ok := left[s.pair]; ok {
 			diffs = append(diffs, s.value-x)
+			along = append(along, difference{s.place, s.value - x})
 		}
 	}
 	if len(diffs) < minPairs {
 		return nil
 	}
 	sort.Float64s(diffs)
-	c := &Comparison{Paired: true, Pairs: len(diffs), Possible: max(base.N+base.Missing, g.N+g.Missing), P: signedRank(diffs), Equal: diffs[0] == 0 && diffs[len(diffs)-1] == 0}
-	c.Shift, c.Lo, c.Hi = walsh(diffs, confidence)
-	c.least = 2 / math.Exp2(float64(len(diffs)))
+	c := &Comparison{Paired: true, Pairs: len(diffs), Possible: max(base.N+base.Missing, g.N+g.Missing), Equal: diffs[0] == 0 && diffs[len(diffs)-1] == 0}
+	c.found = m.one(diffs, confidence)
+	c.Fragile = c.couldTurn(m, diffs)
+	c.correct(m, along, confidence)
 	return c
 }
 
-// unpaired compares two samples by their ranks.
-func unpaired(base, g *group, confidence float64) *Comparison {
-	a := benchmath.NewSample(slices.Clone(base.Values), &benchmath.DefaultThresholds)
-	b := benchmath.NewSample(slices.Clone(g.Values), &benchmath.DefaultThresholds)
-	c := &Comparison{Pairs: min(base.N, g.N), Possible: min(base.N, g.N), P: benchmath.AssumeNothing.Compare(a, b).P}
-	c.Shift, c.Lo, c.Hi = hodgesLehmann(base.Values, g.Values, confidence)
-	n := float64(c.Pairs)
-	c.least = 2 / math.Exp(logChoose(2*n, n))
-	return c
+// couldTurn says whether the pairs that are missing could give the change the
+// other sign, were each as extreme as the most extreme one there is.
+func (c *Comparison) couldTurn(m method, diffs []float64) bool {
+	n := len(diffs)
+	if c.Possible <= c.Pairs || c.Shift == 0 {
+		return false
+	}
+	against := -math.Copysign(math.Max(math.Abs(diffs[0]), math.Abs(diffs[n-1])), c.Shift)
+	all := slices.Grow(slices.Clone(diffs), c.Possible-n)
+	for range c.Possible - n {
+		all = append(all, against)
+	}
+	sort.Float64s(all)
+	shift := m.one(all, 0.5).Shift
+	return shift == 0 || shift > 0 != (c.Shift > 0)
+}
+
+// A method finds the change of paired differences, and that between two
+// samples, all of them sorted.
+type method struct {
+	one func(diffs []float64, confidence float64) found
+	two func(a, b []float64, confidence float64) found
+}
+
+var (
+	byRanks = method{oneByRanks, twoByRanks}
+	byMeans = method{oneByMeans, twoByMeans}
+)
+
+func oneByRanks(diffs []float64, confidence float64) found {
+	f := found{P: signedRank(diffs), least: 2 / math.Exp2(float64(len(diffs)))}
+	f.Shift, f.Lo, f.Hi = walsh(diffs, confidence)
+	return f
+}
+
+func twoByRanks(a, b []float64, confidence float64) found {
+	x := benchmath.NewSample(slices.Clone(a), &benchmath.DefaultThresholds)
+	y := benchmath.NewSample(slices.Clone(b), &benchmath.DefaultThresholds)
+	n := float64(min(len(a), len(b)))
+	f := found{P: benchmath.AssumeNothing.Compare(x, y).P, least: 2 / math.Exp(logChoose(2*n, n))}
+	f.Shift, f.Lo, f.Hi = hodgesLehmann(a, b, confidence)
+	return f
+}
+
+// oneByMeans is the paired t test.
+func oneByMeans(diffs []float64, confidence float64) found {
+	mean, variance := stat.MeanVariance(diffs, nil)
+	n := float64(len(diffs))
+	return byStudent(mean, math.Sqrt(variance/n), n-1, confidence)
+}
+
+// twoByMeans is Welch's t test.
+func twoByMeans(a, b []float64, confidence float64) found {
+	ma, va := stat.MeanVariance(a, nil)
+	mb, vb := stat.MeanVariance(b, nil)
+	na, nb := float64(len(a)), float64(len(b))
+	ea, eb := va/na, vb/nb
+	return byStudent(mb-ma, math.Sqrt(ea+eb), (ea+eb)*(ea+eb)/(ea*ea/(na-1)+eb*eb/(nb-1)), confidence)
+}
+
+// byStudent tests a mean with its standard error. Without freedom nothing can
+// be said of it.
+func byStudent(mean, se, freedom, confidence float64) found {
+	switch {
+	case se == 0 && freedom > 0:
+		return found{Shift: mean, Lo: mean, Hi: mean, P: map[bool]float64{true: 1}[mean == 0]}
+	case !(freedom > 0):
+		return found{Shift: mean, Lo: math.Inf(-1), Hi: math.Inf(1), P: 1, least: 1}
+	}
+	t := distuv.StudentsT{Sigma: 1, Nu: freedom}
+	half := t.Quantile(0.5+confidence/2) * se
+	return found{Shift: mean, Lo: mean - half, Hi: mean + half, P: 2 * t.Survival(math.Abs(mean/se))}
 }
 
 // maxExact is the most pairs for which the signed-rank test is exact.

@@ -86,6 +86,19 @@ func (c *comparer) periods(axis string, all []sample) (names []string, at []int,
 		p := c.text(s.row, axis)
 		off[p] = append(off[p], s.value-usual[keys[i]])
 	}
+	names = c.valuesOf(axis)
+	for i, p := range names {
+		if x := off[p]; len(x) > 0 {
+			sort.Float64s(x)
+			at, level = append(at, i), append(level, median(x))
+		}
+	}
+	return names, at, level
+}
+
+// valuesOf are the values of an axis over all planned runs, in order.
+func (c *comparer) valuesOf(axis string) []string {
+	var names []string
 	seen := map[string]bool{}
 	for _, row := range c.planned {
 		if p := c.text(row, axis); !seen[p] {
@@ -94,13 +107,7 @@ func (c *comparer) periods(axis string, all []sample) (names []string, at []int,
 		}
 	}
 	slices.SortFunc(names, compareText)
-	for i, p := range names {
-		if x := off[p]; len(x) > 0 {
-			sort.Float64s(x)
-			at, level = append(at, i), append(level, median(x))
-		}
-	}
-	return names, at, level
+	return names
 }
 
 // trendOf fits a line through the levels at places of an axis. middle is the

@@ -76,6 +76,8 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 		return Unclear
 	case m.small(a.Shift, t.base()):
 		return Small
+	case a.Fragile:
+		return Withheld
 	case m.Goal == "":
 		return Different
 	case a.Shift > 0 == (m.Goal == "maximize"):
@@ -94,7 +96,7 @@ func (m Metric) small(shift, base float64) bool {
 
 // sentence is the verdict on a metric in words.
 func (c *comparer) sentence(t *MetricTable) string {
-	var better, worse, different, unclear, small, few, none []string
+	var better, worse, different, unclear, small, few, none, held []string
 	need := 0
 	for _, g := range t.Groups {
 		if g.Against == nil {
@@ -112,6 +114,8 @@ func (c *comparer) sentence(t *MetricTable) string {
 			different = append(different, g.Name+" ("+change(a)+")")
 		case Small:
 			small = append(small, g.Name+" ("+change(a)+")")
+		case Withheld:
+			held = append(held, fmt.Sprintf("%s (%s on %d of %d pairs)", g.Name, change(a), a.Pairs, a.Possible))
 		case TooFew:
 			few = append(few, g.Name)
 		case Unclear:
@@ -136,6 +140,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 		}
 		add(unclear, words)
 	}
+	add(held, isAre(held)+" not judged: the pairs that are missing could turn it")
 	add(few, hasHave(few)+" too few runs to tell")
 	add(none, hasHave(none)+" no values")
 	if len(parts) == 0 {

@@ -142,7 +142,7 @@ func centreOf(t compare.MetricTable) string {
 	if t.Trials != "" {
 		return "rate of all " + safe(t.Trials)
 	}
-	return "median"
+	return t.CentreName()
 }
 
 func saysDots(in Input, t compare.MetricTable, shown, all int) string {

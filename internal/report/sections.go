@@ -261,9 +261,16 @@ func mark(a *compare.Comparison) string {
 	case a.Counted:
 		return word + ", by single trials"
 	case a.Paired:
-		return fmt.Sprintf("%s, %d pairs", word, a.Pairs)
+		return word + ", " + pairs(a)
 	}
 	return word
+}
+
+func pairs(a *compare.Comparison) string {
+	if a.Possible > a.Pairs {
+		return fmt.Sprintf("%d of %d pairs", a.Pairs, a.Possible)
+	}
+	return fmt.Sprintf("%d pairs", a.Pairs)
 }
 
 func bestSection(in Input) section {

@@ -31,6 +31,16 @@ def ranks(case):
     return {"p": float(p), "shift": float(np.median(np.subtract.outer(b, a)))}
 
 
+def means(case):
+    a, b = np.array(case["a"]), np.array(case["b"])
+    if case["paired"]:
+        t = stats.ttest_rel(b, a)
+    else:
+        t = stats.ttest_ind(b, a, equal_var=False)
+    ci = t.confidence_interval(0.95)
+    return {"p": float(t.pvalue), "shift": float(b.mean() - a.mean()), "lo": float(ci.low), "hi": float(ci.high)}
+
+
 def proportions(case):
     (h1, n1), (h2, n2) = [[int(x) for x in side] for side in (case["A"], case["B"])]
     table = np.array([[h1, n1 - h1], [h2, n2 - h2]])
@@ -56,5 +66,5 @@ def trend(case):
     return {"P": float(tau.pvalue), "Slope": float(stats.theilslopes(y, at).slope)}
 
 
-answer = {"ranks": ranks, "proportions": proportions, "trend": trend}[sys.argv[1]]
+answer = {"ranks": ranks, "means": means, "proportions": proportions, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
