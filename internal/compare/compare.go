@@ -73,8 +73,9 @@ type Report struct {
 	Metrics  []MetricTable
 	Failures []FailureGroup
 	Warnings []string
-	Runs     int // planned runs
-	Used     int // planned runs whose numbers count
+	Coverage []Coverage // of every ordered axis of dates
+	Runs     int        // planned runs
+	Used     int        // planned runs whose numbers count
 }
 
 // A MetricTable compares the groups by one metric.
@@ -85,6 +86,7 @@ type MetricTable struct {
 	Verdict     string // a sentence; why there is none, when there is none
 	Effects     []Effect
 	Trends      []Trend
+	Crosses     []Cross
 	Best        []Run // at most three runs, the best first; none without a goal
 	Warnings    []string
 }
@@ -163,7 +165,7 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged()}
+	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
 	for _, m := range c.metrics() {
 		m.Mean = m.Mean || o.Mean
 		r.Metrics = append(r.Metrics, c.table(m))
@@ -179,7 +181,7 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 			}
 		}
 	}
-	r.Failures = c.failures()
+	r.Failures, r.Coverage = c.failures(), c.coverage()
 	r.Warnings = c.warnings(r)
 	return r, nil
 }
@@ -187,19 +189,22 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 // comparer holds what all metrics share.
 type comparer struct {
 	t          *collect.Table
+	texts      map[string][]string // of columns
 	o          Options
 	alpha      float64
 	confidence float64
 	rows       []string
 	planned    []int  // rows of the table that are planned
 	used       []int  // and succeeded, freshly
+	past       []int  // succeeded, freshly, and are planned no more
 	family     int    // comparisons that Holm adjusts together
 	axis       string // along which the samples of a group lie, if any
 	place      map[string]int
+	averaged   []string
 }
 
 func newComparer(t *collect.Table, o Options) (*comparer, error) {
-	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence}
+	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence, texts: map[string][]string{}}
 	if c.alpha == 0 {
 		c.alpha = 0.05
 	}
@@ -215,15 +220,23 @@ func newComparer(t *collect.Table, o Options) (*comparer, error) {
 		}
 	}
 	for i := range t.Len() {
-		if c.text(i, "run_planned") == "false" || o.Keep != nil && !o.Keep(i) {
+		if o.Keep != nil && !o.Keep(i) {
+			continue
+		}
+		counts := c.text(i, "run_status") == "succeeded" && c.text(i, "run_stale") != "true"
+		if c.text(i, "run_planned") == "false" {
+			if counts {
+				c.past = append(c.past, i)
+			}
 			continue
 		}
 		c.planned = append(c.planned, i)
-		if c.text(i, "run_status") == "succeeded" && c.text(i, "run_stale") != "true" {
+		if counts {
 			c.used = append(c.used, i)
 		}
 	}
 	c.axis, c.place = c.order()
+	c.averaged = c.averages()
 	return c, nil
 }
 
@@ -256,17 +269,30 @@ func (c *comparer) defaultRows() []string {
 func (c *comparer) groupsOf(rows []string) int {
 	seen := map[string]bool{}
 	for i := range c.t.Len() {
-		seen[strings.Join(c.key(i, rows), "\x00")] = true
+		seen[c.joined(i, rows)] = true
 	}
 	return len(seen)
 }
 
 func (c *comparer) text(row int, column string) string {
-	col, ok := c.t.Column(column)
-	if !ok {
-		return ""
+	texts := c.texts[column]
+	if texts == nil {
+		texts = c.remember(column)
 	}
-	return col.Text(row)
+	return texts[row]
+}
+
+// remember writes a column's texts down: they are asked for again and again.
+// A column that is not there is empty.
+func (c *comparer) remember(column string) []string {
+	texts := make([]string, c.t.Len())
+	if col, ok := c.t.Column(column); ok {
+		for i := range texts {
+			texts[i] = col.Text(i)
+		}
+	}
+	c.texts[column] = texts
+	return texts
 }
 
 func (c *comparer) key(row int, names []string) []string {
@@ -277,9 +303,17 @@ func (c *comparer) key(row int, names []string) []string {
 	return key
 }
 
-// averaged are axes that vary within a group and are no replicates: a group's
+// joined is the key as one text.
+func (c *comparer) joined(row int, names []string) string {
+	if len(names) == 1 {
+		return c.text(row, names[0])
+	}
+	return strings.Join(c.key(row, names), "\x00")
+}
+
+// averages are axes that vary within a group and are no replicates: a group's
 // numbers average over them.
-func (c *comparer) averaged() []string {
+func (c *comparer) averages() []string {
 	var out []string
 	for _, a := range c.o.Axes {
 		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.groupsOf([]string{a.Name}) > 1 {
@@ -369,14 +403,18 @@ func (c *comparer) table(m Metric) MetricTable {
 		mt.Groups = append(mt.Groups, g.Group)
 	}
 	mt.resemblance(c.axis)
-	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups)
+	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups, value)
+	mt.Crosses = c.crosses(groups)
 	mt.Best = c.best(m, groups)
 	return mt
 }
 
+// reading is the value of a metric in a row of the table.
+type reading = func(row int) (s sample, found, good bool)
+
 // reader reads the value of a metric in a row of the table: found is false
 // where there is none, good where it cannot be used, and why says why not.
-func (c *comparer) reader(m Metric, col collect.Column) (read func(row int) (s sample, found, good bool), why string, err error) {
+func (c *comparer) reader(m Metric, col collect.Column) (read reading, why string, err error) {
 	if m.Trials == "" {
 		return func(row int) (s sample, found, good bool) {
 			x, ok := col.Float(row)
@@ -395,7 +433,7 @@ func (c *comparer) reader(m Metric, col collect.Column) (read func(row int) (s s
 
 // gather puts every planned run into its group; those that count bring their
 // value. odd is how many values cannot be used.
-func (c *comparer) gather(read func(row int) (s sample, found, good bool)) (groups []*group, odd int) {
+func (c *comparer) gather(read reading) (groups []*group, odd int) {
 	byKey := map[string]*group{}
 	counts := map[int]bool{}
 	for _, i := range c.used {
@@ -403,11 +441,12 @@ func (c *comparer) gather(read func(row int) (s sample, found, good bool)) (grou
 	}
 	pairing := c.pairing()
 	for _, i := range c.planned {
-		key := c.key(i, c.rows)
-		g := byKey[strings.Join(key, "\x00")]
+		joined := c.joined(i, c.rows)
+		g := byKey[joined]
 		if g == nil {
+			key := c.key(i, c.rows)
 			g = &group{Group: Group{Key: key, Name: strings.Join(key, ", "), Baseline: c.isBaseline(key)}}
-			byKey[strings.Join(key, "\x00")] = g
+			byKey[joined] = g
 			groups = append(groups, g)
 		}
 		s, found, good := read(i)
@@ -418,7 +457,7 @@ func (c *comparer) gather(read func(row int) (s sample, found, good bool)) (grou
 			}
 			continue
 		}
-		s.pair, s.place = strings.Join(c.key(i, pairing), "\x00"), c.place[c.text(i, c.axis)]
+		s.pair, s.place = c.joined(i, pairing), c.place[c.text(i, c.axis)]
 		g.samples = append(g.samples, s)
 	}
 	sortGroups(groups)
@@ -522,22 +561,26 @@ func (c *comparer) best(m Metric, groups []*group) []Run {
 	if m.Goal == "" {
 		return nil
 	}
-	var all []sample
-	for _, g := range groups {
-		all = append(all, g.samples...)
+	before := func(a, b sample) bool {
+		if a.value != b.value {
+			return (a.value < b.value) == (m.Goal == "minimize")
+		}
+		return c.text(a.row, "run_id") < c.text(b.row, "run_id")
 	}
-	slices.SortStableFunc(all, func(a, b sample) int {
-		d := compareFloat(a.value, b.value)
-		if m.Goal == "maximize" {
-			d = -d
+	var first []sample
+	for _, g := range groups {
+		for _, s := range g.samples {
+			i := len(first)
+			for i > 0 && before(s, first[i-1]) {
+				i--
+			}
+			if i < maxBest {
+				first = slices.Insert(first, i, s)[:min(len(first)+1, maxBest)]
+			}
 		}
-		if d != 0 {
-			return d
-		}
-		return strings.Compare(c.text(a.row, "run_id"), c.text(b.row, "run_id"))
-	})
+	}
 	var out []Run
-	for _, s := range all[:min(len(all), maxBest)] {
+	for _, s := range first {
 		out = append(out, c.run(s.row, s.value))
 	}
 	return out

@@ -116,7 +116,7 @@ func (c *comparer) duplicates(axis int, reads []func(int) (sample, bool, bool)) 
 	first := map[string]int{}
 	n, any := 0, false
 	for _, row := range c.used {
-		key := strings.Join(c.key(row, others), "\x00")
+		key := c.joined(row, others)
 		was, ok := first[key]
 		if !ok {
 			first[key] = row

@@ -201,7 +201,7 @@ func TestExplainerFindsWhatWasPlanted(t *testing.T) {
 		if first := 1 + r.IntN(10); i%5 < 2 || len(want) == 0 {
 			want = append(want, Condition{"region", ">=", day(first)})
 		}
-		c := comparer{}
+		c := comparer{texts: map[string][]string{}}
 		var rows []row
 		for v := range 4 {
 			for d := range 14 {

@@ -4,7 +4,9 @@ import (
 	"math"
 	"slices"
 	"sort"
-	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/collect"
 )
 
 // A Trend is how a metric moves along an ordered axis, whatever else varies
@@ -18,6 +20,12 @@ type Trend struct {
 	Relative float64
 	P        float64 // Mann and Kendall's
 	Odd      []Odd   // in the order of the axis
+	// Usual is how far from the line a place may lie that is not odd; 0 when
+	// most lie on it. UsualRelative is that as a fraction of the median.
+	Usual, UsualRelative float64
+	// Last is the last place, where the axis is of dates: tonight. Nil when it
+	// has no value.
+	Last *Odd
 }
 
 // An Odd period lies far from the trend.
@@ -35,8 +43,9 @@ const (
 	oddZ       = 3.5 // Iglewicz and Hoaglin's bound
 )
 
-// trends are those along every ordered axis with periods enough.
-func (c *comparer) trends(groups []*group) []Trend {
+// trends are those along every ordered axis, and over earlier plans, with
+// periods enough.
+func (c *comparer) trends(groups []*group, read reading) []Trend {
 	var all []sample
 	for _, g := range groups {
 		all = append(all, g.samples...)
@@ -50,30 +59,92 @@ func (c *comparer) trends(groups []*group) []Trend {
 		if _, ok := c.t.Column(a.Name); !ok || a.Replicate || !a.Ordered {
 			continue
 		}
-		names, at, level := c.periods(a.Name, all)
-		if len(at) < minPeriods || len(at) > maxPeriods {
-			continue
+		a := axisLine{a.Name, c.valuesOf(a.Name), func(row int) string { return c.text(row, a.Name) }}
+		if t, ok := c.along(a, all, middle); ok {
+			out = append(out, t)
 		}
-		t := trendOf(at, level, middle, func(i int) string { return names[i] })
-		t.Axis = a.Name
-		out = append(out, t)
+	}
+	if nights, earlier, ok := c.nights(read); ok {
+		if t, ok := c.along(nights, slices.Concat(all, earlier), middle); ok {
+			out = append(out, t)
+		}
 	}
 	return out
 }
 
-// periods are the values of an axis in order, and the levels of the metric at
-// those that have any: the median distance from what is usual for the rest of
-// the parameters. Replicates count for what is usual.
-func (c *comparer) periods(axis string, all []sample) (names []string, at []int, level []float64) {
+// An axisLine is an axis laid out in order.
+type axisLine struct {
+	name   string
+	places []string
+	at     func(row int) string
+}
+
+func (c *comparer) along(a axisLine, all []sample, middle float64) (Trend, bool) {
+	at, level := c.periods(a, all)
+	if len(at) < minPeriods || len(at) > maxPeriods {
+		return Trend{}, false
+	}
+	t := trendOf(at, level, middle, func(i int) string { return a.places[i] })
+	t.Axis = a.name
+	if at[len(at)-1] != len(a.places)-1 || !dates(a.places) {
+		t.Last = nil
+	}
+	return t, true
+}
+
+// nights are earlier plans of a sweep whose axes stay and a parameter moves,
+// like the date of a nightly report: the runs that are planned no more are what
+// is usual.
+func (c *comparer) nights(read reading) (axisLine, []sample, bool) {
+	var moved []string
+	for _, col := range c.t.Columns() {
+		isAxis := slices.ContainsFunc(c.o.Axes, func(a Axis) bool { return a.Name == col.Name() })
+		if col.Role() == collect.RoleParameter && !isAxis && c.groupsAmong(c.planned, col.Name()) == 1 && c.groupsAmong(c.past, col.Name()) > 1 {
+			moved = append(moved, col.Name())
+		}
+	}
+	if len(moved) == 0 {
+		return axisLine{}, nil, false
+	}
+	a := axisLine{name: moved[0], at: func(row int) string { return c.text(row, moved[0]) }}
+	var earlier []sample
+	for _, row := range c.past {
+		if s, found, good := read(row); found && good {
+			earlier = append(earlier, s)
+		}
+	}
+	seen := map[string]bool{}
+	for _, row := range slices.Concat(c.past, c.planned) {
+		if p := a.at(row); !seen[p] {
+			seen[p] = true
+			a.places = append(a.places, p)
+		}
+	}
+	slices.SortFunc(a.places, compareText)
+	return a, earlier, true
+}
+
+// dates says whether all of them begin like dates.
+func dates(names []string) bool {
+	return len(names) > 0 && !slices.ContainsFunc(names, func(s string) bool {
+		_, err := time.Parse(time.DateOnly, s[:min(len(s), len(time.DateOnly))])
+		return err != nil
+	})
+}
+
+// periods are the places that have values of the metric, and its levels there:
+// the median distance from what is usual for the rest of the parameters.
+// Replicates count for what is usual.
+func (c *comparer) periods(axis axisLine, all []sample) (at []int, level []float64) {
 	var rest []string
 	for _, a := range c.o.Axes {
-		if _, ok := c.t.Column(a.Name); ok && a.Name != axis && !a.Replicate {
+		if _, ok := c.t.Column(a.Name); ok && a.Name != axis.name && !a.Replicate {
 			rest = append(rest, a.Name)
 		}
 	}
 	alike, keys := map[string][]float64{}, make([]string, len(all))
 	for i, s := range all {
-		keys[i] = strings.Join(c.key(s.row, rest), "\x00")
+		keys[i] = c.joined(s.row, rest)
 		alike[keys[i]] = append(alike[keys[i]], s.value)
 	}
 	usual := map[string]float64{}
@@ -83,17 +154,16 @@ func (c *comparer) periods(axis string, all []sample) (names []string, at []int,
 	}
 	off := map[string][]float64{}
 	for i, s := range all {
-		p := c.text(s.row, axis)
+		p := axis.at(s.row)
 		off[p] = append(off[p], s.value-usual[keys[i]])
 	}
-	names = c.valuesOf(axis)
-	for i, p := range names {
+	for i, p := range axis.places {
 		if x := off[p]; len(x) > 0 {
 			sort.Float64s(x)
 			at, level = append(at, i), append(level, median(x))
 		}
 	}
-	return names, at, level
+	return at, level
 }
 
 // valuesOf are the values of an axis over all planned runs, in order.
@@ -134,9 +204,17 @@ func trendOf(at []int, level []float64, middle float64, name func(place int) str
 	}
 	const normal = 1.4826 // standard deviations in a median distance
 	scale := normal * medianOf(spread)
+	t.Usual, t.UsualRelative = oddZ*scale, fraction(oddZ*scale)
 	for i := range at {
+		o := Odd{Period: name(at[i]), Off: off[i], Relative: fraction(off[i])}
+		if scale > 0 {
+			o.Z = off[i] / scale
+		}
+		if i == len(at)-1 {
+			t.Last = &o
+		}
 		if scale > 0 && spread[i]/scale > oddZ {
-			t.Odd = append(t.Odd, Odd{Period: name(at[i]), Off: off[i], Relative: fraction(off[i]), Z: off[i] / scale})
+			t.Odd = append(t.Odd, o)
 		}
 	}
 	return t
