@@ -48,6 +48,7 @@ var homes = []struct{ dependency, home, why string }{
 	{"gocloud.dev", "internal/store", "a store is a store wherever it is"},
 	{"gonum.org/v1/plot", "internal/report", "pictures are part of the report"},
 	{"gonum.org/v1/gonum", "internal/compare", "statistics are computed in one place"},
+	{"golang.org/x/sync", "internal/report", "pictures are drawn side by side"},
 	{"golang.org/x/perf", "internal/compare", "statistics are computed in one place"},
 	{"github.com/yuin/goldmark", "internal/report", "the page is the report's"},
 	{"github.com/spf13/viper", "cmd/fanout", "settings end where the command ends"},

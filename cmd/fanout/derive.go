@@ -106,7 +106,7 @@ type anywhere struct{}
 func (anywhere) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
 
 func (c *cli) reportCommand() *cobra.Command {
-	var execute bool
+	var execute, show bool
 	cmd := &cobra.Command{
 		Use:   "report DIR.sweep",
 		Short: "Write the summary again from what is there",
@@ -114,13 +114,16 @@ func (c *cli) reportCommand() *cobra.Command {
 file names, if it names one. With --execute the summary's own code is run, and its
 outputs are kept.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.report(cmd.Context(), args[0], execute) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return c.report(cmd.Context(), args[0], execute, show)
+		},
 	}
+	cmd.Flags().BoolVar(&show, "open", false, "show the summary in the browser")
 	cmd.Flags().BoolVar(&execute, "execute", false, "run the code cells of the summary notebook")
 	return cmd
 }
 
-func (c *cli) report(ctx context.Context, dir string, execute bool) error {
+func (c *cli) report(ctx context.Context, dir string, execute, show bool) error {
 	s, spec, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
@@ -133,7 +136,7 @@ func (c *cli) report(ctx context.Context, dir string, execute bool) error {
 	if _, err := c.reportSweep(ctx, s, spec, res); err != nil {
 		return err
 	}
-	if execute {
+	if execute && mainSummary(spec) == sweep.SummaryNotebook {
 		if err := c.executeSummary(ctx, s); err != nil {
 			return err
 		}
@@ -141,7 +144,10 @@ func (c *cli) report(ctx context.Context, dir string, execute bool) error {
 	if err := c.ownReport(ctx, s, spec); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), sweep.SummaryNotebook))
+	fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), mainSummary(spec)))
+	if show {
+		return c.browse(ctx, s.Where(), mainSummary(spec))
+	}
 	return nil
 }
 
@@ -211,28 +217,28 @@ func checkRequired(res *collect.Result) error {
 	return gateError{fmt.Errorf("%d required scraps are missing; the first: %s of run %s", missing, first.Name, first.Run)}
 }
 
-// reportSweep writes the summary and returns what it compared.
+// reportSweep writes the summary, unless the user's own report stands in its
+// place, and returns what it compared.
 func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (*compare.Report, error) {
-	in, err := summaryInput(s, spec, res)
+	in, err := c.summaryInput(ctx, s, spec, res)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	doc, err := report.Notebook(in)
+	if mainSummary(spec) != sweep.SummaryNotebook {
+		return in.Compare, nil
+	}
+	sum, err := report.New(in)
 	if err != nil {
 		return nil, fmt.Errorf("write summary: %w", err)
 	}
-	text, err := report.Markdown(in)
-	if err != nil {
-		return nil, fmt.Errorf("write summary: %w", err)
-	}
-	page, err := report.HTML(in)
+	page, err := sum.HTML()
 	if err != nil {
 		return nil, fmt.Errorf("write summary: %w", err)
 	}
 	for _, f := range []struct {
 		key  string
 		data []byte
-	}{{sweep.SummaryNotebook, doc.Encode()}, {sweep.SummaryMarkdown, text}, {sweep.SummaryHTML, page}} {
+	}{{sweep.SummaryNotebook, sum.Notebook().Encode()}, {sweep.SummaryMarkdown, sum.Markdown()}, {sweep.SummaryHTML, page}} {
 		if err := s.Store().Put(ctx, f.key, f.data, store.Cached); err != nil {
 			return nil, fmt.Errorf("write summary: %w", err)
 		}

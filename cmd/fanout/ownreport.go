@@ -2,15 +2,59 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
+
+// mainSummary is the key of the notebook that people are sent to.
+func mainSummary(spec *grid.Spec) string {
+	if r := spec.Report; r != nil && r.Template != "" && !r.After {
+		return sweep.OwnReport
+	}
+	return sweep.SummaryNotebook
+}
+
+// checkSections says which section of the summary there is not.
+func checkSections(spec *grid.Spec) error {
+	if spec.Report == nil {
+		return nil
+	}
+	for _, name := range spec.Report.Sections {
+		if !slices.Contains(report.Sections(), name) {
+			return fmt.Errorf("%s: report.sections: there is no section %q; there are %s", spec.Where("report"), name, strings.Join(report.Sections(), ", "))
+		}
+	}
+	return nil
+}
+
+// browse opens the page beside a summary, or the notebook where there is none,
+// with what the system has for it.
+func (c *cli) browse(ctx context.Context, dir, key string) error {
+	if key == sweep.SummaryNotebook {
+		key = sweep.SummaryHTML
+	}
+	file, err := filepath.Abs(filepath.Join(dir, key))
+	if err != nil {
+		return err
+	}
+	for _, name := range []string{os.Getenv("BROWSER"), "xdg-open", "open"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return exec.CommandContext(ctx, path, file).Run()
+		}
+	}
+	return withHint(errors.New("--open: there is no browser to be found"), "set BROWSER, or open %s", file)
+}
 
 // ownReport executes the report notebook that the sweep file names. It is
 // given where the tables are and what they are of.

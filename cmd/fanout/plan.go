@@ -106,8 +106,8 @@ func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draf
 	if err != nil {
 		return nil, asSpecError(err)
 	}
-	if d.Spec.Report != nil && len(d.Spec.Report.Sections) > 0 {
-		d.Warnings = append(d.Warnings, "`report.sections` is read, and not used yet")
+	if err := checkSections(d.Spec); err != nil {
+		return nil, usageError{err}
 	}
 	if len(d.Spec.Placement) > 0 {
 		d.Warnings = append(d.Warnings, "`placement` is read and checked, and not used yet: say where in `nomad`")

@@ -425,8 +425,9 @@ func (c *cli) wordsAtEnd(j *job, counts map[sweep.Status]int, sum fan.Summary, h
 	where := display(j.Where())
 	fmt.Fprintf(c.stderr, "  notebooks  %s\n", filepath.Join(where, "runs"))
 	fmt.Fprintf(c.stderr, "  tables     %s\n", filepath.Join(where, "results"))
-	fmt.Fprintf(c.stderr, "  summary    %s\n", filepath.Join(where, sweep.SummaryNotebook))
-	fmt.Fprintln(c.stdout, filepath.Join(where, sweep.SummaryNotebook))
+	summary := filepath.Join(where, mainSummary(j.spec))
+	fmt.Fprintf(c.stderr, "  summary    %s\n", summary)
+	fmt.Fprintln(c.stdout, summary)
 }
 
 // countWords says how many runs have which status.
@@ -478,5 +479,5 @@ func (c *cli) printEnd(j *job, counts map[sweep.Status]int, sum fan.Summary) {
 		Retried int                  `json:"retried"`
 		Halted  string               `json:"halted,omitempty"`
 		Summary string               `json:"summary"`
-	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, filepath.Join(j.Where(), sweep.SummaryNotebook)})
+	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, filepath.Join(j.Where(), mainSummary(j.spec))})
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/collect"
@@ -12,7 +15,7 @@ import (
 )
 
 // summaryInput gathers what the summary is made of.
-func summaryInput(s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (report.Input, error) {
+func (c *cli) summaryInput(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
 	cmp, err := compare.Compare(res.Table, compareOptions(head, spec))
 	if err != nil {
@@ -27,6 +30,10 @@ func summaryInput(s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (report.
 			{Name: "fanout", Value: version()},
 		},
 	}
+	if spec.Report != nil {
+		in.Sections = spec.Report.Sections
+	}
+	in.Facts = append(in.Facts, madeFacts(ctx, s)...)
 	for _, a := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(a))
 	}
@@ -98,4 +105,47 @@ func compareOptions(head sweep.Head, spec *grid.Spec) compare.Options {
 		o.Baseline[b.Name] = plainValue(b.Value)
 	}
 	return o
+}
+
+// madeFacts say from which state of the source and where the runs were made.
+func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
+	seen := map[string]bool{}
+	var commits, hosts []string
+	add := func(to *[]string, text string) {
+		if text != "" && !slices.Contains(*to, text) {
+			*to = append(*to, text)
+		}
+	}
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned || st.Last == nil || st.Last.Provenance == "" || seen[st.Last.Provenance] {
+			continue
+		}
+		seen[st.Last.Provenance] = true
+		text, err := s.Object(ctx, st.Last.Provenance)
+		var p struct {
+			Host   string `json:"host"`
+			System string `json:"system"`
+			Commit string `json:"git_commit"`
+			Dirty  bool   `json:"git_dirty"`
+		}
+		if err != nil || json.Unmarshal(text, &p) != nil {
+			continue
+		}
+		if p.Dirty {
+			p.Commit += ", and changes"
+		}
+		add(&commits, p.Commit)
+		add(&hosts, p.Host+" ("+p.System+")")
+	}
+	var facts []report.Fact
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{{"git commit", commits}, {"made on", hosts}} {
+		if len(f.values) > 0 {
+			slices.Sort(f.values)
+			facts = append(facts, report.Fact{Name: f.name, Value: strings.Join(f.values, "; ")})
+		}
+	}
+	return facts
 }

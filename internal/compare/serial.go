@@ -87,7 +87,8 @@ func autocorrelation(at []int, level []float64) float64 {
 			n++
 		}
 	}
-	if variance == 0 || n < minPeriods-1 {
+	const rounding = 1e-12 // relative: differences that are the same but for it resemble nothing
+	if math.Sqrt(variance) <= rounding*math.Abs(mean) || n < minPeriods-1 {
 		return 0
 	}
 	m := float64(len(at))

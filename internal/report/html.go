@@ -19,17 +19,13 @@ var page = template.Must(template.New("summary").Parse(templates.SummaryPage))
 // that could execute something, should any get so far.
 var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
 
-// HTML makes the summary as one page that needs nothing else: the pictures are
-// in it. It reads without its script, in light and in dark.
-func HTML(in Input) ([]byte, error) {
-	sections, err := sectionsOf(in)
-	if err != nil {
-		return nil, err
-	}
+// HTML lays the summary out as one page that needs nothing else: the pictures
+// are in it. It reads without its script, in light and in dark.
+func (s *Summary) HTML() ([]byte, error) {
 	var source bytes.Buffer
 	pictures := map[string][]byte{}
-	for _, s := range sections {
-		source.WriteString(s.markdown(func(p picture) string { pictures[p.file] = p.png; return p.file }) + "\n\n")
+	for _, p := range s.sections {
+		source.WriteString(p.markdown(func(p picture) string { pictures[p.file] = p.png; return p.file }) + "\n\n")
 	}
 	var body bytes.Buffer
 	if err := markdown.Convert(source.Bytes(), &body); err != nil {
@@ -40,9 +36,9 @@ func HTML(in Input) ([]byte, error) {
 		text = bytes.ReplaceAll(text, []byte(`<img src="`+file+`"`), []byte(`<img src="data:image/png;base64,`+base64Text(png)+`"`))
 	}
 	var out bytes.Buffer
-	err = page.Execute(&out, struct {
+	err := page.Execute(&out, struct {
 		Title string
 		Body  template.HTML
-	}{plain(in.Name), template.HTML(text)})
+	}{plain(s.in.Name), template.HTML(text)})
 	return out.Bytes(), err
 }

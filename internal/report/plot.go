@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"strconv"
 	"strings"
+	"unicode"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -26,6 +27,10 @@ var (
 	grid   = color.NRGBA{R: 0xe6, G: 0xe6, B: 0xe6, A: 0xff}
 	blue   = color.NRGBA{R: 0x00, G: 0x72, B: 0xb2, A: 0xff}
 	orange = color.NRGBA{R: 0xd5, G: 0x5e, B: 0x00, A: 0xff}
+	green  = color.NRGBA{R: 0x00, G: 0x9e, B: 0x73, A: 0xff}
+	purple = color.NRGBA{R: 0xcc, G: 0x79, B: 0xa7, A: 0xff}
+	sky    = color.NRGBA{R: 0x56, G: 0xb4, B: 0xe9, A: 0xff}
+	amber  = color.NRGBA{R: 0xe6, G: 0x9f, B: 0x00, A: 0xff}
 )
 
 // How much a plot shows.
@@ -34,19 +39,58 @@ const (
 	maxPlotDots   = 200 // per group
 	maxLabel      = 36  // characters
 	minLinePoints = 6   // below that an ordered axis is drawn as variants
+	maxCrosses    = 2   // pictures of a metric by two axes
 )
 
-// drawMetric makes the picture of a metric: a line along an ordered axis, else dots
-// and intervals by variant. A metric without values has none.
-func drawMetric(in Input, t compare.MetricTable, file string) (*picture, error) {
+// sans is the face of all text in plots.
+var sans = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
+
+// drawMetric makes the pictures of a metric: a line along an ordered axis, or dots
+// and intervals by variant; then the variants by the axes that they average
+// over. A metric without values has none. Files are named after name.
+func drawMetric(in Input, t compare.MetricTable, name string) ([]picture, error) {
 	groups := withValues(t.Groups)
 	if len(groups) == 0 {
 		return nil, nil
 	}
+	var first picture
+	var err error
 	if axis, ok := alongAxis(in); ok && len(groups) >= minLinePoints {
-		return drawLine(in, t, groups, axis, file)
+		first, err = drawLine(t, groups, axis)
+	} else {
+		first, err = drawDots(in, t, groups)
 	}
-	return drawDots(in, t, groups, file)
+	if err != nil {
+		return nil, err
+	}
+	pictures := []picture{first}
+	for _, x := range t.Crosses[:min(len(t.Crosses), maxCrosses)] {
+		p, err := drawCross(in, t, x)
+		if err != nil {
+			return nil, err
+		}
+		if p.png != nil {
+			pictures = append(pictures, p)
+		}
+	}
+	for i := range pictures {
+		pictures[i].file = fmt.Sprintf("%s-%d.png", name, i+1)
+	}
+	return pictures, nil
+}
+
+// drawCross chooses the form of a metric by two axes. One row, or too few
+// columns, has none.
+func drawCross(in Input, t compare.MetricTable, x compare.Cross) (picture, error) {
+	switch {
+	case x.Ordered && len(x.Columns) >= minLinePoints && len(x.Rows) <= maxLines:
+		return drawLines(in, t, x)
+	case x.Ordered && len(x.Columns) >= minLinePoints:
+		return drawPanels(in, t, x)
+	case len(x.Rows) > 1:
+		return drawHeat(in, t, x)
+	}
+	return picture{}, nil
 }
 
 func withValues(groups []compare.Group) []compare.Group {
@@ -75,59 +119,33 @@ func alongAxis(in Input) (Axis, bool) {
 func newPlot(label string) *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
+	p.Title.TextStyle.Font, p.Title.TextStyle.Color = sans, ink
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
 		axis.Color, axis.Label.TextStyle.Color, axis.Tick.Label.Color = faint, ink, ink
 		axis.Tick.Color = faint
+		axis.Tick.Label.Font, axis.Label.TextStyle.Font = sans, sans
 		axis.Label.TextStyle.Font.Size = 11
-		axis.Tick.Label.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
-		axis.Label.TextStyle.Font.Typeface, axis.Label.TextStyle.Font.Variant = "Liberation", "Sans"
 	}
 	p.X.Label.Text = label
 	return p
 }
 
-func axisLabel(t compare.MetricTable) string {
-	switch {
-	case t.Trials != "":
-		return plain(t.Name) + " / " + plain(t.Trials)
-	case t.Unit == "":
-		return plain(t.Name)
-	}
-	return plain(t.Name) + " (" + plain(t.Unit) + ")"
+// write is the style of text beside or in a plot.
+func write(size vg.Length, c color.Color, x text.XAlignment, y text.YAlignment) text.Style {
+	s := text.Style{Color: c, Font: sans, XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler}
+	s.Font.Size = size
+	return s
 }
 
-// drawDots puts a row for each group: its values as small dots, the median
-// with its interval over them, and the baseline's median as a line.
-func drawDots(in Input, t compare.MetricTable, groups []compare.Group, file string) (*picture, error) {
-	shown := groups[:min(len(groups), maxPlotGroups)]
-	p := newPlot(axisLabel(t))
-	p.Add(verticalGrid())
-	names := make([]string, len(shown))
-	for i, g := range shown {
-		row := float64(len(shown) - 1 - i)
-		names[len(shown)-1-i] = cut(plain(g.Name))
-		if g.Baseline {
-			line, err := plotter.NewLine(plotter.XYs{{X: g.Centre, Y: -0.5}, {X: g.Centre, Y: float64(len(shown)) - 0.5}})
-			if err != nil {
-				return nil, err
-			}
-			line.Color, line.Width, line.Dashes = faint, 1, []vg.Length{4, 3}
-			p.Add(line)
-		}
-		if err := addGroup(p, g, row); err != nil {
-			return nil, err
-		}
+func axisLabel(t compare.MetricTable) string {
+	name := plain(t.Name)
+	switch {
+	case t.Trials != "":
+		name += " / " + plain(t.Trials)
+	case t.Unit != "":
+		name += " (" + plain(t.Unit) + ")"
 	}
-	p.NominalY(names...)
-	p.Y.Tick.Label.Font = font.Font{Typeface: "Liberation", Variant: "Sans", Size: 10}
-	p.Y.Min, p.Y.Max = -0.6, float64(len(shown))-0.4
-	widen(&p.X)
-	height := vg.Length(60 + 26*len(shown))
-	png, err := render(p, 560, height)
-	if err != nil {
-		return nil, err
-	}
-	return &picture{file, png, saysDots(in, t, len(shown), len(groups))}, nil
+	return drawable(name)
 }
 
 // label is what is drawn, in a sentence.
@@ -145,52 +163,41 @@ func centreOf(t compare.MetricTable) string {
 	return t.CentreName()
 }
 
-func saysDots(in Input, t compare.MetricTable, shown, all int) string {
-	says := fmt.Sprintf("%s by %s: small dots are runs, the large dot is the %s with its 95 %% interval", label(t), safe(strings.Join(in.Compare.Rows, ", ")), centreOf(t))
-	if in.Compare.Baseline != "" {
-		says += fmt.Sprintf("; the dashed line is the baseline's %s, %s", t.CentreName(), safe(in.Compare.Baseline))
+// maxNumbered is how many numbered names a sentence spells out.
+const maxNumbered = 12
+
+// labels are names as a plot can write them. Names in a script that the font
+// lacks, or that runs from the right, are numbered, and the note says which is
+// which.
+func labels(names []string) (short []string, note string) {
+	var numbered []string
+	for i, n := range names {
+		s := cut(plain(n))
+		if drawable(s) != s {
+			s = fmt.Sprintf("№ %d", i+1)
+			numbered = append(numbered, s+" is "+safe(n))
+		}
+		short = append(short, s)
 	}
-	if all > shown {
-		says += fmt.Sprintf("; the first %d of %d groups", shown, all)
+	if more := len(numbered) - maxNumbered; more > 0 {
+		numbered = append(numbered[:maxNumbered], fmt.Sprintf("%d more in the same order", more))
 	}
-	return says + "."
+	if len(numbered) > 0 {
+		note = "; " + strings.Join(numbered, ", ")
+	}
+	return short, note
 }
 
-// addGroup draws one row.
-func addGroup(p *plot.Plot, g compare.Group, row float64) error {
-	var dots plotter.XYs
-	step := max(1, len(g.Values)/maxPlotDots)
-	for i := 0; i < len(g.Values); i += step {
-		// A fixed pattern keeps equal values apart.
-		dots = append(dots, plotter.XY{X: g.Values[i], Y: row - 0.22 + 0.06*float64(i%5-2)})
-	}
-	scatter, err := plotter.NewScatter(dots)
-	if err != nil {
-		return err
-	}
-	c := blue
-	if g.Baseline {
-		c = orange
-	}
-	light := c
-	light.A = 0x70
-	scatter.GlyphStyle = draw.GlyphStyle{Color: light, Radius: 1.8, Shape: draw.CircleGlyph{}}
-	p.Add(scatter)
-	if !math.IsInf(g.Lo, 0) && !math.IsInf(g.Hi, 0) {
-		line, err := plotter.NewLine(plotter.XYs{{X: g.Lo, Y: row + 0.12}, {X: g.Hi, Y: row + 0.12}})
-		if err != nil {
-			return err
+var face = font.DefaultCache.Lookup(sans, sans.Size)
+
+// drawable replaces what the font cannot write.
+func drawable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if i, err := face.Face.GlyphIndex(nil, r); err != nil || i == 0 || unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Mn) {
+			return '?'
 		}
-		line.Color, line.Width = c, 2
-		p.Add(line)
-	}
-	centre, err := plotter.NewScatter(plotter.XYs{{X: g.Centre, Y: row + 0.12}})
-	if err != nil {
-		return err
-	}
-	centre.GlyphStyle = draw.GlyphStyle{Color: c, Radius: 4, Shape: draw.CircleGlyph{}}
-	p.Add(centre)
-	return nil
+		return r
+	}, s)
 }
 
 // widen leaves room beside the outermost values.
@@ -209,89 +216,11 @@ func verticalGrid() *plotter.Grid {
 	return g
 }
 
-// drawLine draws medians along an ordered axis, with quartiles as a band where
-// there are several runs at a place.
-func drawLine(in Input, t compare.MetricTable, groups []compare.Group, axis Axis, file string) (*picture, error) {
-	at := positions(groups)
-	p := newPlot(plain(axis.Name))
-	p.Y.Label.Text = axisLabel(t)
+func horizontalGrid() *plotter.Grid {
 	g := plotter.NewGrid()
 	g.Vertical.Color = nil
 	g.Horizontal.Color, g.Horizontal.Width = grid, 0.8
-	p.Add(g)
-	band := false
-	var centre, lower, upper plotter.XYs
-	for i, g := range groups {
-		centre = append(centre, plotter.XY{X: at[i], Y: g.Centre})
-		lower = append(lower, plotter.XY{X: at[i], Y: g.Q1})
-		upper = append(upper, plotter.XY{X: at[i], Y: g.Q3})
-		band = band || g.N > 1
-	}
-	if band {
-		if err := addBand(p, lower, upper); err != nil {
-			return nil, err
-		}
-	}
-	line, points, err := plotter.NewLinePoints(centre)
-	if err != nil {
-		return nil, err
-	}
-	line.Color, line.Width = blue, 1.6
-	points.GlyphStyle = draw.GlyphStyle{Color: blue, Radius: 2.2, Shape: draw.CircleGlyph{}}
-	p.Add(line, points)
-	p.X.Tick.Marker = ticksOf(groups, at)
-	widen(&p.Y)
-	png, err := render(p, 620, 260)
-	if err != nil {
-		return nil, err
-	}
-	says := fmt.Sprintf("%s along %s: the line joins the %ss", label(t), safe(axis.Name), t.CentreName())
-	if band {
-		says += ", the band holds the middle half of the runs"
-	}
-	return &picture{file, png, says + "."}, nil
-}
-
-func addBand(p *plot.Plot, lower, upper plotter.XYs) error {
-	outline := append(plotter.XYs{}, lower...)
-	for i := len(upper) - 1; i >= 0; i-- {
-		outline = append(outline, upper[i])
-	}
-	poly, err := plotter.NewPolygon(outline)
-	if err != nil {
-		return err
-	}
-	fill := blue
-	fill.A = 0x30
-	poly.Color, poly.LineStyle.Width = fill, 0
-	p.Add(poly)
-	return nil
-}
-
-// positions are the values of a numeric axis, else places in order.
-func positions(groups []compare.Group) []float64 {
-	out := make([]float64, len(groups))
-	for i, g := range groups {
-		x, err := strconv.ParseFloat(g.Key[0], 64)
-		if err != nil {
-			for j := range out {
-				out[j] = float64(j)
-			}
-			return out
-		}
-		out[i] = x
-	}
-	return out
-}
-
-// ticksOf labels at most seven places.
-func ticksOf(groups []compare.Group, at []float64) plot.ConstantTicks {
-	var ticks plot.ConstantTicks
-	step := max(1, (len(groups)+6)/7)
-	for i := 0; i < len(groups); i += step {
-		ticks = append(ticks, plot.Tick{Value: at[i], Label: cut(plain(groups[i].Name))})
-	}
-	return ticks
+	return g
 }
 
 func cut(s string) string {
@@ -302,10 +231,15 @@ func cut(s string) string {
 	return s
 }
 
-// render draws at twice the usual density, for sharp screens.
+// render draws a plot with its margins.
 func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
+	return paint(width, height, func(c draw.Canvas) { p.Draw(draw.Crop(c, 8, -24, 6, -10)) })
+}
+
+// paint draws at twice the usual density, for sharp screens.
+func paint(width, height vg.Length, onto func(draw.Canvas)) ([]byte, error) {
 	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))
-	p.Draw(draw.Crop(draw.New(c), 8, -24, 6, -10))
+	onto(draw.New(c))
 	var b bytes.Buffer
 	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(&b); err != nil {
 		return nil, err

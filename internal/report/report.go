@@ -11,8 +11,12 @@ package report
 
 import (
 	"fmt"
+	"runtime"
+	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -34,6 +38,7 @@ type Input struct {
 	Rerun     string   // the command that makes again what did not succeed
 	Reruns    []string // that makes exactly the runs of each of Compare.Failures again, where there is one
 	Facts     []Fact   // provenance
+	Sections  []string // the parts of the summary that are wanted, in order; none: all of Sections
 }
 
 // An Axis is what varies, for the table of what was swept.
@@ -62,30 +67,127 @@ type picture struct {
 	says string
 }
 
-// section is a part of the summary.
+// section is a part of the summary; one without a title is left out.
 type section struct {
 	title    string
 	text     string // Markdown
 	pictures []picture
 }
 
-// Notebook makes the summary as a notebook.
-func Notebook(in Input) (*notebook.Notebook, error) {
-	sections, err := sectionsOf(in)
-	if err != nil {
-		return nil, err
+// A Summary is all that is said of a sweep, drawn and ready to be laid out.
+type Summary struct {
+	in       Input
+	sections []section
+}
+
+// New makes the summary. It fails when a plot cannot be drawn or Input.Sections
+// names a part that there is not.
+func New(in Input) (*Summary, error) {
+	s := &Summary{in: in}
+	for _, name := range wanted(in) {
+		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("there is no section %q; there are %s", name, strings.Join(Sections(), ", "))
+		}
+		made, err := parts[i].make(in)
+		if err != nil {
+			return nil, err
+		}
+		s.sections = append(s.sections, slices.DeleteFunc(made, func(s section) bool { return s.title == "" })...)
 	}
+	return s, nil
+}
+
+// wanted are the names of the parts; the verdict always comes first.
+func wanted(in Input) []string {
+	switch {
+	case len(in.Sections) == 0:
+		return Sections()
+	case slices.Contains(in.Sections, partVerdict):
+		return in.Sections
+	}
+	return append([]string{partVerdict}, in.Sections...)
+}
+
+// A part of the summary is one section or several.
+type part struct {
+	name string
+	make func(Input) ([]section, error)
+}
+
+const partVerdict = "verdict"
+
+// parts are the summary in its order: did everything run, which variant is
+// better and how sure are we, what drives it, what is odd, where to look next.
+var parts = []part{
+	{partVerdict, always(verdictSection)},
+	{"swept", always(sweptSection)},
+	{"calendar", func(in Input) ([]section, error) {
+		s, err := calendarSection(in)
+		return []section{s}, err
+	}},
+	{"metrics", metricSections},
+	{"effects", always(driveSection)},
+	{"best", always(bestSection)},
+	{"failures", always(failureSection)},
+	{"cost", always(costSection)},
+	{"problems", always(oddSection)},
+	{"provenance", always(factSection)},
+}
+
+func always(one func(Input) section) func(Input) ([]section, error) {
+	return func(in Input) ([]section, error) { return []section{one(in)}, nil }
+}
+
+// Sections are the names of the parts of the summary, in their order.
+func Sections() []string {
+	var names []string
+	for _, p := range parts {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// metricSections draws them side by side: drawing is what costs.
+func metricSections(in Input) ([]section, error) {
+	sections := make([]section, len(in.Compare.Metrics))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, t := range in.Compare.Metrics {
+		g.Go(func() (err error) {
+			if sections[i], err = metricSection(in, t, i); err != nil {
+				return fmt.Errorf("draw %s: %w", t.Name, err)
+			}
+			return nil
+		})
+	}
+	return sections, g.Wait()
+}
+
+// Notebook lays the summary out as a notebook.
+func (s *Summary) Notebook() *notebook.Notebook {
 	n := &notebook.Notebook{Minor: 5, Metadata: map[string]any{
 		"kernelspec":    map[string]any{"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
 		"language_info": map[string]any{"name": "python"},
 	}}
-	for i, s := range sections {
-		n.Cells = append(n.Cells, s.cell(fmt.Sprintf("part-%d", i+1)))
+	for i, p := range s.sections {
+		n.Cells = append(n.Cells, p.cell(fmt.Sprintf("part-%d", i+1)))
 	}
-	for i, source := range codeCells(in) {
+	for i, source := range codeCells(s.in) {
 		n.Cells = append(n.Cells, &notebook.Cell{Type: "code", ID: fmt.Sprintf("code-%d", i+1), Source: source, Metadata: map[string]any{}})
 	}
-	return n, nil
+	return n
+}
+
+// Markdown lays the summary out as text without pictures, for a pull request
+// or a chat.
+func (s *Summary) Markdown() []byte {
+	var texts []string
+	for _, p := range s.sections {
+		p.pictures = nil
+		texts = append(texts, p.markdown(nil))
+	}
+	return []byte(strings.Join(texts, "\n\n") + "\n")
 }
 
 func (s section) cell(id string) *notebook.Cell {
@@ -110,38 +212,4 @@ func (s section) markdown(link func(picture) string) string {
 		fmt.Fprintf(&b, "\n\n![%s](%s)\n\n*%s*", alt(p.says), link(p), p.says)
 	}
 	return b.String()
-}
-
-// Markdown makes the summary as text without pictures, for a pull request or
-// a chat.
-func Markdown(in Input) ([]byte, error) {
-	sections, err := sectionsOf(in)
-	if err != nil {
-		return nil, err
-	}
-	var parts []string
-	for _, s := range sections {
-		s.pictures = nil
-		parts = append(parts, s.markdown(nil))
-	}
-	return []byte(strings.Join(parts, "\n\n") + "\n"), nil
-}
-
-// sectionsOf is the summary in its order: did everything run, which variant is
-// better and how sure are we, what drives it, what is odd, where to look next.
-func sectionsOf(in Input) ([]section, error) {
-	sections := []section{verdictSection(in), sweptSection(in)}
-	for i, t := range in.Compare.Metrics {
-		s, err := metricSection(in, t, i)
-		if err != nil {
-			return nil, fmt.Errorf("draw %s: %w", t.Name, err)
-		}
-		sections = append(sections, s)
-	}
-	for _, s := range []section{driveSection(in), bestSection(in), failureSection(in), costSection(in), oddSection(in), factSection(in)} {
-		if s.text != "" {
-			sections = append(sections, s)
-		}
-	}
-	return sections, nil
 }

@@ -64,21 +64,23 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 	return in
 }
 
-func mustNotebook(t *testing.T, in Input) *notebook.Notebook {
+func mustSummary(t *testing.T, in Input) *Summary {
 	t.Helper()
-	n, err := Notebook(in)
+	s, err := New(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	return s
+}
+
+func mustNotebook(t *testing.T, in Input) *notebook.Notebook {
+	t.Helper()
+	return mustSummary(t, in).Notebook()
 }
 
 func TestGolden(t *testing.T) {
 	in := inputOf(t, []string{"control", "treatment", "other"}, 8)
-	got, err := Markdown(in)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := mustSummary(t, in).Markdown()
 	file := filepath.Join("testdata", "summary.md")
 	if os.Getenv("UPDATE_GOLDEN") != "" {
 		if err := os.WriteFile(file, got, 0o666); err != nil {
@@ -148,10 +150,7 @@ func TestHostileTextIsText(t *testing.T) {
 	in.Name, in.Template = hostile, hostile
 	in.Problems = []string{hostile}
 	in.Facts = []Fact{{hostile, hostile}}
-	text, err := Markdown(in)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := mustSummary(t, in).Markdown()
 	for _, bad := range []string{"<script", "\x1b", "\u202e", "\n# head", "[l](", "![p](x)", "`x`", "*b*"} {
 		if strings.Contains(string(text), bad) {
 			t.Errorf("the summary holds %q", bad)
@@ -165,7 +164,7 @@ func TestHostileTextIsText(t *testing.T) {
 func TestPage(t *testing.T) {
 	in := inputOf(t, []string{"plain", hostile}, 6)
 	in.Name = hostile
-	page, err := HTML(in)
+	page, err := mustSummary(t, in).HTML()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,7 +183,7 @@ func TestPage(t *testing.T) {
 	if strings.Count(text, "<img src=\"data:image/png;base64,") != 1 || strings.Count(text, "<table>") < 4 {
 		t.Error("the page lacks its picture or its tables")
 	}
-	again, err := HTML(inputOf(t, []string{"plain", hostile}, 6))
+	again, err := mustSummary(t, inputOf(t, []string{"plain", hostile}, 6)).HTML()
 	if err != nil || len(again) == 0 {
 		t.Error(err)
 	}
@@ -226,11 +225,11 @@ func TestOrderedAxisIsALine(t *testing.T) {
 
 func TestPicturesAreDrawn(t *testing.T) {
 	in := inputOf(t, []string{"a", "b"}, 6)
-	p, err := drawMetric(in, in.Compare.Metrics[0], "m.png")
+	p, err := drawMetric(in, in.Compare.Metrics[0], "m")
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := png.Decode(bytes.NewReader(p.png))
+	img, err := png.Decode(bytes.NewReader(p[0].png))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,5 +244,119 @@ func TestPicturesAreDrawn(t *testing.T) {
 		if !colours[want] {
 			t.Errorf("nothing is drawn in #%s", want)
 		}
+	}
+}
+
+// wide makes a summary's input of variants × regions × days, of three runs
+// each, without those that gone names.
+func wide(t *testing.T, variants, regions []string, days int, gone func(variant, region, day int) bool) Input {
+	t.Helper()
+	columns := []collect.ColumnSpec{
+		{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: collect.RoleLabel}, {Name: "region", Role: collect.RoleParameter},
+		{Name: "day", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap},
+	}
+	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[sweep.Status]int{}}
+	in.Axes = []Axis{{Name: "variant"}, {Name: "region"}, {Name: "day", Ordered: true}, {Name: "seed", Kind: "replicate"}}
+	var rows [][]any
+	for v, variant := range variants {
+		for r, region := range regions {
+			for d := range days {
+				for seed := range 3 {
+					status, y := "succeeded", any(10+float64(v)+float64(r*r)/3+float64(d*d%11)/9+float64(seed)/20)
+					if gone != nil && gone(v, r, d) {
+						status, y = "failed", nil
+					}
+					date := time.Date(2026, 1, 1+d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
+					rows = append(rows, []any{fmt.Sprint(len(rows)), status, variant, region, date, seed, y})
+					in.Counts[sweep.Status(status)]++
+				}
+			}
+		}
+	}
+	table, err := collect.Build(columns, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Planned = len(rows)
+	in.Compare, err = compare.Compare(table, compare.Options{
+		Metrics:  []compare.Metric{{Name: "y", Goal: "maximize", Unit: "EUR"}},
+		Axes:     []compare.Axis{{Name: "variant"}, {Name: "region"}, {Name: "day", Ordered: true}, {Name: "seed", Replicate: true}},
+		Baseline: map[string]string{"variant": variants[0]},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// The second axis becomes shades or lines, missing dates a calendar, and each
+// picture has its sentence.
+func TestPicturesOfTwoAxes(t *testing.T) {
+	regions := []string{"apac", "emea", "漢字"}
+	for name, c := range map[string]struct {
+		variants []string
+		gone     func(v, r, d int) bool
+		want     []string
+	}{
+		"lines":   {[]string{"a", "b", "c"}, nil, []string{"y by variant and region: the darker, the higher", "№ 3 is 漢字", "y along day: a line for each variant", "orange is the baseline, a", "All 40 values of day are complete"}},
+		"panels":  {numbered(30), nil, []string{"a panel for each variant", "the first 24 of 30"}},
+		"missing": {[]string{"a", "b"}, func(v, r, d int) bool { return d == 7 || v == 1 && r == 2 }, []string{"40 of 40 values of day lack runs", "2026-01-08 (0 of 18)", "The days of day, a column for each week"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := wide(t, c.variants, regions, 40, c.gone)
+			s := mustSummary(t, in)
+			text := string(s.Notebook().Encode())
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("the summary lacks %q", want)
+				}
+			}
+			if again := mustSummary(t, in).Notebook().Encode(); string(again) != text {
+				t.Error("the same facts make other bytes")
+			}
+			keep(t, s)
+		})
+	}
+}
+
+// keep leaves the page of a summary in the folder that FANOUT_TEST_KEEP names,
+// to be looked at.
+func keep(t *testing.T, s *Summary) {
+	t.Helper()
+	dir := os.Getenv("FANOUT_TEST_KEEP")
+	if dir == "" {
+		return
+	}
+	page, err := s.HTML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name()) + ".html"
+	if err := os.WriteFile(filepath.Join(dir, name), page, 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestSectionsAreChosen(t *testing.T) {
+	in := inputOf(t, []string{"a", "b"}, 6)
+	in.Sections = []string{"provenance", "swept"}
+	text := string(mustSummary(t, in).Markdown())
+	first, second := strings.Index(text, "## Where this comes from"), strings.Index(text, "## What was swept")
+	if first < 0 || second < first || !strings.HasPrefix(text, "# sweep") || strings.Contains(text, "## y") {
+		t.Errorf("the sections are not those chosen:\n%s", text)
+	}
+	in.Sections = []string{"nothing"}
+	if _, err := New(in); err == nil || !strings.Contains(err.Error(), `no section "nothing"; there are verdict, swept`) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// What is out of its usual range at the last date is said at the top.
+func TestUnusual(t *testing.T) {
+	in := wide(t, []string{"a", "b"}, []string{"r"}, 20, nil)
+	in.Compare.Metrics[0].Trends = []compare.Trend{{Axis: "day", Periods: 20, P: 1, Usual: 2, UsualRelative: 0.2, Last: &compare.Odd{Period: "2026-01-20", Off: -5, Relative: -0.5}}}
+	text := string(mustSummary(t, in).Markdown())
+	if want := "⚠ **y** is unusual at the last day, 2026-01-20: −50.00% from its line, where ±20.00% is usual."; !strings.Contains(text, want) {
+		t.Errorf("the summary lacks %q:\n%s", want, text)
 	}
 }

@@ -29,10 +29,36 @@ func verdictSection(in Input) section {
 			b.WriteString(" *(exploratory)*")
 		}
 	}
-	for _, w := range in.Compare.Warnings {
-		fmt.Fprintf(&b, "\n- ⚠ %s", sentence(w))
+	for _, w := range slices.Concat(unusual(in), warnings(in)) {
+		b.WriteString("\n- ⚠ " + w)
 	}
 	return section{title: "# " + safe(in.Name), text: b.String()}
+}
+
+func warnings(in Input) []string {
+	var out []string
+	for _, w := range in.Compare.Warnings {
+		out = append(out, sentence(w))
+	}
+	return out
+}
+
+// unusual says which metrics are out of their usual range at the last date.
+func unusual(in Input) []string {
+	var out []string
+	for _, t := range in.Compare.Metrics {
+		for _, trend := range t.Trends {
+			if o := trend.Last; o != nil && trend.Usual > 0 && math.Abs(o.Off) > trend.Usual {
+				out = append(out, fmt.Sprintf("**%s** is unusual at the last %s, %s: %s from its line, where %s is usual.", safe(t.Name), safe(trend.Axis), safe(o.Period), off(o.Off, o.Relative), usual(trend)))
+			}
+		}
+	}
+	return out
+}
+
+// usual is how far from its line a metric usually lies.
+func usual(t compare.Trend) string {
+	return "±" + strings.TrimLeft(off(t.Usual, t.UsualRelative), "+−")
 }
 
 // counts says how many runs went how.
@@ -91,12 +117,9 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 	if len(t.Groups) > 0 {
 		b.WriteString("\n\n" + groupTable(in, t))
 		b.WriteString(trendText(t))
-		p, err := drawMetric(in, t, fmt.Sprintf("metric-%d.png", index+1))
-		if err != nil {
+		var err error
+		if s.pictures, err = drawMetric(in, t, fmt.Sprintf("metric-%d", index+1)); err != nil {
 			return s, err
-		}
-		if p != nil {
-			s.pictures = append(s.pictures, *p)
 		}
 	}
 	s.text = b.String()
@@ -112,17 +135,16 @@ func trendText(t compare.MetricTable) string {
 	var b strings.Builder
 	for _, trend := range t.Trends {
 		fmt.Fprintf(&b, "\n\nAlong %s: %s.", safe(trend.Axis), movement(trend))
-		if len(trend.Odd) == 0 {
-			continue
+		if trend.Usual > 0 {
+			fmt.Fprintf(&b, " Usual is %s from that line.", usual(trend))
 		}
 		var odd []string
-		for _, o := range trend.Odd[:min(len(trend.Odd), maxPeriods)] {
+		for _, o := range trend.Odd {
 			odd = append(odd, fmt.Sprintf("%s (%s)", safe(o.Period), off(o.Off, o.Relative)))
 		}
-		if more := len(trend.Odd) - len(odd); more > 0 {
-			odd = append(odd, fmt.Sprintf("%d more", more))
+		if len(odd) > 0 {
+			fmt.Fprintf(&b, " Far from it: %s.", listed(odd, maxPeriods))
 		}
-		fmt.Fprintf(&b, " Far from the trend: %s.", strings.Join(odd, ", "))
 	}
 	return b.String()
 }
@@ -183,7 +205,7 @@ func driveSection(in Input) section {
 
 // groupTable is the main table of a metric.
 func groupTable(in Input, t compare.MetricTable) string {
-	head := []string{safe(strings.Join(in.Compare.Rows, ", ")), "n", t.CentreName(), "95 % interval", "quartiles"}
+	head := []string{safe(joined(in.Compare.Rows)), "n", t.CentreName(), "95 % interval", "quartiles"}
 	if t.Trials != "" {
 		head[4] = safe(t.Name + " of " + t.Trials)
 	}
@@ -354,12 +376,17 @@ func costSection(in Input) section {
 	for _, r := range ended {
 		total += r.Duration
 	}
-	text := fmt.Sprintf("The runs took %s together, %s each on average.\n\n", duration(total), duration(total/time.Duration(len(ended))))
-	rows := costRows(ended, func(r Run) float64 { return r.Duration.Seconds() })
-	return section{title: "## Slowest runs", text: text + table([]string{"run", "time", "peak memory", "status"}, rows, false)}
+	text := fmt.Sprintf("The runs took %s together, %s each on average. The slowest:\n\n", duration(total), duration(total/time.Duration(len(ended))))
+	text += costTable(ended, func(r Run) float64 { return r.Duration.Seconds() })
+	title := "## Slowest runs"
+	if measured := slices.DeleteFunc(ended, func(r Run) bool { return r.PeakRSS == 0 }); len(measured) > maxCosts {
+		title = "## Slowest and hungriest runs"
+		text += "\n\nThose that took most memory:\n\n" + costTable(measured, func(r Run) float64 { return float64(r.PeakRSS) })
+	}
+	return section{title: title, text: text}
 }
 
-func costRows(all []Run, cost func(Run) float64) [][]string {
+func costTable(all []Run, cost func(Run) float64) string {
 	sort.SliceStable(all, func(i, j int) bool { return cost(all[i]) > cost(all[j]) })
 	var rows [][]string
 	for _, r := range all[:min(len(all), maxCosts)] {
@@ -369,7 +396,7 @@ func costRows(all []Run, cost func(Run) float64) [][]string {
 		}
 		rows = append(rows, []string{link(r.Name, r.Notebook), duration(r.Duration), memory, strings.ReplaceAll(string(r.Status), "_", " ")})
 	}
-	return rows
+	return table([]string{"run", "time", "peak memory", "status"}, rows, false)
 }
 
 func oddSection(in Input) section {

@@ -70,6 +70,8 @@ func link(text, path string) string {
 	return "[" + safe(text) + "](" + (&url.URL{Path: path}).EscapedPath() + ")"
 }
 
+func joined(names []string) string { return strings.Join(names, ", ") }
+
 // table is a Markdown table; cells are Markdown already. Columns after the
 // first are aligned to the right when numbers says so.
 func table(head []string, rows [][]string, numbers bool) string {

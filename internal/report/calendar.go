@@ -1,0 +1,169 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"strings"
+	"time"
+
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+)
+
+const (
+	maxYears   = 8  // of a calendar; the last ones
+	maxMissing = 20 // days named
+)
+
+// A day is what is there of a date.
+type day struct{ planned, used int }
+
+// calendarSection says which dates lack runs, and draws them unless none does.
+func calendarSection(in Input) (section, error) {
+	s := section{}
+	var b strings.Builder
+	for _, v := range in.Compare.Coverage {
+		if len(v.Places) < minLinePoints {
+			continue
+		}
+		missing := missingOf(v)
+		first, last := v.Places[0].Name, v.Places[len(v.Places)-1].Name
+		if len(missing) == 0 {
+			fmt.Fprintf(&b, "All %d values of %s are complete, %s to %s.\n\n", len(v.Places), safe(v.Axis), safe(first), safe(last))
+			continue
+		}
+		fmt.Fprintf(&b, "%d of %d values of %s lack runs: %s.\n\n", len(missing), len(v.Places), safe(v.Axis), listed(missing, maxMissing))
+		p, err := drawCalendar(v, fmt.Sprintf("calendar-%d.png", len(s.pictures)+1))
+		if err != nil {
+			return s, fmt.Errorf("draw the calendar of %s: %w", v.Axis, err)
+		}
+		s.pictures = append(s.pictures, p)
+	}
+	if b.Len() > 0 {
+		s.title, s.text = "## Which dates are there", b.String()
+	}
+	return s, nil
+}
+
+func missingOf(v compare.Coverage) []string {
+	var missing []string
+	for _, p := range v.Places {
+		if p.Used < p.Planned {
+			missing = append(missing, fmt.Sprintf("%s (%d of %d)", safe(p.Name), p.Used, p.Planned))
+		}
+	}
+	return missing
+}
+
+// listed joins the first of many texts, and counts the rest.
+func listed(texts []string, limit int) string {
+	if more := len(texts) - limit; more > 0 {
+		texts = append(texts[:limit:limit], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func drawCalendar(v compare.Coverage, file string) (picture, error) {
+	days, years := daysOf(v)
+	shown := years[max(0, len(years)-maxYears):]
+	png, err := paint(740, yearHeight*vg.Length(len(shown))+26, func(c draw.Canvas) {
+		c.SetColor(color.White)
+		c.Fill(c.Rectangle.Path())
+		for i, y := range shown {
+			drawYear(c, y, c.Max.Y-yearHeight*vg.Length(i), days)
+		}
+		drawKey(c)
+	})
+	says := fmt.Sprintf("The days of %s, a column for each week from Monday down: blue is complete, amber with a stroke lacks some runs, orange with a cross has none", safe(v.Axis))
+	if len(shown) < len(years) {
+		says += fmt.Sprintf("; the last %d of %d years", len(shown), len(years))
+	}
+	return picture{file: file, png: png, says: says + "."}, err
+}
+
+// daysOf adds up the places by date, and lists their years.
+func daysOf(v compare.Coverage) (map[string]day, []int) {
+	days, seen := map[string]day{}, map[int]bool{}
+	first, last := 9999, 0
+	for _, p := range v.Places {
+		key := p.Name[:len(time.DateOnly)]
+		d := days[key]
+		days[key] = day{d.planned + p.Planned, d.used + p.Used}
+		if t, err := time.Parse(time.DateOnly, key); err == nil {
+			seen[t.Year()] = true
+			first, last = min(first, t.Year()), max(last, t.Year())
+		}
+	}
+	var years []int
+	for y := first; y <= last; y++ {
+		if seen[y] {
+			years = append(years, y)
+		}
+	}
+	return days, years
+}
+
+const (
+	dayCell    = vg.Length(12.6)
+	yearHeight = 7*dayCell + 30
+	yearLeft   = vg.Length(48)
+)
+
+// drawYear draws a year below top: a column a week, Monday first.
+func drawYear(c draw.Canvas, year int, top vg.Length, days map[string]day) {
+	first := time.Date(year, time.January, 1, 0, 0, 0, 0, time.UTC)
+	lead := (int(first.Weekday()) + 6) % 7
+	c.FillText(write(11, ink, 0, 0), vg.Point{X: c.Min.X + 10, Y: top - 22 - dayCell}, fmt.Sprint(year))
+	for t := first; t.Year() == year; t = t.AddDate(0, 0, 1) {
+		place := lead + t.YearDay() - 1
+		x := c.Min.X + yearLeft + dayCell*vg.Length(place/7)
+		y := top - 20 - dayCell*vg.Length(place%7+1)
+		if t.Day() == 1 {
+			c.FillText(write(9, faint, 0, 0), vg.Point{X: x, Y: top - 16}, t.Format("Jan"))
+		}
+		drawDay(c, x, y, days[t.Format(time.DateOnly)])
+	}
+}
+
+// drawDay fills a cell, with a sign for those who see no colour.
+func drawDay(c draw.Canvas, x, y vg.Length, d day) {
+	r := vg.Rectangle{Min: vg.Point{X: x, Y: y}, Max: vg.Point{X: x + dayCell - 1.6, Y: y + dayCell - 1.6}}
+	var fill color.NRGBA
+	switch {
+	case d.planned == 0:
+		fill = color.NRGBA{R: 0xf4, G: 0xf4, B: 0xf4, A: 0xff}
+	case d.used == 0:
+		fill = orange
+	case d.used < d.planned:
+		fill = amber
+	default:
+		fill = blue
+	}
+	c.SetColor(fill)
+	c.Fill(r.Path())
+	sign := draw.LineStyle{Color: color.White, Width: 1.4}
+	left, right, low, high := r.Min.X+3, r.Max.X-3, r.Min.Y+3, r.Max.Y-3
+	switch fill {
+	case orange:
+		c.StrokeLine2(sign, left, low, right, high)
+		c.StrokeLine2(sign, left, high, right, low)
+	case amber:
+		c.StrokeLine2(sign, left, (low+high)/2, right, (low+high)/2)
+	}
+}
+
+// drawKey says what the colours are, below the years.
+func drawKey(c draw.Canvas) {
+	x := c.Min.X + yearLeft
+	for _, k := range []struct {
+		day
+		name string
+	}{{day{1, 1}, "complete"}, {day{2, 1}, "some runs are missing"}, {day{1, 0}, "all are missing"}, {day{}, "not planned"}} {
+		drawDay(c, x, c.Min.Y+8, k.day)
+		c.FillText(write(9, ink, text.XLeft, text.YBottom), vg.Point{X: x + dayCell + 3, Y: c.Min.Y + 9}, k.name)
+		x += face.Width(k.name) + dayCell + 20
+	}
+}

@@ -1,0 +1,165 @@
+package report
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+)
+
+const (
+	maxHeatRows    = 40
+	maxHeatColumns = 60
+	maxWritten     = 12 // columns whose cells have their number written in
+)
+
+// drawHeat draws a metric by two axes as shades.
+func drawHeat(in Input, t compare.MetricTable, x compare.Cross) (picture, error) {
+	rows, columns := min(len(x.Rows), maxHeatRows), min(len(x.Columns), maxHeatColumns)
+	cells := make([][]float64, rows)
+	for i := range cells {
+		cells[i] = x.Cells[i][:columns]
+	}
+	low, high := reach(cells)
+	if low > high {
+		return picture{}, nil
+	}
+	side, sideNote := labels(x.Rows[:rows])
+	top, topNote := labels(x.Columns[:columns])
+	h := heat{cells: cells, side: side, top: top, low: low, high: high, written: columns <= maxWritten, axis: drawable(plain(x.Axis))}
+	png, err := paint(h.width(), h.height(), h.draw)
+	says := fmt.Sprintf("%s by %s and %s: the darker, the higher, %ss from %s to %s", label(t), rowsName(in, x), safe(x.Axis), t.CentreName(), number(low), number(high))
+	if t.Unit != "" {
+		says += " " + safe(t.Unit)
+	}
+	if h.gaps() {
+		says += "; a stroke stands where there is no value"
+	}
+	if rows < len(x.Rows) || columns < len(x.Columns) {
+		says += fmt.Sprintf("; the first %d of %d rows, %d of %d columns", rows, len(x.Rows), columns, len(x.Columns))
+	}
+	return picture{png: png, says: says + sideNote + topNote + "."}, err
+}
+
+// heat is a grid of shaded cells.
+type heat struct {
+	cells     [][]float64
+	side, top []string
+	low, high float64
+	written   bool
+	axis      string
+}
+
+const (
+	heatRow  = vg.Length(24)
+	heatHead = vg.Length(44) // above the cells
+)
+
+func (h heat) cell() vg.Length {
+	if !h.written {
+		return 14
+	}
+	widest := vg.Length(46)
+	for _, s := range h.top {
+		widest = max(widest, min(face.Width(s)+10, 96))
+	}
+	return widest
+}
+
+func (h heat) sideWidth() vg.Length {
+	widest := vg.Length(0)
+	for _, s := range h.side {
+		widest = max(widest, face.Width(s))
+	}
+	return widest + 16
+}
+
+func (h heat) width() vg.Length {
+	return max(h.sideWidth()+h.cell()*vg.Length(len(h.top))+16, 240)
+}
+
+func (h heat) height() vg.Length { return heatHead + heatRow*vg.Length(len(h.cells)) + 10 }
+
+func (h heat) gaps() bool {
+	for _, row := range h.cells {
+		for _, v := range row {
+			if math.IsNaN(v) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (h heat) draw(c draw.Canvas) {
+	c.SetColor(color.White)
+	c.Fill(c.Rectangle.Path())
+	left, top := c.Min.X+h.sideWidth(), c.Max.Y-heatHead
+	c.FillText(write(11, ink, 0, 0), vg.Point{X: left, Y: c.Max.Y - 18}, h.axis)
+	for j, s := range h.top {
+		if h.written || j%max(1, (len(h.top)+6)/7) == 0 {
+			style := write(10, ink, 0, 0)
+			x := left + h.cell()*vg.Length(j)
+			if h.written {
+				style.XAlign = text.XCenter
+				x += h.cell() / 2
+			}
+			c.FillText(style, vg.Point{X: x, Y: top + 6}, fit(s, h.cell(), h.written))
+		}
+	}
+	for i, row := range h.cells {
+		y := top - heatRow*vg.Length(i+1)
+		c.FillText(write(10, ink, text.XRight, text.YCenter), vg.Point{X: left - 8, Y: y + heatRow/2}, h.side[i])
+		for j, v := range row {
+			h.drawCell(c, vg.Rectangle{
+				Min: vg.Point{X: left + h.cell()*vg.Length(j), Y: y},
+				Max: vg.Point{X: left + h.cell()*vg.Length(j+1), Y: y + heatRow},
+			}, v)
+		}
+	}
+}
+
+func (h heat) drawCell(c draw.Canvas, r vg.Rectangle, v float64) {
+	middle := vg.Point{X: (r.Min.X + r.Max.X) / 2, Y: (r.Min.Y + r.Max.Y) / 2}
+	r.Min.X, r.Min.Y, r.Max.X, r.Max.Y = r.Min.X+1, r.Min.Y+1, r.Max.X-1, r.Max.Y-1
+	if math.IsNaN(v) {
+		c.StrokeLine2(draw.LineStyle{Color: faint, Width: 1}, middle.X-4, middle.Y, middle.X+4, middle.Y)
+		return
+	}
+	share := 0.5
+	if h.high > h.low {
+		share = (v - h.low) / (h.high - h.low)
+	}
+	share = math.Max(0, math.Min(1, share))
+	c.SetColor(shade(share))
+	c.Fill(r.Path())
+	if h.written {
+		on := color.Color(ink)
+		if share > 0.5 {
+			on = color.White
+		}
+		c.FillText(write(10, on, text.XCenter, text.YCenter), middle, number(v))
+	}
+}
+
+// shade runs from nearly white to dark blue, evenly to the eye, and reads in
+// grey.
+func shade(share float64) color.NRGBA {
+	from, to := [3]float64{0xe8, 0xf1, 0xfa}, [3]float64{0x08, 0x3d, 0x77}
+	mix := func(i int) uint8 { return uint8(math.Round(from[i] + share*(to[i]-from[i]))) }
+	return color.NRGBA{R: mix(0), G: mix(1), B: mix(2), A: 0xff}
+}
+
+// fit cuts a name to a width.
+func fit(s string, width vg.Length, must bool) string {
+	r := []rune(s)
+	for must && len(r) > 1 && face.Width(string(r)) > width-4 {
+		r = append(r[:len(r)-2:len(r)-2], '…')
+	}
+	return string(r)
+}
