@@ -51,6 +51,7 @@ var homes = []struct{ dependency, home, why string }{
 	{"golang.org/x/sync", "internal/report", "pictures are drawn side by side"},
 	{"golang.org/x/perf", "internal/compare", "statistics are computed in one place"},
 	{"github.com/yuin/goldmark", "internal/report", "the page is the report's"},
+	{"github.com/chromedp", "internal/report", "a test looks at the page"},
 	{"github.com/spf13/viper", "cmd/fanout", "settings end where the command ends"},
 	{"github.com/spf13/cobra", "cmd/fanout", "flags end where the command ends"},
 	{"charm.land/bubbletea", "cmd/fanout", "the terminal belongs to the command"},

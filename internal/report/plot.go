@@ -193,7 +193,7 @@ var face = font.DefaultCache.Lookup(sans, sans.Size)
 // drawable replaces what the font cannot write.
 func drawable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if i, err := face.Face.GlyphIndex(nil, r); err != nil || i == 0 || unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Mn) {
+		if i, err := face.Face.GlyphIndex(nil, r); err != nil || i == 0 || fromRight(r) || unicode.Is(unicode.Mn, r) {
 			return '?'
 		}
 		return r

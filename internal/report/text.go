@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 type jsonText = json.RawMessage
@@ -24,9 +25,18 @@ var markdownEscapes = strings.NewReplacer(
 )
 
 // safe makes foreign text plain Markdown: one line, nothing in it means
-// anything.
+// anything. What follows text that runs from the right runs from the left
+// again.
 func safe(s string) string {
-	return markdownEscapes.Replace(plain(s))
+	s = markdownEscapes.Replace(plain(s))
+	if strings.ContainsFunc(s, fromRight) {
+		s += "\u200e"
+	}
+	return s
+}
+
+func fromRight(r rune) bool {
+	return unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana)
 }
 
 // sentence is safe for a text of ours that holds foreign names.
