@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -75,6 +77,38 @@ func checkSweep(t *testing.T, dir string) {
 	}
 }
 
+// varying is what differs from one night to the next in an example's summary:
+// what took how long, where and when.
+var varying = []struct {
+	what *regexp.Regexp
+	by   string
+}{
+	{regexp.MustCompile(`(?s)## Slowest and hungriest runs.*`), ""},
+	{regexp.MustCompile(`logical date [0-9-]+`), "logical date DATE"},
+	{regexp.MustCompile(`(?m)^- \*\*fit\\_ms\*\*.*\n`), ""},
+	{regexp.MustCompile(`(?s)## fit\\_ms.*?(## What drives)`), "$1"},
+	{regexp.MustCompile(`(?m)^\| fit\\_ms .*\n(\|  \|.*\n)*`), ""},
+}
+
+// checkGolden demands that an example's summary is what it was;
+// UPDATE_GOLDEN=1 accepts what it is.
+func checkGolden(t *testing.T, dir string) {
+	t.Helper()
+	got := read(t, filepath.Join(dir, "summary.md"))
+	for _, v := range varying {
+		got = v.what.ReplaceAllString(got, v.by)
+	}
+	golden := filepath.Join("testdata", "examples", strings.TrimSuffix(filepath.Base(dir), ".sweep")+".md")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(golden, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d := cmp.Diff(read(t, golden), got); d != "" {
+		t.Errorf("%s (-want +got, UPDATE_GOLDEN=1 accepts):\n%s", golden, d)
+	}
+}
+
 func TestExampleAB(t *testing.T) {
 	spec := example(t, "ab")
 	code, _, stderr := fanout(t, "run", "--no-progress", spec)
@@ -83,6 +117,7 @@ func TestExampleAB(t *testing.T) {
 	}
 	dir := filepath.Join(filepath.Dir(spec), "ab.sweep")
 	checkSweep(t, dir)
+	checkGolden(t, dir)
 	text := read(t, filepath.Join(dir, "summary.md"))
 	for _, want := range []string{"60 succeeded", "12 pairs", "nearest-raw", "worse than the baseline"} {
 		if !strings.Contains(text, want) {
@@ -104,6 +139,7 @@ func TestExampleBackfill(t *testing.T) {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	checkSweep(t, filepath.Join(filepath.Dir(spec), "backfill.sweep"))
+	checkGolden(t, filepath.Join(filepath.Dir(spec), "backfill.sweep"))
 	code, _, stderr = fanout(t, "run", "--no-progress", spec)
 	if code != exitOK || !strings.Contains(stderr, "43 kept") {
 		t.Errorf("again: exit %d\n%s", code, stderr)
@@ -120,6 +156,7 @@ func TestExampleRegions(t *testing.T) {
 	}
 	dir := filepath.Join(filepath.Dir(spec), "regions.sweep")
 	checkSweep(t, dir)
+	checkGolden(t, dir)
 	if text := read(t, filepath.Join(dir, "summary.md")); !strings.Contains(text, "no fertility figures for Monaco") || !strings.Contains(text, "Exactly the runs with region = Monaco") {
 		t.Errorf("the summary does not explain the failure:\n%s", text)
 	}

@@ -158,9 +158,41 @@ func noVerdict(t *MetricTable) string {
 	case slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Baseline && g.N == 0 }):
 		return "The baseline has no values."
 	case math.IsNaN(t.base()):
-		return "No baseline is named, so the groups are described and not tested."
+		return span(t) + "No baseline is named, so the groups are described and not tested."
 	}
 	return "Every group equals the baseline."
+}
+
+// span says between which groups the others lie; empty when fewer than two
+// have values.
+func span(t *MetricTable) string {
+	var with []Group
+	for _, g := range t.Groups {
+		if g.N > 0 {
+			with = append(with, g)
+		}
+	}
+	if len(with) < 2 {
+		return ""
+	}
+	byCentre := func(a, b Group) int { return compareFloat(a.Centre, b.Centre) }
+	low, high := slices.MinFunc(with, byCentre), slices.MaxFunc(with, byCentre)
+	if low.Centre == high.Centre {
+		return fmt.Sprintf("All groups are at %.4g. ", low.Centre)
+	}
+	at := func(g Group) string {
+		var names []string
+		for _, x := range with {
+			if x.Centre == g.Centre {
+				names = append(names, x.Name)
+			}
+		}
+		if len(names) > 2 {
+			return fmt.Sprintf("%.4g (%d groups)", g.Centre, len(names))
+		}
+		return fmt.Sprintf("%.4g (%s)", g.Centre, listed(names))
+	}
+	return "From " + at(low) + " to " + at(high) + ". "
 }
 
 func change(a *Comparison) string {

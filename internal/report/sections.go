@@ -156,6 +156,9 @@ func movement(t compare.Trend) string {
 	if t.P >= trendAlpha {
 		return fmt.Sprintf("no trend over %d values (p %s)", t.Periods, pValue(t.P))
 	}
+	if t.Change == 0 {
+		return fmt.Sprintf("values change along the %d places (p %s), but the median slope is 0", t.Periods, pValue(t.P))
+	}
 	verb := "rises"
 	if t.Change < 0 {
 		verb = "falls"
@@ -205,6 +208,9 @@ func driveSection(in Input) section {
 
 // groupTable is the main table of a metric.
 func groupTable(in Input, t compare.MetricTable) string {
+	if single(t) {
+		return singleTable(in, t)
+	}
 	head := []string{safe(joined(in.Compare.Rows)), "n", t.CentreName(), "95 % interval", "quartiles"}
 	if t.Trials != "" {
 		head[4] = safe(t.Name + " of " + t.Trials)
@@ -213,16 +219,38 @@ func groupTable(in Input, t compare.MetricTable) string {
 	if compared {
 		head = append(head, "change", "interval of the change", "p", "")
 	}
-	shown := t.Groups[:min(len(t.Groups), maxRows)]
 	var rows [][]string
-	for _, g := range shown {
+	for _, g := range t.Groups[:min(len(t.Groups), maxRows)] {
 		rows = append(rows, groupRow(g, compared))
 	}
-	text := table(head, rows, true)
-	if more := len(t.Groups) - len(shown); more > 0 {
-		text += fmt.Sprintf("\n\n%d more groups are in the tables.", more)
+	return table(head, rows, true) + moreGroups(t)
+}
+
+// moreGroups says what a table leaves out.
+func moreGroups(t compare.MetricTable) string {
+	if len(t.Groups) <= maxRows {
+		return ""
 	}
-	return text
+	return fmt.Sprintf("\n\n%d more groups are in the tables.", len(t.Groups)-maxRows)
+}
+
+// single says whether no group has more than one value, so that nothing is
+// spread and nothing tested.
+func single(t compare.MetricTable) bool {
+	return t.Trials == "" && !slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.N > 1 || g.Baseline })
+}
+
+// singleTable has the one value of each group.
+func singleTable(in Input, t compare.MetricTable) string {
+	var rows [][]string
+	for _, g := range t.Groups[:min(len(t.Groups), maxRows)] {
+		value := number(g.Centre)
+		if g.N == 0 {
+			value = fmt.Sprintf("0 of %d", g.Missing)
+		}
+		rows = append(rows, []string{safe(g.Name), value})
+	}
+	return table([]string{safe(joined(in.Compare.Rows)), label(t)}, rows, true) + moreGroups(t)
 }
 
 func groupRow(g compare.Group, compared bool) []string {
