@@ -3,7 +3,9 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"image"
 	"image/color"
+	"image/png"
 	"math"
 	"strings"
 	"unicode"
@@ -240,9 +242,11 @@ func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 func paint(width, height vg.Length, onto func(draw.Canvas)) ([]byte, error) {
 	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))
 	onto(draw.New(c))
-	var b bytes.Buffer
-	if _, err := (vgimg.PngCanvas{Canvas: c}).WriteTo(&b); err != nil {
-		return nil, err
+	img, ok := c.Image().(*image.RGBA)
+	if !ok {
+		return nil, fmt.Errorf("a plot is drawn on %T, not on RGBA", c.Image())
 	}
-	return b.Bytes(), nil
+	var b bytes.Buffer
+	err := png.Encode(&b, paletted(img))
+	return b.Bytes(), err
 }
