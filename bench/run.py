@@ -209,8 +209,8 @@ def million(dir):
                                 "exclude: [{x: 7}, {region: apac, x: 9}]\ninclude: [{x: 1000001, region: emea}]\n")
 
 
-def finished(runs, image=0):
-    return lambda dir: subprocess.run(["go", "run", "./bench/finished", "-open", str(image), str(dir), str(runs)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+def finished(runs, image=0, metrics=0):
+    return lambda dir: subprocess.run(["go", "run", "./bench/finished", "-open", str(image), "-metrics", str(metrics), str(dir), str(runs)], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
 
 
 def scrap(name, value):
@@ -329,7 +329,7 @@ ONCE = {"fake", "giant", "frames", "small-pile"}  # rows that take minutes
 def rows(scale):
     n = lambda k: max(2, int(k * scale))  # noqa: E731
     points, done = material(million), material(finished(n(100_000)))
-    growing = material(finished(n(10_000), image=200_000))
+    growing, measured = material(finished(n(10_000), image=200_000)), material(finished(n(10_000), metrics=20))
     big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
     giant, framed = material(pile(1, int(1e9 * min(1, scale)))), material(frames(n(10_000)))
     return {
@@ -382,6 +382,10 @@ def rows(scale):
         "growing": (f"collect a sweep of {n(10_000):,} runs, 200 kB each, that are not in the log alone", {
             "everything is read": lambda: collect_again(growing(), forget=True),
             "10 notebooks changed since": lambda: collect_again(growing(), touch=10),
+        }),
+        "summary": (f"{n(10_000):,} runs of 20 metrics along 4 axes", {
+            "compare": lambda: command(["compare", "s.sweep"], measured()),
+            "report": lambda: command(["report", "s.sweep"], measured()),
         }),
         "images-pile": (f"collect {n(2000):,} notebooks of 200 kB with images", {
             "fanout collect": lambda: collect(big),

@@ -13,9 +13,11 @@ package compare
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/fanout-dev/fanout/internal/collect"
 )
@@ -166,10 +168,7 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
-	for _, m := range c.metrics() {
-		m.Mean = m.Mean || o.Mean
-		r.Metrics = append(r.Metrics, c.table(m))
-	}
+	r.Metrics = c.tables()
 	c.holm(r.Metrics)
 	for i := range r.Metrics {
 		c.judge(&r.Metrics[i])
@@ -186,7 +185,26 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 	return r, nil
 }
 
-// comparer holds what all metrics share.
+// tables are those of all metrics, which are computed side by side.
+func (c *comparer) tables() []MetricTable {
+	metrics := c.metrics()
+	tables := make([]MetricTable, len(metrics))
+	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var all sync.WaitGroup
+	for i, m := range metrics {
+		m.Mean = m.Mean || c.o.Mean
+		turns <- struct{}{}
+		all.Go(func() {
+			tables[i] = c.table(m)
+			<-turns
+		})
+	}
+	all.Wait()
+	return tables
+}
+
+// comparer holds what all metrics share. None of it changes while metrics are
+// compared.
 type comparer struct {
 	t          *collect.Table
 	texts      map[string][]string // of columns
@@ -204,7 +222,7 @@ type comparer struct {
 }
 
 func newComparer(t *collect.Table, o Options) (*comparer, error) {
-	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence, texts: map[string][]string{}}
+	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence, texts: textsOf(t)}
 	if c.alpha == 0 {
 		c.alpha = 0.05
 	}
@@ -274,25 +292,32 @@ func (c *comparer) groupsOf(rows []string) int {
 	return len(seen)
 }
 
+// text is empty in a column that is not there.
 func (c *comparer) text(row int, column string) string {
-	texts := c.texts[column]
-	if texts == nil {
-		texts = c.remember(column)
+	if texts, ok := c.texts[column]; ok {
+		return texts[row]
 	}
-	return texts[row]
+	if col, ok := c.t.Column(column); ok {
+		return col.Text(row)
+	}
+	return ""
 }
 
-// remember writes a column's texts down: they are asked for again and again.
-// A column that is not there is empty.
-func (c *comparer) remember(column string) []string {
-	texts := make([]string, c.t.Len())
-	if col, ok := c.t.Column(column); ok {
+// textsOf writes down the texts of columns that are no scraps: they are asked
+// for again and again, by several metrics at once.
+func textsOf(t *collect.Table) map[string][]string {
+	all := map[string][]string{}
+	for _, col := range t.Columns() {
+		if role := col.Role(); role == collect.RoleScrap || role == collect.RoleFrame {
+			continue
+		}
+		texts := make([]string, t.Len())
 		for i := range texts {
 			texts[i] = col.Text(i)
 		}
+		all[col.Name()] = texts
 	}
-	c.texts[column] = texts
-	return texts
+	return all
 }
 
 func (c *comparer) key(row int, names []string) []string {
