@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -39,12 +38,16 @@ func (e nomadExecutor) Limits() fan.Limits {
 	return fan.Limits{Parallel: e.Parallel(), PerShard: e.PerShard(), Remote: true}
 }
 
-// Recover ends what earlier fanouts left, on the cluster or here.
+// Recover ends what an earlier fanout left here; what it left on the cluster is
+// executed again.
 func (e nomadExecutor) Recover(ctx context.Context, orphans []sweep.Began) error {
-	return errors.Join(e.Executor.Recover(ctx, orphans), local.Recover(ctx, orphans))
+	return local.Recover(ctx, orphans)
 }
 
-var _ fan.Recoverer = nomadExecutor{}
+var (
+	_ fan.Recoverer = nomadExecutor{}
+	_ fan.Classer   = nomadExecutor{}
+)
 
 // executor is the machine that makes the runs of a job.
 func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, error) {
@@ -92,10 +95,8 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	if err != nil {
 		return usageError{err}
 	}
-	if j.cluster, err = nomad.New(ctx, j.Sweep, o); err != nil {
-		return err
-	}
-	return j.Reload(ctx)
+	j.cluster, err = nomad.New(ctx, j.Sweep, o)
+	return err
 }
 
 // disconnect gives back a cluster that no run was made on.
@@ -109,7 +110,6 @@ func (j *job) disconnect() error {
 // nomadOptions are the `nomad:` of the sweep file over that of the settings.
 func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 	set := c.settings.nomad(j.spec)
-	head, _ := j.Head()
 	dir, err := filepath.Abs(j.Where())
 	if err != nil {
 		return nomad.Options{}, err
@@ -119,7 +119,7 @@ func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 		Region: set.GetString("region"), Namespace: set.GetString("namespace"), NodePool: set.GetString("node_pool"),
 		Datacenters: set.GetStringSlice("datacenters"), Priority: set.GetInt("priority"),
 		Parallel: set.GetInt("max_parallel"), Grace: c.settings.GetDuration("grace"),
-		CPU: head.Recipe.Settings.CPU, Memory: head.Recipe.Settings.Memory, Env: c.workerEnv(),
+		Env: c.workerEnv(),
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = c.settings.GetInt("jobs")

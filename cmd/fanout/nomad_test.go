@@ -385,7 +385,7 @@ func TestNomadRefusals(t *testing.T) {
 	bad := strings.Replace(string(spec), "command: ", "command: /nowhere", 1)
 	os.WriteFile(filepath.Join(v.dir, "sweep.yaml"), []byte(bad), 0o666)
 	out, _ = v.command(args...).CombinedOutput()
-	if !strings.Contains(string(out), "began no run") || !strings.Contains(string(out), "nomad alloc logs") {
+	if !strings.Contains(string(out), "no run began") || !strings.Contains(string(out), "fanout doctor --on nomad") {
 		t.Errorf("worker missing on the client:\n%s", out)
 	}
 }

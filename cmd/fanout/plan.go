@@ -109,9 +109,6 @@ func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draf
 	if err := checkSections(d.Spec); err != nil {
 		return nil, usageError{err}
 	}
-	if len(d.Spec.Placement) > 0 {
-		d.Warnings = append(d.Warnings, "`placement` is read and checked, and not used yet: say where in `nomad`")
-	}
 	for _, w := range d.Warnings {
 		fmt.Fprintf(c.stderr, "fanout: warning: %s\n", w)
 	}

@@ -69,6 +69,18 @@ func (c *cli) worker(ctx context.Context, p nomad.Payload) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Release()) }()
+	if err := c.makeShard(ctx, s, shard); err != nil {
+		why := clean(err.Error())
+		if h := hinted(nil); errors.As(err, &h) {
+			why += " (" + h.Hint() + ")"
+		}
+		return errors.Join(err, s.Complain(context.WithoutCancel(ctx), shard.ID, why))
+	}
+	return nil
+}
+
+// makeShard makes the runs of a shard that this process has joined.
+func (c *cli) makeShard(ctx context.Context, s *sweep.Sweep, shard sweep.Shard) error {
 	if err := c.limitRuns(&job{Sweep: s}); err != nil {
 		return err
 	}
@@ -77,66 +89,93 @@ func (c *cli) worker(ctx context.Context, p nomad.Payload) (err error) {
 		return err
 	}
 	defer ex.Close()
-	b := beatsOf(s, shard.ID)
-	defer b.stop()
-	return c.makeShard(ctx, ex, shard, b)
+	if s.Counts()[sweep.Succeeded] == 0 { // nobody knows yet that clients have what the template needs
+		if err := ex.Preflight(ctx, shard.Runs[0]); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := &work{sweep: s, shard: shard, cells: map[string]sweep.Note{}, cancel: cancel}
+	defer w.beat()()
+	return c.makeRuns(ctx, ex, w)
 }
 
-// beats tells the controller now and then how far the runs are.
-type beats struct {
+// work is a shard under way: what the controller is told of it, and asks.
+type work struct {
+	sweep  *sweep.Sweep
+	shard  sweep.Shard
+	cancel context.CancelCauseFunc
+
 	mu    sync.Mutex
 	cells map[string]sweep.Note // by run
 	news  bool
-	quit  chan struct{}
-	done  chan struct{}
 }
 
-// beatEvery is how often there may be news.
-const beatEvery = 500 * time.Millisecond
+// How often the controller is told that there is news, that the worker lives,
+// and asked whether the shard was given up.
+const (
+	beatNews = 500 * time.Millisecond
+	beatLife = 5 * time.Second
+)
 
-func beatsOf(s *sweep.Sweep, shard string) *beats {
-	b := &beats{cells: map[string]sweep.Note{}, quit: make(chan struct{}), done: make(chan struct{})}
+// errGivenUp is why a worker stops whose shard was declared lost.
+var errGivenUp = errors.New("the shard was given up as lost")
+
+// beat tells and asks until stop is called. Nothing depends on a beat that
+// cannot be told.
+func (w *work) beat() (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
-		defer close(b.done)
-		tick := time.NewTicker(beatEvery)
+		defer close(done)
+		tick := time.NewTicker(beatNews)
 		defer tick.Stop()
+		var last time.Time
 		for {
+			if cells, news := w.take(); news || time.Since(last) >= beatLife {
+				w.tellAndAsk(cells, time.Since(last) >= beatLife)
+				last = time.Now()
+			}
 			select {
-			case <-b.quit:
+			case <-quit:
 				return
 			case <-tick.C:
 			}
-			if cells, news := b.take(); news {
-				s.Beat(context.Background(), shard, cells) // nothing depends on it
-			}
 		}
 	}()
-	return b
+	return func() { close(quit); <-done }
 }
 
-func (b *beats) stop() {
-	close(b.quit)
-	<-b.done
+func (w *work) tellAndAsk(cells []sweep.Note, ask bool) {
+	ctx, cancel := context.WithTimeout(context.Background(), 4*beatLife)
+	defer cancel()
+	w.sweep.Beat(ctx, w.shard.ID, cells)
+	if !ask {
+		return
+	}
+	if _, stop, err := w.sweep.Recalled(ctx, w.shard.ID); err == nil && stop {
+		w.cancel(errGivenUp)
+	}
 }
 
-func (b *beats) take() (cells []sweep.Note, news bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, n := range b.cells {
+func (w *work) take() (cells []sweep.Note, news bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range w.cells {
 		cells = append(cells, n)
 	}
-	news, b.news = b.news, false
+	news, w.news = w.news, false
 	return cells, news
 }
 
-func (b *beats) note(n sweep.Note) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
+func (w *work) note(n sweep.Note) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	switch n.Kind {
 	case sweep.NoteCell:
-		b.cells[n.Run], b.news = n, true
+		w.cells[n.Run], w.news = n, true
 	case sweep.NoteEnded:
-		delete(b.cells, n.Run)
+		delete(w.cells, n.Run)
 	}
 }
 
@@ -148,32 +187,48 @@ func workerName() string {
 	return fmt.Sprintf("process %d", os.Getpid())
 }
 
-// makeShard makes the runs, as many at once as this machine is to.
-func (c *cli) makeShard(ctx context.Context, ex *local.Executor, shard sweep.Shard, b *beats) error {
+// makeRuns makes the runs, as many at once as this machine is to. A shard that
+// is recalled is left as far as it has not begun.
+func (c *cli) makeRuns(ctx context.Context, ex *local.Executor, w *work) error {
 	note := func(n sweep.Note) {
-		b.note(n)
+		w.note(n)
 		c.tellWork(n)
 	}
-	runs := make(chan string)
+	one := func(id string) (left bool, err error) {
+		if recalled, _, err := w.sweep.Recalled(ctx, w.shard.ID); recalled || err != nil {
+			return true, err
+		}
+		return false, ex.Execute(ctx, sweep.Shard{ID: w.shard.ID, Runs: []string{id}}, note)
+	}
 	var errs []error
 	var mu sync.Mutex
-	var work sync.WaitGroup
+	var working sync.WaitGroup
+	next := 0
+	take := func() (id string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if next < len(w.shard.Runs) && len(errs) == 0 {
+			id = w.shard.Runs[next]
+			next++
+		}
+		return id
+	}
 	for range ex.Jobs() {
-		work.Go(func() {
-			for id := range runs {
-				if err := ex.Execute(ctx, sweep.Shard{ID: shard.ID, Runs: []string{id}}, note); err != nil {
+		working.Go(func() {
+			for id := take(); id != ""; id = take() {
+				left, err := one(id)
+				if err != nil {
 					mu.Lock()
 					errs = append(errs, err)
 					mu.Unlock()
 				}
+				if left {
+					return
+				}
 			}
 		})
 	}
-	for _, id := range shard.Runs {
-		runs <- id
-	}
-	close(runs)
-	work.Wait()
+	working.Wait()
 	return errors.Join(errs...)
 }
 

@@ -17,6 +17,10 @@ import (
 // outcome canceled. When Execute has returned nothing is left of the shard:
 // no process, socket, goroutine or temporary file. note may be called at any
 // time before that, from any goroutine; nothing depends on it.
+//
+// A stored shard may be executed again, by another process: Execute then takes
+// part in what is under way, and begins nothing of a shard that ctx had
+// cancelled before.
 type Executor interface {
 	Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error
 	Limits() Limits
@@ -27,6 +31,12 @@ type Limits struct {
 	Parallel int  // shards at once; 0 is no limit
 	PerShard int  // runs in a shard; 0 is as many as make a shard worth starting
 	Remote   bool // shards outlive this process and are stored before they are executed
+}
+
+// A Classer tells which runs may travel together: those of one class.
+// Executors for which all runs are alike need not be one.
+type Classer interface {
+	Class(run sweep.Run) string
 }
 
 // A Recoverer ends what is left of attempts that an earlier process began, so

@@ -23,7 +23,7 @@ import (
 // Options say what to make and how.
 type Options struct {
 	Runs   []string // ids, in the order to take them
-	Jobs   int      // runs under way at once; at least 1
+	Jobs   int      // runs under way at once, at least 1; of remote executors Limits decides
 	Canary bool     // one run must get past its first cells before the others start
 	Retry  Retry
 	Halt   Halt
@@ -75,15 +75,20 @@ func (e haltedError) ReasonKind() string { return string(sweep.Halted) }
 // means that fan could not go on; the sweep then says how far it came.
 // Cancelling ctx stops taking runs and cancels what is under way.
 func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, error) {
-	if err := settle(ctx, s, ex); err != nil {
+	left, err := openShards(ctx, s, ex)
+	if err != nil {
+		return Summary{}, err
+	}
+	if err := settle(ctx, s, ex, left); err != nil {
 		return Summary{}, err
 	}
 	workCtx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	f := &fanner{
 		sweep: s, ex: ex, o: o, cancel: cancel,
-		window: window(o.Jobs, ex.Limits().Parallel), typicalOf: -1,
+		window: window(o.Jobs, ex.Limits()), typicalOf: -1, class: classOf(ex),
 		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
+		paces: newPaces(),
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
 	for _, id := range o.Runs {
@@ -95,14 +100,31 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	}
 	f.total = len(f.queue)
 	f.canary = newCanary(o.Canary && f.total > 1)
-	err := f.loop(workCtx)
+	f.resume(workCtx, left)
+	err = f.loop(workCtx)
 	f.sum.Unstarted += len(f.queue) + f.waiting
 	return f.sum, err
 }
 
-// settle ends what an earlier process left open.
-func settle(ctx context.Context, s *sweep.Sweep, ex Executor) error {
-	orphans := s.Orphans()
+// openShards lists what an earlier process left with an executor whose shards
+// outlive processes.
+func openShards(ctx context.Context, s *sweep.Sweep, ex Executor) ([]sweep.OpenShard, error) {
+	if !ex.Limits().Remote {
+		return nil, nil
+	}
+	return s.OpenShards(ctx)
+}
+
+// settle ends what an earlier process left open, but for what is in shards
+// that are executed again.
+func settle(ctx context.Context, s *sweep.Sweep, ex Executor, left []sweep.OpenShard) error {
+	again := map[string]bool{}
+	for _, sh := range left {
+		for _, id := range sh.Runs {
+			again[id] = true
+		}
+	}
+	orphans := slices.DeleteFunc(s.Orphans(), func(b sweep.Began) bool { return again[b.Run] })
 	if len(orphans) == 0 {
 		return nil
 	}
@@ -119,12 +141,23 @@ func settle(ctx context.Context, s *sweep.Sweep, ex Executor) error {
 	return nil
 }
 
-func window(jobs, parallel int) int {
+func window(jobs int, l Limits) int {
 	jobs = max(jobs, 1)
-	if parallel > 0 {
-		return min(jobs, parallel)
+	switch {
+	case l.Parallel > 0 && l.Remote:
+		return l.Parallel
+	case l.Parallel > 0:
+		return min(jobs, l.Parallel)
 	}
 	return jobs
+}
+
+// classOf says which runs may travel together.
+func classOf(ex Executor) func(sweep.Run) string {
+	if c, ok := ex.(Classer); ok {
+		return c.Class
+	}
+	return func(sweep.Run) string { return "" }
 }
 
 // fanner is one call of Fan. Only its loop touches it.
@@ -135,6 +168,8 @@ type fanner struct {
 	cancel context.CancelCauseFunc
 	window int
 	canary *canary
+	class  func(sweep.Run) string
+	paces  *paces
 
 	queue             []sweep.Run
 	underWay          int            // shards
@@ -158,11 +193,14 @@ type fanner struct {
 }
 
 type result struct {
-	runs []sweep.Run
-	err  error
+	shard string
+	runs  []sweep.Run
+	err   error
 }
 
 func (f *fanner) loop(ctx context.Context) error {
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
 	for {
 		f.start(ctx)
 		if f.underWay == 0 && (f.stopped || ctx.Err() != nil || len(f.queue)+f.waiting == 0) {
@@ -178,6 +216,8 @@ func (f *fanner) loop(ctx context.Context) error {
 			}
 		case <-f.canary.alive:
 			f.canary.open()
+		case <-look.C:
+			f.share(ctx)
 		case <-f.done(ctx):
 			f.stopped = true
 		}
@@ -192,6 +232,39 @@ func (f *fanner) done(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
+// resume executes again what an earlier process left. What would be made
+// differently now is stopped instead.
+func (f *fanner) resume(ctx context.Context, left []sweep.OpenShard) {
+	canceled, cancel := context.WithCancelCause(ctx)
+	cancel(changedError{})
+	queued := map[string]sweep.Run{}
+	for _, r := range f.queue {
+		queued[r.ID] = r
+	}
+	for _, sh := range left {
+		var runs []sweep.Run
+		for _, id := range sh.Runs {
+			if run, ok := queued[id]; ok {
+				delete(queued, id)
+				f.hand(run)
+				runs = append(runs, run)
+			}
+		}
+		f.underWay++
+		if sh.Current {
+			go f.execute(ctx, sh.Shard, runs)
+		} else {
+			go f.execute(canceled, sh.Shard, runs)
+		}
+	}
+	f.queue = slices.DeleteFunc(f.queue, func(r sweep.Run) bool { _, ok := queued[r.ID]; return !ok })
+}
+
+// changedError is why shards of an earlier plan are stopped.
+type changedError struct{}
+
+func (changedError) Error() string { return "what it makes has changed" }
+
 // start fills the window.
 func (f *fanner) start(ctx context.Context) {
 	for !f.stopped && ctx.Err() == nil && f.underWay < f.canary.window(f.window) {
@@ -202,39 +275,55 @@ func (f *fanner) start(ctx context.Context) {
 		runs := f.take(i, f.shardSize())
 		f.underWay++
 		f.shards++
-		id := fmt.Sprintf("%d-%d", f.sweep.Epoch(), f.shards)
-		go f.execute(ctx, id, runs)
+		shard := sweep.Shard{ID: fmt.Sprintf("%d-%d", f.sweep.Epoch(), f.shards)}
+		for _, r := range runs {
+			shard.Runs = append(shard.Runs, r.ID)
+		}
+		go f.execute(ctx, shard, runs)
 	}
 }
 
-// take removes up to n runs from the queue, beginning with that at i.
+// take removes up to n runs of one class from the queue, beginning with that
+// at i.
 func (f *fanner) take(i, n int) []sweep.Run {
 	var runs []sweep.Run
+	class := f.class(f.queue[i])
 	for i >= 0 && len(runs) < n {
 		run := f.queue[i]
 		f.queue = slices.Delete(f.queue, i, i+1)
-		f.count(run, +1)
-		f.tries[run.ID]++
-		st, _ := f.sweep.Run(run.ID)
-		f.before[run.ID] = st.Attempts
+		f.hand(run)
 		runs = append(runs, run)
-		i = slices.IndexFunc(f.queue, f.allowed)
+		next := slices.IndexFunc(f.queue[i:], func(r sweep.Run) bool { return f.allowed(r) && f.class(r) == class })
+		if next < 0 {
+			break
+		}
+		i += next
 	}
 	return runs
 }
 
-func (f *fanner) execute(ctx context.Context, id string, runs []sweep.Run) {
-	shard := sweep.Shard{ID: id}
-	for _, r := range runs {
-		shard.Runs = append(shard.Runs, r.ID)
+// hand books a run as under way.
+func (f *fanner) hand(run sweep.Run) {
+	f.count(run, +1)
+	f.tries[run.ID]++
+	st, _ := f.sweep.Run(run.ID)
+	f.before[run.ID] = st.Attempts
+	if st.Began != nil { // in a shard that is executed again
+		f.before[run.ID]--
 	}
+}
+
+func (f *fanner) execute(ctx context.Context, shard sweep.Shard, runs []sweep.Run) {
+	f.paces.began(shard)
 	err := f.ex.Execute(ctx, shard, func(n sweep.Note) {
 		f.canary.see(n)
+		f.paces.see(shard.ID, n)
 		if f.o.Note != nil {
 			f.o.Note(n)
 		}
 	})
-	f.ended <- result{runs, err}
+	f.paces.ended(shard.ID)
+	f.ended <- result{shard.ID, runs, err}
 }
 
 func (f *fanner) allowed(r sweep.Run) bool {
@@ -270,24 +359,37 @@ func (f *fanner) end(ctx context.Context, r result) {
 		f.count(run, -1)
 	}
 	if r.err != nil {
-		f.err = errors.Join(f.err, fmt.Errorf("run %s: %w", r.runs[0].ID, r.err))
+		f.err = errors.Join(f.err, f.inShard(r))
 		f.stopped = true
 		return
 	}
+	recalled := f.paces.recalled(r.shard)
 	for _, run := range r.runs {
-		f.settle(ctx, run)
+		f.settle(ctx, run, recalled)
 	}
 }
 
-// settle books what became of one run.
-func (f *fanner) settle(ctx context.Context, run sweep.Run) {
+// inShard says what could not be made.
+func (f *fanner) inShard(r result) error {
+	if len(r.runs) == 1 {
+		return fmt.Errorf("run %s: %w", r.runs[0].ID, r.err)
+	}
+	return fmt.Errorf("shard %s: %w", r.shard, r.err)
+}
+
+// settle books what became of one run. One of a shard that was recalled may
+// come back as often as it takes.
+func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 	st, _ := f.sweep.Run(run.ID)
 	if st.Attempts == f.before[run.ID] { // whatever an earlier attempt came to
 		f.canary.open()
-		f.unstarted(ctx, run)
+		f.unstarted(ctx, run, recalled)
 		return
 	}
 	f.sum.Made++
+	if st.Last.Status == sweep.Canceled && f.putBack(ctx, run, recalled) {
+		return // its worker was told to leave
+	}
 	if why := f.canary.judge(st); why != "" {
 		f.halt("soon", why)
 		return
@@ -307,14 +409,23 @@ const maxReturns = 5
 
 // unstarted puts a run back that never began because its shard was told to
 // leave, by a node that is drained say.
-func (f *fanner) unstarted(ctx context.Context, run sweep.Run) {
-	if !f.ex.Limits().Remote || f.stopped || ctx.Err() != nil || f.returned[run.ID] == maxReturns {
+func (f *fanner) unstarted(ctx context.Context, run sweep.Run, recalled bool) {
+	if !f.putBack(ctx, run, recalled) {
 		f.sum.Unstarted++
-		return
 	}
-	f.returned[run.ID]++
+}
+
+// putBack puts a run back that came to nothing and is not to blame for it.
+func (f *fanner) putBack(ctx context.Context, run sweep.Run, recalled bool) bool {
+	if !f.ex.Limits().Remote || f.stopped || ctx.Err() != nil || f.returned[run.ID] == maxReturns {
+		return false
+	}
+	if !recalled {
+		f.returned[run.ID]++
+	}
 	f.tries[run.ID]--
 	f.queue = append(f.queue, run)
+	return true
 }
 
 // retry puts a run back if its budget allows.

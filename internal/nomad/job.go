@@ -13,33 +13,96 @@ import (
 	"github.com/fanout-dev/fanout/templates"
 )
 
-// register makes the sweep's parameterized job out of its specification and
-// asks whether a shard would fit anywhere.
-func (e *Executor) register(ctx context.Context) error {
+// registerAll makes the sweep's parameterized jobs out of its specification,
+// one a class, and asks of each whether a shard would fit anywhere.
+func (e *Executor) registerAll(ctx context.Context) error {
+	for _, c := range e.planned() {
+		if err := e.register(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planned are the classes of the runs that are planned, in a fixed order.
+func (e *Executor) planned() []*class {
+	by := map[string]*class{}
+	for _, st := range e.sweep.Runs() {
+		if !st.Run.Unplanned {
+			c := e.classOf(st.Run)
+			by[c.id] = c
+		}
+	}
+	var all []*class
+	for _, id := range sortedKeys(by) {
+		all = append(all, by[id])
+	}
+	return all
+}
+
+func (e *Executor) register(ctx context.Context, c *class) error {
+	if err := e.mine(ctx, c); err != nil {
+		return err
+	}
 	job, err := e.parse(ctx)
 	if err != nil {
-		return err
+		return &specError{e.jobFile(), err}
 	}
 	task, err := e.shape(job)
 	if err != nil {
 		return &specError{e.jobFile(), err}
 	}
-	e.equip(job, task)
-	err = e.retry(ctx, "register job "+e.parent, func() error {
-		_, _, err := e.client.Jobs().RegisterOpts(job, nil, e.write("").WithContext(ctx))
+	e.equip(job, task, c)
+	err = e.retry(ctx, "register job "+c.id, func() error {
+		_, _, err := e.client.Jobs().RegisterOpts(job, nil, c.place.write(ctx, ""))
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	plan, _, err := e.client.Jobs().Plan(job, false, e.write(""))
+	plan, _, err := e.client.Jobs().Plan(job, false, c.place.write(ctx, ""))
 	if err != nil {
 		return nil // not every token may plan; dispatching tells as well
 	}
 	for _, m := range plan.FailedTGAllocs {
-		return &specError{e.jobFile(), fmt.Errorf("no node would take a shard: %s", obstacles(m))}
+		e.remarks = append(e.remarks, "no node would take a shard now: "+obstacles(m))
 	}
 	return nil
+}
+
+// metaWhere is the key of a job's meta that says which sweep it is of.
+const metaWhere = "fanout_sweep"
+
+// mine refuses to take a job away from a copy of the sweep in another place
+// that still uses it.
+func (e *Executor) mine(ctx context.Context, c *class) error {
+	var job *api.Job
+	err := e.retry(ctx, "look for job "+c.id, func() (err error) {
+		job, _, err = e.client.Jobs().Info(c.id, c.place.query(ctx))
+		if missing(err) {
+			job, err = nil, nil
+		}
+		return err
+	})
+	if err != nil || job == nil || job.Stop != nil && *job.Stop {
+		return err
+	}
+	if where := job.Meta[metaWhere]; where != "" && where != e.o.Dir {
+		return &takenError{c.id, where}
+	}
+	return nil
+}
+
+// takenError reports a job that another copy of the sweep uses.
+type takenError struct{ job, where string }
+
+func (e *takenError) Error() string {
+	return fmt.Sprintf("register job %s: the sweep at %s uses it, and is the same sweep", e.job, e.where)
+}
+
+// Hint says what to do about it.
+func (e *takenError) Hint() string {
+	return fmt.Sprintf("if the sweep was moved, or its copy is not used any more: nomad job stop %s", e.job)
 }
 
 func (e *Executor) jobFile() string {
@@ -102,24 +165,26 @@ func (e *Executor) shape(job *api.Job) (*api.Task, error) {
 	return nil, errors.New("the group has several tasks and none is called worker")
 }
 
-// lostAfter is how long a node may be away before its shards are given up. A
-// shorter time lets Nomad start a second allocation beside a living one.
-const lostAfter = 6 * time.Hour
+// awayFor is how long Nomad lets a node be away before it starts a second
+// allocation beside one that may be alive. fanout gives a shard up sooner, when
+// its worker is silent, and sees to it that nothing is made twice.
+const awayFor = 24 * time.Hour
 
 // payloadFile is where Nomad puts what the worker is told.
 const payloadFile = "shard.json"
 
 // equip sets what is fanout's to decide.
-func (e *Executor) equip(job *api.Job, task *api.Task) {
+func (e *Executor) equip(job *api.Job, task *api.Task, c *class) {
 	group := job.TaskGroups[0]
-	job.ID, job.Name = &e.parent, &e.parent
+	job.ID, job.Name = &c.id, &c.id
+	job.SetMeta(metaWhere, e.o.Dir)
 	job.Type = ptr(api.JobTypeBatch)
 	job.ParameterizedJob = &api.ParameterizedJobConfig{Payload: "required", MetaRequired: []string{"shard"}}
-	e.place(job)
+	c.put(job)
 	job.Reschedule = nil
 	group.RestartPolicy = &api.RestartPolicy{Attempts: ptr(0), Mode: ptr("fail")}
 	group.ReschedulePolicy = &api.ReschedulePolicy{Attempts: ptr(0), Unlimited: ptr(false)}
-	group.Disconnect = &api.DisconnectStrategy{LostAfter: ptr(lostAfter), Replace: ptr(false)}
+	group.Disconnect = &api.DisconnectStrategy{LostAfter: ptr(awayFor), Replace: ptr(false)}
 	for _, t := range group.Tasks {
 		t.RestartPolicy, t.DispatchPayload = nil, nil
 	}
@@ -135,27 +200,29 @@ func (e *Executor) equip(job *api.Job, task *api.Task) {
 	}
 	task.Config["args"] = []string{"worker", "--payload", "${NOMAD_TASK_DIR}/" + payloadFile}
 	e.environment(task)
-	e.resources(task)
+	c.resources(task)
 	task.KillSignal = "SIGTERM"
 	task.KillTimeout = ptr(max(e.o.Grace+10*time.Second, 30*time.Second))
 }
 
-func (e *Executor) place(job *api.Job) {
-	if e.o.Region != "" {
-		job.Region = &e.o.Region
+// put sets where the job runs.
+func (c *class) put(job *api.Job) {
+	if c.Region != "" {
+		job.Region = &c.Region
 	}
-	if e.o.Namespace != "" {
-		job.Namespace = &e.o.Namespace
+	if c.Namespace != "" {
+		job.Namespace = &c.Namespace
 	}
-	if e.o.NodePool != "" {
-		job.NodePool = &e.o.NodePool
+	if c.NodePool != "" {
+		job.NodePool = &c.NodePool
 	}
-	if len(e.o.Datacenters) > 0 {
-		job.Datacenters = e.o.Datacenters
+	if len(c.Datacenters) > 0 {
+		job.Datacenters = c.Datacenters
 	}
-	if e.o.Priority > 0 {
-		job.Priority = &e.o.Priority
+	if c.Priority > 0 {
+		job.Priority = &c.Priority
 	}
+	job.Constraints = append(job.Constraints, c.Constraints...)
 }
 
 // environment gives the worker its settings, and secrets by the name of a
@@ -172,15 +239,16 @@ func (e *Executor) environment(task *api.Task) {
 	task.Templates = append(task.Templates, &api.Template{EmbeddedTmpl: &text, DestPath: ptr("secrets/fanout.env"), Envvars: ptr(true)})
 }
 
-func (e *Executor) resources(task *api.Task) {
+// resources sets what an allocation asks for, where the sweep says so.
+func (c *class) resources(task *api.Task) {
 	if task.Resources == nil {
 		task.Resources = &api.Resources{}
 	}
-	if e.o.CPU > 0 {
-		task.Resources.CPU = &e.o.CPU
+	if c.cpu > 0 {
+		task.Resources.CPU = &c.cpu
 	}
-	if e.o.Memory > 0 {
-		task.Resources.MemoryMB = ptr(int((e.o.Memory + 1<<20 - 1) >> 20))
+	if c.memory > 0 {
+		task.Resources.MemoryMB = ptr(int((c.memory + 1<<20 - 1) >> 20))
 	}
 }
 

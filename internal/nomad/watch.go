@@ -1,11 +1,14 @@
 package nomad
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
+	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -13,108 +16,294 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// watch lists the allocations of all shards again whenever one changes, until
-// ctx ends. A fault is ridden out: who waits for a shard waits on.
-func (e *Executor) watch(ctx context.Context) {
-	index, wait := uint64(0), 100*time.Millisecond
-	for ctx.Err() == nil {
-		allocs, next, err := e.list(ctx, index)
-		if err != nil {
-			index = 0
-			select {
-			case <-ctx.Done():
-			case <-time.After(wait):
-			}
-			wait = min(2*wait, 5*time.Second)
-			continue
-		}
-		if next < index { // another server, another history
-			next = 0
-		}
-		index, wait = next, 100*time.Millisecond
-		e.publish(allocs)
-	}
+// alloc is what has to be known of an allocation.
+type alloc struct {
+	ID, Node     string
+	Status       string // ClientStatus
+	created, mod uint64 // indexes
 }
 
-// listWait is how long a listing waits for a change.
-const listWait = 10 * time.Second
-
-// list returns the allocations of all shards, by child job, once they differ
-// from how they were at index.
-func (e *Executor) list(ctx context.Context, index uint64) (map[string][]*api.AllocationListStub, uint64, error) {
-	q := e.query(ctx)
-	q.WaitIndex, q.WaitTime = index, listWait
-	q.Filter = fmt.Sprintf("JobID contains %q", e.parent+"/dispatch-")
-	stubs, meta, err := e.client.Allocations().List(q)
-	if err != nil {
-		return nil, 0, err
-	}
-	by := map[string][]*api.AllocationListStub{}
-	for _, a := range stubs {
-		by[a.JobID] = append(by[a.JobID], a)
-	}
-	return by, meta.LastIndex, nil
+func allocOf(s *api.AllocationListStub) alloc {
+	return alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, created: s.CreateIndex, mod: s.ModifyIndex}
 }
 
-func (e *Executor) publish(allocs map[string][]*api.AllocationListStub) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.known = allocs
-	e.listed++
-	close(e.changed)
-	e.changed = make(chan struct{})
-}
-
-// look is what the last listing said of a child. changed is closed by the
-// next.
-func (e *Executor) look(child string) (allocs []*api.AllocationListStub, listed int, changed <-chan struct{}) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.known[child], e.listed, e.changed
+// ended reports that no process of the allocation is left.
+func (a alloc) ended() bool {
+	return a.Status == api.AllocClientStatusComplete || a.Status == api.AllocClientStatusFailed
 }
 
 // terminal returns the allocation that made the shard when none of the child's
 // can be at work any more.
-func terminal(allocs []*api.AllocationListStub) *api.AllocationListStub {
-	if len(allocs) == 0 || atWork(allocs) {
-		return nil
-	}
-	first := allocs[0]
-	for _, a := range allocs {
-		if a.CreateIndex < first.CreateIndex {
-			first = a
+func terminal(allocs []alloc) *alloc {
+	var first *alloc
+	for i, a := range allocs {
+		if !a.ended() {
+			return nil
+		}
+		if first == nil || a.created < first.created {
+			first = &allocs[i]
 		}
 	}
 	return first
 }
 
-// atWork reports whether any of the allocations may have a process. One that
-// is lost has had its end decided by the server; its worker, should it live
-// on, finds its attempts ended.
-func atWork(allocs []*api.AllocationListStub) bool {
+// away reports that the node of an allocation cannot be asked: its process may
+// be alive.
+func away(allocs []alloc) bool {
 	for _, a := range allocs {
-		switch a.ClientStatus {
-		case api.AllocClientStatusComplete, api.AllocClientStatusFailed, api.AllocClientStatusLost:
-		default:
+		if a.Status == api.AllocClientStatusLost || a.Status == api.AllocClientStatusUnknown {
 			return true
 		}
 	}
 	return false
 }
 
-// reason says why an allocation ended, for the runs that it left open.
-func reason(a *api.AllocationListStub) string {
-	if a == nil {
-		return "its Nomad job is gone, and nobody knows how it ended"
+// A watcher knows the allocations of the sweep's shards in one place.
+type watcher struct {
+	e *Executor
+	place
+	stop context.CancelFunc
+	done sync.WaitGroup
+
+	mu       sync.Mutex
+	children map[string]*child
+}
+
+// child is a job that somebody waits for.
+type child struct {
+	allocs map[string]alloc // by id
+	wake   chan struct{}    // holds a word when something changed
+}
+
+// watcher returns the one of a place, and starts it.
+func (e *Executor) watcher(p place) *watcher {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	w := e.watchers[p]
+	if w == nil {
+		w = &watcher{e: e, place: p, children: map[string]*child{}}
+		ctx, stop := context.WithCancel(context.Background())
+		w.stop = stop
+		e.watchers[p] = w
+		w.done.Go(func() { w.run(ctx) })
 	}
-	where := fmt.Sprintf("allocation %s on node %s", short(a.ID), a.NodeName)
-	if a.ClientStatus == api.AllocClientStatusLost {
-		return where + " is lost: " + a.DesiredDescription
+	return w
+}
+
+func (e *Executor) stopWatching() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, w := range e.watchers {
+		w.stop()
+		w.done.Wait()
+	}
+	e.watchers = map[place]*watcher{}
+}
+
+// follow makes the watcher remember a child until forget.
+func (w *watcher) follow(id string) (wake <-chan struct{}, forget func()) {
+	c := &child{allocs: map[string]alloc{}, wake: make(chan struct{}, 1)}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.children[id] = c
+	return c.wake, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		delete(w.children, id)
+	}
+}
+
+// look is what is known of a child that is followed.
+func (w *watcher) look(id string) []alloc {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.children[id]
+	if c == nil {
+		return nil
+	}
+	allocs := make([]alloc, 0, len(c.allocs))
+	for _, a := range c.allocs {
+		allocs = append(allocs, a)
+	}
+	return allocs
+}
+
+// learn takes over what is said of an allocation, unless something newer is
+// known, and wakes who waits.
+func (w *watcher) learn(id string, a alloc) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := w.children[id]
+	if c == nil || c.allocs[a.ID].mod >= a.mod && c.allocs[a.ID].Status != "" {
+		return
+	}
+	was := c.allocs[a.ID].Status
+	c.allocs[a.ID] = a
+	if was == a.Status {
+		return
+	}
+	select {
+	case c.wake <- struct{}{}:
+	default:
+	}
+}
+
+// How often allocations are listed: with events, which may be lost, and
+// without.
+const (
+	listEvery = 30 * time.Second
+	listAlone = 2 * time.Second
+)
+
+// run keeps a watcher up to date until ctx ends. A fault is ridden out: who
+// waits for a shard waits on.
+func (w *watcher) run(ctx context.Context) {
+	wait := 100 * time.Millisecond
+	for ctx.Err() == nil {
+		began := time.Now()
+		w.stream(ctx)
+		if time.Since(began) > time.Minute {
+			wait = 100 * time.Millisecond
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// silence is how long a stream may say nothing: a heartbeat comes at once and
+// every half minute, and none at all means that the token may not listen.
+const silence = 45 * time.Second
+
+// stream listens to events until the stream ends, and lists meanwhile.
+func (w *watcher) stream(ctx context.Context) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	frames := make(chan []byte)
+	go func() {
+		defer stop()
+		w.read(ctx, frames)
+	}()
+	every, quiet := listAlone, time.Now()
+	for {
+		if w.list(ctx) != nil {
+			return
+		}
+		tick := time.NewTimer(every)
+		for listed := true; listed; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case frame := <-frames:
+				every, quiet = listEvery, time.Now()
+				w.hear(frame)
+			case <-tick.C:
+				listed = false
+			}
+		}
+		if every == listEvery && time.Since(quiet) > silence {
+			return
+		}
+	}
+}
+
+// read passes on the lines of the event stream.
+func (w *watcher) read(ctx context.Context, frames chan<- []byte) {
+	q := w.query(ctx)
+	q.Params = map[string]string{"topic": string(api.TopicAllocation) + ":*"}
+	body, err := w.e.client.Raw().Response("/v1/event/stream", q)
+	if err != nil {
+		<-ctx.Done() // listing goes on alone
+		return
+	}
+	defer body.Close()
+	stop := context.AfterFunc(ctx, func() { body.Close() })
+	defer stop()
+	lines := bufio.NewReaderSize(body, 1<<16)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if len(line) > 1 {
+			select {
+			case frames <- line:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// frame is one line of the event stream.
+type frame struct {
+	Events []struct {
+		Index   uint64
+		Payload struct {
+			Allocation *struct {
+				ID, JobID, NodeName, ClientStatus string
+				CreateIndex, ModifyIndex          uint64
+			}
+		}
+	}
+}
+
+func (w *watcher) hear(line []byte) {
+	var f frame
+	if json.Unmarshal(line, &f) != nil {
+		return // the next listing tells
+	}
+	for _, ev := range f.Events {
+		if a := ev.Payload.Allocation; a != nil {
+			w.learn(a.JobID, alloc{ID: a.ID, Node: a.NodeName, Status: a.ClientStatus, created: a.CreateIndex, mod: max(a.ModifyIndex, ev.Index)})
+		}
+	}
+}
+
+// list takes over how all allocations of the sweep are.
+func (w *watcher) list(ctx context.Context) error {
+	w.mu.Lock()
+	followed := len(w.children)
+	w.mu.Unlock()
+	if followed == 0 {
+		return ctx.Err()
+	}
+	q := w.query(ctx)
+	q.Filter = fmt.Sprintf("JobID contains %q", w.e.prefix)
+	q.Params = map[string]string{"task_states": "false"}
+	var stubs []*api.AllocationListStub
+	err := w.e.call(ctx, func() (err error) {
+		stubs, _, err = w.e.client.Allocations().List(q)
+		return err
+	})
+	for _, s := range stubs {
+		w.learn(s.JobID, allocOf(s))
+	}
+	return err
+}
+
+// reason says why the shard's allocation ended, for the runs that it left open.
+func (v *vigil) reason(ctx context.Context) string {
+	where := fmt.Sprintf("allocation %s on node %s", short(v.ended.ID), v.ended.Node)
+	if said := v.sweep.Complaint(ctx, v.shard.ID); said != "" {
+		return where + ": " + said
+	}
+	a, _, err := v.client.Allocations().Info(v.ended.ID, v.class.place.query(ctx))
+	if err != nil {
+		return where + " ended, and Nomad does not know it any more"
 	}
 	for _, task := range sortedKeys(a.TaskStates) {
-		if why := taskReason(a.TaskStates[task]); why != "" {
-			return where + ": " + why
+		why := taskReason(a.TaskStates[task])
+		if why == "" {
+			continue
 		}
+		if said := v.lastWords(ctx, a, task); said != "" {
+			return where + ": " + said
+		}
+		return where + ": " + why
 	}
 	return where + " ended without a word: " + a.ClientDescription
 }
@@ -138,50 +327,100 @@ func taskReason(s *api.TaskState) string {
 	return why
 }
 
-// gone reports whether a child without allocations will never get one: it was
-// collected, or stopped before it was placed.
-func (e *Executor) gone(ctx context.Context, child string, stopped bool) (bool, error) {
-	job, _, err := e.client.Jobs().Info(child, e.query(ctx))
-	if err != nil {
-		var answer api.UnexpectedResponseError
-		if errors.As(err, &answer) && answer.StatusCode() == http.StatusNotFound {
-			return e.confirm(ctx, child)
+// lastWords is what a worker wrote on its standard error at the end, while the
+// client still has it.
+func (v *vigil) lastWords(ctx context.Context, a *api.Allocation, task string) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	frames, errs := v.client.AllocFS().Logs(a, false, task, "stderr", "end", 2048, ctx.Done(), v.class.place.query(ctx))
+	var text strings.Builder
+	for {
+		select {
+		case f, open := <-frames:
+			if !open {
+				return complaintIn(text.String())
+			}
+			text.Write(f.Data)
+		case err := <-errs:
+			if !errors.Is(err, io.EOF) {
+				return ""
+			}
+			return complaintIn(text.String())
+		case <-ctx.Done():
+			return complaintIn(text.String())
 		}
-		return false, nil // the next look may tell
 	}
-	if stopped && job.Stop != nil && *job.Stop {
-		return e.confirm(ctx, child)
-	}
-	return false, nil
 }
 
-// confirm looks once more for an allocation that the last listing missed.
-func (e *Executor) confirm(ctx context.Context, child string) (bool, error) {
-	allocs, _, err := e.list(ctx, 0)
-	if err != nil {
-		return false, nil
+// complaintIn is the last thing that fanout said, with its hint.
+func complaintIn(text string) string {
+	i := strings.LastIndex(text, "fanout: ")
+	if i < 0 {
+		return ""
 	}
-	e.publish(allocs)
-	return len(allocs[child]) == 0, nil
+	return strings.Join(strings.Fields(strings.TrimPrefix(text[i:], "fanout: ")), " ")
 }
 
-// placement tells, once, why a shard waits for a node.
-type placement struct{ told string }
+// waiting is why shards have no node.
+type waiting struct {
+	shards map[string]wait // by id
+	told   map[string]told // by reason
+}
 
-func (p *placement) tell(e *Executor, child string, note func(sweep.Note)) {
-	evals, _, err := e.client.Jobs().Evaluations(child, e.query(context.Background()))
+type wait struct {
+	runs int
+	why  string
+}
+
+type told struct {
+	runs int
+	at   time.Time
+}
+
+// tellAgain is how often people are told how many runs wait for a reason.
+const tellAgain = 30 * time.Second
+
+// set notes why a shard waits and returns what to say about it, if anything: a
+// shard that begins to wait is told of with the others, at the next look.
+func (w *waiting) set(shard string, runs int, why string) string {
+	known := w.shards[shard].why == why
+	w.shards[shard] = wait{runs, why}
+	all := 0
+	for _, s := range w.shards {
+		if s.why == why {
+			all += s.runs
+		}
+	}
+	if was := w.told[why]; !known || was.runs == all || time.Since(was.at) < tellAgain {
+		return ""
+	}
+	w.told[why] = told{all, time.Now()}
+	if all == 1 {
+		return "1 run waits for a node: " + why
+	}
+	return fmt.Sprintf("%d runs wait for a node: %s", all, why)
+}
+
+// tellWaiting tells how many runs wait for a node and why.
+func (v *vigil) tellWaiting(ctx context.Context) {
+	evals, _, err := v.client.Jobs().Evaluations(v.child, v.class.place.query(ctx))
 	if err != nil {
 		return
 	}
+	why := ""
 	for _, ev := range evals {
 		for _, m := range ev.FailedTGAllocs {
-			text := "a shard waits for a node: " + obstacles(m)
-			if text != p.told {
-				p.told = text
-				note(sweep.Note{Kind: sweep.NoteWord, Text: text})
-			}
-			return
+			why = obstacles(m)
 		}
+	}
+	if why == "" {
+		return
+	}
+	v.mu.Lock()
+	text := v.waiting.set(v.shard.ID, len(v.shard.Runs), why)
+	v.mu.Unlock()
+	if text != "" {
+		v.note(sweep.Note{Kind: sweep.NoteWord, Text: text})
 	}
 }
 

@@ -314,7 +314,12 @@ func (d *Draft) Expand(ctx context.Context) error {
 			return err
 		}
 		r := NewRun(p)
-		if own := settingsOf(d.Grid.Settings(p)); own != d.Recipe.Settings {
+		own := settingsOf(d.Grid.Settings(p))
+		var err error
+		if own.Placement, err = d.placementOf(p); err != nil {
+			return err
+		}
+		if own != d.Recipe.Settings {
 			r.Settings = &own
 		}
 		if len(d.Spec.Inputs) > 0 {
@@ -327,6 +332,22 @@ func (d *Draft) Expand(ctx context.Context) error {
 		d.Runs = append(d.Runs, r)
 	}
 	return d.Grid.Err()
+}
+
+// placementOf is where a point's run goes, as canonical JSON.
+func (d *Draft) placementOf(p grid.Point) (string, error) {
+	fields, err := d.Grid.Placement(p)
+	if err != nil || len(fields) == 0 {
+		return "", err
+	}
+	all := map[string]any{}
+	for _, f := range fields {
+		if v := f.Value.Any(); v != nil { // null leaves a field as it is
+			all[f.Name] = v
+		}
+	}
+	v, err := grid.ValueOf(all)
+	return v.String(), err
 }
 
 // fillHead copies what executors and readers need of the sweep file.

@@ -51,6 +51,10 @@ func keyShard(id string) string { return prefixShards + id + ".json" }
 func keyBeat(id string) string  { return prefixBeats + id + ".json" }
 func keyClaim(id string) string { return prefixShards + id + ".claim" }
 
+func keyRecall(id string) string    { return prefixShards + id + ".recall" }
+func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
+func keyCancel(epoch int) string    { return keyLease(epoch) + ".cancel" }
+
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 
 func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }

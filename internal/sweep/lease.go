@@ -97,7 +97,7 @@ func (s *Sweep) Reload(ctx context.Context) error {
 func (s *Sweep) takeOver(ctx context.Context, fresh *Sweep) error {
 	s.mu.Lock()
 	s.head, s.planned, s.runs, s.byID = fresh.head, fresh.planned, fresh.runs, fresh.byID
-	s.unlogged = fresh.unlogged
+	s.unlogged, s.closed = fresh.unlogged, fresh.closed
 	s.mu.Unlock()
 	return s.relog(ctx)
 }

@@ -21,6 +21,13 @@ type record struct {
 	Abandoned *abandoned `json:"abandoned,omitempty"`
 	Ended     *ended     `json:"ended,omitempty"`
 	Forgotten *forgotten `json:"forgotten,omitempty"`
+
+	Closed *closedShard `json:"closed,omitempty"`
+}
+
+// closedShard says that nothing of a shard can be at work any more.
+type closedShard struct {
+	Shard string `json:"shard"`
 }
 
 // abandoned takes a began back.
@@ -111,7 +118,17 @@ func (s *Sweep) apply(r record) {
 		s.state(r.Ended.Run).ended(*r.Ended)
 	case r.Forgotten != nil:
 		s.state(r.Forgotten.Run).forgotten(*r.Forgotten)
+	case r.Closed != nil:
+		s.close(*r.Closed)
 	}
+}
+
+func (s *Sweep) close(c closedShard) {
+	if s.closed == nil {
+		s.closed = map[string]bool{}
+	}
+	s.closed[c.Shard] = true
+	delete(s.shards, c.Shard)
 }
 
 // state finds a run, also one that no readable plan knows.

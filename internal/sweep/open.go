@@ -2,6 +2,7 @@ package sweep
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 type Sweep struct {
 	store     store.Store
 	name      string
+	id        string // drawn when it was made; empty for sweeps of early versions
 	mu        sync.Mutex
 	head      Head
 	planned   bool
@@ -28,6 +30,8 @@ type Sweep struct {
 	unlogged  []ended                       // ends found in notebooks, not in the log
 	lease     *lease                        // nil while this process only reads
 	absorbed  map[string]int                // shard → bytes of its log that are known
+	shards    map[string]int                // open shard → epoch of the lease it was composed under
+	closed    map[string]bool               // shards of which nothing is at work any more
 }
 
 // format is the content of the FORMAT object.
@@ -35,6 +39,7 @@ type format struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
 	Name    string `json:"name"`
+	ID      string `json:"id,omitempty"`
 }
 
 // ErrNotASweep reports a place that holds something else.
@@ -71,7 +76,7 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 	if err := checkEmpty(ctx, st); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(format{formatName, formatVersion, name})
+	text, err := json.Marshal(format{formatName, formatVersion, name, newID()})
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +126,7 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 	if f.Version != formatVersion {
 		return nil, &FormatError{st.String(), f.Version}
 	}
-	s := &Sweep{store: st, name: f.Name, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{}}
+	s := &Sweep{store: st, name: f.Name, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{}}
 	if err := s.readPlan(ctx); err != nil {
 		return nil, fmt.Errorf("open sweep %s: %w", st, err)
 	}
@@ -133,6 +138,22 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 
 // Name is the sweep's name.
 func (s *Sweep) Name() string { return s.name }
+
+// ID tells the sweep from all others, wherever it is moved: 16 lower-case
+// base32 characters. Sweeps of early versions have one made of their place.
+func (s *Sweep) ID() string {
+	if s.id != "" {
+		return s.id
+	}
+	return shortDigest([]byte(s.store.String()))
+}
+
+// newID draws the id of a sweep.
+func newID() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return shortDigest(b[:])
+}
 
 // Where says where the sweep is, for people.
 func (s *Sweep) Where() string { return s.store.String() }

@@ -72,8 +72,13 @@ const runIDLen = 16
 // RunID returns the identity of a point as a run: 16 lower-case base32
 // characters of the SHA-256 of its canonical form.
 func RunID(p grid.Point) string {
-	sum := sha256.Sum256([]byte(p.Identity()))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+	return shortDigest([]byte(p.Identity()))
+}
+
+// shortDigest is the beginning of a SHA-256 as 16 lower-case base32 characters.
+func shortDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:runIDLen*5/8]))
 }
 
 // NewRun returns the run of a point.

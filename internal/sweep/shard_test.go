@@ -25,7 +25,7 @@ func TestShardsSettleAtOnce(t *testing.T) {
 	var settling sync.WaitGroup
 	for _, id := range ids {
 		shard := sweep.Shard{ID: "s" + id, Runs: []string{id}}
-		if err := s.PutShard(t.Context(), shard); err != nil {
+		if _, err := s.PutShard(t.Context(), shard); err != nil {
 			t.Fatal(err)
 		}
 		worker, err := sweep.Open(t.Context(), st)

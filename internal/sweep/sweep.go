@@ -95,6 +95,7 @@ type Settings struct {
 	Memory       int64         `json:"memory,omitempty"` // bytes; 0 is no cap
 	CPU          int           `json:"cpu,omitempty"`    // MHz, for a cluster
 	Kernel       string        `json:"kernel,omitempty"`
+	Placement    string        `json:"placement,omitempty"` // fields of a cluster's job as canonical JSON; empty for none
 }
 
 // Fingerprint says how an attempt was computed, a digest a part.
@@ -154,6 +155,7 @@ type Note struct {
 	Cells   int
 	Stream  string
 	Text    string
+	Where   string // who makes it on which host, when it began elsewhere
 	Outcome *Outcome
 }
 

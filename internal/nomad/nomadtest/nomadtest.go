@@ -49,6 +49,7 @@ type Server struct {
 	tokens  map[string]string
 	allocs  []*alloc
 	serial  int
+	deaf    bool
 	work    sync.WaitGroup
 }
 
@@ -67,6 +68,8 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("PUT /v1/jobs", s.register)
 	mux.HandleFunc("GET /v1/jobs", s.list)
 	mux.HandleFunc("GET /v1/allocations", s.allocations)
+	mux.HandleFunc("GET /v1/allocation/{id}", s.allocation)
+	mux.HandleFunc("GET /v1/event/stream", s.events)
 	mux.HandleFunc("/v1/job/", s.job)
 	s.http = httptest.NewServer(s.faulty(mux))
 	s.URL = s.http.URL
@@ -200,6 +203,8 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 		s.dispatch(w, r, id)
 	case verb == "evaluations":
 		s.reply(w, []*api.Evaluation{})
+	case verb == "allocations":
+		s.reply(w, s.stubs(func(a *alloc) bool { return a.stub.JobID == id }))
 	case r.Method == http.MethodDelete:
 		s.deregister(w, id)
 	default:
@@ -291,12 +296,15 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	meta.ID, meta.Meta = &child, in.Meta
 	s.jobs[child] = &meta
 	a := &alloc{cmd: cmd, kill: *task.KillTimeout, stub: &api.AllocationListStub{
-		ID: id, JobID: child, NodeName: "test", ClientStatus: api.AllocClientStatusRunning, DesiredStatus: api.AllocDesiredStatusRun, CreateIndex: s.index,
+		ID: id, JobID: child, NodeName: "test", ClientStatus: api.AllocClientStatusRunning, DesiredStatus: api.AllocDesiredStatusRun,
+		CreateIndex: s.index + 1, ModifyIndex: s.index + 1,
 	}}
 	s.allocs = append(s.allocs, a)
 	s.change()
 	if err := cmd.Start(); err != nil {
 		a.stub.ClientStatus = api.AllocClientStatusFailed
+		a.stub.ModifyIndex = s.index + 1
+		defer s.change()
 		a.stub.TaskStates = map[string]*api.TaskState{"worker": {Events: []*api.TaskEvent{{Type: api.TaskDriverFailure, DisplayMessage: err.Error()}}}}
 		return log.Close()
 	}
@@ -324,6 +332,7 @@ func (s *Server) ended(a *alloc) {
 	if event.ExitCode == 0 || a.stub.DesiredStatus == api.AllocDesiredStatusStop {
 		a.stub.ClientStatus = api.AllocClientStatusComplete
 	}
+	a.stub.ModifyIndex = s.index + 1
 	s.change()
 }
 
@@ -366,36 +375,67 @@ func (s *Server) status(id string) string {
 	return "dead"
 }
 
-// allocations is a blocking query.
-func (s *Server) allocations(w http.ResponseWriter, r *http.Request) {
-	var index uint64
-	fmt.Sscan(r.URL.Query().Get("index"), &index)
-	wait, err := time.ParseDuration(r.URL.Query().Get("wait"))
-	if err != nil {
-		wait = time.Second
-	}
-	deadline := time.After(wait)
-	for {
-		s.mu.Lock()
-		now, changed := s.index, s.changed
-		s.mu.Unlock()
-		if now > index || index == 0 {
-			break
-		}
-		select {
-		case <-changed:
-			continue
-		case <-deadline:
-		case <-r.Context().Done():
-		}
-		break
-	}
+// stubs copies the allocations that are wanted.
+func (s *Server) stubs(wanted func(*alloc) bool) []*api.AllocationListStub {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	stubs := []*api.AllocationListStub{}
 	for _, a := range s.allocs {
-		copied := *a.stub
-		stubs = append(stubs, &copied)
+		if wanted(a) {
+			copied := *a.stub
+			stubs = append(stubs, &copied)
+		}
 	}
-	s.mu.Unlock()
-	s.reply(w, stubs)
+	return stubs
+}
+
+// allocations lists those whose job's id holds what the filter names.
+func (s *Server) allocations(w http.ResponseWriter, r *http.Request) {
+	var part string
+	fmt.Sscanf(r.URL.Query().Get("filter"), "JobID contains %q", &part)
+	s.reply(w, s.stubs(func(a *alloc) bool { return strings.Contains(a.stub.JobID, part) }))
+}
+
+func (s *Server) allocation(w http.ResponseWriter, r *http.Request) {
+	found := s.stubs(func(a *alloc) bool { return a.stub.ID == r.PathValue("id") })
+	if len(found) == 0 {
+		http.Error(w, "alloc not found", http.StatusNotFound)
+		return
+	}
+	a := found[0]
+	s.reply(w, api.Allocation{ID: a.ID, JobID: a.JobID, NodeName: a.NodeName, ClientStatus: a.ClientStatus, ClientDescription: a.ClientDescription, TaskStates: a.TaskStates})
+}
+
+// events streams how allocations are, whenever one changes: all of them, which
+// is more than a real agent says.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	flush := http.NewResponseController(w)
+	fmt.Fprintln(w, "{}")
+	flush.Flush()
+	sent := map[string]uint64{}
+	for {
+		s.mu.Lock()
+		changed, deaf := s.changed, s.deaf
+		s.mu.Unlock()
+		for _, a := range s.stubs(func(a *alloc) bool { return sent[a.stub.ID] < a.stub.ModifyIndex }) {
+			sent[a.ID] = a.ModifyIndex
+			event := map[string]any{"Topic": "Allocation", "Key": a.ID, "Index": a.ModifyIndex, "Payload": map[string]any{"Allocation": a}}
+			if !deaf {
+				json.NewEncoder(w).Encode(map[string]any{"Index": a.ModifyIndex, "Events": []any{event}})
+			}
+		}
+		flush.Flush()
+		select {
+		case <-changed:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// Deafen drops every event from now on, as a full buffer does.
+func (s *Server) Deafen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaf = true
 }

@@ -1,0 +1,135 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// A place is a region and namespace; empty is the agent's own. Everything
+// asked of a job has to name both.
+type place struct{ region, namespace string }
+
+func (p place) write(ctx context.Context, token string) *api.WriteOptions {
+	return (&api.WriteOptions{Region: p.region, Namespace: p.namespace, IdempotencyToken: token}).WithContext(ctx)
+}
+
+func (p place) query(ctx context.Context) *api.QueryOptions {
+	return (&api.QueryOptions{Region: p.region, Namespace: p.namespace}).WithContext(ctx)
+}
+
+// callers is how many requests may be under way at once: servers refuse a
+// client that asks for too much, and more are no quicker.
+const callers = 8
+
+// patience is how long faults of the cluster are ridden out.
+const patience = 5 * time.Minute
+
+// retry repeats what fails for a reason that passes.
+func (e *Executor) retry(ctx context.Context, doing string, do func() error) error {
+	begin, wait := time.Now(), 100*time.Millisecond
+	for {
+		err := e.call(ctx, do)
+		if err == nil || !e.passing(err) || time.Since(begin) > patience {
+			return explain(doing, err)
+		}
+		select {
+		case <-ctx.Done():
+			return explain(doing, err)
+		case <-time.After(wait):
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+// call makes one request when it is its turn.
+func (e *Executor) call(ctx context.Context, do func() error) error {
+	select {
+	case e.turns <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-e.turns }()
+	return do()
+}
+
+// passing reports whether an error may be over in a while: the connection to a
+// cluster that was there before, too many requests, a leader that is being
+// elected, an id that does not exist.
+func (e *Executor) passing(err error) bool {
+	var answer api.UnexpectedResponseError
+	if !errors.As(err, &answer) {
+		return e.met.Load() && !errors.Is(err, context.Canceled)
+	}
+	e.met.Store(true)
+	switch code := answer.StatusCode(); {
+	case code == http.StatusNotFound, code == http.StatusTooManyRequests:
+		return true
+	case code < 500:
+		return false
+	}
+	for _, passes := range []string{"No cluster leader", "rpc error", "EOF", "connection"} {
+		if strings.Contains(answer.Body(), passes) {
+			return true
+		}
+	}
+	return answer.StatusCode() != http.StatusInternalServerError
+}
+
+// missing reports that Nomad does not know what was asked for.
+func missing(err error) bool {
+	var answer api.UnexpectedResponseError
+	return errors.As(err, &answer) && answer.StatusCode() == http.StatusNotFound
+}
+
+// explain says what was being done, and what the server answered in one line.
+func explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var answer api.UnexpectedResponseError
+	if !errors.As(err, &answer) {
+		return &clusterError{fmt.Errorf("%s: %w", doing, err), hintFor(0, err.Error())}
+	}
+	body := strings.Join(strings.Fields(answer.Body()), " ")
+	return &clusterError{fmt.Errorf("%s: Nomad says %d: %s", doing, answer.StatusCode(), body), hintFor(answer.StatusCode(), body)}
+}
+
+// clusterError is an answer of the cluster, with what to do about it.
+type clusterError struct {
+	error
+	hint string
+}
+
+func (e *clusterError) Unwrap() error { return e.error }
+
+// Hint says what to do about it.
+func (e *clusterError) Hint() string { return e.hint }
+
+func hintFor(code int, body string) string {
+	switch {
+	case code == 0 && strings.Contains(body, "x509"):
+		return "NOMAD_CACERT names the authority of the cluster's certificate"
+	case code == 0:
+		return "is NOMAD_ADDR right, and the agent up?"
+	case code == http.StatusForbidden:
+		return "is NOMAD_TOKEN there and not expired? it needs " + rights + " in the namespace"
+	case strings.Contains(body, "No path to region"):
+		return "`nomad server members` lists the regions"
+	case strings.Contains(body, "nonexistent namespace"):
+		return "`nomad namespace list` lists the namespaces"
+	case strings.Contains(body, "nonexistent node pool"):
+		return "`nomad node pool list` lists the node pools"
+	case strings.Contains(body, "is stopped"):
+		return "somebody stopped the sweep's job; the same command registers it again"
+	}
+	return "docs/nomad.md says what a cluster needs"
+}
+
+// rights are the capabilities that a token needs.
+const rights = "parse-job, register-job, dispatch-job, deregister-job, list-jobs, read-job and read-logs"
