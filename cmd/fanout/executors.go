@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
@@ -77,7 +78,7 @@ func (c *cli) onlyLocal(orphans []sweep.Began) error {
 func (c *cli) localOptions(queue []string) local.Options {
 	return local.Options{
 		Jobs: c.settings.GetInt("jobs"), Queue: queue, Warm: c.warm(), Grace: c.settings.GetDuration("grace"),
-		Version: version(), Environ: c.kernelEnv(), MaxCellOutput: int64(c.settings.GetSizeInBytes("output_cap")),
+		Python: c.settings.GetString("python"), Version: version(), Environ: c.kernelEnv(), MaxCellOutput: int64(c.settings.GetSizeInBytes("output_cap")),
 	}
 }
 
@@ -109,29 +110,40 @@ func (j *job) disconnect() error {
 
 // nomadOptions are the `nomad:` of the sweep file over that of the settings.
 func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
-	set := c.settings.nomad(j.spec)
-	dir, err := filepath.Abs(j.Where())
+	set, err := c.settings.nomad(j.spec)
 	if err != nil {
 		return nomad.Options{}, err
 	}
 	o := nomad.Options{
-		Dir: dir, Command: set.GetString("command"), Image: set.GetString("image"), EnvFrom: set.GetString("env_from"),
+		Command: set.GetString("command"), Image: set.GetString("image"), Driver: set.GetString("driver"),
+		Artifact: set.GetString("artifact"), EnvFrom: set.GetString("env_from"), Env: c.workerEnv(),
 		Region: set.GetString("region"), Namespace: set.GetString("namespace"), NodePool: set.GetString("node_pool"),
 		Datacenters: set.GetStringSlice("datacenters"), Priority: set.GetInt("priority"),
 		Parallel: set.GetInt("max_parallel"), Grace: c.settings.GetDuration("grace"),
-		Env: c.workerEnv(),
+	}
+	if o.Dir, err = filepath.Abs(j.Where()); err != nil {
+		return o, err
 	}
 	if o.Parallel <= 0 {
 		o.Parallel = c.settings.GetInt("jobs")
+	}
+	o.Env[envName("jobs")] = "1"
+	if n := set.GetString("runs_at_once"); n != "" {
+		if o.Env[envName("jobs")], err = countOf(n); err != nil {
+			return o, fmt.Errorf("nomad: runs_at_once: %w", err)
+		}
+	}
+	if python := set.GetString("python"); python != "" {
+		o.Env[envName("python")] = python
 	}
 	if n := set.GetString("runs_per_job"); n != "" && n != "auto" {
 		if o.PerShard, err = strconv.Atoi(n); err != nil || o.PerShard < 1 {
 			return o, fmt.Errorf("nomad: runs_per_job %q: want a number from 1, or auto", n)
 		}
 	}
-	if o.Command == "" && set.GetString("job") == "" && o.Image == "" {
-		if o.Command, err = os.Executable(); err != nil { // a client on this machine finds it there
-			return o, err
+	if text := set.GetString("lost_after"); text != "" {
+		if o.LostAfter, err = time.ParseDuration(text); err != nil || o.LostAfter < time.Second {
+			return o, fmt.Errorf("nomad: lost_after %q: want a time such as 2m", text)
 		}
 	}
 	if file := set.GetString("job"); file != "" {
@@ -140,18 +152,24 @@ func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 			return o, fmt.Errorf("nomad: read job: %w", err)
 		}
 	}
-	for _, key := range []string{"driver", "artifact", "python", "class"} {
-		if set.IsSet(key) {
-			return o, fmt.Errorf("nomad: `%s` is not supported: say it in a job specification, `job: FILE`", key)
-		}
+	if o.Command == "" && o.Job == nil && o.Image == "" && o.Artifact == "" {
+		o.Command, err = os.Executable() // a client on this machine finds it there
 	}
-	return o, nil
+	return o, err
+}
+
+// countOf checks a number from 1.
+func countOf(text string) (string, error) {
+	if n, err := strconv.Atoi(text); err != nil || n < 1 {
+		return "", fmt.Errorf("%q: want a number from 1", text)
+	}
+	return text, nil
 }
 
 // workerEnv passes the settings of this invocation on to the workers.
 func (c *cli) workerEnv() map[string]string {
-	env := map[string]string{"FANOUT_JOBS": "1"}
-	for _, key := range []string{"timeout", "grace", "warm", "output_cap", "jupyter_path"} {
+	env := map[string]string{}
+	for _, key := range []string{"timeout", "grace", "warm", "output_cap", "jupyter_path", "python"} {
 		if v := c.settings.GetString(key); v != "" {
 			env[envName(key)] = v
 		}

@@ -171,6 +171,7 @@ func TestContractOnNomad(t *testing.T) {
 	mark := fmt.Sprintf("TEST_MARK=%d-%d", os.Getpid(), time.Now().UnixNano())
 	fantest.Run(t, fantest.Machine{
 		Name: c.name, Kernelspec: "fake", Language: "python", Grace: 2 * time.Second, Cells: fantest.FakeKernel(),
+		Outlives: true,
 		New: func(t *testing.T, s *sweep.Sweep) fan.Executor {
 			name, value, _ := strings.Cut(mark, "=")
 			ex, err := nomad.New(t.Context(), s, nomad.Options{

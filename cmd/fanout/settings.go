@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sort"
 	"strings"
 
@@ -39,6 +40,7 @@ func known() []setting {
 		{"refresh", "", "30s", "how often the tables are written while runs are made; 0: at the end alone"},
 		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
 		{"output_cap", "", "64MB", "output kept of one cell; the rest is cut with a mark"},
+		{"python", "", "", "virtual environment or interpreter in place of the sweep file's"},
 		{"jupyter_path", "", "", "more folders to look for kernelspecs in"},
 	}
 }
@@ -131,16 +133,33 @@ func isKnown(key string) bool {
 	return false
 }
 
-// nomad is the section of that name, with what the sweep file says of it on
-// top.
-func (s *settings) nomad(spec *grid.Spec) *viper.Viper {
+// nomad is the section of that name, with the workload class that the sweep is
+// of on top, and on top of that what the sweep file says.
+func (s *settings) nomad(spec *grid.Spec) (*viper.Viper, error) {
 	v := viper.New()
 	v.MergeConfigMap(s.GetStringMap("nomad"))
 	for _, b := range spec.Nomad {
 		v.Set(b.Name, b.Value.Any())
 	}
-	return v
+	name := v.GetString("class")
+	if name == "" {
+		return v, nil
+	}
+	class := s.GetStringMap("classes." + name)
+	if len(class) == 0 {
+		return nil, withHint(fmt.Errorf("workload class %q is not known", name), "fanout.yaml defines them: classes: {%s: {priority: 50, node_pool: default}}", name)
+	}
+	for key, value := range class {
+		if !slices.Contains(classKeys, key) {
+			return nil, withHint(fmt.Errorf("classes.%s: unknown key %q", name, key), "a workload class has %s", strings.Join(classKeys, ", "))
+		}
+		v.SetDefault(key, value)
+	}
+	return v, nil
 }
+
+// classKeys are what a workload class decides.
+var classKeys = []string{"priority", "namespace", "node_pool", "max_parallel"}
 
 // origin says where a setting's value comes from.
 func (s *settings) origin(k setting, flags *pflag.FlagSet) string {

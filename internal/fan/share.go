@@ -18,8 +18,9 @@ const worthSharing = 4 * time.Second
 // share recalls what one shard has not begun when there is nothing left to
 // begin for others: its runs come back and are spread anew. One at a time.
 func (f *fanner) share(ctx context.Context) {
+	l := f.ex.Limits()
 	free := f.underWay < f.window && len(f.queue)+f.waiting == 0
-	if !f.ex.Limits().Remote || !free || f.stopped || ctx.Err() != nil || f.paces.anyRecalled() {
+	if !l.Remote || l.PerShard > 0 || !free || f.stopped || ctx.Err() != nil || f.paces.anyRecalled() {
 		return
 	}
 	id, left := f.paces.slowest(f.typical(), f.begun)

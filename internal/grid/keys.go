@@ -520,7 +520,7 @@ func (d *decoder) notice(n *yaml.Node) Notice {
 // nomadKeys are the settings of the Nomad executor.
 var nomadKeys = []string{
 	"job", "driver", "image", "command", "artifact", "env_from", "region", "namespace", "datacenters", "node_pool", "priority",
-	"runs_per_job", "max_parallel", "python", "class",
+	"runs_per_job", "runs_at_once", "max_parallel", "python", "class", "lost_after",
 }
 
 // decodeNomad keeps the settings of that executor as they are written; it

@@ -172,9 +172,9 @@ func (k *kernels) server(kd kind) *server {
 }
 
 func (k *kernels) serve(kd kind, s *server) {
-	python := k.recipe.Python
-	if python != "" {
-		python = k.e.sweep.Resolve(python)
+	python := k.e.o.Python
+	if python == "" && k.recipe.Python != "" {
+		python = k.e.sweep.Resolve(k.recipe.Python)
 	}
 	spec, err := kernel.Finder{Python: python, Env: k.env}.Find(kd.name)
 	if err != nil {

@@ -35,6 +35,7 @@ type Options struct {
 	Warm    string        // "off" starts every kernel cold, "" is the sweep's own wish
 	Grace   time.Duration // between the end of a context or limit and the end of the run; 0 is 10 s
 	Save    time.Duration // between saves of a notebook that is under way; 0 is 2 s
+	Python  string        // virtual environment or interpreter in place of the sweep's
 	Version string        // of fanout, recorded with every attempt
 	Environ []string      // environment to derive the kernels' from; nil is this process's
 

@@ -192,17 +192,34 @@ func (e *Executor) equip(job *api.Job, task *api.Task, c *class) {
 	if task.Config == nil {
 		task.Config = map[string]any{}
 	}
-	if e.o.Command != "" {
-		task.Config["command"] = e.o.Command
-	}
-	if e.o.Image != "" {
-		task.Config["image"] = e.o.Image
-	}
+	e.program(task)
 	task.Config["args"] = []string{"worker", "--payload", "${NOMAD_TASK_DIR}/" + payloadFile}
 	e.environment(task)
 	c.resources(task)
 	task.KillSignal = "SIGTERM"
 	task.KillTimeout = ptr(max(e.o.Grace+10*time.Second, 30*time.Second))
+}
+
+// program sets what the task runs, and how.
+func (e *Executor) program(task *api.Task) {
+	if e.o.Image != "" {
+		task.Config["image"] = e.o.Image
+		if e.o.Job == nil {
+			task.Driver = "docker"
+		}
+	}
+	if e.o.Driver != "" {
+		task.Driver = e.o.Driver
+	}
+	if e.o.Artifact != "" {
+		task.Artifacts = append(task.Artifacts, &api.TaskArtifact{GetterSource: &e.o.Artifact})
+		if e.o.Job == nil {
+			task.Config["command"] = "local/fanout"
+		}
+	}
+	if e.o.Command != "" {
+		task.Config["command"] = e.o.Command
+	}
 }
 
 // put sets where the job runs.

@@ -39,7 +39,9 @@ type Options struct {
 	Job       []byte            // job specification in HCL; nil is ours
 	JobFile   string            // its name, for mistakes
 	Command   string            // the fanout of the clients; empty leaves what the specification says
-	Image     string            // for drivers that run images
+	Driver    string            // in place of the specification's
+	Image     string            // for drivers that run images; docker when none is named
+	Artifact  string            // fetched into the task before it starts, such as fanout itself
 	Env       map[string]string // of the workers
 	EnvFrom   string            // path of a Nomad variable whose items become the environment of the workers
 	Parallel  int               // allocations at once

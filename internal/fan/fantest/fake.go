@@ -3,6 +3,7 @@ package fantest
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -40,11 +41,23 @@ func FakeMachine() Machine {
 // Limits returns what Limit says.
 func (f *Fake) Limits() fan.Limits { return f.Limit }
 
-// Execute makes the runs of the shard one after the other.
+// Execute makes the runs of the shard one after the other. As a remote one it
+// stores the shard, leaves it when it is recalled, and closes it.
 func (f *Fake) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
+	if !f.Limit.Remote {
+		return f.execute(ctx, shard, note)
+	}
+	if _, err := f.Sweep.PutShard(context.WithoutCancel(ctx), shard); err != nil {
+		return err
+	}
+	return errors.Join(f.execute(ctx, shard, note), f.Sweep.CloseShard(shard.ID))
+}
+
+func (f *Fake) execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
 	for _, id := range shard.Runs {
-		if ctx.Err() != nil {
-			return nil
+		recalled, _, err := f.Sweep.Recalled(context.WithoutCancel(ctx), shard.ID)
+		if recalled || err != nil || ctx.Err() != nil {
+			return err
 		}
 		st, _ := f.Sweep.Run(id)
 		if err := f.make(ctx, st, note); err != nil {

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,6 +39,9 @@ type Machine struct {
 	// Interrupts says that a cancelled run is interrupted rather than
 	// killed, so that it may take up to Grace.
 	Grace time.Duration
+	// Outlives says that shards outlive the process that handed them out, so
+	// that another one may execute them again.
+	Outlives bool
 }
 
 // A Deed is something a cell does.
@@ -97,6 +101,8 @@ var clauses = []struct {
 	{"nothing is left after return", leavesNothing},
 	{"text of any script arrives whole", keepsUnicode},
 	{"output of millions of characters arrives whole", keepsLarge},
+	{"a shard executed again is not made twice", executesAgain},
+	{"a shard executed again to be cancelled is stopped", cancelsAgain},
 }
 
 // sweepOf plans runs over a template of the given deeds, in a directory.
@@ -381,4 +387,68 @@ func keepsLarge(t *testing.T, m Machine) {
 	if got := len(text(document(t, s))); got < 5_000_000 {
 		t.Errorf("%d characters arrived", got)
 	}
+}
+
+// again executes the shard of every run, and once more by another executor when
+// the first run has begun.
+func again(ctx context.Context, t *testing.T, m Machine, s *sweep.Sweep) {
+	t.Helper()
+	shard := sweep.Shard{ID: "1-1"}
+	for _, st := range s.Runs() {
+		shard.Runs = append(shard.Runs, st.Run.ID)
+	}
+	began, once := make(chan struct{}), sync.Once{}
+	first, second := m.New(t, s), func() fan.Executor { return m.New(t, s) }
+	var working sync.WaitGroup
+	working.Go(func() {
+		err := first.Execute(t.Context(), shard, func(n sweep.Note) {
+			if n.Kind == sweep.NoteCell {
+				once.Do(func() { close(began) })
+			}
+		})
+		if err != nil {
+			t.Errorf("Execute: %v", err)
+		}
+	})
+	<-began
+	if err := second().Execute(ctx, shard, func(sweep.Note) {}); err != nil {
+		t.Errorf("Execute again: %v", err)
+	}
+	working.Wait()
+}
+
+func executesAgain(t *testing.T, m Machine) {
+	if !m.Outlives {
+		return // its shards end with the process
+	}
+	s := sweepOf(t, m, sweep.Settings{CellTimeout: 3 * time.Second}, 2, Glue, Hang)
+	again(t.Context(), t, m, s)
+	for _, st := range s.Runs() {
+		if st.Status != sweep.TimedOut || st.Attempts != 1 {
+			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
+		}
+	}
+}
+
+func cancelsAgain(t *testing.T, m Machine) {
+	if !m.Outlives {
+		return
+	}
+	s := sweepOf(t, m, sweep.Settings{}, 2, Hang)
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	again(canceled, t, m, s)
+	canceledRuns := 0
+	for _, st := range s.Runs() { // a machine may make both at once
+		switch {
+		case st.Status == sweep.Canceled && st.Attempts == 1:
+			canceledRuns++
+		case st.Status != sweep.Planned || st.Attempts != 0:
+			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
+		}
+	}
+	if canceledRuns == 0 {
+		t.Error("no run was canceled")
+	}
+	survivors(t, m)
 }
