@@ -27,7 +27,7 @@ type Sweep struct {
 	runLimit  *grid.Limit                   // in place of the planned run timeouts
 	unlogged  []ended                       // ends found in notebooks, not in the log
 	lease     *lease                        // nil while this process only reads
-	absorbed  map[string]int                // shard → bytes of its log that are known
+	absorbed  map[string]int64              // shard → bytes of its log that are known
 }
 
 // format is the content of the FORMAT object.
