@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/kernel/kerneltest":            {},
 	"internal/kernel/kerneltest/fakekernel": {"internal/kernel/kerneltest"},
 	"internal/nomad/nomadtest":              {},
+	"internal/store/storetest":              {},
 }
 
 // homes are the packages that alone may import a third-party dependency, and
@@ -46,6 +47,11 @@ var homes = []struct{ dependency, home, why string }{
 	{"github.com/parquet-go/parquet-go", "internal/collect", "others see tables, not Parquet"},
 	{"github.com/hashicorp/nomad/api", "internal/nomad", "the executor seam hides the cluster"},
 	{"gocloud.dev", "internal/store", "a store is a store wherever it is"},
+	{"github.com/aws", "internal/store", "a store is a store wherever it is"},
+	{"cloud.google.com/go", "internal/store", "a store is a store wherever it is"},
+	{"google.golang.org/api", "internal/store", "a store is a store wherever it is"},
+	{"github.com/googleapis/gax-go", "internal/store", "a store is a store wherever it is"},
+	{"github.com/johannesboyne/gofakes3", "internal/store", "a server for tests of what is kept in buckets"},
 	{"gonum.org/v1/plot", "internal/report", "pictures are part of the report"},
 	{"gonum.org/v1/gonum", "internal/compare", "statistics are computed in one place"},
 	{"golang.org/x/sync", "internal/report", "pictures are drawn side by side"},

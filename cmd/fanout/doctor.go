@@ -18,15 +18,27 @@ func (c *cli) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
 		Short: "Check that kernels can be found and started, and DIR written",
-		Args:  cobra.MaximumNArgs(1),
+		Long: `Doctor finds out whether runs could be made, and says of what is missing how to
+get it: kernels that start here and DIR, where sweeps are to be kept. With
+--on nomad it looks at the cluster too, sends a worker to a client and lets it
+look there.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			return c.doctor(cmd.Context(), python, name, dir)
+			switch on := c.settings.GetString("on"); on {
+			case "", "local":
+				return c.doctor(cmd.Context(), python, name, dir)
+			case "nomad":
+				return c.doctorOnNomad(cmd.Context(), name, dir)
+			default:
+				return unknownPlace(on)
+			}
 		},
 	}
+	cmd.Flags().String("on", "local", "where runs are to be made: local or nomad")
 	cmd.Flags().StringVar(&python, "python", "", "virtual environment or interpreter to look in")
 	cmd.Flags().StringVarP(&name, "kernel", "k", "", "kernel to start (default: python3)")
 	return cmd
@@ -39,6 +51,12 @@ type finding struct {
 }
 
 func (c *cli) doctor(ctx context.Context, python, name, dir string) error {
+	findings := append(c.here(ctx, python, name), writeFinding(dir))
+	return c.printFindings(findings)
+}
+
+// here is what this machine has.
+func (c *cli) here(ctx context.Context, python, name string) []finding {
 	finder := kernel.Finder{Python: python, Env: c.kernelEnv()}
 	findings := c.kernelFindings(finder)
 	spec, err := finder.Find(name)
@@ -46,8 +64,7 @@ func (c *cli) doctor(ctx context.Context, python, name, dir string) error {
 	if err == nil {
 		findings = append(findings, startFindings(ctx, spec, c.kernelEnv())...)
 	}
-	findings = append(findings, writeFinding(dir))
-	return c.printFindings(findings)
+	return findings
 }
 
 func nameOr(name, other string) string {

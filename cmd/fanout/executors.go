@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -90,14 +91,18 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 		return nil
 	case "nomad":
 	default:
-		return usageError{fmt.Errorf("--on %q: want local or nomad", on)}
+		return unknownPlace(on)
 	}
-	o, err := c.nomadOptions(j)
+	o, err := c.jobOptions(j)
 	if err != nil {
 		return usageError{err}
 	}
 	j.cluster, err = nomad.New(ctx, j.Sweep, o)
 	return err
+}
+
+func unknownPlace(on string) error {
+	return usageError{fmt.Errorf("--on %q: want local or nomad", on)}
 }
 
 // disconnect gives back a cluster that no run was made on.
@@ -108,9 +113,16 @@ func (j *job) disconnect() error {
 	return j.cluster.Close()
 }
 
-// nomadOptions are the `nomad:` of the sweep file over that of the settings.
-func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
-	set, err := c.settings.nomad(j.spec)
+// jobOptions are how the runs of a sweep are made on a cluster.
+func (c *cli) jobOptions(j *job) (nomad.Options, error) {
+	return c.nomadOptions(j.spec.Nomad, j.Where(), j.Resolve)
+}
+
+// nomadOptions are the `nomad:` of a sweep file, if there is one, over that of
+// the settings, for a sweep that is kept at where. resolve finds files that
+// they name.
+func (c *cli) nomadOptions(own []grid.Binding, where string, resolve func(string) string) (nomad.Options, error) {
+	set, err := c.settings.nomad(own)
 	if err != nil {
 		return nomad.Options{}, err
 	}
@@ -121,7 +133,7 @@ func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 		Datacenters: set.GetStringSlice("datacenters"), Priority: set.GetInt("priority"),
 		Parallel: set.GetInt("max_parallel"), Grace: c.settings.GetDuration("grace"),
 	}
-	if o.Dir, err = filepath.Abs(j.Where()); err != nil {
+	if o.Dir, err = filepath.Abs(where); err != nil {
 		return o, err
 	}
 	if o.Parallel <= 0 {
@@ -148,7 +160,7 @@ func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 	}
 	if file := set.GetString("job"); file != "" {
 		o.JobFile = file
-		if o.Job, err = os.ReadFile(j.Resolve(file)); err != nil {
+		if o.Job, err = os.ReadFile(resolve(file)); err != nil {
 			return o, fmt.Errorf("nomad: read job: %w", err)
 		}
 	}

@@ -115,6 +115,11 @@ func (l *killerLog) Write(record []byte) (int, error) {
 	return l.Appender.Write(record)
 }
 
+func (l *killerLog) Later(record []byte) error {
+	l.k.count()
+	return l.Appender.Later(record)
+}
+
 // TestScripts runs every script under testdata/script with the fake kernel.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -388,5 +389,72 @@ func TestNomadRefusals(t *testing.T) {
 	out, _ = v.command(args...).CombinedOutput()
 	if !strings.Contains(string(out), "no run began") || !strings.Contains(string(out), "fanout doctor --on nomad") {
 		t.Errorf("worker missing on the client:\n%s", out)
+	}
+}
+
+// jobsOf lists what of a victim's jobs is still at work.
+func jobsOf(t *testing.T) (busy []string) {
+	t.Helper()
+	r, err := http.Get(os.Getenv("NOMAD_ADDR") + "/v1/jobs?prefix=fanout-victim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Body.Close()
+	var jobs []struct {
+		ID, Status string
+		Stop       bool
+	}
+	if err := json.NewDecoder(r.Body).Decode(&jobs); err != nil {
+		t.Fatal(err)
+	}
+	for _, j := range jobs {
+		if j.Status != "dead" && !j.Stop {
+			busy = append(busy, j.ID)
+		}
+	}
+	return busy
+}
+
+// TestCancelOnNomad stops a sweep from elsewhere, while its controller lives
+// and when it is gone: no job and no process is left either time.
+func TestCancelOnNomad(t *testing.T) {
+	testCluster(t)
+	for name, dead := range map[string]bool{"controller alive": false, "controller dead": true} {
+		t.Run(name, func(t *testing.T) {
+			const runs = 300
+			v, args := onNomad(t, runs)
+			cmd := v.command(args...)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(2500 * time.Millisecond)
+			if dead {
+				cmd.Process.Kill()
+				cmd.Wait()
+			}
+			if out, err := v.command("cancel", "victim.sweep").CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
+			}
+			if !dead {
+				if cmd.Wait(); cmd.ProcessState.ExitCode() != exitIncomplete {
+					t.Errorf("the controller exits with %d, want %d", cmd.ProcessState.ExitCode(), exitIncomplete)
+				}
+			}
+			if busy := jobsOf(t); len(busy) > 0 {
+				t.Errorf("jobs %v are left", busy)
+			}
+			if left := runsOf(v.mark); len(left) > 0 {
+				t.Errorf("processes %v are left", left)
+			}
+			for _, st := range openVictim(t, v).Runs() {
+				if st.Began != nil {
+					t.Errorf("run %s is open", st.Run.ID)
+				}
+			}
+			if out, err := v.command(args...).CombinedOutput(); err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			v.check(t, runs)
+		})
 	}
 }

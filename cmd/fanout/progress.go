@@ -25,6 +25,7 @@ type progress struct {
 // slot is a run under way.
 type slot struct {
 	run         string
+	where       string // who makes it elsewhere
 	attempt     int
 	cell, cells int
 	since       time.Time
@@ -42,7 +43,7 @@ func (p *progress) note(n sweep.Note) {
 	defer p.mu.Unlock()
 	switch n.Kind {
 	case sweep.NoteBegan:
-		p.slots[n.Run] = &slot{run: n.Run, attempt: n.Attempt, since: time.Now()}
+		p.slots[n.Run] = &slot{run: n.Run, where: n.Where, attempt: n.Attempt, since: time.Now()}
 	case sweep.NoteCell:
 		if s := p.slots[n.Run]; s != nil {
 			s.cell, s.cells = n.Cell, n.Cells
@@ -132,7 +133,11 @@ func (p *progress) slotLine(s *slot) string {
 	if s.attempt > 1 {
 		again = fmt.Sprintf(", attempt %d", s.attempt)
 	}
-	return fmt.Sprintf("  %s  %s  %s%s", p.name(s.run), where, short(time.Since(s.since)), again)
+	line := fmt.Sprintf("  %s  %s  %s%s", p.name(s.run), where, short(time.Since(s.since)), again)
+	if s.where != "" {
+		line += "  " + clean(s.where)
+	}
+	return line
 }
 
 func (p *progress) failures() int {

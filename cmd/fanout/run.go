@@ -100,6 +100,8 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err := c.limitRuns(j); err != nil {
 		return err
 	}
+	ctx, heeded := heedCancel(ctx, j.Sweep)
+	defer heeded()
 	if err := c.connect(ctx, j); err != nil {
 		return err
 	}
@@ -399,12 +401,12 @@ func (c *cli) tellEnd(ctx context.Context, j *job, sum fan.Summary) error {
 		c.wordsAtEnd(j, counts, sum, head)
 	}
 	if cause := context.Cause(ctx); cause != nil {
-		var sig interrupted
-		if errors.As(cause, &sig) {
-			fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: fanout run %s\n", signalName(sig.signal), quote(display(j.Where())))
-			return errIncomplete
+		who, stopped := stoppedBy(cause)
+		if !stopped {
+			return cause
 		}
-		return cause
+		fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: fanout run %s\n", who, quote(display(j.Where())))
+		return errIncomplete
 	}
 	if sum.Halted != "" || incompleteRuns(counts) {
 		return errIncomplete
@@ -439,6 +441,19 @@ func countWords(counts map[sweep.Status]int, total int) string {
 		}
 	}
 	return fmt.Sprintf("%s: %s", plural(total, "run"), strings.Join(parts, ", "))
+}
+
+// stoppedBy says who stopped the sweep on purpose.
+func stoppedBy(cause error) (who string, stopped bool) {
+	var sig interrupted
+	var asked canceledBy
+	switch {
+	case errors.As(cause, &sig):
+		return signalName(sig.signal), true
+	case errors.As(cause, &asked):
+		return asked.Error(), true
+	}
+	return "", false
 }
 
 func signalName(s syscall.Signal) string {

@@ -133,12 +133,12 @@ func isKnown(key string) bool {
 	return false
 }
 
-// nomad is the section of that name, with the workload class that the sweep is
-// of on top, and on top of that what the sweep file says.
-func (s *settings) nomad(spec *grid.Spec) (*viper.Viper, error) {
+// nomad is the section of that name, with the workload class that a sweep is of
+// on top, and on top of that what its own file says.
+func (s *settings) nomad(own []grid.Binding) (*viper.Viper, error) {
 	v := viper.New()
 	v.MergeConfigMap(s.GetStringMap("nomad"))
-	for _, b := range spec.Nomad {
+	for _, b := range own {
 		v.Set(b.Name, b.Value.Any())
 	}
 	name := v.GetString("class")

@@ -56,7 +56,7 @@ type jsonPainter struct {
 }
 
 func (j *jsonPainter) note(n sweep.Note) {
-	e := event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Stream: n.Stream, Text: n.Text, Outcome: n.Outcome}
+	e := event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Stream: n.Stream, Text: n.Text, Where: n.Where, Outcome: n.Outcome}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.enc.Encode(e)
@@ -74,6 +74,7 @@ type event struct {
 	Cells   int            `json:"cells,omitempty"`
 	Stream  string         `json:"stream,omitempty"`
 	Text    string         `json:"text,omitempty"`
+	Where   string         `json:"where,omitempty"` // who makes it elsewhere
 	Outcome *sweep.Outcome `json:"outcome,omitempty"`
 }
 

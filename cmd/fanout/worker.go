@@ -30,6 +30,9 @@ and leaves the rest of the shard planned. Clusters start it; people need not.`,
 			if err != nil {
 				return usageError{err}
 			}
+			if p.Probe != nil {
+				return c.probe(cmd.Context(), p)
+			}
 			return c.worker(cmd.Context(), p)
 		},
 	}
@@ -182,7 +185,7 @@ func (w *work) note(n sweep.Note) {
 // workerName is how a worker signs: the allocation it is, or its process.
 func workerName() string {
 	if id := os.Getenv("NOMAD_ALLOC_ID"); id != "" {
-		return "allocation " + id
+		return "allocation " + id[:min(8, len(id))]
 	}
 	return fmt.Sprintf("process %d", os.Getpid())
 }

@@ -112,7 +112,7 @@ func openShards(ctx context.Context, s *sweep.Sweep, ex Executor) ([]sweep.OpenS
 	if !ex.Limits().Remote {
 		return nil, nil
 	}
-	return s.OpenShards(ctx)
+	return s.OpenShards(context.WithoutCancel(ctx))
 }
 
 // settle ends what an earlier process left open, but for what is in shards
@@ -129,12 +129,12 @@ func settle(ctx context.Context, s *sweep.Sweep, ex Executor, left []sweep.OpenS
 		return nil
 	}
 	if r, ok := ex.(Recoverer); ok {
-		if err := r.Recover(ctx, orphans); err != nil {
+		if err := r.Recover(context.WithoutCancel(ctx), orphans); err != nil {
 			return fmt.Errorf("end what an earlier fanout left running: %w", err)
 		}
 	}
 	for _, b := range orphans {
-		if err := s.Lose(ctx, b, "the fanout that made it ended without saying how it went"); err != nil {
+		if err := s.Lose(context.WithoutCancel(ctx), b, "the fanout that made it ended without saying how it went"); err != nil {
 			return err
 		}
 	}

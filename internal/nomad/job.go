@@ -44,13 +44,23 @@ func (e *Executor) register(ctx context.Context, c *class) error {
 	if err := e.mine(ctx, c); err != nil {
 		return err
 	}
+	obstacles, err := e.put(ctx, c)
+	if obstacles != "" {
+		e.remarks = append(e.remarks, "no node would take a shard now: "+obstacles)
+	}
+	return err
+}
+
+// put registers the job of a class and asks whether a shard would fit
+// anywhere; obstacles says why none would.
+func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err error) {
 	job, err := e.parse(ctx)
 	if err != nil {
-		return &specError{e.jobFile(), err}
+		return "", &specError{e.jobFile(), err}
 	}
 	task, err := e.shape(job)
 	if err != nil {
-		return &specError{e.jobFile(), err}
+		return "", &specError{e.jobFile(), err}
 	}
 	e.equip(job, task, c)
 	err = e.retry(ctx, "register job "+c.id, func() error {
@@ -58,16 +68,16 @@ func (e *Executor) register(ctx context.Context, c *class) error {
 		return err
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	plan, _, err := e.client.Jobs().Plan(job, false, c.place.write(ctx, ""))
 	if err != nil {
-		return nil // not every token may plan; dispatching tells as well
+		return "", nil // not every token may plan; dispatching tells as well
 	}
 	for _, m := range plan.FailedTGAllocs {
-		e.remarks = append(e.remarks, "no node would take a shard now: "+obstacles(m))
+		obstacles = obstaclesOf(m)
 	}
-	return nil
+	return obstacles, nil
 }
 
 // metaWhere is the key of a job's meta that says which sweep it is of.

@@ -191,7 +191,8 @@ func (e *Executor) Close() error {
 // Payload is what a worker is told: Nomad passes it byte for byte.
 type Payload struct {
 	Dir   string `json:"dir"`
-	Shard string `json:"shard"`
+	Shard string `json:"shard,omitempty"`
+	Probe *Probe `json:"probe,omitempty"` // look at the client instead of making runs
 }
 
 // Execute makes the runs of a shard in an allocation. See fan.Executor.
@@ -302,8 +303,8 @@ func (e *Executor) deregister(ctx context.Context, p place, id string) error {
 
 // dispatch starts a shard and returns the id of its job. The token makes a
 // lost reply harmless while the job is known to Nomad.
-func (e *Executor) dispatch(ctx context.Context, c *class, shard string) (child string, err error) {
-	payload, err := json.Marshal(Payload{Dir: e.o.Dir, Shard: shard})
+func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *Probe) (child string, err error) {
+	payload, err := json.Marshal(Payload{e.o.Dir, shard, probe})
 	if err != nil {
 		return "", err
 	}

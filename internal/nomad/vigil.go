@@ -35,7 +35,7 @@ type vigil struct {
 func (v *vigil) make(ctx context.Context, fresh bool) (err error) {
 	work := context.WithoutCancel(ctx)
 	if fresh {
-		v.child, err = v.dispatch(ctx, v.class, v.shard.ID)
+		v.child, err = v.dispatch(ctx, v.class, v.shard.ID, nil)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -246,5 +246,5 @@ func (v *vigil) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	return v.sweep.CloseShard(v.shard.ID)
+	return v.sweep.CloseShard(ctx, v.shard.ID)
 }

@@ -287,25 +287,32 @@ func (w *watcher) list(ctx context.Context) error {
 
 // reason says why the shard's allocation ended, for the runs that it left open.
 func (v *vigil) reason(ctx context.Context) string {
-	where := fmt.Sprintf("allocation %s on node %s", short(v.ended.ID), v.ended.Node)
 	if said := v.sweep.Complaint(ctx, v.shard.ID); said != "" {
-		return where + ": " + said
+		return fmt.Sprintf("%s: %s", v.ended, said)
 	}
-	a, _, err := v.client.Allocations().Info(v.ended.ID, v.class.place.query(ctx))
+	return v.whyEnded(ctx, v.class.place, *v.ended)
+}
+
+// String names an allocation for people.
+func (a alloc) String() string { return fmt.Sprintf("allocation %s on node %s", short(a.ID), a.Node) }
+
+// whyEnded asks Nomad, and the task's own log, why an allocation ended.
+func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc) string {
+	a, _, err := e.client.Allocations().Info(ended.ID, p.query(ctx))
 	if err != nil {
-		return where + " ended, and Nomad does not know it any more"
+		return ended.String() + " ended, and Nomad does not know it any more"
 	}
 	for _, task := range sortedKeys(a.TaskStates) {
 		why := taskReason(a.TaskStates[task])
 		if why == "" {
 			continue
 		}
-		if said := v.lastWords(ctx, a, task); said != "" {
-			return where + ": " + said
+		if said := e.lastWords(ctx, p, a, task); said != "" {
+			why = said
 		}
-		return where + ": " + why
+		return ended.String() + ": " + why
 	}
-	return where + " ended without a word: " + a.ClientDescription
+	return ended.String() + " ended without a word: " + a.ClientDescription
 }
 
 // taskReason finds what ended a task in its events.
@@ -329,10 +336,10 @@ func taskReason(s *api.TaskState) string {
 
 // lastWords is what a worker wrote on its standard error at the end, while the
 // client still has it.
-func (v *vigil) lastWords(ctx context.Context, a *api.Allocation, task string) string {
+func (e *Executor) lastWords(ctx context.Context, p place, a *api.Allocation, task string) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	frames, errs := v.client.AllocFS().Logs(a, false, task, "stderr", "end", 2048, ctx.Done(), v.class.place.query(ctx))
+	frames, errs := e.client.AllocFS().Logs(a, false, task, "stderr", "end", 2048, ctx.Done(), p.query(ctx))
 	var text strings.Builder
 	for {
 		select {
@@ -410,7 +417,7 @@ func (v *vigil) tellWaiting(ctx context.Context) {
 	why := ""
 	for _, ev := range evals {
 		for _, m := range ev.FailedTGAllocs {
-			why = obstacles(m)
+			why = obstaclesOf(m)
 		}
 	}
 	if why == "" {
@@ -424,8 +431,8 @@ func (v *vigil) tellWaiting(ctx context.Context) {
 	}
 }
 
-// obstacles says why no node would take an allocation.
-func obstacles(m *api.AllocationMetric) string {
+// obstaclesOf says why no node would take an allocation.
+func obstaclesOf(m *api.AllocationMetric) string {
 	var parts []string
 	for _, k := range sortedKeys(m.DimensionExhausted) {
 		parts = append(parts, fmt.Sprintf("%s exhausted on %d of %d nodes", k, m.DimensionExhausted[k], m.NodesEvaluated))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"sort"
@@ -260,11 +261,42 @@ func (d *dir) Append(_ context.Context, key string) (Appender, error) {
 type dirLog struct{ f *os.File }
 
 func (l *dirLog) Write(record []byte) (int, error) { return l.f.Write(record) }
+func (l *dirLog) Later(record []byte) error        { _, err := l.f.Write(record); return err }
 func (l *dirLog) Sync() error                      { return l.f.Sync() }
 func (l *dirLog) Close() error                     { return errors.Join(l.f.Sync(), l.f.Close()) }
 
+func (d *dir) Logs(ctx context.Context, prefix string) iter.Seq2[Log, error] {
+	return func(yield func(Log, error) bool) {
+		for o, err := range d.List(ctx, prefix) {
+			var data []byte
+			if err == nil {
+				data, err = d.Get(ctx, o.Key)
+			}
+			if !yield(Log{o.Key, data}, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (d *dir) Tail(_ context.Context, key string, from int64) ([]byte, int64, error) {
+	if err := checkKey(key); err != nil {
+		return nil, from, err
+	}
+	f, err := os.Open(d.file(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, from, nil
+	}
+	if err != nil {
+		return nil, from, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.NewSectionReader(f, from, math.MaxInt64-from))
+	return data, from + int64(len(data)), err
+}
+
 // Lock holds an flock, which the system releases when the process dies.
-func (d *dir) Lock(_ context.Context, key string) (func() error, error) {
+func (d *dir) Lock(_ context.Context, key string) (Lock, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
@@ -275,12 +307,41 @@ func (d *dir) Lock(_ context.Context, key string) (func() error, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock %s: %w", key, ErrLocked)
-		}
-		return nil, fmt.Errorf("lock %s: %w", key, err)
+	if err := flock(f, key, unix.LOCK_EX); err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	return f.Close, nil
+	return dirLock{f}, nil
+}
+
+func flock(f *os.File, key string, how int) error {
+	err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		err = ErrLocked
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", key, err)
+	}
+	return nil
+}
+
+type dirLock struct{ f *os.File }
+
+func (dirLock) Check(context.Context) error { return nil }
+func (l dirLock) Unlock() error             { return l.f.Close() }
+
+// Locked shares the lock for an instant.
+func (d *dir) Locked(_ context.Context, key string) (bool, error) {
+	f, err := os.Open(d.file(key))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	err = flock(f, key, unix.LOCK_SH)
+	if errors.Is(err, ErrLocked) {
+		return true, nil
+	}
+	return false, err
 }

@@ -153,22 +153,57 @@ func (l *memLog) Write(record []byte) (int, error) {
 	return len(record), nil
 }
 
-func (l *memLog) Sync() error  { return nil }
-func (l *memLog) Close() error { return nil }
+func (l *memLog) Later(record []byte) error { _, err := l.Write(record); return err }
+func (l *memLog) Sync() error               { return nil }
+func (l *memLog) Close() error              { return nil }
 
-func (m *mem) Lock(_ context.Context, key string) (func() error, error) {
+func (m *mem) Logs(ctx context.Context, prefix string) iter.Seq2[Log, error] {
+	return func(yield func(Log, error) bool) {
+		for _, o := range m.list(prefix) {
+			data, err := m.Get(ctx, o.Key)
+			if !yield(Log{o.Key, data}, err) {
+				return
+			}
+		}
+	}
+}
+
+func (m *mem) Tail(_ context.Context, key string, from int64) ([]byte, int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	data := m.objects[key].data
+	data = bytes.Clone(data[min(from, int64(len(data))):])
+	return data, from + int64(len(data)), nil
+}
+
+func (m *mem) Lock(_ context.Context, key string) (Lock, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.locks[key] {
 		return nil, fmt.Errorf("lock %s: %w", key, ErrLocked)
 	}
 	m.locks[key] = true
-	return func() error {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		delete(m.locks, key)
-		return nil
-	}, nil
+	return &memLock{m, key}, nil
+}
+
+type memLock struct {
+	m   *mem
+	key string
+}
+
+func (*memLock) Check(context.Context) error { return nil }
+
+func (l *memLock) Unlock() error {
+	l.m.mu.Lock()
+	defer l.m.mu.Unlock()
+	delete(l.m.locks, l.key)
+	return nil
+}
+
+func (m *mem) Locked(_ context.Context, key string) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.locks[key], nil
 }
 
 func randomName() string {

@@ -1,4 +1,5 @@
-// Package store keeps objects by key: a directory, or memory for tests.
+// Package store keeps objects by key: in a directory, in a bucket of an object
+// store (S3, GCS), or in memory for tests. Open finds the one a place names.
 //
 // Keys are slash-separated, relative and clean ("attempts/ab12.1.ipynb").
 // Every object is whole or absent: a reader, a crash or a full disk never
@@ -23,11 +24,14 @@ import (
 // ErrLocked reports that somebody else holds a lock.
 var ErrLocked = errors.New("held by somebody else")
 
+// ErrLost reports a lock that somebody else has taken over.
+var ErrLost = errors.New("taken over by somebody else")
+
 // Object describes a stored object.
 type Object struct {
 	Key     string
-	Size    int64 // bytes
-	ModTime time.Time
+	Size    int64     // bytes
+	ModTime time.Time // by the store's clock; a bucket tells whole seconds
 }
 
 // Durability says what a write survives once it has returned.
@@ -62,13 +66,22 @@ type Store interface {
 	Stat(ctx context.Context, key string) (Object, error)
 	// Delete removes an object; an absent one is no error.
 	Delete(ctx context.Context, key string) error
-	// Append opens a log for appending. Its records are read back, in
-	// order, by getting every object List yields for key.
+	// Append opens a log for appending. A log has one writer at a time and
+	// is read by Logs and Tail: it may be kept in several objects.
 	Append(ctx context.Context, key string) (Appender, error)
-	// Lock takes an exclusive lock that ends with this process at the
-	// latest. It never waits: ErrLocked means that somebody holds it.
-	Lock(ctx context.Context, key string) (unlock func() error, err error)
-	// String names the store for people.
+	// Logs yields the logs whose keys begin with prefix, in key order.
+	Logs(ctx context.Context, prefix string) iter.Seq2[Log, error]
+	// Tail returns what a log holds from byte from on, and the position to
+	// go on from. A log that is not there yet is empty.
+	Tail(ctx context.Context, key string, from int64) (data []byte, next int64, err error)
+	// Lock takes an exclusive lock, which does not outlive this process: a
+	// directory's ends with it, a bucket's when its holder has not been
+	// heard of for a while. It never waits for a holder: ErrLocked means
+	// that there is one.
+	Lock(ctx context.Context, key string) (Lock, error)
+	// Locked reports whether somebody holds a lock. It writes nothing.
+	Locked(ctx context.Context, key string) (bool, error)
+	// String names the store for people, and for Open: it has no secrets.
 	String() string
 }
 
@@ -77,10 +90,28 @@ type Store interface {
 type Appender interface {
 	// Write adds one record, Cached once it returns.
 	Write(record []byte) (int, error)
+	// Later adds a record that need not be Cached before the next Write or
+	// Sync returns. It costs a bucket no request of its own.
+	Later(record []byte) error
 	// Sync makes every record written so far Synced.
 	Sync() error
 	// Close syncs and releases the log.
 	Close() error
+}
+
+// A Log is a log as it stands.
+type Log struct {
+	Key  string
+	Data []byte
+}
+
+// A Lock is held until Unlock, unless it is lost.
+type Lock interface {
+	// Check returns nil while nobody else can have the lock. ErrLost says
+	// that somebody has. It may have to ask the store.
+	Check(ctx context.Context) error
+	// Unlock gives the lock back.
+	Unlock() error
 }
 
 // checkKey refuses keys that could leave the store.

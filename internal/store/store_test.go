@@ -9,11 +9,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sort"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/store/storetest"
 )
 
 // Every store keeps the same promises.
@@ -21,6 +24,7 @@ func TestStores(t *testing.T) {
 	stores := map[string]func(t *testing.T) Store{
 		"dir": func(t *testing.T) Store { return Dir(filepath.Join(t.TempDir(), "not yet", "there")) },
 		"mem": func(*testing.T) Store { return Mem() },
+		"s3":  func(t *testing.T) Store { return openBucket(t, storetest.S3(t)) },
 	}
 	promises := map[string]func(t *testing.T, s Store){
 		"absent is ErrNotExist":      testAbsent,
@@ -31,7 +35,10 @@ func TestStores(t *testing.T) {
 		"list is ordered":            testList,
 		"bad keys are refused":       testKeys,
 		"a log keeps its order":      testAppend,
+		"logs are read apart":        testLogs,
+		"a log grows":                testTail,
 		"a lock is exclusive":        testLock,
+		"a probe is content":         testProbe,
 	}
 	for name, open := range stores {
 		for promise, test := range promises {
@@ -184,27 +191,97 @@ func testAppend(t *testing.T, s Store) {
 			t.Fatal(err)
 		}
 	}
-	if got, _ := s.Get(ctx, "log/1"); string(got) != want.String() {
-		t.Errorf("log is %q, want %q", got, want.String())
+	if got, next, err := s.Tail(ctx, "log/1", 0); string(got) != want.String() || next != int64(want.Len()) || err != nil {
+		t.Errorf("log is %q up to %d, %v, want %q", got, next, err, want.String())
+	}
+}
+
+func testLogs(t *testing.T, s Store) {
+	want := map[string]string{"log/1/a": "1\n2\n", "log/1/ab": "3\n4\n", "log/2/a": "5\n6\n"}
+	for key, text := range want {
+		l, err := s.Append(ctx, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Write([]byte(text[:2])); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(l.Later([]byte(text[2:])), l.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]string{}
+	var keys []string
+	for l, err := range s.Logs(ctx, "log/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, l.Key)
+		got[l.Key] = string(l.Data)
+	}
+	if d := cmp.Diff(want, got); d != "" || !sort.StringsAreSorted(keys) {
+		t.Errorf("Logs yields %v (-want +got):\n%s", keys, d)
+	}
+}
+
+func testTail(t *testing.T, s Store) {
+	if data, next, err := s.Tail(ctx, "log/1", 0); len(data) > 0 || next != 0 || err != nil {
+		t.Errorf("Tail of no log: %q, %d, %v", data, next, err)
+	}
+	l, err := s.Append(ctx, "log/1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var next int64
+	for i := range 5 {
+		rec := fmt.Sprintf("record %d\n", i)
+		if _, err := l.Write([]byte(rec)); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{rec, ""} {
+			var got []byte
+			if got, next, err = s.Tail(ctx, "log/1", next); err != nil || string(got) != want {
+				t.Errorf("Tail: %q, %v, want %q", got, err, want)
+			}
+		}
+	}
+	l.Close()
+}
+
+func testProbe(t *testing.T, s Store) {
+	if err := Probe(ctx, s); err != nil {
+		t.Error(err)
+	}
+	for o := range s.List(ctx, "") {
+		t.Errorf("the probe left %s", o.Key)
 	}
 }
 
 func testLock(t *testing.T, s Store) {
-	unlock, err := s.Lock(ctx, "lease/lock")
+	locked := func(want bool) {
+		t.Helper()
+		if got, err := s.Locked(ctx, "lease/lock"); got != want || err != nil {
+			t.Errorf("Locked: %v, %v, want %v", got, err, want)
+		}
+	}
+	locked(false)
+	lock, err := s.Lock(ctx, "lease/lock")
 	if err != nil {
 		t.Fatal(err)
 	}
+	locked(true)
 	if _, err := s.Lock(ctx, "lease/lock"); !errors.Is(err, ErrLocked) {
 		t.Errorf("second Lock: %v, want ErrLocked", err)
 	}
-	if err := unlock(); err != nil {
+	if err := errors.Join(lock.Check(ctx), lock.Unlock()); err != nil {
 		t.Fatal(err)
 	}
-	unlock, err = s.Lock(ctx, "lease/lock")
+	locked(false)
+	lock, err = s.Lock(ctx, "lease/lock")
 	if err != nil {
 		t.Fatalf("Lock after unlock: %v", err)
 	}
-	unlock()
+	lock.Unlock()
 }
 
 func TestDirLeavesNothingBehind(t *testing.T) {

@@ -31,7 +31,7 @@ var ErrEnded = errors.New("the attempt has ended already")
 // Begin opens the next attempt at a run. b says who makes it; Run, Attempt
 // and At are filled in. It needs the lease.
 func (s *Sweep) Begin(ctx context.Context, run string, b Began) (*Attempt, error) {
-	if err := s.mustHold(); err != nil {
+	if err := s.mustHold(ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -43,7 +43,7 @@ func (s *Sweep) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), s.lease.worker
 	st.began(b)
 	s.mu.Unlock()
-	return &Attempt{Began: b, sweep: s}, s.write(record{Began: &b})
+	return &Attempt{Began: b, sweep: s}, s.write(ctx, record{Began: &b})
 }
 
 // Started adds to an open attempt by which mark its kernel's processes are
@@ -54,7 +54,7 @@ func (a *Attempt) Started(kernel string) error {
 	a.sweep.mu.Lock()
 	a.sweep.byID[b.Run].began(b)
 	a.sweep.mu.Unlock()
-	return a.sweep.write(record{Began: &b})
+	return a.sweep.write(context.Background(), record{Began: &b})
 }
 
 // Part saves the notebook as it stands, replacing what Part saved before.
@@ -88,15 +88,11 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o Outcome, lo
 	if err != nil {
 		return fmt.Errorf("end run %s: %w", a.Run, err)
 	}
-	return a.ended(ctx, key, doc, o)
+	return a.ended(ctx, doc, o)
 }
 
-func (a *Attempt) ended(ctx context.Context, key string, doc *notebook.Notebook, o Outcome) error {
-	obj, err := a.sweep.store.Stat(ctx, key)
-	if err != nil {
-		return fmt.Errorf("end run %s: %w", a.Run, err)
-	}
-	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o, Size: obj.Size, ModTime: obj.ModTime.UnixNano()}
+func (a *Attempt) ended(ctx context.Context, doc *notebook.Notebook, o Outcome) error {
+	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o}
 	e.Scraps, e.More = smallScraps(doc)
 	a.sweep.mu.Lock()
 	a.sweep.byID[a.Run].ended(e)
@@ -111,7 +107,7 @@ func (a *Attempt) Abandon() error {
 	a.sweep.mu.Lock()
 	a.sweep.byID[a.Run].abandoned(gone)
 	a.sweep.mu.Unlock()
-	return a.sweep.write(record{Abandoned: &gone})
+	return a.sweep.write(context.Background(), record{Abandoned: &gone})
 }
 
 // Limits of what the log carries of an attempt's scraps.

@@ -141,7 +141,7 @@ func (s *Sweep) referred() map[string]bool {
 // is garbage still. Runs that are forgotten are as if they had never been
 // made, should they ever be planned again.
 func (s *Sweep) Remove(ctx context.Context, g Garbage) error {
-	if err := s.mustHold(); err != nil {
+	if err := s.mustHold(ctx); err != nil {
 		return err
 	}
 	if len(g.Runs) > 0 {
@@ -182,7 +182,7 @@ func (s *Sweep) forget(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		st, _ := s.Run(id)
 		f := forgotten{id, st.Attempts}
-		if err := s.write(record{Forgotten: &f}); err != nil {
+		if err := s.write(ctx, record{Forgotten: &f}); err != nil {
 			return err
 		}
 		s.mu.Lock()

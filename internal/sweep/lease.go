@@ -28,15 +28,22 @@ type Holder struct {
 type HeldError struct {
 	Where string
 	Holder
+	Lost bool // it was ours, and the other has taken it over
 }
 
 func (e *HeldError) Error() string {
+	if e.Lost {
+		return fmt.Sprintf("sweep %s was taken over by process %d of %s on %s, because nothing was heard of this one", e.Where, e.PID, e.User, e.Host)
+	}
 	return fmt.Sprintf("sweep %s is held by a live fanout: process %d of %s on %s, since %s",
 		e.Where, e.PID, e.User, e.Host, e.Since.Local().Format("2006-01-02 15:04:05"))
 }
 
 // Hint says what to do about it.
 func (e *HeldError) Hint() string {
+	if e.Lost {
+		return "leave it to the other, which has all that was finished; `fanout status` shows how far it is"
+	}
 	return fmt.Sprintf("wait for it, or end process %d; `fanout status` shows how far it is", e.PID)
 }
 
@@ -44,8 +51,8 @@ func (e *HeldError) Hint() string {
 // worker of one shard.
 type lease struct {
 	epoch  int
-	worker string // empty for the holder
-	unlock func() error
+	worker string     // empty for the holder
+	lock   store.Lock // nil for a worker
 	log    store.Appender
 	stop   chan struct{}
 	done   chan struct{}
@@ -55,9 +62,9 @@ type lease struct {
 // until Release. A *HeldError says who has it. It reads the sweep again: what
 // the last holder did is known afterwards.
 func (s *Sweep) Acquire(ctx context.Context) error {
-	unlock, err := s.lock(ctx)
+	lock, err := s.lock(ctx)
 	if errors.Is(err, store.ErrLocked) {
-		return &HeldError{s.store.String(), s.holder(ctx)}
+		return &HeldError{Where: s.store.String(), Holder: s.holder(ctx)}
 	}
 	if err != nil {
 		return fmt.Errorf("take the lease of %s: %w", s.store, err)
@@ -65,12 +72,12 @@ func (s *Sweep) Acquire(ctx context.Context) error {
 	// Before there is a new log: the lack of any says that all have to be rebuilt.
 	fresh, err := Open(ctx, s.store)
 	if err != nil {
-		unlock()
+		lock.Unlock()
 		return err
 	}
-	l, err := s.newEpoch(ctx, unlock)
+	l, err := s.newEpoch(ctx, lock)
 	if err != nil {
-		unlock()
+		lock.Unlock()
 		return fmt.Errorf("take the lease of %s: %w", s.store, err)
 	}
 	s.mu.Lock()
@@ -102,23 +109,23 @@ func (s *Sweep) takeOver(ctx context.Context, fresh *Sweep) error {
 	return s.relog(ctx)
 }
 
-// lock tries for a moment: Held takes the lock for an instant to look.
-func (s *Sweep) lock(ctx context.Context) (unlock func() error, err error) {
+// lock tries for a moment: Held shares the lock for an instant to look.
+func (s *Sweep) lock(ctx context.Context) (lock store.Lock, err error) {
 	for range 5 {
-		if unlock, err = s.store.Lock(ctx, keyLock); !errors.Is(err, store.ErrLocked) {
+		if lock, err = s.store.Lock(ctx, keyLock); !errors.Is(err, store.ErrLocked) {
 			break
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	return unlock, err
+	return lock, err
 }
 
-func (s *Sweep) newEpoch(ctx context.Context, unlock func() error) (*lease, error) {
+func (s *Sweep) newEpoch(ctx context.Context, lock store.Lock) (*lease, error) {
 	last, err := s.lastEpoch(ctx)
 	if err != nil {
 		return nil, err
 	}
-	l := &lease{epoch: last + 1, unlock: unlock, stop: make(chan struct{}), done: make(chan struct{})}
+	l := &lease{epoch: last + 1, lock: lock, stop: make(chan struct{}), done: make(chan struct{})}
 	text, err := json.Marshal(thisHolder())
 	if err != nil {
 		return nil, err
@@ -158,16 +165,13 @@ func (s *Sweep) holder(ctx context.Context) Holder {
 	return h
 }
 
-// Held reports who holds the sweep at this moment, if anybody does.
+// Held reports who holds the sweep at this moment, if anybody does. It writes
+// nothing.
 func (s *Sweep) Held(ctx context.Context) (Holder, bool) {
-	unlock, err := s.store.Lock(ctx, keyLock)
-	if errors.Is(err, store.ErrLocked) {
-		return s.holder(ctx), true
+	if locked, err := s.store.Locked(ctx, keyLock); err != nil || !locked {
+		return Holder{}, false
 	}
-	if err == nil {
-		unlock()
-	}
-	return Holder{}, false
+	return s.holder(ctx), true
 }
 
 // Epoch numbers the lease this process holds, from 1.
@@ -191,25 +195,77 @@ func (s *Sweep) Release() error {
 	}
 	close(l.stop)
 	<-l.done
-	return errors.Join(l.log.Close(), l.unlock())
-}
-
-func (s *Sweep) mustHold() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lease == nil {
-		return fmt.Errorf("sweep %s: the lease is not held", s.store)
+	err := l.log.Close()
+	if l.lock != nil {
+		err = errors.Join(err, l.lock.Unlock())
 	}
-	return nil
+	return err
 }
 
-// write adds a record to the log.
-func (s *Sweep) write(r record) error {
+// mustHold refuses to go on without the lease. A holder that another has
+// taken the sweep from is told so by a *HeldError.
+func (s *Sweep) mustHold(ctx context.Context) error {
+	_, err := s.leased(ctx)
+	return err
+}
+
+func (s *Sweep) leased(ctx context.Context) (*lease, error) {
 	s.mu.Lock()
 	l := s.lease
 	s.mu.Unlock()
 	if l == nil {
-		return fmt.Errorf("sweep %s: the lease is not held", s.store)
+		return nil, fmt.Errorf("sweep %s: the lease is not held", s.store)
+	}
+	if l.lock == nil {
+		return l, nil
+	}
+	err := l.lock.Check(ctx)
+	if errors.Is(err, store.ErrLost) {
+		return nil, &HeldError{Where: s.store.String(), Holder: s.holder(ctx), Lost: true}
+	}
+	return l, err
+}
+
+// Guard returns a context that ends, with a *HeldError as its cause, when this
+// process learns that it has lost the lease: what it makes must stop, because
+// somebody else makes it now.
+func (s *Sweep) Guard(ctx context.Context) (guarded context.Context, stop func()) {
+	guarded, cancel := context.WithCancelCause(ctx)
+	go func() {
+		tick := time.NewTicker(guardEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-guarded.Done():
+				return
+			case <-tick.C:
+			}
+			var lost *HeldError
+			if errors.As(s.mustHold(guarded), &lost) {
+				cancel(lost)
+			}
+		}
+	}()
+	return guarded, func() { cancel(context.Canceled) }
+}
+
+// guardEvery is how often Guard looks: the lock knows without asking anybody.
+const guardEvery = time.Second
+
+// write adds a record to the log: the reader of the log may rely on it.
+func (s *Sweep) write(ctx context.Context, r record) error {
+	return s.log(ctx, r, func(l store.Appender, line []byte) error { _, err := l.Write(line); return err })
+}
+
+// writeLater adds a record of which the store has the truth elsewhere.
+func (s *Sweep) writeLater(ctx context.Context, r record) error {
+	return s.log(ctx, r, store.Appender.Later)
+}
+
+func (s *Sweep) log(ctx context.Context, r record, add func(store.Appender, []byte) error) error {
+	l, err := s.leased(ctx)
+	if err != nil {
+		return err
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -217,7 +273,7 @@ func (s *Sweep) write(r record) error {
 	if err := enc.Encode(r); err != nil {
 		return err
 	}
-	if _, err := l.log.Write(b.Bytes()); err != nil {
+	if err := add(l.log, b.Bytes()); err != nil {
 		return fmt.Errorf("write the sweep's log: %w", err)
 	}
 	return nil

@@ -58,16 +58,12 @@ type ended struct {
 // open: their notebooks say whether they ended.
 func (s *Sweep) readAttempts(ctx context.Context) error {
 	logged := false
-	for o, err := range s.store.List(ctx, prefixLog) {
-		if err != nil {
-			return err
-		}
-		b, err := s.store.Get(ctx, o.Key)
+	for log, err := range s.store.Logs(ctx, prefixLog) {
 		if err != nil {
 			return err
 		}
 		logged = true
-		s.replay(b)
+		s.replay(log.Data)
 	}
 	if !logged {
 		return s.rebuild(ctx)
@@ -312,15 +308,34 @@ func (s *Sweep) relog(ctx context.Context) error {
 	return nil
 }
 
+// show makes an attempt's notebook the one that stands for its run, and notes
+// which state of it that is.
+func (s *Sweep) show(ctx context.Context, e *ended) error {
+	if err := s.store.Copy(ctx, RunKey(e.Run), keyAttempt(e.Run, e.Attempt)); err != nil {
+		return err
+	}
+	o, err := s.store.Stat(ctx, RunKey(e.Run))
+	if err != nil {
+		return err
+	}
+	e.Size, e.ModTime = o.Size, o.ModTime.UnixNano()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st := s.state(e.Run); st.Best == e.Attempt {
+		st.Size, st.ModTime = e.Size, e.ModTime
+	}
+	return nil
+}
+
 // index makes the end of an attempt, whose notebook stands already, known to
 // people and quick to find.
 func (s *Sweep) index(ctx context.Context, e ended) error {
 	if st, _ := s.Run(e.Run); st.Best == e.Attempt {
-		if err := s.store.Copy(ctx, RunKey(e.Run), keyAttempt(e.Run, e.Attempt)); err != nil {
+		if err := s.show(ctx, &e); err != nil {
 			return fmt.Errorf("end run %s: %w", e.Run, err)
 		}
 	}
-	if err := s.write(record{Ended: &e}); err != nil {
+	if err := s.writeLater(ctx, record{Ended: &e}); err != nil {
 		return err
 	}
 	return s.store.Delete(ctx, keyPart(e.Run, e.Attempt))

@@ -29,7 +29,7 @@ type Sweep struct {
 	runLimit  *grid.Limit                   // in place of the planned run timeouts
 	unlogged  []ended                       // ends found in notebooks, not in the log
 	lease     *lease                        // nil while this process only reads
-	absorbed  map[string]int                // shard → bytes of its log that are known
+	absorbed  map[string]int64              // shard → bytes of its log that are known
 	shards    map[string]int                // open shard → epoch of the lease it was composed under
 	closed    map[string]bool               // shards of which nothing is at work any more
 }

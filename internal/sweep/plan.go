@@ -106,7 +106,7 @@ func (s *Sweep) Freeze(ctx context.Context, b []byte, ext string) (string, error
 // unplanned. It needs the lease. A plan equal to the one in force writes
 // nothing.
 func (s *Sweep) Plan(ctx context.Context, p Plan) (Delta, error) {
-	if err := s.mustHold(); err != nil {
+	if err := s.mustHold(ctx); err != nil {
 		return Delta{}, err
 	}
 	delta, runs := s.merge(p.Runs, p.Inputs)

@@ -34,7 +34,7 @@ type claim struct {
 // process, and reports whether it was not there yet. It needs the lease. A
 // shard that is there already stays as it is.
 func (s *Sweep) PutShard(ctx context.Context, sh Shard) (fresh bool, err error) {
-	if err := s.mustHold(); err != nil {
+	if err := s.mustHold(ctx); err != nil {
 		return false, err
 	}
 	if _, known := s.epochOf(sh.ID); known {
@@ -125,9 +125,9 @@ func (s *Sweep) shardClosed(id string) bool {
 }
 
 // CloseShard records that nothing of a shard can be at work any more.
-func (s *Sweep) CloseShard(id string) error {
+func (s *Sweep) CloseShard(ctx context.Context, id string) error {
 	c := closedShard{id}
-	if err := s.write(record{Closed: &c}); err != nil {
+	if err := s.write(ctx, record{Closed: &c}); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -160,7 +160,7 @@ func (s *Sweep) Join(ctx context.Context, shard, worker string) (Shard, error) {
 	if err := s.claim(ctx, shard, worker); err != nil {
 		return Shard{}, fmt.Errorf("join shard %s: %w", shard, err)
 	}
-	l := &lease{epoch: sh.Epoch, worker: worker, unlock: func() error { return nil }, stop: make(chan struct{}), done: make(chan struct{})}
+	l := &lease{epoch: sh.Epoch, worker: worker, stop: make(chan struct{}), done: make(chan struct{})}
 	if l.log, err = s.store.Append(ctx, keyLog(sh.Epoch, shardWriter(shard))); err != nil {
 		return Shard{}, fmt.Errorf("join shard %s: %w", shard, err)
 	}
@@ -296,22 +296,24 @@ func (s *Sweep) Beats(ctx context.Context, shard string) (cells []Note, at time.
 // call, and returns it as notes. A worker that has recorded nothing yet is no
 // error.
 func (s *Sweep) Absorb(ctx context.Context, shard string) ([]Note, error) {
-	epoch, _ := s.epochOf(shard)
-	b, err := s.store.Get(ctx, keyLog(epoch, shardWriter(shard)))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
+	s.mu.Lock()
+	from, epoch := s.absorbed[shard], s.shards[shard]
+	s.mu.Unlock()
+	b, next, err := s.store.Tail(ctx, keyLog(epoch, shardWriter(shard)), from)
 	if err != nil {
 		return nil, fmt.Errorf("read the log of shard %s: %w", shard, err)
 	}
-	b = b[:bytes.LastIndexByte(b, '\n')+1]
+	whole := bytes.LastIndexByte(b, '\n') + 1
+	records, errs := decodeLines[record](b[:whole])
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.absorbed == nil {
-		s.absorbed = map[string]int{}
+		s.absorbed = map[string]int64{}
 	}
-	records, errs := decodeLines[record](b[min(s.absorbed[shard], len(b)):])
-	s.absorbed[shard] = len(b)
+	if s.absorbed[shard] != from {
+		return nil, nil // another call was quicker
+	}
+	s.absorbed[shard] = next - int64(len(b)-whole)
 	var notes []Note
 	for i, r := range records {
 		if errs[i] != nil {

@@ -50,7 +50,7 @@ func (f *Fake) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.N
 	if _, err := f.Sweep.PutShard(context.WithoutCancel(ctx), shard); err != nil {
 		return err
 	}
-	return errors.Join(f.execute(ctx, shard, note), f.Sweep.CloseShard(shard.ID))
+	return errors.Join(f.execute(ctx, shard, note), f.Sweep.CloseShard(context.WithoutCancel(ctx), shard.ID))
 }
 
 func (f *Fake) execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// probeKey is where a worker leaves word of what it found.
+func probeKey(id string) string { return "doctor/" + id + ".json" }
+
+// probed is a finding as it is left in the store.
+type probed struct {
+	What   string `json:"what"`
+	Detail string `json:"detail,omitempty"`
+	Err    string `json:"error,omitempty"`
+	Hint   string `json:"hint,omitempty"`
+}
+
+// probe looks at this machine on behalf of a doctor elsewhere.
+func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
+	var found []probed
+	for _, f := range c.here(ctx, c.settings.GetString("python"), p.Probe.Kernel) {
+		one := probed{What: f.what, Detail: f.detail}
+		if f.err != nil {
+			one.Err, one.Hint = f.err.Error(), hintOf(f.err)
+		}
+		found = append(found, one)
+	}
+	text, err := json.Marshal(found)
+	if err != nil {
+		return err
+	}
+	st := c.openStore(p.Dir)
+	if err := st.Create(ctx, probeKey(p.Probe.ID), append(text, '\n'), store.Synced); err != nil {
+		return withHint(err, "this machine cannot write to %s", p.Dir)
+	}
+	return nil
+}
+
+func hintOf(err error) string {
+	if h := hinted(nil); errors.As(err, &h) {
+		return h.Hint()
+	}
+	return ""
+}
+
+// doctorOnNomad looks at the cluster, and at a client through a worker.
+func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
+	o, err := c.nomadOptions(nil, dir, func(file string) string { return file })
+	if err != nil {
+		return usageError{err}
+	}
+	var b [6]byte
+	rand.Read(b[:])
+	p := nomad.Probe{ID: hex.EncodeToString(b[:]), Kernel: kernelName}
+	findings := []finding{c.storeFinding(ctx, dir)}
+	for _, f := range nomad.Doctor(ctx, o, p) {
+		findings = append(findings, finding{f.What, f.Detail, f.Err})
+	}
+	if last := findings[len(findings)-1]; last.err == nil {
+		findings = append(findings, c.probedFindings(ctx, dir, p.ID)...)
+	}
+	return c.printFindings(findings)
+}
+
+// probedFindings reads what the worker left in the store, and removes it.
+func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
+	st := c.openStore(dir)
+	text, err := st.Get(ctx, probeKey(id))
+	if err != nil {
+		return []finding{{what: "the store from both sides", err: withHint(fmt.Errorf("what the worker wrote is not here: %w", err), "clients and this machine must see the same %s", dir)}}
+	}
+	findings := []finding{{what: "the store from both sides", detail: "what the worker wrote is here"}}
+	var found []probed
+	err = errors.Join(json.Unmarshal(text, &found), st.Delete(ctx, probeKey(id)))
+	for _, f := range found {
+		one := finding{what: "client: " + f.What, detail: f.Detail}
+		if f.Err != "" {
+			one.err = hintError{errors.New(f.Err), f.Hint}
+		}
+		findings = append(findings, one)
+	}
+	if err != nil {
+		findings = append(findings, finding{what: "what the worker found", err: err})
+	}
+	return findings
+}
+
+// storeFinding tries the place where sweeps are to be kept.
+func (c *cli) storeFinding(ctx context.Context, dir string) finding {
+	return writeFinding(dir)
+}

@@ -1,0 +1,165 @@
+package nomad
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+)
+
+// A Probe is looked at by a worker in place of making runs: it says what its
+// machine has, and leaves word of it in the store.
+type Probe struct {
+	ID     string `json:"id"`
+	Kernel string `json:"kernel,omitempty"` // to start; empty is the usual one
+}
+
+// A Finding is one thing that a cluster needs, and whether it has it.
+type Finding struct {
+	What, Detail string
+	Err          error // says what is missing
+}
+
+// Doctor finds out whether the cluster could make runs of a sweep kept at
+// o.Dir: it is there, the token suffices, a node would take a worker, and one
+// sent there, with the probe, gets to work.
+func Doctor(ctx context.Context, o Options, p Probe) []Finding {
+	client, err := newClient(o)
+	if err != nil {
+		return []Finding{{What: "Nomad", Err: err}}
+	}
+	e := &Executor{client: client, o: o, turns: make(chan struct{}, callers), prefix: "fanout-doctor"}
+	c, err := e.newClass(classKey{}, classKey{})
+	if err != nil {
+		return []Finding{{What: "settings", Err: err}}
+	}
+	c.id = "fanout-doctor-" + p.ID
+	d := &doctor{Executor: e, class: c, probe: p}
+	for _, look := range []func(context.Context) bool{d.server, d.nodes, d.job, d.worker} {
+		if !look(ctx) {
+			break // the next needs this one
+		}
+	}
+	return d.findings
+}
+
+// doctor looks at a cluster, one thing after the other.
+type doctor struct {
+	*Executor
+	class    *class
+	probe    Probe
+	findings []Finding
+}
+
+func (d *doctor) find(what, detail string, err error) bool {
+	d.findings = append(d.findings, Finding{what, detail, err})
+	return err == nil
+}
+
+func (d *doctor) server(ctx context.Context) bool {
+	leader, err := d.client.Status().Leader()
+	if err == nil && leader == "" {
+		err = errors.New("it has no leader")
+	}
+	detail := "its leader is " + leader
+	if regions, err := d.client.Regions().List(); err == nil && len(regions) > 1 {
+		detail += fmt.Sprintf(", regions %v", regions)
+	}
+	return d.find("Nomad at "+d.client.Address(), detail, explain("ask for the leader", err))
+}
+
+// nodes counts those that are ready and have the driver. A token that may not
+// list nodes is no fault.
+func (d *doctor) nodes(ctx context.Context) bool {
+	job, err := d.parse(ctx)
+	if err != nil {
+		return d.find("job specification", "", &specError{d.jobFile(), err})
+	}
+	task, err := d.shape(job)
+	if err != nil {
+		return d.find("job specification", "", &specError{d.jobFile(), err})
+	}
+	d.program(orEmpty(task))
+	d.find("job specification", d.jobFile()+", driver "+task.Driver, nil)
+	nodes, _, err := d.client.Nodes().List(d.class.place.query(ctx))
+	if err != nil {
+		return d.find("nodes", "the token may not list them", nil)
+	}
+	ready, able := 0, 0
+	for _, n := range nodes {
+		if n.Status != api.NodeStatusReady || n.SchedulingEligibility != api.NodeSchedulingEligible {
+			continue
+		}
+		ready++
+		if info := n.Drivers[task.Driver]; info != nil && info.Detected && info.Healthy {
+			able++
+		}
+	}
+	if able == 0 {
+		err = &specError{d.jobFile(), fmt.Errorf("none of %d ready nodes has the driver %s", ready, task.Driver)}
+	}
+	return d.find("nodes", fmt.Sprintf("%d of %d ready ones have the driver %s", able, ready, task.Driver), err)
+}
+
+// orEmpty gives a task a configuration to set things in.
+func orEmpty(t *api.Task) *api.Task {
+	if t.Config == nil {
+		t.Config = map[string]any{}
+	}
+	return t
+}
+
+func (d *doctor) job(ctx context.Context) bool {
+	obstacles, err := d.put(ctx, d.class)
+	if err == nil && obstacles != "" {
+		err = &specError{d.jobFile(), errors.New("no node would take a worker: " + obstacles)}
+	}
+	return d.find("rights to register a job", d.class.id, err)
+}
+
+// workerLimit is how long a worker may take to look at its machine.
+const workerLimit = 2 * time.Minute
+
+// worker sends one to a client and waits until it has looked.
+func (d *doctor) worker(ctx context.Context) bool {
+	defer d.clean(context.WithoutCancel(ctx))
+	child, err := d.dispatch(ctx, d.class, d.probe.ID, &d.probe)
+	if err != nil {
+		return d.find("rights to dispatch", "", err)
+	}
+	limit := time.After(workerLimit)
+	for {
+		stubs, _, err := d.client.Jobs().Allocations(child, true, d.class.place.query(ctx))
+		var allocs []alloc
+		for _, s := range stubs {
+			allocs = append(allocs, allocOf(s))
+		}
+		if a := terminal(allocs); err == nil && a != nil {
+			if a.Status == api.AllocClientStatusFailed {
+				err = &workerError{d.whyEnded(ctx, d.class.place, *a)}
+			}
+			return d.find("a worker on a client", a.String(), err)
+		}
+		select {
+		case <-ctx.Done():
+			return d.find("a worker on a client", "", ctx.Err())
+		case <-limit:
+			return d.find("a worker on a client", "", fmt.Errorf("job %s does not end within %s", child, workerLimit))
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
+}
+
+// clean removes what the doctor registered.
+func (d *doctor) clean(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	q := d.class.place.query(ctx)
+	q.Prefix = d.class.id
+	jobs, _, _ := d.client.Jobs().List(q)
+	for _, j := range jobs {
+		d.client.Jobs().DeregisterOpts(j.ID, &api.DeregisterOptions{Purge: j.Status == "dead" || j.ID == d.class.id}, d.class.place.write(ctx, ""))
+	}
+}

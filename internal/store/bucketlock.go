@@ -1,0 +1,252 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A lock in a bucket is a lease. Its n-th holder created the object "KEY.<n>",
+// which nobody else can then create, and writes it again now and then: the
+// holder with the highest number has the lock. Who finds that its object has
+// not been written for long, by the store's clock, or that it belongs to a
+// process of this machine that is gone, takes the lock over by creating the next one.
+
+// leaseTimes are how long things take. A holder that is superseded learns it
+// within beat; until then it has acted on no confirmation older than trust,
+// which is shorter than stale.
+type leaseTimes struct {
+	beat  time.Duration // how often a holder shows that it lives
+	trust time.Duration // how long a holder relies on what it last saw
+	stale time.Duration // how long a holder may be silent
+}
+
+var defaultLease = leaseTimes{beat: 10 * time.Second, trust: 30 * time.Second, stale: 45 * time.Second}
+
+// holding is what the object of a holder says.
+type holding struct {
+	process
+	Released bool `json:"released,omitempty"`
+}
+
+func holderKey(key string, n int) string { return fmt.Sprintf("%s.%06d", key, n) }
+
+// holders lists the objects of a lock's holders, by number.
+func (b *bucket) holders(ctx context.Context, key string) (map[int]Object, int, error) {
+	found, last := map[int]Object{}, 0
+	for o, err := range b.List(ctx, key+".") {
+		if err != nil {
+			return nil, 0, err
+		}
+		if n, err := strconv.Atoi(strings.TrimPrefix(o.Key, key+".")); err == nil {
+			found[n], last = o, max(last, n)
+		}
+	}
+	return found, last, nil
+}
+
+// freedom says why a lock can be taken.
+type freedom int
+
+const (
+	held   freedom = iota
+	free           // nobody has it: there is no doubt
+	silent         // its holder has not been heard of for long
+)
+
+// judge looks at the holder of a lock. now is by the store's clock.
+func (b *bucket) judge(ctx context.Context, o Object) (freedom, error) {
+	text, err := b.Get(ctx, o.Key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return held, nil // by somebody who came meanwhile, and tidied up
+	}
+	if err != nil {
+		return held, err
+	}
+	var h holding
+	if err := json.Unmarshal(text, &h); err != nil {
+		return held, fmt.Errorf("read %s: %w", o.Key, err)
+	}
+	switch {
+	case h.Released || h.deadFor(b.self):
+		return free, nil
+	case b.clock.now().Sub(o.ModTime) > b.lease.stale:
+		return silent, nil
+	}
+	return held, nil
+}
+
+func (b *bucket) Locked(ctx context.Context, key string) (bool, error) {
+	found, last, err := b.holders(ctx, key)
+	if err != nil || last == 0 {
+		return false, err
+	}
+	state, err := b.judge(ctx, found[last])
+	return state == held, err
+}
+
+func (b *bucket) Lock(ctx context.Context, key string) (Lock, error) {
+	if err := checkKey(key); err != nil {
+		return nil, err
+	}
+	found, last, err := b.holders(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	state := free
+	if last > 0 {
+		if state, err = b.judge(ctx, found[last]); err != nil {
+			return nil, err
+		}
+	}
+	if state == held {
+		return nil, fmt.Errorf("lock %s: %w", key, ErrLocked)
+	}
+	l := &bucketLock{b: b, key: key, n: last + 1, stop: make(chan struct{}), done: make(chan struct{})}
+	if err := l.take(ctx); err != nil {
+		return nil, err
+	}
+	if state == silent {
+		if err := l.outwait(ctx, found[last], last); err != nil {
+			return nil, errors.Join(err, l.release())
+		}
+	}
+	for n := range found {
+		if err := b.Delete(ctx, holderKey(key, n)); err != nil {
+			return nil, errors.Join(err, l.release())
+		}
+	}
+	go l.beat()
+	return l, nil
+}
+
+// bucketLock is the lock of one holder.
+type bucketLock struct {
+	b    *bucket
+	key  string
+	n    int
+	stop chan struct{}
+	done chan struct{}
+
+	mu        sync.Mutex // held while the store is asked
+	confirmed time.Time  // when it was last asked, and said yes
+	lost      bool
+}
+
+func (l *bucketLock) text(released bool) []byte {
+	text, err := json.Marshal(holding{l.b.self, released})
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	return append(text, '\n')
+}
+
+func (l *bucketLock) take(ctx context.Context) error {
+	asked := time.Now()
+	err := l.b.Create(ctx, holderKey(l.key, l.n), l.text(false), Synced)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("lock %s: %w", l.key, ErrLocked)
+	}
+	l.confirmed = asked
+	return err
+}
+
+// outwait gives a holder that was silent, and showed up in the very moment it
+// was superseded, the time it takes to learn that it was.
+func (l *bucketLock) outwait(ctx context.Context, was Object, n int) error {
+	found, _, err := l.b.holders(ctx, l.key)
+	if err != nil {
+		return err
+	}
+	if o, ok := found[n]; !ok || o.ModTime.Equal(was.ModTime) {
+		return nil
+	}
+	select {
+	case <-time.After(l.b.lease.trust):
+		return l.confirm(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// confirm shows that this holder lives, then looks whether anybody came after
+// it: in this order, of two who do so one at least sees the other.
+func (l *bucketLock) confirm(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.confirmLocked(ctx)
+}
+
+func (l *bucketLock) confirmLocked(ctx context.Context) error {
+	if l.lost {
+		return l.lostError()
+	}
+	asked := time.Now()
+	if err := l.b.Put(ctx, holderKey(l.key, l.n), l.text(false), Synced); err != nil {
+		return err
+	}
+	_, last, err := l.b.holders(ctx, l.key)
+	if err != nil {
+		return err
+	}
+	if last > l.n {
+		l.lost = true
+		return l.lostError()
+	}
+	l.confirmed = asked
+	return nil
+}
+
+func (l *bucketLock) lostError() error { return fmt.Errorf("lock %s: %w", l.key, ErrLost) }
+
+func (l *bucketLock) beat() {
+	defer close(l.done)
+	tick := time.NewTicker(l.b.lease.beat)
+	defer tick.Stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		<-l.stop
+		cancel()
+	}()
+	for {
+		select {
+		case <-l.stop:
+			return
+		case <-tick.C:
+			if errors.Is(l.confirm(ctx), ErrLost) {
+				return
+			}
+		}
+	}
+}
+
+func (l *bucketLock) Check(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.lost && time.Since(l.confirmed) < l.b.lease.trust {
+		return nil
+	}
+	return l.confirmLocked(ctx)
+}
+
+func (l *bucketLock) Unlock() error {
+	close(l.stop)
+	<-l.done
+	return l.release()
+}
+
+func (l *bucketLock) release() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost {
+		return nil
+	}
+	return l.b.Put(context.Background(), holderKey(l.key, l.n), l.text(true), Synced)
+}

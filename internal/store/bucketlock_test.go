@@ -1,0 +1,225 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/store/storetest"
+)
+
+// elsewhere opens the bucket as a process of another machine would.
+func elsewhere(t *testing.T, server *storetest.Server, name string) *bucket {
+	s := openBucket(t, server)
+	s.self.Boot = name
+	s.lease = leaseTimes{beat: 200 * time.Millisecond, trust: time.Second, stale: 3 * time.Second}
+	return s
+}
+
+const lockKey = "lease/lock"
+
+func TestLockIsTakenOver(t *testing.T) {
+	server := storetest.S3(t)
+	a, b := elsewhere(t, server, "a"), elsewhere(t, server, "b")
+	a.lease.beat = time.Hour // a stands still
+	lock, err := a.Lock(ctx, lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Lock(ctx, lockKey); !errors.Is(err, ErrLocked) {
+		t.Fatalf("Lock: %v, want ErrLocked", err)
+	}
+	if locked, err := b.Locked(ctx, lockKey); !locked || err != nil {
+		t.Errorf("Locked: %v, %v", locked, err)
+	}
+	time.Sleep(5 * time.Second)
+	if locked, err := b.Locked(ctx, lockKey); locked || err != nil {
+		t.Errorf("Locked when the beat is old: %v, %v", locked, err)
+	}
+	second, err := b.Lock(ctx, lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := lock.Check(ctx); !errors.Is(err, ErrLost) {
+			t.Errorf("Check of the first: %v, want ErrLost", err)
+		}
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Errorf("Unlock of the first: %v", err)
+	}
+	if _, err := a.Lock(ctx, lockKey); !errors.Is(err, ErrLocked) {
+		t.Errorf("Lock: %v, want ErrLocked", err)
+	}
+	if err := errors.Join(second.Check(ctx), second.Unlock()); err != nil {
+		t.Error(err)
+	}
+	if keys := keysOf(t, b, "lease/"); len(keys) > 2 { // the first wrote its own once more
+		t.Errorf("objects: %v", keys)
+	}
+}
+
+// A live holder is never taken over, and a check costs it nothing.
+func TestLockIsKept(t *testing.T) {
+	server := storetest.S3(t)
+	a, b := elsewhere(t, server, "a"), elsewhere(t, server, "b")
+	lock, err := a.Lock(ctx, lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(6 * time.Second); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if _, err := b.Lock(ctx, lockKey); !errors.Is(err, ErrLocked) {
+			t.Fatalf("Lock: %v, want ErrLocked", err)
+		}
+		if err := lock.Check(ctx); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if lock, err = b.Lock(ctx, lockKey); err != nil {
+		t.Fatal(err)
+	}
+	lock.Unlock()
+}
+
+// The beat of a superseded holder tells it, without anybody asking.
+func TestSupersededHolderLearns(t *testing.T) {
+	server := storetest.S3(t)
+	a := elsewhere(t, server, "a")
+	l, err := a.Lock(ctx, lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Put(ctx, holderKey(lockKey, 2), l.(*bucketLock).text(false), Synced); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(3 * a.lease.beat)
+	canceled, cancel := context.WithCancel(ctx)
+	cancel() // it has to know by itself
+	if err := l.Check(canceled); !errors.Is(err, ErrLost) {
+		t.Errorf("Check: %v, want ErrLost", err)
+	}
+	l.Unlock()
+}
+
+// The holder that was silent and comes back in the moment it is superseded
+// has the time to learn it before the other acts.
+func TestOutwait(t *testing.T) {
+	server := storetest.S3(t)
+	a, b := elsewhere(t, server, "a"), elsewhere(t, server, "b")
+	first, err := a.Lock(ctx, lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Unlock()
+	was, err := b.Stat(ctx, holderKey(lockKey, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(1200 * time.Millisecond) // the store tells whole seconds
+	second := &bucketLock{b: b, key: lockKey, n: 2}
+	start := time.Now()
+	if err := errors.Join(second.take(ctx), second.outwait(ctx, was, 1)); err != nil {
+		t.Fatal(err)
+	}
+	if time.Since(start) < b.lease.trust {
+		t.Error("the second did not wait")
+	}
+	if err := first.Check(ctx); !errors.Is(err, ErrLost) {
+		t.Errorf("Check: %v, want ErrLost", err)
+	}
+}
+
+// Of many who take over one lock, one has it.
+func TestTakeoverHappensOnce(t *testing.T) {
+	server := storetest.S3(t)
+	dead := openBucket(t, server)
+	dead.self = deadProcess(t)
+	if _, err := dead.Lock(ctx, lockKey); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var won []Lock
+	var work sync.WaitGroup
+	for range 8 {
+		work.Go(func() {
+			l, err := openBucket(t, server).Lock(ctx, lockKey)
+			if err != nil && !errors.Is(err, ErrLocked) {
+				t.Error(err)
+			}
+			if err == nil {
+				mu.Lock()
+				won = append(won, l)
+				mu.Unlock()
+			}
+		})
+	}
+	work.Wait()
+	if len(won) != 1 {
+		t.Errorf("%d have the lock", len(won))
+	}
+	for _, l := range won {
+		l.Unlock()
+	}
+}
+
+// deadProcess is a process of this machine that has ended.
+func deadProcess(t *testing.T) process {
+	t.Helper()
+	cmd := exec.Command("sleep", "60")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := thisProcess()
+	p.PID, p.Start = cmd.Process.Pid, startOf(cmd.Process.Pid)
+	if p.Start == "" || p.deadFor(thisProcess()) {
+		t.Errorf("the process %+v is dead before it ends", p)
+	}
+	cmd.Process.Kill()
+	cmd.Wait()
+	return p
+}
+
+func TestDeadProcess(t *testing.T) {
+	me := thisProcess()
+	if me.Boot == "" || me.Space == "" || me.Start == "" || me.PID != os.Getpid() {
+		t.Fatalf("this process is %+v", me)
+	}
+	dead := deadProcess(t)
+	if !dead.deadFor(me) {
+		t.Error("a process that has ended lives")
+	}
+	elsewhere, reborn := dead, me
+	elsewhere.Space = "pid:[1]"
+	reborn.Start = "1"
+	if me.deadFor(me) || elsewhere.deadFor(me) {
+		t.Error("a process that may live is dead")
+	}
+	if !reborn.deadFor(me) {
+		t.Error("a number that another process has is not told apart")
+	}
+}
+
+// Locked writes nothing.
+func TestLockedOnlyReads(t *testing.T) {
+	server := storetest.S3(t)
+	s := openBucket(t, server)
+	lock, err := s.Lock(ctx, lockKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Unlock()
+	server.Requests()
+	if locked, err := s.Locked(ctx, lockKey); !locked || err != nil {
+		t.Errorf("Locked: %v, %v", locked, err)
+	}
+	if n := server.Requests(); n["PUT"]+n["DELETE"]+n["POST"] > 0 {
+		t.Errorf("requests: %v", n)
+	}
+}

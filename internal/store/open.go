@@ -1,0 +1,84 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// IsURL reports whether where names a bucket rather than a directory.
+func IsURL(where string) bool { return strings.Contains(where, "://") }
+
+// Join names an object, or what lies beneath a key, of the store at where for
+// people: a path, or a URL without its parameters.
+func Join(where, key string) string {
+	if !IsURL(where) {
+		return (&dir{root: where}).file(key)
+	}
+	where, _, _ = strings.Cut(where, "?")
+	return strings.TrimSuffix(where, "/") + "/" + key
+}
+
+// placeError reports a place that names no store.
+type placeError struct {
+	where string
+	err   error
+}
+
+func (e *placeError) Error() string { return fmt.Sprintf("store %s: %v", e.where, e.err) }
+func (e *placeError) Unwrap() error { return e.err }
+
+// Hint says what a place looks like.
+func (e *placeError) Hint() string {
+	return "name a directory, 's3://BUCKET/PREFIX?region=REGION&endpoint=URL' or gs://BUCKET/PREFIX"
+}
+
+// IsPlaceError reports whether err says that a place names no store: a mistake
+// in what was typed.
+func IsPlaceError(err error) bool {
+	var e *placeError
+	return errors.As(err, &e)
+}
+
+// Open returns the store at where: a directory, s3://bucket/prefix or
+// gs://bucket/prefix. It asks no server anything.
+func Open(ctx context.Context, where string) (Store, error) {
+	if !IsURL(where) {
+		return Dir(where), nil
+	}
+	u, err := url.Parse(where)
+	if err != nil {
+		return nil, &placeError{where, errors.Unwrap(err)}
+	}
+	if u.User != nil {
+		return nil, &placeError{u.Redacted(), errors.New("credentials do not belong in a URL: they would be written down")}
+	}
+	if u.Scheme != "s3" && u.Scheme != "gs" {
+		return nil, &placeError{where, fmt.Errorf("there are no stores of kind %q", u.Scheme)}
+	}
+	prefix := strings.Trim(u.Path, "/")
+	if u.Host == "" || u.Fragment != "" || prefix != "" && checkKey(prefix) != nil {
+		return nil, &placeError{where, errors.New("it has no bucket, or an odd prefix")}
+	}
+	if u.Scheme == "gs" {
+		return openGCS(ctx, u, prefix)
+	}
+	return openS3(ctx, u, prefix)
+}
+
+// checkParameters refuses what a URL of this kind does not have.
+func checkParameters(u *url.URL, known ...string) error {
+	q, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return &placeError{u.String(), err}
+	}
+	for name, values := range q {
+		if !slices.Contains(known, name) || len(values) != 1 {
+			return &placeError{u.Scheme + "://" + u.Host + u.Path, fmt.Errorf("its parameter %q is not one of %s", name, strings.Join(known, ", "))}
+		}
+	}
+	return nil
+}

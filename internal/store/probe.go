@@ -1,0 +1,90 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// probeError says what a store does not do.
+type probeError struct {
+	where, step string
+	err         error
+	hint        string
+}
+
+func (e *probeError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("probe %s: %s", e.where, e.step)
+	}
+	return fmt.Sprintf("probe %s: %s: %v", e.where, e.step, e.err)
+}
+
+func (e *probeError) Unwrap() error { return e.err }
+
+// Hint says what to do about it.
+func (e *probeError) Hint() string {
+	var h interface{ Hint() string }
+	if e.hint == "" && errors.As(e.err, &h) {
+		return h.Hint()
+	}
+	return e.hint
+}
+
+// Probe finds out whether a store does what is asked of it: it writes an
+// object, reads it, tries to create it a second time, lists, copies and
+// deletes it. The error says which of these the store does not do.
+func Probe(ctx context.Context, st Store) error {
+	key := "probe-" + randomName() // no folder, which a directory would keep
+	copied := key + ".copy"
+	defer func() {
+		clean := context.WithoutCancel(ctx)
+		st.Delete(clean, key)
+		st.Delete(clean, copied)
+	}()
+	want := []byte("fanout probes\n")
+	failed := func(step string, err error) error { return &probeError{where: st.String(), step: step, err: err} }
+	if err := st.Create(ctx, key, want, Synced); err != nil {
+		return failed("it does not write", err)
+	}
+	got, err := st.Get(ctx, key)
+	if err != nil {
+		return failed("it does not read", err)
+	}
+	if !bytes.Equal(got, want) {
+		return failed("it reads back something else than was written", nil)
+	}
+	if err := st.Create(ctx, key, want, Synced); !errors.Is(err, fs.ErrExist) {
+		return &probeError{st.String(), "it lets two writers create one object", err,
+			"the server ignores If-None-Match: use one that has conditional writes, or a directory"}
+	}
+	if err := st.Copy(ctx, copied, key); err != nil {
+		return failed("it does not copy", err)
+	}
+	if err := probeList(ctx, st, key, copied); err != nil {
+		return failed("it does not list what was written", err)
+	}
+	if err := st.Delete(ctx, key); err != nil {
+		return failed("it does not delete", err)
+	}
+	if _, err := st.Stat(ctx, key); !errors.Is(err, fs.ErrNotExist) {
+		return failed("an object is there after it was deleted", err)
+	}
+	return nil
+}
+
+func probeList(ctx context.Context, st Store, want ...string) error {
+	var got []string
+	for o, err := range st.List(ctx, want[0]) {
+		if err != nil {
+			return err
+		}
+		got = append(got, o.Key)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		return fmt.Errorf("it lists %q, not %q", got, want)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+// Package storetest is an S3 server on loopback for tests, and faults to order.
+// It is a server in memory that honours conditional writes, behind a layer
+// that refuses requests and loses replies.
+package storetest
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
+)
+
+// Bucket is the bucket that the server has.
+const Bucket = "sweeps"
+
+// Server is an S3 server. Its methods may be called at any time.
+type Server struct {
+	url   string
+	inner http.Handler
+
+	mu            sync.Mutex
+	refused       float64
+	away          time.Time
+	lose          func(*http.Request) bool
+	unconditional bool
+	status        int
+	counts        map[string]int
+}
+
+// S3 starts a server that ends with the test, and sets the environment by
+// which its bucket is reached: other processes need nothing but that and Where.
+func S3(t testing.TB) *Server {
+	t.Helper()
+	backend := s3mem.New()
+	if err := backend.CreateBucket(Bucket); err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{inner: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server(), counts: map[string]int{}}
+	server := httptest.NewServer(s)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	s.url = server.URL
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_SESSION_TOKEN": "", "AWS_PROFILE": "",
+		"AWS_REGION": "us-east-1", "AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+		"AWS_EC2_METADATA_DISABLED": "true", "AWS_CA_BUNDLE": "", "AWS_ENDPOINT_URL": "",
+	} {
+		t.Setenv(name, value)
+	}
+	return s
+}
+
+// Where is the URL of a store in the server's bucket.
+func (s *Server) Where(prefix string) string {
+	return "s3://" + Bucket + "/" + prefix + "?endpoint=" + url.QueryEscape(s.url) + "&region=us-east-1"
+}
+
+// Refuse answers a fraction of the requests with 503 SlowDown from now on.
+func (s *Server) Refuse(fraction float64) { s.set(func() { s.refused = fraction }) }
+
+// Away answers every request with 503 for so long.
+func (s *Server) Away(d time.Duration) { s.set(func() { s.away = time.Now().Add(d) }) }
+
+// Lose does what the requests that match ask for and then cuts the connection
+// in place of an answer. It asks about every request, one at a time; nil is none.
+func (s *Server) Lose(match func(*http.Request) bool) { s.set(func() { s.lose = match }) }
+
+// Deny answers every request with an HTTP status and no more; 0 ends that.
+func (s *Server) Deny(status int) { s.set(func() { s.status = status }) }
+
+// IgnoreConditions makes it a server that takes no notice of If-None-Match.
+func (s *Server) IgnoreConditions() { s.set(func() { s.unconditional = true }) }
+
+// Requests counts the requests since the last call, by method, and refused
+// ones with them.
+func (s *Server) Requests() (counts map[string]int) {
+	s.set(func() { counts, s.counts = s.counts, map[string]int{} })
+	return counts
+}
+
+func (s *Server) set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// fate is what becomes of one request.
+type fate struct {
+	status int
+	lost   bool
+}
+
+func (s *Server) decide(r *http.Request) (f fate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counts[r.Method]++
+	if s.unconditional {
+		r.Header.Del("If-None-Match")
+	}
+	f.status = s.status
+	if time.Now().Before(s.away) || rand.Float64() < s.refused {
+		f.status = http.StatusServiceUnavailable
+	}
+	f.lost = s.lose != nil && f.status == 0 && s.lose(r)
+	return f
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f := s.decide(r)
+	switch {
+	case f.status != 0:
+		refuse(w, r, f.status)
+	case f.lost:
+		s.inner.ServeHTTP(httptest.NewRecorder(), r)
+		panic(http.ErrAbortHandler) // cuts the connection
+	default:
+		s.inner.ServeHTTP(w, r)
+	}
+}
+
+func refuse(w http.ResponseWriter, r *http.Request, status int) {
+	io.Copy(io.Discard, r.Body)
+	code := map[int]string{http.StatusServiceUnavailable: "SlowDown", http.StatusForbidden: "AccessDenied"}[status]
+	w.Header().Set("Content-Type", "application/xml")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		fmt.Fprintf(w, `<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>as the test ordered</Message></Error>`, code)
+	}
+}
