@@ -458,3 +458,33 @@ func TestCancelOnNomad(t *testing.T) {
 		})
 	}
 }
+
+// TestDoctorOnNomad looks at a cluster that could make runs, and at what is
+// missing from one that could not; nothing of the doctor is left.
+func TestDoctorOnNomad(t *testing.T) {
+	testCluster(t)
+	v, _ := onNomad(t, 1)
+	doctor := func(command string) string {
+		settings := fmt.Sprintf("nomad: {command: %s}\n", command)
+		if err := os.WriteFile(filepath.Join(v.dir, "fanout.yaml"), []byte(settings), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		out, _ := v.command("doctor", "--on", "nomad", "-k", "fake", ".").CombinedOutput()
+		return string(out)
+	}
+	good := doctor(workerBinary(t))
+	for _, want := range []string{"ok    the store .", "ok    Nomad at", "ok    nodes  1 of 1", "ok    rights to register", "ok    a worker on a client", "ok    the store from both sides", "ok    client: kernel fake", "ok    client: cold start"} {
+		if !strings.Contains(good, want) {
+			t.Errorf("%q is missing:\n%s", want, good)
+		}
+	}
+	bad := doctor("/nowhere/fanout")
+	for _, want := range []string{"ok    nodes", "no    a worker on a client: no run began: allocation", "/nowhere/fanout", "PATH}", "1 of"} {
+		if !strings.Contains(bad, want) {
+			t.Errorf("%q is missing:\n%s", want, bad)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(v.dir, "doctor", "*")); len(left) > 0 {
+		t.Errorf("%v are left", left)
+	}
+}

@@ -95,5 +95,5 @@ func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
 
 // storeFinding tries the place where sweeps are to be kept.
 func (c *cli) storeFinding(ctx context.Context, dir string) finding {
-	return writeFinding(dir)
+	return finding{what: "the store " + dir, detail: "written, read and deleted", err: store.Probe(ctx, c.openStore(dir))}
 }

@@ -70,6 +70,9 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("GET /v1/allocations", s.allocations)
 	mux.HandleFunc("GET /v1/allocation/{id}", s.allocation)
 	mux.HandleFunc("GET /v1/event/stream", s.events)
+	mux.HandleFunc("GET /v1/status/leader", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, "127.0.0.1:4647") })
+	mux.HandleFunc("GET /v1/regions", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, []string{"global"}) })
+	mux.HandleFunc("GET /v1/nodes", s.nodes)
 	mux.HandleFunc("/v1/job/", s.job)
 	s.http = httptest.NewServer(s.faulty(mux))
 	s.URL = s.http.URL
@@ -404,6 +407,14 @@ func (s *Server) allocation(w http.ResponseWriter, r *http.Request) {
 	}
 	a := found[0]
 	s.reply(w, api.Allocation{ID: a.ID, JobID: a.JobID, NodeName: a.NodeName, ClientStatus: a.ClientStatus, ClientDescription: a.ClientDescription, TaskStates: a.TaskStates})
+}
+
+// nodes are one, which has the driver.
+func (s *Server) nodes(w http.ResponseWriter, _ *http.Request) {
+	s.reply(w, []*api.NodeListStub{{
+		ID: "node", Name: "test", Status: api.NodeStatusReady, SchedulingEligibility: api.NodeSchedulingEligible,
+		Drivers: map[string]*api.DriverInfo{"raw_exec": {Detected: true, Healthy: true}},
+	}})
 }
 
 // events streams how allocations are, whenever one changes: all of them, which
