@@ -4,13 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -38,7 +36,10 @@ func testCluster(t *testing.T) cluster {
 		os.Unsetenv(name)
 	}
 	if path, err := exec.LookPath("nomad"); err == nil {
-		return realAgent(t, path)
+		a := startAgent(t, path, agentOptions{name: "test"})
+		t.Setenv("NOMAD_ADDR", a.addr)
+		t.Logf("on a real agent: %s", a.version)
+		return cluster{name: a.version}
 	}
 	s := nomadtest.New(t)
 	t.Setenv("NOMAD_ADDR", s.URL)
@@ -52,98 +53,6 @@ func fakeCluster(t *testing.T) *nomadtest.Server {
 	s := nomadtest.New(t)
 	t.Setenv("NOMAD_ADDR", s.URL)
 	return s
-}
-
-const agentConfig = `
-name = "test"
-bind_addr = "127.0.0.1"
-disable_update_check = true
-ports { 
-  http = %d
-  rpc  = %d
-  serf = %d
-}
-plugin "raw_exec" {
-  config {
-    enabled = true
-  }
-}
-client {
-  options = {
-    "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean,consul,vault,cni"
-  }
-}
-`
-
-// realAgent starts a dev agent on loopback that ends with the test.
-func realAgent(t *testing.T, path string) cluster {
-	t.Helper()
-	dir := t.TempDir()
-	http, rpc, serf := freePort(t), freePort(t), freePort(t)
-	config := filepath.Join(dir, "agent.hcl")
-	if err := os.WriteFile(config, fmt.Appendf(nil, agentConfig, http, rpc, serf), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(path, "agent", "-dev", "-config", config)
-	cmd.Stdout, cmd.Stderr = log, log
-	cmd.Env = append(os.Environ(), "AWS_CA_BUNDLE=")
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		cmd.Process.Signal(syscall.SIGINT)
-		done := make(chan struct{})
-		go func() { cmd.Wait(); close(done) }()
-		select {
-		case <-done:
-		case <-time.After(20 * time.Second):
-			syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-			<-done
-		}
-		log.Close()
-	})
-	addr := fmt.Sprintf("http://127.0.0.1:%d", http)
-	t.Setenv("NOMAD_ADDR", addr)
-	awaitNode(t, addr, log.Name())
-	version, _ := exec.Command(path, "version").Output()
-	first, _, _ := strings.Cut(string(version), "\n")
-	t.Logf("on a real agent: %s", first)
-	return cluster{name: first}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
-// awaitNode waits until the agent's own client takes work.
-func awaitNode(t *testing.T, addr, log string) {
-	t.Helper()
-	deadline := time.Now().Add(60 * time.Second)
-	for time.Now().Before(deadline) {
-		r, err := http.Get(addr + "/v1/nodes")
-		if err == nil {
-			body := make([]byte, 1<<16)
-			n, _ := r.Body.Read(body)
-			r.Body.Close()
-			if strings.Contains(string(body[:n]), `"Status":"ready"`) {
-				return
-			}
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
-	text, _ := os.ReadFile(log)
-	t.Fatalf("the agent does not come up:\n%s", text[max(0, len(text)-4000):])
 }
 
 // workerBinary is this test binary under the command's name.
@@ -221,7 +130,8 @@ func onNomad(t *testing.T, runs int) (*victim, []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec = append(spec, fmt.Sprintf("nomad: {command: %s, runs_per_job: 4}\n", workerBinary(t))...)
+	name, value, _ := strings.Cut(v.mark, "=")
+	spec = append(spec, fmt.Sprintf("nomad: {command: %s, runs_per_job: 4}\nenv: {%s: %q}\n", workerBinary(t), name, value)...)
 	if err := os.WriteFile(filepath.Join(v.dir, "sweep.yaml"), spec, 0o666); err != nil {
 		t.Fatal(err)
 	}

@@ -268,7 +268,7 @@ func (e *workerError) Error() string { return "no run began: " + e.why }
 
 // Hint says what to do about it.
 func (e *workerError) Hint() string {
-	return "`fanout doctor --on nomad` looks at what clients need: fanout (nomad: {command: PATH}), Python with ipykernel, the sweep's place"
+	return "clients need fanout (nomad: {command: PATH}), Python with ipykernel and the sweep's place: `fanout doctor --on nomad` says what is missing"
 }
 
 // Cancel stops every job of the sweep: nothing more is dispatched, and what is
