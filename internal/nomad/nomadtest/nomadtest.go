@@ -68,6 +68,7 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("GET /v1/jobs", s.list)
 	mux.HandleFunc("GET /v1/allocations", s.allocations)
 	mux.HandleFunc("/v1/job/", s.job)
+	mux.HandleFunc("GET /v1/client/fs/logs/{alloc}", s.logs)
 	s.http = httptest.NewServer(s.faulty(mux))
 	s.URL = s.http.URL
 	t.Cleanup(s.close)
