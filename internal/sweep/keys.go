@@ -19,6 +19,7 @@ const (
 	prefixRuns    = "runs/"
 	prefixShards  = "shards/"
 	prefixBeats   = "beats/"
+	prefixKits    = "kits/"
 	// prefixCollected is where collect keeps what it read.
 	prefixCollected = "collected/"
 
@@ -51,6 +52,7 @@ func keyShard(id string) string { return prefixShards + id + ".json" }
 func keyBeat(id string) string  { return prefixBeats + id + ".json" }
 func keyClaim(id string) string { return prefixShards + id + ".claim" }
 
+func keyKit(sha string) string         { return prefixKits + sha + ".tar.zst" }
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 
 func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }
