@@ -37,13 +37,9 @@ func (c *cli) scheduleFire() *cobra.Command {
 
 // fire makes the sweep as of the time that this task was to start at.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
-	at, err := nomad.FiringTime(os.Getenv("NOMAD_JOB_ID"))
+	asOf, err := asOfFiring(os.Getenv("NOMAD_JOB_ID"), f.zone)
 	if err != nil {
-		return usageError{fmt.Errorf("NOMAD_JOB_ID: %w", err)}
-	}
-	zone, err := time.LoadLocation(f.zone)
-	if err != nil {
-		return usageError{fmt.Errorf("--tz: %w", err)}
+		return usageError{err}
 	}
 	folder := os.Getenv("NOMAD_TASK_DIR")
 	if folder == "" {
@@ -57,11 +53,24 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 		return err
 	}
 	c.settings.Set("on", "nomad")
-	asOf := at.In(zone).Format(time.RFC3339)
 	fmt.Fprintf(c.stderr, "fanout: the firing of %s\n", asOf)
 	return c.run(ctx, filepath.Join(folder, filepath.FromSlash(f.spec)), runFlags{
 		specFlags: specFlags{asOf: asOf}, output: f.store, reprocess: string(sweep.ReprocessStale), order: "as-planned",
 	})
+}
+
+// asOfFiring is the logical date of a firing: the time that the id of its job
+// says it was due at.
+func asOfFiring(job, zone string) (string, error) {
+	at, err := nomad.FiringTime(job)
+	if err != nil {
+		return "", fmt.Errorf("NOMAD_JOB_ID: %w", err)
+	}
+	loc, err := time.LoadLocation(zone)
+	if err != nil {
+		return "", fmt.Errorf("--tz: %w", err)
+	}
+	return at.In(loc).Format(time.RFC3339), nil
 }
 
 // takeSettings reads the settings that travelled in a kit, if any did.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -121,6 +122,9 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 		return err
 	}
 	c.tellSchedule(in, next, replaced, kit)
+	if otherDay(next) && !bytes.Contains(d.SpecText, []byte(f.zone)) {
+		fmt.Fprintf(c.stderr, "fanout: warning: at that time UTC has another day, and `dates` are days of UTC unless they say tz: %s\n", f.zone)
+	}
 	fmt.Fprintln(c.stdout, in.ID)
 	return nil
 }
@@ -254,6 +258,9 @@ func (c *cli) tellSchedule(in nomad.Schedule, next time.Time, replaced bool, kit
 		fmt.Fprintf(c.stderr, "fanout: warning: %s is not copied: the clients must have it there\n", p)
 	}
 }
+
+// otherDay reports whether a time is not of the same day in UTC.
+func otherDay(t time.Time) bool { return t.Day() != t.UTC().Day() }
 
 // moment is a time with its zone, for people.
 func moment(t time.Time) string {

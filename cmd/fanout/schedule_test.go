@@ -255,3 +255,48 @@ func TestScheduleRunNow(t *testing.T) {
 		t.Errorf("rm: exit %d\n%s", code, words)
 	}
 }
+
+// TestFiringsCountFromTheirZone plans a sweep of days up to yesterday at the
+// firings around both changes of Berlin's clocks.
+func TestFiringsCountFromTheirZone(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "sweep.yaml")
+	for name, data := range map[string][]byte{
+		"t.ipynb":    notebookOf("fake", "python", []string{"day = ''"}),
+		"sweep.yaml": []byte("template: t.ipynb\ngrid:\n  day: {dates: {from: 2026-03-26, to: yesterday, tz: Europe/Berlin}}\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct{ cron, before, firing, day string }{
+		{"30 2 * * *", "2026-03-28T00:00:00+01:00", "2026-03-28T02:30:00+01:00", "2026-03-27"},
+		// Nothing fires on the 29th; the next firing makes both days.
+		{"30 2 * * *", "2026-03-28T02:30:00+01:00", "2026-03-30T02:30:00+02:00", "2026-03-29"},
+		{"30 2 * * *", "2026-10-25T00:00:00+02:00", "2026-10-25T02:30:00+02:00", "2026-10-24"},
+		// The hour comes again, and with it a firing of the same day.
+		{"30 2 * * *", "2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-24"},
+		{"30 2 * * *", "2026-10-25T02:30:00+01:00", "2026-10-26T02:30:00+01:00", "2026-10-25"},
+		// In UTC it is the day before.
+		{"30 0 * * *", "2026-03-29T00:30:00+01:00", "2026-03-30T00:30:00+02:00", "2026-03-29"},
+		{"30 0 * * *", "2026-10-24T00:30:00+02:00", "2026-10-25T00:30:00+02:00", "2026-10-24"},
+	} {
+		before, err := time.Parse(time.RFC3339, c.before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := nomad.NextFiring([]string{c.cron}, "Europe/Berlin", before)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asOf, err := asOfFiring(fmt.Sprintf("fanout-schedule-x-01234567/periodic-%d", next.Unix()), "Europe/Berlin")
+		if err != nil || asOf != c.firing {
+			t.Errorf("after %s: as of %s, %v, want %s", c.before, asOf, err, c.firing)
+		}
+		code, out, words := fanout(t, "plan", "--as-of", asOf, file)
+		lines := strings.Fields(out)
+		if code != exitOK || lines[len(lines)-1] != c.day {
+			t.Errorf("as of %s: exit %d, want days up to %s\n%s%s", asOf, code, c.day, out, words)
+		}
+	}
+}
