@@ -54,6 +54,11 @@ A line that is overwritten, as progress bars are, is printed once, as it ended.
 }
 
 func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags) error {
+	if f.follow {
+		if err := c.awaitPlan(ctx, dir); err != nil {
+			return err
+		}
+	}
 	s, spec, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
@@ -82,6 +87,28 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 		fmt.Fprintln(c.stderr, "nothing was printed")
 	}
 	return err
+}
+
+// awaitPlan waits until a sweep that is there is planned: a fanout that begins
+// may not have come so far.
+func (c *cli) awaitPlan(ctx context.Context, dir string) error {
+	for told := false; ; told = true {
+		s, err := sweep.Open(ctx, c.openStore(dir))
+		if err != nil {
+			return err
+		}
+		if _, planned := s.Head(); planned {
+			return nil
+		}
+		if !told {
+			fmt.Fprintln(c.stderr, "fanout: nothing is planned yet; waiting for it")
+		}
+		select {
+		case <-ctx.Done():
+			return errIncomplete
+		case <-time.After(followEvery):
+		}
+	}
 }
 
 // tail prints what runs print.

@@ -32,7 +32,7 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, n
 		n++
 		name := fmt.Sprintf("allocation %s on %s", l.Alloc, clean(l.Node))
 		for line := range strings.Lines(l.Text) {
-			fmt.Fprintf(c.stdout, "%s: %s\n", name, printable(line))
+			fmt.Fprintf(c.stdout, "%s: %s\n", name, strings.TrimRight(printable(line), " "))
 		}
 		if l.Gone != "" {
 			fmt.Fprintf(c.stderr, "fanout: %s: there is no log: %s\n", name, clean(l.Gone))

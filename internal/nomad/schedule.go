@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -276,6 +277,9 @@ func (s *Schedules) Remove(ctx context.Context, id string) (running []string, er
 		}
 	}
 	_, _, err = s.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{Purge: true}, s.write(ctx))
+	if statusOf(err) == http.StatusForbidden {
+		return running, &clusterError{explain("remove schedule "+id, err), "NOMAD_TOKEN needs purge-job in the namespace, beside what fanout run needs"}
+	}
 	return running, explain("remove schedule "+id, err)
 }
 
@@ -378,7 +382,7 @@ func (s *Schedules) info(ctx context.Context, id string) (*api.Job, error) {
 	return job, err
 }
 
-func isNotFound(err error) bool { return statusOf(err) == 404 }
+func isNotFound(err error) bool { return statusOf(err) == http.StatusNotFound }
 
 func (s *Schedules) write(ctx context.Context) *api.WriteOptions {
 	return (&api.WriteOptions{Region: s.o.Region, Namespace: s.o.Namespace}).WithContext(ctx)

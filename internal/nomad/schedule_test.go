@@ -1,8 +1,12 @@
 package nomad
 
 import (
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/nomad/api"
 )
 
 // TestFiringsAtClockChanges holds down what Nomad's cron does when clocks
@@ -55,5 +59,66 @@ func TestFiringTime(t *testing.T) {
 		if at, err := FiringTime(id); err == nil {
 			t.Errorf("%q: %s, want an error", id, at)
 		}
+	}
+}
+
+func batch(tasks ...*api.Task) *api.Job {
+	return &api.Job{Type: ptr(api.JobTypeBatch), TaskGroups: []*api.TaskGroup{{Tasks: tasks}}}
+}
+
+// TestScheduleShape refuses specifications that cannot be a schedule.
+func TestScheduleShape(t *testing.T) {
+	task := &api.Task{Name: "mine"}
+	for want, job := range map[string]*api.Job{
+		"of type service":          {Type: ptr(api.JobTypeService)},
+		"the job is periodic":      {Periodic: &api.PeriodicConfig{}},
+		"the job is parameterized": {ParameterizedJob: &api.ParameterizedJobConfig{}},
+		"has 0 groups":             {},
+		"has count 2":              {TaskGroups: []*api.TaskGroup{{Count: ptr(2)}}},
+		"none is called fanout":    batch(task, &api.Task{Name: "other"}),
+	} {
+		if _, err := (&Schedules{}).shape(job); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for _, job := range []*api.Job{batch(task), batch(&api.Task{Name: "side"}, &api.Task{Name: "fanout"})} {
+		if got, err := (&Schedules{}).shape(job); err != nil || got.Name == "side" {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+}
+
+// TestScheduleEquip leaves what the user wrote and decides what fanout must.
+func TestScheduleEquip(t *testing.T) {
+	t.Setenv("NOMAD_ADDR", "http://127.0.0.1:1")
+	t.Setenv("NOMAD_TOKEN", "a-secret")
+	all, err := NewSchedules(Options{Command: "/opt/fanout", EnvFrom: "nomad/jobs/x", Env: map[string]string{"FANOUT_JOBS": "3"}, Priority: 70})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := &api.Task{Name: "fanout", Driver: "exec", RestartPolicy: &api.RestartPolicy{Attempts: ptr(9)}, Env: map[string]string{"MINE": "1"}}
+	job := batch(task)
+	job.Meta = map[string]string{"team": "risk"}
+	in := Schedule{ID: "fanout-schedule-x-1", Sweep: "x", Store: "/data/x.sweep", Crons: []string{"0 2 * * *"}, Zone: "Europe/Berlin", Args: []string{"schedule", "fire"}}
+	all.equip(job, task, in)
+	if d := cmp.Diff(map[string]string{"MINE": "1", "FANOUT_JOBS": "3", "NOMAD_ADDR": "http://127.0.0.1:1"}, task.Env); d != "" {
+		t.Errorf("environment (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(map[string]string{"team": "risk", "fanout_sweep": "x", "fanout_store": "/data/x.sweep"}, job.Meta); d != "" {
+		t.Errorf("meta (-want +got):\n%s", d)
+	}
+	p, group := job.Periodic, job.TaskGroups[0]
+	if !*p.ProhibitOverlap || *p.TimeZone != "Europe/Berlin" || p.Specs[0] != "0 2 * * *" || *job.Priority != 70 {
+		t.Errorf("%+v", p)
+	}
+	if task.RestartPolicy != nil || *group.RestartPolicy.Attempts != 0 || *group.ReschedulePolicy.Attempts != 0 || *group.ReschedulePolicy.Unlimited || *group.Disconnect.Replace {
+		t.Error("the job may be made twice")
+	}
+	if task.Driver != "exec" || task.Config["command"] != "/opt/fanout" || len(task.Templates) != 1 {
+		t.Errorf("%+v", task)
+	}
+	task.Env["NOMAD_ADDR"] = "http://10.0.0.1:4646"
+	if all.equip(job, task, in); task.Env["NOMAD_ADDR"] != "http://10.0.0.1:4646" {
+		t.Errorf("the user's address became %s", task.Env["NOMAD_ADDR"])
 	}
 }
