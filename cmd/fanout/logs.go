@@ -138,7 +138,7 @@ type channel struct {
 }
 
 // followEvery is how often a sweep is looked at.
-const followEvery = 500 * time.Millisecond
+const followEvery = time.Second
 
 // follow prints what is new until nothing more can come.
 func (t *tail) follow(ctx context.Context) error {

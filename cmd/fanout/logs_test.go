@@ -145,3 +145,31 @@ func TestLogsStopped(t *testing.T) {
 		t.Errorf("after the death of run: %v", err)
 	}
 }
+
+// TestLogsOfWorkers follows runs that outlive the fanout that dispatched them.
+func TestLogsOfWorkers(t *testing.T) {
+	fakeCluster(t)
+	v := talker(t)
+	file := filepath.Join(v.dir, "sweep.yaml")
+	spec := read(t, file) + "nomad: {command: " + workerBinary(t) + ", runs_per_job: 1}\n"
+	if err := os.WriteFile(file, []byte(spec), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	run, _ := v.start(t, "run", "--on", "nomad", "--no-progress", "--no-canary", "sweep.yaml")
+	v.awaitPlan(t)
+	logs, said := v.start(t, "logs", "-f", "victim.sweep")
+	seen := map[string]int{}
+	for line := range said {
+		if len(seen) == 0 {
+			run.Process.Kill()
+			run.Wait()
+		}
+		seen[line]++
+	}
+	if err := logs.Wait(); err != nil {
+		t.Errorf("logs: %v", err)
+	}
+	if seen["x=1: one 1"] != 1 || seen["x=1: three 1"] != 1 {
+		t.Errorf("%v", seen)
+	}
+}

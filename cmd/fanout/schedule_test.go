@@ -20,9 +20,10 @@ func scheduled(t *testing.T) *victim {
 	t.Helper()
 	v, _ := onNomad(t, 1)
 	from := inZone(time.Now(), "Europe/Berlin").Add(-time.Minute).Format("2006-01-02T15:04")
-	spec := fmt.Sprintf("name: victim\ntemplate: t.ipynb\nfiles: [word.txt]\ngrid:\n  at: {dates: {from: %s, to: now, step: 1min, tz: Europe/Berlin}}\nnomad: {command: %s}\n", from, workerBinary(t))
+	spec := fmt.Sprintf("name: victim\ntemplate: t.ipynb\nfiles: [word.txt]\ngrid:\n  at: {dates: {from: %s, to: now, step: 1min, tz: Europe/Berlin}}\n", from)
+	settings := fmt.Sprintf("nomad: {command: %s}\n", workerBinary(t))
 	cells := []string{"at = ''", "cat word.txt", "sleep 1s"}
-	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(spec), "word.txt": []byte("carried along\n")} {
+	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(spec), "fanout.yaml": []byte(settings), "word.txt": []byte("carried along\n")} {
 		if err := os.WriteFile(filepath.Join(v.dir, name), data, 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +44,7 @@ func TestScheduleFires(t *testing.T) {
 		t.Fatalf("schedule: exit %d, id %q\n%s", code, id, words)
 	}
 	// The files are those of the moment it was scheduled.
-	for _, name := range []string{"t.ipynb", "sweep.yaml", "word.txt"} {
+	for _, name := range []string{"t.ipynb", "sweep.yaml", "word.txt", "fanout.yaml"} {
 		os.Remove(filepath.Join(v.dir, name))
 	}
 	went := map[string]int{} // exit codes of firings
@@ -185,7 +186,7 @@ func TestScheduleRefusals(t *testing.T) {
 		"a day that is not":  {"", []string{"--cron", "0 0 31 2 *"}, "it never fires"},
 		"a bad zone":         {"", []string{"--cron", "0 2 * * *", "--tz", "Mars/Base"}, `time zone "Mars/Base": there is no such zone`},
 		"the zone Local":     {"", []string{"--cron", "0 2 * * *", "--tz", "Local"}, "--tz Local would be the zone of Nomad's servers"},
-		"a sweep file":       {"grit: 1\n", nightly, "sweep.yaml:7:1: "},
+		"a sweep file":       {"grit: 1\n", nightly, "sweep.yaml:6:1: "},
 		"relative inputs":    {"inputs: [data/x.csv]\n", nightly, "inputs: data/x.csv is relative to the sweep file"},
 		"a relative python":  {"python: .venv\n", nightly, "python: .venv is relative to the sweep file"},
 		"the shared folder":  {"workdir: shared\n", nightly, "workdir: shared needs the template's folder"},

@@ -88,10 +88,14 @@ type Saved struct {
 // the one last saved. known is the writing that the caller has already. A
 // notebook that is not there, yet or any more, is fs.ErrNotExist.
 func (s *Sweep) Saved(ctx context.Context, run string, n int, known store.Object) (Saved, error) {
-	var err error
 	// An attempt that ends loses its part after it got its notebook.
-	for _, key := range []string{keyAttempt(run, n), keyPart(run, n), keyAttempt(run, n)} {
-		v := Saved{Ended: key != keyPart(run, n)}
+	keys := []string{keyPart(run, n), keyAttempt(run, n)}
+	if st, _ := s.Run(run); st.Began == nil || st.Began.Attempt != n {
+		keys = keys[1:]
+	}
+	var err error
+	for _, key := range keys {
+		v := Saved{Ended: key == keyAttempt(run, n)}
 		if v.Object, err = s.store.Stat(ctx, key); err == nil && v.Object != known {
 			v.Text, err = s.store.Get(ctx, key)
 		}
