@@ -34,6 +34,13 @@ var nomadJob []byte
 // Nomad, in HCL.
 func NomadJob() []byte { return nomadJob }
 
+//go:embed schedule.nomad.hcl
+var nomadSchedule []byte
+
+// NomadSchedule is the specification of the job that makes a sweep grow on a
+// schedule, in HCL.
+func NomadSchedule() []byte { return nomadSchedule }
+
 //go:embed starter
 var starter embed.FS
 

@@ -71,9 +71,26 @@ runs, here and wherever a flag takes one.
 	--plans      2 objects, 0.0 MB
 	nothing was removed; choose, and add --yes: fanout gc walk.sweep --attempts --yes
 
+What the cells of runs print can be read at any time, and followed with -f while
+runs are made, wherever that is.
+
+	$ fanout logs walk.sweep --where seed==1
+	drift=0.0 seed=1: walked
+	drift=0.5 seed=1: walked
+
+	$ fanout logs walk.sweep kk7p
+	walked
+
 "fanout show walk.sweep RUN" says all that is known of one run: what it was
 given, every attempt, what it recorded, the cell that failed, why it is stale,
 and the command that makes it alone.
+
+# A cluster
+
+"fanout run --on nomad" makes the runs as Nomad batch jobs. "fanout schedule
+sweep.yaml --cron '0 2 * * *' --tz Europe/Berlin" makes the sweep grow there,
+each night as of that night; "fanout schedule ls", "rm" and "run-now" look after
+it. See docs/nomad.md.
 
 # Exit codes
 

@@ -26,7 +26,7 @@ func TestManual(t *testing.T) {
 			spec = block
 		}
 	}
-	cells := []string{"drift = 0.0\nseed = 0", "scrap farthest $seed"}
+	cells := []string{"drift = 0.0\nseed = 0", "print walked\nscrap farthest $seed"}
 	for name, data := range map[string][]byte{"sweep.yaml": []byte(spec), "walk.ipynb": notebookOf("fake", "python", cells)} {
 		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
 			t.Fatal(err)

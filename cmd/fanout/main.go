@@ -70,10 +70,10 @@ func (c *cli) rootCommand() *cobra.Command {
 		return err
 	}
 	root.AddCommand(
-		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.rerunCommand(), c.cancelCommand(), c.gcCommand(),
+		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.rerunCommand(), c.cancelCommand(), c.gcCommand(), c.logsCommand(),
 		c.collectCommand(), c.compareCommand(), c.reportCommand(),
 		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(),
-		c.workerCommand(),
+		c.scheduleCommand(), c.workerCommand(),
 	)
 	for _, cmd := range root.Commands() {
 		if cmd.Args != nil {

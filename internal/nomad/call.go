@@ -82,9 +82,15 @@ func (e *Executor) passing(err error) bool {
 }
 
 // missing reports that Nomad does not know what was asked for.
-func missing(err error) bool {
+func missing(err error) bool { return statusOf(err) == http.StatusNotFound }
+
+// statusOf is the code of an answer of the cluster, 0 when there was none.
+func statusOf(err error) int {
 	var answer api.UnexpectedResponseError
-	return errors.As(err, &answer) && answer.StatusCode() == http.StatusNotFound
+	if errors.As(err, &answer) {
+		return answer.StatusCode()
+	}
+	return 0
 }
 
 // explain says what was being done, and what the server answered in one line.

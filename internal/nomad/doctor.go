@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/templates"
 )
 
 // A Probe is looked at by a worker in place of making runs: it says what its
@@ -26,11 +28,10 @@ type Finding struct {
 // o.Dir: it is there, the token suffices, a node would take a worker, and one
 // sent there, with the probe, gets to work.
 func Doctor(ctx context.Context, o Options, p Probe) []Finding {
-	client, err := newClient(o)
+	e, err := sweepless(o)
 	if err != nil {
 		return []Finding{{What: "Nomad", Err: err}}
 	}
-	e := &Executor{client: client, o: o, turns: make(chan struct{}, callers), prefix: "fanout-doctor"}
 	c, err := e.newClass(classKey{}, classKey{})
 	if err != nil {
 		return []Finding{{What: "settings", Err: err}}
@@ -73,15 +74,15 @@ func (d *doctor) server(ctx context.Context) bool {
 // nodes counts those that are ready and have the driver. A token that may not
 // list nodes is no fault.
 func (d *doctor) nodes(ctx context.Context) bool {
-	job, err := d.parse(ctx)
+	job, err := d.parse(ctx, templates.NomadJob())
 	if err != nil {
-		return d.find("job specification", "", &specError{d.jobFile(), err})
+		return d.find("job specification", "", err)
 	}
 	task, err := d.shape(job)
 	if err != nil {
-		return d.find("job specification", "", &specError{d.jobFile(), err})
+		return d.find("job specification", "", err)
 	}
-	d.program(orEmpty(task))
+	d.program(task)
 	d.find("job specification", d.jobFile()+", driver "+task.Driver, nil)
 	nodes, _, err := d.client.Nodes().List(d.class.place.query(ctx))
 	if err != nil {
@@ -101,14 +102,6 @@ func (d *doctor) nodes(ctx context.Context) bool {
 		err = &specError{d.jobFile(), fmt.Errorf("none of %d ready nodes has the driver %s", ready, task.Driver)}
 	}
 	return d.find("nodes", fmt.Sprintf("%d of %d ready ones have the driver %s", able, ready, task.Driver), err)
-}
-
-// orEmpty gives a task a configuration to set things in.
-func orEmpty(t *api.Task) *api.Task {
-	if t.Config == nil {
-		t.Config = map[string]any{}
-	}
-	return t
 }
 
 func (d *doctor) job(ctx context.Context) bool {

@@ -54,13 +54,13 @@ func (e *Executor) register(ctx context.Context, c *class) error {
 // put registers the job of a class and asks whether a shard would fit
 // anywhere; obstacles says why none would.
 func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err error) {
-	job, err := e.parse(ctx)
+	job, err := e.parse(ctx, templates.NomadJob())
 	if err != nil {
-		return "", &specError{e.jobFile(), err}
+		return "", err
 	}
 	task, err := e.shape(job)
 	if err != nil {
-		return "", &specError{e.jobFile(), err}
+		return "", err
 	}
 	e.equip(job, task, c)
 	err = e.retry(ctx, "register job "+c.id, func() error {
@@ -136,31 +136,50 @@ func (e *specError) Hint() string {
 	return "docs/nomad.md has the specification that fanout uses by itself"
 }
 
-// parse lets the server read the specification: its HCL is no business of
-// ours.
-func (e *Executor) parse(ctx context.Context) (job *api.Job, err error) {
+// parse lets the server read the specification, the user's or ours: its HCL is
+// no business of ours.
+func (e *Executor) parse(ctx context.Context, ours []byte) (job *api.Job, err error) {
 	text := e.o.Job
 	if text == nil {
-		text = templates.NomadJob()
+		text = ours
 	}
 	err = e.retry(ctx, "parse the job", func() (err error) {
 		job, err = e.client.Jobs().ParseHCLOpts(&api.JobsParseRequest{JobHCL: string(text)})
 		return err
 	})
-	if err == nil || e.o.Job == nil {
-		return job, err
+	switch {
+	case err == nil:
+		return job, nil
+	case e.o.Job != nil:
+		err = errors.New(strings.ReplaceAll(err.Error(), "input.hcl", e.o.JobFile))
 	}
-	return nil, errors.New(strings.ReplaceAll(err.Error(), "input.hcl", e.o.JobFile))
+	return nil, &specError{e.jobFile(), err}
 }
 
-// shape checks what fanout relies on and returns the task that is the worker:
-// the one that is called so, or the only one.
+// shape checks what fanout relies on and returns the task that is the worker.
 func (e *Executor) shape(job *api.Job) (*api.Task, error) {
+	if job.Periodic != nil {
+		return nil, &specError{e.jobFile(), errors.New("the job is periodic; fanout dispatches it itself")}
+	}
+	return e.taskOf(job, "worker")
+}
+
+// taskOf is the task of a batch job that has this name, or is the only one.
+func (e *Executor) taskOf(job *api.Job, name string) (*api.Task, error) {
+	task, err := onlyTask(job, name)
+	if err != nil {
+		return nil, &specError{e.jobFile(), err}
+	}
+	if task.Config == nil {
+		task.Config = map[string]any{}
+	}
+	return task, nil
+}
+
+func onlyTask(job *api.Job, name string) (*api.Task, error) {
 	switch {
 	case job.Type != nil && *job.Type != api.JobTypeBatch:
 		return nil, fmt.Errorf("the job is of type %s, want batch", *job.Type)
-	case job.Periodic != nil:
-		return nil, errors.New("the job is periodic; fanout dispatches it itself")
 	case len(job.TaskGroups) != 1:
 		return nil, fmt.Errorf("the job has %d groups, want one", len(job.TaskGroups))
 	case job.TaskGroups[0].Count != nil && *job.TaskGroups[0].Count != 1:
@@ -168,11 +187,11 @@ func (e *Executor) shape(job *api.Job) (*api.Task, error) {
 	}
 	tasks := job.TaskGroups[0].Tasks
 	for _, t := range tasks {
-		if t.Name == "worker" || len(tasks) == 1 {
+		if t.Name == name || len(tasks) == 1 {
 			return t, nil
 		}
 	}
-	return nil, errors.New("the group has several tasks and none is called worker")
+	return nil, fmt.Errorf("the group has several tasks and none is called %s", name)
 }
 
 // awayFor is how long Nomad lets a node be away before it starts a second
@@ -185,29 +204,39 @@ const payloadFile = "shard.json"
 
 // equip sets what is fanout's to decide.
 func (e *Executor) equip(job *api.Job, task *api.Task, c *class) {
-	group := job.TaskGroups[0]
 	job.ID, job.Name = &c.id, &c.id
 	job.SetMeta(metaWhere, e.o.Dir)
 	job.Type = ptr(api.JobTypeBatch)
 	job.ParameterizedJob = &api.ParameterizedJobConfig{Payload: "required", MetaRequired: []string{"shard"}}
 	c.put(job)
+	onceOnly(job)
+	for _, t := range job.TaskGroups[0].Tasks {
+		t.DispatchPayload = nil
+	}
+	task.DispatchPayload = &api.DispatchPayloadConfig{File: payloadFile}
+	e.program(task)
+	task.Config["args"] = []string{"worker", "--payload", "${NOMAD_TASK_DIR}/" + payloadFile}
+	e.environment(task)
+	c.resources(task)
+	e.gently(task)
+}
+
+// gently gives a task time to write down how far it came when it is stopped.
+func (e *Executor) gently(task *api.Task) {
+	task.KillSignal = "SIGTERM"
+	task.KillTimeout = ptr(max(e.o.Grace+10*time.Second, 30*time.Second))
+}
+
+// onceOnly keeps Nomad from starting anything again behind our back.
+func onceOnly(job *api.Job) {
+	group := job.TaskGroups[0]
 	job.Reschedule = nil
 	group.RestartPolicy = &api.RestartPolicy{Attempts: ptr(0), Mode: ptr("fail")}
 	group.ReschedulePolicy = &api.ReschedulePolicy{Attempts: ptr(0), Unlimited: ptr(false)}
 	group.Disconnect = &api.DisconnectStrategy{LostAfter: ptr(awayFor), Replace: ptr(false)}
 	for _, t := range group.Tasks {
-		t.RestartPolicy, t.DispatchPayload = nil, nil
+		t.RestartPolicy = nil
 	}
-	task.DispatchPayload = &api.DispatchPayloadConfig{File: payloadFile}
-	if task.Config == nil {
-		task.Config = map[string]any{}
-	}
-	e.program(task)
-	task.Config["args"] = []string{"worker", "--payload", "${NOMAD_TASK_DIR}/" + payloadFile}
-	e.environment(task)
-	c.resources(task)
-	task.KillSignal = "SIGTERM"
-	task.KillTimeout = ptr(max(e.o.Grace+10*time.Second, 30*time.Second))
 }
 
 // program sets what the task runs, and how.

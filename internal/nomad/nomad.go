@@ -117,6 +117,14 @@ func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	return e, nil
 }
 
+// sweepless is an Executor for what is asked of a cluster without a sweep.
+func sweepless(o Options) (*Executor, error) {
+	client, err := newClient(o)
+	return &Executor{client: client, o: o, turns: make(chan struct{}, callers)}, err
+}
+
+// newClient is a client of the cluster that the environment and the options
+// name.
 func newClient(o Options) (*api.Client, error) {
 	config := api.DefaultConfig()
 	if o.Region != "" {
@@ -141,15 +149,19 @@ func orElse(d, other time.Duration) time.Duration {
 
 // prefixOf begins the ids of a sweep's jobs: the name for people, and what
 // tells the sweep from others of that name.
-func prefixOf(s *sweep.Sweep) string {
+func prefixOf(s *sweep.Sweep) string { return jobID(s.Name(), s.ID()) }
+
+// jobID makes a name that Nomad takes, and something that tells it from others
+// of that name, the id of a job.
+func jobID(name, id string) string {
 	safe := strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
 			return r
 		}
 		return '-'
-	}, s.Name())
-	return fmt.Sprintf("fanout-%.40s-%.8s", safe, s.ID())
+	}, name)
+	return fmt.Sprintf("fanout-%.40s-%.8s", safe, id)
 }
 
 // findChildren finds the jobs that earlier fanouts dispatched.

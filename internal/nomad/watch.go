@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"sync"
 	"time"
@@ -339,24 +337,11 @@ func taskReason(s *api.TaskState) string {
 func (e *Executor) lastWords(ctx context.Context, p place, a *api.Allocation, task string) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	frames, errs := e.client.AllocFS().Logs(a, false, task, "stderr", "end", 2048, ctx.Done(), p.query(ctx))
-	var text strings.Builder
-	for {
-		select {
-		case f, open := <-frames:
-			if !open {
-				return complaintIn(text.String())
-			}
-			text.Write(f.Data)
-		case err := <-errs:
-			if !errors.Is(err, io.EOF) {
-				return ""
-			}
-			return complaintIn(text.String())
-		case <-ctx.Done():
-			return complaintIn(text.String())
-		}
+	text, err := readLog(e.client, a, task, p.query(ctx))
+	if err != nil {
+		return ""
 	}
+	return complaintIn(text)
 }
 
 // complaintIn is the last thing that fanout said, with its hint.

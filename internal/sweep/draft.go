@@ -63,7 +63,7 @@ func Read(ctx context.Context, src Source) (*Draft, error) {
 	}
 	in := grid.Inputs{AsOf: src.AsOf, Declared: declared, Rows: map[string]grid.Rows{}}
 	for _, path := range d.Spec.Sources() {
-		if in.Rows[path], err = src.Rows(d.path(path)); err != nil {
+		if in.Rows[path], err = src.Rows(d.Path(path)); err != nil {
 			return nil, fmt.Errorf("read rows of %s: %w", path, err)
 		}
 	}
@@ -100,8 +100,8 @@ func decodeSpec(src Source) (*grid.Spec, error) {
 	return grid.Decode(src.File, src.Text, overlays...)
 }
 
-// path makes a path of the sweep file one of this machine.
-func (d *Draft) path(p string) string {
+// Path makes a path of the sweep file one of this machine.
+func (d *Draft) Path(p string) string {
 	p = filepath.FromSlash(p)
 	if filepath.IsAbs(p) {
 		return p
@@ -125,7 +125,7 @@ func (d *Draft) readTemplates() (map[string][]grid.Param, error) {
 }
 
 func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
-	text, err := os.ReadFile(d.path(ref.Path))
+	text, err := os.ReadFile(d.Path(ref.Path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("there is no such file")
 	}

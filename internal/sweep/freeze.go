@@ -76,9 +76,17 @@ func (s *Sweep) Unpack(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
+	if err := unpackFiles(b, folder); err != nil {
+		return fmt.Errorf("unpack %s: %w", s.head.Files, err)
+	}
+	return nil
+}
+
+// unpackFiles writes what packFiles packed into folder, which exists.
+func unpackFiles(b []byte, folder string) error {
 	z, err := zstd.NewReader(bytes.NewReader(b))
 	if err != nil {
-		return fmt.Errorf("unpack %s: %w", s.head.Files, err)
+		return err
 	}
 	defer z.Close()
 	root, err := os.OpenRoot(folder)
@@ -95,7 +103,7 @@ func (s *Sweep) Unpack(ctx context.Context, folder string) error {
 			err = unpackFile(root, h, t)
 		}
 		if err != nil {
-			return fmt.Errorf("unpack %s: %w", s.head.Files, err)
+			return err
 		}
 	}
 }

@@ -74,6 +74,7 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("GET /v1/regions", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, []string{"global"}) })
 	mux.HandleFunc("GET /v1/nodes", s.nodes)
 	mux.HandleFunc("/v1/job/", s.job)
+	mux.HandleFunc("GET /v1/client/fs/logs/{alloc}", s.logs)
 	s.http = httptest.NewServer(s.faulty(mux))
 	s.URL = s.http.URL
 	t.Cleanup(s.close)
@@ -204,12 +205,19 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 		s.reply(w, api.JobPlanResponse{})
 	case verb == "dispatch":
 		s.dispatch(w, r, id)
+	case verb == "periodic/force":
+		s.force(w, id)
+	case verb == "allocations":
+		s.allocationsOf(w, id)
 	case verb == "evaluations":
 		s.reply(w, []*api.Evaluation{})
 	case verb == "allocations":
 		s.reply(w, s.stubs(func(a *alloc) bool { return a.stub.JobID == id }))
 	case r.Method == http.MethodDelete:
 		s.deregister(w, id)
+		if r.URL.Query().Get("purge") == "true" {
+			s.purge(id)
+		}
 	default:
 		s.info(w, id)
 	}
@@ -277,15 +285,17 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, task.DispatchPayload.File), in.Payload, 0o666); err != nil {
-		return err
+	if task.DispatchPayload != nil {
+		if err := os.WriteFile(filepath.Join(dir, task.DispatchPayload.File), in.Payload, 0o666); err != nil {
+			return err
+		}
 	}
 	var args []string
 	for _, a := range task.Config["args"].([]any) {
 		args = append(args, strings.ReplaceAll(a.(string), "${NOMAD_TASK_DIR}", dir))
 	}
 	cmd := exec.Command(task.Config["command"].(string), args...)
-	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NOMAD_ALLOC_ID="+id)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NOMAD_ALLOC_ID="+id, "NOMAD_JOB_ID="+child, "NOMAD_TASK_DIR="+dir)
 	for k, v := range task.Env {
 		cmd.Env = append(cmd.Env, k+"="+v)
 	}
@@ -296,7 +306,7 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	meta := *job
-	meta.ID, meta.Meta = &child, in.Meta
+	meta.ID, meta.Meta, meta.Periodic = &child, in.Meta, nil
 	s.jobs[child] = &meta
 	a := &alloc{cmd: cmd, kill: *task.KillTimeout, stub: &api.AllocationListStub{
 		ID: id, JobID: child, NodeName: "test", ClientStatus: api.AllocClientStatusRunning, DesiredStatus: api.AllocDesiredStatusRun,
@@ -361,7 +371,7 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	var stubs []*api.JobListStub
 	for id, job := range s.jobs {
 		if strings.HasPrefix(id, prefix) {
-			stubs = append(stubs, &api.JobListStub{ID: id, Stop: s.stopped[id], Status: s.status(id), Meta: job.Meta})
+			stubs = append(stubs, &api.JobListStub{ID: id, Stop: s.stopped[id], Status: s.status(id), Meta: job.Meta, Periodic: job.Periodic != nil})
 		}
 	}
 	s.mu.Unlock()

@@ -1,0 +1,443 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// scheduleFlags say when a sweep is made, and by what.
+type scheduleFlags struct {
+	specFlags
+	crons       []string
+	zone        string
+	output, job string
+}
+
+func (c *cli) scheduleCommand() *cobra.Command {
+	var f scheduleFlags
+	cmd := &cobra.Command{
+		Use:   `schedule SWEEP.yaml --cron "0 2 * * *"`,
+		Short: "Make a sweep grow on a schedule, on a Nomad cluster",
+		Long: `Schedule registers a periodic Nomad job. Each firing runs
+
+    fanout run --on nomad --as-of THE-TIME-IT-WAS-TO-FIRE-AT -o SWEEP SWEEP.yaml
+
+so that dates such as "yesterday" count from the schedule, however late it
+starts. All firings make one sweep grow. The sweep file, and the files it names
+relative to itself, travel with the schedule as they are now: after an edit,
+schedule it again. A firing that is due while one still runs is left out.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.schedule(cmd, args[0], f) },
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.crons, "cron", nil, "`expression` that says when to fire: minute hour day month weekday (repeatable)")
+	fl.StringVar(&f.zone, "tz", "UTC", "time zone that the expression is in, such as Europe/Berlin")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep directory, as the clients find it, too (default: NAME.sweep beside the sweep file)")
+	fl.StringVar(&f.job, "job", "", "job specification of your own, in HCL, for the firings")
+	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
+	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
+	cmd.AddCommand(c.scheduleLs(), c.scheduleRm(), c.scheduleNow(), c.scheduleFire())
+	for _, sub := range cmd.Commands() {
+		sub.Args = asUsage(sub.Args)
+	}
+	return cmd
+}
+
+func (c *cli) scheduleLs() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "ls", Short: "List the schedules, when they fire next and how the last firing went", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.listSchedules(cmd.Context()) },
+	}
+	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a schedule")
+	return cmd
+}
+
+func (c *cli) scheduleRm() *cobra.Command {
+	return &cobra.Command{
+		Use: "rm NAME", Short: "Remove the schedule of a sweep, by the sweep's name or the schedule's id", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.removeSchedule(cmd.Context(), args[0]) },
+	}
+}
+
+func (c *cli) scheduleNow() *cobra.Command {
+	return &cobra.Command{
+		Use: "run-now NAME", Short: "Fire a schedule now, as of this moment", Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return c.fireNow(cmd.Context(), args[0]) },
+	}
+}
+
+// schedule checks all that can be known here, stores what the firings need in
+// the sweep, and registers the job.
+func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error {
+	ctx := cmd.Context()
+	next, err := f.check(target)
+	if err != nil {
+		return usageError{err}
+	}
+	d, err := c.open(ctx, target, f.specFlags)
+	if err != nil {
+		return err
+	}
+	if err := guard(ctx, d, false); err != nil {
+		return err
+	}
+	kit, err := c.kit(d)
+	if err != nil {
+		return usageError{err}
+	}
+	out, err := absolute(sweepDir(d, f.output))
+	if err != nil {
+		return err
+	}
+	o, err := c.scheduleOptions(cmd, d, out, f.job)
+	if err != nil {
+		return usageError{err}
+	}
+	all, err := nomad.NewSchedules(o)
+	if err != nil {
+		return err
+	}
+	key, err := c.storeKit(ctx, out, d.Spec.Name, kit)
+	if err != nil {
+		return err
+	}
+	in := nomad.Schedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireArgs(out, key, kit.Spec, f.zone)}
+	replaced, err := all.Put(ctx, &in)
+	if err != nil {
+		return err
+	}
+	c.tellSchedule(in, next, replaced, kit)
+	if otherDay(next) && !bytes.Contains(d.SpecText, []byte(f.zone)) {
+		fmt.Fprintf(c.stderr, "fanout: warning: at that time UTC has another day, and `dates` are days of UTC unless they say tz: %s\n", f.zone)
+	}
+	fmt.Fprintln(c.stdout, in.ID)
+	return nil
+}
+
+// check finds mistakes in when to fire; next is when it does first.
+func (f scheduleFlags) check(target string) (next time.Time, err error) {
+	switch {
+	case target == "-":
+		return next, errors.New("a schedule needs a sweep file, not standard input")
+	case isSweepDir(target):
+		return next, withHint(fmt.Errorf("%s is a folder", target), "give the sweep file: a schedule plans the sweep anew at every firing")
+	case len(f.crons) == 0:
+		return next, withHint(errors.New("--cron is missing"), `every night at two: --cron "0 2 * * *" --tz Europe/Berlin`)
+	case f.zone == "Local":
+		return next, withHint(errors.New("--tz Local would be the zone of Nomad's servers"), "name the zone: --tz Europe/Berlin")
+	}
+	next, err = nomad.NextFiring(f.crons, f.zone, time.Now())
+	if err == nil && next.IsZero() {
+		err = errors.New("--cron: it never fires")
+	}
+	return next, err
+}
+
+// absolute is where a sweep is, for clients that start elsewhere.
+func absolute(out string) (string, error) {
+	if strings.Contains(out, "://") {
+		return out, nil
+	}
+	return filepath.Abs(out)
+}
+
+// settingsInKit is the file of a kit with the `nomad:` of the settings.
+const settingsInKit = "fanout.settings.yaml"
+
+// kit is what a firing needs of this machine's files.
+func (c *cli) kit(d *sweep.Draft) (sweep.Kit, error) {
+	if err := c.selfContained(d); err != nil {
+		return sweep.Kit{}, err
+	}
+	var others []string
+	if r := d.Spec.Report; r != nil && r.Template != "" {
+		others = append(others, r.Template)
+	}
+	set, err := c.settings.nomad(d.Spec.Nomad)
+	if err != nil {
+		return sweep.Kit{}, err
+	}
+	if file := set.GetString("job"); file != "" {
+		others = append(others, file)
+	}
+	k, err := d.Kit(others...)
+	if err != nil {
+		return k, err
+	}
+	if set := c.settings.GetStringMap("nomad"); len(set) > 0 || c.settings.IsSet("classes") {
+		text, err := json.Marshal(map[string]any{"nomad": set, "classes": c.settings.GetStringMap("classes")}) // JSON is YAML
+		if err != nil {
+			return k, err
+		}
+		k.Files = append(k.Files, sweep.File{Name: settingsInKit, Mode: 0o644, Data: text})
+	}
+	return k, nil
+}
+
+// selfContained refuses what a sweep file may only say where its folder stays.
+func (c *cli) selfContained(d *sweep.Draft) error {
+	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
+	if p := d.Spec.Python; p != "" && relative(p) {
+		return withHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", d.Spec.Where("python"), p), "give the path that it has on the clients")
+	}
+	if d.Spec.Workdir == "shared" {
+		return withHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files get to the clients", d.Spec.Where("workdir")), "leave it out, and name what the runs read under `files:`")
+	}
+	for _, p := range d.Spec.Inputs {
+		if relative(p) {
+			return withHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", d.Spec.Where("inputs"), p), "give the path that it has on the clients, or name it under `files:`")
+		}
+	}
+	return nil
+}
+
+// storeKit makes the sweep, if it is not there, and puts the kit into it.
+func (c *cli) storeKit(ctx context.Context, out, name string, kit sweep.Kit) (key string, err error) {
+	s, err := sweep.Init(ctx, c.openStore(out), name)
+	if err != nil {
+		return "", writable(err, out)
+	}
+	return s.PutKit(ctx, kit)
+}
+
+// scheduleOptions say how a firing's own job is made: as the workers' are, but
+// from a specification of its own.
+func (c *cli) scheduleOptions(cmd *cobra.Command, d *sweep.Draft, out, job string) (nomad.Options, error) {
+	o, err := c.nomadOptions(d.Spec.Nomad, out, d.Path)
+	if err != nil {
+		return o, err
+	}
+	o.Job, o.JobFile, o.Env = nil, job, c.changedSettings(cmd)
+	if job != "" {
+		if o.Job, err = os.ReadFile(job); err != nil {
+			return o, fmt.Errorf("read job: %w", err)
+		}
+	} else if o.Command == "" && o.Image == "" && o.Artifact == "" {
+		o.Command, err = os.Executable() // a client on this machine finds it there
+	}
+	return o, err
+}
+
+// scheduler is the cluster with its schedules, where the settings say they are.
+func (c *cli) scheduler() (*nomad.Schedules, error) {
+	set, err := c.settings.nomad(nil)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return nomad.NewSchedules(nomad.Options{Region: set.GetString("region"), Namespace: set.GetString("namespace")})
+}
+
+// changedSettings pass what is set here on to the firings.
+func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
+	env := map[string]string{}
+	for _, k := range known() {
+		if k.key != "on" && c.settings.origin(k, cmd.Flags()) != "default" {
+			env[envName(k.key)] = c.settings.GetString(k.key)
+		}
+	}
+	return env
+}
+
+func (c *cli) tellSchedule(in nomad.Schedule, next time.Time, replaced bool, kit sweep.Kit) {
+	verb := "fires"
+	if replaced {
+		verb = "was scheduled already, and now fires"
+	}
+	fmt.Fprintf(c.stderr, "%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, moment(next))
+	fmt.Fprintf(c.stderr, "  sweep  %s\n", in.Store)
+	for _, p := range kit.Outside {
+		fmt.Fprintf(c.stderr, "fanout: warning: %s is not copied: the clients must have it there\n", p)
+	}
+}
+
+// otherDay reports whether a time is not of the same day in UTC.
+func otherDay(t time.Time) bool { return t.Day() != t.UTC().Day() }
+
+// moment is a time with its zone, for people.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.Format("2006-01-02 15:04:05 MST")
+}
+
+// scheduleLine is one schedule as ls --json prints it.
+type scheduleLine struct {
+	ID      string      `json:"id"`
+	Name    string      `json:"name"`
+	Sweep   string      `json:"sweep"`
+	Crons   []string    `json:"crons"`
+	Zone    string      `json:"tz"`
+	Stopped bool        `json:"stopped,omitempty"`
+	Next    *time.Time  `json:"next,omitempty"`
+	Last    *firingLine `json:"last,omitempty"`
+}
+
+type firingLine struct {
+	ID     string    `json:"id"`
+	At     time.Time `json:"at"`
+	State  string    `json:"state"`
+	Code   *int      `json:"exit_code,omitempty"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+func (c *cli) listSchedules(ctx context.Context) error {
+	all, err := c.schedules(ctx)
+	if err != nil {
+		return err
+	}
+	if c.json {
+		enc := json.NewEncoder(c.stdout)
+		enc.SetEscapeHTML(false)
+		for _, v := range all {
+			if err := enc.Encode(lineOfSchedule(v)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(all) == 0 {
+		fmt.Fprintln(c.stderr, "nothing is scheduled")
+		return nil
+	}
+	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "id\tsweep\tcron\ttz\tnext\tlast\twent")
+	for _, v := range all {
+		last, went := "-", "-"
+		if v.Last != nil {
+			last, went = moment(inZone(v.Last.At, v.Zone)), wentWords(*v.Last)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, clean(v.Store), strings.Join(v.Crons, " and "), v.Zone, moment(v.Next), last, went)
+	}
+	return w.Flush()
+}
+
+func lineOfSchedule(v nomad.Schedule) scheduleLine {
+	l := scheduleLine{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped}
+	if !v.Next.IsZero() {
+		l.Next = &v.Next
+	}
+	if f := v.Last; f != nil {
+		l.Last = &firingLine{ID: f.ID, At: inZone(f.At, v.Zone), State: f.State, Reason: f.Reason}
+		if f.State == "ended" && f.Code >= 0 {
+			l.Last.Code = &f.Code
+		}
+	}
+	return l
+}
+
+func inZone(t time.Time, zone string) time.Time {
+	if loc, err := time.LoadLocation(zone); err == nil {
+		return t.In(loc)
+	}
+	return t.UTC()
+}
+
+// wentWords say how a firing goes or went.
+func wentWords(f nomad.Firing) string {
+	switch {
+	case f.State == "waiting":
+		return "it waits for a node"
+	case f.State == "forgotten":
+		return "Nomad has forgotten how it went"
+	case f.State != "ended":
+		return f.State
+	case f.Code < 0:
+		return clean(f.Reason)
+	}
+	switch f.Code {
+	case exitOK:
+		return "done"
+	case exitUsage:
+		return "exit code 2: the sweep file or its settings are wrong"
+	case exitIncomplete:
+		return "exit code 3: some runs did not succeed"
+	case exitHeld:
+		return "exit code 4: another fanout held the sweep"
+	case exitGate:
+		return "exit code 5: a gate was violated"
+	case 130, 143:
+		return "stopped"
+	}
+	return fmt.Sprintf("exit code %d: it could not finish", f.Code)
+}
+
+// schedules are all that the settings' region and namespace have.
+func (c *cli) schedules(ctx context.Context) ([]nomad.Schedule, error) {
+	all, err := c.scheduler()
+	if err != nil {
+		return nil, err
+	}
+	return all.List(ctx)
+}
+
+// findSchedule finds one by its id or its sweep's name.
+func (c *cli) findSchedule(ctx context.Context, name string) (*nomad.Schedules, nomad.Schedule, error) {
+	cluster, err := c.scheduler()
+	if err != nil {
+		return nil, nomad.Schedule{}, err
+	}
+	all, err := cluster.List(ctx)
+	if err != nil {
+		return nil, nomad.Schedule{}, err
+	}
+	var found []nomad.Schedule
+	for _, v := range all {
+		if v.ID == name || v.Sweep == name {
+			found = append(found, v)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return cluster, found[0], nil
+	case 0:
+		return nil, nomad.Schedule{}, usageError{withHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is")}
+	}
+	return nil, nomad.Schedule{}, usageError{withHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID)}
+}
+
+func (c *cli) removeSchedule(ctx context.Context, name string) error {
+	cluster, v, err := c.findSchedule(ctx, name)
+	if err != nil {
+		return err
+	}
+	running, err := cluster.Remove(ctx, v.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stderr, "%s fires no more; its sweep stays: %s\n", v.ID, v.Store)
+	for _, id := range running {
+		fmt.Fprintf(c.stderr, "a firing goes on; to end it: nomad job stop %s\n", quote(id))
+	}
+	return nil
+}
+
+func (c *cli) fireNow(ctx context.Context, name string) error {
+	cluster, v, err := c.findSchedule(ctx, name)
+	if err != nil {
+		return err
+	}
+	if f := v.Last; f != nil && (f.State == "running" || f.State == "waiting") {
+		fmt.Fprintf(c.stderr, "fanout: warning: %s has not ended, and this firing does not wait for it: should it still hold the sweep, this one ends with exit code 4\n", f.ID)
+	}
+	id, err := cluster.Force(ctx, v.ID)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.stderr, "%s fires; to watch: fanout logs -f %s\n", v.Sweep, quote(v.Store))
+	fmt.Fprintln(c.stdout, id)
+	return nil
+}

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// workerLogs prints what the workers of a cluster said: of the shards that the
+// named runs travelled in, or of all.
+func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, named []string, f logsFlags) error {
+	if f.follow || f.attempt > 0 || f.where != "" || f.results || c.json {
+		return usageError{withHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print")}
+	}
+	wanted, err := shardFilter(ctx, s, named)
+	if err != nil {
+		return err
+	}
+	o, err := c.jobOptions(&job{Sweep: s, spec: spec})
+	if err != nil {
+		return usageError{err}
+	}
+	cluster, err := nomad.Attach(ctx, s, o)
+	if err != nil {
+		return err
+	}
+	n := 0
+	err = cluster.WorkerLogs(ctx, wanted, func(l nomad.WorkerLog) {
+		n++
+		name := fmt.Sprintf("allocation %s on %s", l.Alloc, clean(l.Node))
+		for line := range strings.Lines(l.Text) {
+			fmt.Fprintf(c.stdout, "%s: %s\n", name, strings.TrimRight(printable(line), " "))
+		}
+		if l.Gone != "" {
+			fmt.Fprintf(c.stderr, "fanout: %s: there is no log: %s\n", name, clean(l.Gone))
+		}
+	})
+	if err == nil && n == 0 {
+		fmt.Fprintln(c.stderr, "Nomad knows of no worker of this sweep: none was dispatched, or it has forgotten them; fanout logs without --workers prints what the cells printed")
+	}
+	return err
+}
+
+// shardFilter is whether a shard is of interest.
+func shardFilter(ctx context.Context, s *sweep.Sweep, runs []string) (func(shard string) bool, error) {
+	if len(runs) == 0 {
+		return func(string) bool { return true }, nil
+	}
+	var ids []string
+	for _, id := range runs {
+		of, err := s.ShardsOf(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, of...)
+	}
+	return func(shard string) bool { return slices.Contains(ids, shard) }, nil
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestWorkerLogs asks a cluster what the workers said, and says so when they
+// are gone.
+func TestWorkerLogs(t *testing.T) {
+	c := testCluster(t)
+	v, args := onNomad(t, 6)
+	if out, err := v.command(args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := v.command("logs", "--workers", "victim.sweep").CombinedOutput()
+	if n := strings.Count(string(out), " succeeded"); err != nil || n != 6 || !strings.HasPrefix(string(out), "allocation ") {
+		t.Errorf("%v, %d runs are told of:\n%s", err, n, out)
+	}
+	run := openVictim(t, v).Runs()[0].Run.ID
+	out, err = v.command("logs", "--workers", "victim.sweep", run).CombinedOutput()
+	if n := strings.Count(string(out), " succeeded"); err != nil || n < 1 || n > 5 || !strings.Contains(string(out), run+" succeeded") {
+		t.Errorf("%v, %d runs are told of:\n%s", err, n, out)
+	}
+	if c.fake == nil {
+		return
+	}
+	c.fake.RemoveFiles()
+	out, err = v.command("logs", "--workers", "victim.sweep").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "there is no log: the node has removed its files") {
+		t.Errorf("after the client removed its files: %v\n%s", err, out)
+	}
+	c.fake.Collect()
+	out, err = v.command("logs", "--workers", "victim.sweep").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Nomad knows of no worker of this sweep") {
+		t.Errorf("after garbage collection: %v\n%s", err, out)
+	}
+}

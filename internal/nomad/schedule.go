@@ -1,0 +1,345 @@
+package nomad
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/templates"
+)
+
+// Schedules are periodic jobs, each of which makes one sweep grow: a firing
+// runs `fanout run` for the time it was to fire at.
+type Schedules struct {
+	*Executor // of no sweep
+	place     place
+}
+
+// NewSchedules reaches the cluster that the environment and the options name.
+func NewSchedules(o Options) (*Schedules, error) {
+	e, err := sweepless(o)
+	return &Schedules{e, place{o.Region, o.Namespace}}, err
+}
+
+// A Schedule says when which sweep is made.
+type Schedule struct {
+	ID    string // of its job
+	Sweep string // its name
+	Store string // where it is
+	Crons []string
+	Zone  string   // that the crons are in
+	Args  []string // of the fanout command that a firing is; not read back
+
+	Stopped bool
+	Next    time.Time // in Zone; zero when it fires no more
+	Last    *Firing   // nil when Nomad knows of none
+}
+
+// A Firing is one run of a schedule's job.
+type Firing struct {
+	ID     string    // of its job
+	At     time.Time // when it was to fire
+	State  string    // waiting, running, ended or forgotten
+	Code   int       // exit code of fanout, when it ended
+	Reason string    // why it ended without one
+}
+
+// The keys of a schedule's job by which it is known again.
+const (
+	metaSweep = "fanout_sweep"
+	metaStore = "fanout_store"
+)
+
+// firingMark divides the id of a schedule's job from the time of a firing.
+const firingMark = api.JobPeriodicLaunchSuffix
+
+// FiringTime is when the firing with this job id was to fire. Nomad names it
+// in NOMAD_JOB_ID.
+func FiringTime(job string) (time.Time, error) {
+	_, digits, found := strings.Cut(job, firingMark)
+	unix, err := strconv.ParseInt(digits, 10, 64)
+	if !found || err != nil {
+		return time.Time{}, fmt.Errorf("job %q is no firing of a schedule", job)
+	}
+	return time.Unix(unix, 0), nil
+}
+
+// NextFiring is when crons fire for the first time after a moment, in the zone;
+// zero is never. It is what Nomad computes: a time that a change of the clocks
+// leaves out does not fire, one that comes twice fires twice.
+func NextFiring(crons []string, zone string, after time.Time) (time.Time, error) {
+	p := periodic(crons, zone)
+	loc, err := p.GetLocation()
+	if err != nil {
+		return time.Time{}, fmt.Errorf("time zone %q: there is no such zone", zone)
+	}
+	var first time.Time
+	for _, spec := range crons {
+		next, err := periodic([]string{spec}, zone).Next(after.In(loc))
+		if err != nil {
+			return time.Time{}, fmt.Errorf("cron %q: %s", spec, lastPart(err.Error()))
+		}
+		if first.IsZero() || !next.IsZero() && next.Before(first) {
+			first = next
+		}
+	}
+	return first, nil
+}
+
+// lastPart is what a chain of words about one mistake ends with.
+func lastPart(text string) string {
+	parts := strings.Split(text, ": ")
+	if n := len(parts); n > 1 && strings.HasPrefix(parts[n-1], "'") {
+		return strings.Join(parts[n-2:], ": ")
+	}
+	return parts[len(parts)-1]
+}
+
+func periodic(crons []string, zone string) *api.PeriodicConfig {
+	return &api.PeriodicConfig{
+		Enabled: ptr(true), Specs: crons, SpecType: ptr(api.PeriodicSpecCron), ProhibitOverlap: ptr(true), TimeZone: &zone,
+	}
+}
+
+// Put registers a schedule, in place of the one that the sweep has, and fills
+// in its id and its next firing. replaced says that there was one.
+func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err error) {
+	in.ID = scheduleID(in.Sweep, in.Store)
+	if in.Next, err = NextFiring(in.Crons, in.Zone, time.Now()); err != nil {
+		return false, err
+	}
+	job, err := s.parse(ctx, templates.NomadSchedule())
+	if err != nil {
+		return false, err
+	}
+	task, err := s.shape(job)
+	if err != nil {
+		return false, err
+	}
+	if err := s.equip(job, task, *in); err != nil {
+		return false, err
+	}
+	before, err := s.info(ctx, in.ID)
+	if err != nil && !missing(err) {
+		return false, explain("look for schedule "+in.ID, err)
+	}
+	_, _, err = s.client.Jobs().RegisterOpts(job, nil, s.place.write(ctx, ""))
+	return before != nil, explain("register schedule "+in.ID, err)
+}
+
+// scheduleID names the job of a schedule: a sweep's place has one.
+func scheduleID(name, store string) string {
+	sum := sha256.Sum256([]byte(store))
+	return jobID("schedule-"+name, hex.EncodeToString(sum[:]))
+}
+
+// shape checks what fanout relies on and returns the task that is fanout.
+func (s *Schedules) shape(job *api.Job) (*api.Task, error) {
+	switch {
+	case job.Periodic != nil:
+		return nil, &specError{s.jobFile(), errors.New("the job is periodic; --cron and --tz say when it fires")}
+	case job.ParameterizedJob != nil:
+		return nil, &specError{s.jobFile(), errors.New("the job is parameterized; a schedule has no parameters")}
+	}
+	return s.taskOf(job, "fanout")
+}
+
+// equip sets what is fanout's to decide.
+func (s *Schedules) equip(job *api.Job, task *api.Task, in Schedule) error {
+	c, err := s.newClass(classKey{}, classKey{})
+	if err != nil {
+		return err
+	}
+	c.put(job)
+	job.ID, job.Name = &in.ID, &in.ID
+	job.Type = ptr(api.JobTypeBatch)
+	job.Periodic = periodic(in.Crons, in.Zone)
+	job.SetMeta(metaSweep, in.Sweep).SetMeta(metaStore, in.Store)
+	onceOnly(job)
+	s.program(task)
+	task.Config["args"] = in.Args
+	s.environment(task)
+	if task.Env["NOMAD_ADDR"] == "" {
+		task.Env["NOMAD_ADDR"] = s.client.Address()
+	}
+	s.gently(task)
+	return nil
+}
+
+// List returns every schedule in the namespace.
+func (s *Schedules) List(ctx context.Context) ([]Schedule, error) {
+	jobs, err := s.jobs(ctx, "fanout-schedule-")
+	if err != nil {
+		return nil, err
+	}
+	var all []Schedule
+	for _, j := range jobs {
+		if !j.Periodic || j.Meta[metaStore] == "" || strings.Contains(j.ID, firingMark) {
+			continue
+		}
+		v, err := s.read(ctx, j)
+		if err != nil {
+			return nil, err
+		}
+		if last := newest(firingsOf(jobs, j.ID)); last != nil {
+			if v.Last, err = s.firing(ctx, last); err != nil {
+				return nil, err
+			}
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// read asks for what a listing does not say of a schedule.
+func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, error) {
+	v := Schedule{ID: j.ID, Sweep: j.Meta[metaSweep], Store: j.Meta[metaStore], Stopped: j.Stop}
+	job, err := s.info(ctx, j.ID)
+	if err != nil {
+		return v, explain("read schedule "+j.ID, err)
+	}
+	if p := job.Periodic; p != nil {
+		v.Crons = p.Specs
+		if p.TimeZone != nil {
+			v.Zone = *p.TimeZone
+		}
+	}
+	if !v.Stopped {
+		v.Next, err = NextFiring(v.Crons, v.Zone, time.Now())
+	}
+	return v, err
+}
+
+// Remove takes a schedule away and returns the firings that go on.
+func (s *Schedules) Remove(ctx context.Context, id string) (running []string, err error) {
+	jobs, err := s.jobs(ctx, id+firingMark)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range firingsOf(jobs, id) {
+		f, err := s.firing(ctx, j)
+		if err != nil {
+			return nil, err
+		}
+		if f.State == "running" || f.State == "waiting" {
+			running = append(running, f.ID)
+		}
+	}
+	_, _, err = s.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{Purge: true}, s.place.write(ctx, ""))
+	if statusOf(err) == http.StatusForbidden {
+		return running, &clusterError{explain("remove schedule "+id, err), "NOMAD_TOKEN needs purge-job in the namespace, beside what fanout run needs"}
+	}
+	return running, explain("remove schedule "+id, err)
+}
+
+// findFiring is how long a firing that was forced may take to be seen.
+const findFiring = 10 * time.Second
+
+// Force fires a schedule now, whether or not a firing is running, and returns
+// the id of the firing's job. Nomad does not name it: it is the newest. Two in
+// one second are one.
+func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
+	began := time.Now().Truncate(time.Second)
+	if _, _, err := s.client.Jobs().PeriodicForce(id, s.place.write(ctx, "")); err != nil {
+		return "", explain("fire schedule "+id, err)
+	}
+	for {
+		jobs, err := s.jobs(ctx, id+firingMark)
+		if err != nil {
+			return "", err
+		}
+		// The server's clock may be behind ours.
+		if j := newest(firingsOf(jobs, id)); j != nil && (time.Since(began) > findFiring/2 || !timeOf(j).Before(began)) {
+			return j.ID, nil
+		}
+		if time.Since(began) > findFiring {
+			return "", fmt.Errorf("fire schedule %s: Nomad has accepted it, and no job of it is to be seen", id)
+		}
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// firingsOf are the firings of a schedule among jobs.
+func firingsOf(jobs []*api.JobListStub, id string) []*api.JobListStub {
+	return slices.DeleteFunc(slices.Clone(jobs), func(j *api.JobListStub) bool { return !strings.HasPrefix(j.ID, id+firingMark) })
+}
+
+func newest(firings []*api.JobListStub) *api.JobListStub {
+	if len(firings) == 0 {
+		return nil
+	}
+	return slices.MaxFunc(firings, func(a, b *api.JobListStub) int { return timeOf(a).Compare(timeOf(b)) })
+}
+
+func timeOf(j *api.JobListStub) time.Time {
+	t, _ := FiringTime(j.ID)
+	return t
+}
+
+// firing asks how a firing goes or went.
+func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, error) {
+	f := &Firing{ID: j.ID, At: timeOf(j)}
+	allocs, _, err := s.client.Jobs().Allocations(j.ID, true, s.place.query(ctx))
+	if err != nil {
+		return nil, explain("read how "+j.ID+" went", err)
+	}
+	var known []alloc
+	for _, a := range allocs {
+		known = append(known, allocOf(a))
+	}
+	a := terminal(known)
+	switch {
+	case a != nil:
+		f.State = "ended"
+		i := slices.IndexFunc(allocs, func(s *api.AllocationListStub) bool { return s.ID == a.ID })
+		if f.Code = exitOf(allocs[i]); f.Code < 0 {
+			f.Reason = s.whyEnded(ctx, s.place, *a)
+		}
+	case len(allocs) > 0:
+		f.State = "running"
+	case j.Stop || j.Status == "dead":
+		f.State = "forgotten"
+	default:
+		f.State = "waiting"
+	}
+	return f, nil
+}
+
+// exitOf is the exit code that a firing's task ended with; -1 when there is
+// none.
+func exitOf(a *api.AllocationListStub) int {
+	code := -1
+	for _, t := range a.TaskStates {
+		for _, ev := range t.Events {
+			if ev.Type == api.TaskTerminated {
+				code = max(code, ev.ExitCode)
+			}
+		}
+	}
+	return code
+}
+
+func (s *Schedules) jobs(ctx context.Context, prefix string) ([]*api.JobListStub, error) {
+	q := s.place.query(ctx)
+	q.Prefix = prefix
+	jobs, _, err := s.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
+	return jobs, explain("list jobs", err)
+}
+
+func (s *Schedules) info(ctx context.Context, id string) (*api.Job, error) {
+	job, _, err := s.client.Jobs().Info(id, s.place.query(ctx))
+	return job, err
+}

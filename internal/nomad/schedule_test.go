@@ -1,0 +1,124 @@
+package nomad
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/nomad/api"
+)
+
+// TestFiringsAtClockChanges holds down what Nomad's cron does when clocks
+// change: on the day whose night lacks the hour nothing fires, and in the hour
+// that comes twice it fires twice.
+func TestFiringsAtClockChanges(t *testing.T) {
+	for name, c := range map[string]struct {
+		cron, after string
+		want        []string
+	}{
+		"in the gap":           {"30 2 * * *", "2026-03-28T02:30:00+01:00", []string{"2026-03-30T02:30:00+02:00", "2026-03-31T02:30:00+02:00"}},
+		"where the gap begins": {"0 2 * * *", "2026-03-28T02:00:00+01:00", []string{"2026-03-30T02:00:00+02:00"}},
+		"after the gap":        {"0 3 * * *", "2026-03-28T03:00:00+01:00", []string{"2026-03-29T03:00:00+02:00"}},
+		"twice":                {"30 2 * * *", "2026-10-24T02:30:00+02:00", []string{"2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-26T02:30:00+01:00"}},
+		"before the hour":      {"59 1 * * *", "2026-10-24T01:59:00+02:00", []string{"2026-10-25T01:59:00+02:00", "2026-10-26T01:59:00+01:00"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			at, err := time.Parse(time.RFC3339, c.after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, want := range c.want {
+				if at, err = NextFiring([]string{c.cron}, "Europe/Berlin", at); err != nil || at.Format(time.RFC3339) != want {
+					t.Errorf("%s, %v, want %s", at.Format(time.RFC3339), err, want)
+				}
+			}
+		})
+	}
+}
+
+func TestNextFiring(t *testing.T) {
+	after := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	next, err := NextFiring([]string{"0 6 * * *", "30 17 * * MON-FRI"}, "America/New_York", after)
+	if want := "2026-05-01T17:30:00-04:00"; err != nil || next.Format(time.RFC3339) != want {
+		t.Errorf("two crons: %s, %v, want %s", next.Format(time.RFC3339), err, want)
+	}
+	if next, err := NextFiring([]string{"0 0 31 2 *", "@daily"}, "", after); err != nil || next.Format(time.RFC3339) != "2026-05-02T00:00:00Z" {
+		t.Errorf("one never fires: %s, %v", next, err)
+	}
+	if next, err := NextFiring([]string{"0 0 31 2 *"}, "", after); err != nil || !next.IsZero() {
+		t.Errorf("never: %s, %v", next, err)
+	}
+}
+
+func TestFiringTime(t *testing.T) {
+	if at, err := FiringTime("fanout-schedule-x-0badcafe/periodic-1774830600"); err != nil || at.Unix() != 1774830600 {
+		t.Errorf("%s, %v", at, err)
+	}
+	for _, id := range []string{"", "fanout-x/dispatch-1774830600-deadbeef", "x/periodic-", "x/periodic-soon"} {
+		if at, err := FiringTime(id); err == nil {
+			t.Errorf("%q: %s, want an error", id, at)
+		}
+	}
+}
+
+func batch(tasks ...*api.Task) *api.Job {
+	return &api.Job{Type: ptr(api.JobTypeBatch), TaskGroups: []*api.TaskGroup{{Tasks: tasks}}}
+}
+
+// TestScheduleShape refuses specifications that cannot be a schedule.
+func TestScheduleShape(t *testing.T) {
+	task := &api.Task{Name: "mine"}
+	for want, job := range map[string]*api.Job{
+		"of type service":          {Type: ptr(api.JobTypeService)},
+		"the job is periodic":      {Periodic: &api.PeriodicConfig{}},
+		"the job is parameterized": {ParameterizedJob: &api.ParameterizedJobConfig{}},
+		"has 0 groups":             {},
+		"has count 2":              {TaskGroups: []*api.TaskGroup{{Count: ptr(2)}}},
+		"none is called fanout":    batch(task, &api.Task{Name: "other"}),
+	} {
+		if _, err := (&Schedules{Executor: &Executor{}}).shape(job); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	for _, job := range []*api.Job{batch(task), batch(&api.Task{Name: "side"}, &api.Task{Name: "fanout"})} {
+		if got, err := (&Schedules{Executor: &Executor{}}).shape(job); err != nil || got.Name == "side" {
+			t.Errorf("%v, %v", got, err)
+		}
+	}
+}
+
+// TestScheduleEquip leaves what the user wrote and decides what fanout must.
+func TestScheduleEquip(t *testing.T) {
+	t.Setenv("NOMAD_ADDR", "http://127.0.0.1:1")
+	t.Setenv("NOMAD_TOKEN", "a-secret")
+	all, err := NewSchedules(Options{Command: "/opt/fanout", EnvFrom: "nomad/jobs/x", Env: map[string]string{"FANOUT_JOBS": "3"}, Priority: 70})
+	if err != nil {
+		t.Fatal(err)
+	}
+	task := &api.Task{Name: "fanout", Driver: "exec", RestartPolicy: &api.RestartPolicy{Attempts: ptr(9)}, Env: map[string]string{"MINE": "1"}}
+	job := batch(task)
+	job.Meta = map[string]string{"team": "risk"}
+	in := Schedule{ID: "fanout-schedule-x-1", Sweep: "x", Store: "/data/x.sweep", Crons: []string{"0 2 * * *"}, Zone: "Europe/Berlin", Args: []string{"schedule", "fire"}}
+	all.equip(job, task, in)
+	if d := cmp.Diff(map[string]string{"MINE": "1", "FANOUT_JOBS": "3", "NOMAD_ADDR": "http://127.0.0.1:1"}, task.Env); d != "" {
+		t.Errorf("environment (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(map[string]string{"team": "risk", "fanout_sweep": "x", "fanout_store": "/data/x.sweep"}, job.Meta); d != "" {
+		t.Errorf("meta (-want +got):\n%s", d)
+	}
+	p, group := job.Periodic, job.TaskGroups[0]
+	if !*p.ProhibitOverlap || *p.TimeZone != "Europe/Berlin" || p.Specs[0] != "0 2 * * *" || *job.Priority != 70 {
+		t.Errorf("%+v", p)
+	}
+	if task.RestartPolicy != nil || *group.RestartPolicy.Attempts != 0 || *group.ReschedulePolicy.Attempts != 0 || *group.ReschedulePolicy.Unlimited || *group.Disconnect.Replace {
+		t.Error("the job may be made twice")
+	}
+	if task.Driver != "exec" || task.Config["command"] != "/opt/fanout" || len(task.Templates) != 1 {
+		t.Errorf("%+v", task)
+	}
+	task.Env["NOMAD_ADDR"] = "http://10.0.0.1:4646"
+	if all.equip(job, task, in); task.Env["NOMAD_ADDR"] != "http://10.0.0.1:4646" {
+		t.Errorf("the user's address became %s", task.Env["NOMAD_ADDR"])
+	}
+}

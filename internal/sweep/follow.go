@@ -1,0 +1,132 @@
+package sweep
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// A Follower keeps a sweep that this process only reads up with what others do
+// to it.
+type Follower struct {
+	sweep *Sweep
+	read  map[string]int // log object → bytes of it that are known
+}
+
+// Follow returns a Follower of the sweep. Whoever holds the lease needs none.
+func (s *Sweep) Follow() *Follower { return &Follower{s, map[string]int{}} }
+
+// Read takes over what was planned and recorded since the last call.
+func (f *Follower) Read(ctx context.Context) error {
+	if err := f.readPlan(ctx); err != nil {
+		return err
+	}
+	for o, err := range f.sweep.store.List(ctx, prefixLog) {
+		if err != nil {
+			return err
+		}
+		if int(o.Size) == f.read[o.Key] {
+			continue
+		}
+		if err := f.readLog(ctx, o.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readPlan adopts a plan that is newer than the one in force.
+func (f *Follower) readPlan(ctx context.Context) error {
+	head, _ := f.sweep.Head()
+	for o, err := range f.sweep.store.List(ctx, prefixPlan) {
+		if err != nil {
+			return err
+		}
+		name, isHead := strings.CutSuffix(path.Base(o.Key), ".json")
+		if n, err := strconv.Atoi(name); isHead && err == nil && n > head.Number {
+			return f.sweep.readPlan(ctx)
+		}
+	}
+	return nil
+}
+
+func (f *Follower) readLog(ctx context.Context, key string) error {
+	b, err := f.sweep.store.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read the sweep's log: %w", err)
+	}
+	b = b[:bytes.LastIndexByte(b, '\n')+1]
+	records, errs := decodeLines[record](b[min(f.read[key], len(b)):])
+	f.read[key] = len(b)
+	f.sweep.mu.Lock()
+	defer f.sweep.mu.Unlock()
+	for i, r := range records {
+		if errs[i] == nil {
+			f.sweep.apply(r)
+		}
+	}
+	return nil
+}
+
+// Saved is the notebook of an attempt, as far as it was saved.
+type Saved struct {
+	Object store.Object // which writing of it this is
+	Text   []byte       // nil when it is the writing that was known
+	Ended  bool
+}
+
+// Saved reads the notebook of an attempt: the last one when it has ended, else
+// the one last saved. known is the writing that the caller has already. A
+// notebook that is not there, yet or any more, is fs.ErrNotExist.
+func (s *Sweep) Saved(ctx context.Context, run string, n int, known store.Object) (Saved, error) {
+	// An attempt that ends loses its part after it got its notebook.
+	keys := []string{keyPart(run, n), keyAttempt(run, n)}
+	if st, _ := s.Run(run); st.Began == nil || st.Began.Attempt != n {
+		keys = keys[1:]
+	}
+	var err error
+	for _, key := range keys {
+		v := Saved{Ended: key == keyAttempt(run, n)}
+		if v.Object, err = s.store.Stat(ctx, key); err == nil && v.Object != known {
+			v.Text, err = s.store.Get(ctx, key)
+		}
+		if err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return v, err
+		}
+	}
+	return Saved{}, err
+}
+
+// ShardsOf names the stored shards that a run has travelled in.
+func (s *Sweep) ShardsOf(ctx context.Context, run string) ([]string, error) {
+	var ids []string
+	for o, err := range s.store.List(ctx, prefixShards) {
+		if err != nil {
+			return nil, err
+		}
+		if !strings.HasSuffix(o.Key, ".json") {
+			continue
+		}
+		text, err := s.store.Get(ctx, o.Key)
+		if err != nil {
+			return nil, fmt.Errorf("read shard: %w", err)
+		}
+		var sh storedShard
+		if err := json.Unmarshal(text, &sh); err != nil {
+			return nil, fmt.Errorf("read %s: %w", o.Key, err)
+		}
+		if slices.Contains(sh.Runs, run) {
+			ids = append(ids, sh.ID)
+		}
+	}
+	return ids, nil
+}
