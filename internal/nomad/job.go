@@ -170,9 +170,6 @@ func (e *Executor) taskOf(job *api.Job, name string) (*api.Task, error) {
 	if err != nil {
 		return nil, &specError{e.jobFile(), err}
 	}
-	if task.Config == nil {
-		task.Config = map[string]any{}
-	}
 	return task, nil
 }
 
@@ -241,6 +238,9 @@ func onceOnly(job *api.Job) {
 
 // program sets what the task runs, and how.
 func (e *Executor) program(task *api.Task) {
+	if task.Config == nil {
+		task.Config = map[string]any{}
+	}
 	if e.o.Image != "" {
 		task.Config["image"] = e.o.Image
 		if e.o.Job == nil {
