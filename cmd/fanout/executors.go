@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -110,9 +111,12 @@ func (j *job) disconnect() error {
 func (c *cli) nomadOptions(j *job) (nomad.Options, error) {
 	set := c.settings.nomad(j.spec)
 	head, _ := j.Head()
-	dir, err := filepath.Abs(j.Where())
-	if err != nil {
-		return nomad.Options{}, err
+	dir := j.Where()
+	var err error
+	if !store.IsURL(dir) {
+		if dir, err = filepath.Abs(dir); err != nil {
+			return nomad.Options{}, err
+		}
 	}
 	o := nomad.Options{
 		Dir: dir, Command: set.GetString("command"), Image: set.GetString("image"), EnvFrom: set.GetString("env_from"),

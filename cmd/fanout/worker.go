@@ -56,7 +56,7 @@ func workerPayload(file string, args []string) (nomad.Payload, error) {
 }
 
 func (c *cli) worker(ctx context.Context, p nomad.Payload) (err error) {
-	s, err := sweep.Open(ctx, c.openStore(p.Dir))
+	s, err := c.openSweep(ctx, p.Dir)
 	if err != nil {
 		return withHint(err, "does this machine see the sweep's directory?")
 	}
