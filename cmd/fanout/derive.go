@@ -66,7 +66,7 @@ func (c *cli) collectOne(ctx context.Context, args, require []string) error {
 		return err
 	}
 	defer res.Close()
-	fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), "results"))
+	fmt.Fprintln(c.stdout, place(s, "results"))
 	return checkRequired(res)
 }
 
@@ -78,14 +78,17 @@ func (c *cli) collectFiles(ctx context.Context, paths []string, output string, r
 		return err
 	}
 	defer res.Close()
-	st := c.openStore(output)
+	st, err := c.openStore(ctx, output)
+	if err != nil {
+		return err
+	}
 	if _, err := res.Write(ctx, func(name string, write func(io.Writer) error) error {
 		return st.Write(ctx, name, write, store.Cached)
 	}); err != nil {
 		return withHint(fmt.Errorf("write tables: %w", err), "tables that were there and are not written again stand as they were; make room and repeat the command")
 	}
 	fmt.Fprintf(c.stderr, "%s, %s\n", plural(res.Table.Len(), "notebook"), plural(len(res.Table.Problems()), "problem"))
-	fmt.Fprintln(c.stdout, filepath.Join(output, "runs.parquet"))
+	fmt.Fprintln(c.stdout, store.Join(output, "runs.parquet"))
 	return checkRequired(res)
 }
 
@@ -144,9 +147,9 @@ func (c *cli) report(ctx context.Context, dir string, execute, show bool) error 
 	if err := c.ownReport(ctx, s, spec); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.stdout, filepath.Join(display(s.Where()), mainSummary(spec)))
+	fmt.Fprintln(c.stdout, place(s, mainSummary(spec)))
 	if show {
-		return c.browse(ctx, s.Where(), mainSummary(spec))
+		return c.browse(ctx, s, mainSummary(spec))
 	}
 	return nil
 }

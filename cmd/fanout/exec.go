@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -157,14 +156,14 @@ func (c *cli) outputTo(name string) (output, error) {
 	case "-":
 		return output{nothing, func(doc []byte) error { _, err := c.stdout.Write(doc); return err }}, nil
 	}
-	dir, file := filepath.Split(name)
-	if dir == "" {
-		dir = "."
-	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+	dir, file := store.Split(name)
+	if info, err := os.Stat(dir); !store.IsURL(dir) && (err != nil || !info.IsDir()) {
 		return output{}, withHint(fmt.Errorf("output folder %s does not exist", dir), "mkdir -p %s", quote(dir))
 	}
-	st := c.openStore(dir)
+	st, err := c.openStore(context.Background(), dir)
+	if err != nil {
+		return output{}, err
+	}
 	put := func(doc []byte) error { return st.Put(context.Background(), file, doc, store.Cached) }
 	return output{put, put}, nil
 }

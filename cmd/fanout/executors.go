@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -97,6 +97,9 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	if err != nil {
 		return usageError{err}
 	}
+	if err := store.Probe(ctx, j.Store()); err != nil {
+		return err
+	}
 	j.cluster, err = nomad.New(ctx, j.Sweep, o)
 	return err
 }
@@ -133,7 +136,7 @@ func (c *cli) nomadOptions(own []grid.Binding, where string, resolve func(string
 		Datacenters: set.GetStringSlice("datacenters"), Priority: set.GetInt("priority"),
 		Parallel: set.GetInt("max_parallel"), Grace: c.settings.GetDuration("grace"),
 	}
-	if o.Dir, err = filepath.Abs(where); err != nil {
+	if o.Dir, err = absolute(where); err != nil {
 		return o, err
 	}
 	if o.Parallel <= 0 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/spf13/cobra"
 )
@@ -76,7 +77,7 @@ func (c *cli) exitCode(err error) int {
 		gate  gateError
 	)
 	switch {
-	case errors.As(err, &usage), errors.As(err, &spec), isUnknownCommand(err):
+	case errors.As(err, &usage), errors.As(err, &spec), isUnknownCommand(err), store.IsPlaceError(err):
 		return exitUsage
 	case errors.As(err, &held):
 		return exitHeld

@@ -18,7 +18,7 @@ func reruns(s *sweep.Sweep, spec *grid.Spec, head sweep.Head, failures []compare
 	for i, g := range failures {
 		src, ok := expression(head.Axes, g.When)
 		if ok && selects(s, spec, src, g.Runs) {
-			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", quote(head.Name+".sweep"), quote(src))
+			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", quote(rerunTarget(s, head)), quote(src))
 		}
 	}
 	return out

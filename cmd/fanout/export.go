@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -43,12 +42,22 @@ func (c *cli) export(ctx context.Context, args []string, output string, e export
 	case output == "" || output == "-":
 		err = write(res.Table, c.stdout)
 	default:
-		err = c.openStore(filepath.Dir(output)).Write(ctx, filepath.Base(output), func(w io.Writer) error { return write(res.Table, w) }, store.Cached)
+		err = c.writeTo(ctx, output, func(w io.Writer) error { return write(res.Table, w) })
 	}
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
 	return checkRequired(res)
+}
+
+// writeTo writes a file, or an object of a bucket.
+func (c *cli) writeTo(ctx context.Context, name string, write func(io.Writer) error) error {
+	where, key := store.Split(name)
+	st, err := c.openStore(ctx, where)
+	if err != nil {
+		return err
+	}
+	return st.Write(ctx, key, write, store.Cached)
 }
 
 func (e export) writer() (func(*collect.Table, io.Writer) error, error) {
@@ -84,7 +93,10 @@ func (c *cli) partition(ctx context.Context, t *collect.Table, folder string, by
 			return fmt.Errorf("the table has no column %q", name)
 		}
 	}
-	st := c.openStore(folder)
+	st, err := c.openStore(ctx, folder)
+	if err != nil {
+		return err
+	}
 	names, err := t.Partition(ctx, by, func(name string, write func(io.Writer) error) error {
 		return st.Write(ctx, name, write, store.Cached)
 	})

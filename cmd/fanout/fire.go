@@ -46,7 +46,11 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 		return usageError{errors.New("NOMAD_TASK_DIR is not set: the job of a schedule runs this")}
 	}
 	folder = filepath.Join(folder, "kit")
-	if err := sweep.UnpackKit(ctx, c.openStore(f.store), f.kit, folder); err != nil {
+	st, err := c.openStore(ctx, f.store)
+	if err != nil {
+		return err
+	}
+	if err := sweep.UnpackKit(ctx, st, f.kit, folder); err != nil {
 		return withHint(err, "does this machine see the sweep %s?", f.store)
 	}
 	if err := c.takeSettings(filepath.Join(folder, settingsInKit)); err != nil {

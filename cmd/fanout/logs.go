@@ -93,7 +93,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 // may not have come so far.
 func (c *cli) awaitPlan(ctx context.Context, dir string) error {
 	for told := false; ; told = true {
-		s, err := sweep.Open(ctx, c.openStore(dir))
+		s, err := c.openSweep(ctx, dir)
 		if err != nil {
 			return err
 		}

@@ -93,12 +93,21 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 // openPlanned opens a sweep that has a plan, and the sweep file it was
 // planned from.
 func (c *cli) openPlanned(ctx context.Context, dir string) (*sweep.Sweep, *grid.Spec, error) {
-	s, err := sweep.Open(ctx, c.openStore(dir))
+	s, err := c.openSweep(ctx, dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	spec, err := c.frozenSpec(ctx, s)
 	return s, spec, err
+}
+
+// openSweep opens the sweep at where: a directory, or a bucket's URL.
+func (c *cli) openSweep(ctx context.Context, where string) (*sweep.Sweep, error) {
+	st, err := c.openStore(ctx, where)
+	if err != nil {
+		return nil, err
+	}
+	return sweep.Open(ctx, st)
 }
 
 // filter is whether a run satisfies an expression; an empty one all do.

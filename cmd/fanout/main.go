@@ -33,7 +33,7 @@ func signalCode(code int, sig syscall.Signal) int {
 // run is the whole command: arguments and streams in, words and an exit code
 // out.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, openStore: store.Dir}
+	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, openStore: store.Open}
 	return c.main(ctx, args)
 }
 
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 type cli struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	openStore      func(dir string) store.Store
+	openStore      func(ctx context.Context, where string) (store.Store, error)
 	json           bool // errors are JSON, too
 	settings       *settings
 }

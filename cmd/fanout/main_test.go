@@ -42,12 +42,12 @@ func testMain() int {
 // middle, of the n-th write, counted from 1.
 const killAt = "TEST_KILL_AT_WRITE"
 
-func killingStore(dir string) store.Store {
-	n, err := strconv.Atoi(os.Getenv(killAt))
-	if err != nil || n == 0 {
-		return store.Dir(dir)
+func killingStore(ctx context.Context, where string) (store.Store, error) {
+	st, err := store.Open(ctx, where)
+	if n, bad := strconv.Atoi(os.Getenv(killAt)); err == nil && bad == nil && n != 0 {
+		st = &killer{Store: st, at: int64(n)}
 	}
-	return &killer{Store: store.Dir(dir), at: int64(n)}
+	return st, err
 }
 
 // killer ends the process in place of its n-th write.

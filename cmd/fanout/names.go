@@ -64,7 +64,7 @@ func (c *cli) failure(s *sweep.Sweep, run string, o sweep.Outcome) string {
 	st, _ := s.Run(run)
 	lines := []string{
 		fmt.Sprintf("%s: %s: %s", words(o.Status), runName(s, run), clean(o.Reason)),
-		"    notebook   " + filepath.Join(display(s.Where()), filepath.FromSlash(sweep.RunKey(run))),
+		"    notebook   " + place(s, sweep.RunKey(run)),
 		"    reproduce  " + reproduce(s, st.Run),
 	}
 	return strings.Join(lines, "\n")
@@ -102,7 +102,7 @@ func templatePath(s *sweep.Sweep, head sweep.Head, r sweep.Run) string {
 		if file := s.Resolve(t.Path); exists(file) {
 			return display(file)
 		}
-		return display(filepath.Join(s.Where(), filepath.FromSlash(t.Key)))
+		return place(s, t.Key)
 	}
 	return "template.ipynb"
 }

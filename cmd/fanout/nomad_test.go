@@ -216,7 +216,7 @@ func TestWorkerKilledOnNomad(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(800 * time.Millisecond)
+	v.awaitLines(t, 3)
 	s.Kill()
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("%v", err)

@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -43,7 +43,7 @@ func (c *cli) notify(ctx context.Context, j *job, sum fan.Summary, cmp *compare.
 	counts := j.Counts()
 	head, _ := j.Head()
 	e := news{
-		Sweep: j.Name(), Status: "success", Where: j.Where(), Summary: filepath.Join(j.Where(), sweep.SummaryMarkdown),
+		Sweep: j.Name(), Status: "success", Where: j.Where(), Summary: store.Join(j.Where(), sweep.SummaryMarkdown),
 		Text: j.Name() + ": " + countWords(counts, head.Runs), Halted: sum.Halted, Counts: counts, Verdict: verdicts,
 	}
 	if sum.Halted != "" || incompleteRuns(counts) {

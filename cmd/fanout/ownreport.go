@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -40,14 +41,22 @@ func checkSections(spec *grid.Spec) error {
 
 // browse opens the page beside a summary, or the notebook where there is none,
 // with what the system has for it.
-func (c *cli) browse(ctx context.Context, dir, key string) error {
+func (c *cli) browse(ctx context.Context, s *sweep.Sweep, key string) error {
 	if key == sweep.SummaryNotebook {
 		key = sweep.SummaryHTML
 	}
-	file, err := filepath.Abs(filepath.Join(dir, key))
+	dir, err := os.MkdirTemp("", "fanout-summary-") // the browser reads it when we are gone
 	if err != nil {
 		return err
 	}
+	folder, err := filesOf(ctx, s, dir, key)
+	if folder != dir {
+		os.Remove(dir)
+	}
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(folder, key)
 	for _, name := range []string{os.Getenv("BROWSER"), "xdg-open", "open"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return exec.CommandContext(ctx, path, file).Run()
@@ -71,7 +80,12 @@ func (c *cli) ownReport(ctx context.Context, s *sweep.Sweep, spec *grid.Spec) er
 	if err != nil {
 		return usageError{fmt.Errorf("read report %s: %w", spec.Report.Template, err)}
 	}
-	where, err := filepath.Abs(s.Where())
+	temp, err := os.MkdirTemp("", "fanout-report-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	where, err := filesOf(ctx, s, temp, sweep.PrefixResults)
 	if err != nil {
 		return err
 	}
@@ -98,23 +112,52 @@ func (c *cli) executeSummary(ctx context.Context, s *sweep.Sweep) error {
 	if err != nil {
 		return err
 	}
-	return c.executeIn(ctx, s, doc, sweep.SummaryNotebook, s.Where())
+	temp, err := os.MkdirTemp("", "fanout-report-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp)
+	where, err := filesOf(ctx, s, temp, sweep.PrefixResults)
+	if err != nil {
+		return err
+	}
+	return c.executeIn(ctx, s, doc, sweep.SummaryNotebook, where)
+}
+
+// filesOf returns a folder in which the objects of a sweep are files: the
+// sweep's own, or dir, with copies of those whose keys begin with prefix.
+func filesOf(ctx context.Context, s *sweep.Sweep, dir, prefix string) (folder string, err error) {
+	if !store.IsURL(s.Where()) {
+		return filepath.Abs(s.Where())
+	}
+	copies := store.Dir(dir)
+	for o, err := range s.Store().List(ctx, prefix) {
+		if err != nil {
+			return "", err
+		}
+		data, err := s.Store().Get(ctx, o.Key)
+		if err != nil {
+			return "", err
+		}
+		if err := copies.Put(ctx, o.Key, data, store.Cached); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
 }
 
 // executeIn executes a notebook with the sweep's own kernel and writes it into
 // the sweep.
 func (c *cli) executeIn(ctx context.Context, s *sweep.Sweep, doc *notebook.Notebook, key, cwd string) error {
 	head, _ := s.Head()
-	to, err := c.outputTo(filepath.Join(s.Where(), key))
-	if err != nil {
-		return err
-	}
+	put := func(doc []byte) error { return s.Store().Put(context.WithoutCancel(ctx), key, doc, store.Cached) }
+	to := output{put, put}
 	f := execFlags{kernel: head.Recipe.Kernel, cwd: cwd, startTimeout: 60, autosave: 60}
 	if p := head.Recipe.Python; p != "" {
 		f.python = s.Resolve(p)
 	}
 	if err := c.execute(ctx, doc, to, f, nil); err != nil {
-		return fmt.Errorf("execute %s: %w", filepath.Join(display(s.Where()), key), err)
+		return fmt.Errorf("execute %s: %w", place(s, key), err)
 	}
 	return nil
 }

@@ -196,7 +196,7 @@ func (c *cli) tellDue(ctx context.Context, d *sweep.Draft, f planFlags) error {
 	if err != nil {
 		return err
 	}
-	s, err := sweep.Open(ctx, c.openStore(sweepDir(d, f.output)))
+	s, err := c.openSweep(ctx, sweepDir(d, f.output))
 	if err != nil || n > maxPreview || s.Name() != d.Spec.Name {
 		fmt.Fprintln(c.stderr, plural(n, "run"))
 		return nil // no sweep yet, or somebody else's: that is for run to say

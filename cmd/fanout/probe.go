@@ -37,7 +37,10 @@ func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
 	if err != nil {
 		return err
 	}
-	st := c.openStore(p.Dir)
+	st, err := c.openStore(ctx, p.Dir)
+	if err != nil {
+		return err
+	}
 	if err := st.Create(ctx, probeKey(p.Probe.ID), append(text, '\n'), store.Synced); err != nil {
 		return withHint(err, "this machine cannot write to %s", p.Dir)
 	}
@@ -72,7 +75,10 @@ func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
 
 // probedFindings reads what the worker left in the store, and removes it.
 func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
-	st := c.openStore(dir)
+	st, err := c.openStore(ctx, dir)
+	if err != nil {
+		return []finding{{what: "the store from both sides", err: err}}
+	}
 	text, err := st.Get(ctx, probeKey(id))
 	if err != nil {
 		return []finding{{what: "the store from both sides", err: withHint(fmt.Errorf("what the worker wrote is not here: %w", err), "clients and this machine must see the same %s", dir)}}
@@ -95,5 +101,9 @@ func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
 
 // storeFinding tries the place where sweeps are to be kept.
 func (c *cli) storeFinding(ctx context.Context, dir string) finding {
-	return finding{what: "the store " + dir, detail: "written, read and deleted", err: store.Probe(ctx, c.openStore(dir))}
+	st, err := c.openStore(ctx, dir)
+	if err == nil {
+		err = store.Probe(ctx, st)
+	}
+	return finding{what: "the store " + dir, detail: "written, read and deleted", err: err}
 }

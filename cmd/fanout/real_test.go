@@ -32,7 +32,7 @@ func python(t *testing.T) string {
 func fanout(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &err, openStore: store.Dir}
+	c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &err, openStore: store.Open}
 	code = c.main(t.Context(), args)
 	return code, out.String(), err.String()
 }

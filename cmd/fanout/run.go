@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -52,7 +53,7 @@ the sweep file resumes what was planned there.`,
 	f.specFlags.add(cmd)
 	c.addMaking(cmd, &f)
 	fl := cmd.Flags()
-	fl.StringVarP(&f.output, "output", "o", "", "sweep directory (default: NAME.sweep beside the sweep file)")
+	fl.StringVarP(&f.output, "output", "o", "", "where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run and stop")
 	fl.BoolVar(&f.yes, "yes", false, "go on although there are more runs than max_runs")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
@@ -110,7 +111,13 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 		return errors.Join(err, j.disconnect())
 	}
 	c.tellPlan(j, due)
-	sum, runErr := c.fan(ctx, j, due, f)
+	guarded, stop := j.Guard(ctx)
+	sum, runErr := c.fan(guarded, j, due, f)
+	stop()
+	var lost *sweep.HeldError
+	if errors.As(context.Cause(guarded), &lost) {
+		return lost // nothing here is ours any more
+	}
 	// What was made is worth a table also when the rest was stopped.
 	after := context.WithoutCancel(ctx)
 	var cmp *compare.Report
@@ -176,7 +183,11 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*job, err
 // planned makes the drafted plan the one in force.
 func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, error) {
 	out := sweepDir(d, f.output)
-	s, err := sweep.Init(ctx, c.openStore(out), d.Spec.Name)
+	st, err := c.openStore(ctx, out)
+	if err != nil {
+		return nil, err
+	}
+	s, err := sweep.Init(ctx, st, d.Spec.Name)
 	if err != nil {
 		return nil, writable(err, out)
 	}
@@ -244,8 +255,12 @@ func (c *cli) listDue(j *job, f runFlags) error {
 	return nil
 }
 
-// isSweepDir reports whether target names a folder rather than a sweep file.
+// isSweepDir reports whether target names a folder, or a place in a bucket,
+// rather than a sweep file.
 func isSweepDir(target string) bool {
+	if store.IsURL(target) {
+		return true
+	}
 	info, err := os.Stat(target)
 	return err == nil && info.IsDir()
 }
@@ -424,10 +439,9 @@ func (c *cli) wordsAtEnd(j *job, counts map[sweep.Status]int, sum fan.Summary, h
 		fmt.Fprintf(c.stderr, "halted: %s\n", clean(sum.Halted))
 	}
 	fmt.Fprintf(c.stderr, "%s: %s\n", j.Name(), countWords(counts, head.Runs))
-	where := display(j.Where())
-	fmt.Fprintf(c.stderr, "  notebooks  %s\n", filepath.Join(where, "runs"))
-	fmt.Fprintf(c.stderr, "  tables     %s\n", filepath.Join(where, "results"))
-	summary := filepath.Join(where, mainSummary(j.spec))
+	fmt.Fprintf(c.stderr, "  notebooks  %s\n", place(j.Sweep, "runs"))
+	fmt.Fprintf(c.stderr, "  tables     %s\n", place(j.Sweep, "results"))
+	summary := place(j.Sweep, mainSummary(j.spec))
 	fmt.Fprintf(c.stderr, "  summary    %s\n", summary)
 	fmt.Fprintln(c.stdout, summary)
 }
@@ -494,5 +508,5 @@ func (c *cli) printEnd(j *job, counts map[sweep.Status]int, sum fan.Summary) {
 		Retried int                  `json:"retried"`
 		Halted  string               `json:"halted,omitempty"`
 		Summary string               `json:"summary"`
-	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, filepath.Join(j.Where(), mainSummary(j.spec))})
+	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, store.Join(j.Where(), mainSummary(j.spec))})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -148,7 +149,7 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 
 // absolute is where a sweep is, for clients that start elsewhere.
 func absolute(out string) (string, error) {
-	if strings.Contains(out, "://") {
+	if store.IsURL(out) {
 		return out, nil
 	}
 	return filepath.Abs(out)
@@ -206,7 +207,11 @@ func (c *cli) selfContained(d *sweep.Draft) error {
 
 // storeKit makes the sweep, if it is not there, and puts the kit into it.
 func (c *cli) storeKit(ctx context.Context, out, name string, kit sweep.Kit) (key string, err error) {
-	s, err := sweep.Init(ctx, c.openStore(out), name)
+	st, err := c.openStore(ctx, out)
+	if err != nil {
+		return "", err
+	}
+	s, err := sweep.Init(ctx, st, name)
 	if err != nil {
 		return "", writable(err, out)
 	}

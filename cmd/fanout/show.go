@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -160,7 +160,7 @@ func (c *cli) printShown(s *sweep.Sweep, spec *grid.Spec, id string, v shown) {
 
 // place is where an object is, for people.
 func place(s *sweep.Sweep, key string) string {
-	return filepath.Join(display(s.Where()), filepath.FromSlash(key))
+	return store.Join(display(s.Where()), key)
 }
 
 // staleWhy says what a differing part of a fingerprint means.

@@ -47,7 +47,7 @@ type failureLine struct {
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
-	s, err := sweep.Open(ctx, c.openStore(dir))
+	s, err := c.openSweep(ctx, dir)
 	if err != nil {
 		return err
 	}

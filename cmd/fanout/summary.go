@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -23,7 +24,7 @@ func (c *cli) summaryInput(ctx context.Context, s *sweep.Sweep, spec *grid.Spec,
 	}
 	in := report.Input{
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
-		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(head.Name+".sweep"), Reruns: reruns(s, spec, head, cmp.Failures),
+		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(rerunTarget(s, head)), Reruns: reruns(s, spec, head, cmp.Failures),
 		Facts: []report.Fact{
 			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
 			{Name: "code", Value: codeDigests(head)},
@@ -51,6 +52,15 @@ func (c *cli) summaryInput(ctx context.Context, s *sweep.Sweep, spec *grid.Spec,
 		in.Problems = append(in.Problems, problemLine(s, p))
 	}
 	return in, nil
+}
+
+// rerunTarget is what resumes the sweep. A directory may be moved, with its
+// summary.
+func rerunTarget(s *sweep.Sweep, head sweep.Head) string {
+	if store.IsURL(s.Where()) {
+		return s.Where()
+	}
+	return head.Name + ".sweep"
 }
 
 func problemLine(s *sweep.Sweep, p collect.Problem) string {

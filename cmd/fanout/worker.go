@@ -59,7 +59,7 @@ func workerPayload(file string, args []string) (nomad.Payload, error) {
 }
 
 func (c *cli) worker(ctx context.Context, p nomad.Payload) (err error) {
-	s, err := sweep.Open(ctx, c.openStore(p.Dir))
+	s, err := c.openSweep(ctx, p.Dir)
 	if err != nil {
 		return withHint(err, "does this machine see the sweep's directory?")
 	}
@@ -118,7 +118,7 @@ type work struct {
 // How often the controller is told that there is news, that the worker lives,
 // and asked whether the shard was given up.
 const (
-	beatNews = 500 * time.Millisecond
+	beatNews = time.Second
 	beatLife = 5 * time.Second
 )
 

@@ -112,6 +112,17 @@ func TestFaultsAreRiddenOut(t *testing.T) {
 	}
 }
 
+// The pauses make about four minutes.
+func TestPatience(t *testing.T) {
+	var waited time.Duration
+	for n := 1; n < attempts; n++ {
+		waited += pause(n)
+	}
+	if waited < 3*time.Minute || waited > 5*time.Minute {
+		t.Errorf("%v", waited)
+	}
+}
+
 // What no patience helps against fails at once and says what to do.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	server := storetest.S3(t)

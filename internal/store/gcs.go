@@ -14,6 +14,7 @@ import (
 	"gocloud.dev/blob/gcsblob"
 	"gocloud.dev/gcp"
 	"google.golang.org/api/googleapi"
+	"google.golang.org/api/option"
 )
 
 func openGCS(ctx context.Context, u *url.URL, prefix string) (Store, error) {
@@ -25,7 +26,8 @@ func openGCS(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 	if err != nil {
 		return nil, &bucketError{fmt.Errorf("open %s: %w", u, err), noGoogle}
 	}
-	b, err := gcsblob.OpenBucket(ctx, client, u.Host, nil)
+	o := &gcsblob.Options{ClientOptions: []option.ClientOption{storage.WithJSONReads()}} // one API for everything
+	b, err := gcsblob.OpenBucket(ctx, client, u.Host, o)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", u, err)
 	}
@@ -68,8 +70,6 @@ func hintGCS(err error) string {
 		return "the credentials may not do that: they need the role Storage Object User on the bucket"
 	case api.Code == http.StatusUnauthorized:
 		return noGoogle
-	case api.Code == http.StatusNotFound:
-		return "make the bucket, or correct its name in the URL"
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,20 @@ func Join(where, key string) string {
 	}
 	where, _, _ = strings.Cut(where, "?")
 	return strings.TrimSuffix(where, "/") + "/" + key
+}
+
+// Split divides the place of one object into that of its store and its key.
+func Split(name string) (where, key string) {
+	if !IsURL(name) {
+		return filepath.Dir(name), filepath.Base(name)
+	}
+	name, parameters, has := strings.Cut(name, "?")
+	i := strings.LastIndexByte(name, '/')
+	where, key = name[:i], name[i+1:]
+	if has {
+		where += "?" + parameters
+	}
+	return where, key
 }
 
 // placeError reports a place that names no store.

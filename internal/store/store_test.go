@@ -24,6 +24,7 @@ func TestStores(t *testing.T) {
 	stores := map[string]func(t *testing.T) Store{
 		"dir": func(t *testing.T) Store { return Dir(filepath.Join(t.TempDir(), "not yet", "there")) },
 		"mem": func(*testing.T) Store { return Mem() },
+		"gs":  func(t *testing.T) Store { return openEmulator(t) },
 		"s3":  func(t *testing.T) Store { return openBucket(t, storetest.S3(t)) },
 	}
 	promises := map[string]func(t *testing.T, s Store){

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
 )
 
 // A Source is where a sweep is drafted from.
@@ -369,9 +370,12 @@ func (d *Draft) fillHead(src Source) {
 }
 
 // SetSource records where the sweep file's folder is, relative to the sweep
-// at out where that is possible.
+// at out where that is possible: of a bucket it is not.
 func (d *Draft) SetSource(out string) {
 	d.Source = filepath.ToSlash(d.Dir)
+	if store.IsURL(out) {
+		return
+	}
 	abs, err := filepath.Abs(out)
 	if err != nil {
 		return

@@ -150,6 +150,9 @@ func (s *Sweep) Remove(ctx context.Context, g Garbage) error {
 		}
 	}
 	for _, key := range g.Keys {
+		if err := s.mustHold(ctx); err != nil {
+			return err
+		}
 		if err := s.store.Delete(ctx, key); err != nil {
 			return fmt.Errorf("remove %s: %w", path.Base(key), err)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/store"
 )
 
 // A Recipe is how the sweep's runs are made: what an executor needs to know
@@ -48,8 +49,15 @@ func (s *Sweep) SourceDir() string {
 	if filepath.IsAbs(source) {
 		return source
 	}
+	if store.IsURL(s.store.String()) {
+		return unknownSource
+	}
 	return filepath.Join(s.store.String(), source)
 }
+
+// unknownSource stands for the folder of the sweep file of a sweep that was
+// carried to a bucket from the directory beside it.
+const unknownSource = "/the folder of the sweep file is not known"
 
 // TemplateOf returns the plan's template for a run, and a notebook of its own
 // to execute.
