@@ -95,7 +95,7 @@ func compareOptions(head sweep.Head, spec *grid.Spec) compare.Options {
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, compare.Metric{
 			Name: m.Name, Goal: m.Goal, Unit: m.Unit, MinEffect: m.MinEffect, MinEffectRelative: m.MinEffectRelative,
-			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials,
+			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials, By: compare.Method(m.By),
 		})
 	}
 	for _, b := range spec.Baseline {

@@ -44,6 +44,10 @@ func sentence(s string) string {
 	return markdownEscapes.Replace(oneLine(s, 2000))
 }
 
+// Escape makes text plain Markdown: a line of its own or a table's cell in
+// which nothing means anything.
+func Escape(s string) string { return sentence(s) }
+
 // plain drops control characters and escape sequences, and cuts what is too
 // long.
 func plain(s string) string { return oneLine(s, maxText) }
