@@ -85,12 +85,14 @@ type Report struct {
 	Averaged []string // axes that vary within a group and are no replicates
 	Baseline string   // name of the baseline's group; empty when there is none
 	Alpha    float64
-	Metrics  []MetricTable
-	Failures []FailureGroup
-	Warnings []string
-	Coverage []Coverage // of every ordered axis of dates
-	Runs     int        // planned runs
-	Used     int        // planned runs whose numbers count
+	// Confidence is that of all intervals.
+	Confidence float64
+	Metrics    []MetricTable
+	Failures   []FailureGroup
+	Warnings   []string
+	Coverage   []Coverage // of every ordered axis of dates
+	Runs       int        // planned runs
+	Used       int        // planned runs whose numbers count
 }
 
 // A MetricTable compares the groups by one metric.
@@ -185,7 +187,7 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
+	r := &Report{Rows: c.rows, Alpha: c.alpha, Confidence: c.confidence, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
 	r.Metrics = c.tables()
 	c.holm(r.Metrics)
 	for i := range r.Metrics {
@@ -448,7 +450,7 @@ func (c *comparer) table(m Metric) MetricTable {
 	mt.resemblance(c.axis)
 	mt.inexact()
 	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups, value)
-	mt.Crosses = c.crosses(groups)
+	mt.Crosses = c.crosses(m, groups)
 	mt.Best = c.best(m, groups)
 	return mt
 }

@@ -54,7 +54,7 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 	if err != nil {
 		return nil, Join{}, err
 	}
-	r := &Report{Rows: []string{"sweep"}, Baseline: a.Name, Alpha: first.alpha, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
+	r := &Report{Rows: []string{"sweep"}, Baseline: a.Name, Alpha: first.alpha, Confidence: first.confidence, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
 	moved := map[string]Move{}
 	for _, m := range union(first.metrics(), second.metrics()) {
 		if m.By == ByMedian {
