@@ -124,6 +124,19 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// A long name is cut, and the number that follows it is not.
+func TestLongNamesInSentences(t *testing.T) {
+	rows := seeds(10, 0.1)
+	for i := range rows {
+		if rows[i].variant == "b" {
+			rows[i].variant = strings.Repeat("漢", 200)
+		}
+	}
+	if v := compareY(t, rows, Metric{Goal: "maximize"}).Verdict; !strings.HasPrefix(v, strings.Repeat("漢", 59)+"… (+0.") {
+		t.Errorf("%q", v)
+	}
+}
+
 func TestOnlyFreshPlannedSuccessesCount(t *testing.T) {
 	mt := compareY(t, []row{
 		{variant: "a", seed: 0, y: 1.0},

@@ -101,6 +101,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 	more, needs := 0, 0
 	for _, g := range t.Groups {
 		a := g.Against
+		g.Name = shortName(g.Name)
 		switch {
 		case a == nil && !g.Baseline && g.N == 0 && !math.IsNaN(t.base()):
 			none = append(none, g.Name)
@@ -168,7 +169,7 @@ func (t *MetricTable) effect() string {
 func (t *MetricTable) baselineName() string {
 	for _, g := range t.Groups {
 		if g.Baseline {
-			return "the baseline, " + listed([]string{g.Name})
+			return "the baseline, " + shortName(g.Name)
 		}
 	}
 	return "the baseline"
@@ -239,7 +240,7 @@ func span(t *MetricTable) string {
 		var names []string
 		for _, x := range with {
 			if x.Centre == g.Centre {
-				names = append(names, x.Name)
+				names = append(names, shortName(x.Name))
 			}
 		}
 		if len(names) > 2 {
@@ -282,13 +283,14 @@ const maxListed = 6
 // maxNameInSentence is how many characters of a name a sentence holds.
 const maxNameInSentence = 60
 
-func listed(names []string) string {
-	names = slices.Clone(names)
-	for i, n := range names {
-		if r := []rune(n); len(r) > maxNameInSentence {
-			names[i] = string(r[:maxNameInSentence-1]) + "…"
-		}
+func shortName(name string) string {
+	if r := []rune(name); len(r) > maxNameInSentence {
+		return string(r[:maxNameInSentence-1]) + "…"
 	}
+	return name
+}
+
+func listed(names []string) string {
 	if len(names) > maxListed {
 		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(names)-maxListed)
 	}

@@ -329,14 +329,14 @@ func shiftInterval(a *compare.Comparison) string {
 	case math.IsNaN(a.Relative):
 		return interval(a.Lo, a.Hi)
 	}
-	return percent(a.RelLo) + " … " + percent(a.RelHi)
+	return percent(a.RelLo) + bridge + percent(a.RelHi)
 }
 
 func effectSize(a *compare.Comparison) string {
 	if a.SizeName == "" || math.IsNaN(a.Size) || math.IsInf(a.Size, 0) {
 		return ""
 	}
-	return a.SizeName + " = " + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
+	return a.SizeName + "\u00a0=\u00a0" + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
 }
 
 // mark is the verdict at the end of a row, and what it rests on.
