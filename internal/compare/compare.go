@@ -589,17 +589,6 @@ func compareFloat(a, b float64) int {
 	return 0
 }
 
-// compareText orders numbers by size and all else by text.
-func compareText(a, b string) int {
-	var x, y float64
-	_, err1 := fmt.Sscan(a, &x)
-	_, err2 := fmt.Sscan(b, &y)
-	if err1 == nil && err2 == nil && x != y {
-		return compareFloat(x, y)
-	}
-	return strings.Compare(a, b)
-}
-
 // maxBest is how many runs are named as the best of a metric.
 const maxBest = 3
 

@@ -187,7 +187,7 @@ func pairing(groups []Group) string {
 	least, most, possible := math.MaxInt, 0, 0
 	for _, g := range groups {
 		switch a := g.Against; {
-		case a == nil:
+		case a == nil || a.Verdict == Withheld: // which says its own
 		case !a.Paired || possible > 0 && a.Possible != possible:
 			return ""
 		default:
