@@ -478,7 +478,7 @@ func oddSection(in Input) section {
 func factSection(in Input) section {
 	var rows [][]string
 	for _, f := range in.Facts {
-		rows = append(rows, []string{safe(f.Name), safe(f.Value)})
+		rows = append(rows, []string{safe(f.Name), sentence(f.Value)}) // packages are many
 	}
 	if len(rows) == 0 {
 		return section{}
