@@ -118,13 +118,15 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 	if err != nil {
 		return side{}, err
 	}
-	res, err := collect.Sweep(ctx, s, collectOptions(spec, nil))
+	look := collectOptions(spec, nil)
+	look.TableOnly = true
+	res, err := collect.Sweep(ctx, s, look)
 	if err != nil {
 		return side{}, fmt.Errorf("collect %s: %w", display(s.Where()), err)
 	}
 	head, _ := s.Head()
 	o := compareOptions(head, spec)
-	o.Alpha = f.alpha
+	o.Alpha, o.Brief = f.alpha, true
 	if err := f.project(&o, res.Table); err != nil {
 		res.Close()
 		return side{}, usageError{err}

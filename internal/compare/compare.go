@@ -75,6 +75,9 @@ type Options struct {
 	Keep     func(row int) bool // rows of the table that count; nil keeps all
 	Alpha    float64            // 0 is 0.05
 	By       Method             // of every metric that has no other
+	// Brief leaves out what is no part of the tables: effects, trends, crosses,
+	// the best runs, failures and coverage.
+	Brief bool
 	// Confidence of intervals; 0 is 0.95.
 	Confidence float64
 }
@@ -200,7 +203,9 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 			}
 		}
 	}
-	r.Failures, r.Coverage = c.failures(), c.coverage()
+	if !o.Brief {
+		r.Failures, r.Coverage = c.failures(), c.coverage()
+	}
 	r.Warnings = c.warnings(r)
 	return r, nil
 }
@@ -449,6 +454,9 @@ func (c *comparer) table(m Metric) MetricTable {
 	}
 	mt.resemblance(c.axis)
 	mt.inexact()
+	if c.o.Brief {
+		return mt
+	}
 	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups, value)
 	mt.Crosses = c.crosses(m, groups)
 	mt.Best = c.best(m, groups)
