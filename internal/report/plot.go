@@ -38,7 +38,7 @@ var (
 // How much a plot shows.
 const (
 	maxPlotGroups = 40
-	maxPlotDots   = 200 // per group
+	maxPlotDots   = 120 // per group
 	maxLabel      = 36  // characters
 	minLinePoints = 6   // below that an ordered axis is drawn as variants
 	maxCrosses    = 2   // pictures of a metric by two axes
