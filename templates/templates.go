@@ -27,6 +27,11 @@ var SummaryLoad []byte
 //go:embed summary.html
 var SummaryPage string
 
+// SummaryText is what the summary says: a text/template for each of its parts.
+//
+//go:embed summary.md.tmpl
+var SummaryText string
+
 //go:embed job.nomad.hcl
 var nomadJob []byte
 

@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -26,7 +27,7 @@ type compareFlags struct {
 	rows, cols, metrics, baseline []string
 	where, format                 string
 	alpha                         float64
-	mean                          bool
+	by                            string
 	failIf                        []string
 }
 
@@ -51,7 +52,7 @@ the runs that have the same parameters, the second against the first.
 	fl.StringArrayVar(&f.baseline, "baseline", nil, "`name=value` to compare with (default: the sweep file's; repeatable)")
 	fl.StringVar(&f.where, "where", "", "only runs for which this expression is true")
 	fl.Float64Var(&f.alpha, "alpha", 0.05, "what p must be below")
-	fl.BoolVar(&f.mean, "mean", false, "compare means, by t tests, instead of medians")
+	fl.StringVar(&f.by, "by", "", "compare by `median`, mean (t tests), bootstrap (the mean, by resampling) or exact (default: the sweep file's)")
 	fl.StringVar(&f.format, "format", "text", "text, markdown, csv or json")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	return cmd
@@ -63,12 +64,15 @@ const failIfHelp = "exit 5 when a change from the baseline is like this: `'reven
 type block struct {
 	title  string
 	report *compare.Report
-	note   string
+	notes  []string
 }
 
 func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error {
 	if !slices.Contains([]string{"text", "markdown", "csv", "json"}, f.format) {
 		return usageError{fmt.Errorf("--format %q: want text, markdown, csv or json", f.format)}
+	}
+	if !slices.Contains([]string{"", "median", "mean", "bootstrap", "exact"}, f.by) {
+		return usageError{fmt.Errorf("--by %q: want median, mean, bootstrap or exact", f.by)}
 	}
 	gates, err := parseGates(f.failIf)
 	if err != nil {
@@ -114,13 +118,15 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 	if err != nil {
 		return side{}, err
 	}
-	res, err := collect.Sweep(ctx, s, collectOptions(spec, nil))
+	look := collectOptions(spec, nil)
+	look.TableOnly = true
+	res, err := collect.Sweep(ctx, s, look)
 	if err != nil {
 		return side{}, fmt.Errorf("collect %s: %w", display(s.Where()), err)
 	}
 	head, _ := s.Head()
 	o := compareOptions(head, spec)
-	o.Alpha, o.Mean = f.alpha, f.mean
+	o.Alpha, o.Brief = f.alpha, true
 	if err := f.project(&o, res.Table); err != nil {
 		res.Close()
 		return side{}, usageError{err}
@@ -174,6 +180,12 @@ func (f compareFlags) project(o *compare.Options, t *collect.Table) error {
 	if len(f.metrics) > 0 {
 		o.Metrics = chosen(o.Metrics, f.metrics)
 	}
+	if f.by != "" {
+		o.By = compare.Method(strings.TrimPrefix(f.by, "median"))
+		for i := range o.Metrics {
+			o.Metrics[i].By = o.By
+		}
+	}
 	return nil
 }
 
@@ -192,13 +204,50 @@ func chosen(declared []compare.Metric, names []string) []compare.Metric {
 }
 
 func twoSweeps(sides []side) ([]block, error) {
-	r, j, err := compare.Sweeps(sides[0].res.Table, sides[1].res.Table, [2]string{sides[0].name, sides[1].name}, sides[0].o)
+	of := func(s side) compare.Side {
+		return compare.Side{Name: s.name, Table: s.res.Table, Axes: s.o.Axes, Keep: s.o.Keep}
+	}
+	r, j, err := compare.Sweeps(of(sides[0]), of(sides[1]), sides[0].o)
 	if err != nil {
 		return nil, err
 	}
-	note := fmt.Sprintf("%s in both, %d of them with other values; %d only in %s, %d only in %s",
-		plural(j.Both, "run"), j.Moved, j.Vanished, sides[0].name, j.Appeared, sides[1].name)
-	return []block{{report: r, note: note}}, nil
+	notes := []string{fmt.Sprintf("%s in both, %d of them with other values; %d only in %s, %d only in %s",
+		plural(j.Both, "run"), len(j.Moved), len(j.Vanished), sides[0].name, len(j.Appeared), sides[1].name)}
+	var moved []string
+	for _, m := range j.Moved {
+		moved = append(moved, fmt.Sprintf("%s: %s %s → %s", runWords(m.Run), m.Metric, short4(m.From), short4(m.To)))
+	}
+	for _, list := range []struct {
+		what  string
+		names []string
+	}{{"moved", moved}, {"vanished", runsWords(j.Vanished)}, {"appeared", runsWords(j.Appeared)}} {
+		for i, name := range list.names {
+			if i == maxNamed {
+				notes = append(notes, fmt.Sprintf("%s and %d more", list.what, len(list.names)-maxNamed))
+				break
+			}
+			notes = append(notes, list.what+" "+name)
+		}
+	}
+	return []block{{report: r, notes: notes}}, nil
+}
+
+// maxNamed is how many runs of each kind are named.
+const maxNamed = 5
+
+func runWords(r compare.Run) string {
+	if r.Name == "" {
+		return r.ID
+	}
+	return r.Name
+}
+
+func runsWords(runs []compare.Run) []string {
+	var names []string
+	for _, r := range runs {
+		names = append(names, runWords(r))
+	}
+	return names
 }
 
 // oneSweep compares within each value of the row axes.
@@ -298,29 +347,32 @@ func (c *cli) printBlocks(blocks []block, format string) error {
 }
 
 func (c *cli) printBlock(b block, markdown bool) error {
-	say := func(text string) {
-		if text != "" {
+	say := func(before, text string) {
+		switch {
+		case text == "":
+		case markdown:
+			fmt.Fprintf(c.stdout, "%s%s\n", before, report.Escape(text))
+		default:
 			fmt.Fprintln(c.stdout, clean(text))
 		}
 	}
-	if b.title != "" && markdown {
-		b.title = "## " + b.title
+	say("## ", b.title)
+	for _, note := range b.notes {
+		say("- ", note)
 	}
-	say(b.title)
-	say(b.note)
 	for i, t := range b.report.Metrics {
-		if i > 0 || b.title != "" || b.note != "" {
+		if i > 0 || b.title != "" || len(b.notes) > 0 {
 			fmt.Fprintln(c.stdout)
 		}
 		if err := printMetric(c.stdout, t, markdown); err != nil {
 			return err
 		}
 		for _, w := range t.Warnings {
-			say("warning: " + w)
+			say("\n", "warning: "+w)
 		}
 	}
 	for _, w := range b.report.Warnings {
-		say("warning: " + w)
+		say("\n", "warning: "+w)
 	}
 	return nil
 }
@@ -333,7 +385,7 @@ func printMetric(w io.Writer, t compare.MetricTable, markdown bool) error {
 	} else if t.Unit != "" {
 		title += " [" + t.Unit + "]"
 	}
-	rows := [][]string{{title, "n", t.CentreName(), "95% interval", "change", "95% interval", "p", ""}}
+	rows := [][]string{{title, "n", t.CentreName(), "95% interval", "change", "95% interval", "p", "effect", ""}}
 	for _, g := range t.Groups {
 		rows = append(rows, metricRow(g))
 	}
@@ -354,14 +406,18 @@ func printMetric(w io.Writer, t compare.MetricTable, markdown bool) error {
 		}
 		tw.Flush()
 	}
-	_, err := fmt.Fprintf(w, "%s%s\n", map[bool]string{true: "\n", false: "  "}[markdown], clean(t.Verdict))
+	if markdown {
+		_, err := fmt.Fprintf(w, "\n%s\n", report.Escape(t.Verdict))
+		return err
+	}
+	_, err := fmt.Fprintf(w, "  %s\n", clean(t.Verdict))
 	return err
 }
 
 func escaped(row []string) []string {
 	out := make([]string, len(row))
 	for i, s := range row {
-		out[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "\\`").Replace(clean(s))
+		out[i] = report.Escape(s)
 	}
 	return out
 }
@@ -374,7 +430,7 @@ func metricRow(g compare.Group) []string {
 	if g.Baseline {
 		name += " (baseline)"
 	}
-	row := []string{name, strconv.Itoa(g.N), short4(g.Centre), span(g.Lo, g.Hi, short4), "", "", "", ""}
+	row := []string{name, strconv.Itoa(g.N), short4(g.Centre), span(g.Lo, g.Hi, short4), "", "", "", "", ""}
 	if g.N == 0 {
 		row[2], row[3] = "-", ""
 	}
@@ -389,14 +445,33 @@ func metricRow(g compare.Group) []string {
 	if !math.IsNaN(a.Relative) {
 		row[4], row[5] = percent(a.Relative), span(a.RelLo, a.RelHi, percent)
 	}
-	if row[6] = fmt.Sprintf("%.3f", a.PAdjusted); a.PAdjusted < 0.001 {
+	switch row[6] = fmt.Sprintf("%.3f", a.PAdjusted); {
+	case a.Exact:
+		row[6] = "exact"
+	case a.PAdjusted < 0.001:
 		row[6] = "<0.001"
 	}
-	row[7] = string(a.Verdict)
-	if a.Verdict == compare.Unclear || a.Verdict == compare.TooFew {
-		row[7] = "~"
+	if a.SizeName != "" && !math.IsNaN(a.Size) {
+		row[7] = fmt.Sprintf("%s=%+.2f", a.SizeName, a.Size)
 	}
+	row[8] = verdictWord(a)
 	return row
+}
+
+// verdictWord is a verdict as benchstat's readers know it, with the pairs that
+// it rests on.
+func verdictWord(a *compare.Comparison) string {
+	word := string(a.Verdict)
+	if a.Verdict == compare.Unclear || a.Verdict == compare.TooFew {
+		word = "~"
+	}
+	switch {
+	case a.Paired && a.Pairs < a.Possible:
+		return fmt.Sprintf("%s, %d of %d pairs", word, a.Pairs, a.Possible)
+	case a.Paired:
+		return fmt.Sprintf("%s, %d pairs", word, a.Pairs)
+	}
+	return word
 }
 
 func short4(x float64) string  { return fmt.Sprintf("%.4g", x) }
@@ -429,7 +504,12 @@ type comparisonLine struct {
 	Relative  *float64 `json:"relative_change"`
 	P         *float64 `json:"p"`
 	PAdjusted *float64 `json:"p_adjusted"`
+	Effect    *float64 `json:"effect,omitempty"` // its size, of the kind
+	Kind      string   `json:"effect_kind,omitempty"`
 	Paired    bool     `json:"paired"`
+	Pairs     int      `json:"pairs"`
+	Possible  int      `json:"pairs_possible"`
+	Need      int      `json:"runs_needed,omitempty"`
 	Verdict   string   `json:"verdict"`
 	Hits      *float64 `json:"hits,omitempty"` // and trials, of a proportion
 	Trials    *float64 `json:"trials,omitempty"`
@@ -450,6 +530,10 @@ func comparisonLines(blocks []block) []comparisonLine {
 				if a := g.Against; a != nil {
 					l.Change, l.ChangeLo, l.ChangeHi, l.Relative = finite(a.Shift), finite(a.Lo), finite(a.Hi), finite(a.Relative)
 					l.P, l.PAdjusted, l.Paired, l.Verdict = finite(a.P), finite(a.PAdjusted), a.Paired, string(a.Verdict)
+					l.Effect, l.Kind, l.Need = finite(a.Size), a.SizeName, a.Need
+					if a.Paired {
+						l.Pairs, l.Possible = a.Pairs, a.Possible
+					}
 				}
 				lines = append(lines, l)
 			}
@@ -479,17 +563,17 @@ func writeComparisonJSON(w io.Writer, blocks []block) error {
 func writeComparisonCSV(w io.Writer, blocks []block) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"row", "metric", "group", "baseline", "n", "missing", "statistic", "centre", "centre_lo", "centre_hi",
-		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "hits", "trials", "paired", "verdict"})
+		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "hits", "trials", "effect", "effect_kind", "paired", "pairs", "pairs_possible", "runs_needed", "verdict"})
 	for _, l := range comparisonLines(blocks) {
 		record := []string{l.Row, l.Metric, l.Group, strconv.FormatBool(l.Baseline), strconv.Itoa(l.N), strconv.Itoa(l.Missing), l.Statistic}
-		for _, x := range []*float64{l.Centre, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted, l.Hits, l.Trials} {
+		for _, x := range []*float64{l.Centre, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted, l.Hits, l.Trials, l.Effect} {
 			text := ""
 			if x != nil {
 				text = strconv.FormatFloat(*x, 'g', -1, 64)
 			}
 			record = append(record, text)
 		}
-		out.Write(append(record, strconv.FormatBool(l.Paired), l.Verdict))
+		out.Write(append(record, l.Kind, strconv.FormatBool(l.Paired), strconv.Itoa(l.Pairs), strconv.Itoa(l.Possible), strconv.Itoa(l.Need), l.Verdict))
 	}
 	out.Flush()
 	return out.Error()

@@ -84,6 +84,10 @@ var varying = []struct {
 	by   string
 }{
 	{regexp.MustCompile(`(?s)## Slowest and hungriest runs.*`), ""},
+	// Without scaling it does not converge, and ends where the processor's
+	// arithmetic leads it.
+	{regexp.MustCompile(`(?m)^\| logistic-raw .*$`), "| logistic-raw | … |"},
+	{regexp.MustCompile(`logistic-raw \([^)]*\)`), "logistic-raw (…)"},
 	{regexp.MustCompile(`logical date [0-9-]+`), "logical date DATE"},
 	{regexp.MustCompile(`(?m)^- \*\*fit\\_ms\*\*.*\n`), ""},
 	{regexp.MustCompile(`(?s)## fit\\_ms.*?(## What drives)`), "$1"},

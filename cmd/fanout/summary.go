@@ -105,7 +105,7 @@ func compareOptions(head sweep.Head, spec *grid.Spec) compare.Options {
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, compare.Metric{
 			Name: m.Name, Goal: m.Goal, Unit: m.Unit, MinEffect: m.MinEffect, MinEffectRelative: m.MinEffectRelative,
-			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials,
+			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials, By: compare.Method(m.By),
 		})
 	}
 	for _, b := range spec.Baseline {
@@ -120,7 +120,7 @@ func compareOptions(head sweep.Head, spec *grid.Spec) compare.Options {
 // madeFacts say from which state of the source and where the runs were made.
 func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 	seen := map[string]bool{}
-	var commits, hosts []string
+	var commits, hosts, packages []string
 	add := func(to *[]string, text string) {
 		if text != "" && !slices.Contains(*to, text) {
 			*to = append(*to, text)
@@ -137,6 +137,8 @@ func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 			System string `json:"system"`
 			Commit string `json:"git_commit"`
 			Dirty  bool   `json:"git_dirty"`
+
+			Packages []string `json:"packages"`
 		}
 		if err != nil || json.Unmarshal(text, &p) != nil {
 			continue
@@ -146,12 +148,13 @@ func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 		}
 		add(&commits, p.Commit)
 		add(&hosts, p.Host+" ("+p.System+")")
+		add(&packages, strings.Join(p.Packages, ", "))
 	}
 	var facts []report.Fact
 	for _, f := range []struct {
 		name   string
 		values []string
-	}{{"git commit", commits}, {"made on", hosts}} {
+	}{{"git commit", commits}, {"made on", hosts}, {"packages", packages}} {
 		if len(f.values) > 0 {
 			slices.Sort(f.values)
 			facts = append(facts, report.Fact{Name: f.name, Value: strings.Join(f.values, "; ")})

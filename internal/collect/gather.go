@@ -23,6 +23,9 @@ type Options struct {
 	TempDir string   // for frames and pictures until they are written; "": the system's
 	StaleOn []string // parts of the fingerprint in which a run counts as stale; nil: code, files, inputs
 	Require []string // scraps that every succeeded run must have; one that lacks them is a problem of kind "missing"
+	// TableOnly leaves scraps.parquet out, which costs as much as the table: the
+	// result is to be looked at, and cannot be written.
+	TableOnly bool
 }
 
 // bound is a name with its value.
@@ -82,19 +85,21 @@ const (
 
 // gatherer puts entries, one after the other, into tables.
 type gatherer struct {
-	runs     *Builder
-	fixed    []int
-	spool    *spool
-	scraps   *longTable
-	metrics  map[string]Metric
-	require  []string
-	stacks   map[string]*stack
-	pictures []placed
-	taken    map[string]string // lower-case column name → whose it is
-	columnOf map[string]int    // scrap name → column of the runs table, -1: none
-	paramOf  map[string]int
-	problems []Problem
-	rows     int
+	runs   *Builder
+	fixed  []int
+	spool  *spool
+	scraps *longTable
+
+	tableOnly bool
+	metrics   map[string]Metric
+	require   []string
+	stacks    map[string]*stack
+	pictures  []placed
+	taken     map[string]string // lower-case column name → whose it is
+	columnOf  map[string]int    // scrap name → column of the runs table, -1: none
+	paramOf   map[string]int
+	problems  []Problem
+	rows      int
 }
 
 // placed is a picture and where it goes.
@@ -108,7 +113,7 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gatherer{runs: NewBuilder(), spool: sp, require: o.Require, metrics: map[string]Metric{}, stacks: map[string]*stack{},
+	g := &gatherer{runs: NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*stack{},
 		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
@@ -274,6 +279,9 @@ func (g *gatherer) item(e *entry, row int, it *item) error {
 			g.problem(e, "large", it.name, fmt.Sprintf("a value of %d bytes is in scraps.parquet alone, not in the runs table", len(value)))
 		}
 	}
+	if g.tableOnly {
+		return nil
+	}
 	return g.scraps.add(e.id, it, kind, value)
 }
 
@@ -325,7 +333,7 @@ func (g *gatherer) finish() (*Result, error) {
 	if err := g.scraps.finish(); err != nil {
 		return nil, err
 	}
-	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows}
+	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
 	for _, s := range g.stacks {
 		r.stacks = append(r.stacks, s)
 		g.problems = append(g.problems, s.resolve(table)...)

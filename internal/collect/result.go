@@ -26,6 +26,8 @@ type Result struct {
 	pictures []placed
 	spool    *spool
 	kept     *keeper // of a sweep
+
+	tableOnly bool
 }
 
 // Close gives the temporary files up.
@@ -54,6 +56,9 @@ func (r *Result) Tables() []string {
 // It returns the names, so that the caller can remove what an earlier result
 // left. Problems met while stacking are added to the table's.
 func (r *Result) Write(ctx context.Context, put func(name string, write func(io.Writer) error) error) ([]string, error) {
+	if r.tableOnly {
+		return nil, errors.New("the table alone was collected, and cannot be written")
+	}
 	var names []string
 	give := func(name string, write func(io.Writer) error) error {
 		if err := ctx.Err(); err != nil {

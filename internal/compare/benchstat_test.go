@@ -31,7 +31,7 @@ func TestAgainstBenchstat(t *testing.T) {
 	}
 	for i, c := range cases {
 		row, a, b := rows[i], groupOf(c.A, false), groupOf(c.B, false)
-		got := against(Metric{}, ranks, a, b, 0.95)
+		got := against(Metric{}, testOf(Metric{}), a, b, 0.95)
 		for j, g := range []*group{a, b} {
 			centre, err := strconv.ParseFloat(row[1+2*j], 64)
 			if err != nil || math.Abs(centre-g.Centre) > 1e-9*math.Abs(centre) {

@@ -31,20 +31,33 @@ type Metric struct {
 	MinEffectRelative bool    // MinEffect is a fraction of the baseline
 	Guardrail         bool    // must not get worse: tested on that side only
 	Primary           bool
-	Mean              bool   // means are compared, which one far value can move, not medians
+	By                Method // what is compared; of a proportion it says nothing
 	Trials            string // the scrap that counts the trials of which Name counts the successes
 }
+
+// A Method is how a metric is compared.
+type Method string
+
+// The methods.
+const (
+	ByMedian    Method = ""          // assumes nothing
+	ByMean      Method = "mean"      // t tests: one far value can move it
+	ByBootstrap Method = "bootstrap" // the mean too, by resampling
+	ByExact     Method = "exact"     // no chance is in the values: any difference is one
+)
 
 // CentreName is what Centre is of the metric's groups.
 func (m Metric) CentreName() string {
 	switch {
 	case m.Trials != "":
 		return "rate"
-	case m.Mean:
+	case m.byMean():
 		return "mean"
 	}
 	return "median"
 }
+
+func (m Metric) byMean() bool { return m.By == ByMean || m.By == ByBootstrap }
 
 // An Axis is something that varies over the runs.
 type Axis struct {
@@ -61,7 +74,10 @@ type Options struct {
 	Rows     []string           // axes that make the groups; none: those of the baseline, else all but replicates
 	Keep     func(row int) bool // rows of the table that count; nil keeps all
 	Alpha    float64            // 0 is 0.05
-	Mean     bool               // of every metric
+	By       Method             // of every metric that has no other
+	// Brief leaves out what is no part of the tables: effects, trends, crosses,
+	// the best runs, failures and coverage.
+	Brief bool
 	// Confidence of intervals; 0 is 0.95.
 	Confidence float64
 }
@@ -72,12 +88,14 @@ type Report struct {
 	Averaged []string // axes that vary within a group and are no replicates
 	Baseline string   // name of the baseline's group; empty when there is none
 	Alpha    float64
-	Metrics  []MetricTable
-	Failures []FailureGroup
-	Warnings []string
-	Coverage []Coverage // of every ordered axis of dates
-	Runs     int        // planned runs
-	Used     int        // planned runs whose numbers count
+	// Confidence is that of all intervals.
+	Confidence float64
+	Metrics    []MetricTable
+	Failures   []FailureGroup
+	Warnings   []string
+	Coverage   []Coverage // of every ordered axis of dates
+	Runs       int        // planned runs
+	Used       int        // planned runs whose numbers count
 }
 
 // A MetricTable compares the groups by one metric.
@@ -128,10 +146,15 @@ type Comparison struct {
 	RelLo     float64
 	RelHi     float64
 	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
-	Verdict   Verdict
-	Equal     bool // every pair is equal
-	Need      int  // samples a group would need to tell a change of this size; 0 when not known
-	Fragile   bool // the missing pairs could give the change the other sign
+	// Size is how large the change is whatever the unit, and SizeName what it
+	// is: NaN and empty where there is no such number.
+	Size     float64
+	SizeName string
+	Exact    bool // every difference is one; P says only whether there is any
+	Verdict  Verdict
+	Equal    bool // every pair is equal
+	Need     int  // values a group would need to tell a change of this size; 0 when not known
+	Fragile  bool // the missing pairs could give the change the other sign
 	// Where pairs resemble those of neighbouring places of an ordered axis: how
 	// much, and how many independent ones they count for. P and the interval say so.
 	Autocorrelation, Effective float64
@@ -167,7 +190,7 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Report{Rows: c.rows, Alpha: c.alpha, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
+	r := &Report{Rows: c.rows, Alpha: c.alpha, Confidence: c.confidence, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
 	r.Metrics = c.tables()
 	c.holm(r.Metrics)
 	for i := range r.Metrics {
@@ -180,7 +203,9 @@ func Compare(t *collect.Table, o Options) (*Report, error) {
 			}
 		}
 	}
-	r.Failures, r.Coverage = c.failures(), c.coverage()
+	if !o.Brief {
+		r.Failures, r.Coverage = c.failures(), c.coverage()
+	}
 	r.Warnings = c.warnings(r)
 	return r, nil
 }
@@ -192,7 +217,9 @@ func (c *comparer) tables() []MetricTable {
 	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	for i, m := range metrics {
-		m.Mean = m.Mean || c.o.Mean
+		if m.By == ByMedian {
+			m.By = c.o.By
+		}
 		turns <- struct{}{}
 		all.Go(func() {
 			tables[i] = c.table(m)
@@ -408,10 +435,8 @@ func (c *comparer) table(m Metric) MetricTable {
 	for _, g := range groups {
 		summarize(m, g, c.confidence)
 	}
-	compareBy := test(ranks)
+	compareBy := testOf(m)
 	switch {
-	case m.Mean && m.Trials == "":
-		compareBy = means
 	case m.Trials == "":
 	case uneven(groups):
 		mt.Warnings = append(mt.Warnings, unevenWarning(m))
@@ -428,8 +453,12 @@ func (c *comparer) table(m Metric) MetricTable {
 		mt.Groups = append(mt.Groups, g.Group)
 	}
 	mt.resemblance(c.axis)
+	mt.inexact()
+	if c.o.Brief {
+		return mt
+	}
 	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups, value)
-	mt.Crosses = c.crosses(groups)
+	mt.Crosses = c.crosses(m, groups)
 	mt.Best = c.best(m, groups)
 	return mt
 }
@@ -566,17 +595,6 @@ func compareFloat(a, b float64) int {
 		return 1
 	}
 	return 0
-}
-
-// compareText orders numbers by size and all else by text.
-func compareText(a, b string) int {
-	var x, y float64
-	_, err1 := fmt.Sscan(a, &x)
-	_, err2 := fmt.Sscan(b, &y)
-	if err1 == nil && err2 == nil && x != y {
-		return compareFloat(x, y)
-	}
-	return strings.Compare(a, b)
 }
 
 // maxBest is how many runs are named as the best of a metric.

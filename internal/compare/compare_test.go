@@ -101,6 +101,15 @@ func TestVerdicts(t *testing.T) {
 		{"nothing there", seeds(10, 0), Metric{Goal: "maximize"}, Unclear, "cannot be told"},
 		{"less than matters", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.5}, Small, "by less than matters"},
 		{"less than matters, relative", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.05, MinEffectRelative: true}, Small, "by less than matters"},
+		{"better by less than matters", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.5, Unit: "EUR"}, Small, "is better than the baseline, a, but by less than matters (0.5 EUR)"},
+		{"worse by less than matters", seeds(10, -0.1), Metric{Goal: "maximize", MinEffect: 0.05, MinEffectRelative: true}, Small, "is worse than the baseline, a, but by less than matters (5%)"},
+		{"a guardrail that holds", seeds(10, 0.1), Metric{Goal: "maximize", Guardrail: true}, Unclear, "is not shown to be worse than the baseline"},
+		{"a guardrail that breaks", seeds(10, -0.1), Metric{Goal: "maximize", Guardrail: true}, Worse, "is worse"},
+		{"means", seeds(10, 0.1), Metric{Goal: "maximize", By: ByMean}, Better, "is better"},
+		{"resampled means", seeds(10, 0.1), Metric{Goal: "maximize", By: ByBootstrap}, Better, "is better"},
+		{"a hundredth, exactly", seeds(3, 0.1), Metric{Goal: "maximize", By: ByExact}, Better, "is better"},
+		{"too few, and how many", seeds(3, 0.1), Metric{Goal: "maximize"}, TooFew, "about 6 runs a side, 3 more"},
+		{"all pairs are there", seeds(10, 0.1), Metric{Goal: "maximize"}, Better, "Compared on 10 pairs."},
 		{"equal", []row{{variant: "a", seed: 0, y: 1}, {variant: "a", seed: 1, y: 2}, {variant: "a", seed: 2, y: 3}, {variant: "b", seed: 0, y: 1}, {variant: "b", seed: 1, y: 2}, {variant: "b", seed: 2, y: 3}}, Metric{Goal: "maximize"}, Same, "equals the baseline"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -112,6 +121,19 @@ func TestVerdicts(t *testing.T) {
 				t.Errorf("sentence %q, want %q", mt.Verdict, c.words)
 			}
 		})
+	}
+}
+
+// A long name is cut, and the number that follows it is not.
+func TestLongNamesInSentences(t *testing.T) {
+	rows := seeds(10, 0.1)
+	for i := range rows {
+		if rows[i].variant == "b" {
+			rows[i].variant = strings.Repeat("漢", 200)
+		}
+	}
+	if v := compareY(t, rows, Metric{Goal: "maximize"}).Verdict; !strings.HasPrefix(v, strings.Repeat("漢", 59)+"… (+0.") {
+		t.Errorf("%q", v)
 	}
 }
 
@@ -284,5 +306,44 @@ func TestUnknownColumn(t *testing.T) {
 	_, err := Compare(tableOf(t, seeds(2, 0)), Options{Axes: axes, Rows: []string{"colour"}})
 	if err == nil || !strings.Contains(err.Error(), "colour") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// A metric without chance needs no test: what differs, differs.
+func TestExact(t *testing.T) {
+	same := func(a, b float64) []row {
+		return []row{{variant: "a", seed: 0, y: 7.0}, {variant: "a", seed: 1, y: 7.0}, {variant: "b", seed: 0, y: a}, {variant: "b", seed: 1, y: b}}
+	}
+	for name, c := range map[string]struct {
+		rows []row
+		want Verdict
+	}{
+		"equal": {same(7, 7), Same}, "one pair differs": {same(7, 7.001), Better}, "both ways": {same(6, 8), Different},
+		"a run a group": {[]row{{variant: "a", y: 7.0}, {variant: "b", y: 6.0}}, Worse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			mt := compareY(t, c.rows, Metric{Goal: "maximize", By: ByExact})
+			if a := mt.Groups[1].Against; !a.Exact || a.Verdict != c.want {
+				t.Errorf("%+v, %q", a, mt.Verdict)
+			}
+		})
+	}
+	// Values that vary and are no pairs cannot be exact, and it is said.
+	rows := []row{{variant: "a", seed: 0, y: 1.0}, {variant: "a", seed: 1, y: 2.0}, {variant: "b", seed: 2, y: 3.0}, {variant: "b", seed: 3, y: 4.0}}
+	mt := compareY(t, rows, Metric{Goal: "maximize", By: ByExact})
+	if a := mt.Groups[1].Against; a.Exact || a.Verdict != TooFew || len(mt.Warnings) != 1 || !strings.Contains(mt.Warnings[0], "is said to be exact") {
+		t.Errorf("%+v, %q", a, mt.Warnings)
+	}
+}
+
+func TestRunsOfDifferentCodeAreToldApart(t *testing.T) {
+	table, err := collect.Build([]collect.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}, {Name: "run_code"}, {Name: "variant", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap}},
+		[][]any{{"1", "succeeded", "c1", "a", 1.0}, {"2", "succeeded", "c2", "b", 2.0}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Compare(table, Options{Axes: []Axis{{Name: "variant"}}})
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "the runs were made by 2 versions of the template's code") {
+		t.Errorf("%q, %v", r.Warnings, err)
 	}
 }

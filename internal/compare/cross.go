@@ -3,7 +3,8 @@ package compare
 import (
 	"math"
 	"slices"
-	"sort"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // A Cross is a metric's centres by two axes: the rows are groups, or the values
@@ -33,14 +34,14 @@ const maxCross = 2000
 
 // crosses are the groups by every axis that they average over; where two axes
 // make the groups, also the one by the other.
-func (c *comparer) crosses(groups []*group) []Cross {
+func (c *comparer) crosses(m Metric, groups []*group) []Cross {
 	var out []Cross
 	if len(c.rows) == 2 {
 		row, column := c.rows[0], c.rows[1]
 		if c.isOrdered(row) && !c.isOrdered(column) {
 			row, column = column, row
 		}
-		out = append(out, c.cross(groups, column, func(s sample) string { return c.text(s.row, row) }))
+		out = append(out, c.cross(m, groups, column, func(s sample) string { return c.text(s.row, row) }))
 	}
 	names := map[int]string{}
 	for _, g := range groups {
@@ -49,7 +50,7 @@ func (c *comparer) crosses(groups []*group) []Cross {
 		}
 	}
 	for _, axis := range c.averaged {
-		out = append(out, c.cross(groups, axis, func(s sample) string { return names[s.row] }))
+		out = append(out, c.cross(m, groups, axis, func(s sample) string { return names[s.row] }))
 	}
 	return slices.DeleteFunc(out, func(x Cross) bool {
 		return len(x.Columns) < 2 || len(x.Columns) > maxCross || len(x.Rows) > maxCross
@@ -60,9 +61,9 @@ func (c *comparer) isOrdered(axis string) bool {
 	return slices.ContainsFunc(c.o.Axes, func(a Axis) bool { return a.Name == axis && a.Ordered })
 }
 
-func (c *comparer) cross(groups []*group, axis string, row func(sample) string) Cross {
+func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample) string) Cross {
 	x := Cross{Axis: axis, Ordered: c.isOrdered(axis)}
-	cells, rows, columns := map[[2]string][]float64{}, map[string]bool{}, map[string]bool{}
+	cells, rows, columns := map[[2]string][]sample{}, map[string]bool{}, map[string]bool{}
 	for _, g := range groups {
 		for _, s := range g.samples {
 			r, column := row(s), c.text(s.row, axis)
@@ -71,7 +72,7 @@ func (c *comparer) cross(groups []*group, axis string, row func(sample) string) 
 				x.Rows = append(x.Rows, r)
 			}
 			columns[column] = true
-			cells[[2]string{r, column}] = append(cells[[2]string{r, column}], s.value)
+			cells[[2]string{r, column}] = append(cells[[2]string{r, column}], s)
 		}
 	}
 	for column := range columns {
@@ -83,13 +84,23 @@ func (c *comparer) cross(groups []*group, axis string, row func(sample) string) 
 		for i, column := range x.Columns {
 			line[i] = math.NaN()
 			if v := cells[[2]string{r, column}]; len(v) > 0 {
-				sort.Float64s(v)
-				line[i] = median(v)
+				line[i] = centre(m, v)
 			}
 		}
 		x.Cells = append(x.Cells, line)
 	}
 	return x
+}
+
+// centre is what CentreName says, of the samples of one cell.
+func centre(m Metric, of []sample) float64 {
+	switch {
+	case m.Trials != "":
+		return counts(of).rate()
+	case m.byMean():
+		return stat.Mean(values(of), nil)
+	}
+	return median(values(of))
 }
 
 // coverage is that of every ordered axis of dates.

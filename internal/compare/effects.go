@@ -74,7 +74,7 @@ func (c *comparer) effect(axis string, all []sample) (Effect, bool) {
 	}
 	n, k := total.n, float64(len(levels))
 	whole := total.squares - total.sum*total.sum/n
-	if k < 2 || n <= k || whole <= 0 || math.IsInf(whole, 0) {
+	if k < 2 || n <= k || !(whole > 0) || math.IsInf(whole, 0) { // squares of huge numbers are no numbers
 		return Effect{}, false
 	}
 	share := 1 - within/(n-k)/(whole/(n-1))

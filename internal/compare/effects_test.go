@@ -119,6 +119,14 @@ func TestTrendAndOddPeriods(t *testing.T) {
 	}
 }
 
+// Where most places lie on the line the mean distance says what is odd.
+func TestOddAmongConstantPeriods(t *testing.T) {
+	trends := trendsOf(t, days(28, func(day int) float64 { return map[int]float64{9: 20, 20: 1}[day] }))
+	if odd := trends[0].Odd; len(odd) != 1 || odd[0].Period != "2026-03-10" || trends[0].Usual <= 1 {
+		t.Errorf("%+v", trends[0])
+	}
+}
+
 func TestNoTrend(t *testing.T) {
 	if got := trendsOf(t, days(minPeriods-1, func(day int) float64 { return float64(day) })); len(got) > 0 {
 		t.Errorf("few periods: %+v", got)

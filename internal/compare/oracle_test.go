@@ -88,12 +88,12 @@ func ask(t *testing.T, kind string, cases, answers any) {
 // TestAgainstScipy demands scipy's p and numpy's shift, to 1e-9.
 func TestAgainstScipy(t *testing.T) {
 	cases := draws()
-	var want []struct{ P, Shift float64 }
+	var want []struct{ P, Shift, Size float64 }
 	ask(t, "ranks", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{}, ranks, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
-		if got.Paired != c.Paired || math.Abs(got.P-want[i].P) > 1e-9 || math.Abs(got.Shift-want[i].Shift) > 1e-9 {
-			t.Errorf("case %d (%d and %d values, paired %v): p %v, shift %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.P, got.Shift, want[i])
+		got := against(Metric{}, testOf(Metric{}), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
+		if got.Paired != c.Paired || math.Abs(got.P-want[i].P) > 1e-9 || math.Abs(got.Shift-want[i].Shift) > 1e-9 || math.Abs(got.Size-want[i].Size) > 1e-9 {
+			t.Errorf("case %d (%d and %d values, paired %v): p %v, shift %v, size %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.P, got.Shift, got.Size, want[i])
 		}
 	}
 }
@@ -102,11 +102,11 @@ func TestAgainstScipy(t *testing.T) {
 // Welch's t test.
 func TestMeansAgainstScipy(t *testing.T) {
 	cases := draws()
-	var want []struct{ P, Shift, Lo, Hi float64 }
+	var want []struct{ P, Shift, Lo, Hi, Size float64 }
 	ask(t, "means", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{Mean: true}, means, groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
-		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Shift, want[i].Shift}, {got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}} {
+		got := against(Metric{By: ByMean}, testOf(Metric{By: ByMean}), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
+		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Shift, want[i].Shift}, {got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}, {got.Size, want[i].Size}} {
 			if math.Abs(x[0]-x[1]) > 1e-9 {
 				t.Errorf("case %d (%d and %d values, paired %v): %+v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.found, want[i])
 			}
@@ -153,7 +153,7 @@ func TestProportionsAgainstScipy(t *testing.T) {
 		p := r.Float64() * r.Float64()
 		cases = append(cases, table{[2]float64{math.Trunc(n * p), n}, [2]float64{math.Trunc(m * math.Min(1, p*(0.8+r.Float64()))), m}})
 	}
-	var want []struct{ P, Lo, Hi, DiffLo, DiffHi float64 }
+	var want []struct{ P, Size, Lo, Hi, DiffLo, DiffHi float64 }
 	ask(t, "proportions", cases, &want)
 	exact := 0
 	for i, c := range cases {
@@ -168,7 +168,7 @@ func TestProportionsAgainstScipy(t *testing.T) {
 		if math.Abs(got.P-want[i].P) > 1e-6*want[i].P {
 			t.Errorf("%v: p %v, want %v", c, got.P, want[i].P)
 		}
-		for _, x := range [][2]float64{{got.P, want[i].P}, {g.Lo, want[i].Lo}, {g.Hi, want[i].Hi}, {got.Lo, want[i].DiffLo}, {got.Hi, want[i].DiffHi}} {
+		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Size, want[i].Size}, {g.Lo, want[i].Lo}, {g.Hi, want[i].Hi}, {got.Lo, want[i].DiffLo}, {got.Hi, want[i].DiffHi}} {
 			if math.Abs(x[0]-x[1]) > 1e-9 {
 				t.Errorf("%v: %v, want %v (%+v, %+v)", c, x[0], x[1], got, want[i])
 			}
@@ -176,5 +176,82 @@ func TestProportionsAgainstScipy(t *testing.T) {
 	}
 	if exact < 10 || exact > len(cases)-10 {
 		t.Errorf("%d of %d cases are exact: both tests want cases", exact, len(cases))
+	}
+}
+
+// TestPermutationsAgainstScipy demands the p of every sign, or of every way to
+// deal, where all of them are tried.
+func TestPermutationsAgainstScipy(t *testing.T) {
+	var cases []drawn
+	for _, c := range draws() {
+		if c.Paired && len(c.A) <= 13 || !c.Paired && len(c.A) <= 7 {
+			cases = append(cases, c)
+		}
+	}
+	var want []struct{ P float64 }
+	ask(t, "permutations", cases, &want)
+	for i, c := range cases {
+		got := against(Metric{By: ByBootstrap}, testOf(Metric{By: ByBootstrap}), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
+		if math.Abs(got.P-want[i].P) > 1e-9 {
+			t.Errorf("case %d (%d and %d values, paired %v): p %v; scipy says %v", i, len(c.A), len(c.B), c.Paired, got.P, want[i].P)
+		}
+	}
+	if len(cases) < 20 {
+		t.Errorf("%d cases, want more", len(cases))
+	}
+}
+
+// TestBootstrapAgainstScipy holds the BCa interval against scipy's, as near as
+// two different draws are to each other: a fifth of a standard error.
+func TestBootstrapAgainstScipy(t *testing.T) {
+	var cases []drawn
+	for _, c := range draws() {
+		if len(c.A) >= 12 && len(c.A)%8 == 4 {
+			cases = append(cases, c)
+		}
+	}
+	var want []struct{ Lo, Hi, SE float64 }
+	ask(t, "bootstrap", cases, &want)
+	for i, c := range cases {
+		by := Metric{By: ByBootstrap}
+		got := against(by, testOf(by), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
+		if again := against(by, testOf(by), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95); again.found != got.found {
+			t.Errorf("case %d: %+v, and again %+v", i, got.found, again.found)
+		}
+		for _, x := range [][2]float64{{got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}} {
+			if math.Abs(x[0]-x[1]) > 0.2*want[i].SE {
+				t.Errorf("case %d (%d and %d values, paired %v): %v … %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.Lo, got.Hi, want[i])
+			}
+		}
+	}
+}
+
+// TestHolmAgainstStatsmodels demands the adjusted p of families of many sizes.
+func TestHolmAgainstStatsmodels(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 10))
+	var cases [][]float64
+	for n := 1; n <= 40; n++ {
+		var p []float64
+		for range n {
+			p = append(p, math.Round(1e4*math.Pow(r.Float64(), 3))/1e4) // ties
+		}
+		cases = append(cases, p)
+	}
+	var want [][]float64
+	ask(t, "holm", cases, &want)
+	for i, ps := range cases {
+		tables := make([]MetricTable, 1+i%3)
+		for j, p := range ps {
+			m := &tables[j%len(tables)]
+			m.Primary = true
+			m.Groups = append(m.Groups, Group{Against: &Comparison{found: found{P: p}}})
+		}
+		(&comparer{alpha: 0.05}).holm(tables)
+		for j := range ps {
+			got := tables[j%len(tables)].Groups[j/len(tables)].Against.PAdjusted
+			if math.Abs(got-want[i][j]) > 1e-9 {
+				t.Errorf("family of %d: p %v becomes %v, statsmodels says %v", len(ps), ps[j], got, want[i][j])
+			}
+		}
 	}
 }

@@ -81,6 +81,7 @@ func proportions(base, g *group, confidence float64) *Comparison {
 	a, b := counts(base.samples), counts(g.samples)
 	c := &Comparison{Counted: true, Pairs: min(base.N, g.N), Possible: min(base.N, g.N)}
 	c.Shift = b.rate() - a.rate()
+	c.Size, c.SizeName = arcsine(a, b), "h"
 	c.least = fisher(fraction{0, a.trials}, fraction{b.trials, b.trials})
 	la, ua := wilson(a, confidence)
 	lb, ub := wilson(b, confidence)

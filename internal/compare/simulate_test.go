@@ -28,12 +28,17 @@ var shapes = []func(r *rand.Rand) float64{
 // to the first metrics of variant 1.
 func simulated(t *testing.T, r *rand.Rand, variants, seeds int, effect float64) *Report {
 	t.Helper()
+	return simulatedBy(t, r, ByMedian, variants, seeds, effect)
+}
+
+func simulatedBy(t *testing.T, r *rand.Rand, by Method, variants, seeds int, effect float64) *Report {
+	t.Helper()
 	specs := []collect.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter}}
 	o := Options{Axes: []Axis{{Name: "variant"}, {Name: "seed", Replicate: true}}, Baseline: map[string]string{"variant": "0"}}
 	for i := range shapes {
 		name := fmt.Sprintf("m%d", i)
 		specs = append(specs, collect.ColumnSpec{Name: name, Role: collect.RoleScrap})
-		o.Metrics = append(o.Metrics, Metric{Name: name, Goal: []string{"maximize", "minimize"}[i%2], Primary: true})
+		o.Metrics = append(o.Metrics, Metric{Name: name, Goal: []string{"maximize", "minimize"}[i%2], Primary: true, By: by})
 	}
 	var rows [][]any
 	for seed := range seeds {
@@ -78,22 +83,23 @@ func within(t *testing.T, what string, n, of int, alpha float64) {
 }
 
 // Where nothing differs, one sweep in twenty may say that something does:
-// over all its variants and metrics together.
+// over all its variants and metrics together, whatever is compared.
 func TestFalseVerdicts(t *testing.T) {
-	r := rand.New(rand.NewPCG(11, 12))
-	const sweeps = 200
-	wrong := 0
-	for range sweeps {
-		for _, m := range simulated(t, r, 10, 12, 0).Metrics {
-			if slices.ContainsFunc(m.Groups, func(g Group) bool {
-				return g.Against != nil && (g.Against.Verdict == Better || g.Against.Verdict == Worse)
-			}) {
-				wrong++
-				break
+	for by, sweeps := range map[Method]int{ByMedian: 200, ByMean: 200, ByBootstrap: 60} {
+		r := rand.New(rand.NewPCG(11, 12))
+		wrong := 0
+		for range sweeps {
+			for _, m := range simulatedBy(t, r, by, 10, 12, 0).Metrics {
+				if slices.ContainsFunc(m.Groups, func(g Group) bool {
+					return g.Against != nil && (g.Against.Verdict == Better || g.Against.Verdict == Worse)
+				}) {
+					wrong++
+					break
+				}
 			}
 		}
+		within(t, fmt.Sprintf("sweeps with a false verdict, by %q", by), wrong, sweeps, 0.05)
 	}
-	within(t, "sweeps with a false verdict", wrong, sweeps, 0.05)
 }
 
 // A variant that is better by two standard deviations is found among ten.
@@ -126,14 +132,14 @@ func TestNeedIsEnough(t *testing.T) {
 	// What is asked for varies with the sample; its median is the promise.
 	var needs []float64
 	for range 200 {
-		if a := against(Metric{}, ranks, draw(20, 0), draw(20, effect), 0.95); math.Abs(a.Shift-effect) < 0.1 {
-			needs = append(needs, float64(needed(a, alpha, 0.95)))
+		if a := against(Metric{}, testOf(Metric{}), draw(20, 0), draw(20, effect), 0.95); math.Abs(a.Shift-effect) < 0.1 {
+			needs = append(needs, float64(needed(Metric{}, a, alpha, 0.95)))
 		}
 	}
 	n := int(medianOf(needs))
 	found := 0
 	for range 200 {
-		if against(Metric{}, ranks, draw(n, 0), draw(n, effect), 0.95).P < alpha {
+		if against(Metric{}, testOf(Metric{}), draw(n, 0), draw(n, effect), 0.95).P < alpha {
 			found++
 		}
 	}
@@ -247,6 +253,11 @@ func TestSentencesSayWhatTheTableSays(t *testing.T) {
 					t.Errorf("%s is %s; the sentence is %q", g.Name, g.Against.Verdict, m.Verdict)
 				}
 				said++
+				if strings.Contains(want, "than") || want == " different from" {
+					if n := strings.Count(m.Verdict, g.Name+" ("+change(g.Against)+")"); n != 1 {
+						t.Errorf("%s changed by %s; the sentence says that %d times: %q", g.Name, change(g.Against), n, m.Verdict)
+					}
+				}
 			}
 		}
 	}

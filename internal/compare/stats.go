@@ -21,8 +21,11 @@ func summarize(m Metric, g *group, confidence float64) {
 	}
 	s := benchmath.AssumeNothing.Summary(benchmath.NewSample(slices.Clone(g.Values), &benchmath.DefaultThresholds), confidence)
 	g.Centre, g.Lo, g.Hi = s.Center, s.Lo, s.Hi
-	if m.Mean {
-		f := oneByMeans(g.Values, confidence)
+	switch {
+	case m.By == ByExact:
+		g.Lo, g.Hi = g.Values[0], g.Values[g.N-1]
+	case m.byMean():
+		f := methodOf(m).one(g.Values, confidence)
 		g.Centre, g.Lo, g.Hi = f.Shift, f.Lo, f.Hi
 	}
 	g.Q1 = stat.Quantile(0.25, stat.LinInterp, g.Values, nil)
@@ -44,23 +47,28 @@ func values(samples []sample) []float64 {
 // A test compares two groups with values.
 type test func(base, g *group, confidence float64) *Comparison
 
-// ranks and means compare pair by pair where both groups have the same
-// replicates, else as two samples.
-func ranks(base, g *group, confidence float64) *Comparison {
-	return compareSamples(byRanks, base, g, confidence)
-}
-
-func means(base, g *group, confidence float64) *Comparison {
-	return compareSamples(byMeans, base, g, confidence)
-}
-
-func compareSamples(m method, base, g *group, confidence float64) *Comparison {
-	if c := paired(m, base, g, confidence); c != nil {
+// testOf compares pair by pair where both groups have the same replicates, else
+// as two samples.
+func testOf(m Metric) test {
+	by := methodOf(m)
+	samples := func(base, g *group, confidence float64) *Comparison {
+		if c := paired(by, base, g, confidence); c != nil {
+			return c
+		}
+		c := &Comparison{Pairs: min(base.N, g.N), Possible: min(base.N, g.N)}
+		c.found = by.two(base.Values, g.Values, confidence)
+		c.Size, c.SizeName = by.sizeTwo(base.Values, g.Values), by.size
 		return c
 	}
-	c := &Comparison{Pairs: min(base.N, g.N), Possible: min(base.N, g.N)}
-	c.found = m.two(base.Values, g.Values, confidence)
-	return c
+	if m.By != ByExact {
+		return samples
+	}
+	return func(base, g *group, confidence float64) *Comparison {
+		if c := exactly(base, g); c != nil {
+			return c
+		}
+		return samples(base, g, confidence)
+	}
 }
 
 // against compares a group to the baseline, both with values.
@@ -98,6 +106,25 @@ const minPairs = 3
 // paired compares the runs that differ in the group alone; nil when there are
 // not enough, or a pair is ambiguous.
 func paired(m method, base, g *group, confidence float64) *Comparison {
+	along := differences(base, g)
+	if len(along) < minPairs {
+		return nil
+	}
+	diffs := make([]float64, len(along))
+	for i, d := range along {
+		diffs[i] = d.by
+	}
+	sort.Float64s(diffs)
+	c := &Comparison{Paired: true, Pairs: len(diffs), Possible: max(base.N+base.Missing, g.N+g.Missing), Equal: diffs[0] == 0 && diffs[len(diffs)-1] == 0}
+	c.found = m.one(diffs, confidence)
+	c.Size, c.SizeName = m.sizeOne(diffs), m.size
+	c.Fragile = c.couldTurn(m, diffs)
+	c.correct(m, along, confidence)
+	return c
+}
+
+// differences are those of the pairs; none where a pair is ambiguous.
+func differences(base, g *group) []difference {
 	left := map[string]float64{}
 	for _, s := range base.samples {
 		if _, twice := left[s.pair]; twice || s.pair == "" {
@@ -105,8 +132,7 @@ func paired(m method, base, g *group, confidence float64) *Comparison {
 		}
 		left[s.pair] = s.value
 	}
-	var diffs []float64
-	var along []difference
+	var out []difference
 	seen := map[string]bool{}
 	for _, s := range g.samples {
 		if seen[s.pair] {
@@ -114,19 +140,10 @@ func paired(m method, base, g *group, confidence float64) *Comparison {
 		}
 		seen[s.pair] = true
 		if x, ok := left[s.pair]; ok {
-			diffs = append(diffs, s.value-x)
-			along = append(along, difference{s.place, s.value - x})
+			out = append(out, difference{s.place, s.value - x})
 		}
 	}
-	if len(diffs) < minPairs {
-		return nil
-	}
-	sort.Float64s(diffs)
-	c := &Comparison{Paired: true, Pairs: len(diffs), Possible: max(base.N+base.Missing, g.N+g.Missing), Equal: diffs[0] == 0 && diffs[len(diffs)-1] == 0}
-	c.found = m.one(diffs, confidence)
-	c.Fragile = c.couldTurn(m, diffs)
-	c.correct(m, along, confidence)
-	return c
+	return out
 }
 
 // couldTurn says whether the pairs that are missing could give the change the
@@ -149,14 +166,28 @@ func (c *Comparison) couldTurn(m method, diffs []float64) bool {
 // A method finds the change of paired differences, and that between two
 // samples, all of them sorted.
 type method struct {
-	one func(diffs []float64, confidence float64) found
-	two func(a, b []float64, confidence float64) found
+	one     func(diffs []float64, confidence float64) found
+	two     func(a, b []float64, confidence float64) found
+	size    string // what the sizes of effects are
+	sizeOne func(diffs []float64) float64
+	sizeTwo func(a, b []float64) float64
 }
 
 var (
-	byRanks = method{oneByRanks, twoByRanks}
-	byMeans = method{oneByMeans, twoByMeans}
+	byRanks     = method{oneByRanks, twoByRanks, "r", rankCorrelation, dominance}
+	byMeans     = method{oneByMeans, twoByMeans, "d", meanInDeviations, standardized}
+	byResamples = method{oneByResamples, twoByResamples, "d", meanInDeviations, standardized}
 )
+
+func methodOf(m Metric) method {
+	switch m.By {
+	case ByMean:
+		return byMeans
+	case ByBootstrap:
+		return byResamples
+	}
+	return byRanks
+}
 
 func oneByRanks(diffs []float64, confidence float64) found {
 	f := found{P: signedRank(diffs), least: 2 / math.Exp2(float64(len(diffs)))}
@@ -232,7 +263,7 @@ func signedRank(diffs []float64) float64 {
 		return exactRankP(doubled, plus, total)
 	}
 	variance := float64(n*(n+1)*(2*n+1))/24 - ties/48
-	z := (math.Abs(float64(plus)/2-float64(total)/4) - 0) / math.Sqrt(variance)
+	z := math.Abs(float64(plus)/2-float64(total)/4) / math.Sqrt(variance)
 	return math.Min(1, twoTails(z))
 }
 
@@ -394,23 +425,40 @@ const maxNeed = 10_000
 // power is how often as many samples as are asked for are enough.
 const power = 0.8
 
-// needed is how many samples a side a change of the observed size would need
+// needed is how many values a side a change of the observed size would need
 // for p below alpha; 0 when the data say nothing of it. confidence is that of
 // the interval.
-func needed(c *Comparison, alpha, confidence float64) int {
-	if c.Shift == 0 || math.IsInf(c.Lo, 0) || math.IsInf(c.Hi, 0) || c.Pairs == 0 {
+func needed(m Metric, c *Comparison, alpha, confidence float64) int {
+	if c.Shift == 0 || c.Pairs == 0 {
 		return 0
 	}
-	half := (c.Hi - c.Lo) / 2
-	if half <= 0 {
-		return 0
+	n := 0.0
+	if half := (c.Hi - c.Lo) / 2; half > 0 && !math.IsInf(half, 0) {
+		// The interval shrinks with the root of n.
+		z := distuv.UnitNormal.Quantile
+		ratio := (z(1-alpha/2) + z(power)) / z(0.5+confidence/2) * half / math.Abs(c.Shift)
+		n = math.Ceil(float64(c.Pairs) * ratio * ratio)
 	}
-	// The interval shrinks with the root of n.
-	z := distuv.UnitNormal.Quantile
-	ratio := (z(1-alpha/2) + z(power)) / z(0.5+confidence/2) * half / math.Abs(c.Shift)
-	n := math.Ceil(float64(c.Pairs) * ratio * ratio)
-	if n > maxNeed {
+	if c.least >= alpha && !c.Counted && !m.byMean() {
+		n = max(n, float64(enough(c.Paired, alpha)))
+	}
+	if n > maxNeed || n <= float64(c.Pairs) {
 		return 0
 	}
 	return int(n)
+}
+
+// enough is how many values, or pairs, can give a p below alpha at all.
+func enough(paired bool, alpha float64) int {
+	least := func(n float64) float64 {
+		if paired {
+			return 2 / math.Exp2(n)
+		}
+		return 2 / math.Exp(logChoose(2*n, n))
+	}
+	n := 1
+	for least(float64(n)) >= alpha {
+		n++
+	}
+	return n
 }

@@ -1,37 +1,72 @@
 package compare
 
-import "github.com/fanout-dev/fanout/internal/collect"
+import (
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/collect"
+)
 
 // A Join says which runs two sweeps have in common.
 type Join struct {
-	Both     int // made well by both
-	Moved    int // of those, with another value of some metric
-	Vanished int // made well by the first alone
-	Appeared int // made well by the second alone
+	Both     int    // made well by both
+	Moved    []Move // of those, the ones with another value of some metric, the furthest first
+	Vanished []Run  // made well by the first alone
+	Appeared []Run  // made well by the second alone
+}
+
+// A Move is a run whose value of a metric differs between two sweeps: of its
+// metrics the one that moved furthest.
+type Move struct {
+	Run
+	Metric   string
+	From, To float64
+}
+
+// by is how far it moved, as a fraction of where it was.
+func (m Move) by() float64 {
+	return math.Abs(m.To-m.From) / math.Max(math.Abs(m.From), math.SmallestNonzeroFloat64)
+}
+
+// A Side is one of two sweeps.
+type Side struct {
+	Name  string
+	Table *collect.Table
+	Axes  []Axis
+	Keep  func(row int) bool // rows of the table that count; nil keeps all
+}
+
+func (s Side) comparer(o Options) (*comparer, error) {
+	o.Rows, o.Baseline, o.Axes, o.Keep = nil, nil, s.Axes, s.Keep
+	return newComparer(s.Table, o)
 }
 
 // Sweeps compares the runs that two sweeps have in common, which are those of
-// the same parameters: the second against the first. names are the groups'.
-func Sweeps(a, b *collect.Table, names [2]string, o Options) (*Report, Join, error) {
-	o.Rows, o.Baseline = nil, nil
-	first, err := newComparer(a, o)
+// the same parameters: the second against the first.
+func Sweeps(a, b Side, o Options) (*Report, Join, error) {
+	first, err := a.comparer(o)
 	if err != nil {
 		return nil, Join{}, err
 	}
-	second, err := newComparer(b, o)
+	second, err := b.comparer(o)
 	if err != nil {
 		return nil, Join{}, err
 	}
-	r := &Report{Rows: []string{"sweep"}, Baseline: names[0], Alpha: first.alpha, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
-	moved := map[string]bool{}
+	r := &Report{Rows: []string{"sweep"}, Baseline: a.Name, Alpha: first.alpha, Confidence: first.confidence, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
+	moved := map[string]Move{}
 	for _, m := range union(first.metrics(), second.metrics()) {
-		x, y := first.all(m, names[0]), second.all(m, names[1])
+		if m.By == ByMedian {
+			m.By = o.By
+		}
+		x, y := first.all(m, a.Name), second.all(m, b.Name)
 		x.Baseline = true
-		x.samples, y.samples = common(x.samples, y.samples, moved)
+		x.samples, y.samples = first.common(m, x.samples, y.samples, moved)
 		summarize(m, x, first.confidence)
 		summarize(m, y, first.confidence)
 		if len(x.samples) > 0 { // and as many of the other
-			y.Against = against(m, ranks, x, y, first.confidence)
+			y.Against = against(m, testOf(m), x, y, first.confidence)
 		}
 		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}})
 	}
@@ -40,7 +75,12 @@ func Sweeps(a, b *collect.Table, names [2]string, o Options) (*Report, Join, err
 		first.judge(&r.Metrics[i])
 	}
 	j := joined(first, second)
-	j.Moved = len(moved)
+	j.Moved = slices.SortedFunc(maps.Values(moved), func(a, b Move) int {
+		if d := compareFloat(b.by(), a.by()); d != 0 {
+			return d
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
 	return r, j, nil
 }
 
@@ -80,7 +120,7 @@ func (c *comparer) all(m Metric, name string) *group {
 }
 
 // common keeps the samples of runs that both have, and notes those that moved.
-func common(a, b []sample, moved map[string]bool) (x, y []sample) {
+func (c *comparer) common(m Metric, a, b []sample, moved map[string]Move) (x, y []sample) {
 	other := map[string]sample{}
 	for _, s := range b {
 		other[s.pair] = s
@@ -92,24 +132,31 @@ func common(a, b []sample, moved map[string]bool) (x, y []sample) {
 		}
 		x, y = append(x, s), append(y, t)
 		if s.value != t.value {
-			moved[s.pair] = true
+			move := Move{Run: c.run(s.row, t.value), Metric: m.Name, From: s.value, To: t.value}
+			if was, ok := moved[s.pair]; !ok || move.by() > was.by() {
+				moved[s.pair] = move
+			}
 		}
 	}
 	return x, y
 }
 
 func joined(a, b *comparer) (j Join) {
-	has := map[string]bool{}
-	for _, i := range b.used {
-		has[b.text(i, "run_id")] = true
-	}
-	for _, i := range a.used {
-		if has[a.text(i, "run_id")] {
-			j.Both++
-		} else {
-			j.Vanished++
+	alone := func(c, other *comparer) (runs []Run, both int) {
+		has := map[string]bool{}
+		for _, i := range other.used {
+			has[other.text(i, "run_id")] = true
 		}
+		for _, i := range c.used {
+			if has[c.text(i, "run_id")] {
+				both++
+			} else {
+				runs = append(runs, c.run(i, 0))
+			}
+		}
+		return runs, both
 	}
-	j.Appeared = len(b.used) - j.Both
+	j.Vanished, j.Both = alone(a, b)
+	j.Appeared, _ = alone(b, a)
 	return j
 }

@@ -6,6 +6,8 @@ import (
 	"sort"
 	"time"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/fanout-dev/fanout/internal/collect"
 )
 
@@ -202,8 +204,7 @@ func trendOf(at []int, level []float64, middle float64, name func(place int) str
 		off[i] -= base
 		spread[i] = math.Abs(off[i])
 	}
-	const normal = 1.4826 // standard deviations in a median distance
-	scale := normal * medianOf(spread)
+	scale := deviation(spread)
 	t.Usual, t.UsualRelative = oddZ*scale, fraction(oddZ*scale)
 	for i := range at {
 		o := Odd{Period: name(at[i]), Off: off[i], Relative: fraction(off[i])}
@@ -218,6 +219,16 @@ func trendOf(at []int, level []float64, middle float64, name func(place int) str
 		}
 	}
 	return t
+}
+
+// deviation is the standard deviation that distances from a line speak of:
+// by their median, or by their mean where most are zero.
+func deviation(distances []float64) float64 {
+	const byMedian, byMean = 1.4826, 1.2533 // of a normal distribution
+	if m := medianOf(distances); m > 0 {
+		return byMedian * m
+	}
+	return byMean * stat.Mean(sortedCopy(distances), nil)
 }
 
 // theilSen is the median of the slopes between all pairs; of many periods
@@ -263,4 +274,6 @@ func mannKendall(y []float64) float64 {
 	return twoTails(math.Abs(float64(s)) / math.Sqrt(variance/18))
 }
 
-func medianOf(x []float64) float64 { return median(slices.Sorted(slices.Values(x))) }
+func medianOf(x []float64) float64 { return median(sortedCopy(x)) }
+
+func sortedCopy(x []float64) []float64 { return slices.Sorted(slices.Values(x)) }

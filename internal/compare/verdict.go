@@ -22,7 +22,7 @@ func (c *comparer) holm(tables []MetricTable) {
 				continue
 			}
 			a.PAdjusted = a.P
-			if !t.Exploratory {
+			if !t.Exploratory && !a.Exact {
 				family = append(family, a)
 			}
 		}
@@ -40,8 +40,8 @@ func (c *comparer) holm(tables []MetricTable) {
 func (c *comparer) judge(t *MetricTable) {
 	for i := range t.Groups {
 		if a := t.Groups[i].Against; a != nil && a.Verdict == "" {
-			if a.Verdict = c.verdict(t, a); a.Verdict == Unclear {
-				a.Need = needed(a, c.alpha/c.times(t), c.confidence)
+			if a.Verdict = c.verdict(t, a); a.Verdict == Unclear || a.Verdict == TooFew {
+				a.Need = needed(t.Metric, a, c.alpha/c.times(t), c.confidence)
 			}
 		}
 	}
@@ -78,7 +78,7 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 		return Small
 	case a.Fragile:
 		return Withheld
-	case m.Goal == "":
+	case m.Goal == "" || a.Exact && a.Lo < 0 && a.Hi > 0:
 		return Different
 	case a.Shift > 0 == (m.Goal == "maximize"):
 		return Better
@@ -96,31 +96,27 @@ func (m Metric) small(shift, base float64) bool {
 
 // sentence is the verdict on a metric in words.
 func (c *comparer) sentence(t *MetricTable) string {
-	var better, worse, different, unclear, small, few, none, held []string
-	need := 0
+	said := map[Verdict][]string{}
+	var none []string
+	more, needs := 0, 0
 	for _, g := range t.Groups {
-		if g.Against == nil {
-			if !g.Baseline && g.N == 0 && !math.IsNaN(t.base()) {
-				none = append(none, g.Name)
+		a := g.Against
+		g.Name = shortName(g.Name)
+		switch {
+		case a == nil && !g.Baseline && g.N == 0 && !math.IsNaN(t.base()):
+			none = append(none, g.Name)
+		case a == nil:
+		case a.Verdict == Withheld:
+			said[Withheld] = append(said[Withheld], fmt.Sprintf("%s (%s on %d of %d pairs)", g.Name, change(a), a.Pairs, a.Possible))
+		case a.Verdict == Unclear || a.Verdict == TooFew:
+			said[a.Verdict] = append(said[a.Verdict], g.Name)
+			if a.Need > needs {
+				needs, more = a.Need, a.Need-a.Pairs
 			}
-			continue
-		}
-		switch a := g.Against; a.Verdict {
-		case Better:
-			better = append(better, g.Name+" ("+change(a)+")")
-		case Worse:
-			worse = append(worse, g.Name+" ("+change(a)+")")
-		case Different:
-			different = append(different, g.Name+" ("+change(a)+")")
-		case Small:
-			small = append(small, g.Name+" ("+change(a)+")")
-		case Withheld:
-			held = append(held, fmt.Sprintf("%s (%s on %d of %d pairs)", g.Name, change(a), a.Pairs, a.Possible))
-		case TooFew:
-			few = append(few, g.Name)
-		case Unclear:
-			unclear = append(unclear, g.Name)
-			need = max(need, a.Need)
+		case a.Verdict == Small:
+			said[t.direction(a)] = append(said[t.direction(a)], g.Name+" ("+change(a)+")")
+		default:
+			said[a.Verdict] = append(said[a.Verdict], g.Name+" ("+change(a)+")")
 		}
 	}
 	var parts []string
@@ -129,24 +125,84 @@ func (c *comparer) sentence(t *MetricTable) string {
 			parts = append(parts, listed(names)+" "+words)
 		}
 	}
-	add(better, isAre(better)+" better than the baseline")
-	add(worse, isAre(worse)+" worse than the baseline")
-	add(different, isAre(different)+" different from the baseline")
-	add(small, isAre(small)+" different, but by less than matters")
-	if len(unclear) > 0 {
-		words := "cannot be told from the baseline"
-		if need > 0 {
-			words += fmt.Sprintf("; a change of the size seen would need about %d runs a side", need)
-		}
-		add(unclear, words)
+	baseline := t.baselineName()
+	for _, v := range []Verdict{Better, Worse, Different} {
+		add(said[v], isAre(said[v])+" "+comparative[v]+baseline)
 	}
-	add(held, isAre(held)+" not judged: the pairs that are missing could turn it")
-	add(few, hasHave(few)+" too few runs to tell")
+	for _, v := range []Verdict{Better, Worse, Different} {
+		add(said["small "+v], isAre(said["small "+v])+" "+comparative[v]+baseline+", but by less than matters"+t.effect())
+	}
+	add(said[Unclear], t.unclear(said[Unclear])+baseline)
+	add(said[Withheld], isAre(said[Withheld])+" not judged: the pairs that are missing could turn it")
+	add(said[TooFew], hasHave(said[TooFew])+" too few runs to tell")
+	if needs > 0 {
+		parts = append(parts, fmt.Sprintf("a change of the size seen would need about %d runs a side, %d more", needs, more))
+	}
 	add(none, hasHave(none)+" no values")
 	if len(parts) == 0 {
 		return noVerdict(t)
 	}
-	return strings.Join(parts, "; ") + "."
+	return strings.Join(parts, "; ") + "." + pairing(t.Groups)
+}
+
+var comparative = map[Verdict]string{Better: "better than ", Worse: "worse than ", Different: "different from "}
+
+// direction tells a change that is smaller than matters from others.
+func (t *MetricTable) direction(a *Comparison) Verdict {
+	switch {
+	case t.Goal == "":
+		return "small " + Different
+	case a.Shift > 0 == (t.Goal == "maximize"):
+		return "small " + Better
+	}
+	return "small " + Worse
+}
+
+// effect is how much would matter.
+func (t *MetricTable) effect() string {
+	if t.MinEffectRelative {
+		return fmt.Sprintf(" (%.4g%%)", 100*t.MinEffect)
+	}
+	return strings.TrimRight(fmt.Sprintf(" (%.4g %s", t.MinEffect, t.Unit), " ") + ")"
+}
+
+func (t *MetricTable) baselineName() string {
+	for _, g := range t.Groups {
+		if g.Baseline {
+			return "the baseline, " + shortName(g.Name)
+		}
+	}
+	return "the baseline"
+}
+
+func (t *MetricTable) unclear(names []string) string {
+	if t.Guardrail && t.Goal != "" {
+		return isAre(names) + " not shown to be worse than "
+	}
+	return "cannot be told from "
+}
+
+// pairing says on how many pairs a verdict rests, where runs were paired.
+func pairing(groups []Group) string {
+	least, most, possible := math.MaxInt, 0, 0
+	for _, g := range groups {
+		switch a := g.Against; {
+		case a == nil || a.Verdict == Withheld: // which says its own
+		case !a.Paired || possible > 0 && a.Possible != possible:
+			return ""
+		default:
+			least, most, possible = min(least, a.Pairs), max(most, a.Pairs), a.Possible
+		}
+	}
+	switch {
+	case possible == 0:
+		return ""
+	case least < most:
+		return fmt.Sprintf(" Compared on %d to %d of %d pairs.", least, most, possible)
+	case most < possible:
+		return fmt.Sprintf(" Compared on %d of %d pairs.", most, possible)
+	}
+	return fmt.Sprintf(" Compared on %d pairs.", possible)
 }
 
 func noVerdict(t *MetricTable) string {
@@ -160,7 +216,7 @@ func noVerdict(t *MetricTable) string {
 	case math.IsNaN(t.base()):
 		return span(t) + "No baseline is named, so the groups are described and not tested."
 	}
-	return "Every group equals the baseline."
+	return "Every group equals " + t.baselineName() + "." + pairing(t.Groups)
 }
 
 // span says between which groups the others lie; empty when fewer than two
@@ -178,29 +234,34 @@ func span(t *MetricTable) string {
 	byCentre := func(a, b Group) int { return compareFloat(a.Centre, b.Centre) }
 	low, high := slices.MinFunc(with, byCentre), slices.MaxFunc(with, byCentre)
 	if low.Centre == high.Centre {
-		return fmt.Sprintf("All groups are at %.4g. ", low.Centre)
+		return "All groups are at " + short(low.Centre) + ". "
 	}
 	at := func(g Group) string {
 		var names []string
 		for _, x := range with {
 			if x.Centre == g.Centre {
-				names = append(names, x.Name)
+				names = append(names, shortName(x.Name))
 			}
 		}
 		if len(names) > 2 {
-			return fmt.Sprintf("%.4g (%d groups)", g.Centre, len(names))
+			return fmt.Sprintf("%s (%d groups)", short(g.Centre), len(names))
 		}
-		return fmt.Sprintf("%.4g (%s)", g.Centre, listed(names))
+		return fmt.Sprintf("%s (%s)", short(g.Centre), listed(names))
 	}
 	return "From " + at(low) + " to " + at(high) + ". "
 }
 
 func change(a *Comparison) string {
 	if math.IsNaN(a.Relative) {
-		return fmt.Sprintf("%+.4g", a.Shift)
+		return minus(fmt.Sprintf("%+.4g", a.Shift))
 	}
-	return fmt.Sprintf("%+.2f%%", 100*a.Relative)
+	return minus(fmt.Sprintf("%+.2f%%", 100*a.Relative))
 }
+
+// minus writes the sign as people do.
+func minus(number string) string { return strings.Replace(number, "-", "−", 1) }
+
+func short(x float64) string { return minus(fmt.Sprintf("%.4g", x)) }
 
 func isAre(names []string) string {
 	if len(names) == 1 {
@@ -222,13 +283,14 @@ const maxListed = 6
 // maxNameInSentence is how many characters of a name a sentence holds.
 const maxNameInSentence = 60
 
-func listed(names []string) string {
-	names = slices.Clone(names)
-	for i, n := range names {
-		if r := []rune(n); len(r) > maxNameInSentence {
-			names[i] = string(r[:maxNameInSentence-1]) + "…"
-		}
+func shortName(name string) string {
+	if r := []rune(name); len(r) > maxNameInSentence {
+		return string(r[:maxNameInSentence-1]) + "…"
 	}
+	return name
+}
+
+func listed(names []string) string {
 	if len(names) > maxListed {
 		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(names)-maxListed)
 	}

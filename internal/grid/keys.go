@@ -229,8 +229,12 @@ func (d *decoder) metric(f field) Metric {
 			m.Primary = d.flag(k.node)
 		case "trials":
 			m.Trials = d.text(k.node, "the scrap that counts trials")
+		case "compare":
+			if m.By = d.oneOf(k.node, "median", "mean", "bootstrap", "exact"); m.By == "median" {
+				m.By = ""
+			}
 		default:
-			d.unknown(k, "goal", "unit", "min_effect", "guardrail", "primary", "trials")
+			d.unknown(k, "goal", "unit", "min_effect", "guardrail", "primary", "trials", "compare")
 		}
 	}
 	return m

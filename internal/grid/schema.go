@@ -198,7 +198,8 @@ func metricsSchema() map[string]any {
 		"goal": wordOf("", "maximize", "minimize"), "unit": textOf(""),
 		"min_effect": map[string]any{"type": []string{"number", "string"}, "minimum": 0, "pattern": `%\s*$`, "description": "A smaller change does not matter: 0.5, or 1% of the baseline."},
 		"guardrail":  boolOf("Must not get worse."), "primary": boolOf("Among those the verdict is about."),
-		"trials": textOf("The scrap that counts trials, for a proportion."),
+		"trials":  textOf("The scrap that counts trials, for a proportion."),
+		"compare": wordOf("How it is compared.", "median", "mean", "bootstrap", "exact"),
 	})
 	goal := map[string]any{"enum": []any{"maximize", "minimize", nil}}
 	return eitherOf("Scraps to compare the runs by.", listOf("", textOf(""), 0), mapOf("", eitherOf("", goal, metric), ""))

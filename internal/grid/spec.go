@@ -88,6 +88,7 @@ type Metric struct {
 	MinEffectRelative bool    // as a fraction of the baseline
 	Guardrail         bool    // must not get worse
 	Trials            string  // the scrap that counts trials, for a proportion
+	By                string  // how it is compared: mean, bootstrap, exact, or empty for medians
 	Primary           bool
 }
 

@@ -6,9 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
 )
 
 // provenance says who computed, where and from which state of the source. It
@@ -20,6 +24,8 @@ type provenance struct {
 	System string `json:"system"`
 	Commit string `json:"git_commit,omitempty"`
 	Dirty  bool   `json:"git_dirty,omitempty"`
+	// Packages are those that the kernel's interpreter has, with their versions.
+	Packages []string `json:"packages,omitempty"`
 }
 
 // provenanceOf freezes the provenance of this machine and returns its key.
@@ -29,11 +35,54 @@ func (e *Executor) provenanceOf(ctx context.Context) (string, error) {
 		p.User = u.Username
 	}
 	p.Commit, p.Dirty = gitState(ctx, e.sweep.SourceDir())
+	p.Packages = e.packages(ctx)
 	b, err := json.Marshal(p)
 	if err != nil {
 		return "", err
 	}
 	return e.sweep.Freeze(ctx, append(b, '\n'), ".json")
+}
+
+// packages are what is installed beside the interpreter of the sweep's kernel,
+// as its folders of metadata say: nothing is started for it. Kernels of other
+// languages have none.
+func (e *Executor) packages(ctx context.Context) []string {
+	head, _ := e.sweep.Head()
+	name := head.Recipe.Kernel
+	if runs := e.sweep.Runs(); name == "" && len(runs) > 0 {
+		if _, doc, err := e.sweep.TemplateOf(ctx, runs[0].Run); err == nil {
+			name, _ = doc.Kernel()
+		}
+	}
+	python := head.Recipe.Python
+	if python != "" {
+		python = e.sweep.Resolve(python)
+	}
+	spec, err := kernel.Finder{Python: python, Env: baseEnv(e.o.Environ, head.Recipe.Env, e.machine.cores, e.o.Jobs)}.Find(name)
+	if err != nil || spec.Language != "python" || len(spec.Argv) == 0 {
+		return nil
+	}
+	interpreter, err := exec.LookPath(spec.Argv[0])
+	if err != nil {
+		return nil
+	}
+	return packagesIn(filepath.Dir(filepath.Dir(interpreter)))
+}
+
+// packagesIn lists the packages of a Python environment, sorted.
+func packagesIn(prefix string) []string {
+	var out []string
+	for _, place := range []string{"site-packages", "dist-packages"} {
+		dirs, _ := filepath.Glob(filepath.Join(prefix, "lib", "python3*", place, "*.dist-info"))
+		for _, dir := range dirs {
+			name, version, ok := strings.Cut(strings.TrimSuffix(filepath.Base(dir), ".dist-info"), "-")
+			if ok {
+				out = append(out, name+" "+version)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // gitState is the commit that dir is at, and whether files differ from it. It

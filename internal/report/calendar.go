@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"image/color"
-	"strings"
 	"time"
 
 	"gonum.org/v1/plot/text"
@@ -14,37 +13,43 @@ import (
 )
 
 const (
-	maxYears   = 8  // of a calendar; the last ones
-	maxMissing = 20 // days named
+	maxYears = 8 // of a calendar; the last ones
 )
 
 // A day is what is there of a date.
 type day struct{ planned, used int }
 
+// calendarView is an axis of dates.
+type calendarView struct {
+	Axis, First, Last string
+	All               int
+	Missing           []string
+}
+
 // calendarSection says which dates lack runs, and draws them unless none does.
 func calendarSection(in Input) (section, error) {
-	s := section{}
-	var b strings.Builder
+	var views []calendarView
+	var pictures []picture
 	for _, v := range in.Compare.Coverage {
 		if len(v.Places) < minLinePoints {
 			continue
 		}
-		missing := missingOf(v)
-		first, last := v.Places[0].Name, v.Places[len(v.Places)-1].Name
-		if len(missing) == 0 {
-			fmt.Fprintf(&b, "All %d values of %s are complete, %s to %s.\n\n", len(v.Places), safe(v.Axis), safe(first), safe(last))
+		view := calendarView{v.Axis, v.Places[0].Name, v.Places[len(v.Places)-1].Name, len(v.Places), missingOf(v)}
+		views = append(views, view)
+		if len(view.Missing) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "%d of %d values of %s lack runs: %s.\n\n", len(missing), len(v.Places), safe(v.Axis), listed(missing, maxMissing))
-		p, err := drawCalendar(v, fmt.Sprintf("calendar-%d.png", len(s.pictures)+1))
+		p, err := drawCalendar(v, fmt.Sprintf("calendar-%d.png", len(pictures)+1))
 		if err != nil {
-			return s, fmt.Errorf("draw the calendar of %s: %w", v.Axis, err)
+			return section{}, fmt.Errorf("draw the calendar of %s: %w", v.Axis, err)
 		}
-		s.pictures = append(s.pictures, p)
+		pictures = append(pictures, p)
 	}
-	if b.Len() > 0 {
-		s.title, s.text = "## Which dates are there", b.String()
+	if len(views) == 0 {
+		return section{}, nil
 	}
+	s := written("calendar", views)
+	s.pictures = pictures
 	return s, nil
 }
 
@@ -63,7 +68,7 @@ func listed(texts []string, limit int) string {
 	if more := len(texts) - limit; more > 0 {
 		texts = append(texts[:limit:limit], fmt.Sprintf("%d more", more))
 	}
-	return strings.Join(texts, ", ")
+	return joined(texts)
 }
 
 func drawCalendar(v compare.Coverage, file string) (picture, error) {
@@ -77,10 +82,10 @@ func drawCalendar(v compare.Coverage, file string) (picture, error) {
 		}
 		drawKey(c)
 	})
-	says := fmt.Sprintf("The days of %s, a column for each week from Monday down: blue is complete, amber with a stroke lacks some runs, orange with a cross has none", safe(v.Axis))
-	if len(shown) < len(years) {
-		says += fmt.Sprintf("; the last %d of %d years", len(shown), len(years))
-	}
+	says := say("days", struct {
+		Axis       string
+		Shown, All int
+	}{v.Axis, len(shown), len(years)})
 	return picture{file: file, png: png, says: says + "."}, err
 }
 

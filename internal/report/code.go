@@ -4,21 +4,38 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/templates"
 )
 
-// codeCells load the tables and make the main table again, with whichever
-// library the kernel has.
+// maxCode is how many metrics have a cell of their own; a reader writes more.
+const maxCode = 6
+
+// codeCells load the tables and make the main table of each metric again, with
+// whichever library the kernel has.
 func codeCells(in Input) []string {
 	cells := []string{strings.TrimRight(string(templates.SummaryLoad), "\n")}
 	for _, t := range in.Compare.Metrics {
 		if len(t.Groups) == 0 {
 			continue
 		}
-		call := fmt.Sprintf("by_variant(%s, by=%s)", pythonText(t.Name), pythonList(in.Compare.Rows))
-		return append(cells, call)
+		if len(cells) > maxCode {
+			break
+		}
+		cells = append(cells, "by_variant("+pythonText(t.Name)+", by="+pythonList(in.Compare.Rows)+special(t.Metric)+")")
 	}
 	return cells
+}
+
+// special is what a table has that is not of medians.
+func special(m compare.Metric) string {
+	switch {
+	case m.Trials != "":
+		return ", trials=" + pythonText(m.Trials)
+	case m.CentreName() != "median":
+		return ", centre=" + pythonText(m.CentreName())
+	}
+	return ""
 }
 
 // pythonText is a Python string literal; JSON's escapes are Python's too.

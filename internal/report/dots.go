@@ -1,7 +1,7 @@
 package report
 
 import (
-	"fmt"
+	"image/color"
 	"math"
 	"slices"
 
@@ -31,7 +31,7 @@ func drawDots(in Input, t compare.MetricTable, groups []compare.Group) (picture,
 			line.Color, line.Width, line.Dashes = faint, 1, []vg.Length{4, 3}
 			p.Add(line)
 		}
-		if err := addGroup(p, g, row); err != nil {
+		if err := addGroup(p, g, row, oneEach(shown)); err != nil {
 			return picture{}, err
 		}
 	}
@@ -42,22 +42,40 @@ func drawDots(in Input, t compare.MetricTable, groups []compare.Group) (picture,
 	p.Y.Min, p.Y.Max = -0.6, float64(len(shown))-0.4
 	widen(&p.X)
 	png, err := render(p, 560, vg.Length(60+26*len(shown)))
-	return picture{png: png, says: saysDots(in, t, len(shown), len(groups)) + note + "."}, err
+	return picture{png: png, says: saysDots(in, t, shown, len(groups)) + note + "."}, err
 }
 
-func saysDots(in Input, t compare.MetricTable, shown, all int) string {
-	says := fmt.Sprintf("%s by %s: small dots are runs, the large dot is the %s with its 95 %% interval", label(t), safe(joined(in.Compare.Rows)), centreOf(t))
-	if in.Compare.Baseline != "" {
-		says += fmt.Sprintf("; the dashed line is the baseline's %s, %s", t.CentreName(), safe(in.Compare.Baseline))
+func saysDots(in Input, t compare.MetricTable, shown []compare.Group, all int) string {
+	intervals := 0
+	for _, g := range shown {
+		if !math.IsInf(g.Lo, 0) && !math.IsInf(g.Hi, 0) {
+			intervals++
+		}
 	}
-	if all > shown {
-		says += fmt.Sprintf("; the first %d of %d groups", shown, all)
-	}
-	return says
+	return say("dots", struct {
+		Metric, By, Centre, CentreName, Confidence, Baseline string
+		Single, Intervals, Lacking                           bool
+		Shown, All                                           int
+	}{
+		label(t), safe(joined(in.Compare.Rows)), centreOf(t), t.CentreName(), number(100 * in.Compare.Confidence), in.Compare.Baseline,
+		oneEach(shown), intervals > 0, intervals < len(shown), len(shown), all,
+	})
 }
 
-// addGroup draws one row.
-func addGroup(p *plot.Plot, g compare.Group, row float64) error {
+// oneEach says whether every group is one run.
+func oneEach(groups []compare.Group) bool {
+	return !slices.ContainsFunc(groups, func(g compare.Group) bool { return g.N > 1 || g.Trials > 0 })
+}
+
+// addGroup draws one row; alone is one value without a spread.
+func addGroup(p *plot.Plot, g compare.Group, row float64, alone bool) error {
+	c, above := blue, 0.12
+	if g.Baseline {
+		c = orange
+	}
+	if alone {
+		return addDot(p, g.Centre, row, c)
+	}
 	var dots plotter.XYs
 	step := max(1, len(g.Values)/maxPlotDots)
 	for i := 0; i < len(g.Values); i += step {
@@ -68,27 +86,27 @@ func addGroup(p *plot.Plot, g compare.Group, row float64) error {
 	if err != nil {
 		return err
 	}
-	c := blue
-	if g.Baseline {
-		c = orange
-	}
 	light := c
 	light.A = 0x70
 	scatter.GlyphStyle = draw.GlyphStyle{Color: light, Radius: 1.8, Shape: draw.CircleGlyph{}}
 	p.Add(scatter)
 	if !math.IsInf(g.Lo, 0) && !math.IsInf(g.Hi, 0) {
-		line, err := plotter.NewLine(plotter.XYs{{X: g.Lo, Y: row + 0.12}, {X: g.Hi, Y: row + 0.12}})
+		line, err := plotter.NewLine(plotter.XYs{{X: g.Lo, Y: row + above}, {X: g.Hi, Y: row + above}})
 		if err != nil {
 			return err
 		}
 		line.Color, line.Width = c, 2
 		p.Add(line)
 	}
-	centre, err := plotter.NewScatter(plotter.XYs{{X: g.Centre, Y: row + 0.12}})
+	return addDot(p, g.Centre, row+above, c)
+}
+
+func addDot(p *plot.Plot, x, y float64, c color.NRGBA) error {
+	dot, err := plotter.NewScatter(plotter.XYs{{X: x, Y: y}})
 	if err != nil {
 		return err
 	}
-	centre.GlyphStyle = draw.GlyphStyle{Color: c, Radius: 4, Shape: draw.CircleGlyph{}}
-	p.Add(centre)
+	dot.GlyphStyle = draw.GlyphStyle{Color: c, Radius: 4, Shape: draw.CircleGlyph{}}
+	p.Add(dot)
 	return nil
 }

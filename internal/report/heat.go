@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"image/color"
 	"math"
 
@@ -33,16 +32,15 @@ func drawHeat(in Input, t compare.MetricTable, x compare.Cross) (picture, error)
 	top, topNote := labels(x.Columns[:columns])
 	h := heat{cells: cells, side: side, top: top, low: low, high: high, written: columns <= maxWritten, axis: drawable(plain(x.Axis))}
 	png, err := paint(h.width(), h.height(), h.draw)
-	says := fmt.Sprintf("%s by %s and %s: the darker, the higher, %ss from %s to %s", label(t), rowsName(in, x), safe(x.Axis), t.CentreName(), number(low), number(high))
-	if t.Unit != "" {
-		says += " " + safe(t.Unit)
-	}
-	if h.gaps() {
-		says += "; a stroke stands where there is no value"
-	}
-	if rows < len(x.Rows) || columns < len(x.Columns) {
-		says += fmt.Sprintf("; the first %d of %d rows, %d of %d columns", rows, len(x.Rows), columns, len(x.Columns))
-	}
+	says := say("heat", struct {
+		Metric, Of, Axis, Centre, Unit     string
+		Low, High                          float64
+		Gaps, Cut                          bool
+		Rows, AllRows, Columns, AllColumns int
+	}{
+		label(t), rowsName(in, x), x.Axis, t.CentreName(), t.Unit, low, high,
+		h.gaps(), rows < len(x.Rows) || columns < len(x.Columns), rows, len(x.Rows), columns, len(x.Columns),
+	})
 	return picture{png: png, says: says + sideNote + topNote + "."}, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
+	"image/png"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
@@ -32,8 +33,9 @@ func (s *Summary) HTML() ([]byte, error) {
 		return nil, fmt.Errorf("render the summary: %w", err)
 	}
 	text := body.Bytes()
-	for file, png := range pictures {
-		text = bytes.ReplaceAll(text, []byte(`<img src="`+file+`"`), []byte(`<img src="data:image/png;base64,`+base64Text(png)+`"`))
+	for file, data := range pictures {
+		shown := fmt.Sprintf(`<img width="%d" src="data:image/png;base64,%s"`, widthOf(data), base64Text(data))
+		text = bytes.ReplaceAll(text, []byte(`<img src="`+file+`"`), []byte(shown))
 	}
 	var out bytes.Buffer
 	err := page.Execute(&out, struct {
@@ -41,4 +43,14 @@ func (s *Summary) HTML() ([]byte, error) {
 		Body  template.HTML
 	}{plain(s.in.Name), template.HTML(text)})
 	return out.Bytes(), err
+}
+
+// widthOf is how wide a picture is on a page: pictures have density times as
+// many pixels.
+func widthOf(picture []byte) int {
+	c, err := png.DecodeConfig(bytes.NewReader(picture))
+	if err != nil {
+		panic(err) // drawn by us
+	}
+	return int(float64(c.Width) / density)
 }

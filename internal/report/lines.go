@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"image/color"
 	"math"
 	"slices"
@@ -52,10 +51,10 @@ func drawLine(t compare.MetricTable, groups []compare.Group, axis Axis) (picture
 	p.X.Tick.Marker, note = ticksOf(names, at)
 	widen(&p.Y)
 	png, err := render(p, 620, 260)
-	says := fmt.Sprintf("%s along %s: the line joins the %ss", label(t), safe(axis.Name), t.CentreName())
-	if band {
-		says += ", the band holds the middle half of the runs"
-	}
+	says := say("line", struct {
+		Metric, Axis, Centre string
+		Band                 bool
+	}{label(t), axis.Name, t.CentreName(), band})
 	return picture{png: png, says: says + note + "."}, err
 }
 
@@ -159,7 +158,7 @@ func drawLines(in Input, t compare.MetricTable, x compare.Cross) (picture, error
 		p.Draw(draw.Crop(c, 8, -beside-16, 6, -10))
 		legend.Draw(draw.Crop(c, c.Max.X-beside, 0, 0, -16))
 	})
-	says := fmt.Sprintf("%s along %s: a line for each %s, of %ss%s", label(t), safe(x.Axis), rowsName(in, x), t.CentreName(), baselineSays(in, x))
+	says := say("lines", linesView{label(t), rowsName(in, x), x.Axis, t.CentreName(), baselineIn(in, x), "", "", len(x.Rows), len(x.Rows)})
 	return picture{png: png, says: says + note + tickNote + "."}, err
 }
 
@@ -169,9 +168,16 @@ func rowsName(in Input, x compare.Cross) string {
 	return safe(joined(others))
 }
 
-func baselineSays(in Input, x compare.Cross) string {
+// linesView is what lines or panels show.
+type linesView struct {
+	Metric, Of, Axis, Centre, Baseline, First, Last string
+	Shown, All                                      int
+}
+
+// baselineIn is the baseline where it is among the rows.
+func baselineIn(in Input, x compare.Cross) string {
 	if slices.Contains(x.Rows, in.Compare.Baseline) {
-		return "; orange is the baseline, " + safe(in.Compare.Baseline)
+		return in.Compare.Baseline
 	}
 	return ""
 }
@@ -213,7 +219,7 @@ func drawPanels(in Input, t compare.MetricTable, x compare.Cross) (picture, erro
 			p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = at[0], at[len(at)-1], low, high
 			widen(&p.X)
 			widen(&p.Y)
-			p.Y.Tick.Marker = fewTicks{}
+			p.Y.Tick.Marker = roundTicks(3)
 		}
 		panels[i/panelsRow] = append(panels[i/panelsRow], p)
 	}
@@ -227,10 +233,7 @@ func drawPanels(in Input, t compare.MetricTable, x compare.Cross) (picture, erro
 			}
 		}
 	})
-	says := fmt.Sprintf("%s along %s, %s to %s: a panel for each %s, all to one scale%s", label(t), safe(x.Axis), safe(x.Columns[0]), safe(x.Columns[len(x.Columns)-1]), rowsName(in, x), baselineSays(in, x))
-	if shown < len(x.Rows) {
-		says += fmt.Sprintf("; the first %d of %d", shown, len(x.Rows))
-	}
+	says := say("panels", linesView{label(t), rowsName(in, x), x.Axis, t.CentreName(), baselineIn(in, x), x.Columns[0], x.Columns[len(x.Columns)-1], shown, len(x.Rows)})
 	return picture{png: png, says: says + note + "."}, err
 }
 
@@ -244,26 +247,6 @@ func addPlain(p *plot.Plot, points plotter.XYs, c color.NRGBA) error {
 		p.Add(l)
 	}
 	return nil
-}
-
-// fewTicks are those of a small plot: three with a label.
-type fewTicks struct{}
-
-func (fewTicks) Ticks(low, high float64) []plot.Tick {
-	all := plot.DefaultTicks{}.Ticks(low, high)
-	named := slices.DeleteFunc(all, func(t plot.Tick) bool { return t.IsMinor() })
-	for len(named) > 3 {
-		named = slices.Concat(named[:1], everySecond(named[1:]))
-	}
-	return named
-}
-
-func everySecond(t []plot.Tick) []plot.Tick {
-	var out []plot.Tick
-	for i := 1; i < len(t); i += 2 {
-		out = append(out, t[i])
-	}
-	return out
 }
 
 // reach is the smallest and the largest known value.

@@ -14,15 +14,16 @@ type bucket struct {
 	votes int        // for c, as Boyer and Moore count
 }
 
-func (b *bucket) add(c color.RGBA) {
-	b.n++
+// add counts n pixels of one colour.
+func (b *bucket) add(c color.RGBA, n int) {
+	b.n += n
 	switch {
-	case b.votes == 0:
-		b.c, b.votes = c, 1
 	case b.c == c:
-		b.votes++
+		b.votes += n
+	case b.votes < n:
+		b.c, b.votes = c, n-b.votes
 	default:
-		b.votes--
+		b.votes -= n
 	}
 }
 
@@ -32,14 +33,24 @@ func bucketOf(p []byte) int { return int(p[0]>>3)<<10 | int(p[1]>>3)<<5 | int(p[
 // and the steps between them: nothing is seen to go, and most of the bytes do.
 func paletted(src *image.RGBA) *image.Paletted {
 	buckets := make([]bucket, 1<<15)
-	for i := 0; i < len(src.Pix); i += 4 {
-		p := src.Pix[i : i+4]
-		buckets[bucketOf(p)].add(color.RGBA{R: p[0], G: p[1], B: p[2], A: 0xff})
+	// Most pixels are like the one before.
+	pix := src.Pix
+	for i := 0; i < len(pix); {
+		first, n := i, 1
+		for i += 4; i < len(pix) && [4]byte(pix[i:i+4]) == [4]byte(pix[first:first+4]); i += 4 {
+			n++
+		}
+		p := pix[first : first+4]
+		buckets[bucketOf(p)].add(color.RGBA{R: p[0], G: p[1], B: p[2], A: 0xff}, n)
 	}
 	palette, index := choose(buckets)
 	out := image.NewPaletted(src.Bounds(), palette)
 	for i := range out.Pix {
-		out.Pix[i] = index[bucketOf(src.Pix[4*i:4*i+4])]
+		if p := pix[4*i : 4*i+4]; i > 0 && [4]byte(p) == [4]byte(pix[4*i-4:4*i]) {
+			out.Pix[i] = out.Pix[i-1]
+		} else {
+			out.Pix[i] = index[bucketOf(p)]
+		}
 	}
 	return out
 }

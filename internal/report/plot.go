@@ -38,7 +38,7 @@ var (
 // How much a plot shows.
 const (
 	maxPlotGroups = 40
-	maxPlotDots   = 200 // per group
+	maxPlotDots   = 120 // per group
 	maxLabel      = 36  // characters
 	minLinePoints = 6   // below that an ordered axis is drawn as variants
 	maxCrosses    = 2   // pictures of a metric by two axes
@@ -127,6 +127,8 @@ func newPlot(label string) *plot.Plot {
 		axis.Tick.Color = faint
 		axis.Tick.Label.Font, axis.Label.TextStyle.Font = sans, sans
 		axis.Label.TextStyle.Font.Size = 11
+		axis.Label.Padding = 4
+		axis.Tick.Marker = roundTicks(7)
 	}
 	p.X.Label.Text = label
 	return p
@@ -177,7 +179,7 @@ func labels(names []string) (short []string, note string) {
 		s := cut(plain(n))
 		if drawable(s) != s {
 			s = fmt.Sprintf("№ %d", i+1)
-			numbered = append(numbered, s+" is "+safe(n))
+			numbered = append(numbered, say("numbered", struct{ Mark, Name string }{s, n}))
 		}
 		short = append(short, s)
 	}
@@ -238,9 +240,13 @@ func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 	return paint(width, height, func(c draw.Canvas) { p.Draw(draw.Crop(c, 8, -24, 6, -10)) })
 }
 
-// paint draws at twice the usual density, for sharp screens.
+// density is how many pixels there are to one of the page: sharp on most
+// screens, and not too large where a notebook shows every pixel.
+const density = 1.5
+
+// paint draws a point as one and a third pixels of a page.
 func paint(width, height vg.Length, onto func(draw.Canvas)) ([]byte, error) {
-	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(144))
+	c := vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(96*density))
 	onto(draw.New(c))
 	img, ok := c.Image().(*image.RGBA)
 	if !ok {

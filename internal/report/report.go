@@ -70,8 +70,9 @@ type picture struct {
 // section is a part of the summary; one without a title is left out.
 type section struct {
 	title    string
-	text     string // Markdown
+	text     string // Markdown, above the pictures
 	pictures []picture
+	below    string
 }
 
 // A Summary is all that is said of a sweep, drawn and ready to be laid out.
@@ -210,6 +211,9 @@ func (s section) markdown(link func(picture) string) string {
 	b.WriteString(strings.TrimRight(s.text, "\n"))
 	for _, p := range s.pictures {
 		fmt.Fprintf(&b, "\n\n![%s](%s)\n\n*%s*", alt(p.says), link(p), p.says)
+	}
+	if s.below != "" {
+		b.WriteString("\n\n" + s.below)
 	}
 	return b.String()
 }

@@ -180,7 +180,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	if strings.Count(text, "<img src=\"data:image/png;base64,") != 1 || strings.Count(text, "<table>") < 4 {
+	if strings.Count(text, " src=\"data:image/png;base64,") != 1 || strings.Count(text, "<table>") < 4 {
 		t.Error("the page lacks its picture or its tables")
 	}
 	again, err := mustSummary(t, inputOf(t, []string{"plain", hostile}, 6)).HTML()

@@ -14,42 +14,51 @@ import (
 
 // How much of a long list is shown; the rest is counted.
 const (
-	maxRows     = 40
-	maxFailures = 10
-	maxCosts    = 5
-	maxOdd      = 20
+	maxRows        = 40
+	maxOrderedRows = 12 // along an ordered axis, which is drawn
+	maxFailures    = 10
+	maxCosts       = 5
+	maxOdd         = 20
 )
 
+// written makes a section of the words of that name.
+func written(name string, of any) section {
+	return section{title: say(name+".title", of), text: say(name, of)}
+}
+
+// metricLine is a metric's verdict at the top.
+type metricLine struct {
+	Name, Verdict, Movement string
+	Exploratory             bool
+}
+
 func verdictSection(in Input) section {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s**\n", counts(in))
+	var lines []metricLine
 	for _, t := range in.Compare.Metrics {
-		fmt.Fprintf(&b, "\n- **%s**: %s", safe(t.Name), sentence(t.Verdict))
-		if t.Exploratory && in.Compare.Baseline != "" {
-			b.WriteString(" *(exploratory)*")
+		line := metricLine{Name: t.Name, Verdict: t.Verdict, Exploratory: t.Exploratory && in.Compare.Baseline != ""}
+		if in.Compare.Baseline == "" {
+			line.Movement = strings.Join(trendTexts(t), " ")
 		}
+		lines = append(lines, line)
 	}
-	for _, w := range slices.Concat(unusual(in), warnings(in)) {
-		b.WriteString("\n- ⚠ " + w)
-	}
-	return section{title: "# " + safe(in.Name), text: b.String()}
+	return section{title: say("verdict.title", in.Name), text: say("verdict", struct {
+		Planned  int
+		Counts   []string
+		Metrics  []metricLine
+		Unusual  []unusualLine
+		Warnings []string
+	}{in.Planned, counts(in), lines, unusual(in), in.Compare.Warnings})}
 }
 
-func warnings(in Input) []string {
-	var out []string
-	for _, w := range in.Compare.Warnings {
-		out = append(out, sentence(w))
-	}
-	return out
-}
+// unusualLine is a metric that is out of its usual range at the last date.
+type unusualLine struct{ Metric, Axis, Period, Off, Usual string }
 
-// unusual says which metrics are out of their usual range at the last date.
-func unusual(in Input) []string {
-	var out []string
+func unusual(in Input) []unusualLine {
+	var out []unusualLine
 	for _, t := range in.Compare.Metrics {
 		for _, trend := range t.Trends {
 			if o := trend.Last; o != nil && trend.Usual > 0 && math.Abs(o.Off) > trend.Usual {
-				out = append(out, fmt.Sprintf("**%s** is unusual at the last %s, %s: %s from its line, where %s is usual.", safe(t.Name), safe(trend.Axis), safe(o.Period), off(o.Off, o.Relative), usual(trend)))
+				out = append(out, unusualLine{t.Name, trend.Axis, o.Period, off(o.Off, o.Relative), usual(trend)})
 			}
 		}
 	}
@@ -62,26 +71,28 @@ func usual(t compare.Trend) string {
 }
 
 // counts says how many runs went how.
-func counts(in Input) string {
+func counts(in Input) []string {
 	var parts []string
 	for _, s := range sweep.Statuses() {
 		if n := in.Counts[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(s), "_", " ")))
+			parts = append(parts, fmt.Sprintf("%d %s", n, spaced(string(s))))
 		}
 	}
-	return fmt.Sprintf("%d runs: %s.", in.Planned, strings.Join(parts, ", "))
+	return parts
 }
 
+func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
+
 func sweptSection(in Input) section {
-	text := fmt.Sprintf("The template %s, logical date %s.\n\n", safe(in.Template), in.AsOf.Format("2006-01-02"))
-	if in.Unplanned > 0 {
-		text += fmt.Sprintf("%d more runs of earlier plans are in the tables, with `run_planned` false; the numbers here leave them out.\n\n", in.Unplanned)
-	}
 	var rows [][]string
 	for _, a := range in.Axes {
 		rows = append(rows, []string{safe(a.Name), a.Kind, axisValues(a)})
 	}
-	return section{title: "## What was swept", text: text + table([]string{"axis", "kind", "values"}, rows, false)}
+	return written("swept", struct {
+		Template, AsOf string
+		Unplanned      int
+		Rows           [][]string
+	}{in.Template, in.AsOf.Format(time.DateOnly), in.Unplanned, rows})
 }
 
 // axisValues lists the values of an axis, or its ends when they are many.
@@ -101,74 +112,60 @@ func axisValues(a Axis) string {
 }
 
 func metricSection(in Input, t compare.MetricTable, index int) (section, error) {
-	title := "## " + safe(t.Name)
-	if t.Unit != "" {
-		title += ", in " + safe(t.Unit)
+	s := written("metric", struct {
+		compare.MetricTable
+		Trends []string
+	}{t, trendTexts(t)})
+	if len(t.Groups) == 0 {
+		return s, nil
 	}
-	var b strings.Builder
-	b.WriteString(sentence(t.Verdict))
-	if t.Goal != "" {
-		fmt.Fprintf(&b, " (The goal is to %s it.)", t.Goal)
-	}
-	for _, w := range t.Warnings {
-		b.WriteString("\n\n⚠ " + sentence(w))
-	}
-	s := section{title: title}
-	if len(t.Groups) > 0 {
-		b.WriteString("\n\n" + groupTable(in, t))
-		b.WriteString(trendText(t))
-		var err error
-		if s.pictures, err = drawMetric(in, t, fmt.Sprintf("metric-%d", index+1)); err != nil {
-			return s, err
-		}
-	}
-	s.text = b.String()
-	return s, nil
+	s.below = groupTable(in, t)
+	var err error
+	s.pictures, err = drawMetric(in, t, fmt.Sprintf("metric-%d", index+1))
+	return s, err
 }
 
-// maxPeriods is how many odd periods a sentence names.
-const maxPeriods = 8
-
-// trendText says how the metric moves along ordered axes, and which places
-// are odd.
-func trendText(t compare.MetricTable) string {
-	var b strings.Builder
+// trendTexts say how the metric moves along ordered axes, and which places are
+// odd.
+func trendTexts(t compare.MetricTable) []string {
+	var out []string
 	for _, trend := range t.Trends {
-		fmt.Fprintf(&b, "\n\nAlong %s: %s.", safe(trend.Axis), movement(trend))
+		view := struct {
+			Axis, Movement, Usual string
+			Odd                   []string
+		}{Axis: trend.Axis, Movement: movement(trend)}
 		if trend.Usual > 0 {
-			fmt.Fprintf(&b, " Usual is %s from that line.", usual(trend))
+			view.Usual = usual(trend)
 		}
-		var odd []string
 		for _, o := range trend.Odd {
-			odd = append(odd, fmt.Sprintf("%s (%s)", safe(o.Period), off(o.Off, o.Relative)))
+			view.Odd = append(view.Odd, fmt.Sprintf("%s (%s)", safe(o.Period), off(o.Off, o.Relative)))
 		}
-		if len(odd) > 0 {
-			fmt.Fprintf(&b, " Far from it: %s.", listed(odd, maxPeriods))
-		}
+		out = append(out, say("trend", view))
 	}
-	return b.String()
+	return out
 }
 
 // trendAlpha is how sure one must be to call a movement a trend.
 const trendAlpha = 0.05
 
 func movement(t compare.Trend) string {
-	if t.P >= trendAlpha {
-		return fmt.Sprintf("no trend over %d values (p %s)", t.Periods, pValue(t.P))
+	view := struct {
+		Sure, Up bool
+		By, P    string
+		Periods  int
+	}{Sure: t.P < trendAlpha, Up: t.Change > 0, P: pValue(t.P), Periods: t.Periods}
+	if t.Change != 0 {
+		view.By = strings.TrimLeft(off(t.Change, t.Relative), "+−")
 	}
-	if t.Change == 0 {
-		return fmt.Sprintf("values change along the %d places (p %s), but the median slope is 0", t.Periods, pValue(t.P))
-	}
-	verb := "rises"
-	if t.Change < 0 {
-		verb = "falls"
-	}
-	return fmt.Sprintf("it %s by %s from the first to the last of %d values (p %s)", verb, strings.TrimLeft(off(t.Change, t.Relative), "+−"), t.Periods, pValue(t.P))
+	return say("movement", view)
 }
 
 // off is a distance, relative where that says something.
 func off(by, relative float64) string {
-	if math.IsNaN(relative) {
+	switch {
+	case math.IsNaN(relative) && by > 0:
+		return "+" + number(by)
+	case math.IsNaN(relative):
 		return number(by)
 	}
 	return percent(relative)
@@ -202,36 +199,70 @@ func driveSection(in Input) section {
 			rows = append(rows, row)
 		}
 	}
-	text := "How much of each metric's variance each parameter explains by itself (adjusted R²). The rest is parameters together, replicates and chance.\n\n"
-	return section{title: "## What drives the difference", text: text + table(head, rows, true)}
+	return written("effects", struct {
+		Head []string
+		Rows [][]string
+	}{head, rows})
+}
+
+// tableView is the main table of a metric.
+type tableView struct {
+	Head  []string
+	Rows  [][]string
+	Sizes string // what the sizes of effects are
+	Left  int    // groups that are not shown
+	Which string // of all are they
 }
 
 // groupTable is the main table of a metric.
 func groupTable(in Input, t compare.MetricTable) string {
+	groups, which := shownGroups(in, t.Groups)
+	view := tableView{Left: len(t.Groups) - len(groups), Which: which}
 	if single(t) {
-		return singleTable(in, t)
+		view.Head = []string{safe(joined(in.Compare.Rows)), label(t)}
+		for _, g := range groups {
+			view.Rows = append(view.Rows, singleRow(g))
+		}
+		return say("metric.table", view)
 	}
-	head := []string{safe(joined(in.Compare.Rows)), "n", t.CentreName(), "95 % interval", "quartiles"}
+	view.Head = []string{safe(joined(in.Compare.Rows)), "n", t.CentreName(), intervalHead(in), "quartiles"}
 	if t.Trials != "" {
-		head[4] = safe(t.Name + " of " + t.Trials)
+		view.Head[4] = safe(t.Name + " of " + t.Trials)
 	}
 	compared := slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil })
 	if compared {
-		head = append(head, "change", "interval of the change", "p", "")
+		view.Head = append(view.Head, "change", "interval of the change", "p", "effect", "")
+		view.Sizes = sizes(groups)
 	}
-	var rows [][]string
-	for _, g := range t.Groups[:min(len(t.Groups), maxRows)] {
-		rows = append(rows, groupRow(g, compared))
+	for _, g := range groups {
+		view.Rows = append(view.Rows, groupRow(g, compared))
 	}
-	return table(head, rows, true) + moreGroups(t)
+	return say("metric.table", view)
 }
 
-// moreGroups says what a table leaves out.
-func moreGroups(t compare.MetricTable) string {
-	if len(t.Groups) <= maxRows {
-		return ""
+func intervalHead(in Input) string { return fmt.Sprintf("%.4g %% interval", 100*in.Compare.Confidence) }
+
+// sizes explain the kinds of effect sizes in a table.
+func sizes(groups []compare.Group) string {
+	var kinds []string
+	for _, g := range groups {
+		if a := g.Against; a != nil && a.SizeName != "" && !slices.Contains(kinds, a.SizeName) {
+			kinds = append(kinds, a.SizeName)
+		}
 	}
-	return fmt.Sprintf("\n\n%d more groups are in the tables.", len(t.Groups)-maxRows)
+	for i, k := range kinds {
+		kinds[i] = say("size."+k, nil)
+	}
+	return strings.Join(kinds, " ")
+}
+
+// shownGroups are those that a table has room for: along an ordered axis the
+// last, which are the news.
+func shownGroups(in Input, groups []compare.Group) ([]compare.Group, string) {
+	if _, ordered := alongAxis(in); ordered && len(groups) > maxOrderedRows && in.Compare.Baseline == "" {
+		return groups[len(groups)-maxOrderedRows:], "earlier"
+	}
+	return groups[:min(len(groups), maxRows)], "more"
 }
 
 // single says whether no group has more than one value, so that nothing is
@@ -240,18 +271,16 @@ func single(t compare.MetricTable) bool {
 	return t.Trials == "" && !slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.N > 1 || g.Baseline })
 }
 
-// singleTable has the one value of each group.
-func singleTable(in Input, t compare.MetricTable) string {
-	var rows [][]string
-	for _, g := range t.Groups[:min(len(t.Groups), maxRows)] {
-		value := number(g.Centre)
-		if g.N == 0 {
-			value = fmt.Sprintf("0 of %d", g.Missing)
-		}
-		rows = append(rows, []string{safe(g.Name), value})
+// singleRow has the one value of a group.
+func singleRow(g compare.Group) []string {
+	if g.N == 0 {
+		return []string{safe(g.Name), noValue}
 	}
-	return table([]string{safe(joined(in.Compare.Rows)), label(t)}, rows, true) + moreGroups(t)
+	return []string{safe(g.Name), number(g.Centre)}
 }
+
+// noValue stands where a group has none, and is no number.
+const noValue = "no value"
 
 func groupRow(g compare.Group, compared bool) []string {
 	n := fmt.Sprint(g.N)
@@ -267,14 +296,16 @@ func groupRow(g compare.Group, compared bool) []string {
 		row[4] = number(g.Hits) + " of " + number(g.Trials)
 	}
 	if g.N == 0 {
-		row[3], row[4] = "", ""
+		row[2], row[3], row[4] = noValue, "", ""
 	}
 	switch a := g.Against; {
 	case !compared:
 	case a == nil:
-		row = append(row, "", "", "", "")
+		row = append(row, "", "", "", "", "")
+	case a.Exact:
+		row = append(row, shift(a), shiftInterval(a), "exact", "", mark(a))
 	default:
-		row = append(row, shift(a), shiftInterval(a), pValue(a.PAdjusted), mark(a))
+		row = append(row, shift(a), shiftInterval(a), pValue(a.PAdjusted), effectSize(a), mark(a))
 	}
 	return row
 }
@@ -298,7 +329,14 @@ func shiftInterval(a *compare.Comparison) string {
 	case math.IsNaN(a.Relative):
 		return interval(a.Lo, a.Hi)
 	}
-	return percent(a.RelLo) + " … " + percent(a.RelHi)
+	return percent(a.RelLo) + bridge + percent(a.RelHi)
+}
+
+func effectSize(a *compare.Comparison) string {
+	if a.SizeName == "" || math.IsNaN(a.Size) || math.IsInf(a.Size, 0) {
+		return ""
+	}
+	return a.SizeName + "\u00a0=\u00a0" + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
 }
 
 // mark is the verdict at the end of a row, and what it rests on.
@@ -337,7 +375,7 @@ func bestSection(in Input) section {
 	if len(rows) == 0 {
 		return section{}
 	}
-	return section{title: "## Best runs", text: table([]string{"metric", "value", "run"}, rows, false)}
+	return written("best", rows)
 }
 
 func runLink(r compare.Run) string {
@@ -351,47 +389,45 @@ func runLink(r compare.Run) string {
 	return link(name, r.Notebook)
 }
 
+// failureView is the runs that failed in one way. When and Runs are Markdown.
+type failureView struct {
+	Kind, Reason, When, Rerun string
+	Runs                      []string
+	All, Left                 int
+}
+
 func failureSection(in Input) section {
 	if len(in.Compare.Failures) == 0 {
 		return section{}
 	}
-	var b strings.Builder
+	var groups []failureView
 	for n, g := range in.Compare.Failures {
-		fmt.Fprintf(&b, "### %s, %d %s\n\n%s\n\n", safe(strings.ReplaceAll(g.Kind, "_", " ")), len(g.Runs), runs(len(g.Runs)), safe(g.Reason))
-		if len(g.When) > 0 {
-			var parts []string
-			for _, c := range g.When {
-				parts = append(parts, safe(c.Name+" "+operator(c.Op)+" "+c.Value))
-			}
-			fmt.Fprintf(&b, "Exactly the runs with %s; no run that succeeded has that.\n\n", strings.Join(parts, " and "))
+		shown := min(len(g.Runs), maxFailures)
+		view := failureView{Kind: spaced(g.Kind), Reason: g.Reason, When: conditions(g.When), All: len(g.Runs), Left: len(g.Runs) - shown}
+		for _, r := range g.Runs[:shown] {
+			view.Runs = append(view.Runs, runLink(r))
 		}
-		for i, r := range g.Runs {
-			if i == maxFailures {
-				fmt.Fprintf(&b, "- … and %d more\n", len(g.Runs)-maxFailures)
-				break
-			}
-			fmt.Fprintf(&b, "- %s\n", runLink(r))
+		if n < len(in.Reruns) {
+			view.Rerun = in.Reruns[n]
 		}
-		b.WriteString("\n")
-		if n < len(in.Reruns) && in.Reruns[n] != "" {
-			fmt.Fprintf(&b, "To make exactly these again:\n\n    %s\n\n", in.Reruns[n])
-		}
+		groups = append(groups, view)
 	}
-	if in.Rerun != "" {
-		fmt.Fprintf(&b, "To make all of them again:\n\n    %s\n", in.Rerun)
+	return written("failures", struct {
+		Groups []failureView
+		Rerun  string
+	}{groups, in.Rerun})
+}
+
+func conditions(when []compare.Condition) string {
+	var parts []string
+	for _, c := range when {
+		parts = append(parts, safe(c.Name+" "+operator(c.Op)+" "+c.Value))
 	}
-	return section{title: "## What went wrong", text: b.String()}
+	return strings.Join(parts, " and ")
 }
 
 func operator(op string) string {
 	return strings.NewReplacer(">=", "≥", "<=", "≤").Replace(op)
-}
-
-func runs(n int) string {
-	if n == 1 {
-		return "run"
-	}
-	return "runs"
 }
 
 // costSection names the slowest and the hungriest runs.
@@ -404,17 +440,18 @@ func costSection(in Input) section {
 	for _, r := range ended {
 		total += r.Duration
 	}
-	text := fmt.Sprintf("The runs took %s together, %s each on average. The slowest:\n\n", duration(total), duration(total/time.Duration(len(ended))))
-	text += costTable(ended, func(r Run) float64 { return r.Duration.Seconds() })
-	title := "## Slowest runs"
+	view := struct {
+		Total, Each        string
+		Slowest, Hungriest [][]string
+	}{Total: duration(total), Each: duration(total / time.Duration(len(ended)))}
+	view.Slowest = costRows(ended, func(r Run) float64 { return r.Duration.Seconds() })
 	if measured := slices.DeleteFunc(ended, func(r Run) bool { return r.PeakRSS == 0 }); len(measured) > maxCosts {
-		title = "## Slowest and hungriest runs"
-		text += "\n\nThose that took most memory:\n\n" + costTable(measured, func(r Run) float64 { return float64(r.PeakRSS) })
+		view.Hungriest = costRows(measured, func(r Run) float64 { return float64(r.PeakRSS) })
 	}
-	return section{title: title, text: text}
+	return written("cost", view)
 }
 
-func costTable(all []Run, cost func(Run) float64) string {
+func costRows(all []Run, cost func(Run) float64) [][]string {
 	sort.SliceStable(all, func(i, j int) bool { return cost(all[i]) > cost(all[j]) })
 	var rows [][]string
 	for _, r := range all[:min(len(all), maxCosts)] {
@@ -422,33 +459,29 @@ func costTable(all []Run, cost func(Run) float64) string {
 		if r.PeakRSS > 0 {
 			memory = size(r.PeakRSS)
 		}
-		rows = append(rows, []string{link(r.Name, r.Notebook), duration(r.Duration), memory, strings.ReplaceAll(string(r.Status), "_", " ")})
+		rows = append(rows, []string{link(r.Name, r.Notebook), duration(r.Duration), memory, spaced(string(r.Status))})
 	}
-	return table([]string{"run", "time", "peak memory", "status"}, rows, false)
+	return rows
 }
 
 func oddSection(in Input) section {
 	if len(in.Problems) == 0 {
 		return section{}
 	}
-	var b strings.Builder
-	for i, p := range in.Problems {
-		if i == maxOdd {
-			fmt.Fprintf(&b, "- … and %d more, in `results/problems.parquet`\n", len(in.Problems)-maxOdd)
-			break
-		}
-		fmt.Fprintf(&b, "- %s\n", safe(p))
-	}
-	return section{title: "## Odd", text: b.String()}
+	shown := min(len(in.Problems), maxOdd)
+	return written("problems", struct {
+		Problems []string
+		Left     int
+	}{in.Problems[:shown], len(in.Problems) - shown})
 }
 
 func factSection(in Input) section {
 	var rows [][]string
 	for _, f := range in.Facts {
-		rows = append(rows, []string{safe(f.Name), safe(f.Value)})
+		rows = append(rows, []string{safe(f.Name), sentence(f.Value)}) // packages are many
 	}
 	if len(rows) == 0 {
 		return section{}
 	}
-	return section{title: "## Where this comes from", text: table([]string{"", ""}, rows, false)}
+	return written("provenance", rows)
 }

@@ -44,6 +44,10 @@ func sentence(s string) string {
 	return markdownEscapes.Replace(oneLine(s, 2000))
 }
 
+// Escape makes text plain Markdown: a line of its own or a table's cell in
+// which nothing means anything.
+func Escape(s string) string { return sentence(s) }
+
 // plain drops control characters and escape sequences, and cuts what is too
 // long.
 func plain(s string) string { return oneLine(s, maxText) }
@@ -115,12 +119,15 @@ func number(x float64) string {
 	return strings.Replace(strconv.FormatFloat(x, 'g', 4, 64), "-", "−", 1)
 }
 
+// bridge joins the ends of an interval, which no table tears apart.
+const bridge = "\u00a0…\u00a0"
+
 // interval writes bounds; an unbounded one says why there is none.
 func interval(lo, hi float64) string {
 	if math.IsNaN(lo) || math.IsInf(lo, 0) || math.IsInf(hi, 0) {
 		return "too few"
 	}
-	return number(lo) + " … " + number(hi)
+	return number(lo) + bridge + number(hi)
 }
 
 func percent(x float64) string {
@@ -129,7 +136,7 @@ func percent(x float64) string {
 
 func pValue(p float64) string {
 	if p < 0.001 {
-		return "< 0.001"
+		return "<\u00a00.001"
 	}
 	return strconv.FormatFloat(p, 'f', 3, 64)
 }

@@ -19,7 +19,7 @@ import polars
 import pyarrow.feather
 import pyarrow.parquet
 
-sweep = Path(sys.argv[1])
+sweep = Path(sys.argv[1]).absolute()
 
 
 def same(a, b):
@@ -79,6 +79,58 @@ from nbclient import NotebookClient  # noqa: E402
 NotebookClient(summary, timeout=120, resources={"metadata": {"path": str(sweep)}}).execute()
 code = [c for c in summary.cells if c.cell_type == "code"]
 assert code and all(c.outputs for c in code), "a code cell of the summary shows nothing"
+
+# The code makes the tables of the summary again, with each of the libraries.
+def rows_of_markdown(title):
+    """The first table below a title: name to n and centre."""
+    text = (sweep / "summary.md").read_text().replace("\\", "")
+    section = text.split(f"\n## {title}", 1)[1].split("\n## ")[0]
+    table = [[c.strip() for c in line.strip("| ").split(" | ")] for line in section.splitlines() if line.startswith("|")]
+    whole = len(table[0]) > 2
+    return {row[0].replace(" *(baseline)*", ""): (row[1].split(" of ")[0] if whole else None, row[2 if whole else 1]) for row in table[2:]}
+
+
+def number(text):
+    return math.nan if text == "no value" else float(text.replace("−", "-"))
+
+
+def check_tables(library, hidden):
+    for name in hidden:
+        sys.modules[name] = None  # import fails
+    space = {}
+    exec(code[0].source, space)
+    assert space["library"] == library, space["library"]
+    for cell in code[1:]:
+        made = eval(cell.source, space)
+        if library == "pandas":
+            made = made.reset_index()
+            records = made.astype(object).where(made.notna(), None).to_dict("records")
+        elif library == "polars":
+            records = made.to_dicts()
+        else:
+            records = [dict(zip(made.columns, row)) for row in made.fetchall()]
+        metric = cell.source.split('"')[1]
+        by = eval(cell.source.split("by=")[1].split("]")[0] + "]")
+        by_name = {", ".join(str(r[b])[: 10 if hasattr(r[b], "year") else None] for b in by): r for r in records}
+        said = rows_of_markdown(metric)
+        assert said, f"{metric}: no table"
+        for name, (n, centre) in said.items():
+            r = by_name[name]
+            assert n is None or r["n"] == int(n), f"{library}: {metric} of {name}: n is {r['n']}, the summary says {n}"
+            got, want = r.get("rate", r.get("median", r.get("mean"))), number(centre)
+            assert math.isclose(got, want, rel_tol=6e-4) if got is not None else math.isnan(want), f"{library}: {metric} of {name} is {got}, the summary says {centre}"
+
+
+import os  # noqa: E402
+
+here = os.getcwd()
+os.chdir(sweep)
+check_tables("pandas", [])
+check_tables("polars", ["pandas"])
+check_tables("duckdb", ["pandas", "polars"])
+for name in ("pandas", "polars"):
+    del sys.modules[name]
+os.chdir(here)
 
 from nbconvert import HTMLExporter  # noqa: E402
 

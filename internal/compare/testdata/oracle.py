@@ -1,4 +1,4 @@
-"""Reads cases as JSON, prints what scipy and numpy say of them."""
+"""Reads cases as JSON, prints what scipy, statsmodels and numpy say of them."""
 
 import json
 import sys
@@ -26,9 +26,18 @@ def ranks(case):
     if case["paired"]:
         d = np.array(b) - np.array(a)
         pairs = [(x + y) / 2 for i, x in enumerate(d) for y in d[i:]]
-        return {"p": signed_rank(d), "shift": float(np.median(pairs))}
+        return {"p": signed_rank(d), "shift": float(np.median(pairs)), "size": rank_correlation(d)}
     p = stats.mannwhitneyu(a, b, alternative="two-sided", method="exact").pvalue
-    return {"p": float(p), "shift": float(np.median(np.subtract.outer(b, a)))}
+    u = stats.mannwhitneyu(b, a).statistic
+    return {"p": float(p), "shift": float(np.median(np.subtract.outer(b, a))), "size": float(2 * u / (len(a) * len(b)) - 1)}
+
+
+def rank_correlation(d):
+    d = d[d != 0]
+    if len(d) == 0:
+        return 0.0
+    ranks = stats.rankdata(np.abs(d))
+    return float(np.sum(ranks * np.sign(d)) / np.sum(ranks))
 
 
 def means(case):
@@ -38,10 +47,17 @@ def means(case):
     else:
         t = stats.ttest_ind(b, a, equal_var=False)
     ci = t.confidence_interval(0.95)
-    return {"p": float(t.pvalue), "shift": float(b.mean() - a.mean()), "lo": float(ci.low), "hi": float(ci.high)}
+    if case["paired"]:
+        size = (b - a).mean() / (b - a).std(ddof=1)
+    else:
+        pooled = ((len(a) - 1) * a.var(ddof=1) + (len(b) - 1) * b.var(ddof=1)) / (len(a) + len(b) - 2)
+        size = (b.mean() - a.mean()) / np.sqrt(pooled)
+    return {"size": float(size), "p": float(t.pvalue), "shift": float(b.mean() - a.mean()), "lo": float(ci.low), "hi": float(ci.high)}
 
 
 def proportions(case):
+    from statsmodels.stats.proportion import confint_proportions_2indep, proportion_effectsize
+
     (h1, n1), (h2, n2) = [[int(x) for x in side] for side in (case["A"], case["B"])]
     table = np.array([[h1, n1 - h1], [h2, n2 - h2]])
     expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
@@ -51,8 +67,11 @@ def proportions(case):
         p = stats.chi2_contingency(table, correction=False).pvalue
     one, two = [stats.binomtest(h, n).proportion_ci(0.95, "wilson") for h, n in ((h1, n1), (h2, n2))]
     p1, p2 = h1 / n1, h2 / n2
+    low, high = confint_proportions_2indep(h2, n2, h1, n1, method="newcomb", compare="diff")
+    assert abs(low - (p2 - p1 - np.hypot(p2 - two.low, one.high - p1))) < 1e-7
     return {
         "P": float(p),
+        "Size": float(proportion_effectsize(p2, p1)),
         "Lo": two.low,
         "Hi": two.high,
         "DiffLo": p2 - p1 - np.hypot(p2 - two.low, one.high - p1),
@@ -66,5 +85,36 @@ def trend(case):
     return {"P": float(tau.pvalue), "Slope": float(stats.theilslopes(y, at).slope)}
 
 
-answer = {"ranks": ranks, "means": means, "proportions": proportions, "trend": trend}[sys.argv[1]]
+def permutations(case):
+    """Every way to give signs, or to deal the values."""
+    a, b = np.array(case["a"]), np.array(case["b"])
+    if case["paired"]:
+        result = stats.permutation_test((b - a,), np.mean, permutation_type="samples", n_resamples=np.inf, vectorized=True)
+    else:
+        result = stats.permutation_test((a, b), lambda x, y, axis: np.mean(y, axis=axis) - np.mean(x, axis=axis),
+                                        permutation_type="independent", n_resamples=np.inf, vectorized=True)
+    return {"p": float(result.pvalue)}
+
+
+def bootstrap(case):
+    """The BCa interval of 20,000 resamples."""
+    a, b = np.array(case["a"]), np.array(case["b"])
+    rng = np.random.default_rng(1)
+    if case["paired"]:
+        ci = stats.bootstrap((b - a,), np.mean, n_resamples=20_000, method="BCa", rng=rng).confidence_interval
+        se = (b - a).std(ddof=1) / np.sqrt(len(a))
+    else:
+        difference = lambda x, y, axis=-1: np.mean(y, axis=axis) - np.mean(x, axis=axis)  # noqa: E731
+        ci = stats.bootstrap((a, b), difference, n_resamples=20_000, method="BCa", rng=rng).confidence_interval
+        se = np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
+    return {"lo": float(ci.low), "hi": float(ci.high), "se": float(se)}
+
+
+def holm(case):
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(case, method="holm")[1]]
+
+
+answer = {"permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
