@@ -33,9 +33,15 @@ func (v *victim) ok(t *testing.T, args ...string) (stdout, stderr string) {
 }
 
 // table is the table of runs without what differs from time to time.
-func (v *victim) table(t *testing.T, where string) (rows []map[string]any) {
+func (v *victim) table(t *testing.T, where string) []map[string]any {
 	t.Helper()
 	out, _ := v.ok(t, "collect", where, "--format", "json")
+	return rowsOf(t, out)
+}
+
+// rowsOf reads a table of runs, without what differs from time to time.
+func rowsOf(t *testing.T, out string) (rows []map[string]any) {
+	t.Helper()
 	lines := bufio.NewScanner(strings.NewReader(out))
 	for lines.Scan() {
 		row := map[string]any{}

@@ -2,21 +2,29 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/store/storetest"
 )
 
 // These tests do to a cluster what clusters do to themselves. They need a real
 // agent.
 
 // needAgent starts one that can be restarted.
-func needAgent(t *testing.T) *agent {
+func needAgent(t *testing.T) *agent { return needAgentIn(t, "global") }
+
+func needAgentIn(t *testing.T, region string) *agent {
 	t.Helper()
 	path, err := exec.LookPath("nomad")
 	if err != nil {
@@ -26,7 +34,7 @@ func needAgent(t *testing.T) *agent {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
-	a := startAgent(t, path, agentOptions{name: "test", lasting: true, ttl: "2s"})
+	a := startAgent(t, path, agentOptions{name: "test-" + region, region: region, lasting: true, ttl: "2s"})
 	t.Setenv("NOMAD_ADDR", a.addr)
 	t.Logf("on a real agent: %s", a.version)
 	return a
@@ -211,4 +219,182 @@ func (v *victim) awaitLost(t *testing.T) {
 		time.Sleep(200 * time.Millisecond)
 	}
 	t.Fatal("nothing is declared lost")
+}
+
+// nobody is a user who can do next to nothing.
+const nobody = 65534
+
+const jobOfNobody = `
+job "mine" {
+  type = "batch"
+  group "shard" {
+    task "worker" {
+      driver = "raw_exec"
+      user   = "nobody"
+    }
+  }
+}
+`
+
+// forNobody lets another user run what the victim's workers need: nothing but
+// the program, a kernel and the ledger.
+func (v *victim) forNobody(t *testing.T) {
+	t.Helper()
+	program := filepath.Join(v.dir, "fanout")
+	b, err := os.ReadFile(os.Args[0])
+	if err == nil {
+		err = os.WriteFile(program, b, 0o755)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"jupyter/kernels/fake/kernel.json", "sweep.yaml"} {
+		v.edit(t, file, func(text string) string {
+			text = strings.ReplaceAll(text, exe, program)
+			return regexp.MustCompile(`command: [^,]+`).ReplaceAllString(text, "command: "+program)
+		})
+	}
+	for file, mode := range map[string]os.FileMode{filepath.Dir(v.dir): 0o755, v.dir: 0o755, filepath.Join(v.dir, "ledger"): 0o666} {
+		if err := os.Chmod(file, mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// edit changes one of the victim's files.
+func (v *victim) edit(t *testing.T, name string, change func(string) string) {
+	t.Helper()
+	name = filepath.Join(v.dir, name)
+	b, err := os.ReadFile(name)
+	if err == nil {
+		err = os.WriteFile(name, []byte(change(string(b))), 0o666)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestOnlyTheBucketIsShared makes two hundred runs by workers of another user,
+// who share nothing with the controller but a bucket that refuses one request
+// in ten. Their credentials come from a Nomad variable. The controller is
+// killed five times; the tables equal those of this machine.
+func TestOnlyTheBucketIsShared(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root starts tasks of other users")
+	}
+	a := needAgent(t)
+	server := storetest.S3(t) // after the agent, which must not have its credentials
+	if out, err := a.run("var", "put", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	const runs = 200
+	v, args := onNomad(t, runs)
+	v.forNobody(t)
+	v.edit(t, "sweep.yaml", func(text string) string {
+		return strings.Replace(text, "runs_per_job: 4", "job: mine.hcl, env_from: nomad/jobs", 1)
+	})
+	if err := os.WriteFile(filepath.Join(v.dir, "mine.hcl"), []byte(jobOfNobody), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	where := server.Where("victim")
+	args = append(args, "-o", where, "--as-of", "2026-01-02")
+	server.Refuse(0.1)
+	for i := range 5 {
+		cmd := v.command(args...)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		v.awaitLines(t, 20+40*i)
+		cmd.Process.Kill()
+		cmd.Wait()
+	}
+	v.ok(t, args...)
+	server.Refuse(0)
+	v.checkAt(t, where, runs)
+	for _, st := range openAt(t, where).Runs() {
+		if st.Attempts != 1 {
+			t.Errorf("run %s took %d attempts: its shard was not taken over", st.Run.ID, st.Attempts)
+		}
+	}
+	v.ok(t, "run", "--no-progress", "--as-of", "2026-01-02", "sweep.yaml")
+	if d := cmp.Diff(v.table(t, "victim.sweep"), v.table(t, where)); d != "" {
+		t.Errorf("tables (-here +cluster):\n%s", d)
+	}
+}
+
+// canRun reports whether nobody can run a program.
+func canRun(program string, args ...string) bool {
+	cmd := exec.Command(program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+	return cmd.Run() == nil
+}
+
+// TestTwoRegions makes examples/regions in two federated regions, with a real
+// kernel, and demands the tables of this machine. Where nobody can run the
+// test's Python, workers are nobody's.
+func TestTwoRegions(t *testing.T) {
+	us := needAgentIn(t, "us")
+	eu := needAgentIn(t, "eu")
+	if out, err := us.run("server", "join", fmt.Sprintf("127.0.0.1:%d", eu.serf)); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Setenv("NOMAD_ADDR", us.addr)
+	server := storetest.S3(t)
+	if out, err := us.run("var", "put", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if out, err := eu.run("var", "put", "-region", "eu", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	spec := example(t, "regions")
+	v := &victim{dir: filepath.Dir(spec)}
+	if err := os.MkdirAll(filepath.Join(v.dir, "jupyter/kernels/fake"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{
+		"ledger": "", "jupyter/kernels/fake/kernel.json": "{}",
+		"mine.hcl": jobOfNobody,
+		"on.yaml":  "placement: {region: \"region in ['France', 'Germany', 'Italy', 'Spain', 'Sweden'] ? 'eu' : 'us'\"}\nnomad: {command: , env_from: nomad/jobs, job: mine.hcl}\n",
+	} {
+		if err := os.WriteFile(filepath.Join(v.dir, name), []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v.forNobody(t)
+	program := filepath.Join(v.dir, "fanout")
+	v.edit(t, "on.yaml", func(text string) string { return strings.Replace(text, "command: ", "command: "+program, 1) })
+	if os.Getuid() != 0 || !canRun(python(t), "-c", "import ipykernel") {
+		t.Log("workers are of this user: nobody cannot run the test's Python")
+		v.edit(t, "mine.hcl", func(text string) string { return strings.Replace(text, "user   = \"nobody\"", "", 1) })
+	}
+	where := server.Where("regions")
+	make := func(args ...string) string {
+		cmd := exec.Command(program, append([]string{"run", "--no-progress", "--as-of", "2026-01-02", spec}, args...)...)
+		out, _ := cmd.CombinedOutput() // Monaco fails
+		if cmd.ProcessState.ExitCode() != exitIncomplete {
+			t.Fatalf("exit code %d:\n%s", cmd.ProcessState.ExitCode(), out)
+		}
+		return string(out)
+	}
+	make("-f", filepath.Join(v.dir, "on.yaml"), "--on", "nomad", "-o", where)
+	make()
+	table := func(where string) []map[string]any {
+		out, err := exec.Command(program, "collect", where, "--format", "json").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rowsOf(t, string(out))
+	}
+	if d := cmp.Diff(table(filepath.Join(v.dir, "regions.sweep")), table(where)); d != "" {
+		t.Errorf("tables (-here +cluster):\n%s", d)
+	}
+	for region, a := range map[string]*agent{"us": us, "eu": eu} {
+		if jobs := a.jobs(); len(jobs) < 2 { // a parent and a child
+			t.Errorf("region %s has the jobs %v", region, jobs)
+		}
+	}
 }

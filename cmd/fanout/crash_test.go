@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -65,14 +66,18 @@ func (v *victim) run(t *testing.T, n int) (killed bool) {
 // run overlapped, and that nothing is left.
 func (v *victim) check(t *testing.T, runs int) {
 	t.Helper()
-	s, err := sweep.Open(context.Background(), store.Dir(filepath.Join(v.dir, "victim.sweep")))
-	if err != nil {
-		t.Fatal(err)
-	}
+	v.checkAt(t, filepath.Join(v.dir, "victim.sweep"), runs)
+}
+
+// checkAt is check of a sweep that is kept elsewhere.
+func (v *victim) checkAt(t *testing.T, where string, runs int) {
+	t.Helper()
+	s := openAt(t, where)
 	states := s.Runs()
 	if len(states) != runs {
 		t.Errorf("%d runs, want %d", len(states), runs)
 	}
+	succeeded := successes(t, s.Store())
 	for _, st := range states {
 		if st.Status != sweep.Succeeded || st.Began != nil {
 			t.Errorf("run %s is %s", st.Run.ID, st.Status)
@@ -80,26 +85,27 @@ func (v *victim) check(t *testing.T, runs int) {
 		if got, want := string(st.Scraps["y"]), st.Run.Params[0].Value.String(); got != want {
 			t.Errorf("run %s recorded %s, want %s", st.Run.ID, got, want)
 		}
-		if succeeded := v.successes(t, st); succeeded != 1 {
-			t.Errorf("run %s succeeded %d times", st.Run.ID, succeeded)
+		if n := succeeded[st.Run.ID]; n != 1 {
+			t.Errorf("run %s succeeded %d times", st.Run.ID, n)
 		}
 	}
 	v.checkLedger(t)
 	v.checkProcesses(t)
 }
 
-// successes counts the attempts of a run whose notebooks say they succeeded.
-func (v *victim) successes(t *testing.T, st sweep.RunState) (n int) {
+// successes counts the attempts whose notebooks say they succeeded, by run.
+func successes(t *testing.T, st store.Store) map[string]int {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(v.dir, "victim.sweep", "attempts", st.Run.ID+".*.ipynb"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, ".part.ipynb") {
+	n := map[string]int{}
+	for o, err := range st.List(context.Background(), "attempts/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, _, _ := strings.Cut(path.Base(o.Key), ".")
+		if !strings.HasSuffix(o.Key, ".ipynb") || strings.HasSuffix(o.Key, ".part.ipynb") {
 			continue
 		}
-		b, err := os.ReadFile(file)
+		b, err := st.Get(context.Background(), o.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -111,10 +117,10 @@ func (v *victim) successes(t *testing.T, st sweep.RunState) (n int) {
 			} `json:"metadata"`
 		}
 		if err := json.Unmarshal(b, &doc); err != nil {
-			t.Errorf("%s: %v", file, err)
+			t.Errorf("%s: %v", o.Key, err)
 		}
 		if doc.Metadata.Fanout.Outcome.Status == sweep.Succeeded {
-			n++
+			n[run]++
 		}
 	}
 	return n

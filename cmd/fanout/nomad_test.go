@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -17,7 +16,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
-	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -230,11 +228,7 @@ func TestWorkerKilledOnNomad(t *testing.T) {
 
 func openVictim(t *testing.T, v *victim) *sweep.Sweep {
 	t.Helper()
-	s, err := sweep.Open(context.Background(), store.Dir(filepath.Join(v.dir, "victim.sweep")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+	return openAt(t, filepath.Join(v.dir, "victim.sweep"))
 }
 
 // TestNomadFaults lets the cluster answer badly.

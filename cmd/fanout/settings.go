@@ -95,9 +95,9 @@ func settingsFile(flags *pflag.FlagSet) (string, error) {
 	for _, p := range places {
 		if _, err := os.Stat(p); err == nil {
 			return p, nil
-		} else if !errors.Is(err, fs.ErrNotExist) {
+		} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrPermission) {
 			return "", fmt.Errorf("read settings: %w", err)
-		}
+		} // a folder of somebody else's, where a cluster runs us with his HOME
 	}
 	return "", nil
 }
