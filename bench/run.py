@@ -12,6 +12,7 @@ fanout's; the table says how many, and all figures are per run.
 
 import argparse
 import base64
+import concurrent.futures
 import datetime
 import itertools
 import json
@@ -24,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -78,6 +80,7 @@ def notebook(cells, kernel="python3"):
 
 
 TRIVIAL = ["x = 0", "y = x * 2", "print(y)"]
+MIXED = ["x = 0", "import time", "time.sleep(20 if 250 <= x < 270 else 0.05)"]
 IMPORTS = ["x = 0", "import pandas as pd\nfrom sklearn.linear_model import LinearRegression",
            "df = pd.DataFrame({'a': range(100)})\nprint(df.a.sum() + x)"]
 PREFIX = ["import time, numpy as np\ntime.sleep(2)\ndata = np.ones(300_000_000 // 8)", "x = 0", "print(float(data[:1000].sum()) + x)"]
@@ -125,6 +128,60 @@ def fanout(cells, n, *flags, spec="", kernel="python3", env=None):
     assert sum(e["outcome"]["status"] == "succeeded" for e in ended) == n, "not every run succeeded"
     work.remove()
     return per_run(got, n)
+
+
+def on_nomad(cells, n, parallel, *flags, spec=""):
+    """A sweep on the cluster, and how long each of its runs took."""
+    work = Work(cells, "python3", f"python: {VENV}\nnomad: {{max_parallel: {parallel}{spec}}}")
+    work.sweep(n)
+    got = per_run(measure([FANOUT, "run", "--no-progress", "--on", "nomad", *flags, "sweep.yaml"], work.dir), n)
+    rows = subprocess.run([FANOUT, "collect", "s.sweep", "--format", "json"], cwd=work.dir, check=True, capture_output=True, text=True)
+    runs = [json.loads(line) for line in rows.stdout.splitlines()]
+    assert all(r["run_status"] == "succeeded" for r in runs), "not every run succeeded"
+    work.remove()
+    return got, [r["run_duration_s"] for r in runs]
+
+
+def longest_first(durations, machines):
+    """When the last run ends if the longest is always taken next."""
+    free = [0.0] * machines
+    for d in sorted(durations, reverse=True):
+        free[free.index(min(free))] += d
+    return max(free)
+
+
+class Mixed:
+    """Long runs among short ones; the bound is of the very runs that were made."""
+
+    def bound(self, n, parallel):
+        self.got, durations = on_nomad(MIXED, n, parallel)
+        return {"wall": longest_first(durations, parallel) / n, "cpu": self.got["cpu"], "rss": 0, "n": n}
+
+
+def nomad(path, body=None):
+    request = urllib.request.Request(os.environ["NOMAD_ADDR"] + path, json.dumps(body).encode() if body is not None else None)
+    return json.load(urllib.request.urlopen(request))
+
+
+def bare_dispatches(n):
+    """Dispatches of /bin/true to their completion, eight at once."""
+    job = f"bench-true-{time.time_ns()}"
+    task = {"Name": "t", "Driver": "raw_exec", "Config": {"command": "/bin/true"}, "Resources": {"CPU": 1, "MemoryMB": 10}}
+    nomad("/v1/jobs", {"Job": {"ID": job, "Name": job, "Type": "batch", "ParameterizedJob": {"Payload": "optional"},
+                               "TaskGroups": [{"Name": "g", "Tasks": [task]}]}})
+    begin = time.perf_counter()
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: nomad(f"/v1/job/{job}/dispatch", {}), range(n)))
+    while sum(j["Status"] == "dead" for j in nomad(f"/v1/jobs?prefix={job}/dispatch-")) < n:
+        time.sleep(0.1)
+    return time.perf_counter() - begin
+
+
+def floor_of_plain(n):
+    """Bare dispatches, and then the same runs on this machine, each on a cold kernel."""
+    bare = bare_dispatches(n)
+    got = fanout(TRIVIAL, n, "--warm", "off")
+    return {**got, "wall": got["wall"] + bare / n}
 
 
 def per_run(got, n):
@@ -323,13 +380,14 @@ def material(make):
     return MATERIAL[-1]
 
 
-ONCE = {"fake", "giant", "frames", "small-pile"}  # rows that take minutes
+ONCE = {"nomad-mixed", "fake", "giant", "frames", "small-pile"}  # rows that take minutes
 
 
 def rows(scale):
     n = lambda k: max(2, int(k * scale))  # noqa: E731
     points, done = material(million), material(finished(n(100_000)))
     growing, measured = material(finished(n(10_000), image=200_000)), material(finished(n(10_000), metrics=20))
+    mixed = Mixed()
     big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
     giant, framed = material(pile(1, int(1e9 * min(1, scale)))), material(frames(n(10_000)))
     return {
@@ -368,6 +426,14 @@ def rows(scale):
         "nomad": (f"{n(1000):,} trivial notebooks on Nomad", {
             "fanout on this machine": lambda: fanout(TRIVIAL, n(1000)),
             "fanout --on nomad": lambda: fanout(TRIVIAL, n(1000), "--on", "nomad"),
+        }),
+        "nomad-mixed": (f"20 runs of 20 s among {n(500):,} short ones on Nomad, 4 allocations", {
+            "longest first, known beforehand": lambda: mixed.bound(20 + n(500), 4),
+            "fanout --on nomad": lambda: mixed.got,
+        }),
+        "nomad-plain": (f"{n(100):,} runs on Nomad, one an allocation", {
+            "bare dispatches, then the runs on this machine --warm off": lambda: floor_of_plain(n(100)),
+            "fanout --on nomad, runs_per_job: 1": lambda: on_nomad(TRIVIAL, n(100), 2, spec=", runs_per_job: 1")[0],
         }),
         "million": ("a grid of 1,000,000 points with include and exclude", {
             "plan --count": lambda: command(["plan", "--count", "m.yaml"], points()),
@@ -413,7 +479,8 @@ def main():
     prepare()
     chosen = rows(args.scale)
     if "NOMAD_ADDR" not in os.environ:  # an agent on this machine, with raw_exec
-        del chosen["nomad"]
+        for name in [name for name in chosen if name.startswith("nomad")]:
+            del chosen[name]
     names = args.rows.split(",") if args.rows else list(chosen)
     results = {}
     for name in names:

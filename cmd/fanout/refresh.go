@@ -21,12 +21,18 @@ func (c *cli) refresh(ctx context.Context, j *job) (stop func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		seen := 0
 		for wait := every; ; {
 			select {
 			case <-ctx.Done():
 				return
 			case <-time.After(wait):
 			}
+			n := j.Ended()
+			if j.cluster != nil && n == seen {
+				continue // to look into what others are making is not worth a table
+			}
+			seen = n
 			begin := time.Now()
 			if res, err := c.collectSweep(ctx, j.Sweep, j.spec, nil); err == nil {
 				res.Close()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,8 +71,8 @@ type watcher struct {
 
 // child is a job that somebody waits for.
 type child struct {
-	allocs map[string]alloc // by id
-	wake   chan struct{}    // holds a word when something changed
+	allocs []alloc       // one, unless Nomad replaced it
+	wake   chan struct{} // holds a word when something changed
 }
 
 // watcher returns the one of a place, and starts it.
@@ -100,7 +102,7 @@ func (e *Executor) stopWatching() {
 
 // follow makes the watcher remember a child until forget.
 func (w *watcher) follow(id string) (wake <-chan struct{}, forget func()) {
-	c := &child{allocs: map[string]alloc{}, wake: make(chan struct{}, 1)}
+	c := &child{wake: make(chan struct{}, 1)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.children[id] = c
@@ -119,11 +121,7 @@ func (w *watcher) look(id string) []alloc {
 	if c == nil {
 		return nil
 	}
-	allocs := make([]alloc, 0, len(c.allocs))
-	for _, a := range c.allocs {
-		allocs = append(allocs, a)
-	}
-	return allocs
+	return slices.Clone(c.allocs)
 }
 
 // learn takes over what is said of an allocation, unless something newer is
@@ -132,12 +130,20 @@ func (w *watcher) learn(id string, a alloc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.children[id]
-	if c == nil || c.allocs[a.ID].mod >= a.mod && c.allocs[a.ID].Status != "" {
+	if c == nil {
 		return
 	}
-	was := c.allocs[a.ID].Status
-	c.allocs[a.ID] = a
-	if was == a.Status {
+	i := slices.IndexFunc(c.allocs, func(known alloc) bool { return known.ID == a.ID })
+	if i < 0 {
+		c.allocs, i = append(c.allocs, alloc{}), len(c.allocs)
+	}
+	known := &c.allocs[i]
+	changed := known.Status != a.Status
+	if known.Status != "" && known.mod >= a.mod {
+		return
+	}
+	*known = a
+	if !changed {
 		return
 	}
 	select {
@@ -241,10 +247,7 @@ type frame struct {
 	Events []struct {
 		Index   uint64
 		Payload struct {
-			Allocation *struct {
-				ID, JobID, NodeName, ClientStatus string
-				CreateIndex, ModifyIndex          uint64
-			}
+			Allocation *said
 		}
 	}
 }
@@ -255,8 +258,10 @@ func (w *watcher) hear(line []byte) {
 		return // the next listing tells
 	}
 	for _, ev := range f.Events {
-		if a := ev.Payload.Allocation; a != nil {
-			w.learn(a.JobID, alloc{ID: a.ID, Node: a.NodeName, Status: a.ClientStatus, created: a.CreateIndex, mod: max(a.ModifyIndex, ev.Index)})
+		if s := ev.Payload.Allocation; s != nil {
+			a := s.alloc()
+			a.mod = max(a.mod, ev.Index)
+			w.learn(s.JobID, a)
 		}
 	}
 }
@@ -272,15 +277,41 @@ func (w *watcher) list(ctx context.Context) error {
 	q := w.query(ctx)
 	q.Filter = fmt.Sprintf("JobID contains %q", w.e.prefix)
 	q.Params = map[string]string{"task_states": "false"}
-	var stubs []*api.AllocationListStub
-	err := w.e.call(ctx, func() (err error) {
-		stubs, _, err = w.e.client.Allocations().List(q)
-		return err
+	return w.e.call(ctx, func() error {
+		body, err := w.e.client.Raw().Response("/v1/allocations", q)
+		if err != nil {
+			return err
+		}
+		defer body.Close()
+		return w.learnAll(body)
 	})
-	for _, s := range stubs {
-		w.learn(s.JobID, allocOf(s))
+}
+
+// said is what a listing or an event says of an allocation, as far as it
+// matters.
+type said struct {
+	ID, JobID, NodeName, ClientStatus string
+	CreateIndex, ModifyIndex          uint64
+}
+
+func (s said) alloc() alloc {
+	return alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, created: s.CreateIndex, mod: s.ModifyIndex}
+}
+
+// learnAll reads a listing one by one: it may be of thousands.
+func (w *watcher) learnAll(list io.Reader) error {
+	dec := json.NewDecoder(list)
+	if _, err := dec.Token(); err != nil {
+		return err
 	}
-	return err
+	for dec.More() {
+		var s said
+		if err := dec.Decode(&s); err != nil {
+			return err
+		}
+		w.learn(s.JobID, s.alloc())
+	}
+	return nil
 }
 
 // reason says why the shard's allocation ended, for the runs that it left open.

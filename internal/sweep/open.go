@@ -205,6 +205,19 @@ func (s *Sweep) Counts() map[Status]int {
 	return n
 }
 
+// Ended counts the attempts, of all runs, that have ended.
+func (s *Sweep) Ended() (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range s.runs {
+		n += st.Attempts
+		if st.Began != nil {
+			n--
+		}
+	}
+	return n
+}
+
 // Current is the fingerprint that an attempt at r made now would have, as far
 // as the plan in force knows it.
 func (s *Sweep) Current(r Run) Fingerprint {

@@ -50,6 +50,7 @@ type Server struct {
 	allocs  []*alloc
 	serial  int
 	deaf    bool
+	idle    bool
 	work    sync.WaitGroup
 }
 
@@ -110,7 +111,7 @@ func (s *Server) Kill() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, a := range s.allocs {
-		if a.stub.ClientStatus == api.AllocClientStatusRunning {
+		if a.stub.ClientStatus == api.AllocClientStatusRunning && a.cmd != nil {
 			syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL)
 		}
 	}
@@ -308,12 +309,18 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	meta := *job
 	meta.ID, meta.Meta, meta.Periodic = &child, in.Meta, nil
 	s.jobs[child] = &meta
+	if s.idle {
+		cmd = nil
+	}
 	a := &alloc{cmd: cmd, kill: *task.KillTimeout, stub: &api.AllocationListStub{
 		ID: id, JobID: child, NodeName: "test", ClientStatus: api.AllocClientStatusRunning, DesiredStatus: api.AllocDesiredStatusRun,
 		CreateIndex: s.index + 1, ModifyIndex: s.index + 1,
 	}}
 	s.allocs = append(s.allocs, a)
 	s.change()
+	if s.idle {
+		return log.Close()
+	}
 	if err := cmd.Start(); err != nil {
 		a.stub.ClientStatus = api.AllocClientStatusFailed
 		a.stub.ModifyIndex = s.index + 1
@@ -355,6 +362,10 @@ func (s *Server) deregister(w http.ResponseWriter, id string) {
 	for _, a := range s.allocs {
 		if a.stub.JobID == id && a.stub.ClientStatus == api.AllocClientStatusRunning {
 			a.stub.DesiredStatus = api.AllocDesiredStatusStop
+			if a.cmd == nil {
+				a.stub.ClientStatus, a.stub.ModifyIndex = api.AllocClientStatusComplete, s.index+1
+				continue
+			}
 			a.cmd.Process.Signal(syscall.SIGTERM)
 			time.AfterFunc(a.kill, func() { syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL) })
 		}
@@ -452,6 +463,18 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// Idle makes allocations from now on run nothing, until they are stopped.
+func (s *Server) Idle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = true
+}
+
+// Running counts the allocations that run.
+func (s *Server) Running() int {
+	return len(s.stubs(func(a *alloc) bool { return a.stub.ClientStatus == api.AllocClientStatusRunning }))
 }
 
 // Deafen drops every event from now on, as a full buffer does.
