@@ -51,8 +51,9 @@ lint: ## gofmt, vet, staticcheck, go mod tidy
 	go run $(STATICCHECK) ./...
 	go mod tidy -diff
 
-bench: build ## measure against papermill, side by side; writes bench/RESULTS.md
+bench: build ## measure against papermill, side by side, and a controller alone; writes bench/RESULTS.md
 	$(PYTHON) bench/run.py
+	go test -run '^$$' -bench Controller -benchtime 1x ./cmd/fanout
 
 fuzz: ## each fuzz target for 20 s
 	@for pkg in $$(go list ./...); do \
