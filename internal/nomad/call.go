@@ -67,6 +67,9 @@ func (e *Executor) passing(err error) bool {
 		return e.met.Load() && !errors.Is(err, context.Canceled)
 	}
 	e.met.Store(true)
+	if beaten(err) {
+		return false
+	}
 	switch code := answer.StatusCode(); {
 	case code == http.StatusNotFound, code == http.StatusTooManyRequests:
 		return true

@@ -10,6 +10,7 @@ package nomadtest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -188,9 +189,19 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	var index uint64
+	if known := s.jobs[*in.Job.ID]; known != nil {
+		index = *known.JobModifyIndex
+	}
+	if in.EnforceIndex && in.JobModifyIndex != index {
+		s.mu.Unlock()
+		http.Error(w, fmt.Sprintf("%s %d: job exists with conflicting job modify index: %d", api.RegisterEnforceIndexErrPrefix, in.JobModifyIndex, index), http.StatusInternalServerError)
+		return
+	}
 	s.jobs[*in.Job.ID] = in.Job
 	delete(s.stopped, *in.Job.ID)
 	s.change()
+	in.Job.JobModifyIndex = ptr(s.index)
 	s.mu.Unlock()
 	s.reply(w, api.JobRegisterResponse{})
 }
@@ -306,7 +317,10 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	meta := *job
-	meta.ID, meta.Meta, meta.Periodic = &child, in.Meta, nil
+	meta.ID, meta.Meta, meta.Periodic = &child, maps.Clone(job.Meta), nil
+	for k, v := range in.Meta {
+		meta.SetMeta(k, v)
+	}
 	s.jobs[child] = &meta
 	a := &alloc{cmd: cmd, kill: *task.KillTimeout, stub: &api.AllocationListStub{
 		ID: id, JobID: child, NodeName: "test", ClientStatus: api.AllocClientStatusRunning, DesiredStatus: api.AllocDesiredStatusRun,
@@ -460,3 +474,5 @@ func (s *Server) Deafen() {
 	defer s.mu.Unlock()
 	s.deaf = true
 }
+
+func ptr[T any](v T) *T { return &v }
