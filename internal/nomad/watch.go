@@ -433,6 +433,9 @@ func obstaclesOf(m *api.AllocationMetric) string {
 	for _, k := range sortedKeys(m.ConstraintFiltered) {
 		parts = append(parts, fmt.Sprintf("%s on %d nodes", k, m.ConstraintFiltered[k]))
 	}
+	if m.NodesEvaluated == 0 {
+		return "there is none in its datacenters and node pool"
+	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("%d nodes were evaluated", m.NodesEvaluated)
 	}

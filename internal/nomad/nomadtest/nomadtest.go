@@ -28,6 +28,7 @@ import (
 // Faults say what goes wrong. All are counts that go down to zero.
 type Faults struct {
 	TooMany  int // requests answered 429
+	Refused  int // requests answered 403
 	Broken   int // requests answered 500 "No cluster leader"
 	LostWord int // dispatches that happen and whose reply is lost
 	Phantom  int // dispatches that return an id that does not exist
@@ -128,8 +129,10 @@ func (s *Server) close() {
 func (s *Server) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		tooMany, broken := s.faults.TooMany > 0, s.faults.Broken > 0
+		tooMany, broken, refused := s.faults.TooMany > 0, s.faults.Broken > 0, s.faults.Refused > 0
 		switch {
+		case refused:
+			s.faults.Refused--
 		case tooMany:
 			s.faults.TooMany--
 		case broken:
@@ -137,6 +140,8 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 		}
 		s.mu.Unlock()
 		switch {
+		case refused:
+			http.Error(w, "Permission denied", http.StatusForbidden)
 		case tooMany:
 			http.Error(w, "Too Many Requests", http.StatusTooManyRequests)
 		case broken:
