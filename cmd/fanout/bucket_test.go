@@ -291,23 +291,7 @@ func TestSupersededControllerStops(t *testing.T) {
 		t.Fatal(err)
 	}
 	waitForRuns(t, where)
-	st, err := store.Open(t.Context(), where)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for o, err := range st.List(t.Context(), "lease/lock.") { // as the next holder would
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := st.Get(t.Context(), o.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := st.Create(t.Context(), "lease/lock.000099", text, store.Synced); err != nil {
-			t.Fatal(err)
-		}
-		break
-	}
+	supersede(t, where)
 	done := make(chan error, 1)
 	go func() { done <- cmd.Wait() }()
 	select {

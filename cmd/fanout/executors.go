@@ -57,7 +57,7 @@ func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, e
 	if j.cluster != nil {
 		return nomadExecutor{j.cluster}, nil
 	}
-	if err := c.onlyLocal(j.Orphans()); err != nil {
+	if err := c.onlyLocal(ctx, j); err != nil {
 		return nil, err
 	}
 	e, err := local.New(ctx, j.Sweep, c.localOptions(queue))
@@ -67,14 +67,27 @@ func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, e
 	return localExecutor{e}, nil
 }
 
-// onlyLocal refuses to call lost what a worker elsewhere may be making.
-func (c *cli) onlyLocal(orphans []sweep.Began) error {
-	for _, b := range orphans {
+// onlyLocal refuses to make here, or call lost, what a worker elsewhere may be
+// making or about to.
+func (c *cli) onlyLocal(ctx context.Context, j *job) error {
+	err := error(nil)
+	for _, b := range j.Orphans() {
 		if b.Worker != "" {
-			return withHint(fmt.Errorf("run %s may still be made by %s on %s", b.Run, b.Worker, b.Host), "add --on nomad: it ends what an earlier fanout left on the cluster")
+			err = fmt.Errorf("run %s may still be made by %s on %s", b.Run, b.Worker, b.Host)
+			break
 		}
 	}
-	return nil
+	if err == nil {
+		open, broken := j.OpenShards(ctx)
+		switch {
+		case broken != nil:
+			return broken
+		case len(open) == 0:
+			return nil
+		}
+		err = fmt.Errorf("an earlier fanout left %s on a cluster", plural(len(open), "shard"))
+	}
+	return withHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", quote(display(j.Where())))
 }
 
 func (c *cli) localOptions(queue []string) local.Options {
@@ -103,6 +116,9 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	}
 	debug.SetGCPercent(controllerGC)
 	j.cluster, err = nomad.New(ctx, j.Sweep, o)
+	if nomad.IsMistake(err) {
+		return usageError{err}
+	}
 	return err
 }
 
@@ -140,28 +156,32 @@ func (c *cli) nomadOptions(own []grid.Binding, where string, resolve func(string
 		Command: set.GetString("command"), Image: set.GetString("image"), Driver: set.GetString("driver"),
 		Artifact: set.GetString("artifact"), EnvFrom: set.GetString("env_from"), Env: c.workerEnv(),
 		Region: set.GetString("region"), Namespace: set.GetString("namespace"), NodePool: set.GetString("node_pool"),
-		Datacenters: set.GetStringSlice("datacenters"), Priority: set.GetInt("priority"),
-		Parallel: set.GetInt("max_parallel"), Grace: c.settings.GetDuration("grace"),
+		Datacenters: set.GetStringSlice("datacenters"), Grace: c.settings.GetDuration("grace"),
+	}
+	for key, n := range map[string]*int{"priority": &o.Priority, "max_parallel": &o.Parallel, "runs_per_job": &o.PerShard} {
+		text := set.GetString(key)
+		if text == "" || text == "auto" && key == "runs_per_job" {
+			continue
+		}
+		if *n, err = countOf(text); err != nil {
+			return o, fmt.Errorf("nomad: %s: %w", key, err)
+		}
 	}
 	if o.Dir, err = absolute(where); err != nil {
 		return o, err
 	}
-	if o.Parallel <= 0 {
+	if o.Parallel == 0 {
 		o.Parallel = c.settings.GetInt("jobs")
 	}
 	o.Env[envName("jobs")] = "1"
 	if n := set.GetString("runs_at_once"); n != "" {
-		if o.Env[envName("jobs")], err = countOf(n); err != nil {
+		if _, err := countOf(n); err != nil {
 			return o, fmt.Errorf("nomad: runs_at_once: %w", err)
 		}
+		o.Env[envName("jobs")] = n
 	}
 	if python := set.GetString("python"); python != "" {
 		o.Env[envName("python")] = python
-	}
-	if n := set.GetString("runs_per_job"); n != "" && n != "auto" {
-		if o.PerShard, err = strconv.Atoi(n); err != nil || o.PerShard < 1 {
-			return o, fmt.Errorf("nomad: runs_per_job %q: want a number from 1, or auto", n)
-		}
 	}
 	if text := set.GetString("lost_after"); text != "" {
 		if o.LostAfter, err = time.ParseDuration(text); err != nil || o.LostAfter < time.Second {
@@ -181,11 +201,12 @@ func (c *cli) nomadOptions(own []grid.Binding, where string, resolve func(string
 }
 
 // countOf checks a number from 1.
-func countOf(text string) (string, error) {
-	if n, err := strconv.Atoi(text); err != nil || n < 1 {
-		return "", fmt.Errorf("%q: want a number from 1", text)
+func countOf(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q: want a number from 1", text)
 	}
-	return text, nil
+	return n, nil
 }
 
 // workerEnv passes the settings of this invocation on to the workers.

@@ -420,13 +420,24 @@ func (c *cli) tellEnd(ctx context.Context, j *job, sum fan.Summary) error {
 		if !stopped {
 			return cause
 		}
-		fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: fanout run %s\n", who, quote(display(j.Where())))
+		fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: fanout run %s%s\n", who, quote(display(j.Where())), j.onWords())
 		return errIncomplete
 	}
-	if sum.Halted != "" || incompleteRuns(counts) {
+	if sum.Halted == "" && sum.Unstarted > 0 {
+		fmt.Fprintf(c.stderr, "%s came back from the cluster without having begun, again and again\n", plural(sum.Unstarted, "run"))
+	}
+	if sum.Halted != "" || sum.Unstarted > 0 || incompleteRuns(counts) {
 		return errIncomplete
 	}
 	return nil
+}
+
+// onWords is the flag that says where the runs of a job are made.
+func (j *job) onWords() string {
+	if j.cluster == nil {
+		return ""
+	}
+	return " --on nomad"
 }
 
 // incompleteRuns reports whether a planned run was made and did not succeed.

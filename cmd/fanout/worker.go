@@ -133,11 +133,15 @@ func (w *work) beat() (stop func()) {
 		defer close(done)
 		tick := time.NewTicker(beatNews)
 		defer tick.Stop()
-		var last time.Time
+		var told, asked time.Time
 		for {
-			if cells, news := w.take(); news || time.Since(last) >= beatLife {
-				w.tellAndAsk(cells, time.Since(last) >= beatLife)
-				last = time.Now()
+			if cells, news := w.take(); news || time.Since(told) >= beatLife {
+				w.tell(cells)
+				told = time.Now()
+			}
+			if time.Since(asked) >= beatLife { // news or none
+				w.ask()
+				asked = time.Now()
 			}
 			select {
 			case <-quit:
@@ -149,13 +153,15 @@ func (w *work) beat() (stop func()) {
 	return func() { close(quit); <-done }
 }
 
-func (w *work) tellAndAsk(cells []sweep.Note, ask bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), 4*beatLife)
+func (w *work) tell(cells []sweep.Note) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*beatLife)
 	defer cancel()
 	w.sweep.Beat(ctx, w.shard.ID, cells)
-	if !ask {
-		return
-	}
+}
+
+func (w *work) ask() {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*beatLife)
+	defer cancel()
 	if _, stop, err := w.sweep.Recalled(ctx, w.shard.ID); err == nil && stop {
 		w.cancel(errGivenUp)
 	}

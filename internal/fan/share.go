@@ -115,11 +115,15 @@ func (p *paces) recalled(id string) bool {
 }
 
 // slowest is the shard that will take longest for what it has not begun, and
-// how long: each run as long as typical, or as its own so far.
+// how long: each run as long as typical, or as its own so far. A shard that
+// has begun nothing still starts: taken away, it would have to start again.
 func (p *paces) slowest(typical time.Duration, begun func(run string) bool) (id string, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for s, pace := range p.shards {
+		if pace.ended == 0 && pace.since.IsZero() {
+			continue
+		}
 		each, n := max(typical, pace.each()), 0
 		for _, run := range pace.runs {
 			if !begun(run) {

@@ -131,3 +131,36 @@ func TestDrainedRunsAreMadeElsewhere(t *testing.T) {
 		}
 	})
 }
+
+// A shard that still starts, on a client that fetches an image say, is not
+// taken away from: its runs would start anew, for ever.
+func TestShardsThatStartAreLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 4, fantest.Succeed)
+		b.fake.Before = nil
+		b.fake.Deed = func(_ sweep.Run, _ int, d fantest.Deed) fantest.Deed {
+			time.Sleep(10 * time.Second)
+			return d
+		}
+		b.fake.Limit = fan.Limits{Remote: true, Parallel: 3}
+		began := time.Now()
+		sum, err := fan.Fan(t.Context(), b.Sweep, slowStart{b.fake}, fan.Options{Runs: b.ids})
+		if err != nil || sum.Made != 4 {
+			t.Errorf("%+v, %v", sum, err)
+		}
+		if took := time.Since(began); took > 3*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
+// slowStart takes a while before a shard begins.
+type slowStart struct{ *fantest.Fake }
+
+func (s slowStart) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
+	if _, err := s.Sweep.PutShard(ctx, shard); err != nil {
+		return err
+	}
+	time.Sleep(30 * time.Second)
+	return s.Fake.Execute(ctx, shard, note)
+}

@@ -67,6 +67,9 @@ func (e *Executor) passing(err error) bool {
 		return e.met.Load() && !errors.Is(err, context.Canceled)
 	}
 	e.met.Store(true)
+	if beaten(err) {
+		return false
+	}
 	switch code := answer.StatusCode(); {
 	case code == http.StatusNotFound, code == http.StatusTooManyRequests:
 		return true
@@ -100,19 +103,20 @@ func explain(doing string, err error) error {
 	}
 	var answer api.UnexpectedResponseError
 	if !errors.As(err, &answer) {
-		return &clusterError{fmt.Errorf("%s: %w", doing, err), hintFor(0, err.Error())}
+		return &clusterError{fmt.Errorf("%s: %w", doing, err), err, hintFor(0, err.Error())}
 	}
 	body := strings.Join(strings.Fields(answer.Body()), " ")
-	return &clusterError{fmt.Errorf("%s: Nomad says %d: %s", doing, answer.StatusCode(), body), hintFor(answer.StatusCode(), body)}
+	return &clusterError{fmt.Errorf("%s: Nomad says %d: %s", doing, answer.StatusCode(), body), err, hintFor(answer.StatusCode(), body)}
 }
 
 // clusterError is an answer of the cluster, with what to do about it.
 type clusterError struct {
 	error
-	hint string
+	answer error // as the client gave it
+	hint   string
 }
 
-func (e *clusterError) Unwrap() error { return e.error }
+func (e *clusterError) Unwrap() error { return e.answer }
 
 // Hint says what to do about it.
 func (e *clusterError) Hint() string { return e.hint }

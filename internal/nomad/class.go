@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -171,6 +172,14 @@ func (c *constraint) UnmarshalJSON(text []byte) error {
 	}
 	c.Attribute, c.Operator, c.Value = words[0], words[1], strings.Join(words[2:], " ")
 	return nil
+}
+
+// IsMistake reports whether err says that something written for the cluster, a
+// placement or a job specification, cannot be followed.
+func IsMistake(err error) bool {
+	var c *classError
+	var s *specError
+	return errors.As(err, &c) || errors.As(err, &s)
 }
 
 // classError is a placement that cannot be had.

@@ -38,6 +38,7 @@ func Doctor(ctx context.Context, o Options, p Probe) []Finding {
 	}
 	c.id = "fanout-doctor-" + p.ID
 	d := &doctor{Executor: e, class: c, probe: p}
+	defer d.clean(context.WithoutCancel(ctx))
 	for _, look := range []func(context.Context) bool{d.server, d.nodes, d.job, d.worker} {
 		if !look(ctx) {
 			break // the next needs this one
@@ -52,6 +53,8 @@ type doctor struct {
 	class    *class
 	probe    Probe
 	findings []Finding
+
+	registered bool // or so it may be
 }
 
 func (d *doctor) find(what, detail string, err error) bool {
@@ -105,6 +108,7 @@ func (d *doctor) nodes(ctx context.Context) bool {
 }
 
 func (d *doctor) job(ctx context.Context) bool {
+	d.registered = true
 	obstacles, err := d.put(ctx, d.class)
 	if err == nil && obstacles != "" {
 		err = &specError{d.jobFile(), errors.New("no node would take a worker: " + obstacles)}
@@ -117,7 +121,6 @@ const workerLimit = 2 * time.Minute
 
 // worker sends one to a client and waits until it has looked.
 func (d *doctor) worker(ctx context.Context) bool {
-	defer d.clean(context.WithoutCancel(ctx))
 	child, err := d.dispatch(ctx, d.class, d.probe.ID, &d.probe)
 	if err != nil {
 		return d.find("rights to dispatch", "", err)
@@ -145,8 +148,11 @@ func (d *doctor) worker(ctx context.Context) bool {
 	}
 }
 
-// clean removes what the doctor registered.
+// clean removes what the doctor registered, however far it came.
 func (d *doctor) clean(ctx context.Context) {
+	if !d.registered {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	q := d.class.place.query(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"strings"
 	"time"
 
@@ -41,9 +42,6 @@ func (e *Executor) planned() []*class {
 }
 
 func (e *Executor) register(ctx context.Context, c *class) error {
-	if err := e.mine(ctx, c); err != nil {
-		return err
-	}
 	obstacles, err := e.put(ctx, c)
 	if obstacles != "" {
 		e.remarks = append(e.remarks, "no node would take a shard now: "+obstacles)
@@ -63,10 +61,16 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 		return "", err
 	}
 	e.equip(job, task, c)
-	err = e.retry(ctx, "register job "+c.id, func() error {
-		_, _, err := e.client.Jobs().RegisterOpts(job, nil, c.place.write(ctx, ""))
-		return err
-	})
+	for raced := true; raced; raced = beaten(err) && ctx.Err() == nil {
+		index, taken := e.mine(ctx, c)
+		if taken != nil {
+			return "", taken
+		}
+		err = e.retry(ctx, "register job "+c.id, func() error {
+			_, _, err := e.client.Jobs().RegisterOpts(job, &api.RegisterOptions{EnforceIndex: true, ModifyIndex: index}, c.place.write(ctx, ""))
+			return err
+		})
+	}
 	if err != nil {
 		return "", err
 	}
@@ -83,24 +87,30 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 // metaWhere is the key of a job's meta that says which sweep it is of.
 const metaWhere = "fanout_sweep"
 
+// beaten reports that a job was registered by another since it was looked at.
+func beaten(err error) bool {
+	return err != nil && strings.Contains(err.Error(), api.RegisterEnforceIndexErrPrefix)
+}
+
 // mine refuses to take a job away from a copy of the sweep in another place
-// that still uses it.
-func (e *Executor) mine(ctx context.Context, c *class) error {
+// that still uses it. The job may be registered while it is at index.
+func (e *Executor) mine(ctx context.Context, c *class) (index uint64, err error) {
 	var job *api.Job
-	err := e.retry(ctx, "look for job "+c.id, func() (err error) {
+	err = e.retry(ctx, "look for job "+c.id, func() (err error) {
 		job, _, err = e.client.Jobs().Info(c.id, c.place.query(ctx))
 		if missing(err) {
 			job, err = nil, nil
 		}
 		return err
 	})
-	if err != nil || job == nil || job.Stop != nil && *job.Stop {
-		return err
+	if err != nil || job == nil {
+		return 0, err
 	}
-	if where := job.Meta[metaWhere]; where != "" && where != e.o.Dir {
-		return &takenError{c.id, where}
+	stopped := job.Stop != nil && *job.Stop
+	if where := job.Meta[metaWhere]; !stopped && where != "" && where != e.o.Dir {
+		return 0, &takenError{c.id, where}
 	}
-	return nil
+	return *job.JobModifyIndex, nil
 }
 
 // takenError reports a job that another copy of the sweep uses.
@@ -147,10 +157,10 @@ func (e *Executor) parse(ctx context.Context, ours []byte) (job *api.Job, err er
 		job, err = e.client.Jobs().ParseHCLOpts(&api.JobsParseRequest{JobHCL: string(text)})
 		return err
 	})
-	switch {
-	case err == nil:
-		return job, nil
-	case e.o.Job != nil:
+	if statusOf(err) != http.StatusBadRequest {
+		return job, err // nothing was said of the specification
+	}
+	if e.o.Job != nil {
 		err = errors.New(strings.ReplaceAll(err.Error(), "input.hcl", e.o.JobFile))
 	}
 	return nil, &specError{e.jobFile(), err}

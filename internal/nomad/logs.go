@@ -62,7 +62,7 @@ func (l *WorkerLog) read(client *api.Client, a *api.AllocationListStub, q *api.Q
 		switch code := statusOf(err); {
 		case err == nil:
 		case code == http.StatusForbidden:
-			return &clusterError{explain("read the log of allocation "+l.Alloc, err), "NOMAD_TOKEN needs read-logs in the namespace, beside what fanout run needs"}
+			return &clusterError{explain("read the log of allocation "+l.Alloc, err), err, "NOMAD_TOKEN needs read-logs in the namespace, beside what fanout run needs"}
 		case code == http.StatusNotFound && strings.Contains(err.Error(), "not started"):
 			l.Gone = "it has not started yet"
 		case code == http.StatusNotFound:

@@ -86,8 +86,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 		return nil, err
 	}
 	if err := e.registerAll(ctx); err != nil {
-		e.stopWatching()
-		return nil, err
+		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
 }
@@ -166,20 +165,31 @@ func jobID(name, id string) string {
 
 // findChildren finds the jobs that earlier fanouts dispatched.
 func (e *Executor) findChildren(ctx context.Context, p place) error {
-	q := p.query(ctx)
-	q.Prefix = e.prefix
-	var jobs []*api.JobListStub
-	err := e.retry(ctx, "list jobs", func() (err error) {
-		jobs, _, err = e.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
-		return err
-	})
+	jobs, err := e.jobs(ctx, p)
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	for _, j := range jobs {
-		if shard := j.Meta["shard"]; shard != "" && strings.Contains(j.ID, "/dispatch-") {
+		if shard := j.Meta["shard"]; shard != "" && isChild(j) {
 			e.left[shard] = j.ID
 		}
 	}
 	return err
 }
+
+// jobs lists those of the sweep in a place. Those of a copy of it elsewhere
+// have the same names, and shards of the same names.
+func (e *Executor) jobs(ctx context.Context, p place) (jobs []*api.JobListStub, err error) {
+	q := p.query(ctx)
+	q.Prefix = e.prefix
+	err = e.retry(ctx, "list jobs", func() (err error) {
+		jobs, _, err = e.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
+		return err
+	})
+	return slices.DeleteFunc(jobs, func(j *api.JobListStub) bool { return j.Meta[metaWhere] != e.o.Dir }), err
+}
+
+// isChild tells what was dispatched from what it was dispatched from.
+func isChild(j *api.JobListStub) bool { return strings.Contains(j.ID, "/dispatch-") }
 
 // Parallel is how many allocations may be there at once.
 func (e *Executor) Parallel() int { return e.o.Parallel }
@@ -187,17 +197,24 @@ func (e *Executor) Parallel() int { return e.o.Parallel }
 // PerShard is how many runs an allocation makes; 0 leaves it to fanout.
 func (e *Executor) PerShard() int { return e.o.PerShard }
 
-// Close stops the parameterized jobs: nothing more can be dispatched. Children
-// that are there stay for Nomad to collect.
+// Close stops the parameterized jobs, those of earlier plans as well: nothing
+// more can be dispatched. Children that are there stay for Nomad to collect.
+// Who has taken the sweep over keeps the jobs.
 func (e *Executor) Close() error {
 	e.stopWatching()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	var errs []error
-	for _, c := range e.planned() {
-		errs = append(errs, e.deregister(ctx, c.place, c.id))
+	if e.superseded(ctx) {
+		return nil
 	}
-	return errors.Join(errs...)
+	return e.stopJobs(ctx, func(j *api.JobListStub) bool { return !isChild(j) })
+}
+
+// superseded reports whether another fanout has taken the sweep over: what is
+// on the cluster is its now.
+func (e *Executor) superseded(ctx context.Context) bool {
+	var lost *sweep.HeldError
+	return errors.As(e.sweep.Holding(ctx), &lost)
 }
 
 // Payload is what a worker is told: Nomad passes it byte for byte.
@@ -286,19 +303,19 @@ func (e *workerError) Hint() string {
 // Cancel stops every job of the sweep: nothing more is dispatched, and what is
 // under way is told to leave. It does not wait.
 func (e *Executor) Cancel(ctx context.Context) error {
+	return e.stopJobs(ctx, func(*api.JobListStub) bool { return true })
+}
+
+// stopJobs stops those jobs of the sweep that are meant and not stopped yet.
+func (e *Executor) stopJobs(ctx context.Context, meant func(*api.JobListStub) bool) error {
 	var errs []error
 	for _, p := range e.places() {
-		q := p.query(ctx)
-		q.Prefix = e.prefix
-		var jobs []*api.JobListStub
-		errs = append(errs, e.retry(ctx, "list jobs", func() (err error) {
-			jobs, _, err = e.client.Jobs().List(q)
-			return err
-		}))
+		jobs, err := e.jobs(ctx, p)
+		errs = append(errs, err)
 		// Parents first: a stopped one takes no dispatch, and its children run on.
 		slices.SortStableFunc(jobs, func(a, b *api.JobListStub) int { return strings.Count(a.ID, "/") - strings.Count(b.ID, "/") })
 		for _, j := range jobs {
-			if !j.Stop {
+			if meant(j) && !j.Stop {
 				errs = append(errs, e.deregister(ctx, p, j.ID))
 			}
 		}
@@ -309,12 +326,16 @@ func (e *Executor) Cancel(ctx context.Context) error {
 func (e *Executor) deregister(ctx context.Context, p place, id string) error {
 	return e.retry(ctx, "stop job "+id, func() error {
 		_, _, err := e.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{NoShutdownDelay: true}, p.write(ctx, ""))
+		if missing(err) {
+			return nil
+		}
 		return err
 	})
 }
 
 // dispatch starts a shard and returns the id of its job. The token makes a
-// lost reply harmless while the job is known to Nomad.
+// lost reply harmless while the job is known to Nomad; a copy of the sweep has
+// shards of the same names, and other tokens.
 func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *Probe) (child string, err error) {
 	payload, err := json.Marshal(Payload{e.o.Dir, shard, probe})
 	if err != nil {
@@ -323,7 +344,7 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 	err = e.retry(ctx, "dispatch shard "+shard, func() error {
 		got, _, err := e.client.Jobs().DispatchOpts(&api.DispatchOptions{
 			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority,
-		}, c.place.write(ctx, c.id+"."+shard))
+		}, c.place.write(ctx, c.id+"."+shard+"."+e.o.Dir))
 		if err != nil {
 			return err
 		}

@@ -236,7 +236,7 @@ func (s *Schedules) Remove(ctx context.Context, id string) (running []string, er
 	}
 	_, _, err = s.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{Purge: true}, s.place.write(ctx, ""))
 	if statusOf(err) == http.StatusForbidden {
-		return running, &clusterError{explain("remove schedule "+id, err), "NOMAD_TOKEN needs purge-job in the namespace, beside what fanout run needs"}
+		return running, &clusterError{explain("remove schedule "+id, err), err, "NOMAD_TOKEN needs purge-job in the namespace, beside what fanout run needs"}
 	}
 	return running, explain("remove schedule "+id, err)
 }

@@ -84,15 +84,28 @@ func (v *vigil) await(ctx context.Context) error {
 		case <-wake:
 		case <-time.After(v.pollEvery()):
 		case <-limit:
-			return fmt.Errorf("stop job %s: its allocation does not end", v.child)
+			return &stuckError{v.child}
 		case <-cancel:
 			cancel = nil
+			if v.superseded(work) {
+				return context.Cause(ctx) // the other watches over it now
+			}
 			if err := v.stop(work); err != nil {
 				return err
 			}
 			limit = time.After(v.o.Grace + stopMargin)
 		}
 	}
+}
+
+// stuckError is a job that was stopped and goes on.
+type stuckError struct{ job string }
+
+func (e *stuckError) Error() string { return "stop job " + e.job + ": its allocation does not end" }
+
+// Hint says what to do about it.
+func (e *stuckError) Hint() string {
+	return fmt.Sprintf("nomad job status %s says where it is; when its node is back, or given up, the same command goes on", e.job)
 }
 
 // stop tells Nomad to end the shard's allocation.
@@ -193,8 +206,10 @@ func (v *vigil) unplaced(ctx context.Context, stopping bool) (bool, error) {
 	case missing(err):
 		v.child = ""
 		return v.over(ctx, stopping)
-	case err != nil:
+	case err != nil && v.passing(err):
 		return false, nil // the next look may tell
+	case err != nil:
+		return false, explain("look at job "+v.child, err)
 	}
 	if err := v.refresh(ctx); err != nil || len(v.watch.look(v.child)) > 0 {
 		return false, err

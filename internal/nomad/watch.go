@@ -375,13 +375,21 @@ func (e *Executor) lastWords(ctx context.Context, p place, a *api.Allocation, ta
 	return complaintIn(text)
 }
 
-// complaintIn is the last thing that fanout said, with its hint.
+// complaintIn is what fanout said of itself, with its hint: the lines that
+// begin with its name.
 func complaintIn(text string) string {
-	i := strings.LastIndex(text, "fanout: ")
-	if i < 0 {
-		return ""
+	var said []string
+	for line := range strings.Lines(text) {
+		words, ours := strings.CutPrefix(strings.TrimSpace(line), "fanout: ")
+		if !ours {
+			continue
+		}
+		if hint, isHint := strings.CutPrefix(words, "hint: "); isHint {
+			words = "(" + hint + ")"
+		}
+		said = append(said, words)
 	}
-	return strings.Join(strings.Fields(strings.TrimPrefix(text[i:], "fanout: ")), " ")
+	return strings.Join(said, " ")
 }
 
 // waiting is why shards have no node.
@@ -455,6 +463,9 @@ func obstaclesOf(m *api.AllocationMetric) string {
 	}
 	for _, k := range sortedKeys(m.ConstraintFiltered) {
 		parts = append(parts, fmt.Sprintf("%s on %d nodes", k, m.ConstraintFiltered[k]))
+	}
+	if m.NodesEvaluated == 0 {
+		return "there is none in its datacenters and node pool"
 	}
 	if len(parts) == 0 {
 		return fmt.Sprintf("%d nodes were evaluated", m.NodesEvaluated)

@@ -202,6 +202,10 @@ func (s *Sweep) Release() error {
 	return err
 }
 
+// Holding says why this process may not write the sweep any more, or nothing: a
+// *HeldError is who has it now.
+func (s *Sweep) Holding(ctx context.Context) error { return s.mustHold(ctx) }
+
 // mustHold refuses to go on without the lease. A holder that another has
 // taken the sweep from is told so by a *HeldError.
 func (s *Sweep) mustHold(ctx context.Context) error {

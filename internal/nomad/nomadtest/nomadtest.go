@@ -10,6 +10,7 @@ package nomadtest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -27,6 +28,7 @@ import (
 // Faults say what goes wrong. All are counts that go down to zero.
 type Faults struct {
 	TooMany  int // requests answered 429
+	Refused  int // requests answered 403
 	Broken   int // requests answered 500 "No cluster leader"
 	LostWord int // dispatches that happen and whose reply is lost
 	Phantom  int // dispatches that return an id that does not exist
@@ -128,8 +130,10 @@ func (s *Server) close() {
 func (s *Server) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		tooMany, broken := s.faults.TooMany > 0, s.faults.Broken > 0
+		tooMany, broken, refused := s.faults.TooMany > 0, s.faults.Broken > 0, s.faults.Refused > 0
 		switch {
+		case refused:
+			s.faults.Refused--
 		case tooMany:
 			s.faults.TooMany--
 		case broken:
@@ -137,6 +141,8 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 		}
 		s.mu.Unlock()
 		switch {
+		case refused:
+			http.Error(w, "Permission denied", http.StatusForbidden)
 		case tooMany:
 			http.Error(w, "Too Many Requests", http.StatusTooManyRequests)
 		case broken:
@@ -189,9 +195,19 @@ func (s *Server) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.mu.Lock()
+	var index uint64
+	if known := s.jobs[*in.Job.ID]; known != nil {
+		index = *known.JobModifyIndex
+	}
+	if in.EnforceIndex && in.JobModifyIndex != index {
+		s.mu.Unlock()
+		http.Error(w, fmt.Sprintf("%s %d: job exists with conflicting job modify index: %d", api.RegisterEnforceIndexErrPrefix, in.JobModifyIndex, index), http.StatusInternalServerError)
+		return
+	}
 	s.jobs[*in.Job.ID] = in.Job
 	delete(s.stopped, *in.Job.ID)
 	s.change()
+	in.Job.JobModifyIndex = ptr(s.index)
 	s.mu.Unlock()
 	s.reply(w, api.JobRegisterResponse{})
 }
@@ -307,7 +323,10 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	meta := *job
-	meta.ID, meta.Meta, meta.Periodic = &child, in.Meta, nil
+	meta.ID, meta.Meta, meta.Periodic = &child, maps.Clone(job.Meta), nil
+	for k, v := range in.Meta {
+		meta.SetMeta(k, v)
+	}
 	s.jobs[child] = &meta
 	if s.idle {
 		cmd = nil
@@ -483,3 +502,5 @@ func (s *Server) Deafen() {
 	defer s.mu.Unlock()
 	s.deaf = true
 }
+
+func ptr[T any](v T) *T { return &v }

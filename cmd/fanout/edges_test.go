@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/store/storetest"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// leaveShard plans a victim and stores a shard of all its runs, as a
+// controller does that is killed before a worker begins.
+func leaveShard(t *testing.T, v *victim) sweep.Shard {
+	t.Helper()
+	v.ok(t, "run", "--no-progress", "sweep.yaml", "--limit", "1")
+	s := openVictim(t, v)
+	if err := s.Acquire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Release()
+	shard := sweep.Shard{ID: "2-1"}
+	for _, st := range s.Runs() {
+		if st.Status == sweep.Planned {
+			shard.Runs = append(shard.Runs, st.Run.ID)
+		}
+	}
+	if _, err := s.PutShard(t.Context(), shard); err != nil {
+		t.Fatal(err)
+	}
+	return shard
+}
+
+// A shard that waits on a cluster is not made here as well.
+func TestLocalRunRefusesShards(t *testing.T) {
+	fakeCluster(t)
+	v := newVictim(t, 3)
+	leaveShard(t, v)
+	cmd := v.command("run", "--no-progress", "sweep.yaml")
+	out, _ := cmd.CombinedOutput()
+	for _, want := range []string{"left 1 shard on a cluster", "hint: add --on nomad", "fanout cancel victim.sweep"} {
+		if !strings.Contains(string(out), want) {
+			t.Errorf("%q is missing:\n%s", want, out)
+		}
+	}
+	v.ok(t, "cancel", "victim.sweep")
+	v.ok(t, "run", "--no-progress", "sweep.yaml")
+	v.check(t, 3)
+}
+
+// A worker whose shard was given up is told so, however much it has to tell.
+func TestBusyWorkerIsTold(t *testing.T) {
+	v := newVictim(t, 3)
+	shard := leaveShard(t, v)
+	s := openVictim(t, v)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	w := &work{sweep: s, shard: shard, cells: map[string]sweep.Note{}, cancel: cancel}
+	defer w.beat()()
+	time.Sleep(100 * time.Millisecond)
+	if err := s.Recall(t.Context(), shard.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for i := 0; ctx.Err() == nil; i++ {
+			w.note(sweep.Note{Kind: sweep.NoteCell, Run: shard.Runs[0], Cell: i})
+			time.Sleep(50 * time.Millisecond)
+		}
+	})
+	select {
+	case <-ctx.Done():
+	case <-time.After(3 * beatLife):
+		t.Error("it never asks")
+		cancel(nil)
+	}
+	busy.Wait()
+	if !errors.Is(context.Cause(ctx), errGivenUp) {
+		t.Error(context.Cause(ctx))
+	}
+}
+
+// Workers that end without a word leave the sweep undone, and the exit code
+// says so.
+func TestWorkersThatDoNothing(t *testing.T) {
+	fakeCluster(t)
+	v, args := onNomad(t, 2)
+	v.amend(t, "command: ", "command: /bin/true #")
+	cmd := v.command(args...)
+	out, _ := cmd.CombinedOutput()
+	if code := cmd.ProcessState.ExitCode(); code != exitIncomplete || !strings.Contains(string(out), "2 runs came back") {
+		t.Errorf("exit code %d:\n%s", code, out)
+	}
+}
+
+// amend replaces text of the sweep file; what follows the last # goes.
+func (v *victim) amend(t *testing.T, old, text string) {
+	t.Helper()
+	file := filepath.Join(v.dir, "sweep.yaml")
+	spec, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for line := range strings.Lines(strings.Replace(string(spec), old, text, 1)) {
+		if head, _, cut := strings.Cut(line, "#"); cut {
+			line = head + "}\n"
+		}
+		lines = append(lines, line)
+	}
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Settings that cannot be followed are mistakes of the user, and nothing is
+// begun.
+func TestOddNomadSettings(t *testing.T) {
+	fakeCluster(t)
+	v, args := onNomad(t, 2)
+	for _, text := range []string{"max_parallel: -1", "max_parallel: many", "priority: high", "priority: 200", "lost_after: banana", "class: none", "job: nowhere.hcl", "runs_at_once: 0"} {
+		if err := os.WriteFile(filepath.Join(v.dir, "fanout.yaml"), fmt.Appendf(nil, "nomad: {%s}\n", text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		cmd := v.command(args...)
+		out, _ := cmd.CombinedOutput()
+		if code := cmd.ProcessState.ExitCode(); code != exitUsage {
+			t.Errorf("%s: exit code %d:\n%s", text, code, out)
+		}
+	}
+	if left := jobsOf(t); len(left) > 0 {
+		t.Errorf("jobs %v are left", left)
+	}
+}
+
+// Who has lost the sweep leaves what is on the cluster to the other.
+func TestSupersededKeepsJobs(t *testing.T) {
+	fakeCluster(t)
+	where := storetest.S3(t).Where("victim")
+	v, args := onNomad(t, 200)
+	v.slow(t, 200*time.Millisecond)
+	cmd := v.command(append(args, "-o", where)...)
+	var out strings.Builder
+	cmd.Stderr = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitForRuns(t, where)
+	supersede(t, where)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitHeld || !strings.Contains(out.String(), "was taken over") {
+		t.Errorf("exit code %d:\n%s", code, out.String())
+	}
+	if parent := jobsOf(t); len(parent) == 0 {
+		t.Error("the other's jobs were stopped")
+	}
+}
+
+// supersede takes the lease of a sweep in a bucket as the next holder would.
+func supersede(t *testing.T, where string) {
+	t.Helper()
+	st, err := store.Open(t.Context(), where)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for o, err := range st.List(t.Context(), "lease/lock.") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := st.Get(t.Context(), o.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := st.Create(t.Context(), "lease/lock.000099", text, store.Synced); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+}
