@@ -385,6 +385,9 @@ func printMetric(w io.Writer, t compare.MetricTable, markdown bool) error {
 	} else if t.Unit != "" {
 		title += " [" + t.Unit + "]"
 	}
+	if t.Exploratory && slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil }) {
+		title += " (exploratory)"
+	}
 	rows := [][]string{{title, "n", t.CentreName(), "95% interval", "change", "95% interval", "p", "effect", ""}}
 	for _, g := range t.Groups {
 		rows = append(rows, metricRow(g))
@@ -506,6 +509,7 @@ type comparisonLine struct {
 	PAdjusted *float64 `json:"p_adjusted"`
 	Effect    *float64 `json:"effect,omitempty"` // its size, of the kind
 	Kind      string   `json:"effect_kind,omitempty"`
+	Explores  bool     `json:"exploratory"` // p answers for itself alone
 	Paired    bool     `json:"paired"`
 	Pairs     int      `json:"pairs"`
 	Possible  int      `json:"pairs_possible"`
@@ -520,7 +524,7 @@ func comparisonLines(blocks []block) []comparisonLine {
 	for _, b := range blocks {
 		for _, t := range b.report.Metrics {
 			for _, g := range t.Groups {
-				l := comparisonLine{Row: b.title, Metric: t.Name, Group: g.Name, Baseline: g.Baseline, N: g.N, Missing: g.Missing, Statistic: t.CentreName()}
+				l := comparisonLine{Row: b.title, Metric: t.Name, Group: g.Name, Baseline: g.Baseline, N: g.N, Missing: g.Missing, Statistic: t.CentreName(), Explores: t.Exploratory}
 				if g.N > 0 {
 					l.Centre, l.Lo, l.Hi = finite(g.Centre), finite(g.Lo), finite(g.Hi)
 				}
@@ -563,7 +567,7 @@ func writeComparisonJSON(w io.Writer, blocks []block) error {
 func writeComparisonCSV(w io.Writer, blocks []block) error {
 	out := csv.NewWriter(w)
 	out.Write([]string{"row", "metric", "group", "baseline", "n", "missing", "statistic", "centre", "centre_lo", "centre_hi",
-		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "hits", "trials", "effect", "effect_kind", "paired", "pairs", "pairs_possible", "runs_needed", "verdict"})
+		"change", "change_lo", "change_hi", "relative_change", "p", "p_adjusted", "hits", "trials", "effect", "effect_kind", "exploratory", "paired", "pairs", "pairs_possible", "runs_needed", "verdict"})
 	for _, l := range comparisonLines(blocks) {
 		record := []string{l.Row, l.Metric, l.Group, strconv.FormatBool(l.Baseline), strconv.Itoa(l.N), strconv.Itoa(l.Missing), l.Statistic}
 		for _, x := range []*float64{l.Centre, l.Lo, l.Hi, l.Change, l.ChangeLo, l.ChangeHi, l.Relative, l.P, l.PAdjusted, l.Hits, l.Trials, l.Effect} {
@@ -573,7 +577,7 @@ func writeComparisonCSV(w io.Writer, blocks []block) error {
 			}
 			record = append(record, text)
 		}
-		out.Write(append(record, l.Kind, strconv.FormatBool(l.Paired), strconv.Itoa(l.Pairs), strconv.Itoa(l.Possible), strconv.Itoa(l.Need), l.Verdict))
+		out.Write(append(record, l.Kind, strconv.FormatBool(l.Explores), strconv.FormatBool(l.Paired), strconv.Itoa(l.Pairs), strconv.Itoa(l.Possible), strconv.Itoa(l.Need), l.Verdict))
 	}
 	out.Flush()
 	return out.Error()

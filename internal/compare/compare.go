@@ -363,11 +363,16 @@ func (c *comparer) joined(row int, names []string) string {
 	return strings.Join(c.key(row, names), "\x00")
 }
 
+// axes are those by name: where they stand in the sweep file decides nothing.
+func (c *comparer) axes() []Axis {
+	return slices.SortedFunc(slices.Values(c.o.Axes), func(a, b Axis) int { return strings.Compare(a.Name, b.Name) })
+}
+
 // averages are axes that vary within a group and are no replicates: a group's
 // numbers average over them.
 func (c *comparer) averages() []string {
 	var out []string
-	for _, a := range c.o.Axes {
+	for _, a := range c.axes() {
 		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.groupsOf([]string{a.Name}) > 1 {
 			out = append(out, a.Name)
 		}

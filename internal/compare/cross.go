@@ -106,7 +106,7 @@ func centre(m Metric, of []sample) float64 {
 // coverage is that of every ordered axis of dates.
 func (c *comparer) coverage() []Coverage {
 	var out []Coverage
-	for _, a := range c.o.Axes {
+	for _, a := range c.axes() {
 		if _, ok := c.t.Column(a.Name); !ok || !a.Ordered || a.Replicate {
 			continue
 		}

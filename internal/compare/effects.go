@@ -93,8 +93,8 @@ func (c *comparer) inert(metrics []Metric) []string {
 		}
 	}
 	var out []string
-	for i, a := range c.o.Axes {
-		if n := c.duplicates(i, reads); n > 0 {
+	for _, a := range c.axes() {
+		if n := c.duplicates(a.Name, reads); n > 0 {
 			out = append(out, fmt.Sprintf("%s reaches no metric: runs that differ in it alone have equal values, and %d of %d are duplicates", a.Name, n, len(c.used)))
 		}
 	}
@@ -103,13 +103,13 @@ func (c *comparer) inert(metrics []Metric) []string {
 
 // duplicates is how many runs repeat another one that differs in one axis
 // alone; 0 when any of them has another value.
-func (c *comparer) duplicates(axis int, reads []func(int) (sample, bool, bool)) int {
-	if _, ok := c.t.Column(c.o.Axes[axis].Name); !ok {
+func (c *comparer) duplicates(axis string, reads []func(int) (sample, bool, bool)) int {
+	if _, ok := c.t.Column(axis); !ok {
 		return 0
 	}
 	var others []string
-	for i, a := range c.o.Axes {
-		if _, ok := c.t.Column(a.Name); ok && i != axis {
+	for _, a := range c.o.Axes {
+		if _, ok := c.t.Column(a.Name); ok && a.Name != axis {
 			others = append(others, a.Name)
 		}
 	}

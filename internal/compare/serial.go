@@ -13,7 +13,7 @@ import (
 // order is the ordered axis along which the samples of a group lie, with the
 // place of each of its values; "" when there is none with periods enough.
 func (c *comparer) order() (axis string, place map[string]int) {
-	for _, a := range c.o.Axes {
+	for _, a := range c.axes() {
 		if _, ok := c.t.Column(a.Name); !ok || !a.Ordered || a.Replicate || slices.Contains(c.rows, a.Name) {
 			continue
 		}

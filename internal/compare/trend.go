@@ -57,7 +57,7 @@ func (c *comparer) trends(groups []*group, read reading) []Trend {
 	}
 	middle := math.Abs(median(values(all)))
 	var out []Trend
-	for _, a := range c.o.Axes {
+	for _, a := range c.axes() {
 		if _, ok := c.t.Column(a.Name); !ok || a.Replicate || !a.Ordered {
 			continue
 		}

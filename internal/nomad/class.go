@@ -36,12 +36,29 @@ const maxClasses = 100
 // Class tells which runs may travel together.
 func (e *Executor) Class(run sweep.Run) string { return e.classOf(run).id }
 
-// classOf finds the class of a run, which was made when the executor was.
+// classOf finds the class of a run. Those of planned runs were checked when the
+// executor was made; a run of an earlier plan, still under way, has what it
+// had.
 func (e *Executor) classOf(run sweep.Run) *class {
 	s := e.sweep.SettingsOf(run)
+	key := classKey{s.CPU, s.Memory, s.Placement}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.classes[classKey{s.CPU, s.Memory, s.Placement}]
+	c := e.classes[key]
+	if c == nil {
+		var err error
+		if c, err = e.newClass(key, e.usual()); err != nil {
+			c, _ = e.newClass(e.usual(), e.usual())
+		}
+		e.classes[key] = c
+	}
+	return c
+}
+
+// usual is what runs ask for whose placement and overrides say nothing.
+func (e *Executor) usual() classKey {
+	head, _ := e.sweep.Head()
+	return classKey{head.Recipe.Settings.CPU, head.Recipe.Settings.Memory, ""}
 }
 
 // classKey is what of a run's settings decides its class.
@@ -51,28 +68,37 @@ type classKey struct {
 	placement string
 }
 
-// readClasses finds the classes of every run, planned or not: shards of an
-// earlier plan may be under way.
+// readClasses finds the classes of the planned runs.
 func (e *Executor) readClasses() error {
-	head, _ := e.sweep.Head()
-	usual := head.Recipe.Settings
 	e.classes = map[classKey]*class{}
 	for _, st := range e.sweep.Runs() {
 		s := e.sweep.SettingsOf(st.Run)
 		key := classKey{s.CPU, s.Memory, s.Placement}
-		if e.classes[key] != nil {
+		if st.Run.Unplanned || e.classes[key] != nil {
 			continue
 		}
 		if len(e.classes) == maxClasses {
-			return &classError{fmt.Errorf("the runs ask for more than %d different places and resources", maxClasses)}
+			return &tooManyClasses{}
 		}
-		c, err := e.newClass(key, classKey{usual.CPU, usual.Memory, ""})
+		c, err := e.newClass(key, e.usual())
 		if err != nil {
 			return &classError{fmt.Errorf("run %s: %w", st.Run.ID, err)}
 		}
 		e.classes[key] = c
 	}
 	return nil
+}
+
+// tooManyClasses is a sweep that would be spread over too many jobs.
+type tooManyClasses struct{}
+
+func (*tooManyClasses) Error() string {
+	return fmt.Sprintf("placement: the runs ask for more than %d different places and resources, and each is a job of its own", maxClasses)
+}
+
+// Hint says what to do about it.
+func (*tooManyClasses) Hint() string {
+	return "let `placement` and `overrides` name few: regions, pools, two or three sizes"
 }
 
 // newClass lays a placement over the settings of the whole sweep.
