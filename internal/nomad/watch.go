@@ -344,13 +344,23 @@ func (e *Executor) lastWords(ctx context.Context, p place, a *api.Allocation, ta
 	return complaintIn(text)
 }
 
-// complaintIn is the last thing that fanout said, with its hint.
+// complaintIn is the last thing that fanout said, with its hint in brackets.
 func complaintIn(text string) string {
-	i := strings.LastIndex(text, "fanout: ")
-	if i < 0 {
-		return ""
+	text, hint, hinted := cutLast(text, "fanout: hint: ")
+	_, why, said := cutLast(text, "fanout: ")
+	if !said || !hinted {
+		return why
 	}
-	return strings.Join(strings.Fields(strings.TrimPrefix(text[i:], "fanout: ")), " ")
+	return why + " (" + hint + ")"
+}
+
+// cutLast cuts text at the last sep; after is one line.
+func cutLast(text, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(text, sep)
+	if i < 0 {
+		return text, "", false
+	}
+	return text[:i], strings.Join(strings.Fields(text[i+len(sep):]), " "), true
 }
 
 // waiting is why shards have no node.
