@@ -104,6 +104,9 @@ func TestSweepInBucket(t *testing.T) {
 	if out, _ := v.ok(t, "show", where, st.Run.ID); !strings.Contains(out, "s3://sweeps/team%20a/victim/attempts/"+st.Run.ID+".1.ipynb") {
 		t.Errorf("show says:\n%s", out)
 	}
+	if out, _ := v.ok(t, "doctor", "-k", "fake", where); !strings.Contains(out, "ok    the store s3://") {
+		t.Errorf("doctor says:\n%s", out)
+	}
 	for _, verb := range []string{"collect", "report"} {
 		v.ok(t, verb, where)
 	}

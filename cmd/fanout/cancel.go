@@ -49,7 +49,9 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	}
 	head, _ := s.Head()
 	fmt.Fprintf(c.stderr, "%s: %s\n", s.Name(), countWords(s.Counts(), head.Runs))
-	fmt.Fprintf(c.stderr, "to go on: fanout run %s\n", quote(display(s.Where())))
+	if s.Counts()[sweep.Succeeded] < head.Runs {
+		fmt.Fprintf(c.stderr, "to go on: %s\n", c.goOn(s))
+	}
 	return nil
 }
 

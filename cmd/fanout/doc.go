@@ -85,12 +85,18 @@ runs are made, wherever that is.
 given, every attempt, what it recorded, the cell that failed, why it is stale,
 and the command that makes it alone.
 
+Cancel stops whatever makes a sweep, here or on a cluster, from anywhere; the next
+run goes on. Of a sweep that nothing makes it says how far it is.
+
+	$ fanout cancel walk.sweep
+	walk: 4 runs: 4 succeeded
+
 # A cluster
 
 "fanout run --on nomad" makes the runs as Nomad batch jobs. "fanout schedule
 sweep.yaml --cron '0 2 * * *' --tz Europe/Berlin" makes the sweep grow there,
 each night as of that night; "fanout schedule ls", "rm" and "run-now" look after
-it. See docs/nomad.md.
+it. "fanout doctor --on nomad" says what a cluster lacks. See docs/nomad.md.
 
 # Exit codes
 

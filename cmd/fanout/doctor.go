@@ -11,10 +11,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/store"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
-	var python, name string
+	var name string
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
 		Short: "Check that kernels can be found and started, and DIR written",
@@ -30,7 +31,7 @@ look there.`,
 			}
 			switch on := c.settings.GetString("on"); on {
 			case "", "local":
-				return c.doctor(cmd.Context(), python, name, dir)
+				return c.doctor(cmd.Context(), name, dir)
 			case "nomad":
 				return c.doctorOnNomad(cmd.Context(), name, dir)
 			default:
@@ -39,7 +40,7 @@ look there.`,
 		},
 	}
 	cmd.Flags().String("on", "local", "where runs are to be made: local or nomad")
-	cmd.Flags().StringVar(&python, "python", "", "virtual environment or interpreter to look in")
+	cmd.Flags().String("python", "", "virtual environment or interpreter to look in")
 	cmd.Flags().StringVarP(&name, "kernel", "k", "", "kernel to start (default: python3)")
 	return cmd
 }
@@ -50,14 +51,17 @@ type finding struct {
 	err          error
 }
 
-func (c *cli) doctor(ctx context.Context, python, name, dir string) error {
-	findings := append(c.here(ctx, python, name), writeFinding(dir))
-	return c.printFindings(findings)
+func (c *cli) doctor(ctx context.Context, name, dir string) error {
+	where := writeFinding
+	if store.IsURL(dir) {
+		where = func(dir string) finding { return c.storeFinding(ctx, dir) }
+	}
+	return c.printFindings(append(c.here(ctx, name), where(dir)))
 }
 
 // here is what this machine has.
-func (c *cli) here(ctx context.Context, python, name string) []finding {
-	finder := kernel.Finder{Python: python, Env: c.kernelEnv()}
+func (c *cli) here(ctx context.Context, name string) []finding {
+	finder := kernel.Finder{Python: c.settings.GetString("python"), Env: c.kernelEnv()}
 	findings := c.kernelFindings(finder)
 	spec, err := finder.Find(name)
 	findings = append(findings, finding{what: "kernel " + nameOr(name, "python3"), detail: spec.DisplayName, err: err})

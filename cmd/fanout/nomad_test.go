@@ -336,6 +336,9 @@ func TestCancelOnNomad(t *testing.T) {
 				cmd.Process.Kill()
 				cmd.Wait()
 			}
+			if out, _ := v.command("status", "victim.sweep").Output(); dead && !strings.Contains(string(out), "workers may be at work; to go on: fanout run --on nomad victim.sweep") {
+				t.Errorf("status says:\n%s", out)
+			}
 			if out, err := v.command("cancel", "victim.sweep").CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)
 			}
@@ -383,7 +386,7 @@ func TestDoctorOnNomad(t *testing.T) {
 		}
 	}
 	bad := doctor("/nowhere/fanout")
-	for _, want := range []string{"ok    nodes", "no    a worker on a client: no run began: allocation", "/nowhere/fanout", "PATH}", "1 of"} {
+	for _, want := range []string{"ok    nodes", "no    a worker on a client: allocation", "/nowhere/fanout", "PATH}", "1 of"} {
 		if !strings.Contains(bad, want) {
 			t.Errorf("%q is missing:\n%s", want, bad)
 		}

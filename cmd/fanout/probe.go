@@ -26,7 +26,7 @@ type probed struct {
 // probe looks at this machine on behalf of a doctor elsewhere.
 func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
 	var found []probed
-	for _, f := range c.here(ctx, c.settings.GetString("python"), p.Probe.Kernel) {
+	for _, f := range c.here(ctx, p.Probe.Kernel) {
 		one := probed{What: f.what, Detail: f.detail}
 		if f.err != nil {
 			one.Err, one.Hint = f.err.Error(), hintOf(f.err)

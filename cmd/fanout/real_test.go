@@ -230,6 +230,24 @@ func TestDoctor(t *testing.T) {
 	if code != exitFailed || !strings.Contains(stdout, "no    kernel") {
 		t.Errorf("without an interpreter: exit %d\n%s", code, stdout)
 	}
+	t.Setenv("FANOUT_PYTHON", python(t))
+	if code, stdout, _ := fanout(t, "doctor", t.TempDir()); code != exitOK {
+		t.Errorf("with the setting: exit %d\n%s", code, stdout)
+	}
+}
+
+// The setting stands in place of the sweep file's Python from the first look on.
+func TestPythonOfSettings(t *testing.T) {
+	t.Setenv("FANOUT_PYTHON", python(t))
+	dir := filepath.Join(t.TempDir(), "demo")
+	fanout(t, "init", dir)
+	file := filepath.Join(dir, "sweep.yaml")
+	if err := os.WriteFile(file, []byte(read(t, file)+"python: /nowhere\n"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := fanout(t, "run", "--no-progress", "--limit", "1", file); code != exitOK {
+		t.Errorf("exit %d\n%s", code, stderr)
+	}
 }
 
 func read(t *testing.T, file string) string {

@@ -420,7 +420,7 @@ func (c *cli) tellEnd(ctx context.Context, j *job, sum fan.Summary) error {
 		if !stopped {
 			return cause
 		}
-		fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: fanout run %s%s\n", who, quote(display(j.Where())), j.onWords())
+		fmt.Fprintf(c.stderr, "stopped by %s; the same command goes on: %s\n", who, c.goOn(j.Sweep))
 		return errIncomplete
 	}
 	if sum.Halted == "" && sum.Unstarted > 0 {
@@ -430,14 +430,6 @@ func (c *cli) tellEnd(ctx context.Context, j *job, sum fan.Summary) error {
 		return errIncomplete
 	}
 	return nil
-}
-
-// onWords is the flag that says where the runs of a job are made.
-func (j *job) onWords() string {
-	if j.cluster == nil {
-		return ""
-	}
-	return " --on nomad"
 }
 
 // incompleteRuns reports whether a planned run was made and did not succeed.
@@ -488,11 +480,18 @@ func signalName(s syscall.Signal) string {
 	return s.String()
 }
 
-// preflight finds out before anything is written that no kernel could start.
+// preflight finds out before anything is written that no kernel could start. A
+// cluster has kernels of its own, which the first worker looks for.
 func (c *cli) preflight(d *sweep.Draft) error {
-	python := d.Recipe.Python
-	if python != "" && !filepath.IsAbs(python) {
-		python = filepath.Join(d.Dir, filepath.FromSlash(python))
+	if c.settings.GetString("on") == "nomad" {
+		return nil
+	}
+	python := c.settings.GetString("python")
+	if python == "" && d.Recipe.Python != "" {
+		python = d.Recipe.Python
+		if !filepath.IsAbs(python) {
+			python = filepath.Join(d.Dir, filepath.FromSlash(python))
+		}
 	}
 	finder := kernel.Finder{Python: python, Env: c.kernelEnv()}
 	for i, t := range d.Templates {

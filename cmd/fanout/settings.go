@@ -40,7 +40,7 @@ func known() []setting {
 		{"refresh", "", "30s", "how often the tables are written while runs are made; 0: at the end alone"},
 		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
 		{"output_cap", "", "64MB", "output kept of one cell; the rest is cut with a mark"},
-		{"python", "", "", "virtual environment or interpreter in place of the sweep file's"},
+		{"python", "python", "", "virtual environment or interpreter in place of the sweep file's"},
 		{"jupyter_path", "", "", "more folders to look for kernelspecs in"},
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -116,8 +117,10 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 		fmt.Fprintf(c.stdout, "process %d on %s is at work, about %s left\n", r.Holder.PID, r.Holder.Host, short(time.Duration(*r.LeftS*float64(time.Second))))
 	case r.Holder != nil:
 		fmt.Fprintf(c.stdout, "process %d on %s is at work\n", r.Holder.PID, r.Holder.Host)
+	case remote(s.Orphans()):
+		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may be at work; to go on: %s\n", c.goOn(s))
 	case r.Counts[sweep.Succeeded] < r.Runs:
-		fmt.Fprintf(c.stdout, "nothing is at work; to go on: fanout run %s\n", quote(display(s.Where())))
+		fmt.Fprintf(c.stdout, "nothing is at work; to go on: %s\n", c.goOn(s))
 	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
@@ -126,6 +129,21 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 		}
 		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, clean(f.Reason), f.Notebook)
 	}
+}
+
+// goOn is the command that makes what is left of a sweep, on a cluster where
+// workers may still be at it.
+func (c *cli) goOn(s *sweep.Sweep) string {
+	flag := ""
+	if c.settings.GetString("on") == "nomad" || remote(s.Orphans()) {
+		flag = "--on nomad "
+	}
+	return "fanout run " + flag + quote(display(s.Where()))
+}
+
+// remote reports whether a worker elsewhere began one of these.
+func remote(open []sweep.Began) bool {
+	return slices.ContainsFunc(open, func(b sweep.Began) bool { return b.Worker != "" })
 }
 
 // byReason counts failures by what went wrong.

@@ -86,7 +86,7 @@ func (d *doctor) nodes(ctx context.Context) bool {
 		return d.find("job specification", "", err)
 	}
 	d.program(task)
-	d.find("job specification", d.jobFile()+", driver "+task.Driver, nil)
+	d.find("job specification", d.whose()+", driver "+task.Driver, nil)
 	nodes, _, err := d.client.Nodes().List(d.class.place.query(ctx))
 	if err != nil {
 		return d.find("nodes", "the token may not list them", nil)
@@ -116,6 +116,24 @@ func (d *doctor) job(ctx context.Context) bool {
 	return d.find("rights to register a job", d.class.id, err)
 }
 
+// whose names the specification for people.
+func (d *doctor) whose() string {
+	if d.o.Job == nil {
+		return "fanout's own"
+	}
+	return d.o.JobFile
+}
+
+// lookError is a worker that could not look at its machine.
+type lookError struct{ why string }
+
+func (e *lookError) Error() string { return e.why }
+
+// Hint says what to do about it.
+func (e *lookError) Hint() string {
+	return "clients need fanout (nomad: {command: PATH}), the sweep's place and, for a bucket, its credentials (nomad: {env_from: VARIABLE})"
+}
+
 // workerLimit is how long a worker may take to look at its machine.
 const workerLimit = 2 * time.Minute
 
@@ -134,7 +152,7 @@ func (d *doctor) worker(ctx context.Context) bool {
 		}
 		if a := terminal(allocs); err == nil && a != nil {
 			if a.Status == api.AllocClientStatusFailed {
-				err = &workerError{d.whyEnded(ctx, d.class.place, *a)}
+				err = &lookError{d.whyEnded(ctx, d.class.place, *a)}
 			}
 			return d.find("a worker on a client", a.String(), err)
 		}
@@ -159,6 +177,10 @@ func (d *doctor) clean(ctx context.Context) {
 	q.Prefix = d.class.id
 	jobs, _, _ := d.client.Jobs().List(q)
 	for _, j := range jobs {
-		d.client.Jobs().DeregisterOpts(j.ID, &api.DeregisterOptions{Purge: j.Status == "dead" || j.ID == d.class.id}, d.class.place.write(ctx, ""))
+		purge := j.Status == "dead" || j.ID == d.class.id
+		_, _, err := d.client.Jobs().DeregisterOpts(j.ID, &api.DeregisterOptions{Purge: purge}, d.class.place.write(ctx, ""))
+		if purge && err != nil { // not every token may purge
+			d.client.Jobs().DeregisterOpts(j.ID, nil, d.class.place.write(ctx, ""))
+		}
 	}
 }

@@ -375,21 +375,23 @@ func (e *Executor) lastWords(ctx context.Context, p place, a *api.Allocation, ta
 	return complaintIn(text)
 }
 
-// complaintIn is what fanout said of itself, with its hint: the lines that
-// begin with its name.
+// complaintIn is the last thing that fanout said, with its hint in brackets.
 func complaintIn(text string) string {
-	var said []string
-	for line := range strings.Lines(text) {
-		words, ours := strings.CutPrefix(strings.TrimSpace(line), "fanout: ")
-		if !ours {
-			continue
-		}
-		if hint, isHint := strings.CutPrefix(words, "hint: "); isHint {
-			words = "(" + hint + ")"
-		}
-		said = append(said, words)
+	text, hint, hinted := cutLast(text, "fanout: hint: ")
+	_, why, said := cutLast(text, "fanout: ")
+	if !said || !hinted {
+		return why
 	}
-	return strings.Join(said, " ")
+	return why + " (" + hint + ")"
+}
+
+// cutLast cuts text at the last sep; after is one line.
+func cutLast(text, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(text, sep)
+	if i < 0 {
+		return text, "", false
+	}
+	return text[:i], strings.Join(strings.Fields(text[i+len(sep):]), " "), true
 }
 
 // waiting is why shards have no node.

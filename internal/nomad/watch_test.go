@@ -10,12 +10,13 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
 )
 
-// What a worker complained of is told whole: what was wrong, then the hint.
-func TestComplaintIn(t *testing.T) {
+// What a worker said last is passed on with its hint, not the hint alone.
+func TestComplaint(t *testing.T) {
 	for text, want := range map[string]string{
-		"fanout: open sweep /x: no such directory\nfanout: hint: does this machine see it?\n": "open sweep /x: no such directory (does this machine see it?)",
-		"r1 succeeded\nfanout: a\nfanout: b\n":                                                "a b",
-		"panic: no\n":                                                                         "",
+		"":          "",
+		"a library": "",
+		"fanout: kernels start cold\nfanout: open s3://b: no credentials\nfanout: hint: does this machine\n see it?\n": "open s3://b: no credentials (does this machine see it?)",
+		"fanout: read payload:\n  no such file\n": "read payload: no such file",
 	} {
 		if got := complaintIn(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
