@@ -24,6 +24,7 @@ type agentOptions struct {
 // agent is a real Nomad agent, server and client in one, on loopback.
 type agent struct {
 	addr, version string
+	region        string
 	http, serf    int
 
 	path, dir string
@@ -79,7 +80,7 @@ func startAgent(t *testing.T, path string, o agentOptions) *agent {
 	if o.region == "" {
 		o.region = "global"
 	}
-	a := &agent{path: path, dir: t.TempDir(), http: freePort(t), serf: freePort(t)}
+	a := &agent{path: path, region: o.region, dir: t.TempDir(), http: freePort(t), serf: freePort(t)}
 	os.Chmod(a.dir, 0o755) // tasks of other users live in it
 	a.addr = fmt.Sprintf("http://127.0.0.1:%d", a.http)
 	text := fmt.Sprintf(agentConfig, o.name, o.region, a.http, freePort(t), a.serf)
@@ -145,7 +146,7 @@ func (a *agent) end(lasting bool) {
 // run runs nomad's own command against the agent.
 func (a *agent) run(args ...string) (string, error) {
 	cmd := exec.Command(a.path, args...)
-	cmd.Env = append(os.Environ(), "NOMAD_ADDR="+a.addr)
+	cmd.Env = append(os.Environ(), "NOMAD_ADDR="+a.addr, "NOMAD_REGION="+a.region)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }

@@ -43,22 +43,21 @@ func needAgentIn(t *testing.T, region string) *agent {
 // sweeping is a victim that is being made on a cluster.
 type sweeping struct {
 	*victim
-	cmd *exec.Cmd
-	out *strings.Builder
-	end chan error
+	where string
+	cmd   *exec.Cmd
+	out   *strings.Builder
+	end   chan error
 }
 
-// sweepOn starts a sweep of so many runs, each of which takes that long.
-func sweepOn(t *testing.T, runs int, each time.Duration, settings string, flags ...string) *sweeping {
+// sweepOn starts a sweep of so many runs, each of which takes that long, by
+// workers who share nothing with the controller but a bucket.
+func sweepOn(t *testing.T, a *agent, runs int, each time.Duration, settings string, flags ...string) *sweeping {
 	t.Helper()
 	v, args := onNomad(t, runs)
 	v.slow(t, each)
-	if settings != "" {
-		if err := os.WriteFile(filepath.Join(v.dir, "fanout.yaml"), []byte("nomad: "+settings+"\n"), 0o666); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s := &sweeping{victim: v, cmd: v.command(append(args, flags...)...), out: &strings.Builder{}, end: make(chan error, 1)}
+	where := v.inBucket(t, a, storetest.S3(t), "runs_per_job: 4, "+settings)
+	s := &sweeping{victim: v, where: where, out: &strings.Builder{}, end: make(chan error, 1)}
+	s.cmd = v.command(append(append(args, "-o", where), flags...)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -103,14 +102,14 @@ func (s *sweeping) finish(t *testing.T, runs int) {
 	case <-time.After(3 * time.Minute):
 		t.Fatalf("the sweep does not end\n%s", s.out)
 	}
-	s.check(t, runs)
+	s.checkAt(t, s.where, runs)
 }
 
 // TestAgentRestarted kills the agent while workers are at work, and starts it
 // again: workers do not notice, and their controller waits.
 func TestAgentRestarted(t *testing.T) {
 	a := needAgent(t)
-	s := sweepOn(t, 40, 200*time.Millisecond, "")
+	s := sweepOn(t, a, 40, 200*time.Millisecond, "")
 	s.awaitLines(t, 12)
 	a.kill()
 	time.Sleep(2 * time.Second)
@@ -122,7 +121,7 @@ func TestAgentRestarted(t *testing.T) {
 // and what they leave is made when there is a node again.
 func TestNodeDrained(t *testing.T) {
 	a := needAgent(t)
-	s := sweepOn(t, 40, 200*time.Millisecond, "")
+	s := sweepOn(t, a, 40, 200*time.Millisecond, "")
 	s.awaitLines(t, 12)
 	if out, err := a.run("node", "drain", "-enable", "-yes", "-detach", "-deadline", "2s", a.node()); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -138,7 +137,7 @@ func TestNodeDrained(t *testing.T) {
 // controller has looked at them.
 func TestCollectedByNomad(t *testing.T) {
 	a := needAgent(t)
-	s := sweepOn(t, 60, 20*time.Millisecond, "")
+	s := sweepOn(t, a, 60, 20*time.Millisecond, "")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	go func() {
@@ -162,11 +161,24 @@ func (a *agent) workers() (pids []int) {
 	return pids
 }
 
+// TestWorkersKilled kills every worker once: their open runs are lost, and made
+// again as the sweep file asks.
+func TestWorkersKilled(t *testing.T) {
+	a := needAgent(t)
+	s := sweepOn(t, a, 40, 200*time.Millisecond, "", "--retries", "2")
+	s.awaitLines(t, 12)
+	for _, pid := range a.workers() {
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+	s.awaitLost(t)
+	s.finish(t, 40)
+}
+
 // TestNodeLost kills the agent and everything on its node, and brings it back
 // after its shards have been declared lost.
 func TestNodeLost(t *testing.T) {
 	a := needAgent(t)
-	s := sweepOn(t, 40, 200*time.Millisecond, "{lost_after: 4s}", "--retries", "2")
+	s := sweepOn(t, a, 40, 200*time.Millisecond, "lost_after: 4s, ", "--retries", "2")
 	s.awaitLines(t, 12)
 	a.kill()
 	for _, pid := range a.workers() {
@@ -182,7 +194,7 @@ func TestNodeLost(t *testing.T) {
 // comes too late, and it begins nothing more.
 func TestWorkerFrozen(t *testing.T) {
 	a := needAgent(t)
-	s := sweepOn(t, 30, 100*time.Millisecond, "{lost_after: 4s}", "--retries", "2")
+	s := sweepOn(t, a, 30, 100*time.Millisecond, "lost_after: 4s, ", "--retries", "2")
 	s.awaitLines(t, 12)
 	frozen := a.workers()
 	if len(frozen) == 0 {
@@ -207,11 +219,11 @@ func TestWorkerFrozen(t *testing.T) {
 }
 
 // awaitLost waits until a run has been declared lost.
-func (v *victim) awaitLost(t *testing.T) {
+func (s *sweeping) awaitLost(t *testing.T) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for time.Now().Before(deadline) {
-		for _, st := range openVictim(t, v).Runs() {
+		for _, st := range openAt(t, s.where).Runs() {
 			if st.Last != nil && st.Last.Status == "lost" {
 				return
 			}
@@ -265,6 +277,35 @@ func (v *victim) forNobody(t *testing.T) {
 	}
 }
 
+// inBucket makes the victim one whose workers share nothing with the controller
+// but a bucket, and are another user where that can be: it returns where its
+// sweep is. Credentials come from a Nomad variable.
+func (v *victim) inBucket(t *testing.T, a *agent, server *storetest.Server, settings string) (where string) {
+	t.Helper()
+	a.putCredentials(t)
+	v.forNobody(t)
+	v.edit(t, "sweep.yaml", func(text string) string {
+		return strings.Replace(text, "runs_per_job: 4", settings+"job: mine.hcl, env_from: nomad/jobs", 1)
+	})
+	job := jobOfNobody
+	if os.Getuid() != 0 {
+		job = strings.Replace(job, `user   = "nobody"`, "", 1)
+	}
+	if err := os.WriteFile(filepath.Join(v.dir, "mine.hcl"), []byte(job), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	return server.Where("victim")
+}
+
+// putCredentials puts those of the test's bucket where workers find them.
+func (a *agent) putCredentials(t *testing.T) {
+	t.Helper()
+	out, err := a.run("var", "put", "-force", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+}
+
 // edit changes one of the victim's files.
 func (v *victim) edit(t *testing.T, name string, change func(string) string) {
 	t.Helper()
@@ -287,20 +328,10 @@ func TestOnlyTheBucketIsShared(t *testing.T) {
 		t.Skip("only root starts tasks of other users")
 	}
 	a := needAgent(t)
-	server := storetest.S3(t) // after the agent, which must not have its credentials
-	if out, err := a.run("var", "put", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
 	const runs = 200
 	v, args := onNomad(t, runs)
-	v.forNobody(t)
-	v.edit(t, "sweep.yaml", func(text string) string {
-		return strings.Replace(text, "runs_per_job: 4", "job: mine.hcl, env_from: nomad/jobs", 1)
-	})
-	if err := os.WriteFile(filepath.Join(v.dir, "mine.hcl"), []byte(jobOfNobody), 0o666); err != nil {
-		t.Fatal(err)
-	}
-	where := server.Where("victim")
+	server := storetest.S3(t)
+	where := v.inBucket(t, a, server, "")
 	args = append(args, "-o", where, "--as-of", "2026-01-02")
 	server.Refuse(0.1)
 	for i := range 5 {
@@ -344,12 +375,8 @@ func TestTwoRegions(t *testing.T) {
 	}
 	t.Setenv("NOMAD_ADDR", us.addr)
 	server := storetest.S3(t)
-	if out, err := us.run("var", "put", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	if out, err := eu.run("var", "put", "-region", "eu", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true"); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	us.putCredentials(t)
+	eu.putCredentials(t)
 	spec := example(t, "regions")
 	v := &victim{dir: filepath.Dir(spec)}
 	if err := os.MkdirAll(filepath.Join(v.dir, "jupyter/kernels/fake"), 0o777); err != nil {
