@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path"
 	"strconv"
 	"time"
@@ -139,7 +140,11 @@ func (s *Sweep) newEpoch(ctx context.Context, lock store.Lock) (*lease, error) {
 
 func thisHolder() Holder {
 	host, _ := os.Hostname()
-	return Holder{Host: host, PID: os.Getpid(), User: strconv.Itoa(os.Getuid()), Since: now()}
+	name := strconv.Itoa(os.Getuid())
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	return Holder{Host: host, PID: os.Getpid(), User: name, Since: now()}
 }
 
 func (s *Sweep) lastEpoch(ctx context.Context) (int, error) {
