@@ -325,7 +325,7 @@ func TestCancelOnNomad(t *testing.T) {
 	testCluster(t)
 	for name, dead := range map[string]bool{"controller alive": false, "controller dead": true} {
 		t.Run(name, func(t *testing.T) {
-			const runs = 300
+			const runs = 120
 			v, args := onNomad(t, runs)
 			cmd := v.command(args...)
 			if err := cmd.Start(); err != nil {
