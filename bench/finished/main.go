@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -151,7 +152,7 @@ func end(ctx context.Context, s *sweep.Sweep, st sweep.RunState, r recorded) err
 	if err != nil {
 		return err
 	}
-	o := sweep.Outcome{Status: sweep.Succeeded, Start: a.At, End: a.At.Add(time.Second), CPU: time.Second, PeakRSS: 50e6, Kernel: "warm", Fingerprint: s.Current(st.Run)}
+	o := outcome.Outcome{Status: outcome.Succeeded, Start: a.At, End: a.At.Add(time.Second), CPU: time.Second, PeakRSS: 50e6, Kernel: "warm", Fingerprint: s.Current(st.Run)}
 	return a.End(ctx, doc, o, nil)
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -204,7 +205,7 @@ func (v *victim) checkStates(t *testing.T, s *sweep.Sweep, runs int) {
 		t.Errorf("%d runs, want %d", len(states), runs)
 	}
 	for _, st := range states {
-		if st.Status != sweep.Succeeded || string(st.Scraps["y"]) != st.Run.Params[0].Value.String() {
+		if st.Status != outcome.Succeeded || string(st.Scraps["y"]) != st.Run.Params[0].Value.String() {
 			t.Errorf("run %s is %s with %s", st.Run.ID, st.Status, st.Scraps["y"])
 		}
 	}
@@ -324,7 +325,7 @@ func TestWorkerOnBucket(t *testing.T) {
 	defer s.Release()
 	var ids []string
 	for _, st := range s.Runs() {
-		if st.Status == sweep.Planned {
+		if st.Status == outcome.Planned {
 			ids = append(ids, st.Run.ID)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -49,7 +50,7 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	}
 	head, _ := s.Head()
 	fmt.Fprintf(c.stderr, "%s: %s\n", s.Name(), countWords(s.Counts(), head.Runs))
-	if s.Counts()[sweep.Succeeded] < head.Runs {
+	if s.Counts()[outcome.Succeeded] < head.Runs {
 		fmt.Fprintf(c.stderr, "to go on: %s\n", c.goOn(s))
 	}
 	return nil
@@ -115,7 +116,7 @@ func (b canceledBy) Error() string {
 }
 
 // ReasonKind is the reason of the runs that are canceled.
-func (canceledBy) ReasonKind() string { return string(sweep.Interrupted) }
+func (canceledBy) ReasonKind() string { return string(outcome.Interrupted) }
 
 // askEvery is how often a fanout looks whether it is to stop.
 const askEvery = 2 * time.Second

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -79,7 +80,7 @@ func (v *victim) checkAt(t *testing.T, where string, runs int) {
 	}
 	succeeded := successes(t, s.Store())
 	for _, st := range states {
-		if st.Status != sweep.Succeeded || st.Began != nil {
+		if st.Status != outcome.Succeeded || st.Began != nil {
 			t.Errorf("run %s is %s", st.Run.ID, st.Status)
 		}
 		if got, want := string(st.Scraps["y"]), st.Run.Params[0].Value.String(); got != want {
@@ -112,14 +113,14 @@ func successes(t *testing.T, st store.Store) map[string]int {
 		var doc struct {
 			Metadata struct {
 				Fanout struct {
-					Outcome sweep.Outcome `json:"outcome"`
+					Outcome outcome.Outcome `json:"outcome"`
 				} `json:"fanout"`
 			} `json:"metadata"`
 		}
 		if err := json.Unmarshal(b, &doc); err != nil {
 			t.Errorf("%s: %v", o.Key, err)
 		}
-		if doc.Metadata.Fanout.Outcome.Status == sweep.Succeeded {
+		if doc.Metadata.Fanout.Outcome.Status == outcome.Succeeded {
 			n[run]++
 		}
 	}
@@ -241,7 +242,7 @@ func TestKilledGC(t *testing.T) {
 		v.respec(t, 3)
 		v.run(t, 0)
 		for _, st := range openVictim(t, v).Runs() {
-			if st.Status != sweep.Succeeded || st.BestOut == nil {
+			if st.Status != outcome.Succeeded || st.BestOut == nil {
 				t.Errorf("killed at write %d: run %s is %s", n, st.Run.ID, st.Status)
 			}
 			if _, err := os.Stat(filepath.Join(v.dir, "victim.sweep", sweep.RunKey(st.Run.ID))); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func (c *cli) collectCommand() *cobra.Command {
@@ -290,13 +291,13 @@ func readParquet(path string) (grid.Rows, error) {
 	}
 	rows := make(grid.Rows, len(table))
 	for i, values := range table {
-		rows[i] = make([]grid.Binding, len(names))
+		rows[i] = make([]value.Binding, len(names))
 		for j, v := range values {
-			value, err := grid.ValueOf(v)
+			x, err := value.Of(v)
 			if err != nil {
 				return nil, fmt.Errorf("row %d: column %q: %w", i+1, names[j], err)
 			}
-			rows[i][j] = grid.Binding{Name: names[j], Value: value}
+			rows[i][j] = value.Binding{Name: names[j], Value: x}
 		}
 	}
 	return rows, nil

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -28,7 +29,7 @@ func leaveShard(t *testing.T, v *victim) sweep.Shard {
 	defer s.Release()
 	shard := sweep.Shard{ID: "2-1"}
 	for _, st := range s.Runs() {
-		if st.Status == sweep.Planned {
+		if st.Status == outcome.Planned {
 			shard.Runs = append(shard.Runs, st.Run.ID)
 		}
 	}

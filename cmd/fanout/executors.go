@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/fan"
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // executor is an Executor that holds something until it is closed.
@@ -147,7 +147,7 @@ func (c *cli) jobOptions(j *job) (nomad.Options, error) {
 // nomadOptions are the `nomad:` of a sweep file, if there is one, over that of
 // the settings, for a sweep that is kept at where. resolve finds files that
 // they name.
-func (c *cli) nomadOptions(own []grid.Binding, where string, resolve func(string) string) (nomad.Options, error) {
+func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(string) string) (nomad.Options, error) {
 	set, err := c.settings.nomad(own)
 	if err != nil {
 		return nomad.Options{}, err

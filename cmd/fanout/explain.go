@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // reruns are the commands that make exactly the runs of each group of failures
@@ -32,7 +33,7 @@ func expression(axes []grid.Axis, when []compare.Condition) (string, bool) {
 		if i < 0 {
 			return "", false
 		}
-		j := slices.IndexFunc(axes[i].Values, func(v grid.Value) bool { return plainValue(v) == c.Value })
+		j := slices.IndexFunc(axes[i].Values, func(v value.Value) bool { return plainValue(v) == c.Value })
 		if j < 0 {
 			return "", false
 		}

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -104,7 +105,7 @@ func (k otherKernel) check(t *testing.T) {
 		t.Fatal(err)
 	}
 	good, bad := s.Runs()[0], s.Runs()[1]
-	if good.Status != sweep.Succeeded || bad.Status != sweep.Failed || bad.Last.Cell != 4 || k.ename != "" && bad.Last.Ename != k.ename {
+	if good.Status != outcome.Succeeded || bad.Status != outcome.Failed || bad.Last.Cell != 4 || k.ename != "" && bad.Last.Ename != k.ename {
 		t.Errorf("%s %+v, %s %+v\n%s", good.Status, good.Last, bad.Status, bad.Last, stderr)
 	}
 	text, err := s.Notebook(context.Background(), good)

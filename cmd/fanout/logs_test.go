@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // TestLinesOf: progress bars end as one line, and lines that may still grow
@@ -101,7 +101,7 @@ func TestLogsFollow(t *testing.T) {
 	seen := map[string]int{}
 	for line := range said {
 		seen[line]++
-		if line == "x=1: one 1" && openVictim(t, v).Counts()[sweep.Succeeded] > 0 {
+		if line == "x=1: one 1" && openVictim(t, v).Counts()[outcome.Succeeded] > 0 {
 			t.Error("the first line came when runs had ended")
 		}
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func (c *cli) lsCommand() *cobra.Command {
@@ -176,7 +177,7 @@ func scrapNames(s *sweep.Sweep) map[string]bool {
 func scrapValues(st sweep.RunState) map[string]any {
 	values := map[string]any{}
 	for name, raw := range st.Scraps {
-		if v, err := grid.ParseValue(raw); err == nil {
+		if v, err := value.Parse(raw); err == nil {
 			values[name] = v.Any()
 		}
 	}

@@ -10,8 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 func main() { os.Exit(Main()) }
@@ -117,4 +117,4 @@ type interrupted struct{ signal syscall.Signal }
 func (i interrupted) Error() string { return i.signal.String() }
 
 // ReasonKind is the reason of the runs that are canceled.
-func (i interrupted) ReasonKind() string { return string(sweep.Interrupted) }
+func (i interrupted) ReasonKind() string { return string(outcome.Interrupted) }

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // maxName is how many characters of a run's name are worth reading.
@@ -31,7 +33,7 @@ func pointName(r sweep.Run, axes []grid.Axis) string {
 		varies[a.Name] = true
 	}
 	var parts []string
-	for _, b := range append(append([]grid.Binding(nil), r.Labels...), r.Params...) {
+	for _, b := range append(append([]value.Binding(nil), r.Labels...), r.Params...) {
 		if varies[b.Name] {
 			parts = append(parts, b.Name+"="+plainValue(b.Value))
 		}
@@ -52,7 +54,7 @@ func pointName(r sweep.Run, axes []grid.Axis) string {
 }
 
 // plainValue is a string as it is and anything else as JSON.
-func plainValue(v grid.Value) string {
+func plainValue(v value.Value) string {
 	if s, ok := v.Any().(string); ok {
 		return s
 	}
@@ -60,7 +62,7 @@ func plainValue(v grid.Value) string {
 }
 
 // failure is what people are told about a run that did not succeed.
-func (c *cli) failure(s *sweep.Sweep, run string, o sweep.Outcome) string {
+func (c *cli) failure(s *sweep.Sweep, run string, o outcome.Outcome) string {
 	st, _ := s.Run(run)
 	lines := []string{
 		fmt.Sprintf("%s: %s: %s", words(o.Status), runName(s, run), clean(o.Reason)),
@@ -113,16 +115,16 @@ func exists(file string) bool {
 }
 
 // parameterWords are the flags that pass one parameter with its type kept.
-func parameterWords(b grid.Binding) []string {
+func parameterWords(b value.Binding) []string {
 	text := b.Value.String()
 	switch b.Value.Kind() {
-	case grid.Int, grid.Float:
+	case value.Int, value.Float:
 		return []string{"-p", b.Name, text}
-	case grid.Bool:
+	case value.Bool:
 		return []string{"-p", b.Name, map[string]string{"true": "True", "false": "False"}[text]}
-	case grid.Null:
+	case value.Null:
 		return []string{"-p", b.Name, "None"}
-	case grid.String:
+	case value.String:
 		return []string{"-r", b.Name, plainValue(b.Value)}
 	}
 	return []string{"-y", fmt.Sprintf("{%q: %s}", b.Name, text)}

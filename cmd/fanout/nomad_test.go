@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -220,7 +221,7 @@ func TestWorkerKilledOnNomad(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	for _, st := range openVictim(t, v).Runs() {
-		if st.Status != sweep.Succeeded {
+		if st.Status != outcome.Succeeded {
 			t.Errorf("run %s is %s: %+v", st.Run.ID, st.Status, st.Last)
 		}
 	}

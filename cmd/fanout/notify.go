@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -23,14 +24,14 @@ const notifyLimit = 30 * time.Second
 // news is what is told when a sweep has ended: on a command's standard
 // input, or in a request's body.
 type news struct {
-	Sweep   string               `json:"sweep"`
-	Status  string               `json:"status"` // success or failure
-	Where   string               `json:"where"`
-	Summary string               `json:"summary"`
-	Text    string               `json:"text"` // one line for people
-	Halted  string               `json:"halted,omitempty"`
-	Counts  map[sweep.Status]int `json:"counts"`
-	Verdict map[string]string    `json:"verdicts,omitempty"` // by metric
+	Sweep   string                 `json:"sweep"`
+	Status  string                 `json:"status"` // success or failure
+	Where   string                 `json:"where"`
+	Summary string                 `json:"summary"`
+	Text    string                 `json:"text"` // one line for people
+	Halted  string                 `json:"halted,omitempty"`
+	Counts  map[outcome.Status]int `json:"counts"`
+	Verdict map[string]string      `json:"verdicts,omitempty"` // by metric
 }
 
 // notify tells whom the sweep file names. Failing to changes nothing about the

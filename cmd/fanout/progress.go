@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -15,8 +16,8 @@ import (
 type progress struct {
 	mu      sync.Mutex
 	total   int // runs of this invocation
-	ended   map[sweep.Status]int
-	settled map[string]sweep.Status
+	ended   map[outcome.Status]int
+	settled map[string]outcome.Status
 	slots   map[string]*slot // by run
 	began   time.Time
 	name    func(run string) string
@@ -34,7 +35,7 @@ type slot struct {
 func newProgress(total int, name func(string) string) *progress {
 	return &progress{
 		total: total, name: name, began: time.Now(),
-		ended: map[sweep.Status]int{}, settled: map[string]sweep.Status{}, slots: map[string]*slot{},
+		ended: map[outcome.Status]int{}, settled: map[string]outcome.Status{}, slots: map[string]*slot{},
 	}
 }
 
@@ -74,8 +75,8 @@ func (p *progress) counts() string {
 	if n := len(p.slots); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d running", n))
 	}
-	for _, s := range sweep.Statuses() {
-		if s != sweep.Succeeded && p.ended[s] > 0 {
+	for _, s := range outcome.Statuses() {
+		if s != outcome.Succeeded && p.ended[s] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", p.ended[s], words(s)))
 		}
 	}
@@ -143,7 +144,7 @@ func (p *progress) slotLine(s *slot) string {
 func (p *progress) failures() int {
 	n := 0
 	for s, k := range p.ended {
-		if s != sweep.Succeeded {
+		if s != outcome.Succeeded {
 			n += k
 		}
 	}
@@ -165,7 +166,7 @@ func bar(done, failed, total, width int) string {
 }
 
 // words says a status as people do.
-func words(s sweep.Status) string { return strings.ReplaceAll(string(s), "_", " ") }
+func words(s outcome.Status) string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // megabytes says a size with the precision people want.
 func megabytes(bytes int64) string { return fmt.Sprintf("%d MB", (bytes+500_000)/1_000_000) }

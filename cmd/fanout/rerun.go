@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -90,7 +91,7 @@ func (p rerunFlags) wants(j *job, st sweep.RunState) bool {
 }
 
 // wentWrong reports whether a run ended, and not well.
-func wentWrong(st sweep.RunState) bool { return st.Last != nil && st.Status != sweep.Succeeded }
+func wentWrong(st sweep.RunState) bool { return st.Last != nil && st.Status != outcome.Succeeded }
 
 // resolveRuns finds runs by the beginnings of their ids.
 func resolveRuns(s *sweep.Sweep, names []string) ([]string, error) {

@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -393,7 +394,7 @@ func (c *cli) noter(j *job, paint painter) func(sweep.Note) {
 		paint.note(n)
 		switch {
 		case c.json:
-		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != sweep.Succeeded && n.Outcome.Status != sweep.Canceled:
+		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != outcome.Succeeded && n.Outcome.Status != outcome.Canceled:
 			paint.say(c.failure(j.Sweep, n.Run, *n.Outcome))
 		case n.Kind == sweep.NoteWord:
 			paint.say("fanout: " + clean(n.Text))
@@ -433,11 +434,11 @@ func (c *cli) tellEnd(ctx context.Context, j *job, sum fan.Summary) error {
 }
 
 // incompleteRuns reports whether a planned run was made and did not succeed.
-func incompleteRuns(counts map[sweep.Status]int) bool {
-	return counts[sweep.Failed]+counts[sweep.TimedOut]+counts[sweep.Canceled]+counts[sweep.Lost]+counts[sweep.Running] > 0
+func incompleteRuns(counts map[outcome.Status]int) bool {
+	return counts[outcome.Failed]+counts[outcome.TimedOut]+counts[outcome.Canceled]+counts[outcome.Lost]+counts[outcome.Running] > 0
 }
 
-func (c *cli) wordsAtEnd(j *job, counts map[sweep.Status]int, sum fan.Summary, head sweep.Head) {
+func (c *cli) wordsAtEnd(j *job, counts map[outcome.Status]int, sum fan.Summary, head sweep.Head) {
 	if sum.Halted != "" {
 		fmt.Fprintf(c.stderr, "halted: %s\n", clean(sum.Halted))
 	}
@@ -450,9 +451,9 @@ func (c *cli) wordsAtEnd(j *job, counts map[sweep.Status]int, sum fan.Summary, h
 }
 
 // countWords says how many runs have which status.
-func countWords(counts map[sweep.Status]int, total int) string {
+func countWords(counts map[outcome.Status]int, total int) string {
 	var parts []string
-	for _, s := range sweep.Statuses() {
+	for _, s := range outcome.Statuses() {
 		if n := counts[s]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, words(s)))
 		}
@@ -509,14 +510,14 @@ func (c *cli) preflight(d *sweep.Draft) error {
 }
 
 // printEnd is the last object of --json.
-func (c *cli) printEnd(j *job, counts map[sweep.Status]int, sum fan.Summary) {
+func (c *cli) printEnd(j *job, counts map[outcome.Status]int, sum fan.Summary) {
 	json.NewEncoder(c.stdout).Encode(struct {
-		Event   string               `json:"event"`
-		Sweep   string               `json:"sweep"`
-		Counts  map[sweep.Status]int `json:"counts"`
-		Made    int                  `json:"made"`
-		Retried int                  `json:"retried"`
-		Halted  string               `json:"halted,omitempty"`
-		Summary string               `json:"summary"`
+		Event   string                 `json:"event"`
+		Sweep   string                 `json:"sweep"`
+		Counts  map[outcome.Status]int `json:"counts"`
+		Made    int                    `json:"made"`
+		Retried int                    `json:"retried"`
+		Halted  string                 `json:"halted,omitempty"`
+		Summary string                 `json:"summary"`
 	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, store.Join(j.Where(), mainSummary(j.spec))})
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -87,7 +88,7 @@ func (v *victim) made(t *testing.T) (at []string) {
 		return nil
 	}
 	for _, st := range openVictim(t, v).Runs() {
-		if st.Status == sweep.Succeeded {
+		if st.Status == outcome.Succeeded {
 			at = append(at, plainValue(st.Run.Params[0].Value))
 		}
 	}
@@ -130,7 +131,7 @@ func (v *victim) checkFirings(t *testing.T) {
 		t.Errorf("logs: exit %d, %d runs saw the file\n%s%s", code, n, out, words)
 	}
 	for _, st := range openVictim(t, v).Runs() {
-		if !st.Run.Unplanned && (st.Attempts != 1 || st.Status != sweep.Succeeded) {
+		if !st.Run.Unplanned && (st.Attempts != 1 || st.Status != outcome.Succeeded) {
 			t.Errorf("run %s: %d attempts, %s", st.Run.ID, st.Attempts, st.Status)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
-	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A setting is a default that users change for a machine or a project: with a
@@ -135,7 +135,7 @@ func isKnown(key string) bool {
 
 // nomad is the section of that name, with the workload class that a sweep is of
 // on top, and on top of that what its own file says.
-func (s *settings) nomad(own []grid.Binding) (*viper.Viper, error) {
+func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 	v := viper.New()
 	v.MergeConfigMap(s.GetStringMap("nomad"))
 	for _, b := range own {

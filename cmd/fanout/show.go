@@ -12,8 +12,10 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func (c *cli) showCommand() *cobra.Command {
@@ -40,10 +42,10 @@ type shown struct {
 }
 
 type shownAttempt struct {
-	Number   int           `json:"attempt"`
-	Outcome  sweep.Outcome `json:"outcome"`
-	Notebook string        `json:"notebook"`
-	Log      string        `json:"log,omitempty"`
+	Number   int             `json:"attempt"`
+	Outcome  outcome.Outcome `json:"outcome"`
+	Notebook string          `json:"notebook"`
+	Log      string          `json:"log,omitempty"`
 }
 
 // shownFailure is the cell that failed.
@@ -93,7 +95,7 @@ func describe(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, id string) (
 		}
 		v.Artifacts = append(v.Artifacts, o.Key)
 	}
-	if n := len(past); n > 0 && past[n-1].Outcome.Status != sweep.Succeeded {
+	if n := len(past); n > 0 && past[n-1].Outcome.Status != outcome.Succeeded {
 		v.Failure, err = failureIn(ctx, s, past[n-1].Key)
 	}
 	return v, err
@@ -191,7 +193,7 @@ func usage(st sweep.RunState) string {
 	return text
 }
 
-func (c *cli) printGiven(pairs []grid.Binding) {
+func (c *cli) printGiven(pairs []value.Binding) {
 	if len(pairs) == 0 {
 		return
 	}

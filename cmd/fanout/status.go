@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -27,13 +28,13 @@ func (c *cli) statusCommand() *cobra.Command {
 
 // statusReport is what status --json prints.
 type statusReport struct {
-	Name      string               `json:"name"`
-	Runs      int                  `json:"runs"`
-	Counts    map[sweep.Status]int `json:"counts"`
-	Unplanned int                  `json:"no_longer_planned,omitempty"`
-	Holder    *sweep.Holder        `json:"holder,omitempty"`
-	LeftS     *float64             `json:"left_s,omitempty"`
-	Failures  []failureLine        `json:"failures,omitempty"`
+	Name      string                 `json:"name"`
+	Runs      int                    `json:"runs"`
+	Counts    map[outcome.Status]int `json:"counts"`
+	Unplanned int                    `json:"no_longer_planned,omitempty"`
+	Holder    *sweep.Holder          `json:"holder,omitempty"`
+	LeftS     *float64               `json:"left_s,omitempty"`
+	Failures  []failureLine          `json:"failures,omitempty"`
 }
 
 type failureLine struct {
@@ -79,7 +80,7 @@ func timeLeft(s *sweep.Sweep, h sweep.Holder) *float64 {
 		case st.Run.Unplanned:
 		case st.Last != nil && st.Last.End.After(h.Since):
 			done++
-		case st.Status != sweep.Succeeded:
+		case st.Status != outcome.Succeeded:
 			left++
 		}
 	}
@@ -93,7 +94,7 @@ func timeLeft(s *sweep.Sweep, h sweep.Holder) *float64 {
 func failures(s *sweep.Sweep) []failureLine {
 	var lines []failureLine
 	for _, st := range s.Runs() {
-		if st.Run.Unplanned || st.Last == nil || st.Status == sweep.Succeeded {
+		if st.Run.Unplanned || st.Last == nil || st.Status == outcome.Succeeded {
 			continue
 		}
 		lines = append(lines, failureLine{
@@ -119,7 +120,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 		fmt.Fprintf(c.stdout, "process %d on %s is at work\n", r.Holder.PID, r.Holder.Host)
 	case remote(s.Orphans()):
 		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may be at work; to go on: %s\n", c.goOn(s))
-	case r.Counts[sweep.Succeeded] < r.Runs:
+	case r.Counts[outcome.Succeeded] < r.Runs:
 		fmt.Fprintf(c.stdout, "nothing is at work; to go on: %s\n", c.goOn(s))
 	}
 	for i, f := range r.Failures {

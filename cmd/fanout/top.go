@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -76,7 +77,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	values := map[string]string{}
 	head, _ := s.Head()
 	columns := []column{{by, func(st sweep.RunState) string { return values[st.Run.ID] }}}
-	if slices.ContainsFunc(leaders, func(l leader) bool { return l.st.Status == sweep.Running }) {
+	if slices.ContainsFunc(leaders, func(l leader) bool { return l.st.Status == outcome.Running }) {
 		columns = append(columns, column{"run_status", func(st sweep.RunState) string { return string(st.Status) }})
 	}
 	row := tablePrinter(tabbed(w), head.Axes, columns...)
@@ -105,8 +106,8 @@ func leadersOf(s *sweep.Sweep, spec *grid.Spec, by, where string) ([]leader, err
 	}
 	var leaders []leader
 	for _, st := range s.Runs() {
-		fresh := st.Status == sweep.Succeeded && len(s.Stale(st, spec.StaleOn)) == 0
-		if st.Run.Unplanned || !fresh && st.Status != sweep.Running {
+		fresh := st.Status == outcome.Succeeded && len(s.Stale(st, spec.StaleOn)) == 0
+		if st.Run.Unplanned || !fresh && st.Status != outcome.Running {
 			continue
 		}
 		x, isNumber := asNumber(environment(s, spec, st)[by])

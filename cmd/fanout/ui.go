@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
+
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
@@ -67,15 +69,15 @@ func (j *jsonPainter) stop()           {}
 
 // event is one line of --json.
 type event struct {
-	Event   string         `json:"event"`
-	Run     string         `json:"run,omitempty"`
-	Attempt int            `json:"attempt,omitempty"`
-	Cell    int            `json:"cell,omitempty"`
-	Cells   int            `json:"cells,omitempty"`
-	Stream  string         `json:"stream,omitempty"`
-	Text    string         `json:"text,omitempty"`
-	Where   string         `json:"where,omitempty"` // who makes it elsewhere
-	Outcome *sweep.Outcome `json:"outcome,omitempty"`
+	Event   string           `json:"event"`
+	Run     string           `json:"run,omitempty"`
+	Attempt int              `json:"attempt,omitempty"`
+	Cell    int              `json:"cell,omitempty"`
+	Cells   int              `json:"cells,omitempty"`
+	Stream  string           `json:"stream,omitempty"`
+	Text    string           `json:"text,omitempty"`
+	Where   string           `json:"where,omitempty"` // who makes it elsewhere
+	Outcome *outcome.Outcome `json:"outcome,omitempty"`
 }
 
 // plain writes lines: remarks at once, the state now and then.

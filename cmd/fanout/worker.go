@@ -13,6 +13,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -92,7 +93,7 @@ func (c *cli) makeShard(ctx context.Context, s *sweep.Sweep, shard sweep.Shard) 
 		return err
 	}
 	defer ex.Close()
-	if s.Counts()[sweep.Succeeded] == 0 { // nobody knows yet that clients have what the template needs
+	if s.Counts()[outcome.Succeeded] == 0 { // nobody knows yet that clients have what the template needs
 		if err := ex.Preflight(ctx, shard.Runs[0]); err != nil {
 			return err
 		}

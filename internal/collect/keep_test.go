@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -52,13 +53,13 @@ func TestGrowing(t *testing.T) {
 	const runs = 120
 	s, dir := newSweep(t, runs)
 	for i := range 40 {
-		finishRun(t, s, fmt.Sprintf("r%d", i), framed(t, i), sweep.Succeeded)
+		finishRun(t, s, fmt.Sprintf("r%d", i), framed(t, i), outcome.Succeeded)
 	}
 	if opened, _ := collectKept(t, s); opened != 40 {
 		t.Errorf("the first collect opened %d notebooks, want 40", opened)
 	}
 	for i := 40; i < 60; i++ { // as nights come
-		finishRun(t, s, fmt.Sprintf("r%d", i), framed(t, i), sweep.Succeeded)
+		finishRun(t, s, fmt.Sprintf("r%d", i), framed(t, i), outcome.Succeeded)
 		if opened, _ := collectKept(t, s); opened != 1 {
 			t.Errorf("with one more run %d notebooks were opened, want 1", opened)
 		}

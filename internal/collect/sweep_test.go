@@ -12,10 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // newSweep plans runs r0…, with the parameters day and n, in a folder.
@@ -31,8 +32,8 @@ func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Release() })
-	value := func(x any) grid.Value {
-		v, err := grid.ValueOf(x)
+	valueOf := func(x any) value.Value {
+		v, err := value.Of(x)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,8 +41,7 @@ func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
 	}
 	p := sweep.Plan{Head: sweep.Head{Name: "test", AsOf: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}}
 	for i := range runs {
-		p.Runs = append(p.Runs, sweep.Run{ID: fmt.Sprintf("r%d", i), Replicate: i % 2, Params: []grid.Binding{
-			{Name: "day", Value: value(fmt.Sprintf("2026-01-%02d", i+1))}, {Name: "n", Value: value(i)}}})
+		p.Runs = append(p.Runs, sweep.Run{ID: fmt.Sprintf("r%d", i), Replicate: i % 2, Params: []value.Binding{{Name: "day", Value: valueOf(fmt.Sprintf("2026-01-%02d", i+1))}, {Name: "n", Value: valueOf(i)}}})
 	}
 	if _, err := s.Plan(ctx, p); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
 	return s, dir
 }
 
-func finishRun(t testing.TB, s *sweep.Sweep, id, doc string, status sweep.Status) {
+func finishRun(t testing.TB, s *sweep.Sweep, id, doc string, status outcome.Status) {
 	t.Helper()
 	ctx := context.Background()
 	a, err := s.Begin(ctx, id, sweep.Began{Host: "here"})
@@ -61,9 +61,9 @@ func finishRun(t testing.TB, s *sweep.Sweep, id, doc string, status sweep.Status
 		t.Fatal(err)
 	}
 	start := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
-	o := sweep.Outcome{Status: status, Start: start, End: start.Add(1500 * time.Millisecond), CPU: time.Second, PeakRSS: 1 << 20, Fingerprint: sweep.Fingerprint{Code: "abc"}}
-	if status == sweep.Failed {
-		o.Kind, o.Reason = sweep.Exception, "cell 1 raised ValueError"
+	o := outcome.Outcome{Status: status, Start: start, End: start.Add(1500 * time.Millisecond), CPU: time.Second, PeakRSS: 1 << 20, Fingerprint: outcome.Fingerprint{Code: "abc"}}
+	if status == outcome.Failed {
+		o.Kind, o.Reason = outcome.Exception, "cell 1 raised ValueError"
 	}
 	if err := a.End(ctx, n, o, nil); err != nil {
 		t.Fatal(err)
@@ -77,10 +77,10 @@ func glued(name, data string) string {
 func TestSweep(t *testing.T) {
 	s, dir := newSweep(t, 6)
 	figure := display(`{"image/png":"iVBORw0KGgo="}`, `{"scrapbook":{"name":"plot","data":false,"display":true}}`)
-	finishRun(t, s, "r0", withOutputs("", glued("auc", "0.5")+","+glued("label", `"2026-01-01"`)), sweep.Succeeded)
-	finishRun(t, s, "r1", withOutputs("", glued("auc", "1")+","+figure), sweep.Succeeded)
-	finishRun(t, s, "r2", withOutputs("", glued("auc", "NaN")), sweep.Failed)
-	finishRun(t, s, "r3", withOutputs("", glued("auc", "0.25")), sweep.Succeeded)
+	finishRun(t, s, "r0", withOutputs("", glued("auc", "0.5")+","+glued("label", `"2026-01-01"`)), outcome.Succeeded)
+	finishRun(t, s, "r1", withOutputs("", glued("auc", "1")+","+figure), outcome.Succeeded)
+	finishRun(t, s, "r2", withOutputs("", glued("auc", "NaN")), outcome.Failed)
+	finishRun(t, s, "r3", withOutputs("", glued("auc", "0.25")), outcome.Succeeded)
 	open, err := s.Begin(t.Context(), "r4", sweep.Began{Host: "here"})
 	if err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func TestSweepLogAndNotebooksAgree(t *testing.T) {
 	s, dir := newSweep(t, 8)
 	for i := range 8 {
 		outputs := glued("z", fmt.Sprint(i)) + "," + glued("a", `{"x":1.5,"y":[1,null]}`) + "," + glued("text", `"word"`)
-		finishRun(t, s, fmt.Sprintf("r%d", i), withOutputs("", outputs), sweep.Succeeded)
+		finishRun(t, s, fmt.Sprintf("r%d", i), withOutputs("", outputs), outcome.Succeeded)
 	}
 	collect := func() map[string][]byte {
 		r, err := Sweep(t.Context(), s, Options{TempDir: t.TempDir()})

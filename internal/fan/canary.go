@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -57,15 +58,15 @@ func (c *canary) judge(st sweep.RunState) string {
 		return ""
 	}
 	o := st.Last
-	if o.Status == sweep.Succeeded || o.Cell > canaryCells {
+	if o.Status == outcome.Succeeded || o.Cell > canaryCells {
 		c.open()
 		return ""
 	}
-	if o.Status == sweep.Canceled {
+	if o.Status == outcome.Canceled {
 		return ""
 	}
 	c.tried++
-	if o.Kind == sweep.StartFailed || slices.Contains(hopeless, o.Ename) {
+	if o.Kind == outcome.StartFailed || slices.Contains(hopeless, o.Ename) {
 		return fmt.Sprintf("the first run did not get past its first cells (%s), and no other would", o.Reason)
 	}
 	if c.tried >= maxCanaries {

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -69,7 +70,7 @@ type haltedError struct{ why string }
 func (e haltedError) Error() string { return "halted: " + e.why }
 
 // ReasonKind is the reason of the runs that are canceled.
-func (e haltedError) ReasonKind() string { return string(sweep.Halted) }
+func (e haltedError) ReasonKind() string { return string(outcome.Halted) }
 
 // Fan makes the runs and returns when none is under way any more. An error
 // means that fan could not go on; the sweep then says how far it came.
@@ -387,14 +388,14 @@ func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 		return
 	}
 	f.sum.Made++
-	if st.Last.Status == sweep.Canceled && f.putBack(ctx, run, recalled) {
+	if st.Last.Status == outcome.Canceled && f.putBack(ctx, run, recalled) {
 		return // its worker was told to leave
 	}
 	if why := f.canary.judge(st); why != "" {
 		f.halt("soon", why)
 		return
 	}
-	if st.Status == sweep.Canceled || st.Status == sweep.Succeeded {
+	if st.Status == outcome.Canceled || st.Status == outcome.Succeeded {
 		f.book(st)
 		return
 	}
@@ -459,7 +460,7 @@ func backoff(base time.Duration, attempt int) time.Duration {
 	return d*3/4 + time.Duration(rand.Int64N(int64(d)/2+1))
 }
 
-func (r Retry) matches(o sweep.Outcome) bool {
+func (r Retry) matches(o outcome.Outcome) bool {
 	if len(r.On) == 0 {
 		return true
 	}
@@ -475,9 +476,9 @@ func (r Retry) matches(o sweep.Outcome) bool {
 // book counts a run that is settled and applies the halt policy.
 func (f *fanner) book(st sweep.RunState) {
 	switch st.Status {
-	case sweep.Succeeded:
+	case outcome.Succeeded:
 		f.succeeded++
-	case sweep.Canceled:
+	case outcome.Canceled:
 		return
 	default:
 		f.failed++

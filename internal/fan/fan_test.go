@@ -15,6 +15,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -97,7 +98,7 @@ func TestWindow(t *testing.T) {
 		if b.peak != 4 || sum.Made != 10 {
 			t.Errorf("peak %d, made %d", b.peak, sum.Made)
 		}
-		if d := cmp.Diff(map[sweep.Status]int{sweep.Succeeded: 10}, b.Counts()); d != "" {
+		if d := cmp.Diff(map[outcome.Status]int{outcome.Succeeded: 10}, b.Counts()); d != "" {
 			t.Error(d)
 		}
 	})
@@ -119,17 +120,17 @@ func TestRetry(t *testing.T) {
 		name     string
 		retry    fan.Retry
 		attempts int
-		status   sweep.Status
+		status   outcome.Status
 	}{
-		{"none", fan.Retry{}, 1, sweep.Failed},
-		{"too few", fan.Retry{N: 1}, 2, sweep.Failed},
-		{"enough", fan.Retry{N: 2}, 3, sweep.Succeeded},
-		{"kind matches", fan.Retry{N: 2, On: []string{"exception"}}, 3, sweep.Succeeded},
-		{"status matches", fan.Retry{N: 2, On: []string{"failed"}}, 3, sweep.Succeeded},
-		{"name matches", fan.Retry{N: 2, On: []string{"ValueError"}}, 3, sweep.Succeeded},
-		{"pattern matches", fan.Retry{N: 2, On: []string{"ValueError: no *"}}, 3, sweep.Succeeded},
-		{"nothing matches", fan.Retry{N: 2, On: []string{"lost", "KeyError", "ValueError: yes*"}}, 1, sweep.Failed},
-		{"the whole sweep's cap", fan.Retry{N: 2, Total: 1}, 2, sweep.Failed},
+		{"none", fan.Retry{}, 1, outcome.Failed},
+		{"too few", fan.Retry{N: 1}, 2, outcome.Failed},
+		{"enough", fan.Retry{N: 2}, 3, outcome.Succeeded},
+		{"kind matches", fan.Retry{N: 2, On: []string{"exception"}}, 3, outcome.Succeeded},
+		{"status matches", fan.Retry{N: 2, On: []string{"failed"}}, 3, outcome.Succeeded},
+		{"name matches", fan.Retry{N: 2, On: []string{"ValueError"}}, 3, outcome.Succeeded},
+		{"pattern matches", fan.Retry{N: 2, On: []string{"ValueError: no *"}}, 3, outcome.Succeeded},
+		{"nothing matches", fan.Retry{N: 2, On: []string{"lost", "KeyError", "ValueError: yes*"}}, 1, outcome.Failed},
+		{"the whole sweep's cap", fan.Retry{N: 2, Total: 1}, 2, outcome.Failed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -194,10 +195,10 @@ func TestHalt(t *testing.T) {
 				if (sum.Unstarted > 0) != c.halted {
 					t.Errorf("%d runs were not started", sum.Unstarted)
 				}
-				if n := b.Counts()[sweep.Canceled]; n != c.canceled {
+				if n := b.Counts()[outcome.Canceled]; n != c.canceled {
 					t.Errorf("%d canceled, want %d", n, c.canceled)
 				}
-				if st, _ := b.Run(hang); c.canceled > 0 && st.Last.Kind != sweep.Halted {
+				if st, _ := b.Run(hang); c.canceled > 0 && st.Last.Kind != outcome.Halted {
 					t.Errorf("the canceled run says %+v", st.Last)
 				}
 			})
@@ -210,7 +211,7 @@ func TestHaltCountsAfterRetries(t *testing.T) {
 		b := newBench(t, 6, fantest.Succeed)
 		b.failing(1, 0, 1, 2, 3, 4, 5)
 		sum := b.fan(t, fan.Options{Jobs: 2, Retry: fan.Retry{N: 1}, Halt: fan.Halt{When: "soon", What: "fail", Count: 1}})
-		if sum.Halted != "" || b.Counts()[sweep.Succeeded] != 6 {
+		if sum.Halted != "" || b.Counts()[outcome.Succeeded] != 6 {
 			t.Errorf("halted %q, %v", sum.Halted, b.Counts())
 		}
 	})
@@ -285,7 +286,7 @@ func TestCancel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if n := b.Counts(); n[sweep.Canceled] != 2 || n[sweep.Planned] != 4 || sum.Unstarted != 4 {
+		if n := b.Counts(); n[outcome.Canceled] != 2 || n[outcome.Planned] != 4 || sum.Unstarted != 4 {
 			t.Errorf("%v, %d unstarted", n, sum.Unstarted)
 		}
 	})
@@ -305,7 +306,7 @@ func TestExecutorError(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), b.ids[2]) || !strings.Contains(err.Error(), "does not answer") {
 			t.Errorf("error is %v", err)
 		}
-		if n := b.Counts(); n[sweep.Succeeded] != 2 || n[sweep.Planned] != 4 {
+		if n := b.Counts(); n[outcome.Succeeded] != 2 || n[outcome.Planned] != 4 {
 			t.Errorf("%v", n)
 		}
 	})
@@ -338,7 +339,7 @@ func TestOrphansAreEndedThenLostThenMadeAgain(t *testing.T) {
 			t.Error(d)
 		}
 		st, _ := b.Run(b.ids[1])
-		if st.Status != sweep.Succeeded || st.Attempts != 2 {
+		if st.Status != outcome.Succeeded || st.Attempts != 2 {
 			t.Errorf("%s after %d attempts", st.Status, st.Attempts)
 		}
 	})
@@ -362,7 +363,7 @@ func TestShards(t *testing.T) {
 			t.Errorf("sizes of shards (-want +got):\n%s", d)
 		}
 		for _, st := range b.Runs() {
-			if st.Status != sweep.Succeeded || st.Attempts != 1 {
+			if st.Status != outcome.Succeeded || st.Attempts != 1 {
 				t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 			}
 		}

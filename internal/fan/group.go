@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // A shard should take long enough that starting it does not count, and short
@@ -44,7 +44,7 @@ func (f *fanner) typical() time.Duration {
 	f.typicalOf = f.succeeded
 	var took []time.Duration
 	for _, st := range f.sweep.Runs() {
-		if o := st.BestOut; o != nil && o.Status == sweep.Succeeded {
+		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded {
 			took = append(took, o.Duration())
 		}
 	}

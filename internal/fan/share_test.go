@@ -8,6 +8,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -125,7 +126,7 @@ func TestDrainedRunsAreMadeElsewhere(t *testing.T) {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		for _, st := range b.Runs() {
-			if st.Status != sweep.Succeeded {
+			if st.Status != outcome.Succeeded {
 				t.Errorf("run %s: %s", st.Run.ID, st.Status)
 			}
 		}

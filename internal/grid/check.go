@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // check finds what decoding one key at a time cannot see.
@@ -204,7 +206,7 @@ func (g *Grid) checkValues(d *decoder) {
 		bad := 0
 		for _, c := range a.cols {
 			for i, v := range c.values {
-				if bad < maxValueErrors && !c.label && c.has(i) && g.checkValue(d, c.place(i), Binding{c.name, v}) {
+				if bad < maxValueErrors && !c.label && c.has(i) && g.checkValue(d, c.place(i), value.Binding{Name: c.name, Value: v}) {
 					bad++
 				}
 			}
@@ -216,12 +218,12 @@ func (g *Grid) checkValues(d *decoder) {
 		}
 	}
 	if as := s.Repeat.As; as != "" {
-		zero, _ := ValueOf(0)
-		g.checkValue(d, s.nodes["repeat"], Binding{as, zero})
+		zero, _ := value.Of(0)
+		g.checkValue(d, s.nodes["repeat"], value.Binding{Name: as, Value: zero})
 	}
 }
 
-func (g *Grid) checkValue(d *decoder, at *yaml.Node, b Binding) (bad bool) {
+func (g *Grid) checkValue(d *decoder, at *yaml.Node, b value.Binding) (bad bool) {
 	for _, t := range g.spec.Templates {
 		if hint, err := g.valueError(t, b); err != nil {
 			d.hintf(at, hint, "%v", err)
@@ -231,13 +233,13 @@ func (g *Grid) checkValue(d *decoder, at *yaml.Node, b Binding) (bad bool) {
 	return false
 }
 
-func (g *Grid) valueError(t TemplateRef, b Binding) (hint string, err error) {
+func (g *Grid) valueError(t TemplateRef, b value.Binding) (hint string, err error) {
 	p, ok := g.declared[t.Slot][b.Name]
 	if !ok {
 		return "", nil
 	}
 	want, is := p.wants(), b.Value.Kind()
-	if want != Null && is != Null && is != want && !(want == Float && is == Int) {
+	if want != value.Null && is != value.Null && is != want && !(want == value.Float && is == value.Int) {
 		return kindHint(want, b.Value), fmt.Errorf("`%s` is %s, and %s is %s", b.Name, b.Value, describeParam(p, t.Path), want)
 	}
 	if len(p.Choices) > 0 && !slices.Contains(p.Choices, g.coerced(t.Slot, b.Name, b.Value)) {
@@ -257,15 +259,15 @@ func describeParam(p Param, template string) string {
 	return "its type in " + template
 }
 
-func kindHint(want Kind, v Value) string {
+func kindHint(want value.Kind, v value.Value) string {
 	switch s := strings.ToLower(text(v)); {
-	case want == String && v.Kind() != List && v.Kind() != Map:
+	case want == value.String && v.Kind() != value.List && v.Kind() != value.Map:
 		return fmt.Sprintf("quote it: %q", v.String())
-	case want == Int && v.Kind() == Float:
+	case want == value.Int && v.Kind() == value.Float:
 		return "give the template a float default, such as 1.0, if fractions are meant"
-	case want == Bool && contains([]string{"yes", "on", "y"}, s):
+	case want == value.Bool && contains([]string{"yes", "on", "y"}, s):
 		return "write true: in YAML 1.2 `" + text(v) + "` is a string"
-	case want == Bool && contains([]string{"no", "off", "n"}, s):
+	case want == value.Bool && contains([]string{"no", "off", "n"}, s):
 		return "write false: in YAML 1.2 `" + text(v) + "` is a string"
 	}
 	return ""
@@ -345,7 +347,7 @@ func (g *Grid) checkUsed(d *decoder) {
 
 // mayMatch is false when no choice of any dim has the values of a partial
 // point. Names that are not the source's may take any.
-func (g *Grid) mayMatch(partial []Binding) bool {
+func (g *Grid) mayMatch(partial []value.Binding) bool {
 	for _, b := range g.blocks {
 		if m := b.matcher(partial, true); !m.never {
 			return true
@@ -354,7 +356,7 @@ func (g *Grid) mayMatch(partial []Binding) bool {
 	return false
 }
 
-func words(bs []Binding) string {
+func words(bs []value.Binding) string {
 	var parts []string
 	for _, b := range bs {
 		parts = append(parts, b.Name+" = "+b.Value.String())
@@ -483,12 +485,12 @@ func (g *Grid) surveyPoint(b *block, idx []int, env map[string]any) (pass, cost 
 // checkDerived holds derived values against what the template declares.
 func (g *Grid) checkDerived(p Point) error {
 	for _, x := range g.spec.derive {
-		v, _ := lookup(p.params, x.name)
+		v, _ := value.Lookup(p.params, x.name)
 		for _, t := range g.spec.Templates {
 			if t.Slot != p.slot {
 				continue
 			}
-			if _, err := g.valueError(t, Binding{x.name, v}); err != nil {
+			if _, err := g.valueError(t, value.Binding{Name: x.name, Value: v}); err != nil {
 				return g.placed(x.expr, p, err)
 			}
 		}
@@ -509,7 +511,7 @@ func (g *Grid) look(b *block, names map[string]bool) []bool {
 		if i >= len(b.includes) {
 			break
 		}
-		if slices.ContainsFunc(o.bindings, func(x Binding) bool { return names[x.Name] }) {
+		if slices.ContainsFunc(o.bindings, func(x value.Binding) bool { return names[x.Name] }) {
 			b.constrained(look, b.includes[i:i+1])
 		}
 	}

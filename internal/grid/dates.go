@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Days and longer steps follow the calendar: they are counted on wall clocks,
@@ -139,7 +141,7 @@ func (r *dateRule) fill(p *preparer, a *axis) {
 			p.errorf(r.at, "these are more than %d dates", maxValues)
 			return
 		}
-		v, _ := ValueOf(r.text(t))
+		v, _ := value.Of(r.text(t))
 		seen.values = append(seen.values, v)
 	}
 	if len(seen.values) == 0 {

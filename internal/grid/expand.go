@@ -3,6 +3,8 @@ package grid
 import (
 	"math"
 	"slices"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A block is a product of dims; its last dim varies fastest. A grid is one
@@ -71,7 +73,7 @@ func (m *matcher) matches(idx []int) bool {
 // matcher compiles a partial point. A name that a choice does not assign
 // matches when gaps is set: that is how an include fits, and not how an
 // exclude or a baseline matches.
-func (b *block) matcher(bindings []Binding, gaps bool) matcher {
+func (b *block) matcher(bindings []value.Binding, gaps bool) matcher {
 	m := matcher{allow: make([][]bool, len(b.dims))}
 	for _, x := range bindings {
 		d, c := b.column(x.Name)
@@ -83,7 +85,7 @@ func (b *block) matcher(bindings []Binding, gaps bool) matcher {
 			if !c.has(i) {
 				return gaps
 			}
-			return same(c.values[i], x.Value)
+			return value.Equal(c.values[i], x.Value)
 		})
 	}
 	return m
@@ -92,7 +94,7 @@ func (b *block) matcher(bindings []Binding, gaps bool) matcher {
 // fillsGap reports whether an include may give a name to some choices of a dim
 // that others have of their own: then these may become the same.
 func (b *block) fillsGap(o object) bool {
-	return slices.ContainsFunc(o.bindings, func(x Binding) bool {
+	return slices.ContainsFunc(o.bindings, func(x value.Binding) bool {
 		_, c := b.column(x.Name)
 		return c != nil && c.absent != nil
 	})
@@ -109,19 +111,6 @@ func (m *matcher) restrict(b *block, d int, ok func(i int) bool) {
 		m.allow[d][i] = m.allow[d][i] && ok(i)
 	}
 	m.never = m.never || !slices.Contains(m.allow[d], true)
-}
-
-// same compares values as people do: the number 1 is the number 1.0.
-func same(a, b Value) bool {
-	if a == b {
-		return true
-	}
-	if ka, kb := a.Kind(), b.Kind(); ka == kb || ka != Int && ka != Float || kb != Int && kb != Float {
-		return false
-	}
-	x, ok1 := number(a)
-	y, ok2 := number(b)
-	return ok1 && ok2 && x == y
 }
 
 // excluded reports whether an exclude matches a combination.
@@ -208,7 +197,7 @@ func (b *block) fits(m matcher) bool {
 func (b *block) coerce(g *Grid) {
 	for _, r := range b.dims {
 		for _, c := range r.cols {
-			c.slots = make([][]Value, len(g.slots))
+			c.slots = make([][]value.Value, len(g.slots))
 			for s, slot := range g.slots {
 				c.slots[s] = g.coercedColumn(slot, c)
 			}
@@ -216,9 +205,9 @@ func (b *block) coerce(g *Grid) {
 	}
 }
 
-func (g *Grid) coercedColumn(slot string, c *column) []Value {
+func (g *Grid) coercedColumn(slot string, c *column) []value.Value {
 	p, ok := g.declared[slot][c.name]
-	if !ok || c.label || p.wants() != Float {
+	if !ok || c.label || p.wants() != value.Float {
 		return c.values
 	}
 	out := slices.Clone(c.values)
@@ -333,7 +322,7 @@ func (g *Grid) checkAxisValues(d *decoder, r *dim) bool {
 		return true // made by a rule, each larger than the one before
 	}
 	for s, slot := range g.slots {
-		seen := make(map[Value]bool, r.n)
+		seen := make(map[value.Value]bool, r.n)
 		for i, v := range c.slots[s] {
 			if !seen[v] {
 				seen[v] = true
@@ -360,7 +349,7 @@ func (g *Grid) templatePath(slot string) string {
 }
 
 // text is a value without the quotes of a string.
-func text(v Value) string {
+func text(v value.Value) string {
 	if s, ok := v.Any().(string); ok {
 		return s
 	}

@@ -2,6 +2,7 @@ package grid
 
 import (
 	"fmt"
+	"math/big"
 	"slices"
 	"sort"
 	"strings"
@@ -13,6 +14,8 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // An Expr is an expression over the names of a point. It reads nothing else,
@@ -285,7 +288,7 @@ func exprString(args ...any) (any, error) {
 	if s, ok := args[0].(string); ok {
 		return s, nil
 	}
-	v, err := ValueOf(args[0])
+	v, err := value.Of(args[0])
 	if err == nil && len(v.String()) > maxExprText {
 		err = fmt.Errorf("the text is longer than %d bytes", maxExprText)
 	}
@@ -516,11 +519,11 @@ func (g *Grid) env(p Point, names []string, env map[string]any) map[string]any {
 		v, ok := p.get(n)
 		switch {
 		case ok:
-			env[n] = v.exprValue()
+			env[n] = exprPlain(v.Any())
 		case n == replicateName && g.names[n] == 0:
 			env[n] = p.replicate
 		case g.names[n] != 0:
-			env[n] = g.declared[p.slot][n].Default.exprValue()
+			env[n] = exprPlain(g.declared[p.slot][n].Default.Any())
 		default:
 			delete(env, n)
 		}
@@ -528,15 +531,13 @@ func (g *Grid) env(p Point, names []string, env map[string]any) map[string]any {
 	return env
 }
 
-// exprValue is the value as the expression library counts best: ints are int.
-func (v Value) exprValue() any { return exprPlain(v.Any()) }
-
+// exprPlain is a value as the expression library counts best: ints are int.
 func exprPlain(x any) any {
 	switch x := x.(type) {
 	case int64:
 		return int(x)
-	case interface{ IsInt64() bool }: // a *big.Int, as near as may be
-		f, _ := number(Value{fmt.Sprint(x)})
+	case *big.Int: // as near as may be
+		f, _ := new(big.Float).SetInt(x).Float64()
 		return f
 	case []any:
 		for i := range x {
@@ -555,10 +556,10 @@ func (g *Grid) placed(x *placedExpr, p Point, err error) error {
 	if err == nil {
 		return nil
 	}
-	var read []Binding
+	var read []value.Binding
 	for _, n := range x.Names() {
 		if v, ok := p.get(n); ok {
-			read = append(read, Binding{n, v})
+			read = append(read, value.Binding{Name: n, Value: v})
 		}
 	}
 	e := &Error{File: g.spec.fileOf(x.at), Line: x.at.Line, Col: x.at.Column, Msg: err.Error()}

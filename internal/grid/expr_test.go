@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func TestExpressions(t *testing.T) {
@@ -140,7 +142,7 @@ func FuzzExpr(f *testing.F) {
 			env[n] = []any{1, "x", 0.5, nil, []any{1, 2}}[len(n)%5]
 		}
 		if out, err := e.Eval(env); err == nil {
-			ValueOf(out)
+			value.Of(out)
 		}
 	})
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Param is a parameter that a template declares.
@@ -19,13 +21,13 @@ type Param struct {
 	Name       string
 	Type       string // as annotated or inferred; empty when unknown
 	HasDefault bool   // the default is a literal
-	Default    Value
-	Kind       Kind // of the default
-	Choices    []Value
+	Default    value.Value
+	Kind       value.Kind // of the default
+	Choices    []value.Value
 }
 
 // Rows are points read from a file, in its order.
-type Rows = [][]Binding
+type Rows = [][]value.Binding
 
 // Inputs is what expanding needs besides the file.
 type Inputs struct {
@@ -37,10 +39,10 @@ type Inputs struct {
 
 // An Axis is something that varies over the grid.
 type Axis struct {
-	Name    string  `json:"name"`
-	Kind    string  `json:"kind"`              // param, label, template or replicate
-	Ordered bool    `json:"ordered,omitempty"` // its values have an order: numbers or dates
-	Values  []Value `json:"values,omitempty"`  // at most maxAxisValues of them
+	Name    string        `json:"name"`
+	Kind    string        `json:"kind"`              // param, label, template or replicate
+	Ordered bool          `json:"ordered,omitempty"` // its values have an order: numbers or dates
+	Values  []value.Value `json:"values,omitempty"`  // at most maxAxisValues of them
 }
 
 const maxAxisValues = 1000
@@ -58,8 +60,8 @@ type Grid struct {
 	spec       *Spec
 	declared   map[string]map[string]Param
 	axes       []*axis
-	slots      []string    // of the templates; one empty slot when there is one
-	constants  [][]Binding // by slot, as its template takes them
+	slots      []string          // of the templates; one empty slot when there is one
+	constants  [][]value.Binding // by slot, as its template takes them
 	blocks     []*block
 	structural bool // no two combinations can be the same point
 	names      map[string]nameKind
@@ -85,17 +87,17 @@ const (
 
 // A Point is one assignment of every parameter.
 type Point struct {
-	params, labels []Binding
+	params, labels []value.Binding
 	replicate      int
 	slot           string
 }
 
 // Params are the parameters passed to the template: constants, then axes, then
 // derived ones.
-func (p Point) Params() []Binding { return p.params }
+func (p Point) Params() []value.Binding { return p.params }
 
 // Labels are axis values that are not parameters.
-func (p Point) Labels() []Binding { return p.labels }
+func (p Point) Labels() []value.Binding { return p.labels }
 
 // Replicate counts from 0.
 func (p Point) Replicate() int { return p.replicate }
@@ -130,27 +132,27 @@ func (p Point) canonical(b []byte) []byte {
 }
 
 func appendQuoted(b []byte, s string) []byte {
-	if plainText(s) {
+	if value.PlainText(s) {
 		return append(append(append(b, '"'), s...), '"')
 	}
-	v, _ := ValueOf(s)
+	v, _ := value.Of(s)
 	return append(b, v.String()...)
 }
 
-func byName(a, b Binding) int { return strings.Compare(a.Name, b.Name) }
+func byName(a, b value.Binding) int { return strings.Compare(a.Name, b.Name) }
 
 // get finds a name among labels and parameters.
-func (p Point) get(name string) (Value, bool) {
-	if v, ok := lookup(p.labels, name); ok {
+func (p Point) get(name string) (value.Value, bool) {
+	if v, ok := value.Lookup(p.labels, name); ok {
 		return v, true
 	}
-	return lookup(p.params, name)
+	return value.Lookup(p.params, name)
 }
 
 // matches reports whether a point has every value of a partial point.
-func (p Point) matches(partial []Binding) bool {
+func (p Point) matches(partial []value.Binding) bool {
 	for _, b := range partial {
-		if v, ok := p.get(b.Name); !ok || !same(v, b.Value) {
+		if v, ok := p.get(b.Name); !ok || !value.Equal(v, b.Value) {
 			return false
 		}
 	}
@@ -290,7 +292,7 @@ func (g *Grid) fitsSomewhere(include int) bool {
 func (g *Grid) templateDim() *dim {
 	c := &column{name: g.spec.TemplateAxis, label: true, at: g.spec.nodes["template"]}
 	for _, slot := range g.slots {
-		v, _ := ValueOf(slot)
+		v, _ := value.Of(slot)
 		c.values = append(c.values, v)
 	}
 	return &dim{n: len(c.values), cols: []*column{c}}
@@ -310,20 +312,20 @@ func (g *Grid) addOwn(d *decoder, o object) {
 				return
 			}
 		case isLabel:
-			c.labels = bind(c.labels, x.Name, x.Value)
+			c.labels = value.Bind(c.labels, x.Name, x.Value)
 			for _, y := range g.bundled(x) {
-				c.params = bind(c.params, y.Name, y.Value)
+				c.params = value.Bind(c.params, y.Name, y.Value)
 			}
 		default:
-			c.params = bind(c.params, x.Name, x.Value)
+			c.params = value.Bind(c.params, x.Name, x.Value)
 		}
 	}
 	r := &dim{n: 1}
 	for _, x := range c.params {
-		r.cols = append(r.cols, &column{name: x.Name, values: []Value{x.Value}, at: o.at})
+		r.cols = append(r.cols, &column{name: x.Name, values: []value.Value{x.Value}, at: o.at})
 	}
 	for _, x := range c.labels {
-		r.cols = append(r.cols, &column{name: x.Name, label: true, values: []Value{x.Value}, at: o.at})
+		r.cols = append(r.cols, &column{name: x.Name, label: true, values: []value.Value{x.Value}, at: o.at})
 	}
 	b := &block{dims: []*dim{r}, own: true}
 	b.coerce(g)
@@ -356,7 +358,7 @@ func (r dim) only(i int) *dim {
 }
 
 // bundled is what a value of a bundle binds.
-func (g *Grid) bundled(b Binding) []Binding {
+func (g *Grid) bundled(b value.Binding) []value.Binding {
 	for _, a := range g.axes {
 		if a.name != b.Name || !a.label() {
 			continue
@@ -365,10 +367,10 @@ func (g *Grid) bundled(b Binding) []Binding {
 			if v != b.Value {
 				continue
 			}
-			var out []Binding
+			var out []value.Binding
 			for _, c := range a.cols[1:] {
 				if i < len(c.values) && c.has(i) {
-					out = append(out, Binding{c.name, c.values[i]})
+					out = append(out, value.Binding{Name: c.name, Value: c.values[i]})
 				}
 			}
 			return out
@@ -412,7 +414,7 @@ func (c *column) agrees(i int, p Point, slots []string) bool {
 	if c.label || !c.has(i) {
 		return true
 	}
-	v, ok := lookup(p.params, c.name)
+	v, ok := value.Lookup(p.params, c.name)
 	return ok && c.slots[slices.Index(slots, p.slot)][i] == v
 }
 
@@ -597,16 +599,16 @@ func (g *Grid) point(b *block, idx []int, env map[string]any) (Point, error) {
 		last := len(b.dims) - 1
 		slot = slices.Index(g.slots, text(b.dims[last].cols[0].values[idx[last]]))
 	}
-	p := Point{slot: g.slots[slot], params: make([]Binding, 0, len(g.names)+1)}
+	p := Point{slot: g.slots[slot], params: make([]value.Binding, 0, len(g.names)+1)}
 	p.params = append(p.params, g.constants[slot]...)
 	for d, r := range b.dims {
 		for _, c := range r.cols {
 			switch i := idx[d]; {
 			case !c.has(i):
 			case c.label:
-				p.labels = append(p.labels, Binding{c.name, c.values[i]})
+				p.labels = append(p.labels, value.Binding{Name: c.name, Value: c.values[i]})
 			default:
-				p.params = append(p.params, Binding{c.name, c.slots[slot][i]})
+				p.params = append(p.params, value.Binding{Name: c.name, Value: c.slots[slot][i]})
 			}
 		}
 	}
@@ -626,10 +628,10 @@ func (g *Grid) extend(p *Point, b *block, o object, idx []int) {
 			continue
 		}
 		if g.names[x.Name] == isLabel {
-			p.labels = bind(p.labels, x.Name, x.Value)
+			p.labels = value.Bind(p.labels, x.Name, x.Value)
 			continue
 		}
-		p.params = bind(p.params, x.Name, g.coerced(p.slot, x.Name, x.Value))
+		p.params = value.Bind(p.params, x.Name, g.coerced(p.slot, x.Name, x.Value))
 	}
 }
 
@@ -639,8 +641,8 @@ func (g *Grid) replicate(base Point, r int, env map[string]any) (p Point, ok boo
 	p.replicate = r
 	p.params = base.params[:len(base.params):len(base.params)] // replicates must not share what follows
 	if as := g.spec.Repeat.As; as != "" {
-		v, _ := ValueOf(r)
-		p.params = append(p.params, Binding{as, g.coerced(p.slot, as, v)})
+		v, _ := value.Of(r)
+		p.params = append(p.params, value.Binding{Name: as, Value: g.coerced(p.slot, as, v)})
 	}
 	if err := g.derive(&p, g.exprs.replicate, env); err != nil {
 		return p, false, err
@@ -659,58 +661,58 @@ func (g *Grid) derive(p *Point, list []derived, env map[string]any) error {
 		if err != nil {
 			return g.placed(x.expr, *p, err)
 		}
-		v, err := ValueOf(out)
+		v, err := value.Of(out)
 		if err != nil {
 			return g.placed(x.expr, *p, fmt.Errorf("`%s`: %w", x.name, err))
 		}
-		p.params = append(p.params, Binding{x.name, g.coerced(p.slot, x.name, v)})
+		p.params = append(p.params, value.Binding{Name: x.name, Value: g.coerced(p.slot, x.name, v)})
 	}
 	return nil
 }
 
 // coerced gives a value the type its parameter declares, where that loses
 // nothing: an int becomes a float where the template's default is one.
-func (g *Grid) coerced(slot, name string, v Value) Value {
+func (g *Grid) coerced(slot, name string, v value.Value) value.Value {
 	p, ok := g.declared[slot][name]
-	if !ok || v.Kind() != Int || p.wants() != Float {
+	if !ok || v.Kind() != value.Int || p.wants() != value.Float {
 		return v
 	}
-	if x, ok := number(v); ok {
-		v, _ = ValueOf(x)
+	if x, ok := v.Float(); ok {
+		v, _ = value.Of(x)
 	}
 	return v
 }
 
-func (g *Grid) coercedAll(slot string, bs []Binding) []Binding {
-	out := make([]Binding, len(bs))
+func (g *Grid) coercedAll(slot string, bs []value.Binding) []value.Binding {
+	out := make([]value.Binding, len(bs))
 	for i, b := range bs {
-		out[i] = Binding{b.Name, g.coerced(slot, b.Name, b.Value)}
+		out[i] = value.Binding{Name: b.Name, Value: g.coerced(slot, b.Name, b.Value)}
 	}
 	return out
 }
 
 // wants is the kind a parameter declares; Null when anything goes.
-func (p Param) wants() Kind {
+func (p Param) wants() value.Kind {
 	base, _, _ := strings.Cut(strings.TrimSpace(p.Type), "[")
 	switch base {
 	case "int":
-		return Int
+		return value.Int
 	case "float":
-		return Float
+		return value.Float
 	case "str":
-		return String
+		return value.String
 	case "bool":
-		return Bool
+		return value.Bool
 	case "list", "List":
-		return List
+		return value.List
 	case "dict", "Dict":
-		return Map
+		return value.Map
 	case "", "None":
 		if p.HasDefault {
 			return p.Default.Kind()
 		}
 	}
-	return Null
+	return value.Null
 }
 
 // Axes are what varies, in the order of the file.
@@ -721,7 +723,7 @@ func (g *Grid) Axes() []Axis {
 		if a.label() {
 			x.Kind = "label"
 		}
-		seen := map[Value]bool{}
+		seen := map[value.Value]bool{}
 		var include []*column
 		for _, b := range g.blocks {
 			if _, c := b.column(a.name); b.own && c != nil {

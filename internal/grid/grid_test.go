@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // mistakeCases are sweep files that are wrong, and what is said of each.
@@ -362,8 +364,8 @@ func TestCoercion(t *testing.T) {
 	}
 }
 
-func mustValue(x any) Value {
-	v, err := ValueOf(x)
+func mustValue(x any) value.Value {
+	v, err := value.Of(x)
 	if err != nil {
 		panic(err)
 	}
@@ -518,22 +520,22 @@ func TestCanonicalForm(t *testing.T) {
 		return rapid.OneOf(append(scalars, rapid.SliceOfN(gen(depth-1), 0, 4).AsAny(), rapid.MapOfN(rapid.String(), gen(depth-1), 0, 4).AsAny())...)
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		v, err := ValueOf(gen(2).Draw(t, "value"))
+		v, err := value.Of(gen(2).Draw(t, "value"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := ParseValue([]byte(v.String()))
+		again, err := value.Parse([]byte(v.String()))
 		if err != nil || again != v {
 			t.Fatalf("%s reads back as %s, %v", v, again, err)
 		}
-		if round, err := ValueOf(v.Any()); err != nil || round != v {
+		if round, err := value.Of(v.Any()); err != nil || round != v {
 			t.Fatalf("%s becomes %s, %v by way of Go", v, round, err)
 		}
 	})
 }
 
 func TestIntIsNotFloat(t *testing.T) {
-	if mustValue(1) == mustValue(1.0) || mustValue(1.0).String() != "1.0" || mustValue(1).Kind() != Int || mustValue(1e300).Kind() != Float {
+	if mustValue(1) == mustValue(1.0) || mustValue(1.0).String() != "1.0" || mustValue(1).Kind() != value.Int || mustValue(1e300).Kind() != value.Float {
 		t.Error("an int and a float are different values")
 	}
 }

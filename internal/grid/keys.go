@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Readers of the sweep file's keys that are not about points.
@@ -70,7 +72,7 @@ func (s *Spec) decodeEnv(d *decoder, n *yaml.Node) {
 		if !isText {
 			text = v.String()
 		}
-		if strings.ContainsRune(text, 0) || v.Kind() == List || v.Kind() == Map || v.Kind() == Null {
+		if strings.ContainsRune(text, 0) || v.Kind() == value.List || v.Kind() == value.Map || v.Kind() == value.Null {
 			d.errorf(f.node, "want a word, not %s", describe(d.resolve(f.node)))
 		}
 		s.Env = append(s.Env, EnvVar{f.name, text})
@@ -85,7 +87,7 @@ func (s *Spec) decodeParameters(d *decoder, n *yaml.Node) {
 			s.Secrets = append(s.Secrets, Secret{f.name, env})
 			continue
 		}
-		s.Parameters = append(s.Parameters, Binding{f.name, d.value(f.node)})
+		s.Parameters = append(s.Parameters, value.Binding{Name: f.name, Value: d.value(f.node)})
 	}
 }
 
@@ -150,7 +152,7 @@ func (d *decoder) objects(n *yaml.Node) []object {
 func (d *decoder) object(n *yaml.Node) object {
 	o := object{at: d.resolve(n)}
 	for _, f := range d.fields(n, "a map of names to values") {
-		o.bindings = append(o.bindings, Binding{f.name, d.value(f.node)})
+		o.bindings = append(o.bindings, value.Binding{Name: f.name, Value: d.value(f.node)})
 		o.keys, o.nodes = append(o.keys, f.key), append(o.nodes, f.node)
 	}
 	return o
@@ -438,11 +440,11 @@ func (s *Spec) decodePlacement(d *decoder, n *yaml.Node) {
 		}
 		v := d.value(f.node)
 		field := placedField{name: f.name}
-		if v.Kind() == String {
+		if v.Kind() == value.String {
 			field.expr = d.expr(f.node)
 		}
 		s.placement = append(s.placement, field)
-		s.Placement = append(s.Placement, Binding{f.name, v})
+		s.Placement = append(s.Placement, value.Binding{Name: f.name, Value: v})
 	}
 }
 
@@ -457,22 +459,22 @@ func (s *Spec) placements() []*placedExpr {
 }
 
 // Placement is what the fields of `placement:` are for a point.
-func (g *Grid) Placement(p Point) ([]Binding, error) { return g.placement(p, nil) }
+func (g *Grid) Placement(p Point) ([]value.Binding, error) { return g.placement(p, nil) }
 
-func (g *Grid) placement(p Point, env map[string]any) ([]Binding, error) {
-	var out []Binding
+func (g *Grid) placement(p Point, env map[string]any) ([]value.Binding, error) {
+	var out []value.Binding
 	for i, f := range g.spec.placement {
 		v := g.spec.Placement[i].Value
 		if f.expr != nil {
 			x, err := f.expr.Eval(g.env(p, f.expr.Names(), env))
 			if err == nil {
-				v, err = ValueOf(x)
+				v, err = value.Of(x)
 			}
 			if err != nil {
 				return nil, g.placed(f.expr, p, fmt.Errorf("placement `%s`: %w", f.name, err))
 			}
 		}
-		out = append(out, Binding{f.name, v})
+		out = append(out, value.Binding{Name: f.name, Value: v})
 	}
 	return out, nil
 }
@@ -535,7 +537,7 @@ func (s *Spec) decodeNomad(d *decoder, n *yaml.Node) {
 			d.unknown(f, nomadKeys...)
 			continue
 		}
-		s.Nomad = append(s.Nomad, Binding{f.name, d.value(f.node)})
+		s.Nomad = append(s.Nomad, value.Binding{Name: f.name, Value: d.value(f.node)})
 	}
 }
 

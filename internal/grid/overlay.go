@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // overlay lays a source over a document: maps are merged, all else replaced.
@@ -98,7 +100,7 @@ func keyIndex(m *yaml.Node, key string) int {
 
 // overlaySet fixes a name for every run. A value of a bundle or a template
 // chooses it; any other name becomes a constant and is no axis any more.
-func (d *decoder) overlaySet(root *yaml.Node, b Binding, file string) *yaml.Node {
+func (d *decoder) overlaySet(root *yaml.Node, b value.Binding, file string) *yaml.Node {
 	if root.Kind != yaml.MappingNode {
 		return root
 	}
@@ -118,19 +120,19 @@ func mapNode(key string, value *yaml.Node) *yaml.Node {
 }
 
 // jsonNode is a value as a node without a place.
-func jsonNode(v Value) *yaml.Node {
+func jsonNode(v value.Value) *yaml.Node {
 	switch x := v.Any().(type) {
 	case []any:
 		n := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
 		for _, e := range x {
-			ev, _ := ValueOf(e)
+			ev, _ := value.Of(e)
 			n.Content = append(n.Content, jsonNode(ev))
 		}
 		return n
 	case map[string]any:
 		n := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
 		for _, k := range sortedKeys(x) {
-			ev, _ := ValueOf(x[k])
+			ev, _ := value.Of(x[k])
 			n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: k, Style: yaml.DoubleQuotedStyle}, jsonNode(ev))
 		}
 		return n
@@ -179,7 +181,7 @@ func withoutAxis(m *yaml.Node, name string) *yaml.Node {
 }
 
 // choose keeps one value of a bundle or one of several templates.
-func (d *decoder) choose(root *yaml.Node, b Binding, file string) (*yaml.Node, bool) {
+func (d *decoder) choose(root *yaml.Node, b value.Binding, file string) (*yaml.Node, bool) {
 	value, isText := b.Value.Any().(string)
 	only := func(n *yaml.Node) *yaml.Node {
 		i := keyIndex(n, value)
@@ -215,7 +217,7 @@ func (d *decoder) choose(root *yaml.Node, b Binding, file string) (*yaml.Node, b
 
 // fixPartials takes a fixed name out of partial points: where they agree it
 // goes without saying, where they do not they can match nothing.
-func fixPartials(root *yaml.Node, b Binding) *yaml.Node {
+func fixPartials(root *yaml.Node, b value.Binding) *yaml.Node {
 	for _, k := range []string{"include", "exclude"} {
 		root = with(root, k, func(n *yaml.Node) *yaml.Node {
 			return keepItems(n, func(e *yaml.Node) (*yaml.Node, bool) { return fixPartial(e, b) })
@@ -252,7 +254,7 @@ func fixPartials(root *yaml.Node, b Binding) *yaml.Node {
 
 // fixPartial takes a name out of a partial point; agrees is false when the
 // point says something else of it.
-func fixPartial(n *yaml.Node, b Binding) (fixed *yaml.Node, agrees bool) {
+func fixPartial(n *yaml.Node, b value.Binding) (fixed *yaml.Node, agrees bool) {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
@@ -262,7 +264,7 @@ func fixPartial(n *yaml.Node, b Binding) (fixed *yaml.Node, agrees bool) {
 	}
 	d := &decoder{}
 	d.measure(n.Content[i+1])
-	if !same(d.value(n.Content[i+1]), b.Value) {
+	if !value.Equal(d.value(n.Content[i+1]), b.Value) {
 		return n, false
 	}
 	return without(n, b.Name), true

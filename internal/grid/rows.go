@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // ReadRows reads the points of a file of rows: comma- or tab-separated values
@@ -70,16 +72,16 @@ func readTable(file string, text []byte, comma rune) (Rows, error) {
 			errs = append(errs, &Error{File: file, Line: line, Col: 1, Msg: fmt.Sprintf("%d fields, and the first line names %d", len(record), len(names))})
 			continue
 		}
-		row := make([]Binding, len(names))
+		row := make([]value.Binding, len(names))
 		for i, s := range record {
-			var v Value
+			var v value.Value
 			if s != "" {
-				if v, err = ValueOf(s); err != nil {
+				if v, err = value.Of(s); err != nil {
 					l, c := r.FieldPos(i)
 					errs = append(errs, &Error{File: file, Line: l, Col: c, Msg: err.Error()})
 				}
 			}
-			row[i] = Binding{names[i], v}
+			row[i] = value.Binding{Name: names[i], Value: v}
 		}
 		rows = append(rows, row)
 	}
@@ -149,7 +151,7 @@ func readObjects(file string, text []byte) (Rows, error) {
 
 // readObject reads one object, keeping the order of its names. The error is
 // io.EOF where no object begins.
-func readObject(dec *json.Decoder) ([]Binding, error) {
+func readObject(dec *json.Decoder) ([]value.Binding, error) {
 	begin, err := dec.Token()
 	if err != nil {
 		return nil, err
@@ -157,7 +159,7 @@ func readObject(dec *json.Decoder) ([]Binding, error) {
 	if begin != json.Delim('{') {
 		return nil, fmt.Errorf("want an object, not %v", begin)
 	}
-	var row []Binding
+	var row []value.Binding
 	for dec.More() {
 		key, err := dec.Token()
 		if err != nil {
@@ -168,14 +170,14 @@ func readObject(dec *json.Decoder) ([]Binding, error) {
 		if err := dec.Decode(&x); err != nil {
 			return nil, within(err)
 		}
-		v, err := ValueOf(x)
+		v, err := value.Of(x)
 		if err != nil {
 			return nil, fmt.Errorf("`%s`: %w", name, err)
 		}
-		if _, twice := lookup(row, name); twice {
+		if _, twice := value.Lookup(row, name); twice {
 			return nil, fmt.Errorf("`%s` is there twice", name)
 		}
-		row = append(row, Binding{name, v})
+		row = append(row, value.Binding{Name: name, Value: v})
 	}
 	if _, err := dec.Token(); err != nil {
 		return nil, within(err)
@@ -204,27 +206,27 @@ func (p *preparer) typed(file string, at *yaml.Node, rows Rows) Rows {
 	out := make(Rows, len(rows))
 	bad := 0
 	for i, row := range rows {
-		out[i] = make([]Binding, len(row))
+		out[i] = make([]value.Binding, len(row))
 		for j, b := range row {
-			v, err := b.Value.as(wants[b.Name])
+			v, err := asKind(b.Value, wants[b.Name])
 			if err != nil && bad < maxRowErrors {
 				bad++
 				p.hintf(at, "leave the field empty for null", "row %d of %s: `%s` %v", i+1, file, b.Name, err)
 			}
-			out[i][j] = Binding{b.Name, v}
+			out[i][j] = value.Binding{Name: b.Name, Value: v}
 		}
 	}
 	return out
 }
 
 // wants is what the templates agree that each parameter is.
-func (p *preparer) wants() map[string]Kind {
-	wants := map[string]Kind{}
+func (p *preparer) wants() map[string]value.Kind {
+	wants := map[string]value.Kind{}
 	for _, params := range p.in.Declared {
 		for _, x := range params {
 			k := x.wants()
 			if have, known := wants[x.Name]; known && have != k {
-				k = Null
+				k = value.Null
 			}
 			wants[x.Name] = k
 		}
@@ -232,65 +234,65 @@ func (p *preparer) wants() map[string]Kind {
 	return wants
 }
 
-// as is a value of a row as a declared kind; null stays null.
-func (v Value) as(want Kind) (Value, error) {
+// asKind is a value of a row as a declared kind; null stays null.
+func asKind(v value.Value, want value.Kind) (value.Value, error) {
 	is := v.Kind()
-	if want == Null || is == Null || is == want {
+	if want == value.Null || is == value.Null || is == want {
 		return v, nil
 	}
 	s, isText := v.Any().(string)
 	switch {
-	case want == String && is != List && is != Map:
-		return ValueOf(v.String())
-	case want == Int && is == Float:
-		if x, _ := number(v); x == float64(int64(x)) {
-			return ValueOf(int64(x))
+	case want == value.String && is != value.List && is != value.Map:
+		return value.Of(v.String())
+	case want == value.Int && is == value.Float:
+		if x, _ := v.Float(); x == float64(int64(x)) {
+			return value.Of(int64(x))
 		}
-	case want == Float && is == Int:
-		x, _ := number(v)
-		return ValueOf(x)
+	case want == value.Float && is == value.Int:
+		x, _ := v.Float()
+		return value.Of(x)
 	case isText:
 		if out, ok := parseAs(strings.TrimSpace(s), want); ok {
 			return out, nil
 		}
 		if strings.TrimSpace(s) == "" {
-			return Value{}, nil
+			return value.Value{}, nil
 		}
 	}
 	return v, fmt.Errorf("is %s, and the template wants %s", v, want)
 }
 
 // parseAs reads the text of a field as a kind.
-func parseAs(s string, want Kind) (Value, bool) {
+func parseAs(s string, want value.Kind) (value.Value, bool) {
 	var x any
 	var err error
 	switch want {
-	case Int:
+	case value.Int:
 		if !intRE.MatchString(s) {
-			return Value{}, false
+			return value.Value{}, false
 		}
 		x = json.Number(strings.TrimPrefix(s, "+"))
-	case Float:
+	case value.Float:
 		if !floatRE.MatchString(s) {
-			return Value{}, false
+			return value.Value{}, false
 		}
 		x, err = strconv.ParseFloat(s, 64)
-	case Bool:
+	case value.Bool:
 		switch s {
 		case "true", "True", "TRUE":
 			x = true
 		case "false", "False", "FALSE":
 			x = false
 		default:
-			return Value{}, false
+			return value.Value{}, false
 		}
-	case List, Map:
-		v, err := ParseValue([]byte(s))
+	case value.List, value.Map:
+		v, err := value.Parse([]byte(s))
 		return v, err == nil && v.Kind() == want
 	}
 	if err != nil {
-		return Value{}, false
+		return value.Value{}, false
 	}
-	v, err := ValueOf(x)
+	v, err := value.Of(x)
 	return v, err == nil
 }

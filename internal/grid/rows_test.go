@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func TestReadRows(t *testing.T) {
@@ -162,7 +164,7 @@ func FuzzReadRows(f *testing.F) {
 		}
 		for _, row := range rows {
 			for _, b := range row {
-				if again, err := ParseValue([]byte(b.Value.String())); err != nil || again != b.Value {
+				if again, err := value.Parse([]byte(b.Value.String())); err != nil || again != b.Value {
 					t.Fatalf("%s reads back as %s, %v", b.Value, again, err)
 				}
 			}

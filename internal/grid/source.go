@@ -8,17 +8,19 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A column is what the choices of a dim assign to one name.
 type column struct {
 	name   string
 	label  bool // a label of the table, no parameter
-	values []Value
-	absent []bool       // choices that do not assign the name; nil is none
-	at     *yaml.Node   // the name
-	places []*yaml.Node // of the values, where each is written
-	slots  [][]Value    // the values as each template takes them
+	values []value.Value
+	absent []bool          // choices that do not assign the name; nil is none
+	at     *yaml.Node      // the name
+	places []*yaml.Node    // of the values, where each is written
+	slots  [][]value.Value // the values as each template takes them
 }
 
 func (c *column) has(i int) bool { return c.absent == nil || !c.absent[i] }
@@ -172,7 +174,7 @@ func (d *decoder) bundle(n *yaml.Node, a *axis) {
 		d.errorf(a.at, "axis `%s` has no values", a.name)
 	}
 	for i, f := range fields {
-		name, _ := ValueOf(f.name)
+		name, _ := value.Of(f.name)
 		label.values, label.places = append(label.values, name), append(label.places, f.key)
 		for _, p := range d.fields(f.node, "a map of parameters") {
 			d.checkParam(p.key, p.name)
@@ -192,14 +194,14 @@ func (d *decoder) bundle(n *yaml.Node, a *axis) {
 
 // newColumn makes a column of n choices, all absent until they are set.
 func newColumn(name string, at *yaml.Node, n int) *column {
-	c := &column{name: name, at: at, values: make([]Value, n), absent: make([]bool, n)}
+	c := &column{name: name, at: at, values: make([]value.Value, n), absent: make([]bool, n)}
 	for i := range c.absent {
 		c.absent[i] = true
 	}
 	return c
 }
 
-func (c *column) set(i int, v Value, place *yaml.Node) {
+func (c *column) set(i int, v value.Value, place *yaml.Node) {
 	c.values[i], c.absent[i] = v, false
 	if place != nil {
 		if c.places == nil {
@@ -223,12 +225,12 @@ func (c *column) seal() {
 const maxValues = 1_000_000
 
 // numbers makes the values of range, linspace and logspace.
-func (d *decoder) numbers(k field) []Value {
+func (d *decoder) numbers(k field) []value.Value {
 	words := []string{"from", "to", "n"}
 	if k.name == "range" {
 		words[2] = "step"
 	}
-	args := map[string]Value{}
+	args := map[string]value.Value{}
 	bad := len(d.errs)
 	for _, f := range d.fields(k.node, "a map with "+strings.Join(words, ", ")) {
 		if !contains(words, f.name) {
@@ -236,7 +238,7 @@ func (d *decoder) numbers(k field) []Value {
 			continue
 		}
 		args[f.name] = d.value(f.node)
-		if _, ok := number(args[f.name]); !ok && len(d.errs) == bad {
+		if _, ok := args[f.name].Float(); !ok && len(d.errs) == bad {
 			d.errorf(f.node, "`%s` of a %s must be a number, not %s", f.name, k.name, args[f.name])
 		}
 	}
@@ -255,9 +257,9 @@ func (d *decoder) numbers(k field) []Value {
 }
 
 // numberSpace makes n numbers, evenly far apart or evenly often as large.
-func (d *decoder) numberSpace(k field, args map[string]Value) []Value {
-	from, _ := number(args["from"])
-	to, _ := number(args["to"])
+func (d *decoder) numberSpace(k field, args map[string]value.Value) []value.Value {
+	from, _ := args["from"].Float()
+	to, _ := args["to"].Float()
 	n, ok := args["n"].Any().(int64)
 	switch {
 	case !ok || n < 2 || n > maxValues:
@@ -292,7 +294,7 @@ func (d *decoder) numberSpace(k field, args map[string]Value) []Value {
 
 // exact is the decimal number as it was written: 0.1 is a tenth, which no
 // binary fraction is, so that 0.1 + 2 × 0.1 is 0.3.
-func exact(v Value) *big.Rat {
+func exact(v value.Value) *big.Rat {
 	r, ok := new(big.Rat).SetString(v.String())
 	if !ok {
 		return new(big.Rat)
@@ -301,10 +303,10 @@ func exact(v Value) *big.Rat {
 }
 
 // floats makes values that must differ: rules too fine for a float do not.
-func (d *decoder) floats(k field, xs []float64) []Value {
-	out := make([]Value, len(xs))
+func (d *decoder) floats(k field, xs []float64) []value.Value {
+	out := make([]value.Value, len(xs))
 	for i, x := range xs {
-		v, err := ValueOf(x)
+		v, err := value.Of(x)
 		if err != nil {
 			d.errorf(k.key, "%v", err)
 			return nil
@@ -318,15 +320,6 @@ func (d *decoder) floats(k field, xs []float64) []Value {
 	return out
 }
 
-func number(v Value) (float64, bool) {
-	switch v.Kind() {
-	case Int, Float:
-		x, err := strconv.ParseFloat(v.String(), 64)
-		return x, err == nil
-	}
-	return 0, false
-}
-
 // rounded drops the noise of powers and logarithms: 0.09999999999999999 is 0.1.
 func rounded(x float64) float64 {
 	y, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 14, 64), 64)
@@ -334,10 +327,10 @@ func rounded(x float64) float64 {
 }
 
 // numberRange counts from `from` to `to`, both included, by `step`.
-func (d *decoder) numberRange(k field, args map[string]Value) []Value {
-	from, _ := number(args["from"])
-	to, _ := number(args["to"])
-	step, given := number(args["step"])
+func (d *decoder) numberRange(k field, args map[string]value.Value) []value.Value {
+	from, _ := args["from"].Float()
+	to, _ := args["to"].Float()
+	step, given := args["step"].Float()
 	if !given {
 		step = math.Copysign(1, to-from)
 	}
@@ -357,7 +350,7 @@ func (d *decoder) numberRange(k field, args map[string]Value) []Value {
 	steps := span.Quo(span, by)
 	n := int(new(big.Int).Quo(steps.Num(), steps.Denom()).Int64()) + 1
 	if whole(args["from"]) && whole(args["to"]) && (!given || whole(args["step"])) {
-		return wholeRange(int64(from), int64(step), n)
+		return value.Ints(int64(from), int64(step), n)
 	}
 	xs := make([]float64, n)
 	for i := range xs {
@@ -368,28 +361,9 @@ func (d *decoder) numberRange(k field, args map[string]Value) []Value {
 }
 
 // whole reports whether a value is an int that a float holds exactly.
-func whole(v Value) bool {
-	x, ok := number(v)
-	return ok && v.Kind() == Int && math.Abs(x) < 1<<53
-}
-
-// wholeRange writes all its numbers into one text, so that a million of them
-// cost little more than their digits.
-func wholeRange(from, step int64, n int) []Value {
-	var buf [20]byte
-	size := 0
-	for i := range n {
-		size += len(strconv.AppendInt(buf[:0], from+int64(i)*step, 10))
-	}
-	var all strings.Builder
-	all.Grow(size) // so that what is cut from it stays where it is
-	out := make([]Value, n)
-	for i := range out {
-		start := all.Len()
-		all.Write(strconv.AppendInt(buf[:0], from+int64(i)*step, 10))
-		out[i] = Value{all.String()[start:]}
-	}
-	return out
+func whole(v value.Value) bool {
+	x, ok := v.Float()
+	return ok && v.Kind() == value.Int && math.Abs(x) < 1<<53
 }
 
 // product is the product of its axes; the last varies fastest.
@@ -448,7 +422,7 @@ func (s *zipped) blocks() []*block {
 
 // listed is an explicit list of points, or the rows of a file.
 type listed struct {
-	rows   [][]Binding
+	rows   [][]value.Binding
 	places [][]*yaml.Node // of the values, when they are in the sweep file
 	at     *yaml.Node
 	file   string // rows are handed in under this name
@@ -457,11 +431,11 @@ type listed struct {
 func (d *decoder) listed(f field) source {
 	s := &listed{at: f.key}
 	for _, e := range d.items(f.node, "a list of points") {
-		var row []Binding
+		var row []value.Binding
 		var places []*yaml.Node
 		for _, p := range d.fields(e, "a map of parameters") {
 			d.checkParam(p.key, p.name)
-			row = append(row, Binding{p.name, d.value(p.node)})
+			row = append(row, value.Binding{Name: p.name, Value: d.value(p.node)})
 			places = append(places, p.node)
 		}
 		s.rows, s.places = append(s.rows, row), append(s.places, places)

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Spec is a sweep file as written: decoded and checked, nothing expanded.
@@ -31,10 +33,10 @@ type Spec struct {
 	Files        []string
 	Inputs       []string
 	Env          []EnvVar
-	Parameters   []Binding // constants
+	Parameters   []value.Binding // constants
 	Secrets      []Secret
 	Metrics      []Metric
-	Baseline     []Binding
+	Baseline     []value.Binding
 	Timeout      Timeout
 	Retries      Retries
 	Halt         Halt
@@ -43,11 +45,11 @@ type Spec struct {
 	StaleOn      []string
 	MaxRuns      int
 	Resources    Resources
-	Placement    []Binding // Nomad field ← expression
-	Workdir      string    // empty, or shared
+	Placement    []value.Binding // Nomad field ← expression
+	Workdir      string          // empty, or shared
 	Report       *ReportSpec
 	Notify       []Notice
-	Nomad        []Binding // as written: settings of that executor
+	Nomad        []value.Binding // as written: settings of that executor
 	Repeat       Repeat
 	Sample       Sample
 
@@ -178,7 +180,7 @@ func (s *Spec) fileOf(n *yaml.Node) string {
 // object is a partial point of include, exclude or a match, with its places.
 type object struct {
 	at       *yaml.Node
-	bindings []Binding
+	bindings []value.Binding
 	keys     []*yaml.Node
 	nodes    []*yaml.Node
 }

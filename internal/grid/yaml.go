@@ -11,23 +11,24 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // YAML is read by the core schema of YAML 1.2: no, on and 12:30:45 are
 // strings, dates are strings, and a number with a leading zero is refused.
 
 const (
-	maxDepth     = 100     // of lists in lists
-	maxIntDigits = 4300    // what Python reads as one number
-	aliasSlack   = 1 << 20 // characters that aliases may add to a document
-	aliasFactor  = 4       // times its own size that aliases may add, too
+	maxDepth    = 100     // of lists in lists
+	aliasSlack  = 1 << 20 // characters that aliases may add to a document
+	aliasFactor = 4       // times its own size that aliases may add, too
 )
 
 // A Source is a sweep file, or values laid over one.
 type Source struct {
 	File string
 	Text []byte
-	set  []Binding
+	set  []value.Binding
 }
 
 // SetOverlay reads "name=value" into a source that sets a parameter for every
@@ -39,7 +40,7 @@ func SetOverlay(pair string) (Source, error) {
 		return Source{}, Errors{{File: "--set " + pair, Msg: "want name=value"}}
 	}
 	d := &decoder{file: "--set " + pair}
-	v := Value{}
+	v := value.Value{}
 	n, err := parseYAML([]byte(text))
 	if err != nil || n == nil {
 		n = &yaml.Node{Kind: yaml.ScalarNode, Value: text, Style: yaml.DoubleQuotedStyle}
@@ -52,20 +53,20 @@ func SetOverlay(pair string) (Source, error) {
 	if len(d.errs) > 0 {
 		return Source{}, d.errs
 	}
-	return Source{File: d.file, set: []Binding{{name, v}}}, nil
+	return Source{File: d.file, set: []value.Binding{{Name: name, Value: v}}}, nil
 }
 
 // DecodeBindings reads a YAML map of parameters, in its order.
-func DecodeBindings(file string, text []byte) ([]Binding, error) {
+func DecodeBindings(file string, text []byte) ([]value.Binding, error) {
 	d := &decoder{file: file}
 	n, err := parseYAML(text)
 	if err != nil {
 		return nil, Errors{yamlError(file, err)}
 	}
-	var out []Binding
+	var out []value.Binding
 	d.measure(n)
 	for _, f := range d.fields(n, "a map of parameters") {
-		out = append(out, Binding{f.name, d.value(f.node)})
+		out = append(out, value.Binding{Name: f.name, Value: d.value(f.node)})
 	}
 	return out, d.errs.orNil()
 }
@@ -264,11 +265,11 @@ func describe(n *yaml.Node) string {
 }
 
 // value reads any JSON value.
-func (d *decoder) value(n *yaml.Node) Value {
+func (d *decoder) value(n *yaml.Node) value.Value {
 	if _, ok := d.secret(n); ok {
 		d.hintf(n, "it is one value, the same for every run", "a secret belongs under `parameters`")
 	}
-	v, err := ValueOf(d.plain(n))
+	v, err := value.Of(d.plain(n))
 	if err != nil {
 		d.errorf(n, "%v", err)
 	}
@@ -329,7 +330,7 @@ func (d *decoder) scalar(n *yaml.Node) any {
 		return false
 	}
 	switch {
-	case len(s) > maxIntDigits && floatRE.MatchString(s):
+	case len(s) > value.MaxDigits && floatRE.MatchString(s):
 		d.errorf(n, "a number of %d digits is too long", len(s))
 	case nanRE.MatchString(s):
 		d.hintf(n, "use null for what is not there", "%s is not a value a run can have", s)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -160,9 +161,9 @@ func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 	return nil
 }
 
-func (a *attempt) outcome(r runner.Result) sweep.Outcome {
-	o := sweep.Outcome{
-		Status: sweep.Status(r.Status), Kind: sweep.ReasonKind(r.Kind), Reason: r.Reason,
+func (a *attempt) outcome(r runner.Result) outcome.Outcome {
+	o := outcome.Outcome{
+		Status: outcome.Status(r.Status), Kind: outcome.Kind(r.Kind), Reason: r.Reason,
 		Cell: r.CodeCell, Ename: r.Ename, Evalue: r.Evalue,
 		Start: r.Start.UTC(), End: r.End.UTC(), KernelStart: r.KernelStart, CPU: r.CPU, PeakRSS: r.PeakRSS,
 		Kernel: "cold", Fingerprint: a.sweep().Current(a.run), Provenance: a.provenance,
@@ -205,8 +206,8 @@ const cached = false
 
 // keep stores the files of the attempt that are to be kept. Those of a
 // success are never replaced by those of something less.
-func (a *attempt) keep(o sweep.Outcome) error {
-	if b := a.before.BestOut; b != nil && b.Status == sweep.Succeeded && o.Status != sweep.Succeeded {
+func (a *attempt) keep(o outcome.Outcome) error {
+	if b := a.before.BestOut; b != nil && b.Status == outcome.Succeeded && o.Status != outcome.Succeeded {
 		return nil
 	}
 	files, err := a.seat.kept()

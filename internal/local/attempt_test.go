@@ -16,12 +16,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A place is a project folder with a template in it, and its sweep.
@@ -63,11 +64,11 @@ func settle(t testing.TB, kernel string, recipe sweep.Recipe, files, bundle map[
 		plan.Bundle = append(plan.Bundle, sweep.File{Name: name, Mode: 0o644, Data: []byte(text)})
 	}
 	for i := range n {
-		x, err := grid.ValueOf(i)
+		x, err := value.Of(i)
 		if err != nil {
 			t.Fatal(err)
 		}
-		plan.Runs = append(plan.Runs, sweep.Run{ID: fmt.Sprintf("run%013d", i), Params: []grid.Binding{{Name: "x", Value: x}}})
+		plan.Runs = append(plan.Runs, sweep.Run{ID: fmt.Sprintf("run%013d", i), Params: []value.Binding{{Name: "x", Value: x}}})
 	}
 	if _, err := s.Plan(t.Context(), plan); err != nil {
 		t.Fatal(err)
@@ -258,7 +259,7 @@ func TestOutcome(t *testing.T) {
 	n := p.execute(t, local.Options{Version: "v9"})
 	st := p.Runs()[0]
 	o := st.Last
-	if o.Status != sweep.Succeeded || o.Kernel != "cold" || o.KernelStart <= 0 || o.Cell != 0 || o.Fingerprint.Code != "c" {
+	if o.Status != outcome.Succeeded || o.Kernel != "cold" || o.KernelStart <= 0 || o.Cell != 0 || o.Fingerprint.Code != "c" {
 		t.Errorf("%+v", o)
 	}
 	if b, err := p.Object(t.Context(), o.Provenance); err != nil || !strings.Contains(string(b), `"fanout":"v9"`) {
@@ -318,7 +319,7 @@ func TestStoppedBeforeItsFirstCell(t *testing.T) {
 	if err := e.Execute(ctx, sweep.Shard{ID: "1", Runs: []string{p.Runs()[0].Run.ID}}, func(sweep.Note) {}); err != nil {
 		t.Fatal(err)
 	}
-	if st := p.Runs()[0]; st.Status != sweep.Planned || st.Attempts != 0 || st.Began != nil {
+	if st := p.Runs()[0]; st.Status != outcome.Planned || st.Attempts != 0 || st.Began != nil {
 		t.Errorf("%+v", st)
 	}
 }
@@ -326,7 +327,7 @@ func TestStoppedBeforeItsFirstCell(t *testing.T) {
 func TestNoSuchKernel(t *testing.T) {
 	p := settle(t, "nosuch", sweep.Recipe{}, nil, nil, 1, "print a")
 	p.execute(t, local.Options{})
-	if o := p.Runs()[0].Last; o == nil || o.Kind != sweep.StartFailed || !strings.Contains(o.Reason, "nosuch") {
+	if o := p.Runs()[0].Last; o == nil || o.Kind != outcome.StartFailed || !strings.Contains(o.Reason, "nosuch") {
 		t.Errorf("%+v", o)
 	}
 }
@@ -364,7 +365,7 @@ func TestWrongGuess(t *testing.T) {
 	if got := p.printed(t, 2)[2]; got != runs[2].Run.ID+"\n" {
 		t.Errorf("%q", got)
 	}
-	if st := p.Runs()[1]; st.Status != sweep.Planned || st.Attempts != 0 {
+	if st := p.Runs()[1]; st.Status != outcome.Planned || st.Attempts != 0 {
 		t.Errorf("%+v", st)
 	}
 }
@@ -410,9 +411,9 @@ func TestPercentOfTheMedian(t *testing.T) {
 	p := settle(t, "fake", recipe, nil, nil, 4, "when $x 3 hang")
 	p.execute(t, local.Options{Jobs: 1, Grace: time.Second})
 	for i, st := range p.Runs() {
-		want := sweep.Succeeded
+		want := outcome.Succeeded
 		if i == 3 {
-			want = sweep.TimedOut
+			want = outcome.TimedOut
 		}
 		if st.Status != want {
 			t.Errorf("run %d: %+v", i, st.Last)
@@ -454,7 +455,7 @@ func TestWarm(t *testing.T) {
 	n := p.execute(t, local.Options{Jobs: 2, Environ: venvEnv(t, python)})
 	all := map[string]int{}
 	for i, st := range p.Runs() {
-		if st.Status != sweep.Succeeded || st.Last.Kernel != "warm" {
+		if st.Status != outcome.Succeeded || st.Last.Kernel != "warm" {
 			t.Fatalf("run %d: %+v; told %q", i, st.Last, n.of(sweep.NoteWord))
 		}
 		kept, err := p.Store().Get(t.Context(), sweep.PrefixArtifacts+st.Run.ID+"/sub/atexit")
@@ -502,7 +503,7 @@ func TestSharedPrefix(t *testing.T) {
 	n := p.execute(t, local.Options{Jobs: 2, Environ: venvEnv(t, python)})
 	once := map[string]bool{}
 	for i, st := range p.Runs() {
-		if st.Status != sweep.Succeeded || st.Last.Kernel != "warm" {
+		if st.Status != outcome.Succeeded || st.Last.Kernel != "warm" {
 			t.Fatalf("run %d: %+v; told %q", i, st.Last, n.of(sweep.NoteWord))
 		}
 		got := p.printed(t, i)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/local"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -36,7 +37,7 @@ func BenchmarkRuns(b *testing.B) {
 	wg.Wait()
 	b.StopTimer()
 	for _, st := range p.Runs() {
-		if st.Status != sweep.Succeeded {
+		if st.Status != outcome.Succeeded {
 			b.Fatalf("%+v", st.Last)
 		}
 	}

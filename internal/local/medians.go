@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -21,7 +22,7 @@ const usual = 3
 func newMedians(states []sweep.RunState) *medians {
 	m := &medians{}
 	for _, st := range states {
-		if st.BestOut != nil && st.BestOut.Status == sweep.Succeeded {
+		if st.BestOut != nil && st.BestOut.Status == outcome.Succeeded {
 			m.times = append(m.times, st.BestOut.Duration())
 		}
 	}
@@ -29,8 +30,8 @@ func newMedians(states []sweep.RunState) *medians {
 	return m
 }
 
-func (m *medians) add(o sweep.Outcome) {
-	if o.Status != sweep.Succeeded {
+func (m *medians) add(o outcome.Outcome) {
+	if o.Status != outcome.Succeeded {
 		return
 	}
 	m.mu.Lock()

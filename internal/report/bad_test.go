@@ -10,7 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // A value is one run of a bad table: its variant, replicate and metric.
@@ -95,12 +95,12 @@ func badInput(t *testing.T, values []value) Input {
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_notebook"}, {Name: "variant", Role: collect.RoleLabel},
 		{Name: "seed", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap},
 	}
-	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[sweep.Status]int{sweep.Succeeded: len(values)}, Planned: len(values), Axes: []Axis{{Name: "variant"}, {Name: "seed", Kind: "replicate"}}}
+	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[outcome.Status]int{outcome.Succeeded: len(values)}, Planned: len(values), Axes: []Axis{{Name: "variant"}, {Name: "seed", Kind: "replicate"}}}
 	var rows [][]any
 	for i, v := range values {
 		id := fmt.Sprintf("id%05d", i)
 		rows = append(rows, []any{id, "succeeded", "runs/" + id + ".ipynb", v.variant, v.seed, v.y})
-		in.Runs = append(in.Runs, Run{Name: v.variant, Notebook: "runs/" + id + ".ipynb", Status: sweep.Succeeded})
+		in.Runs = append(in.Runs, Run{Name: v.variant, Notebook: "runs/" + id + ".ipynb", Status: outcome.Succeeded})
 	}
 	table, err := collect.Build(columns, rows)
 	if err != nil {

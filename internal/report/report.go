@@ -20,7 +20,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // Input is what a summary is made of. Paths are relative to the summary.
@@ -30,7 +30,7 @@ type Input struct {
 	AsOf      time.Time
 	Planned   int
 	Unplanned int // runs of earlier plans that are planned no more
-	Counts    map[sweep.Status]int
+	Counts    map[outcome.Status]int
 	Axes      []Axis
 	Compare   *compare.Report
 	Runs      []Run
@@ -52,7 +52,7 @@ type Axis struct {
 // A Run is one planned run.
 type Run struct {
 	Name, Notebook string
-	Status         sweep.Status
+	Status         outcome.Status
 	Duration       time.Duration
 	PeakRSS        int64 // bytes; 0 is unknown
 }

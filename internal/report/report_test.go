@@ -16,7 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // hostile is text that tries to be something else wherever it is put.
@@ -31,7 +31,7 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 	}
 	var rows [][]any
 	in := Input{
-		Name: "sweep", Template: "t.ipynb", AsOf: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC), Counts: map[sweep.Status]int{},
+		Name: "sweep", Template: "t.ipynb", AsOf: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC), Counts: map[outcome.Status]int{},
 		Axes:  []Axis{{Name: "variant", Kind: "bundle", Values: variants}, {Name: "seed", Kind: "replicate"}},
 		Rerun: "fanout run sweep.sweep", Facts: []Fact{{"fanout", "devel"}},
 	}
@@ -44,9 +44,9 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 				status, kind, reason, y = "failed", "exception", "KeyError: "+hostile, nil
 			}
 			rows = append(rows, []any{id, status, kind, reason, true, false, "runs/" + id + ".ipynb", v, seed, y})
-			in.Counts[sweep.Status(status)]++
+			in.Counts[outcome.Status(status)]++
 			in.Planned++
-			in.Runs = append(in.Runs, Run{Name: v, Notebook: "runs/" + id + ".ipynb", Status: sweep.Status(status), Duration: time.Duration(seed+1) * time.Second, PeakRSS: 50 << 20})
+			in.Runs = append(in.Runs, Run{Name: v, Notebook: "runs/" + id + ".ipynb", Status: outcome.Status(status), Duration: time.Duration(seed+1) * time.Second, PeakRSS: 50 << 20})
 		}
 	}
 	table, err := collect.Build(columns, rows)
@@ -255,7 +255,7 @@ func wide(t *testing.T, variants, regions []string, days int, gone func(variant,
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: collect.RoleLabel}, {Name: "region", Role: collect.RoleParameter},
 		{Name: "day", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap},
 	}
-	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[sweep.Status]int{}}
+	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[outcome.Status]int{}}
 	in.Axes = []Axis{{Name: "variant"}, {Name: "region"}, {Name: "day", Ordered: true}, {Name: "seed", Kind: "replicate"}}
 	var rows [][]any
 	for v, variant := range variants {
@@ -268,7 +268,7 @@ func wide(t *testing.T, variants, regions []string, days int, gone func(variant,
 					}
 					date := time.Date(2026, 1, 1+d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 					rows = append(rows, []any{fmt.Sprint(len(rows)), status, variant, region, date, seed, y})
-					in.Counts[sweep.Status(status)]++
+					in.Counts[outcome.Status(status)]++
 				}
 			}
 		}

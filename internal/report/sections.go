@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare"
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // How much of a long list is shown; the rest is counted.
@@ -73,7 +73,7 @@ func usual(t compare.Trend) string {
 // counts says how many runs went how.
 func counts(in Input) []string {
 	var parts []string
-	for _, s := range sweep.Statuses() {
+	for _, s := range outcome.Statuses() {
 		if n := in.Counts[s]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, spaced(string(s))))
 		}

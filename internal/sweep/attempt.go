@@ -8,14 +8,15 @@ import (
 	"io/fs"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
 // attemptTag is what an attempt's notebook says of itself, in its metadata.
 type attemptTag struct {
-	RunID   string  `json:"run_id"`
-	Attempt int     `json:"attempt"`
-	Outcome Outcome `json:"outcome"`
+	RunID   string          `json:"run_id"`
+	Attempt int             `json:"attempt"`
+	Outcome outcome.Outcome `json:"outcome"`
 }
 
 // An Attempt is one try at a run, open until End.
@@ -66,7 +67,7 @@ func (a *Attempt) Part(ctx context.Context, doc []byte) error {
 // and the run's notebook if it is better than what stood there. log is what
 // the kernel printed outside its cells. ErrEnded says that somebody else was
 // first; the store then holds what they wrote.
-func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o Outcome, log []byte) error {
+func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Outcome, log []byte) error {
 	if !o.Status.Ended() {
 		return fmt.Errorf("end run %s: %q is not how an attempt ends", a.Run, o.Status)
 	}
@@ -91,7 +92,7 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o Outcome, lo
 	return a.ended(ctx, doc, o)
 }
 
-func (a *Attempt) ended(ctx context.Context, doc *notebook.Notebook, o Outcome) error {
+func (a *Attempt) ended(ctx context.Context, doc *notebook.Notebook, o outcome.Outcome) error {
 	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o}
 	e.Scraps, e.More = smallScraps(doc)
 	a.sweep.mu.Lock()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -31,10 +32,10 @@ func TestNotebooksInBucketAreNotChanged(t *testing.T) {
 	for name, st := range map[string]store.Store{"dir": store.Dir(t.TempDir()), "s3": inBucket(t)} {
 		s := held(t, st)
 		plan(t, s, planOf(t, "c", "r0", "r1"))
-		attempt(t, s, "r0", sweep.Succeeded, "1")
-		attempt(t, s, "r1", sweep.Failed, "")
+		attempt(t, s, "r0", outcome.Succeeded, "1")
+		attempt(t, s, "r1", outcome.Failed, "")
 		time.Sleep(1100 * time.Millisecond) // a copy is younger than what it copies
-		attempt(t, s, "r1", sweep.Succeeded, "2")
+		attempt(t, s, "r1", outcome.Succeeded, "2")
 		if err := s.Release(); err != nil {
 			t.Fatal(err)
 		}
@@ -61,10 +62,10 @@ func TestRecordsComeTwice(t *testing.T) {
 	st := store.Mem()
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "r0", "r1", "r2", "r3"))
-	attempt(t, s, "r0", sweep.Failed, "")
-	attempt(t, s, "r0", sweep.Succeeded, "1")
-	attempt(t, s, "r1", sweep.Succeeded, "2")
-	attempt(t, s, "r1", sweep.Failed, "")
+	attempt(t, s, "r0", outcome.Failed, "")
+	attempt(t, s, "r0", outcome.Succeeded, "1")
+	attempt(t, s, "r1", outcome.Succeeded, "2")
+	attempt(t, s, "r1", outcome.Failed, "")
 	a, err := s.Begin(t.Context(), "r2", sweep.Began{})
 	if err != nil {
 		t.Fatal(err)

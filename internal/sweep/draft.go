@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Source is where a sweep is drafted from.
@@ -177,12 +178,12 @@ func declaredParams(ps []notebook.Parameter) []grid.Param {
 	for _, p := range ps {
 		g := grid.Param{Name: p.Name, Type: p.Type}
 		if p.HasValue {
-			if v, err := grid.ValueOf(p.Value); err == nil {
+			if v, err := value.Of(p.Value); err == nil {
 				g.HasDefault, g.Default, g.Kind = true, v, v.Kind()
 			}
 		}
 		for _, c := range p.Choices {
-			if v, err := grid.ValueOf(c); err == nil {
+			if v, err := value.Of(c); err == nil {
 				g.Choices = append(g.Choices, v)
 			}
 		}
@@ -347,7 +348,7 @@ func (d *Draft) placementOf(p grid.Point) (string, error) {
 			all[f.Name] = v
 		}
 	}
-	v, err := grid.ValueOf(all)
+	v, err := value.Of(all)
 	return v.String(), err
 }
 

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // Reprocess says which of the runs that have been made are made again. Runs
@@ -21,12 +23,12 @@ const (
 
 // Due is what an invocation has to make.
 type Due struct {
-	Runs   []string       // ids, in plan order
-	New    int            // never made
-	Again  map[Status]int // made, without success
-	Stale  map[string]int // succeeded, but differently from now: by the parts that differ
-	Redone int            // fresh successes made again because all were asked for
-	Kept   int            // stand as they are
+	Runs   []string               // ids, in plan order
+	New    int                    // never made
+	Again  map[outcome.Status]int // made, without success
+	Stale  map[string]int         // succeeded, but differently from now: by the parts that differ
+	Redone int                    // fresh successes made again because all were asked for
+	Kept   int                    // stand as they are
 }
 
 // Due finds the planned runs to make. parts are the fingerprint parts that
@@ -41,7 +43,7 @@ func (s *Sweep) Due(how Reprocess, parts []string) Due {
 	return d
 }
 
-func newDue() Due { return Due{Again: map[Status]int{}, Stale: map[string]int{}} }
+func newDue() Due { return Due{Again: map[outcome.Status]int{}, Stale: map[string]int{}} }
 
 // note books one planned run.
 func (d *Due) note(st RunState, how Reprocess, stale []string) {
@@ -53,13 +55,13 @@ func (d *Due) note(st RunState, how Reprocess, stale []string) {
 // add books one run and reports whether it is due.
 func (d *Due) add(st RunState, how Reprocess, stale []string) bool {
 	switch {
-	case st.Status == Planned:
+	case st.Status == outcome.Planned:
 		d.New++
-	case st.Status == Running:
-		d.Again[Running]++
-	case st.Status != Succeeded && how != ReprocessNone:
+	case st.Status == outcome.Running:
+		d.Again[outcome.Running]++
+	case st.Status != outcome.Succeeded && how != ReprocessNone:
 		d.Again[st.Status]++
-	case st.Status == Succeeded && len(stale) > 0 && (how == ReprocessStale || how == ReprocessAll):
+	case st.Status == outcome.Succeeded && len(stale) > 0 && (how == ReprocessStale || how == ReprocessAll):
 		d.Stale[strings.Join(stale, ", ")]++
 	case how == ReprocessAll:
 		d.Redone++
@@ -80,9 +82,9 @@ func (d Due) String() string {
 	}
 	add(d.New, "new")
 	add(d.Kept, "kept")
-	for _, s := range Statuses() {
+	for _, s := range outcome.Statuses() {
 		word := strings.ReplaceAll(string(s), "_", " ") + " before"
-		if s == Running {
+		if s == outcome.Running {
 			word = "cut short before"
 		}
 		add(d.Again[s], word)

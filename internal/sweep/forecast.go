@@ -1,6 +1,10 @@
 package sweep
 
-import "time"
+import (
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+)
 
 // Preview says what would be due if the draft, whose runs are listed, were
 // planned now. It changes nothing.
@@ -18,7 +22,7 @@ func (s *Sweep) Preview(d *Draft, how Reprocess, parts []string) (Due, Delta) {
 		}
 		st, known := s.Run(r.ID)
 		if !known {
-			st.Status = Planned
+			st.Status = outcome.Planned
 		}
 		st.Run = r
 		due.note(st, how, stale(st, head.fingerprint(r), parts))
@@ -40,7 +44,7 @@ type Forecast struct {
 func (s *Sweep) Forecast(ids []string, jobs int) (f Forecast, ok bool) {
 	var wall, cpu time.Duration
 	for _, st := range s.Runs() {
-		if o := st.BestOut; o != nil && o.Status == Succeeded {
+		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded {
 			f.From++
 			wall, cpu = wall+o.Duration(), cpu+o.CPU
 			f.PeakRSS = max(f.PeakRSS, o.PeakRSS)
@@ -53,7 +57,7 @@ func (s *Sweep) Forecast(ids []string, jobs int) (f Forecast, ok bool) {
 	var total, longest time.Duration
 	for _, id := range ids {
 		took, used := wall, cpu
-		if st, _ := s.Run(id); st.BestOut != nil && st.BestOut.Status == Succeeded {
+		if st, _ := s.Run(id); st.BestOut != nil && st.BestOut.Status == outcome.Succeeded {
 			took, used = st.BestOut.Duration(), st.BestOut.CPU
 		}
 		total, longest, f.CPU = total+took, max(longest, took), f.CPU+used

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -128,7 +129,7 @@ func (s *Sweep) referred() map[string]bool {
 		used[t.Key] = true
 	}
 	for _, st := range s.Runs() {
-		for _, o := range []*Outcome{st.Last, st.BestOut} {
+		for _, o := range []*outcome.Outcome{st.Last, st.BestOut} {
 			if o != nil {
 				used[o.Provenance] = true
 			}

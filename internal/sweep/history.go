@@ -3,12 +3,14 @@ package sweep
 import (
 	"context"
 	"sort"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // Past is one attempt that ended, as its own notebook tells it.
 type Past struct {
 	Attempt int
-	Outcome Outcome
+	Outcome outcome.Outcome
 	Key     string // of its notebook
 	Log     string // key of what its kernel printed outside its cells; "" when that was nothing
 }

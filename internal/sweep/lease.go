@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -323,7 +324,7 @@ func (s *Sweep) Lose(ctx context.Context, b Began, reason string) error {
 	if err != nil {
 		return fmt.Errorf("end the lost run %s: %w", b.Run, err)
 	}
-	o := Outcome{Status: Lost, Kind: WorkerGone, Reason: reason, Start: b.At, End: now()}
+	o := outcome.Outcome{Status: outcome.Lost, Kind: outcome.WorkerGone, Reason: reason, Start: b.At, End: now()}
 	if o.End.Before(o.Start) {
 		o.End = o.Start // the clock was set back
 	}

@@ -10,6 +10,8 @@ import (
 	"sort"
 	"sync"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
+
 	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -45,13 +47,13 @@ type forgotten struct {
 
 // ended indexes an attempt's notebook.
 type ended struct {
-	Run     string  `json:"run"`
-	Attempt int     `json:"n"`
-	Outcome Outcome `json:"outcome"`
-	Scraps  Scraps  `json:"scraps,omitempty"`
-	More    bool    `json:"more,omitempty"`
-	Size    int64   `json:"size"`
-	ModTime int64   `json:"mtime_ns"`
+	Run     string          `json:"run"`
+	Attempt int             `json:"n"`
+	Outcome outcome.Outcome `json:"outcome"`
+	Scraps  Scraps          `json:"scraps,omitempty"`
+	More    bool            `json:"more,omitempty"`
+	Size    int64           `json:"size"`
+	ModTime int64           `json:"mtime_ns"`
 }
 
 // readAttempts replays the log, then looks at the attempts the log leaves
@@ -131,7 +133,7 @@ func (s *Sweep) close(c closedShard) {
 func (s *Sweep) state(id string) *RunState {
 	st, ok := s.byID[id]
 	if !ok {
-		st = &RunState{Run: Run{ID: id, Unplanned: true}, Status: Planned}
+		st = &RunState{Run: Run{ID: id, Unplanned: true}, Status: outcome.Planned}
 		s.byID[id] = st
 	}
 	return st
@@ -143,7 +145,7 @@ func (st *RunState) began(b Began) {
 	}
 	st.Attempts = max(st.Attempts, b.Attempt)
 	st.Began = &b
-	st.Status = Running
+	st.Status = outcome.Running
 }
 
 func (st *RunState) abandoned(a abandoned) {
@@ -176,28 +178,28 @@ func (st *RunState) ended(e ended) {
 
 // better reports whether attempt n, which ended with o, replaces the best.
 // Records of several writers are not read in the order they were written in.
-func (st *RunState) better(n int, o Outcome) bool {
+func (st *RunState) better(n int, o outcome.Outcome) bool {
 	if st.BestOut == nil {
 		return true
 	}
-	if was := st.BestOut.Status == Succeeded; was != (o.Status == Succeeded) {
+	if was := st.BestOut.Status == outcome.Succeeded; was != (o.Status == outcome.Succeeded) {
 		return !was
 	}
 	return n >= st.Best
 }
 
 func (st *RunState) forgotten(f forgotten) {
-	*st = RunState{Run: st.Run, Status: Planned, Attempts: f.Attempts}
+	*st = RunState{Run: st.Run, Status: outcome.Planned, Attempts: f.Attempts}
 }
 
 // settled is the status of a run of which no attempt is open. A success is
 // not undone by a later attempt that was only interrupted or lost.
-func (st *RunState) settled() Status {
+func (st *RunState) settled() outcome.Status {
 	switch {
 	case st.Last == nil:
-		return Planned
-	case st.BestOut.Status == Succeeded && (st.Last.Status == Canceled || st.Last.Status == Lost):
-		return Succeeded
+		return outcome.Planned
+	case st.BestOut.Status == outcome.Succeeded && (st.Last.Status == outcome.Canceled || st.Last.Status == outcome.Lost):
+		return outcome.Succeeded
 	}
 	return st.Last.Status
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -193,10 +194,10 @@ func (s *Sweep) Run(id string) (RunState, bool) {
 }
 
 // Counts says how many planned runs have each status.
-func (s *Sweep) Counts() map[Status]int {
+func (s *Sweep) Counts() map[outcome.Status]int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := map[Status]int{}
+	n := map[outcome.Status]int{}
 	for _, st := range s.runs {
 		if !st.Run.Unplanned {
 			n[st.Status]++
@@ -220,7 +221,7 @@ func (s *Sweep) Ended() (n int) {
 
 // Current is the fingerprint that an attempt at r made now would have, as far
 // as the plan in force knows it.
-func (s *Sweep) Current(r Run) Fingerprint {
+func (s *Sweep) Current(r Run) outcome.Fingerprint {
 	s.mu.Lock()
 	h := s.head
 	s.mu.Unlock()
@@ -228,8 +229,8 @@ func (s *Sweep) Current(r Run) Fingerprint {
 }
 
 // fingerprint is that of an attempt at r made by the plan.
-func (h Head) fingerprint(r Run) Fingerprint {
-	f := Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
+func (h Head) fingerprint(r Run) outcome.Fingerprint {
+	f := outcome.Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
 	for _, t := range h.Templates {
 		if t.Slot == r.Template {
 			f.Code, f.Text = t.Code, t.Text
@@ -245,8 +246,8 @@ func (s *Sweep) Stale(st RunState, parts []string) []string {
 }
 
 // stale compares a run's success with how it would be made now.
-func stale(st RunState, now Fingerprint, parts []string) []string {
-	if st.BestOut == nil || st.BestOut.Status != Succeeded {
+func stale(st RunState, now outcome.Fingerprint, parts []string) []string {
+	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded {
 		return nil
 	}
 	was := st.BestOut.Fingerprint

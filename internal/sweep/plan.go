@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -211,7 +212,7 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 	for i, r := range runs {
 		st, known := s.byID[r.ID]
 		if !known {
-			st = &RunState{Status: Planned}
+			st = &RunState{Status: outcome.Planned}
 			s.byID[r.ID] = st
 		}
 		st.Run = r

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -42,7 +43,7 @@ func TestShardsSettleAtOnce(t *testing.T) {
 		if _, err := s.Absorb(t.Context(), shard.ID); err != nil {
 			t.Fatal(err)
 		}
-		end(t, worker, a, sweep.Succeeded, "1")
+		end(t, worker, a, outcome.Succeeded, "1")
 		worker.Release()
 		want[id] = "succeeded 1"
 		settling.Go(func() {

@@ -12,10 +12,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 const template = `{"cells": [{"cell_type": "code", "execution_count": null, "id": "a", "metadata": {"tags": ["parameters"]}, "outputs": [], "source": "x = 0"}],
@@ -28,11 +29,11 @@ func planOf(t *testing.T, code string, ids ...string) sweep.Plan {
 	p.Name, p.Source = "s", ".."
 	p.Templates = []sweep.Template{{Path: "t.ipynb", Code: code}}
 	for i, id := range ids {
-		v, err := grid.ValueOf(i)
+		v, err := value.Of(i)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Runs = append(p.Runs, sweep.Run{ID: id, Params: []grid.Binding{{Name: "x", Value: v}}})
+		p.Runs = append(p.Runs, sweep.Run{ID: id, Params: []value.Binding{{Name: "x", Value: v}}})
 	}
 	return p
 }
@@ -61,7 +62,7 @@ func plan(t *testing.T, s *sweep.Sweep, p sweep.Plan) sweep.Delta {
 }
 
 // attempt makes one attempt at a run that ends with status, and glues y.
-func attempt(t *testing.T, s *sweep.Sweep, run string, status sweep.Status, y string) {
+func attempt(t *testing.T, s *sweep.Sweep, run string, status outcome.Status, y string) {
 	t.Helper()
 	a, err := s.Begin(t.Context(), run, sweep.Began{Host: "h"})
 	if err != nil {
@@ -70,7 +71,7 @@ func attempt(t *testing.T, s *sweep.Sweep, run string, status sweep.Status, y st
 	end(t, s, a, status, y)
 }
 
-func end(t *testing.T, s *sweep.Sweep, a *sweep.Attempt, status sweep.Status, y string) {
+func end(t *testing.T, s *sweep.Sweep, a *sweep.Attempt, status outcome.Status, y string) {
 	t.Helper()
 	st, _ := s.Run(a.Run)
 	_, doc, err := s.TemplateOf(t.Context(), st.Run)
@@ -85,7 +86,7 @@ func end(t *testing.T, s *sweep.Sweep, a *sweep.Attempt, status sweep.Status, y 
 		})
 	}
 	now := time.Now().UTC()
-	o := sweep.Outcome{Status: status, Start: now.Add(-time.Second), End: now, Fingerprint: s.Current(st.Run)}
+	o := outcome.Outcome{Status: status, Start: now.Add(-time.Second), End: now, Fingerprint: s.Current(st.Run)}
 	if err := a.End(t.Context(), doc, o, []byte("log\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -118,11 +119,11 @@ func TestReopenedSweepKnowsEverything(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := held(t, st)
 			plan(t, s, planOf(t, "c", "a", "b", "c", "d"))
-			attempt(t, s, "a", sweep.Succeeded, "1")
-			attempt(t, s, "b", sweep.Failed, "2")
-			attempt(t, s, "b", sweep.Succeeded, "3")
-			attempt(t, s, "c", sweep.Succeeded, "4")
-			attempt(t, s, "c", sweep.Canceled, "5") // an interruption undoes no success
+			attempt(t, s, "a", outcome.Succeeded, "1")
+			attempt(t, s, "b", outcome.Failed, "2")
+			attempt(t, s, "b", outcome.Succeeded, "3")
+			attempt(t, s, "c", outcome.Succeeded, "4")
+			attempt(t, s, "c", outcome.Canceled, "5") // an interruption undoes no success
 			want := map[string]string{"a": "succeeded 1", "b": "succeeded 3", "c": "succeeded 4", "d": "planned"}
 			if d := cmp.Diff(want, view(t, st)); d != "" {
 				t.Error(d)
@@ -150,8 +151,8 @@ func TestTornLogLine(t *testing.T) {
 	st := store.Mem()
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "a", "b"))
-	attempt(t, s, "a", sweep.Succeeded, "1")
-	attempt(t, s, "b", sweep.Succeeded, "2")
+	attempt(t, s, "a", outcome.Succeeded, "1")
+	attempt(t, s, "b", outcome.Succeeded, "2")
 	s.Release()
 	for o := range st.List(t.Context(), "log/") {
 		b, err := st.Get(t.Context(), o.Key)
@@ -182,12 +183,12 @@ func TestOneWinnerEndsAnAttempt(t *testing.T) {
 		t.Fatal(err)
 	}
 	late := *a
-	end(t, s, a, sweep.Succeeded, "1")
+	end(t, s, a, outcome.Succeeded, "1")
 	_, doc, err := s.TemplateOf(t.Context(), sweep.Run{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = late.End(t.Context(), doc, sweep.Outcome{Status: sweep.Lost, End: time.Now()}, nil)
+	err = late.End(t.Context(), doc, outcome.Outcome{Status: outcome.Lost, End: time.Now()}, nil)
 	if !errors.Is(err, sweep.ErrEnded) {
 		t.Errorf("the late end says %v, want ErrEnded", err)
 	}
@@ -219,8 +220,8 @@ func TestGrowing(t *testing.T) {
 	st := store.Mem()
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "a", "b"))
-	attempt(t, s, "a", sweep.Succeeded, "1")
-	attempt(t, s, "b", sweep.Failed, "")
+	attempt(t, s, "a", outcome.Succeeded, "1")
+	attempt(t, s, "b", outcome.Failed, "")
 	parts := []string{"code", "files", "inputs"}
 	if got := s.Due(sweep.ReprocessStale, parts).String(); got != "1 kept, 1 failed before" {
 		t.Errorf("due: %s", got)
@@ -383,7 +384,7 @@ func TestFrozenFiles(t *testing.T) {
 	}
 	s := held(t, store.Mem())
 	plan(t, s, d.Plan)
-	attempt(t, s, d.Runs[0].ID, sweep.Succeeded, "1")
+	attempt(t, s, d.Runs[0].ID, outcome.Succeeded, "1")
 	out := t.TempDir()
 	if err := s.Unpack(t.Context(), out); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -99,8 +100,8 @@ func (f *Fake) make(ctx context.Context, st sweep.RunState, note func(sweep.Note
 }
 
 // walk does the deeds of every cell until one ends the notebook.
-func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, attempt int, note func(sweep.Note)) sweep.Outcome {
-	o := sweep.Outcome{Status: sweep.Succeeded, Start: time.Now().UTC(), Fingerprint: f.Sweep.Current(run)}
+func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, attempt int, note func(sweep.Note)) outcome.Outcome {
+	o := outcome.Outcome{Status: outcome.Succeeded, Start: time.Now().UTC(), Fingerprint: f.Sweep.Current(run)}
 	limits := f.Sweep.SettingsOf(run)
 	for i, c := range doc.Cells {
 		note(sweep.Note{Kind: sweep.NoteCell, Run: run.ID, Attempt: attempt, Cell: i + 1, Cells: len(doc.Cells)})
@@ -111,7 +112,7 @@ func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, 
 		end := f.do(ctx, d, c, run, limits)
 		if end.Status != "" {
 			o.Status, o.Kind, o.Reason, o.Ename, o.Evalue = end.Status, end.Kind, end.Reason, end.Ename, end.Evalue
-			if o.Status != sweep.Succeeded {
+			if o.Status != outcome.Succeeded {
 				o.Cell = i + 1
 			}
 			break
@@ -122,7 +123,7 @@ func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, 
 }
 
 // do does one deed; an outcome with a status ends the notebook.
-func (f *Fake) do(ctx context.Context, d Deed, c *notebook.Cell, run sweep.Run, limits sweep.Settings) sweep.Outcome {
+func (f *Fake) do(ctx context.Context, d Deed, c *notebook.Cell, run sweep.Run, limits sweep.Settings) outcome.Outcome {
 	print := func(text string) {
 		c.Outputs = append(c.Outputs, notebook.Output{Type: "stream", Name: "stdout", Text: text})
 	}
@@ -142,31 +143,31 @@ func (f *Fake) do(ctx context.Context, d Deed, c *notebook.Cell, run sweep.Run, 
 		})
 	case Raise:
 		c.Outputs = append(c.Outputs, notebook.Output{Type: "error", Ename: "ValueError", Evalue: "no good", Traceback: []string{"ValueError: no good"}})
-		return sweep.Outcome{Status: sweep.Failed, Kind: sweep.Exception, Reason: "ValueError: no good", Ename: "ValueError", Evalue: "no good"}
+		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Reason: "ValueError: no good", Ename: "ValueError", Evalue: "no good"}
 	case Die:
-		return sweep.Outcome{Status: sweep.Failed, Kind: sweep.KernelDied, Reason: "the kernel died (signal: killed)"}
+		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.KernelDied, Reason: "the kernel died (signal: killed)"}
 	case ExitZero:
-		return sweep.Outcome{Status: sweep.Succeeded, Kind: sweep.EarlyExit}
+		return outcome.Outcome{Status: outcome.Succeeded, Kind: outcome.EarlyExit}
 	case Hang, HangHard:
 		return hang(ctx, limits)
 	}
-	return sweep.Outcome{}
+	return outcome.Outcome{}
 }
 
 // hang waits for a limit or the end of the context.
-func hang(ctx context.Context, limits sweep.Settings) sweep.Outcome {
+func hang(ctx context.Context, limits sweep.Settings) outcome.Outcome {
 	cell, run := after(limits.CellTimeout), after(limits.RunTimeout)
 	select {
 	case <-ctx.Done():
-		kind := sweep.Interrupted
+		kind := outcome.Interrupted
 		if k, ok := context.Cause(ctx).(interface{ ReasonKind() string }); ok {
-			kind = sweep.ReasonKind(k.ReasonKind())
+			kind = outcome.Kind(k.ReasonKind())
 		}
-		return sweep.Outcome{Status: sweep.Canceled, Kind: kind, Reason: "canceled"}
+		return outcome.Outcome{Status: outcome.Canceled, Kind: kind, Reason: "canceled"}
 	case <-cell:
-		return sweep.Outcome{Status: sweep.TimedOut, Kind: sweep.CellTimeout, Reason: "the cell took too long"}
+		return outcome.Outcome{Status: outcome.TimedOut, Kind: outcome.CellTimeout, Reason: "the cell took too long"}
 	case <-run:
-		return sweep.Outcome{Status: sweep.TimedOut, Kind: sweep.RunTimeout, Reason: "the run took too long"}
+		return outcome.Outcome{Status: outcome.TimedOut, Kind: outcome.RunTimeout, Reason: "the run took too long"}
 	}
 }
 

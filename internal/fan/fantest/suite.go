@@ -16,10 +16,11 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/fan"
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Machine is an executor under test and how to make notebooks do things on
@@ -131,7 +132,7 @@ func NewSweep(t *testing.T, st store.Store, m Machine, settings sweep.Settings, 
 	for i := range runs {
 		p.Runs = append(p.Runs, sweep.Run{
 			ID:     fmt.Sprintf("run%013d", i),
-			Params: []grid.Binding{{Name: "x", Value: value(t, i)}, {Name: "y", Value: value(t, 0)}},
+			Params: []value.Binding{{Name: "x", Value: valueOf(t, i)}, {Name: "y", Value: valueOf(t, 0)}},
 		})
 	}
 	if _, err := s.Plan(t.Context(), p); err != nil {
@@ -140,9 +141,9 @@ func NewSweep(t *testing.T, st store.Store, m Machine, settings sweep.Settings, 
 	return s
 }
 
-func value(t *testing.T, x any) grid.Value {
+func valueOf(t *testing.T, x any) value.Value {
 	t.Helper()
-	return must(grid.ValueOf(x))(t)
+	return must(value.Of(x))(t)
 }
 
 func must[T any](v T, err error) func(*testing.T) T {
@@ -201,7 +202,7 @@ func execute(ctx context.Context, t *testing.T, m Machine, s *sweep.Sweep, note 
 }
 
 // only returns the outcome of the sweep's single run.
-func only(t *testing.T, s *sweep.Sweep, want sweep.Status) sweep.RunState {
+func only(t *testing.T, s *sweep.Sweep, want outcome.Status) sweep.RunState {
 	t.Helper()
 	st := s.Runs()[0]
 	if st.Status != want {
@@ -236,7 +237,7 @@ func returnsEnded(t *testing.T, m Machine) {
 	execute(t.Context(), t, m, s, nil)
 	fresh := must(sweep.Open(t.Context(), s.Store()))(t)
 	for _, st := range fresh.Runs() {
-		if st.Status != sweep.Succeeded || st.Attempts != 1 || st.Began != nil {
+		if st.Status != outcome.Succeeded || st.Attempts != 1 || st.Began != nil {
 			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 		}
 		if st.Last.End.Before(st.Last.Start) || st.Last.Start.IsZero() {
@@ -261,8 +262,8 @@ func recordsScraps(t *testing.T, m Machine) {
 func raises(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 1, Succeed, Raise, Succeed)
 	execute(t.Context(), t, m, s, nil)
-	o := only(t, s, sweep.Failed).Last
-	if o.Kind != sweep.Exception || o.Ename != "ValueError" || o.Evalue != "no good" {
+	o := only(t, s, outcome.Failed).Last
+	if o.Kind != outcome.Exception || o.Ename != "ValueError" || o.Evalue != "no good" {
 		t.Errorf("outcome is %+v", o)
 	}
 	if o.Cell != 4 { // parameters, injected, succeed, raise
@@ -285,8 +286,8 @@ func keepsCells(t *testing.T, m Machine) {
 func dies(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 1, Succeed, Die)
 	execute(t.Context(), t, m, s, nil)
-	o := only(t, s, sweep.Failed).Last
-	if o.Kind != sweep.KernelDied || !strings.Contains(o.Reason, "killed") {
+	o := only(t, s, outcome.Failed).Last
+	if o.Kind != outcome.KernelDied || !strings.Contains(o.Reason, "killed") {
 		t.Errorf("outcome is %+v", o)
 	}
 }
@@ -294,8 +295,8 @@ func dies(t *testing.T, m Machine) {
 func timesOut(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{RunTimeout: 2 * time.Second}, 1, Succeed, Hang)
 	execute(t.Context(), t, m, s, nil)
-	o := only(t, s, sweep.TimedOut).Last
-	if o.Kind != sweep.RunTimeout || o.Cell != 4 {
+	o := only(t, s, outcome.TimedOut).Last
+	if o.Kind != outcome.RunTimeout || o.Cell != 4 {
 		t.Errorf("outcome is %+v", o)
 	}
 }
@@ -303,8 +304,8 @@ func timesOut(t *testing.T, m Machine) {
 func timesOutHard(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{CellTimeout: time.Second}, 1, HangHard)
 	execute(t.Context(), t, m, s, nil)
-	o := only(t, s, sweep.TimedOut).Last
-	if o.Kind != sweep.CellTimeout || o.Cell != 3 {
+	o := only(t, s, outcome.TimedOut).Last
+	if o.Kind != outcome.CellTimeout || o.Cell != 3 {
 		t.Errorf("outcome is %+v", o)
 	}
 	survivors(t, m)
@@ -319,7 +320,7 @@ func cancels(t *testing.T, m Machine) {
 			cancel(errors.New("stop"))
 		}
 	})
-	only(t, s, sweep.Canceled)
+	only(t, s, outcome.Canceled)
 	if got := text(document(t, s)); !strings.Contains(got, "hello") {
 		t.Errorf("the partial notebook says %q", got)
 	}
@@ -331,7 +332,7 @@ func cancelsEarly(t *testing.T, m Machine) {
 	cancel()
 	execute(ctx, t, m, s, nil)
 	for _, st := range s.Runs() {
-		if st.Status != sweep.Planned || st.Attempts != 0 {
+		if st.Status != outcome.Planned || st.Attempts != 0 {
 			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 		}
 	}
@@ -340,7 +341,7 @@ func cancelsEarly(t *testing.T, m Machine) {
 func exitsEarly(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 1, ExitZero, Raise)
 	execute(t.Context(), t, m, s, nil)
-	if o := only(t, s, sweep.Succeeded).Last; o.Kind != sweep.EarlyExit {
+	if o := only(t, s, outcome.Succeeded).Last; o.Kind != outcome.EarlyExit {
 		t.Errorf("outcome is %+v", o)
 	}
 }
@@ -349,7 +350,7 @@ func isolates(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 3, WriteFile)
 	execute(t.Context(), t, m, s, nil)
 	for _, st := range s.Runs() {
-		if st.Status != sweep.Succeeded {
+		if st.Status != outcome.Succeeded {
 			t.Errorf("run %s: %+v", st.Run.ID, st.Last)
 		}
 	}
@@ -358,7 +359,7 @@ func isolates(t *testing.T, m Machine) {
 func leavesNothing(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 1, Grandchild, Succeed)
 	execute(t.Context(), t, m, s, nil)
-	only(t, s, sweep.Succeeded)
+	only(t, s, outcome.Succeeded)
 	survivors(t, m)
 }
 
@@ -383,7 +384,7 @@ func keepsUnicode(t *testing.T, m Machine) {
 func keepsLarge(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 1, Large)
 	execute(t.Context(), t, m, s, nil)
-	only(t, s, sweep.Succeeded)
+	only(t, s, outcome.Succeeded)
 	if got := len(text(document(t, s))); got < 5_000_000 {
 		t.Errorf("%d characters arrived", got)
 	}
@@ -424,7 +425,7 @@ func executesAgain(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{CellTimeout: 3 * time.Second}, 2, Glue, Hang)
 	again(t.Context(), t, m, s)
 	for _, st := range s.Runs() {
-		if st.Status != sweep.TimedOut || st.Attempts != 1 {
+		if st.Status != outcome.TimedOut || st.Attempts != 1 {
 			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 		}
 	}
@@ -441,9 +442,9 @@ func cancelsAgain(t *testing.T, m Machine) {
 	canceledRuns := 0
 	for _, st := range s.Runs() { // a machine may make both at once
 		switch {
-		case st.Status == sweep.Canceled && st.Attempts == 1:
+		case st.Status == outcome.Canceled && st.Attempts == 1:
 			canceledRuns++
-		case st.Status != sweep.Planned || st.Attempts != 0:
+		case st.Status != outcome.Planned || st.Attempts != 0:
 			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 		}
 	}

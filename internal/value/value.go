@@ -1,4 +1,4 @@
-package grid
+package value
 
 import (
 	"bytes"
@@ -13,6 +13,9 @@ import (
 	"strings"
 	"unicode/utf8"
 )
+
+// MaxDigits is how many digits a number may have: what Python reads as one.
+const MaxDigits = 4300
 
 // A Kind is the kind of a Value.
 type Kind uint8
@@ -38,7 +41,7 @@ type Value struct{ text string }
 
 // ValueOf makes a Value of nil, a bool, an integer, a float, a string, a
 // json.Number, a []any or a map[string]any. NaN and infinities are refused.
-func ValueOf(x any) (Value, error) {
+func Of(x any) (Value, error) {
 	switch x := x.(type) {
 	case nil:
 		return Value{}, nil
@@ -53,7 +56,7 @@ func ValueOf(x any) (Value, error) {
 }
 
 // ParseValue reads JSON.
-func ParseValue(text []byte) (Value, error) {
+func Parse(text []byte) (Value, error) {
 	if canonical(text) {
 		return Value{string(text)}, nil
 	}
@@ -66,7 +69,7 @@ func ParseValue(text []byte) (Value, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return Value{}, errors.New("text after the value")
 	}
-	return ValueOf(x)
+	return Of(x)
 }
 
 // canonical recognizes the commonest values in their canonical form: a plan of
@@ -74,7 +77,7 @@ func ParseValue(text []byte) (Value, error) {
 func canonical(text []byte) bool {
 	n := len(text)
 	if n > 1 && text[0] == '"' && text[n-1] == '"' {
-		return plainText(string(text[1 : n-1]))
+		return PlainText(string(text[1 : n-1]))
 	}
 	if n == 0 || n > 18 || text[0] < '0' || text[0] > '9' || text[0] == '0' && n > 1 {
 		return false
@@ -169,7 +172,7 @@ func appendMap(b *bytes.Buffer, m map[string]any) error {
 }
 
 func appendText(b *bytes.Buffer, s string) {
-	if plainText(s) {
+	if PlainText(s) {
 		b.WriteByte('"')
 		b.WriteString(s)
 		b.WriteByte('"')
@@ -181,8 +184,8 @@ func appendText(b *bytes.Buffer, s string) {
 	b.Truncate(b.Len() - 1) // the newline
 }
 
-// plainText reports whether JSON writes a string as it is.
-func plainText(s string) bool {
+// PlainText reports whether JSON writes a string as it is.
+func PlainText(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			return false
@@ -209,7 +212,7 @@ func appendFloat(b *bytes.Buffer, x float64) error {
 }
 
 func appendNumber(b *bytes.Buffer, s string) error {
-	if len(s) > maxIntDigits {
+	if len(s) > MaxDigits {
 		return fmt.Errorf("a number of %d digits is too long", len(s))
 	}
 	if n, ok := new(big.Int).SetString(s, 10); ok {
@@ -303,12 +306,39 @@ func plainNumbers(x any) any {
 	return x
 }
 
+// Text is a string as it is and any other value as its JSON.
+func (v Value) Text() string {
+	if s, ok := v.Any().(string); ok {
+		return s
+	}
+	return v.String()
+}
+
+// Ints are the n ints from `from`, `step` apart. They share one text, so that
+// a million of them cost little more than their digits.
+func Ints(from, step int64, n int) []Value {
+	var buf [20]byte
+	size := 0
+	for i := range n {
+		size += len(strconv.AppendInt(buf[:0], from+int64(i)*step, 10))
+	}
+	var all strings.Builder
+	all.Grow(size) // so that what is cut from it stays where it is
+	out := make([]Value, n)
+	for i := range out {
+		start := all.Len()
+		all.Write(strconv.AppendInt(buf[:0], from+int64(i)*step, 10))
+		out[i] = Value{all.String()[start:]}
+	}
+	return out
+}
+
 // MarshalJSON writes the canonical form.
 func (v Value) MarshalJSON() ([]byte, error) { return []byte(v.String()), nil }
 
 // UnmarshalJSON reads any JSON value.
 func (v *Value) UnmarshalJSON(b []byte) (err error) {
-	*v, err = ParseValue(b)
+	*v, err = Parse(b)
 	return err
 }
 
@@ -318,8 +348,8 @@ type Binding struct {
 	Value Value  `json:"value"`
 }
 
-// lookup finds a name among bindings.
-func lookup(bs []Binding, name string) (Value, bool) {
+// Lookup finds a name among bindings.
+func Lookup(bs []Binding, name string) (Value, bool) {
 	for _, b := range bs {
 		if b.Name == name {
 			return b.Value, true
@@ -328,8 +358,8 @@ func lookup(bs []Binding, name string) (Value, bool) {
 	return Value{}, false
 }
 
-// bind sets a name, keeping its place when it is there already.
-func bind(bs []Binding, name string, v Value) []Binding {
+// Bind sets a name, keeping its place when it is there already.
+func Bind(bs []Binding, name string, v Value) []Binding {
 	for i := range bs {
 		if bs[i].Name == name {
 			bs[i].Value = v

@@ -1,0 +1,90 @@
+// Package outcome is how a run stands and how an attempt ended: the statuses,
+// the kinds of reasons and the outcome itself. It is the only package that
+// spells them. It imports nothing of fanout.
+package outcome
+
+import "time"
+
+// Status says what has become of a run.
+type Status string
+
+// The statuses of a run, exactly.
+const (
+	// Planned: no attempt has begun, or the last one was interrupted before it began.
+	Planned Status = "planned"
+	// Running: an attempt has begun and nothing says that it ended.
+	Running Status = "running"
+	// Succeeded: every cell ran, or the notebook ended itself with sys.exit(0).
+	Succeeded Status = "succeeded"
+	// Failed: we know that it ended badly.
+	Failed Status = "failed"
+	// TimedOut: a limit the user set was passed.
+	TimedOut Status = "timed_out"
+	// Canceled: it was stopped on request; not a failure.
+	Canceled Status = "canceled"
+	// Lost: it is gone and nobody knows how it ended.
+	Lost Status = "lost"
+)
+
+// Statuses lists every status, in the order people want to read them.
+func Statuses() []Status {
+	return []Status{Succeeded, Failed, TimedOut, Canceled, Lost, Running, Planned}
+}
+
+// Ended reports whether s is how an attempt can end.
+func (s Status) Ended() bool {
+	switch s {
+	case Succeeded, Failed, TimedOut, Canceled, Lost:
+		return true
+	}
+	return false
+}
+
+// ReasonKind classifies why an attempt ended as it did. It is empty for an
+// attempt that simply succeeded.
+type Kind string
+
+// The kinds of reasons.
+const (
+	Exception   Kind = "exception"     // a cell raised
+	KernelDied  Kind = "kernel_died"   // the kernel's process ended by itself
+	OutOfMemory Kind = "out_of_memory" // the system or a cap killed the kernel for its memory
+	EarlyExit   Kind = "early_exit"    // sys.exit(0): a success
+	StartFailed Kind = "start_failed"  // no kernel came up
+	CellTimeout Kind = "cell_timeout"
+	RunTimeout  Kind = "run_timeout"
+	Halted      Kind = "halted"      // stopped by the halt policy
+	Interrupted Kind = "interrupted" // stopped by the user
+	InputAsked  Kind = "input_asked" // a cell asked for input
+	WorkerGone  Kind = "worker_gone" // whoever made the run is gone
+)
+
+// Fingerprint says how an attempt was computed, a digest a part.
+type Fingerprint struct {
+	Code        string `json:"code,omitempty"`
+	Text        string `json:"text,omitempty"`
+	Files       string `json:"files,omitempty"`
+	Inputs      string `json:"inputs,omitempty"`
+	Environment string `json:"environment,omitempty"`
+}
+
+// An Outcome is how an attempt ended. It is never changed.
+type Outcome struct {
+	Status      Status        `json:"status"`
+	Kind        Kind          `json:"kind,omitempty"`
+	Reason      string        `json:"reason,omitempty"` // a sentence for people
+	Cell        int           `json:"cell"`             // index of the code cell that failed among code cells, from 1; 0 when none did
+	Ename       string        `json:"ename,omitempty"`
+	Evalue      string        `json:"evalue,omitempty"`
+	Start       time.Time     `json:"start"`
+	End         time.Time     `json:"end"`
+	KernelStart time.Duration `json:"kernel_start_ns,omitempty"`
+	CPU         time.Duration `json:"cpu_ns,omitempty"`
+	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`
+	Kernel      string        `json:"kernel,omitempty"` // how it was started: cold or warm
+	Fingerprint Fingerprint   `json:"fingerprint"`
+	Provenance  string        `json:"provenance,omitempty"` // key of frozen/<sha>.json
+}
+
+// Duration is the wall time from begin to end.
+func (o Outcome) Duration() time.Duration { return o.End.Sub(o.Start) }
