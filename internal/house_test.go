@@ -15,22 +15,32 @@ const module = "github.com/fanout-dev/fanout/"
 // mayImport is the house: which packages of ours a package may import.
 // Machines never import each other, and every arrow points towards the leaves.
 var mayImport = map[string][]string{
-	"internal/grid":     {},
-	"internal/notebook": {},
-	"internal/kernel":   {},
+	// Nouns: leaves that know one thing each.
+	"internal/value":    {},
+	"internal/outcome":  {},
+	"internal/unit":     {"internal/value"},
 	"internal/store":    {},
+	"internal/notebook": {"internal/value", "internal/outcome"},
 	"templates":         {},
-	"internal/sweep":    {"internal/grid", "internal/notebook", "internal/store"},
-	"internal/runner":   {"internal/kernel", "internal/notebook"},
-	"internal/fan":      {"internal/sweep"},
-	"internal/local":    {"internal/sweep", "internal/runner", "internal/kernel", "internal/notebook", "templates"},
-	"internal/nomad":    {"internal/sweep", "templates"},
-	"internal/collect":  {"internal/sweep", "internal/notebook"},
-	"internal/compare":  {"internal/collect"},
-	"internal/report":   {"internal/compare", "internal/sweep", "internal/notebook", "templates"},
+
+	// Grid and sweep.
+	"internal/grid":  {"internal/value"},
+	"internal/sweep": {"internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome"},
+
+	// Machines.
+	"internal/kernel": {},
+	"internal/runner": {"internal/kernel", "internal/notebook"},
+	"internal/fan":    {"internal/sweep", "internal/outcome", "internal/value"},
+	"internal/local":  {"internal/sweep", "internal/runner", "internal/kernel", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+	"internal/nomad":  {"internal/sweep", "templates", "internal/value", "internal/outcome"},
+
+	// Tables and documents.
+	"internal/collect": {"internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
+	"internal/compare": {"internal/collect"},
+	"internal/report":  {"internal/compare", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
 	// Test helpers that other packages' tests use.
-	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/store"},
+	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome"},
 	"internal/kernel/kerneltest":            {},
 	"internal/kernel/kerneltest/fakekernel": {"internal/kernel/kerneltest"},
 	"internal/nomad/nomadtest":              {},

@@ -1,0 +1,80 @@
+package unit
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// Line makes foreign text safe to print: one line without escape sequences,
+// control characters or marks that change the direction of what follows.
+func Line(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t' || r == '\r' || r == 0x2028 || r == 0x2029:
+			return ' '
+		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, ansi.Strip(text))
+}
+
+// Cut shortens text to at most the given number of characters, the last of
+// which then is an ellipsis.
+func Cut(text string, most int) string {
+	if len(text) <= most { // no more characters than bytes
+		return text
+	}
+	if r := []rune(text); len(r) > most {
+		return string(r[:most-1]) + "…"
+	}
+	return text
+}
+
+// Fit cuts text to the cells of a terminal that it may take; an ellipsis marks
+// what is missing.
+func Fit(text string, width int) string { return ansi.Truncate(text, width, "…") }
+
+// maxListed is how many names a sentence holds.
+const maxListed = 6
+
+// List joins names as a sentence does: "a, b and c", or six of them "and 3
+// more".
+func List(names []string) string {
+	switch n := len(names); {
+	case n == 0:
+		return ""
+	case n > maxListed:
+		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", n-maxListed)
+	case n > 1:
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return names[0]
+}
+
+// maxName is how many characters of a run's name are worth reading.
+const maxName = 60
+
+// Name names a run by its values: "region=apac seed=3".
+func Name(values []value.Binding) string {
+	parts := make([]string, len(values))
+	for i, b := range values {
+		parts[i] = b.Name + "=" + b.Value.Text()
+	}
+	return Cut(Line(strings.Join(parts, " ")), maxName)
+}
+
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
+
+// Quote makes a word safe to paste into a POSIX shell.
+func Quote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
