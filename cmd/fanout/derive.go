@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -57,7 +58,7 @@ says.`,
 func (c *cli) collectOne(ctx context.Context, args, require []string) error {
 	s, spec, err := c.openPlanned(ctx, args[0])
 	if errors.Is(err, sweep.ErrNotASweep) {
-		return usageError{withHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0]))}
+		return usageError{unit.WithHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0]))}
 	}
 	if err != nil {
 		return err
@@ -86,7 +87,7 @@ func (c *cli) collectFiles(ctx context.Context, paths []string, output string, r
 	if _, err := res.Write(ctx, func(name string, write func(io.Writer) error) error {
 		return st.Write(ctx, name, write, store.Cached)
 	}); err != nil {
-		return withHint(fmt.Errorf("write tables: %w", err), "tables that were there and are not written again stand as they were; make room and repeat the command")
+		return unit.WithHint(fmt.Errorf("write tables: %w", err), "tables that were there and are not written again stand as they were; make room and repeat the command")
 	}
 	fmt.Fprintf(c.stderr, "%s, %s\n", plural(res.Table.Len(), "notebook"), plural(len(res.Table.Problems()), "problem"))
 	fmt.Fprintln(c.stdout, store.Join(output, "runs.parquet"))
@@ -159,7 +160,7 @@ func (c *cli) report(ctx context.Context, dir string, execute, show bool) error 
 func (c *cli) frozenSpec(ctx context.Context, s *sweep.Sweep) (*grid.Spec, error) {
 	head, planned := s.Head()
 	if !planned {
-		return nil, withHint(fmt.Errorf("%s: nothing was planned yet", s.Where()), "fanout run SWEEP.yaml -o %s", quote(display(s.Where())))
+		return nil, unit.WithHint(fmt.Errorf("%s: nothing was planned yet", s.Where()), "fanout run SWEEP.yaml -o %s", quote(display(s.Where())))
 	}
 	text, err := s.Object(ctx, head.Spec)
 	if err != nil {
@@ -180,7 +181,7 @@ func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec,
 	})
 	if err != nil {
 		res.Close()
-		return nil, withHint(fmt.Errorf("write tables: %w", err), "the old tables stand; make room and type: fanout collect %s", quote(display(s.Where())))
+		return nil, unit.WithHint(fmt.Errorf("write tables: %w", err), "the old tables stand; make room and type: fanout collect %s", quote(display(s.Where())))
 	}
 	_ = res.Keep(ctx, s) // a cache: where it cannot be written the next collect reads more
 	return res, removeOthers(ctx, s.Store(), names)

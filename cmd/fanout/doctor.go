@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) doctorCommand() *cobra.Command {
@@ -110,7 +111,7 @@ func startFindings(ctx context.Context, spec kernel.Spec, env []string) []findin
 func writeFinding(dir string) finding {
 	f, err := os.CreateTemp(dir, ".fanout-doctor-*")
 	if err != nil {
-		return finding{what: "write to " + dir, err: withHint(err, "give sweeps another place with -o")}
+		return finding{what: "write to " + dir, err: unit.WithHint(err, "give sweeps another place with -o")}
 	}
 	err = errors.Join(f.Close(), os.Remove(f.Name()))
 	return finding{what: "write to " + filepath.Clean(dir), err: err}
@@ -125,8 +126,8 @@ func (c *cli) printFindings(findings []finding) error {
 		}
 		bad++
 		fmt.Fprintf(c.stdout, "no    %s: %s\n", f.what, clean(f.err.Error()))
-		if h := hinted(nil); errors.As(f.err, &h) {
-			fmt.Fprintf(c.stdout, "      %s\n", h.Hint())
+		if hint := unit.HintOf(f.err); hint != "" {
+			fmt.Fprintf(c.stdout, "      %s\n", hint)
 		}
 	}
 	if bad > 0 {

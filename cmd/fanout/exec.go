@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // execFlags are papermill's, and a few of ours.
@@ -158,7 +159,7 @@ func (c *cli) outputTo(name string) (output, error) {
 	}
 	dir, file := store.Split(name)
 	if info, err := os.Stat(dir); !store.IsURL(dir) && (err != nil || !info.IsDir()) {
-		return output{}, withHint(fmt.Errorf("output folder %s does not exist", dir), "mkdir -p %s", quote(dir))
+		return output{}, unit.WithHint(fmt.Errorf("output folder %s does not exist", dir), "mkdir -p %s", quote(dir))
 	}
 	st, err := c.openStore(context.Background(), dir)
 	if err != nil {

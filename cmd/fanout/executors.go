@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -87,7 +88,7 @@ func (c *cli) onlyLocal(ctx context.Context, j *job) error {
 		}
 		err = fmt.Errorf("an earlier fanout left %s on a cluster", plural(len(open), "shard"))
 	}
-	return withHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", quote(display(j.Where())))
+	return unit.WithHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", quote(display(j.Where())))
 }
 
 func (c *cli) localOptions(queue []string) local.Options {

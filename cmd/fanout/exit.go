@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
-	"github.com/spf13/cobra"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // Exit codes. They are part of the interface: docs and scripts rely on them.
@@ -34,27 +36,11 @@ var errIncomplete = errors.New("some runs did not succeed")
 // gateError is a violated gate.
 type gateError struct{ error }
 
-// hinted is an error that knows what to type next.
-type hinted interface{ Hint() string }
-
-// withHint adds what to type next to an error.
-func withHint(err error, format string, args ...any) error {
-	return hintError{err, fmt.Sprintf(format, args...)}
-}
-
-type hintError struct {
-	error
-	hint string
-}
-
-func (e hintError) Unwrap() error { return e.error }
-func (e hintError) Hint() string  { return e.hint }
-
 // asUsage makes cobra's complaints about arguments usage errors.
 func asUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{withHint(err, "usage: %s", cmd.UseLine())}
+			return usageError{unit.WithHint(err, "usage: %s", cmd.UseLine())}
 		}
 		return nil
 	}
@@ -91,10 +77,7 @@ func isUnknownCommand(err error) bool { return strings.HasPrefix(err.Error(), "u
 
 // tell prints an error, and below it what to type next.
 func (c *cli) tell(err error) {
-	hint := ""
-	if h := hinted(nil); errors.As(err, &h) {
-		hint = h.Hint()
-	}
+	hint := unit.HintOf(err)
 	if c.json {
 		json.NewEncoder(c.stderr).Encode(map[string]string{"event": "error", "error": err.Error(), "hint": hint})
 		return

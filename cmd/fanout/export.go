@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // export is the form of a table that goes elsewhere.
@@ -29,7 +30,7 @@ func (c *cli) export(ctx context.Context, args []string, output string, e export
 		return usageError{err}
 	}
 	if output == "" && len(e.partition) > 0 {
-		return usageError{withHint(errors.New("--partition-by needs a folder"), "add -o FOLDER")}
+		return usageError{unit.WithHint(errors.New("--partition-by needs a folder"), "add -o FOLDER")}
 	}
 	res, err := c.gather(ctx, args, require)
 	if err != nil {

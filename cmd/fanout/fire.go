@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // fireFlags are what a schedule's job tells its task.
@@ -51,7 +52,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 		return err
 	}
 	if err := sweep.UnpackKit(ctx, st, f.kit, folder); err != nil {
-		return withHint(err, "does this machine see the sweep %s?", f.store)
+		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}
 	if err := c.takeSettings(filepath.Join(folder, settingsInKit)); err != nil {
 		return err

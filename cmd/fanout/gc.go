@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) gcCommand() *cobra.Command {
@@ -53,7 +54,7 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 		return c.showGarbage(ctx, s, kinds)
 	}
 	if len(kinds) == 0 {
-		return usageError{withHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans")}
+		return usageError{unit.WithHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans")}
 	}
 	if err := s.Acquire(ctx); err != nil {
 		return err

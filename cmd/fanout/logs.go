@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // logsFlags say what of a sweep's output to print.
@@ -288,7 +289,7 @@ func (t *tail) missing(st sweep.RunState, r *reel) error {
 	case st.Began != nil && st.Began.Attempt <= r.attempt:
 		return nil
 	case t.attempt > st.Attempts && len(t.named) > 0 && !t.logsFlags.follow:
-		return usageError{withHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, plural(st.Attempts, "attempt"), t.attempt),
+		return usageError{unit.WithHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, plural(st.Attempts, "attempt"), t.attempt),
 			"fanout show %s %s lists them", quote(display(t.sweep.Where())), st.Run.ID)}
 	}
 	r.ended = t.attempt <= st.Attempts

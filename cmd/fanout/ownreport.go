@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // mainSummary is the key of the notebook that people are sent to.
@@ -62,7 +63,7 @@ func (c *cli) browse(ctx context.Context, s *sweep.Sweep, key string) error {
 			return exec.CommandContext(ctx, path, file).Run()
 		}
 	}
-	return withHint(errors.New("--open: there is no browser to be found"), "set BROWSER, or open %s", file)
+	return unit.WithHint(errors.New("--open: there is no browser to be found"), "set BROWSER, or open %s", file)
 }
 
 // ownReport executes the report notebook that the sweep file names. It is

@@ -19,6 +19,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // specFlags say how a sweep file is read.
@@ -129,7 +130,7 @@ func (c *cli) readSpec(target string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(target)
 	if err != nil {
-		return nil, usageError{withHint(fmt.Errorf("read sweep file: %w", err), "`fanout init` makes one to start from")}
+		return nil, usageError{unit.WithHint(fmt.Errorf("read sweep file: %w", err), "`fanout init` makes one to start from")}
 	}
 	return b, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // probeKey is where a worker leaves word of what it found.
@@ -29,7 +30,7 @@ func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
 	for _, f := range c.here(ctx, p.Probe.Kernel) {
 		one := probed{What: f.what, Detail: f.detail}
 		if f.err != nil {
-			one.Err, one.Hint = f.err.Error(), hintOf(f.err)
+			one.Err, one.Hint = f.err.Error(), unit.HintOf(f.err)
 		}
 		found = append(found, one)
 	}
@@ -42,16 +43,9 @@ func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
 		return err
 	}
 	if err := st.Create(ctx, probeKey(p.Probe.ID), append(text, '\n'), store.Synced); err != nil {
-		return withHint(err, "this machine cannot write to %s", p.Dir)
+		return unit.WithHint(err, "this machine cannot write to %s", p.Dir)
 	}
 	return nil
-}
-
-func hintOf(err error) string {
-	if h := hinted(nil); errors.As(err, &h) {
-		return h.Hint()
-	}
-	return ""
 }
 
 // doctorOnNomad looks at the cluster, and at a client through a worker.
@@ -81,7 +75,7 @@ func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
 	}
 	text, err := st.Get(ctx, probeKey(id))
 	if err != nil {
-		return []finding{{what: "the store from both sides", err: withHint(fmt.Errorf("what the worker wrote is not here: %w", err), "clients and this machine must see the same %s", dir)}}
+		return []finding{{what: "the store from both sides", err: unit.WithHint(fmt.Errorf("what the worker wrote is not here: %w", err), "clients and this machine must see the same %s", dir)}}
 	}
 	findings := []finding{{what: "the store from both sides", detail: "what the worker wrote is here"}}
 	var found []probed
@@ -89,7 +83,7 @@ func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
 	for _, f := range found {
 		one := finding{what: "client: " + f.What, detail: f.Detail}
 		if f.Err != "" {
-			one.err = hintError{errors.New(f.Err), f.Hint}
+			one.err = unit.WithHint(errors.New(f.Err), "%s", f.Hint)
 		}
 		findings = append(findings, one)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // rerunFlags choose runs of a sweep.
@@ -33,10 +34,10 @@ stands as it is.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !isSweepDir(args[0]) {
-				return usageError{withHint(fmt.Errorf("%s is no sweep directory", args[0]), "to make what a sweep file plans: fanout run %s", quote(args[0]))}
+				return usageError{unit.WithHint(fmt.Errorf("%s is no sweep directory", args[0]), "to make what a sweep file plans: fanout run %s", quote(args[0]))}
 			}
 			if !pick.failed && !pick.stale && pick.only == "" && len(args) == 1 {
-				return usageError{withHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows")}
+				return usageError{unit.WithHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows")}
 			}
 			f.pick = func(j *job) ([]string, error) { return pick.choose(j, args[1:]) }
 			return c.run(cmd.Context(), args[0], f)
@@ -118,7 +119,7 @@ func resolveRun(s *sweep.Sweep, name string) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", usageError{withHint(fmt.Errorf("no run begins with %q", name), "fanout ls %s lists them", quote(display(s.Where())))}
+		return "", usageError{unit.WithHint(fmt.Errorf("no run begins with %q", name), "fanout ls %s lists them", quote(display(s.Where())))}
 	}
-	return "", usageError{withHint(fmt.Errorf("%d runs begin with %q", len(found), name), "give more characters: %s or %s", found[0], found[1])}
+	return "", usageError{unit.WithHint(fmt.Errorf("%d runs begin with %q", len(found), name), "give more characters: %s or %s", found[0], found[1])}
 }

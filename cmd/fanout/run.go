@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // runFlags are the flags of run that are not settings.
@@ -147,7 +148,7 @@ func (c *cli) limitRuns(j *job) error {
 	}
 	limit, err := grid.ParseLimit(text)
 	if err != nil {
-		return usageError{withHint(fmt.Errorf("timeout %q: %w", text, err), "write 30s, 10m, 2h or 300%%")}
+		return usageError{unit.WithHint(fmt.Errorf("timeout %q: %w", text, err), "write 30s, 10m, 2h or 300%%")}
 	}
 	j.LimitRuns(limit)
 	return nil
@@ -215,14 +216,14 @@ func sweepDir(d *sweep.Draft, output string) string {
 // writable explains what to do when a sweep cannot be written.
 func writable(err error, out string) error {
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		return withHint(err, "%s is not writable: give another place with -o", out)
+		return unit.WithHint(err, "%s is not writable: give another place with -o", out)
 	}
 	return err
 }
 
 func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) {
 	if f.output != "" || len(f.set) > 0 {
-		return nil, usageError{withHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir)}
+		return nil, usageError{unit.WithHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir)}
 	}
 	s, spec, err := c.openPlanned(ctx, dir)
 	if err != nil {
@@ -277,7 +278,7 @@ func guard(ctx context.Context, d *sweep.Draft, yes bool) error {
 		return err
 	}
 	if n > limit {
-		return usageError{withHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, limit), "add --yes, or raise max_runs in the sweep file")}
+		return usageError{unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, limit), "add --yes, or raise max_runs in the sweep file")}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // scheduleFlags say when a sweep is made, and by what.
@@ -134,11 +135,11 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 	case target == "-":
 		return next, errors.New("a schedule needs a sweep file, not standard input")
 	case isSweepDir(target):
-		return next, withHint(fmt.Errorf("%s is a folder", target), "give the sweep file: a schedule plans the sweep anew at every firing")
+		return next, unit.WithHint(fmt.Errorf("%s is a folder", target), "give the sweep file: a schedule plans the sweep anew at every firing")
 	case len(f.crons) == 0:
-		return next, withHint(errors.New("--cron is missing"), `every night at two: --cron "0 2 * * *" --tz Europe/Berlin`)
+		return next, unit.WithHint(errors.New("--cron is missing"), `every night at two: --cron "0 2 * * *" --tz Europe/Berlin`)
 	case f.zone == "Local":
-		return next, withHint(errors.New("--tz Local would be the zone of Nomad's servers"), "name the zone: --tz Europe/Berlin")
+		return next, unit.WithHint(errors.New("--tz Local would be the zone of Nomad's servers"), "name the zone: --tz Europe/Berlin")
 	}
 	next, err = nomad.NextFiring(f.crons, f.zone, time.Now())
 	if err == nil && next.IsZero() {
@@ -192,14 +193,14 @@ func (c *cli) kit(d *sweep.Draft) (sweep.Kit, error) {
 func (c *cli) selfContained(d *sweep.Draft) error {
 	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
 	if p := d.Spec.Python; p != "" && relative(p) {
-		return withHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", d.Spec.Where("python"), p), "give the path that it has on the clients")
+		return unit.WithHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", d.Spec.Where("python"), p), "give the path that it has on the clients")
 	}
 	if d.Spec.Workdir == "shared" {
-		return withHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files get to the clients", d.Spec.Where("workdir")), "leave it out, and name what the runs read under `files:`")
+		return unit.WithHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files get to the clients", d.Spec.Where("workdir")), "leave it out, and name what the runs read under `files:`")
 	}
 	for _, p := range d.Spec.Inputs {
 		if relative(p) {
-			return withHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", d.Spec.Where("inputs"), p), "give the path that it has on the clients, or name it under `files:`")
+			return unit.WithHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", d.Spec.Where("inputs"), p), "give the path that it has on the clients, or name it under `files:`")
 		}
 	}
 	return nil
@@ -409,9 +410,9 @@ func (c *cli) findSchedule(ctx context.Context, name string) (*nomad.Schedules, 
 	case 1:
 		return cluster, found[0], nil
 	case 0:
-		return nil, nomad.Schedule{}, usageError{withHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is")}
+		return nil, nomad.Schedule{}, usageError{unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is")}
 	}
-	return nil, nomad.Schedule{}, usageError{withHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID)}
+	return nil, nomad.Schedule{}, usageError{unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID)}
 }
 
 func (c *cli) removeSchedule(ctx context.Context, name string) error {

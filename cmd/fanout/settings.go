@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
 
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -116,7 +117,7 @@ func checkKeys(v *viper.Viper, file string) error {
 		return nil
 	}
 	sort.Strings(unknown)
-	return usageError{withHint(fmt.Errorf("read settings %s: unknown key %q", file, unknown[0]), "`fanout config` lists every key")}
+	return usageError{unit.WithHint(fmt.Errorf("read settings %s: unknown key %q", file, unknown[0]), "`fanout config` lists every key")}
 }
 
 func isKnown(key string) bool {
@@ -147,11 +148,11 @@ func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 	}
 	class := s.GetStringMap("classes." + name)
 	if len(class) == 0 {
-		return nil, withHint(fmt.Errorf("workload class %q is not known", name), "fanout.yaml defines them: classes: {%s: {priority: 50, node_pool: default}}", name)
+		return nil, unit.WithHint(fmt.Errorf("workload class %q is not known", name), "fanout.yaml defines them: classes: {%s: {priority: 50, node_pool: default}}", name)
 	}
 	for key, value := range class {
 		if !slices.Contains(classKeys, key) {
-			return nil, withHint(fmt.Errorf("classes.%s: unknown key %q", name, key), "a workload class has %s", strings.Join(classKeys, ", "))
+			return nil, unit.WithHint(fmt.Errorf("classes.%s: unknown key %q", name, key), "a workload class has %s", strings.Join(classKeys, ", "))
 		}
 		v.SetDefault(key, value)
 	}

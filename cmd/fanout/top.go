@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) topCommand() *cobra.Command {
@@ -55,7 +56,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 		by = spec.Metrics[0].Name
 	}
 	if by == "" {
-		return usageError{withHint(errors.New("the sweep file declares no metric"), "say which scrap with --by")}
+		return usageError{unit.WithHint(errors.New("the sweep file declares no metric"), "say which scrap with --by")}
 	}
 	for _, m := range spec.Metrics {
 		ascending = ascending || m.Name == by && m.Goal == "minimize"

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) workerCommand() *cobra.Command {
@@ -62,7 +63,7 @@ func workerPayload(file string, args []string) (nomad.Payload, error) {
 func (c *cli) worker(ctx context.Context, p nomad.Payload) (err error) {
 	s, err := c.openSweep(ctx, p.Dir)
 	if err != nil {
-		return withHint(err, "does this machine see the sweep's directory?")
+		return unit.WithHint(err, "does this machine see the sweep's directory?")
 	}
 	shard, err := s.Join(ctx, p.Shard, workerName())
 	if errors.Is(err, sweep.ErrClaimed) {
@@ -75,8 +76,8 @@ func (c *cli) worker(ctx context.Context, p nomad.Payload) (err error) {
 	defer func() { err = errors.Join(err, s.Release()) }()
 	if err := c.makeShard(ctx, s, shard); err != nil {
 		why := clean(err.Error())
-		if h := hinted(nil); errors.As(err, &h) {
-			why += " (" + h.Hint() + ")"
+		if hint := unit.HintOf(err); hint != "" {
+			why += " (" + hint + ")"
 		}
 		return errors.Join(err, s.Complain(context.WithoutCancel(ctx), shard.ID, why))
 	}

@@ -10,13 +10,14 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // workerLogs prints what the workers of a cluster said: of the shards that the
 // named runs travelled in, or of all.
 func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, named []string, f logsFlags) error {
 	if f.follow || f.attempt > 0 || f.where != "" || f.results || c.json {
-		return usageError{withHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print")}
+		return usageError{unit.WithHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print")}
 	}
 	wanted, err := shardFilter(ctx, s, named)
 	if err != nil {
