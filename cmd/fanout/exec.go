@@ -15,10 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/grid"
-	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/runner"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -77,29 +76,8 @@ func (c *cli) execCommand() *cobra.Command {
 	return cmd
 }
 
-// fileSink writes a run to a file, replaced whole, or once to a stream.
-type fileSink struct {
-	output
-	stdout, stderr io.Writer
-}
-
 // output is where the executed notebook goes: save while it runs, end once.
 type output struct{ save, end func(doc []byte) error }
-
-func (s *fileSink) Save(doc []byte) error { return s.save(doc) }
-
-func (s *fileSink) Log(stream string, text []byte) error {
-	w := s.stdout
-	if stream == "stderr" {
-		w = s.stderr
-	}
-	_, err := w.Write(text)
-	return err
-}
-
-func (s *fileSink) End(doc *notebook.Notebook, _ runner.Result) error {
-	return s.end(doc.Encode())
-}
 
 func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 	params, err := f.arguments(args)
@@ -171,42 +149,21 @@ func (c *cli) outputTo(name string) (output, error) {
 
 // execute runs a prepared document and says how it went.
 func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f execFlags, params []notebook.Argument) error {
-	name, _ := doc.Kernel()
-	if f.kernel != "" {
-		name = f.kernel
-	}
-	env := c.kernelEnv()
-	spec, err := kernel.Finder{Python: f.python, Env: env}.Find(name)
-	if err != nil {
-		return usageError{err}
-	}
-	modules, err := os.MkdirTemp("", "fanout-exec-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(modules)
-	if err := local.WriteModules(modules); err != nil {
-		return err
-	}
-	spec = spec.WithModules(modules)
-	sink, closeLogs, err := c.execSink(to, f)
+	log, closeLogs, err := c.execLog(f)
 	if err != nil {
 		return usageError{err}
 	}
 	defer closeLogs()
-	r, err := runner.Run(ctx, runner.Task{
-		Doc: doc,
-		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
-			return kernel.Launch(ctx, spec, kernel.Options{Dir: f.cwd, Env: env, StartTimeout: seconds(f.startTimeout)})
-		},
-		Timeout: runner.Timeouts{Start: seconds(f.startTimeout), Cell: seconds(f.cellTimeout), Run: f.runTimeout},
-		Grace:   c.settings.GetDuration("grace"), SaveEvery: seconds(f.autosave), Mask: masks(params),
-	}, sink)
+	status, reason, err := c.executeSingle(ctx, doc, local.Single{
+		Kernel: f.kernel, Python: f.python, Dir: f.cwd, Secrets: masks(params),
+		StartTimeout: seconds(f.startTimeout), CellTimeout: seconds(f.cellTimeout), RunTimeout: f.runTimeout,
+		SaveEvery: seconds(f.autosave), Save: to.save, End: to.end, Log: log,
+	})
 	if err != nil {
 		return err
 	}
-	if r.Status != runner.Succeeded {
-		fmt.Fprintf(c.stderr, "fanout: %s: %s\n", strings.ReplaceAll(r.Status, "_", " "), clean(r.Reason))
+	if status != outcome.Succeeded {
+		fmt.Fprintf(c.stderr, "fanout: %s: %s\n", words(status), clean(reason))
 		return errIncomplete
 	}
 	return nil
@@ -225,31 +182,38 @@ func masks(params []notebook.Argument) []string {
 	return out
 }
 
-func (c *cli) execSink(to output, f execFlags) (*fileSink, func(), error) {
-	s := &fileSink{output: to, stdout: io.Discard, stderr: io.Discard}
+// execLog is where what the cells print goes.
+func (c *cli) execLog(f execFlags) (log func(stream string, text []byte) error, closeFiles func(), err error) {
+	to := map[string]io.Writer{"stdout": io.Discard, "stderr": io.Discard}
 	if f.logOutput {
-		s.stdout, s.stderr = c.stderr, c.stderr
+		to["stdout"], to["stderr"] = c.stderr, c.stderr
 	}
 	var files []*os.File
-	for _, l := range []struct {
-		name string
-		w    *io.Writer
-	}{{f.stdoutFile, &s.stdout}, {f.stderrFile, &s.stderr}} {
-		if l.name == "" {
-			continue
-		}
-		file, err := os.Create(l.name)
-		if err != nil {
-			return nil, nil, err
-		}
-		files = append(files, file)
-		*l.w = file
-	}
-	return s, func() {
+	closeFiles = func() {
 		for _, file := range files {
 			file.Close()
 		}
-	}, nil
+	}
+	for stream, name := range map[string]string{"stdout": f.stdoutFile, "stderr": f.stderrFile} {
+		if name == "" {
+			continue
+		}
+		file, err := os.Create(name)
+		if err != nil {
+			closeFiles()
+			return nil, nil, err
+		}
+		files = append(files, file)
+		to[stream] = file
+	}
+	return func(stream string, text []byte) error {
+		w := to["stdout"]
+		if stream == "stderr" {
+			w = to["stderr"]
+		}
+		_, err := w.Write(text)
+		return err
+	}, closeFiles, nil
 }
 
 // arguments merges parameters as papermill does: later ones win and keep the

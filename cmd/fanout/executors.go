@@ -11,6 +11,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -66,6 +68,16 @@ func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, e
 		return nil, usageError{err}
 	}
 	return localExecutor{e}, nil
+}
+
+// executeSingle executes a notebook that belongs to no sweep on this machine.
+func (c *cli) executeSingle(ctx context.Context, doc *notebook.Notebook, o local.Single) (outcome.Status, string, error) {
+	o.Environ, o.Grace = c.kernelEnv(), c.settings.GetDuration("grace")
+	status, reason, err := local.ExecuteSingle(ctx, doc, o)
+	if local.IsMissingKernel(err) {
+		err = usageError{err}
+	}
+	return status, reason, err
 }
 
 // onlyLocal refuses to make here, or call lost, what a worker elsewhere may be

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -16,7 +17,7 @@ import (
 // probeKey is where a worker leaves word of what it found.
 func probeKey(id string) string { return "doctor/" + id + ".json" }
 
-// probed is a finding as it is left in the store.
+// probed is a local.Finding as it is left in the store.
 type probed struct {
 	What   string `json:"what"`
 	Detail string `json:"detail,omitempty"`
@@ -28,9 +29,9 @@ type probed struct {
 func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
 	var found []probed
 	for _, f := range c.here(ctx, p.Probe.Kernel) {
-		one := probed{What: f.what, Detail: f.detail}
-		if f.err != nil {
-			one.Err, one.Hint = f.err.Error(), unit.HintOf(f.err)
+		one := probed{What: f.What, Detail: f.Detail}
+		if f.Err != nil {
+			one.Err, one.Hint = f.Err.Error(), unit.HintOf(f.Err)
 		}
 		found = append(found, one)
 	}
@@ -57,47 +58,47 @@ func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
 	var b [6]byte
 	rand.Read(b[:])
 	p := nomad.Probe{ID: hex.EncodeToString(b[:]), Kernel: kernelName}
-	findings := []finding{c.storeFinding(ctx, dir)}
+	findings := []local.Finding{c.storeFinding(ctx, dir)}
 	for _, f := range nomad.Doctor(ctx, o, p) {
-		findings = append(findings, finding{f.What, f.Detail, f.Err})
+		findings = append(findings, local.Finding(f))
 	}
-	if last := findings[len(findings)-1]; last.err == nil {
+	if last := findings[len(findings)-1]; last.Err == nil {
 		findings = append(findings, c.probedFindings(ctx, dir, p.ID)...)
 	}
 	return c.printFindings(findings)
 }
 
 // probedFindings reads what the worker left in the store, and removes it.
-func (c *cli) probedFindings(ctx context.Context, dir, id string) []finding {
+func (c *cli) probedFindings(ctx context.Context, dir, id string) []local.Finding {
 	st, err := c.openStore(ctx, dir)
 	if err != nil {
-		return []finding{{what: "the store from both sides", err: err}}
+		return []local.Finding{{What: "the store from both sides", Err: err}}
 	}
 	text, err := st.Get(ctx, probeKey(id))
 	if err != nil {
-		return []finding{{what: "the store from both sides", err: unit.WithHint(fmt.Errorf("what the worker wrote is not here: %w", err), "clients and this machine must see the same %s", dir)}}
+		return []local.Finding{{What: "the store from both sides", Err: unit.WithHint(fmt.Errorf("what the worker wrote is not here: %w", err), "clients and this machine must see the same %s", dir)}}
 	}
-	findings := []finding{{what: "the store from both sides", detail: "what the worker wrote is here"}}
+	findings := []local.Finding{{What: "the store from both sides", Detail: "what the worker wrote is here"}}
 	var found []probed
 	err = errors.Join(json.Unmarshal(text, &found), st.Delete(ctx, probeKey(id)))
 	for _, f := range found {
-		one := finding{what: "client: " + f.What, detail: f.Detail}
+		one := local.Finding{What: "client: " + f.What, Detail: f.Detail}
 		if f.Err != "" {
-			one.err = unit.WithHint(errors.New(f.Err), "%s", f.Hint)
+			one.Err = unit.WithHint(errors.New(f.Err), "%s", f.Hint)
 		}
 		findings = append(findings, one)
 	}
 	if err != nil {
-		findings = append(findings, finding{what: "what the worker found", err: err})
+		findings = append(findings, local.Finding{What: "what the worker found", Err: err})
 	}
 	return findings
 }
 
 // storeFinding tries the place where sweeps are to be kept.
-func (c *cli) storeFinding(ctx context.Context, dir string) finding {
+func (c *cli) storeFinding(ctx context.Context, dir string) local.Finding {
 	st, err := c.openStore(ctx, dir)
 	if err == nil {
 		err = store.Probe(ctx, st)
 	}
-	return finding{what: "the store " + dir, detail: "written, read and deleted", err: err}
+	return local.Finding{What: "the store " + dir, Detail: "written, read and deleted", Err: err}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
-	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -495,7 +495,6 @@ func (c *cli) preflight(d *sweep.Draft) error {
 			python = filepath.Join(d.Dir, filepath.FromSlash(python))
 		}
 	}
-	finder := kernel.Finder{Python: python, Env: c.kernelEnv()}
 	for i, t := range d.Templates {
 		name := d.Recipe.Kernel
 		if name == "" {
@@ -503,7 +502,7 @@ func (c *cli) preflight(d *sweep.Draft) error {
 				name, _ = doc.Kernel()
 			}
 		}
-		if _, err := finder.Find(name); err != nil {
+		if err := local.FindKernel(name, python, c.kernelEnv()); err != nil {
 			return usageError{fmt.Errorf("template %s: %w", t.Path, err)}
 		}
 	}

@@ -93,7 +93,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 		sweep: s, o: o, machine: thisMachine(), base: base, modules: filepath.Join(base, "modules"), secrets: secrets,
 		memory: newGate(), medians: newMedians(s.Runs()), said: map[string]bool{},
 	}
-	if err := WriteModules(e.modules); err != nil {
+	if err := writeModules(e.modules); err != nil {
 		return nil, errors.Join(fmt.Errorf("make a folder for modules: %w", err), removeAll(base))
 	}
 	if e.provenance, err = e.provenanceOf(ctx); err != nil {

@@ -8,10 +8,10 @@ import (
 	"github.com/fanout-dev/fanout/templates"
 )
 
-// WriteModules puts the modules that notebooks may import without installing
+// writeModules puts the modules that notebooks may import without installing
 // them into dir: fanout_glue, also under the name of the package it stands in
 // for.
-func WriteModules(dir string) error {
+func writeModules(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}

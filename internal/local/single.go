@@ -1,0 +1,81 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/runner"
+)
+
+// Single says how one notebook that belongs to no sweep is executed.
+type Single struct {
+	Kernel  string   // name of the kernelspec; empty is the notebook's own
+	Python  string   // virtual environment or interpreter whose ipykernel is used
+	Dir     string   // working directory of the kernel; empty is this process's
+	Environ []string // environment of the kernel; nil is this process's
+	Secrets []string // values that must not be written
+
+	StartTimeout, CellTimeout, RunTimeout time.Duration // 0 is no limit
+	Grace                                 time.Duration // between a limit and the end
+	SaveEvery                             time.Duration
+
+	Save func(doc []byte) error                 // the notebook while it runs
+	End  func(doc []byte) error                 // and as it ended
+	Log  func(stream string, text []byte) error // what cells print; nil is nowhere
+}
+
+// ExecuteSingle executes a prepared document and says how it went. An error
+// means that nothing can be said: no kernel of that name, a file that cannot
+// be written.
+func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outcome.Status, string, error) {
+	if o.Environ == nil {
+		o.Environ = os.Environ()
+	}
+	name := o.Kernel
+	if name == "" {
+		name, _ = doc.Kernel()
+	}
+	spec, err := kernel.Finder{Python: o.Python, Env: o.Environ}.Find(name)
+	if err != nil {
+		return "", "", err
+	}
+	modules, err := os.MkdirTemp("", "fanout-exec-")
+	if err != nil {
+		return "", "", fmt.Errorf("make a folder for modules: %w", err)
+	}
+	defer os.RemoveAll(modules)
+	if err := writeModules(modules); err != nil {
+		return "", "", err
+	}
+	spec = spec.WithModules(modules)
+	r, err := runner.Run(ctx, runner.Task{
+		Doc: doc,
+		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
+			return kernel.Launch(ctx, spec, kernel.Options{Dir: o.Dir, Env: o.Environ, StartTimeout: o.StartTimeout})
+		},
+		Timeout: runner.Timeouts{Start: o.StartTimeout, Cell: o.CellTimeout, Run: o.RunTimeout},
+		Grace:   o.Grace, SaveEvery: o.SaveEvery, Mask: o.Secrets,
+	}, &singleSink{o})
+	return outcome.Status(r.Status), r.Reason, err
+}
+
+// singleSink hands a run on to the caller's functions.
+type singleSink struct{ o Single }
+
+func (s *singleSink) Save(doc []byte) error { return s.o.Save(doc) }
+
+func (s *singleSink) Log(stream string, text []byte) error {
+	if s.o.Log == nil {
+		return nil
+	}
+	return s.o.Log(stream, text)
+}
+
+func (s *singleSink) End(doc *notebook.Notebook, _ runner.Result) error {
+	return s.o.End(doc.Encode())
+}
