@@ -31,7 +31,7 @@ var mayImport = map[string][]string{
 	"internal/kernel": {},
 	"internal/runner": {"internal/kernel", "internal/notebook"},
 	"internal/fan":    {"internal/sweep", "internal/outcome", "internal/value"},
-	"internal/local":  {"internal/sweep", "internal/runner", "internal/kernel", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+	"internal/local":  {"internal/sweep", "internal/runner", "internal/kernel", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":  {"internal/sweep", "templates", "internal/value", "internal/outcome"},
 
 	// Tables and documents.
