@@ -1,10 +1,15 @@
 package internal_test
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"go/build"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -47,102 +52,308 @@ var mayImport = map[string][]string{
 	"internal/store/storetest":              {},
 }
 
-// homes are the packages that alone may import a third-party dependency, and
-// why one is enough.
-var homes = []struct{ dependency, home, why string }{
-	{"go.yaml.in/yaml", "internal/grid", "the sweep file is read in one place, with positions"},
-	{"github.com/expr-lang/expr", "internal/grid", "there is one expression language"},
-	{"github.com/go-zeromq/zmq4", "internal/kernel", "sockets are the kernel's business"},
-	{"github.com/apache/arrow", "internal/collect", "others see tables, not Arrow"},
-	{"github.com/parquet-go/parquet-go", "internal/collect", "others see tables, not Parquet"},
-	{"github.com/hashicorp/nomad/api", "internal/nomad", "the executor seam hides the cluster"},
-	{"gocloud.dev", "internal/store", "a store is a store wherever it is"},
-	{"github.com/aws", "internal/store", "a store is a store wherever it is"},
-	{"cloud.google.com/go", "internal/store", "a store is a store wherever it is"},
-	{"google.golang.org/api", "internal/store", "a store is a store wherever it is"},
-	{"github.com/googleapis/gax-go", "internal/store", "a store is a store wherever it is"},
-	{"github.com/johannesboyne/gofakes3", "internal/store", "a server for tests of what is kept in buckets"},
-	{"gonum.org/v1/plot", "internal/report", "pictures are part of the report"},
-	{"gonum.org/v1/gonum", "internal/compare", "statistics are computed in one place"},
-	{"golang.org/x/sync", "internal/report", "pictures are drawn side by side"},
-	{"golang.org/x/perf", "internal/compare", "statistics are computed in one place"},
-	{"github.com/yuin/goldmark", "internal/report", "the page is the report's"},
-	{"github.com/chromedp", "internal/report", "a test looks at the page"},
-	{"github.com/spf13/viper", "cmd/fanout", "settings end where the command ends"},
-	{"github.com/spf13/cobra", "cmd/fanout", "flags end where the command ends"},
-	{"charm.land/bubbletea", "cmd/fanout", "the terminal belongs to the command"},
+type dependency struct {
+	path  string // of a module, or of several by one owner
+	homes []string
+	why   string
 }
 
-// TestHouse fails on an import that the house does not allow.
-func TestHouse(t *testing.T) {
-	for dir, imports := range importsOfPackages(t) {
-		allowed, known := mayImport[dir]
-		if dir == "internal" {
-			continue // this test
-		}
-		if !known && !strings.HasPrefix(dir, "cmd/") && !isNested(dir) {
-			t.Errorf("%s has no room in the house: add it to mayImport, with who may import it", dir)
+// dependencies are the third-party modules and the packages that alone may
+// import them: one each, so that a library can be replaced in one place. More
+// than one home needs a reason as good as a single one has.
+var dependencies = []dependency{
+	{"go.yaml.in/yaml", in("internal/grid"), "the sweep file is read in one place, with positions"},
+	{"github.com/expr-lang/expr", in("internal/grid"), "there is one expression language"},
+	{"github.com/bmatcuk/doublestar", in("internal/sweep"), "there is one dialect of patterns"},
+
+	{"github.com/go-zeromq/zmq4", in("internal/kernel"), "sockets are the kernel's business"},
+	{"github.com/hashicorp/nomad/api", in("internal/nomad"), "the executor seam hides the cluster"},
+	{"gocloud.dev", in("internal/store"), "a store is a store wherever it is"},
+	{"github.com/aws", in("internal/store"), "a store is a store wherever it is"},
+	{"cloud.google.com/go", in("internal/store"), "a store is a store wherever it is"},
+	{"google.golang.org/api", in("internal/store"), "a store is a store wherever it is"},
+	{"github.com/googleapis/gax-go", in("internal/store"), "a store is a store wherever it is"},
+
+	{"github.com/apache/arrow", in("internal/collect"), "others see tables, not Arrow"},
+	{"github.com/parquet-go/parquet-go", in("internal/collect"), "others see tables, not Parquet"},
+	{"github.com/andybalholm/brotli", in("internal/collect"), "a codec of Parquet pages"},
+	{"github.com/pierrec/lz4", in("internal/collect"), "a codec of Parquet pages"},
+	{"github.com/klauspost/compress", in("internal/collect", "internal/sweep"), "codecs of Parquet pages, and the archive of a sweep's files"},
+
+	{"gonum.org/v1/gonum", in("internal/compare"), "statistics are computed in one place"},
+	{"golang.org/x/perf", in("internal/compare"), "statistics are computed in one place"},
+	{"gonum.org/v1/plot", in("internal/report"), "pictures are part of the report"},
+	{"golang.org/x/sync", in("internal/report"), "pictures are drawn side by side"},
+	{"github.com/yuin/goldmark", in("internal/report"), "the page is the report's"},
+
+	{"github.com/charmbracelet/x/ansi", in("internal/unit", "cmd/fanout"), "foreign text is cleaned in one place; the terminal measures its own"},
+	{"github.com/spf13/viper", in("cmd/fanout"), "settings end where the command ends"},
+	{"github.com/spf13/cobra", in("cmd/fanout"), "flags end where the command ends"},
+	{"github.com/spf13/pflag", in("cmd/fanout"), "flags end where the command ends"},
+	{"charm.land/bubbletea", in("cmd/fanout"), "the terminal belongs to the command"},
+	{"golang.org/x/term", in("cmd/fanout"), "the terminal belongs to the command"},
+
+	{"golang.org/x/sys", in("internal/kernel", "internal/local", "internal/store"), "processes, this machine's memory and file locks are each the system's"},
+	{"github.com/go-json-experiment/json", in("internal/kernel", "internal/runner", "internal/sweep"), "messages, outputs and the log are read as they stream"},
+
+	// For tests. Helpers that are packages of their own are homes, too.
+	{"github.com/johannesboyne/gofakes3", in("internal/store/storetest"), "a bucket for tests"},
+	{"github.com/fsouza/fake-gcs-server", testsOnly, "a bucket for tests"},
+	{"github.com/chromedp", testsOnly, "a browser looks at the pages"},
+	{"github.com/google/go-cmp", testsOnly, "differences are readable"},
+	{"github.com/rogpeppe/go-internal", testsOnly, "scripts test the command"},
+	{"github.com/santhosh-tekuri/jsonschema", testsOnly, "an oracle for the schema of the sweep file"},
+	{"pgregory.net/rapid", testsOnly, "laws hold for generated values"},
+}
+
+func in(homes ...string) []string { return homes }
+
+// testsOnly are the homes of a module that no code imports except tests.
+var testsOnly []string
+
+const (
+	maxFileLines    = 700 // what one reader keeps in mind
+	maxPackageLines = 2500
+	maxTrackedBytes = 1_000_000
+)
+
+// tooLong are the files over maxFileLines and tooLarge the packages over
+// maxPackageLines: they may shrink, and leave the list as soon as they fit.
+var tooLong = map[string]int{
+	"internal/grid/grid.go":          847,
+	"internal/kernel/server.go":      735,
+	"internal/notebook/translate.go": 794,
+}
+
+var tooLarge = map[string]int{
+	"cmd/fanout":        6998,
+	"internal/collect":  6483,
+	"internal/compare":  3094,
+	"internal/grid":     5726,
+	"internal/kernel":   3378,
+	"internal/notebook": 5562,
+	"internal/sweep":    3521,
+}
+
+// heavy are the tracked files over maxTrackedBytes, and why each is worth its
+// weight in every clone.
+var heavy = map[string]string{}
+
+// TestImports fails on an import of ours that the house does not allow.
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		allowed, known := mayImport[p.dir]
+		if p.dir == "internal" || isCommand(p.dir) || isNested(p.dir) {
 			continue
 		}
-		for _, path := range imports {
-			checkOurs(t, dir, path, allowed)
-			checkHome(t, dir, path)
+		if !known {
+			t.Errorf("%s has no room in the house: add it to mayImport, with what it may import", p.dir)
+			continue
+		}
+		for _, path := range p.Imports {
+			ours, isOurs := strings.CutPrefix(path, module)
+			if isOurs && !within(ours, p.dir) && !isNested(ours) && !slices.Contains(allowed, ours) {
+				t.Errorf("%s imports %s: the house lets it import only %v", p.dir, ours, allowed)
+			}
 		}
 	}
 }
 
-func checkOurs(t *testing.T, dir, path string, allowed []string) {
-	ours, isOurs := strings.CutPrefix(path, module)
-	if !isOurs || strings.HasPrefix(dir, "cmd/") || within(ours, dir) || isNested(dir) || isNested(ours) {
-		return
+// TestDependencies fails on a third-party import away from its home, and where
+// the list of homes and go.mod differ.
+func TestDependencies(t *testing.T) {
+	used := map[string]bool{} // "dependency home"
+	for _, p := range packages(t) {
+		for _, path := range p.Imports {
+			if !isThirdParty(path) {
+				continue
+			}
+			d := dependencyOf(path)
+			home := slices.IndexFunc(d.homes, func(h string) bool { return within(p.dir, h) })
+			switch {
+			case d.path == "":
+				t.Errorf("%s imports %s, which has no home: add it to dependencies, with why", p.dir, path)
+			case len(d.homes) == 0:
+				t.Errorf("%s imports %s, which is for tests only: %s", p.dir, path, d.why)
+			case home < 0:
+				t.Errorf("%s imports %s, whose only home is %s: %s", p.dir, path, strings.Join(d.homes, ", "), d.why)
+			default:
+				used[d.path+" "+d.homes[home]] = true
+			}
+		}
 	}
-	if !slices.ContainsFunc(allowed, func(a string) bool { return ours == a }) {
-		t.Errorf("%s imports %s: the house lets it import only %v", dir, ours, allowed)
+	for _, d := range dependencies {
+		for _, home := range d.homes {
+			if !used[d.path+" "+home] {
+				t.Errorf("%s no longer imports %s: take that home from the list", home, d.path)
+			}
+		}
 	}
-}
-
-func checkHome(t *testing.T, dir, path string) {
-	for _, h := range homes {
-		if within(path, h.dependency) && !within(dir, h.home) {
-			t.Errorf("%s imports %s, whose only home is %s: %s", dir, path, h.home, h.why)
+	for _, path := range directRequirements(t) {
+		if dependencyOf(path).path == "" {
+			t.Errorf("go.mod requires %s, which has no home: add it to dependencies, with why", path)
 		}
 	}
 }
 
-// within reports whether path is root or beneath it; versions count as beneath.
-func within(path, root string) bool {
-	return path == root || strings.HasPrefix(path, root+"/")
+// dependencyOf finds the dependency that a module or package belongs to; its
+// path is empty if there is none.
+func dependencyOf(path string) dependency {
+	i := slices.IndexFunc(dependencies, func(d dependency) bool { return within(path, d.path) })
+	if i < 0 {
+		return dependency{}
+	}
+	return dependencies[i]
 }
 
-// The compiler keeps nested internal packages among their own.
+// directRequirements are the modules that go.mod requires for code of ours.
+func directRequirements(t *testing.T) []string {
+	out, err := exec.Command("go", "mod", "edit", "-json", filepath.Join(root, "go.mod")).Output()
+	if err != nil {
+		t.Fatalf("read go.mod: %v", err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatalf("decode go.mod: %v", err)
+	}
+	var direct []string
+	for _, r := range mod.Require {
+		if !r.Indirect {
+			direct = append(direct, r.Path)
+		}
+	}
+	return direct
+}
 
-// isNested reports whether dir is an internal package of one of ours, or a
-// program among its tests.
+// TestLines fails on a file or a package too large to be read in one go.
+func TestLines(t *testing.T) {
+	files, dirs := map[string]int{}, map[string]int{}
+	for _, p := range packages(t) {
+		for _, name := range slices.Concat(p.GoFiles, p.IgnoredGoFiles, p.TestGoFiles, p.XTestGoFiles) {
+			file := p.dir + "/" + name
+			n := countLines(t, file)
+			files[file] = n
+			if !strings.HasSuffix(name, "_test.go") {
+				dirs[p.dir] += n
+			}
+		}
+	}
+	checkLines(t, files, maxFileLines, tooLong, "cut it where the subject changes")
+	checkLines(t, dirs, maxPackageLines, tooLarge, "give a part of it a package of its own")
+}
+
+func checkLines(t *testing.T, lines map[string]int, most int, exempt map[string]int, advice string) {
+	for path, n := range lines {
+		limit, isExempt := exempt[path]
+		switch {
+		case !isExempt && n > most:
+			t.Errorf("%s has %d lines, and %d is the limit: %s", path, n, most, advice)
+		case n > limit && n > most:
+			t.Errorf("%s has grown from %d lines to %d, and %d is the limit: %s", path, limit, n, most, advice)
+		}
+	}
+	for path := range exempt {
+		if lines[path] <= most {
+			t.Errorf("%s has %d lines and fits: take it from the list of exemptions", path, lines[path])
+		}
+	}
+}
+
+var generated = regexp.MustCompile(`(?m)^// Code generated .* DO NOT EDIT\.$`)
+
+// countLines counts the lines that a person wrote.
+func countLines(t *testing.T, file string) int {
+	b, err := os.ReadFile(filepath.Join(root, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if generated.Match(b) {
+		return 0
+	}
+	return bytes.Count(b, []byte("\n"))
+}
+
+// TestTrackedFiles fails on a large file in the repository, such as a binary
+// built in its root.
+func TestTrackedFiles(t *testing.T) {
+	if _, err := os.Stat(filepath.Join(root, ".git")); err != nil {
+		t.Skip("not a clone: git cannot list the tracked files")
+	}
+	git := exec.Command("git", "ls-files", "-z")
+	git.Dir = root
+	out, err := git.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		t.Skip("git is not on PATH: it lists the tracked files")
+	}
+	if err != nil {
+		t.Fatalf("list tracked files: %v", err)
+	}
+	for file := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
+		st, err := os.Lstat(filepath.Join(root, file))
+		if err != nil {
+			continue // deleted and not yet committed
+		}
+		_, listed := heavy[file]
+		switch {
+		case st.Size() > maxTrackedBytes && !listed:
+			t.Errorf("%s has %d bytes, and every clone pays for it: ignore it, or list it in heavy with a reason", file, st.Size())
+		case st.Size() <= maxTrackedBytes && listed:
+			t.Errorf("%s has %d bytes and fits: take it from heavy", file, st.Size())
+		}
+	}
+}
+
+// within reports whether path is top or beneath it; versions count as beneath.
+func within(path, top string) bool {
+	return path == top || strings.HasPrefix(path, top+"/")
+}
+
+// isThirdParty tells a module's path, which begins with a domain, from the
+// standard library's and from ours.
+func isThirdParty(path string) bool {
+	domain, _, _ := strings.Cut(path, "/")
+	return strings.Contains(domain, ".") && !within(path, strings.TrimSuffix(module, "/"))
+}
+
+func isCommand(dir string) bool { return strings.HasPrefix(dir, "cmd/") }
+
+// isNested reports whether dir is an internal package of one of ours, which the
+// compiler keeps among its own, or a program among its tests.
 func isNested(dir string) bool {
 	return strings.Contains(strings.TrimPrefix(dir, "internal/"), "/internal/") || strings.Contains(dir, "/testdata/") || strings.HasPrefix(dir, "bench")
 }
 
-// importsOfPackages maps each package's folder to what its code imports, tests
-// left out.
-func importsOfPackages(t *testing.T) map[string][]string {
-	found := map[string][]string{}
-	root := ".."
+// A folder is one package and where it is, from the root.
+type folder struct {
+	dir string
+	*build.Package
+}
+
+const root = ".."
+
+// packages lists the packages of the module.
+func packages(t *testing.T) []folder {
+	var found []folder
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		if name := d.Name(); name != ".." && strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" {
+		if name := d.Name(); name != root && strings.HasPrefix(name, ".") || name == "testdata" || name == "node_modules" {
 			return filepath.SkipDir
 		}
 		pkg, err := build.ImportDir(path, 0)
-		if _, none := err.(*build.NoGoError); none {
+		if _, none := err.(*build.NoGoError); none && len(pkg.IgnoredGoFiles) == 0 {
 			return nil
-		}
-		if err != nil {
+		} else if err != nil && !none {
 			return err
 		}
-		rel, err := filepath.Rel(root, path)
-		found[filepath.ToSlash(rel)] = pkg.Imports
+		dir, err := filepath.Rel(root, path)
+		found = append(found, folder{filepath.ToSlash(dir), pkg})
 		return err
 	})
 	if err != nil {
