@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 
 	// Grid and sweep.
 	"internal/grid":  {"internal/value"},
-	"internal/sweep": {"internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome"},
+	"internal/sweep": {"internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
 
 	// Machines.
 	"internal/kernel": {},
@@ -132,7 +132,7 @@ var tooLarge = map[string]int{
 	"internal/grid":     5726,
 	"internal/kernel":   3378,
 	"internal/notebook": 5562,
-	"internal/sweep":    3521,
+	"internal/sweep":    3589,
 }
 
 // heavy are the tracked files over maxTrackedBytes, and why each is worth its

@@ -28,7 +28,7 @@ stops what it left on the cluster itself. Nothing that was made is lost, and
 }
 
 func (c *cli) cancel(ctx context.Context, dir string) error {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -44,7 +44,7 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	if err := s.Acquire(ctx); err != nil {
 		return err
 	}
-	j := &job{Sweep: s, spec: spec}
+	j := &job{Sweep: s}
 	if err := errors.Join(c.stopLeft(ctx, j), j.Release()); err != nil {
 		return err
 	}

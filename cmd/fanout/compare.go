@@ -17,7 +17,6 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -110,22 +109,21 @@ type side struct {
 }
 
 func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error) {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return side{}, err
 	}
-	keep, err := filter(s, spec, f.where)
+	keep, err := filter(s, f.where)
 	if err != nil {
 		return side{}, err
 	}
-	look := collectOptions(spec, nil)
+	look := collectOptions(s, nil)
 	look.TableOnly = true
 	res, err := collect.Sweep(ctx, s, look)
 	if err != nil {
 		return side{}, fmt.Errorf("collect %s: %w", display(s.Where()), err)
 	}
-	head, _ := s.Head()
-	o := compareOptions(head, spec)
+	o := compareOptions(s)
 	o.Alpha, o.Brief = f.alpha, true
 	if err := f.project(&o, res.Table); err != nil {
 		res.Close()
@@ -584,7 +582,8 @@ func writeComparisonCSV(w io.Writer, blocks []block) error {
 }
 
 // collectOptions are what the sweep file says of the tables.
-func collectOptions(spec *grid.Spec, require []string) collect.Options {
+func collectOptions(s *sweep.Sweep, require []string) collect.Options {
+	spec := s.Spec()
 	o := collect.Options{StaleOn: spec.StaleOn, Require: require}
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, collect.Metric{Name: m.Name, Unit: m.Unit, Goal: m.Goal})

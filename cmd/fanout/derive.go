@@ -56,14 +56,14 @@ says.`,
 }
 
 func (c *cli) collectOne(ctx context.Context, args, require []string) error {
-	s, spec, err := c.openPlanned(ctx, args[0])
+	s, err := c.openPlanned(ctx, args[0])
 	if errors.Is(err, sweep.ErrNotASweep) {
 		return usageError{unit.WithHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0]))}
 	}
 	if err != nil {
 		return err
 	}
-	res, err := c.collectSweep(ctx, s, spec, require)
+	res, err := c.collectSweep(ctx, s, require)
 	if err != nil {
 		return err
 	}
@@ -129,50 +129,37 @@ outputs are kept.`,
 }
 
 func (c *cli) report(ctx context.Context, dir string, execute, show bool) error {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
-	res, err := c.collectSweep(ctx, s, spec, nil)
+	res, err := c.collectSweep(ctx, s, nil)
 	if err != nil {
 		return err
 	}
 	defer res.Close()
-	if _, err := c.reportSweep(ctx, s, spec, res); err != nil {
+	if _, err := c.reportSweep(ctx, s, res); err != nil {
 		return err
 	}
-	if execute && mainSummary(spec) == sweep.SummaryNotebook {
+	if execute && mainSummary(s) == sweep.SummaryNotebook {
 		if err := c.executeSummary(ctx, s); err != nil {
 			return err
 		}
 	}
-	if err := c.ownReport(ctx, s, spec); err != nil {
+	if err := c.ownReport(ctx, s); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.stdout, place(s, mainSummary(spec)))
+	fmt.Fprintln(c.stdout, place(s, mainSummary(s)))
 	if show {
-		return c.browse(ctx, s, mainSummary(spec))
+		return c.browse(ctx, s, mainSummary(s))
 	}
 	return nil
 }
 
-// frozenSpec decodes the sweep file that the plan in force froze.
-func (c *cli) frozenSpec(ctx context.Context, s *sweep.Sweep) (*grid.Spec, error) {
-	head, planned := s.Head()
-	if !planned {
-		return nil, unit.WithHint(fmt.Errorf("%s: nothing was planned yet", s.Where()), "fanout run SWEEP.yaml -o %s", quote(display(s.Where())))
-	}
-	text, err := s.Object(ctx, head.Spec)
-	if err != nil {
-		return nil, err
-	}
-	return grid.Decode(head.SpecName, text)
-}
-
 // collectSweep reads the scraps and writes the tables. What an earlier
 // collect left and this one did not write is removed.
-func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, require []string) (*collect.Result, error) {
-	res, err := collect.Sweep(ctx, s, collectOptions(spec, require))
+func (c *cli) collectSweep(ctx context.Context, s *sweep.Sweep, require []string) (*collect.Result, error) {
+	res, err := collect.Sweep(ctx, s, collectOptions(s, require))
 	if err != nil {
 		return nil, fmt.Errorf("collect %s: %w", display(s.Where()), err)
 	}
@@ -224,12 +211,12 @@ func checkRequired(res *collect.Result) error {
 
 // reportSweep writes the summary, unless the user's own report stands in its
 // place, and returns what it compared.
-func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (*compare.Report, error) {
-	in, err := c.summaryInput(ctx, s, spec, res)
+func (c *cli) reportSweep(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*compare.Report, error) {
+	in, err := c.summaryInput(ctx, s, res)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	if mainSummary(spec) != sweep.SummaryNotebook {
+	if mainSummary(s) != sweep.SummaryNotebook {
 		return in.Compare, nil
 	}
 	sum, err := report.New(in)

@@ -154,7 +154,7 @@ func (j *job) disconnect() error {
 
 // jobOptions are how the runs of a sweep are made on a cluster.
 func (c *cli) jobOptions(j *job) (nomad.Options, error) {
-	return c.nomadOptions(j.spec.Nomad, j.Where(), j.Resolve)
+	return c.nomadOptions(j.Spec().Nomad, j.Where(), j.Resolve)
 }
 
 // nomadOptions are the `nomad:` of a sweep file, if there is one, over that of

@@ -14,11 +14,11 @@ import (
 
 // reruns are the commands that make exactly the runs of each group of failures
 // again; empty where no expression says which they are.
-func reruns(s *sweep.Sweep, spec *grid.Spec, head sweep.Head, failures []compare.FailureGroup) []string {
+func reruns(s *sweep.Sweep, head sweep.Head, failures []compare.FailureGroup) []string {
 	out := make([]string, len(failures))
 	for i, g := range failures {
 		src, ok := expression(head.Axes, g.When)
-		if ok && selects(s, spec, src, g.Runs) {
+		if ok && selects(s, src, g.Runs) {
 			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", quote(rerunTarget(s, head)), quote(src))
 		}
 	}
@@ -52,8 +52,8 @@ func expression(axes []grid.Axis, when []compare.Condition) (string, bool) {
 
 // selects reports whether the runs that failed and for which the expression is
 // true are these: a command that makes others must not be shown.
-func selects(s *sweep.Sweep, spec *grid.Spec, src string, runs []compare.Run) bool {
-	keep, err := filter(s, spec, src)
+func selects(s *sweep.Sweep, src string, runs []compare.Run) bool {
+	keep, err := filter(s, src)
 	if err != nil {
 		return false
 	}

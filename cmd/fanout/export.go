@@ -78,14 +78,14 @@ func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Resu
 	if len(args) > 1 || !isSweepDir(args[0]) {
 		return c.readFiles(ctx, args, require)
 	}
-	s, spec, err := c.openPlanned(ctx, args[0])
+	s, err := c.openPlanned(ctx, args[0])
 	if errors.Is(err, sweep.ErrNotASweep) {
 		return c.readFiles(ctx, args, require)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return collect.Sweep(ctx, s, collectOptions(spec, require))
+	return collect.Sweep(ctx, s, collectOptions(s, require))
 }
 
 func (c *cli) partition(ctx context.Context, t *collect.Table, folder string, by []string) error {

@@ -46,7 +46,7 @@ var leftoverHelp = map[sweep.Leftover]string{
 }
 
 func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bool) (err error) {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -71,12 +71,12 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 		fmt.Fprintf(c.stdout, "removed %s\n", garbageWords(g))
 	}
 	// The tables have a row for every run that is known.
-	res, err := c.collectSweep(ctx, s, spec, nil)
+	res, err := c.collectSweep(ctx, s, nil)
 	if err != nil {
 		return err
 	}
 	defer res.Close()
-	_, err = c.reportSweep(ctx, s, spec, res)
+	_, err = c.reportSweep(ctx, s, res)
 	return err
 }
 

@@ -60,7 +60,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 			return err
 		}
 	}
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 		return err
 	}
 	if f.workers {
-		return c.workerLogs(ctx, s, spec, named, f)
+		return c.workerLogs(ctx, s, named, f)
 	}
-	keep, err := filter(s, spec, f.where)
+	keep, err := filter(s, f.where)
 	if err != nil {
 		return fmt.Errorf("--where: %w", err)
 	}

@@ -59,15 +59,15 @@ type runLine struct {
 }
 
 func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
-	keep, err := filter(s, spec, where)
+	keep, err := filter(s, where)
 	if err != nil {
 		return err
 	}
-	print, flush := c.runPrinter(s, spec)
+	print, flush := c.runPrinter(s)
 	n := 0
 	for _, st := range s.Runs() {
 		if st.Run.Unplanned && !all {
@@ -91,15 +91,14 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	return nil
 }
 
-// openPlanned opens a sweep that has a plan, and the sweep file it was
+// openPlanned opens a sweep that has a plan, with the sweep file it was
 // planned from.
-func (c *cli) openPlanned(ctx context.Context, dir string) (*sweep.Sweep, *grid.Spec, error) {
-	s, err := c.openSweep(ctx, dir)
+func (c *cli) openPlanned(ctx context.Context, where string) (*sweep.Sweep, error) {
+	st, err := c.openStore(ctx, where)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	spec, err := c.frozenSpec(ctx, s)
-	return s, spec, err
+	return sweep.OpenPlanned(ctx, st)
 }
 
 // openSweep opens the sweep at where: a directory, or a bucket's URL.
@@ -112,7 +111,7 @@ func (c *cli) openSweep(ctx context.Context, where string) (*sweep.Sweep, error)
 }
 
 // filter is whether a run satisfies an expression; an empty one all do.
-func filter(s *sweep.Sweep, spec *grid.Spec, src string) (func(sweep.RunState) (bool, error), error) {
+func filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), error) {
 	if src == "" {
 		return func(sweep.RunState) (bool, error) { return true, nil }, nil
 	}
@@ -128,7 +127,7 @@ func filter(s *sweep.Sweep, spec *grid.Spec, src string) (func(sweep.RunState) (
 		}
 	}
 	return func(st sweep.RunState) (bool, error) {
-		env := environment(s, spec, st)
+		env := environment(s, st)
 		for _, n := range scraps {
 			if _, has := env[n]; !has {
 				return false, nil
@@ -144,7 +143,7 @@ func filter(s *sweep.Sweep, spec *grid.Spec, src string) (func(sweep.RunState) (
 
 // environment is what an expression sees of a run. Parameters win over scraps
 // of their name.
-func environment(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) map[string]any {
+func environment(s *sweep.Sweep, st sweep.RunState) map[string]any {
 	env := scrapValues(st)
 	for _, b := range st.Run.Labels {
 		env[b.Name] = b.Value.Any()
@@ -154,7 +153,7 @@ func environment(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) map[string]
 	}
 	env["run_id"], env["run_status"], env["run_attempts"] = st.Run.ID, string(st.Status), st.Attempts
 	env["run_replicate"], env["run_planned"] = st.Run.Replicate, !st.Run.Unplanned
-	env["run_stale"] = len(s.Stale(st, spec.StaleOn)) > 0
+	env["run_stale"] = len(s.Stale(st, s.Spec().StaleOn)) > 0
 	env["run_reason_kind"], env["run_duration_s"] = "", 0.0
 	if st.Last != nil {
 		env["run_reason_kind"], env["run_duration_s"] = string(st.Last.Kind), st.Last.Duration().Seconds()
@@ -185,13 +184,13 @@ func scrapValues(st sweep.RunState) map[string]any {
 }
 
 // runPrinter prints runs as a table or as JSON lines.
-func (c *cli) runPrinter(s *sweep.Sweep, spec *grid.Spec) (print func(sweep.RunState), flush func() error) {
+func (c *cli) runPrinter(s *sweep.Sweep) (print func(sweep.RunState), flush func() error) {
 	if c.json {
 		enc := json.NewEncoder(c.stdout)
 		enc.SetEscapeHTML(false)
 		var failed error
 		return func(st sweep.RunState) {
-			if err := enc.Encode(lineOfState(s, spec, st)); failed == nil {
+			if err := enc.Encode(lineOfState(s, st)); failed == nil {
 				failed = err
 			}
 		}, func() error { return failed }
@@ -199,14 +198,14 @@ func (c *cli) runPrinter(s *sweep.Sweep, spec *grid.Spec) (print func(sweep.RunS
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	head, _ := s.Head()
 	row := tablePrinter(tabbed(w), head.Axes,
-		column{"status", func(st sweep.RunState) string { return statusWords(s, spec, st) }}, column{"took", took})
+		column{"status", func(st sweep.RunState) string { return statusWords(s, st) }}, column{"took", took})
 	return func(st sweep.RunState) { row(st) }, w.Flush
 }
 
 // statusWords say the status and what makes a success stale.
-func statusWords(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) string {
+func statusWords(s *sweep.Sweep, st sweep.RunState) string {
 	text := words(st.Status)
-	if stale := s.Stale(st, spec.StaleOn); len(stale) > 0 {
+	if stale := s.Stale(st, s.Spec().StaleOn); len(stale) > 0 {
 		text += ", stale (" + strings.Join(stale, ", ") + ")"
 	}
 	if st.Run.Unplanned {
@@ -222,9 +221,9 @@ func took(st sweep.RunState) string {
 	return short(st.Last.Duration())
 }
 
-func lineOfState(s *sweep.Sweep, spec *grid.Spec, st sweep.RunState) runLine {
+func lineOfState(s *sweep.Sweep, st sweep.RunState) runLine {
 	l := runLine{
-		planLine: lineOf(st.Run), Status: string(st.Status), Planned: !st.Run.Unplanned, Stale: s.Stale(st, spec.StaleOn),
+		planLine: lineOf(st.Run), Status: string(st.Status), Planned: !st.Run.Unplanned, Stale: s.Stale(st, s.Spec().StaleOn),
 		Attempts: st.Attempts, Scraps: scrapValues(st),
 	}
 	if o := st.Last; o != nil {

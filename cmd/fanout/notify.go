@@ -54,7 +54,7 @@ func (c *cli) notify(ctx context.Context, j *job, sum fan.Summary, cmp *compare.
 	if err != nil {
 		return
 	}
-	for _, n := range j.spec.Notify {
+	for _, n := range j.Spec().Notify {
 		if n.On == "failure" && e.Status != n.On || n.On == "success" && e.Status != n.On {
 			continue
 		}

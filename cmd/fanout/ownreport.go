@@ -20,8 +20,8 @@ import (
 )
 
 // mainSummary is the key of the notebook that people are sent to.
-func mainSummary(spec *grid.Spec) string {
-	if r := spec.Report; r != nil && r.Template != "" && !r.After {
+func mainSummary(s *sweep.Sweep) string {
+	if r := s.Spec().Report; r != nil && r.Template != "" && !r.After {
 		return sweep.OwnReport
 	}
 	return sweep.SummaryNotebook
@@ -68,18 +68,19 @@ func (c *cli) browse(ctx context.Context, s *sweep.Sweep, key string) error {
 
 // ownReport executes the report notebook that the sweep file names. It is
 // given where the tables are and what they are of.
-func (c *cli) ownReport(ctx context.Context, s *sweep.Sweep, spec *grid.Spec) error {
-	if spec.Report == nil || spec.Report.Template == "" {
+func (c *cli) ownReport(ctx context.Context, s *sweep.Sweep) error {
+	own := s.Spec().Report
+	if own == nil || own.Template == "" {
 		return nil
 	}
-	file := s.Resolve(spec.Report.Template)
+	file := s.Resolve(own.Template)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return usageError{fmt.Errorf("read report: %w", err)}
 	}
 	doc, err := notebook.Decode(text)
 	if err != nil {
-		return usageError{fmt.Errorf("read report %s: %w", spec.Report.Template, err)}
+		return usageError{fmt.Errorf("read report %s: %w", own.Template, err)}
 	}
 	temp, err := os.MkdirTemp("", "fanout-report-")
 	if err != nil {
@@ -96,8 +97,8 @@ func (c *cli) ownReport(ctx context.Context, s *sweep.Sweep, spec *grid.Spec) er
 		{Name: "results_dir", Value: results}, {Name: "runs_path", Value: filepath.Join(results, "runs.parquet")},
 		{Name: "sweep_name", Value: s.Name()}, {Name: "as_of", Value: head.AsOf.Format(time.DateOnly)},
 	}
-	if _, err := doc.Prepare(notebook.PrepareOptions{Args: args, InputPath: spec.Report.Template, OutputPath: sweep.OwnReport}); err != nil {
-		return usageError{fmt.Errorf("prepare report %s: %w", spec.Report.Template, err)}
+	if _, err := doc.Prepare(notebook.PrepareOptions{Args: args, InputPath: own.Template, OutputPath: sweep.OwnReport}); err != nil {
+		return usageError{fmt.Errorf("prepare report %s: %w", own.Template, err)}
 	}
 	return c.executeIn(ctx, s, doc, sweep.OwnReport, filepath.Dir(file))
 }

@@ -34,7 +34,7 @@ func (c *cli) refresh(ctx context.Context, j *job) (stop func()) {
 			}
 			seen = n
 			begin := time.Now()
-			if res, err := c.collectSweep(ctx, j.Sweep, j.spec, nil); err == nil {
+			if res, err := c.collectSweep(ctx, j.Sweep, nil); err == nil {
 				res.Close()
 			}
 			wait = max(every, refreshShare*time.Since(begin))

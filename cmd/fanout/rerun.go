@@ -59,7 +59,7 @@ func (p rerunFlags) choose(j *job, names []string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep, err := filter(j.Sweep, j.spec, p.only)
+	keep, err := filter(j.Sweep, p.only)
 	if err != nil {
 		return nil, fmt.Errorf("--only: %w", err)
 	}
@@ -85,7 +85,7 @@ func (p rerunFlags) wants(j *job, st sweep.RunState) bool {
 	switch {
 	case p.failed && wentWrong(st):
 		return true
-	case p.stale && len(j.Stale(st, j.spec.StaleOn)) > 0:
+	case p.stale && len(j.Stale(st, j.Spec().StaleOn)) > 0:
 		return true
 	}
 	return !p.failed && !p.stale

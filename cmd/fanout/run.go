@@ -83,7 +83,6 @@ func (c *cli) addMaking(cmd *cobra.Command, f *runFlags) {
 // job is one opened sweep and how it is to be made.
 type job struct {
 	*sweep.Sweep
-	spec   *grid.Spec
 	delta  *sweep.Delta // what planning changed; nil on resume
 	source string       // folder of the template, where it still exists
 
@@ -123,10 +122,10 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	// What was made is worth a table also when the rest was stopped.
 	after := context.WithoutCancel(ctx)
 	var cmp *compare.Report
-	res, err := c.collectSweep(after, j.Sweep, j.spec, nil)
+	res, err := c.collectSweep(after, j.Sweep, nil)
 	if err == nil {
-		if cmp, err = c.reportSweep(after, j.Sweep, j.spec, res); err == nil && runErr == nil {
-			err = c.ownReport(after, j.Sweep, j.spec)
+		if cmp, err = c.reportSweep(after, j.Sweep, res); err == nil && runErr == nil {
+			err = c.ownReport(after, j.Sweep)
 		}
 		res.Close()
 	}
@@ -201,7 +200,7 @@ func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, er
 	if err != nil {
 		return nil, errors.Join(err, s.Release())
 	}
-	return &job{Sweep: s, spec: d.Spec, delta: &delta, source: d.Dir}, nil
+	return &job{Sweep: s, delta: &delta, source: d.Dir}, nil
 }
 
 // sweepDir is where a sweep is kept: where the user says, or beside the sweep
@@ -225,17 +224,17 @@ func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) 
 	if f.output != "" || len(f.set) > 0 {
 		return nil, usageError{unit.WithHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir)}
 	}
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
 	if f.dryRun {
-		return nil, c.listDue(&job{Sweep: s, spec: spec}, f)
+		return nil, c.listDue(&job{Sweep: s}, f)
 	}
 	if err := s.Acquire(ctx); err != nil {
 		return nil, err
 	}
-	return &job{Sweep: s, spec: spec}, nil
+	return &job{Sweep: s}, nil
 }
 
 // listDue prints what a resumed sweep would make.
@@ -244,7 +243,7 @@ func (c *cli) listDue(j *job, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	print, flush := c.runPrinter(j.Sweep, j.spec)
+	print, flush := c.runPrinter(j.Sweep)
 	for _, id := range due.Runs {
 		st, _ := j.Run(id)
 		print(st)
@@ -300,7 +299,7 @@ func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
 	default:
 		return sweep.Due{}, usageError{fmt.Errorf("--reprocess %q: want none, failed, stale or all", f.reprocess)}
 	}
-	due := j.Due(how, j.spec.StaleOn)
+	due := j.Due(how, j.Spec().StaleOn)
 	if f.only != "" {
 		ids, err := matching(j, due.Runs, f.only)
 		if err != nil {
@@ -319,7 +318,7 @@ func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
 
 // matching keeps the runs for which the expression is true.
 func matching(j *job, ids []string, src string) ([]string, error) {
-	keep, err := filter(j.Sweep, j.spec, src)
+	keep, err := filter(j.Sweep, src)
 	if err != nil {
 		return nil, err
 	}
@@ -366,7 +365,8 @@ func (c *cli) fan(ctx context.Context, j *job, due sweep.Due, f runFlags) (fan.S
 		return fan.Summary{}, nil
 	}
 	defer c.refresh(ctx, j)()
-	retry := j.spec.Retries
+	spec := j.Spec()
+	retry := spec.Retries
 	if n := c.settings.GetInt("retries"); n >= 0 {
 		retry.N = n
 	}
@@ -374,8 +374,8 @@ func (c *cli) fan(ctx context.Context, j *job, due sweep.Due, f runFlags) (fan.S
 		Runs: due.Runs, Jobs: c.settings.GetInt("jobs"),
 		Canary: c.settings.GetBool("canary") && !f.noCanary,
 		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
-		Halt:   fan.Halt{When: j.spec.Halt.When, What: j.spec.Halt.What, Count: j.spec.Halt.N, Percent: j.spec.Halt.Percent},
-		Limits: valueLimits(j.spec.Limits),
+		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
+		Limits: valueLimits(spec.Limits),
 		Note:   c.noter(j, paint),
 	})
 }
@@ -446,7 +446,7 @@ func (c *cli) wordsAtEnd(j *job, counts map[outcome.Status]int, sum fan.Summary,
 	fmt.Fprintf(c.stderr, "%s: %s\n", j.Name(), countWords(counts, head.Runs))
 	fmt.Fprintf(c.stderr, "  notebooks  %s\n", place(j.Sweep, "runs"))
 	fmt.Fprintf(c.stderr, "  tables     %s\n", place(j.Sweep, "results"))
-	summary := place(j.Sweep, mainSummary(j.spec))
+	summary := place(j.Sweep, mainSummary(j.Sweep))
 	fmt.Fprintf(c.stderr, "  summary    %s\n", summary)
 	fmt.Fprintln(c.stdout, summary)
 }
@@ -519,5 +519,5 @@ func (c *cli) printEnd(j *job, counts map[outcome.Status]int, sum fan.Summary) {
 		Retried int                    `json:"retried"`
 		Halted  string                 `json:"halted,omitempty"`
 		Summary string                 `json:"summary"`
-	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, store.Join(j.Where(), mainSummary(j.spec))})
+	}{"done", j.Where(), counts, sum.Made, sum.Retried, sum.Halted, store.Join(j.Where(), mainSummary(j.Sweep))})
 }

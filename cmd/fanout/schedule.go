@@ -122,7 +122,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 		return err
 	}
 	c.tellSchedule(in, next, replaced, kit)
-	if otherDay(next) && !bytes.Contains(d.SpecText, []byte(f.zone)) {
+	if otherDay(next) && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
 		fmt.Fprintf(c.stderr, "fanout: warning: at that time UTC has another day, and `dates` are days of UTC unless they say tz: %s\n", f.zone)
 	}
 	fmt.Fprintln(c.stdout, in.ID)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -57,7 +56,7 @@ type shownFailure struct {
 }
 
 func (c *cli) show(ctx context.Context, dir, name string) error {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -65,7 +64,7 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 	if err != nil {
 		return err
 	}
-	v, err := describe(ctx, s, spec, id)
+	v, err := describe(ctx, s, id)
 	if err != nil {
 		return err
 	}
@@ -75,13 +74,13 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 		enc.SetEscapeHTML(false)
 		return enc.Encode(v)
 	}
-	c.printShown(s, spec, id, v)
+	c.printShown(s, id, v)
 	return nil
 }
 
-func describe(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, id string) (shown, error) {
+func describe(ctx context.Context, s *sweep.Sweep, id string) (shown, error) {
 	st, _ := s.Run(id)
-	v := shown{runLine: lineOfState(s, spec, st), Reproduce: reproduce(s, st.Run)}
+	v := shown{runLine: lineOfState(s, st), Reproduce: reproduce(s, st.Run)}
 	past, err := s.History(ctx, id)
 	if err != nil {
 		return v, err
@@ -127,11 +126,11 @@ func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*shownFailure, 
 	return v, nil
 }
 
-func (c *cli) printShown(s *sweep.Sweep, spec *grid.Spec, id string, v shown) {
+func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 	st, _ := s.Run(id)
 	p := func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
 	p("%s  %s", id, runName(s, id))
-	p("  %s%s", statusWords(s, spec, st), usage(st))
+	p("  %s%s", statusWords(s, st), usage(st))
 	for _, part := range v.Stale {
 		p("  stale: %s", staleWhy[part])
 	}

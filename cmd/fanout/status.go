@@ -13,7 +13,6 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) statusCommand() *cobra.Command {
@@ -56,7 +55,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 	}
 	head, planned := s.Head()
 	if !planned {
-		return unit.WithHint(fmt.Errorf("%s: nothing was planned yet", dir), "fanout run SWEEP.yaml -o %s", dir)
+		return &sweep.UnplannedError{Where: dir}
 	}
 	r := statusReport{Name: s.Name(), Runs: head.Runs, Unplanned: head.Kept, Counts: s.Counts()}
 	if h, held := s.Held(ctx); held {

@@ -16,23 +16,23 @@ import (
 )
 
 // summaryInput gathers what the summary is made of.
-func (c *cli) summaryInput(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, res *collect.Result) (report.Input, error) {
+func (c *cli) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
-	cmp, err := compare.Compare(res.Table, compareOptions(head, spec))
+	cmp, err := compare.Compare(res.Table, compareOptions(s))
 	if err != nil {
 		return report.Input{}, err
 	}
 	in := report.Input{
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
-		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(rerunTarget(s, head)), Reruns: reruns(s, spec, head, cmp.Failures),
+		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(rerunTarget(s, head)), Reruns: reruns(s, head, cmp.Failures),
 		Facts: []report.Fact{
 			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
 			{Name: "code", Value: codeDigests(head)},
 			{Name: "fanout", Value: version()},
 		},
 	}
-	if spec.Report != nil {
-		in.Sections = spec.Report.Sections
+	if own := s.Spec().Report; own != nil {
+		in.Sections = own.Sections
 	}
 	in.Facts = append(in.Facts, madeFacts(ctx, s)...)
 	for _, a := range head.Axes {
@@ -97,7 +97,9 @@ func reportAxis(a grid.Axis) report.Axis {
 }
 
 // compareOptions say what the sweep file says of metrics, axes and baseline.
-func compareOptions(head sweep.Head, spec *grid.Spec) compare.Options {
+func compareOptions(s *sweep.Sweep) compare.Options {
+	head, _ := s.Head()
+	spec := s.Spec()
 	o := compare.Options{}
 	for _, a := range head.Axes {
 		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate"})

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -48,10 +47,11 @@ type leader struct {
 }
 
 func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending bool) error {
-	s, spec, err := c.openPlanned(ctx, dir)
+	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
+	spec := s.Spec()
 	if by == "" && len(spec.Metrics) > 0 {
 		by = spec.Metrics[0].Name
 	}
@@ -64,7 +64,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	if err := s.UnderWay(ctx); err != nil {
 		return err
 	}
-	leaders, err := leadersOf(s, spec, by, where)
+	leaders, err := leadersOf(s, by, where)
 	if err != nil {
 		return err
 	}
@@ -100,18 +100,18 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 
 // leadersOf are the planned runs that succeeded and are not stale, or are under
 // way, and have a number of this name.
-func leadersOf(s *sweep.Sweep, spec *grid.Spec, by, where string) ([]leader, error) {
-	keep, err := filter(s, spec, where)
+func leadersOf(s *sweep.Sweep, by, where string) ([]leader, error) {
+	keep, err := filter(s, where)
 	if err != nil {
 		return nil, err
 	}
 	var leaders []leader
 	for _, st := range s.Runs() {
-		fresh := st.Status == outcome.Succeeded && len(s.Stale(st, spec.StaleOn)) == 0
+		fresh := st.Status == outcome.Succeeded && len(s.Stale(st, s.Spec().StaleOn)) == 0
 		if st.Run.Unplanned || !fresh && st.Status != outcome.Running {
 			continue
 		}
-		x, isNumber := asNumber(environment(s, spec, st)[by])
+		x, isNumber := asNumber(environment(s, st)[by])
 		if !isNumber {
 			continue
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -15,7 +14,7 @@ import (
 
 // workerLogs prints what the workers of a cluster said: of the shards that the
 // named runs travelled in, or of all.
-func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, named []string, f logsFlags) error {
+func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, named []string, f logsFlags) error {
 	if f.follow || f.attempt > 0 || f.where != "" || f.results || c.json {
 		return usageError{unit.WithHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print")}
 	}
@@ -23,7 +22,7 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, spec *grid.Spec, n
 	if err != nil {
 		return err
 	}
-	o, err := c.jobOptions(&job{Sweep: s, spec: spec})
+	o, err := c.jobOptions(&job{Sweep: s})
 	if err != nil {
 		return usageError{err}
 	}

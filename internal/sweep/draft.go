@@ -41,7 +41,6 @@ type Overlay struct {
 // be planned.
 type Draft struct {
 	Plan
-	Spec     *grid.Spec
 	Grid     *grid.Grid
 	Dir      string // folder that the sweep file's paths are relative to, absolute
 	Warnings []string
@@ -356,7 +355,7 @@ func (d *Draft) placementOf(p grid.Point) (string, error) {
 func (d *Draft) fillHead(src Source) {
 	s := d.Spec
 	d.Name, d.AsOf, d.Created = s.Name, src.AsOf.UTC(), now()
-	d.SpecText, d.SpecName = s.Text(), filepath.Base(src.File)
+	d.SpecName = filepath.Base(src.File)
 	d.Axes = d.Grid.Axes()
 	r := &d.Recipe
 	r.Kernel, r.Python, r.Warm, r.SharePrefix = s.Kernel, s.Python, s.Warm, s.SharePrefix

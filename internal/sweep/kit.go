@@ -43,7 +43,7 @@ func (d *Draft) Kit(others ...string) (Kit, error) {
 	names := sortedKeys(inside)
 	folder := d.above(names)
 	k.Spec = path.Join(folder, d.SpecName)
-	k.Files = append(k.Files, File{Name: k.Spec, Mode: 0o644, Data: d.SpecText})
+	k.Files = append(k.Files, File{Name: k.Spec, Mode: 0o644, Data: d.Spec.Text()})
 	for _, name := range names {
 		f, err := readFile(d.Dir, name)
 		if err != nil {

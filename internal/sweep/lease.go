@@ -107,7 +107,13 @@ func (s *Sweep) takeOver(ctx context.Context, fresh *Sweep) error {
 	s.mu.Lock()
 	s.head, s.planned, s.runs, s.byID = fresh.head, fresh.planned, fresh.runs, fresh.byID
 	s.unlogged, s.closed = fresh.unlogged, fresh.closed
+	withSpec := s.spec != nil
 	s.mu.Unlock()
+	if withSpec {
+		if err := s.readSpec(ctx); err != nil {
+			return err
+		}
+	}
 	return s.relog(ctx)
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Sweep is an opened sweep. Its methods may be called concurrently.
@@ -24,6 +25,8 @@ type Sweep struct {
 	mu        sync.Mutex
 	head      Head
 	planned   bool
+	spec      *grid.Spec // of the plan with the key specKey; nil while nobody asked for it
+	specKey   string
 	runs      []*RunState // planned ones in plan order, then the others
 	byID      map[string]*RunState
 	templates map[string]*notebook.Notebook // by key, decoded
@@ -135,6 +138,36 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 		return nil, fmt.Errorf("open sweep %s: %w", st, err)
 	}
 	return s, nil
+}
+
+// OpenPlanned opens a sweep whose runs are planned, with the sweep file they
+// were planned from: Spec. *UnplannedError says that there are none.
+func OpenPlanned(ctx context.Context, st store.Store) (*Sweep, error) {
+	s, err := Open(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if !s.planned {
+		return nil, &UnplannedError{st.String()}
+	}
+	return s, s.readSpec(ctx)
+}
+
+// UnplannedError reports a sweep without a plan.
+type UnplannedError struct{ Where string }
+
+func (e *UnplannedError) Error() string { return e.Where + ": nothing is planned yet" }
+
+// Hint says what to do about it.
+func (e *UnplannedError) Hint() string { return "fanout run SWEEP.yaml -o " + unit.Quote(e.Where) }
+
+// Spec is the sweep file that the plan in force was made from, decoded once.
+// It is nil where nothing was planned from a file, and in a sweep opened by
+// Open until it is planned: opening one to execute its runs needs no YAML.
+func (s *Sweep) Spec() *grid.Spec {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.spec
 }
 
 // Name is the sweep's name.

@@ -53,7 +53,7 @@ type Template struct {
 // A Plan is what Sweep.Plan writes down.
 type Plan struct {
 	Head
-	SpecText     []byte
+	Spec         *grid.Spec        // nil for none; shadows the key in Head
 	TemplateDocs [][]byte          // parallel to Head.Templates
 	Bundle       []File            // what is frozen with it
 	Runs         []Run             // in the order of the grid; shadows the count in Head
@@ -120,13 +120,13 @@ func (s *Sweep) Plan(ctx context.Context, p Plan) (Delta, error) {
 	if err := s.freezePlan(ctx, &head, p); err != nil {
 		return delta, fmt.Errorf("freeze plan: %w", err)
 	}
-	if s.planned && samePlan(head, s.head) {
-		return delta, nil
+	if !s.planned || !samePlan(head, s.head) {
+		if err := s.putPlan(ctx, &head, lines); err != nil {
+			return delta, err
+		}
+		s.adopt(head, runs)
 	}
-	if err := s.putPlan(ctx, &head, lines); err != nil {
-		return delta, err
-	}
-	s.adopt(head, runs)
+	s.setSpec(head.Spec, p.Spec)
 	return delta, nil
 }
 
@@ -144,8 +144,10 @@ func (s *Sweep) putPlan(ctx context.Context, head *Head, lines []byte) error {
 }
 
 func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) {
-	if head.Spec, err = s.Freeze(ctx, p.SpecText, ".yaml"); err != nil {
-		return err
+	if p.Spec != nil {
+		if head.Spec, err = s.Freeze(ctx, p.Spec.Text(), ".yaml"); err != nil {
+			return err
+		}
 	}
 	head.Templates = append([]Template(nil), p.Templates...)
 	for i, doc := range p.TemplateDocs {
@@ -279,6 +281,34 @@ func (s *Sweep) readPlan(ctx context.Context) error {
 	}
 	s.adopt(head, runs)
 	return nil
+}
+
+// readSpec decodes the sweep file that the plan in force froze, unless it is
+// known already.
+func (s *Sweep) readSpec(ctx context.Context) error {
+	h, _ := s.Head()
+	s.mu.Lock()
+	known := s.specKey == h.Spec
+	s.mu.Unlock()
+	if known {
+		return nil
+	}
+	text, err := s.Object(ctx, h.Spec)
+	if err != nil {
+		return err
+	}
+	spec, err := grid.Decode(h.SpecName, text)
+	if err != nil {
+		return err
+	}
+	s.setSpec(h.Spec, spec)
+	return nil
+}
+
+func (s *Sweep) setSpec(key string, spec *grid.Spec) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.specKey, s.spec = key, spec
 }
 
 // Object returns a frozen object that a Head names.

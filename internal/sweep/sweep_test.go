@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -25,7 +26,11 @@ const template = `{"cells": [{"cell_type": "code", "execution_count": null, "id"
 // planOf plans runs with the given ids.
 func planOf(t *testing.T, code string, ids ...string) sweep.Plan {
 	t.Helper()
-	p := sweep.Plan{TemplateDocs: [][]byte{[]byte(template)}, SpecText: []byte("template: t.ipynb\n")}
+	spec, err := grid.Decode("s.yaml", []byte("template: t.ipynb\ngrid: {x: [0]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := sweep.Plan{TemplateDocs: [][]byte{[]byte(template)}, Spec: spec}
 	p.Name, p.Source = "s", ".."
 	p.Templates = []sweep.Template{{Path: "t.ipynb", Code: code}}
 	for i, id := range ids {
@@ -399,5 +404,52 @@ func TestFrozenFiles(t *testing.T) {
 	plan(t, s, read().Plan)
 	if got := s.Due(sweep.ReprocessStale, []string{"files"}).String(); got != "1 new, 1 stale (files)" {
 		t.Errorf("due: %s", got)
+	}
+}
+
+// TestSpec checks that a planned sweep knows its sweep file, also when another
+// controller planned it anew meanwhile.
+func TestSpec(t *testing.T) {
+	ctx := t.Context()
+	st := store.Mem()
+	s, err := sweep.Init(ctx, st, "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var unplanned *sweep.UnplannedError
+	if _, err := sweep.OpenPlanned(ctx, st); !errors.As(err, &unplanned) || unplanned.Hint() == "" {
+		t.Fatalf("open an unplanned sweep: %v", err)
+	}
+	plan := func(s *sweep.Sweep, retries string) {
+		t.Helper()
+		p := planOf(t, "c", "r1")
+		if p.Spec, err = grid.Decode("s.yaml", []byte("template: t.ipynb\ngrid: {x: [0]}\nretries: "+retries+"\n")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Acquire(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Plan(ctx, p); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Release(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	plan(s, "1")
+	other, err := sweep.OpenPlanned(ctx, st)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := s.Spec().Retries.N, other.Spec().Retries.N; a != 1 || b != 1 {
+		t.Errorf("retries are %d and %d, want 1", a, b)
+	}
+	plan(s, "2")
+	if err := other.Acquire(ctx); err != nil {
+		t.Fatal(err)
+	}
+	defer other.Release()
+	if n := other.Spec().Retries.N; n != 2 {
+		t.Errorf("retries are %d after the plan of another, want 2", n)
 	}
 }
