@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) cancelCommand() *cobra.Command {
@@ -88,7 +89,7 @@ func (c *cli) stopLeft(ctx context.Context, j *job) error {
 	if len(open) > 0 {
 		o, err := c.jobOptions(j)
 		if err != nil {
-			return usageError{err}
+			return unit.Mistake(err)
 		}
 		cluster, err := nomad.Attach(ctx, j.Sweep, o)
 		if err != nil {

@@ -17,8 +17,10 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // compareFlags are the projection of a comparison, and its form.
@@ -68,10 +70,10 @@ type block struct {
 
 func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error {
 	if !slices.Contains([]string{"text", "markdown", "csv", "json"}, f.format) {
-		return usageError{fmt.Errorf("--format %q: want text, markdown, csv or json", f.format)}
+		return unit.Mistake(fmt.Errorf("--format %q: want text, markdown, csv or json", f.format))
 	}
 	if !slices.Contains([]string{"", "median", "mean", "bootstrap", "exact"}, f.by) {
-		return usageError{fmt.Errorf("--by %q: want median, mean, bootstrap or exact", f.by)}
+		return unit.Mistake(fmt.Errorf("--by %q: want median, mean, bootstrap or exact", f.by))
 	}
 	gates, err := parseGates(f.failIf)
 	if err != nil {
@@ -93,7 +95,7 @@ func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error 
 		blocks, err = oneSweep(sides[0], f)
 	}
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	if err := c.printBlocks(blocks, f.format); err != nil {
 		return err
@@ -113,7 +115,7 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 	if err != nil {
 		return side{}, err
 	}
-	keep, err := filter(s, f.where)
+	keep, err := query.Filter(s, f.where)
 	if err != nil {
 		return side{}, err
 	}
@@ -127,7 +129,7 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 	o.Alpha, o.Brief = f.alpha, true
 	if err := f.project(&o, res.Table); err != nil {
 		res.Close()
-		return side{}, usageError{err}
+		return side{}, unit.Mistake(err)
 	}
 	wanted, err := rowsWanted(s, res.Table, keep)
 	if err != nil {
@@ -298,7 +300,7 @@ func parseGates(texts []string) ([]compare.Gate, error) {
 	for _, text := range texts {
 		g, err := compare.ParseGate(text)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("--fail-if %w", err)}
+			return nil, unit.Mistake(fmt.Errorf("--fail-if %w", err))
 		}
 		gates = append(gates, g)
 	}

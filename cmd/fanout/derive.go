@@ -58,7 +58,7 @@ says.`,
 func (c *cli) collectOne(ctx context.Context, args, require []string) error {
 	s, err := c.openPlanned(ctx, args[0])
 	if errors.Is(err, sweep.ErrNotASweep) {
-		return usageError{unit.WithHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0]))}
+		return unit.Mistake(unit.WithHint(err, "to collect notebooks that belong to no sweep, say where the tables go: fanout collect %s -o TABLES", quote(args[0])))
 	}
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (c *cli) readFiles(ctx context.Context, paths, require []string) (*collect.
 	for i, p := range paths {
 		paths[i] = filepath.ToSlash(filepath.Clean(p))
 		if _, err := os.Stat(p); err != nil {
-			return nil, usageError{fmt.Errorf("find notebooks: %w", err)}
+			return nil, unit.Mistake(fmt.Errorf("find notebooks: %w", err))
 		}
 	}
 	return collect.Files(ctx, anywhere{}, paths, collect.Options{Require: require})

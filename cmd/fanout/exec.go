@@ -82,19 +82,19 @@ type output struct{ save, end func(doc []byte) error }
 func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 	params, err := f.arguments(args)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	in, out, err := formatPaths(args, params)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	text, err := c.readInput(in)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	doc, err := notebook.Decode(text)
 	if err != nil {
-		return usageError{fmt.Errorf("read %s: %w", in, err)}
+		return unit.Mistake(fmt.Errorf("read %s: %w", in, err))
 	}
 	if f.helpBook {
 		return c.helpNotebook(in, doc)
@@ -104,14 +104,14 @@ func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 		ReportMode: f.reportMode,
 	})
 	if err != nil {
-		return usageError{fmt.Errorf("prepare %s: %w", in, err)}
+		return unit.Mistake(fmt.Errorf("prepare %s: %w", in, err))
 	}
 	for _, w := range warnings {
 		fmt.Fprintln(c.stderr, "fanout: warning:", w)
 	}
 	to, err := c.outputTo(out)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	if f.prepareOnly {
 		return to.end(doc.Encode())
@@ -151,7 +151,7 @@ func (c *cli) outputTo(name string) (output, error) {
 func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f execFlags, params []notebook.Argument) error {
 	log, closeLogs, err := c.execLog(f)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	defer closeLogs()
 	status, reason, err := c.executeSingle(ctx, doc, local.Single{

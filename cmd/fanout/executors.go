@@ -65,7 +65,7 @@ func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, e
 	}
 	e, err := local.New(ctx, j.Sweep, c.localOptions(queue))
 	if err != nil {
-		return nil, usageError{err}
+		return nil, unit.Mistake(err)
 	}
 	return localExecutor{e}, nil
 }
@@ -75,7 +75,7 @@ func (c *cli) executeSingle(ctx context.Context, doc *notebook.Notebook, o local
 	o.Environ, o.Grace = c.kernelEnv(), c.settings.GetDuration("grace")
 	status, reason, err := local.ExecuteSingle(ctx, doc, o)
 	if local.IsMissingKernel(err) {
-		err = usageError{err}
+		err = unit.Mistake(err)
 	}
 	return status, reason, err
 }
@@ -122,7 +122,7 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	}
 	o, err := c.jobOptions(j)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	if err := store.Probe(ctx, j.Store()); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	debug.SetGCPercent(controllerGC)
 	j.cluster, err = nomad.New(ctx, j.Sweep, o)
 	if nomad.IsMistake(err) {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	return err
 }
@@ -141,7 +141,7 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 const controllerGC = 30
 
 func unknownPlace(on string) error {
-	return usageError{fmt.Errorf("--on %q: want local or nomad", on)}
+	return unit.Mistake(fmt.Errorf("--on %q: want local or nomad", on))
 }
 
 // disconnect gives back a cluster that no run was made on.

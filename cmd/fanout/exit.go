@@ -24,11 +24,6 @@ const (
 	exitGate       = 5 // a gate the user set was violated
 )
 
-// usageError is a command line that cannot be followed.
-type usageError struct{ error }
-
-func (e usageError) Unwrap() error { return e.error }
-
 // incomplete says that everything was done and some runs did not succeed. It
 // has been told already.
 var errIncomplete = errors.New("some runs did not succeed")
@@ -40,7 +35,7 @@ type gateError struct{ error }
 func asUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usageError{unit.WithHint(err, "usage: %s", cmd.UseLine())}
+			return unit.Mistake(unit.WithHint(err, "usage: %s", cmd.UseLine()))
 		}
 		return nil
 	}
@@ -57,13 +52,12 @@ func (c *cli) exitCode(err error) int {
 	}
 	c.tell(err)
 	var (
-		usage usageError
-		spec  grid.Errors
-		held  *sweep.HeldError
-		gate  gateError
+		spec grid.Errors
+		held *sweep.HeldError
+		gate gateError
 	)
 	switch {
-	case errors.As(err, &usage), errors.As(err, &spec), isUnknownCommand(err), store.IsPlaceError(err):
+	case unit.IsMistake(err), errors.As(err, &spec), isUnknownCommand(err), store.IsPlaceError(err):
 		return exitUsage
 	case errors.As(err, &held):
 		return exitHeld

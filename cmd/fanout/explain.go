@@ -8,6 +8,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -53,7 +54,7 @@ func expression(axes []grid.Axis, when []compare.Condition) (string, bool) {
 // selects reports whether the runs that failed and for which the expression is
 // true are these: a command that makes others must not be shown.
 func selects(s *sweep.Sweep, src string, runs []compare.Run) bool {
-	keep, err := filter(s, src)
+	keep, err := query.Filter(s, src)
 	if err != nil {
 		return false
 	}
@@ -66,7 +67,7 @@ func selects(s *sweep.Sweep, src string, runs []compare.Run) bool {
 			continue
 		}
 		ok, err := keep(st)
-		if err != nil || (ok && wentWrong(st)) != wanted[st.Run.ID] {
+		if err != nil || (ok && query.WentWrong(st)) != wanted[st.Run.ID] {
 			return false
 		}
 	}

@@ -27,10 +27,10 @@ func (e export) wanted(output string) bool {
 func (c *cli) export(ctx context.Context, args []string, output string, e export, require []string) error {
 	write, err := e.writer()
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	if output == "" && len(e.partition) > 0 {
-		return usageError{unit.WithHint(errors.New("--partition-by needs a folder"), "add -o FOLDER")}
+		return unit.Mistake(unit.WithHint(errors.New("--partition-by needs a folder"), "add -o FOLDER"))
 	}
 	res, err := c.gather(ctx, args, require)
 	if err != nil {

@@ -40,11 +40,11 @@ func (c *cli) scheduleFire() *cobra.Command {
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	asOf, err := asOfFiring(os.Getenv("NOMAD_JOB_ID"), f.zone)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	folder := os.Getenv("NOMAD_TASK_DIR")
 	if folder == "" {
-		return usageError{errors.New("NOMAD_TASK_DIR is not set: the job of a schedule runs this")}
+		return unit.Mistake(errors.New("NOMAD_TASK_DIR is not set: the job of a schedule runs this"))
 	}
 	folder = filepath.Join(folder, "kit")
 	st, err := c.openStore(ctx, f.store)

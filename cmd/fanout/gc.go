@@ -54,7 +54,7 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 		return c.showGarbage(ctx, s, kinds)
 	}
 	if len(kinds) == 0 {
-		return usageError{unit.WithHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans")}
+		return unit.Mistake(unit.WithHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans"))
 	}
 	if err := s.Acquire(ctx); err != nil {
 		return err

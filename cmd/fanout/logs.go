@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -64,14 +65,14 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 	if err != nil {
 		return err
 	}
-	named, err := resolveRuns(s, names)
+	named, err := query.Resolve(s, names)
 	if err != nil {
 		return err
 	}
 	if f.workers {
 		return c.workerLogs(ctx, s, named, f)
 	}
-	keep, err := filter(s, f.where)
+	keep, err := query.Filter(s, f.where)
 	if err != nil {
 		return fmt.Errorf("--where: %w", err)
 	}
@@ -289,8 +290,8 @@ func (t *tail) missing(st sweep.RunState, r *reel) error {
 	case st.Began != nil && st.Began.Attempt <= r.attempt:
 		return nil
 	case t.attempt > st.Attempts && len(t.named) > 0 && !t.logsFlags.follow:
-		return usageError{unit.WithHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, plural(st.Attempts, "attempt"), t.attempt),
-			"fanout show %s %s lists them", quote(display(t.sweep.Where())), st.Run.ID)}
+		return unit.Mistake(unit.WithHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, plural(st.Attempts, "attempt"), t.attempt),
+			"fanout show %s %s lists them", quote(display(t.sweep.Where())), st.Run.ID))
 	}
 	r.ended = t.attempt <= st.Attempts
 	return nil

@@ -10,9 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
-	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func (c *cli) lsCommand() *cobra.Command {
@@ -63,7 +62,7 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	if err != nil {
 		return err
 	}
-	keep, err := filter(s, where)
+	keep, err := query.Filter(s, where)
 	if err != nil {
 		return err
 	}
@@ -110,79 +109,6 @@ func (c *cli) openSweep(ctx context.Context, where string) (*sweep.Sweep, error)
 	return sweep.Open(ctx, st)
 }
 
-// filter is whether a run satisfies an expression; an empty one all do.
-func filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), error) {
-	if src == "" {
-		return func(sweep.RunState) (bool, error) { return true, nil }, nil
-	}
-	e, err := grid.CompileExpr(src)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	var scraps []string // that the expression needs
-	recorded := scrapNames(s)
-	for _, n := range e.Names() {
-		if recorded[n] {
-			scraps = append(scraps, n)
-		}
-	}
-	return func(st sweep.RunState) (bool, error) {
-		env := environment(s, st)
-		for _, n := range scraps {
-			if _, has := env[n]; !has {
-				return false, nil
-			}
-		}
-		ok, err := e.Bool(env)
-		if err != nil {
-			err = usageError{fmt.Errorf("run %s: %w", st.Run.ID, err)}
-		}
-		return ok, err
-	}, nil
-}
-
-// environment is what an expression sees of a run. Parameters win over scraps
-// of their name.
-func environment(s *sweep.Sweep, st sweep.RunState) map[string]any {
-	env := scrapValues(st)
-	for _, b := range st.Run.Labels {
-		env[b.Name] = b.Value.Any()
-	}
-	for _, b := range st.Run.Params {
-		env[b.Name] = b.Value.Any()
-	}
-	env["run_id"], env["run_status"], env["run_attempts"] = st.Run.ID, string(st.Status), st.Attempts
-	env["run_replicate"], env["run_planned"] = st.Run.Replicate, !st.Run.Unplanned
-	env["run_stale"] = len(s.Stale(st, s.Spec().StaleOn)) > 0
-	env["run_reason_kind"], env["run_duration_s"] = "", 0.0
-	if st.Last != nil {
-		env["run_reason_kind"], env["run_duration_s"] = string(st.Last.Kind), st.Last.Duration().Seconds()
-	}
-	return env
-}
-
-// scrapNames are the names of the plain scraps that any run recorded.
-func scrapNames(s *sweep.Sweep) map[string]bool {
-	names := map[string]bool{}
-	for _, st := range s.Runs() {
-		for n := range st.Scraps {
-			names[n] = true
-		}
-	}
-	return names
-}
-
-// scrapValues are the plain scraps that the sweep's log carries.
-func scrapValues(st sweep.RunState) map[string]any {
-	values := map[string]any{}
-	for name, raw := range st.Scraps {
-		if v, err := value.Parse(raw); err == nil {
-			values[name] = v.Any()
-		}
-	}
-	return values
-}
-
 // runPrinter prints runs as a table or as JSON lines.
 func (c *cli) runPrinter(s *sweep.Sweep) (print func(sweep.RunState), flush func() error) {
 	if c.json {
@@ -224,7 +150,7 @@ func took(st sweep.RunState) string {
 func lineOfState(s *sweep.Sweep, st sweep.RunState) runLine {
 	l := runLine{
 		planLine: lineOf(st.Run), Status: string(st.Status), Planned: !st.Run.Unplanned, Stale: s.Stale(st, s.Spec().StaleOn),
-		Attempts: st.Attempts, Scraps: scrapValues(st),
+		Attempts: st.Attempts, Scraps: query.Scraps(st),
 	}
 	if o := st.Last; o != nil {
 		l.Kind, l.Reason, l.Duration, l.PeakRSS, l.Ended = string(o.Kind), o.Reason, o.Duration().Seconds(), o.PeakRSS, &o.End

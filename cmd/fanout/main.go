@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func main() { os.Exit(Main()) }
@@ -63,7 +64,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return unit.Mistake(err) })
 	root.PersistentFlags().String("config", "", "settings file (default: fanout.yaml here, then in the user's configuration folder)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		c.settings, err = readSettings(cmd.Flags())

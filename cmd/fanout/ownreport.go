@@ -76,11 +76,11 @@ func (c *cli) ownReport(ctx context.Context, s *sweep.Sweep) error {
 	file := s.Resolve(own.Template)
 	text, err := os.ReadFile(file)
 	if err != nil {
-		return usageError{fmt.Errorf("read report: %w", err)}
+		return unit.Mistake(fmt.Errorf("read report: %w", err))
 	}
 	doc, err := notebook.Decode(text)
 	if err != nil {
-		return usageError{fmt.Errorf("read report %s: %w", own.Template, err)}
+		return unit.Mistake(fmt.Errorf("read report %s: %w", own.Template, err))
 	}
 	temp, err := os.MkdirTemp("", "fanout-report-")
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *cli) ownReport(ctx context.Context, s *sweep.Sweep) error {
 		{Name: "sweep_name", Value: s.Name()}, {Name: "as_of", Value: head.AsOf.Format(time.DateOnly)},
 	}
 	if _, err := doc.Prepare(notebook.PrepareOptions{Args: args, InputPath: own.Template, OutputPath: sweep.OwnReport}); err != nil {
-		return usageError{fmt.Errorf("prepare report %s: %w", own.Template, err)}
+		return unit.Mistake(fmt.Errorf("prepare report %s: %w", own.Template, err))
 	}
 	return c.executeIn(ctx, s, doc, sweep.OwnReport, filepath.Dir(file))
 }

@@ -89,7 +89,7 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draft, error) {
 	asOf, err := parseAsOf(f.asOf, time.Now())
 	if err != nil {
-		return nil, usageError{err}
+		return nil, unit.Mistake(err)
 	}
 	text, err := c.readSpec(target)
 	if err != nil {
@@ -99,7 +99,7 @@ func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draf
 	for _, name := range f.overlays {
 		b, err := os.ReadFile(name)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("read overlay: %w", err)}
+			return nil, unit.Mistake(fmt.Errorf("read overlay: %w", err))
 		}
 		src.Overlays = append(src.Overlays, sweep.Overlay{File: name, Text: b})
 	}
@@ -108,7 +108,7 @@ func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draf
 		return nil, asSpecError(err)
 	}
 	if err := checkSections(d.Spec); err != nil {
-		return nil, usageError{err}
+		return nil, unit.Mistake(err)
 	}
 	for _, w := range d.Warnings {
 		fmt.Fprintf(c.stderr, "fanout: warning: %s\n", w)
@@ -121,7 +121,7 @@ func asSpecError(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}
-	return usageError{err}
+	return unit.Mistake(err)
 }
 
 func (c *cli) readSpec(target string) ([]byte, error) {
@@ -130,7 +130,7 @@ func (c *cli) readSpec(target string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(target)
 	if err != nil {
-		return nil, usageError{unit.WithHint(fmt.Errorf("read sweep file: %w", err), "`fanout init` makes one to start from")}
+		return nil, unit.Mistake(unit.WithHint(fmt.Errorf("read sweep file: %w", err), "`fanout init` makes one to start from"))
 	}
 	return b, nil
 }

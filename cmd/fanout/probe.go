@@ -53,7 +53,7 @@ func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
 func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
 	o, err := c.nomadOptions(nil, dir, func(file string) string { return file })
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	var b [6]byte
 	rand.Read(b[:])

@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -34,10 +33,10 @@ stands as it is.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !isSweepDir(args[0]) {
-				return usageError{unit.WithHint(fmt.Errorf("%s is no sweep directory", args[0]), "to make what a sweep file plans: fanout run %s", quote(args[0]))}
+				return unit.Mistake(unit.WithHint(fmt.Errorf("%s is no sweep directory", args[0]), "to make what a sweep file plans: fanout run %s", quote(args[0])))
 			}
 			if !pick.failed && !pick.stale && pick.only == "" && len(args) == 1 {
-				return usageError{unit.WithHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows")}
+				return unit.Mistake(unit.WithHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows"))
 			}
 			f.pick = func(j *job) ([]string, error) { return pick.choose(j, args[1:]) }
 			return c.run(cmd.Context(), args[0], f)
@@ -55,11 +54,11 @@ stands as it is.
 // choose finds the planned runs that satisfy everything asked for, in plan
 // order.
 func (p rerunFlags) choose(j *job, names []string) ([]string, error) {
-	named, err := resolveRuns(j.Sweep, names)
+	named, err := query.Resolve(j.Sweep, names)
 	if err != nil {
 		return nil, err
 	}
-	keep, err := filter(j.Sweep, p.only)
+	keep, err := query.Filter(j.Sweep, p.only)
 	if err != nil {
 		return nil, fmt.Errorf("--only: %w", err)
 	}
@@ -83,43 +82,10 @@ func (p rerunFlags) choose(j *job, names []string) ([]string, error) {
 // none was.
 func (p rerunFlags) wants(j *job, st sweep.RunState) bool {
 	switch {
-	case p.failed && wentWrong(st):
+	case p.failed && query.WentWrong(st):
 		return true
 	case p.stale && len(j.Stale(st, j.Spec().StaleOn)) > 0:
 		return true
 	}
 	return !p.failed && !p.stale
-}
-
-// wentWrong reports whether a run ended, and not well.
-func wentWrong(st sweep.RunState) bool { return st.Last != nil && st.Status != outcome.Succeeded }
-
-// resolveRuns finds runs by the beginnings of their ids.
-func resolveRuns(s *sweep.Sweep, names []string) ([]string, error) {
-	var ids []string
-	for _, name := range names {
-		id, err := resolveRun(s, name)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, id)
-	}
-	return ids, nil
-}
-
-func resolveRun(s *sweep.Sweep, name string) (string, error) {
-	name = strings.TrimSuffix(strings.ToLower(name), ".ipynb")
-	var found []string
-	for _, st := range s.Runs() {
-		if strings.HasPrefix(st.Run.ID, name) {
-			found = append(found, st.Run.ID)
-		}
-	}
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		return "", usageError{unit.WithHint(fmt.Errorf("no run begins with %q", name), "fanout ls %s lists them", quote(display(s.Where())))}
-	}
-	return "", usageError{unit.WithHint(fmt.Errorf("%d runs begin with %q", len(found), name), "give more characters: %s or %s", found[0], found[1])}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -147,7 +148,7 @@ func (c *cli) limitRuns(j *job) error {
 	}
 	limit, err := grid.ParseLimit(text)
 	if err != nil {
-		return usageError{unit.WithHint(fmt.Errorf("timeout %q: %w", text, err), "write 30s, 10m, 2h or 300%%")}
+		return unit.Mistake(unit.WithHint(fmt.Errorf("timeout %q: %w", text, err), "write 30s, 10m, 2h or 300%%"))
 	}
 	j.LimitRuns(limit)
 	return nil
@@ -222,7 +223,7 @@ func writable(err error, out string) error {
 
 func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) {
 	if f.output != "" || len(f.set) > 0 {
-		return nil, usageError{unit.WithHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir)}
+		return nil, unit.Mistake(unit.WithHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir))
 	}
 	s, err := c.openPlanned(ctx, dir)
 	if err != nil {
@@ -277,7 +278,7 @@ func guard(ctx context.Context, d *sweep.Draft, yes bool) error {
 		return err
 	}
 	if n > limit {
-		return usageError{unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, limit), "add --yes, or raise max_runs in the sweep file")}
+		return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, limit), "add --yes, or raise max_runs in the sweep file"))
 	}
 	return nil
 }
@@ -297,43 +298,23 @@ func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
 	switch how {
 	case sweep.ReprocessNone, sweep.ReprocessFailed, sweep.ReprocessStale, sweep.ReprocessAll:
 	default:
-		return sweep.Due{}, usageError{fmt.Errorf("--reprocess %q: want none, failed, stale or all", f.reprocess)}
+		return sweep.Due{}, unit.Mistake(fmt.Errorf("--reprocess %q: want none, failed, stale or all", f.reprocess))
 	}
 	due := j.Due(how, j.Spec().StaleOn)
 	if f.only != "" {
-		ids, err := matching(j, due.Runs, f.only)
+		ids, err := query.Matching(j.Sweep, due.Runs, f.only)
 		if err != nil {
 			return due, fmt.Errorf("--only: %w", err)
 		}
 		due.Runs = ids
 	}
 	if err := j.Order(due.Runs, f.order); err != nil {
-		return due, usageError{fmt.Errorf("--order: %w", err)}
+		return due, unit.Mistake(fmt.Errorf("--order: %w", err))
 	}
 	if f.limit > 0 && len(due.Runs) > f.limit {
 		due.Runs = due.Runs[:f.limit]
 	}
 	return due, nil
-}
-
-// matching keeps the runs for which the expression is true.
-func matching(j *job, ids []string, src string) ([]string, error) {
-	keep, err := filter(j.Sweep, src)
-	if err != nil {
-		return nil, err
-	}
-	var out []string
-	for _, id := range ids {
-		st, _ := j.Run(id)
-		ok, err := keep(st)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			out = append(out, id)
-		}
-	}
-	return out, nil
 }
 
 func (c *cli) tellPlan(j *job, due sweep.Due) {
@@ -503,7 +484,7 @@ func (c *cli) preflight(d *sweep.Draft) error {
 			}
 		}
 		if err := local.FindKernel(name, python, c.kernelEnv()); err != nil {
-			return usageError{fmt.Errorf("template %s: %w", t.Path, err)}
+			return unit.Mistake(fmt.Errorf("template %s: %w", t.Path, err))
 		}
 	}
 	return nil

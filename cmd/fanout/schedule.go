@@ -87,7 +87,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	ctx := cmd.Context()
 	next, err := f.check(target)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	d, err := c.open(ctx, target, f.specFlags)
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	}
 	kit, err := c.kit(d)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	out, err := absolute(sweepDir(d, f.output))
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	}
 	o, err := c.scheduleOptions(cmd, d, out, f.job)
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	all, err := nomad.NewSchedules(o)
 	if err != nil {
@@ -241,7 +241,7 @@ func (c *cli) scheduleOptions(cmd *cobra.Command, d *sweep.Draft, out, job strin
 func (c *cli) scheduler() (*nomad.Schedules, error) {
 	set, err := c.settings.nomad(nil)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, unit.Mistake(err)
 	}
 	return nomad.NewSchedules(nomad.Options{Region: set.GetString("region"), Namespace: set.GetString("namespace")})
 }
@@ -410,9 +410,9 @@ func (c *cli) findSchedule(ctx context.Context, name string) (*nomad.Schedules, 
 	case 1:
 		return cluster, found[0], nil
 	case 0:
-		return nil, nomad.Schedule{}, usageError{unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is")}
+		return nil, nomad.Schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is"))
 	}
-	return nil, nomad.Schedule{}, usageError{unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID)}
+	return nil, nomad.Schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID))
 }
 
 func (c *cli) removeSchedule(ctx context.Context, name string) error {

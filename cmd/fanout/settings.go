@@ -72,7 +72,7 @@ func readSettings(flags *pflag.FlagSet) (*settings, error) {
 	}
 	v.SetConfigFile(file)
 	if err := v.ReadInConfig(); err != nil {
-		return nil, usageError{fmt.Errorf("read settings %s: %w", file, err)}
+		return nil, unit.Mistake(fmt.Errorf("read settings %s: %w", file, err))
 	}
 	return &settings{v, file}, checkKeys(v, file)
 }
@@ -85,7 +85,7 @@ func envName(key string) string {
 func settingsFile(flags *pflag.FlagSet) (string, error) {
 	if named, _ := flags.GetString("config"); named != "" {
 		if _, err := os.Stat(named); err != nil {
-			return "", usageError{fmt.Errorf("read settings: %w", err)}
+			return "", unit.Mistake(fmt.Errorf("read settings: %w", err))
 		}
 		return named, nil
 	}
@@ -117,7 +117,7 @@ func checkKeys(v *viper.Viper, file string) error {
 		return nil
 	}
 	sort.Strings(unknown)
-	return usageError{unit.WithHint(fmt.Errorf("read settings %s: unknown key %q", file, unknown[0]), "`fanout config` lists every key")}
+	return unit.Mistake(unit.WithHint(fmt.Errorf("read settings %s: unknown key %q", file, unknown[0]), "`fanout config` lists every key"))
 }
 
 func isKnown(key string) bool {

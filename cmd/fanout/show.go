@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -60,7 +61,7 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 	if err != nil {
 		return err
 	}
-	id, err := resolveRun(s, name)
+	id, err := query.ResolveOne(s, name)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -56,7 +57,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 		by = spec.Metrics[0].Name
 	}
 	if by == "" {
-		return usageError{unit.WithHint(errors.New("the sweep file declares no metric"), "say which scrap with --by")}
+		return unit.Mistake(unit.WithHint(errors.New("the sweep file declares no metric"), "say which scrap with --by"))
 	}
 	for _, m := range spec.Metrics {
 		ascending = ascending || m.Name == by && m.Goal == "minimize"
@@ -101,7 +102,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 // leadersOf are the planned runs that succeeded and are not stale, or are under
 // way, and have a number of this name.
 func leadersOf(s *sweep.Sweep, by, where string) ([]leader, error) {
-	keep, err := filter(s, where)
+	keep, err := query.Filter(s, where)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func leadersOf(s *sweep.Sweep, by, where string) ([]leader, error) {
 		if st.Run.Unplanned || !fresh && st.Status != outcome.Running {
 			continue
 		}
-		x, isNumber := asNumber(environment(s, st)[by])
+		x, isNumber := asNumber(query.Environment(s, st)[by])
 		if !isNumber {
 			continue
 		}

@@ -30,7 +30,7 @@ and leaves the rest of the shard planned. Clusters start it; people need not.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			p, err := workerPayload(file, args)
 			if err != nil {
-				return usageError{err}
+				return unit.Mistake(err)
 			}
 			if p.Probe != nil {
 				return c.probe(cmd.Context(), p)

@@ -16,7 +16,7 @@ import (
 // named runs travelled in, or of all.
 func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, named []string, f logsFlags) error {
 	if f.follow || f.attempt > 0 || f.where != "" || f.results || c.json {
-		return usageError{unit.WithHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print")}
+		return unit.Mistake(unit.WithHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print"))
 	}
 	wanted, err := shardFilter(ctx, s, named)
 	if err != nil {
@@ -24,7 +24,7 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, named []string, f 
 	}
 	o, err := c.jobOptions(&job{Sweep: s})
 	if err != nil {
-		return usageError{err}
+		return unit.Mistake(err)
 	}
 	cluster, err := nomad.Attach(ctx, s, o)
 	if err != nil {

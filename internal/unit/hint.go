@@ -28,3 +28,22 @@ type hinted struct {
 
 func (e *hinted) Unwrap() error { return e.error }
 func (e *hinted) Hint() string  { return e.hint }
+
+// Mistake marks err as a fault in what the user asked for: a file that is
+// wrong, a value that is none, a run that is not there. Nothing was executed.
+func Mistake(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &mistake{err}
+}
+
+// IsMistake reports whether err is, or wraps, a Mistake.
+func IsMistake(err error) bool {
+	var m *mistake
+	return errors.As(err, &m)
+}
+
+type mistake struct{ error }
+
+func (m *mistake) Unwrap() error { return m.error }
