@@ -6,7 +6,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/glob"
 )
 
 // A seat is where one attempt works: a working directory, a folder for its
@@ -172,17 +175,9 @@ func (m *mirror) unchanged(rel string, d fs.FileInfo) bool {
 
 // opens reports whether a pattern may match something inside a folder.
 func opens(patterns []string, folder string) bool {
-	depth := strings.Count(folder, "/") + 1
-	for _, p := range patterns {
-		parts := strings.Split(strings.TrimPrefix(p, "./"), "/")
-		if len(parts) <= depth {
-			continue
-		}
-		if ok, err := path.Match(strings.Join(parts[:depth], "/"), folder); ok && err == nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		return strings.Contains(p, "/") && glob.MayMatchWithin(p, folder)
+	})
 }
 
 // entries lists a folder that may be missing, or unreadable.
@@ -257,14 +252,10 @@ func regular(dir string, do func(name, file string, info fs.FileInfo)) error {
 }
 
 func matches(patterns []string, name string) bool {
-	for _, p := range patterns {
-		subject := name
+	return slices.ContainsFunc(patterns, func(p string) bool {
 		if !strings.Contains(p, "/") {
-			subject = path.Base(name)
+			return glob.Match(p, path.Base(name))
 		}
-		if ok, err := path.Match(strings.TrimPrefix(p, "./"), subject); ok && err == nil {
-			return true
-		}
-	}
-	return false
+		return glob.Match(p, name)
+	})
 }

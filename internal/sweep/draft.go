@@ -8,13 +8,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"sort"
 	"strings"
 	"time"
 
-	"github.com/bmatcuk/doublestar/v4"
-
+	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -209,7 +209,7 @@ const maxFrozen = 1 << 30
 func (d *Draft) readFiles() error {
 	names := map[string]bool{}
 	for _, pattern := range d.Spec.Files {
-		found, err := globFiles(d.Dir, pattern)
+		found, err := filesOf(d.Dir, pattern)
 		if err != nil {
 			return fmt.Errorf("files: %w", err)
 		}
@@ -246,20 +246,19 @@ func sortedKeys(m map[string]bool) []string {
 	return out
 }
 
-// globFiles lists the regular files a pattern matches, relative to dir and
-// slash-separated; "**" crosses folders.
-func globFiles(dir, pattern string) ([]string, error) {
+// filesOf lists the files that a pattern of `files:` matches, relative to dir.
+func filesOf(dir, pattern string) ([]string, error) {
 	if !fs.ValidPath(path.Clean(pattern)) {
 		return nil, fmt.Errorf("%q leaves the sweep file's folder", pattern)
 	}
-	found, err := doublestar.Glob(os.DirFS(dir), path.Clean(pattern), doublestar.WithFilesOnly())
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", pattern, err)
-	}
-	return slices.DeleteFunc(found, func(name string) bool {
-		return strings.Contains(name, ".sweep/") || strings.Contains(name, "__pycache__/")
-	}), nil
+	found, err := glob.Files(dir, pattern)
+	return slices.DeleteFunc(found, isOwn), err
 }
+
+var ownFolder = regexp.MustCompile(`(\.sweep|__pycache__|\.ipynb_checkpoints)/`)
+
+// isOwn reports whether a file belongs to fanout, Python or Jupyter.
+func isOwn(name string) bool { return ownFolder.MatchString(name) }
 
 func readFile(dir, name string) (File, error) {
 	path := filepath.Join(dir, filepath.FromSlash(name))
@@ -303,13 +302,14 @@ func moduleFiles(dir, module string) []string {
 	if _, err := os.Stat(filepath.Join(dir, top, "__init__.py")); err != nil {
 		return nil
 	}
-	files, _ := globFiles(dir, top+"/**/*.py")
+	files, _ := filesOf(dir, top+"/**/*.py")
 	return files
 }
 
 // Expand lists the runs.
 func (d *Draft) Expand(ctx context.Context) error {
 	d.Inputs = map[string]string{}
+	inputs := &inputDigester{dir: d.Dir, patterns: d.Spec.Inputs, seen: map[string][]byte{}}
 	for p := range d.Grid.Points() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -324,7 +324,7 @@ func (d *Draft) Expand(ctx context.Context) error {
 			r.Settings = &own
 		}
 		if len(d.Spec.Inputs) > 0 {
-			digest, err := digestInputs(d.Dir, d.Spec.Inputs, r)
+			digest, err := inputs.digest(r)
 			if err != nil {
 				return err
 			}

@@ -8,39 +8,57 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/glob"
 )
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// digestInputs digests what a run reads: size and time of the files its
-// patterns match. A pattern that matches nothing counts as such, so a file
-// that appears later makes the run stale. URIs count by name alone.
-func digestInputs(dir string, patterns []string, r Run) (string, error) {
+// An inputDigester digests what runs read. It looks once at the files of a
+// pattern that several runs share.
+type inputDigester struct {
+	dir      string
+	patterns []string
+	seen     map[string][]byte // by pattern, filled in
+}
+
+// digest digests size and time of the files that a run's patterns match, and
+// of those in the folders they match. A pattern that matches nothing counts as
+// such, so a file that appears later makes the run stale.
+func (d *inputDigester) digest(r Run) (string, error) {
 	h := sha256.New()
-	for _, pattern := range patterns {
+	for _, pattern := range d.patterns {
 		name, err := fillIn(pattern, r)
+		if err == nil && d.seen[name] == nil {
+			d.seen[name], err = d.look(name)
+		}
 		if err != nil {
-			return "", err
+			return "", fmt.Errorf("inputs: %w", err)
 		}
-		fmt.Fprintf(h, "pattern %q\n", name)
-		if strings.Contains(name, "://") {
-			continue
-		}
-		if !filepath.IsAbs(name) {
-			name = filepath.Join(dir, filepath.FromSlash(name))
-		}
-		files, err := filepath.Glob(name)
-		if err != nil {
-			return "", fmt.Errorf("inputs: %q: %w", pattern, err)
-		}
-		for _, f := range files {
-			if info, err := os.Stat(f); err == nil {
-				rel, _ := filepath.Rel(dir, f)
-				fmt.Fprintf(h, "file %q %d %d\n", rel, info.Size(), info.ModTime().UnixNano())
-			}
-		}
+		h.Write(d.seen[name])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// look lists the files of a pattern as they are now. URIs count by name alone,
+// and our own files only where a pattern asks for another sweep's.
+func (d *inputDigester) look(pattern string) ([]byte, error) {
+	b := fmt.Appendf(nil, "pattern %q\n", pattern)
+	if strings.Contains(pattern, "://") {
+		return b, nil
+	}
+	files, err := glob.Tree(d.dir, pattern)
+	for _, name := range files {
+		file := filepath.FromSlash(name)
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(d.dir, file)
+		}
+		if info, err := os.Stat(file); err == nil && (!isOwn(name) || isOwn(pattern+"/")) {
+			rel, _ := filepath.Rel(d.dir, file)
+			b = fmt.Appendf(b, "file %q %d %d\n", rel, info.Size(), info.ModTime().UnixNano())
+		}
+	}
+	return b, err
 }
 
 // fillIn puts a run's parameters and labels in the place of {name}.
@@ -61,7 +79,7 @@ func fillIn(pattern string, r Run) (string, error) {
 		return v
 	})
 	if missing != "" {
-		return "", fmt.Errorf("inputs: %q: no parameter or axis is called %s", pattern, missing)
+		return "", fmt.Errorf("%q: no parameter or axis is called %s", pattern, missing)
 	}
 	return out, nil
 }
