@@ -129,7 +129,7 @@ func TestDecodeErrors(t *testing.T) {
 		"comma":          {`{"cells": [] "x"}`, "line 1 column 14: want a comma or '}', found a text"},
 		"after":          {whole + "\n}", "line 2 column 1: more text follows the end"},
 		"not UTF-8":      {"{\"a\": \"\xff\"}", "line 1 column 8: this is not UTF-8"},
-		"deep":           {`{"a": ` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, "nest more than"},
+		"deep":           {`{"a": ` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, "nested more than"},
 		"escape":         {`{"a": "\q"}`, "line 1 column 8"},
 		"control":        {"{\"a\": \"x\ny\"}", "control character 0x0a"},
 		"bad number":     {`{"a": 01}`, `"01" is not JSON`},

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Decode reads a notebook of nbformat 3 or 4 and upgrades it to 4.5. Cells
@@ -22,7 +24,7 @@ import (
 func Decode(b []byte) (*Notebook, error) {
 	b = bytes.TrimPrefix(b, []byte("\ufeff"))
 	n, err := decode(b)
-	var syntax *syntaxError
+	var syntax *value.SyntaxError
 	if errors.As(err, &syntax) {
 		return nil, placed(b, syntax)
 	}
@@ -35,15 +37,15 @@ type formatError struct{ msg, hint string }
 func (e *formatError) Error() string { return e.msg }
 func (e *formatError) Hint() string  { return e.hint }
 
-func placed(b []byte, e *syntaxError) error {
-	before := b[:min(e.at, len(b))]
+func placed(b []byte, e *value.SyntaxError) error {
+	before := b[:min(int(e.At), len(b))]
 	line := bytes.Count(before, []byte("\n")) + 1
 	col := utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1
-	if e.ends {
-		return &formatError{fmt.Sprintf("decode notebook: truncated: %s, line %d column %d", e.msg, line, col),
+	if e.Ends {
+		return &formatError{fmt.Sprintf("decode notebook: truncated: %s, line %d column %d", e.Msg, line, col),
 			"the file was cut off while it was written or copied; take it from where it is whole"}
 	}
-	return &formatError{msg: fmt.Sprintf("decode notebook: line %d column %d: %s", line, col, e.msg)}
+	return &formatError{msg: fmt.Sprintf("decode notebook: line %d column %d: %s", line, col, e.Msg)}
 }
 
 func notNotebook(why string) error {
@@ -55,17 +57,17 @@ func decode(b []byte) (*Notebook, error) {
 		return nil, notNotebook("it is empty")
 	}
 	if i := invalidUTF8(b); i >= 0 {
-		return nil, &syntaxError{at: i, msg: "this is not UTF-8"}
+		return nil, &value.SyntaxError{At: int64(i), Msg: "this is not UTF-8"}
 	}
-	s := &scanner{b: b}
-	if s.peek() != '{' {
-		return nil, notNotebook("it begins with " + s.found())
+	s := newScanner(b)
+	if s.Peek() != '{' {
+		return nil, notNotebook("it begins with " + s.Found())
 	}
 	d := decoder{s: s, n: &Notebook{}, top: map[string]any{}}
-	if err := s.object(d.field); err != nil {
+	if err := s.Object(d.field); err != nil {
 		return nil, err
 	}
-	if err := s.end(); err != nil {
+	if err := s.End(); err != nil {
 		return nil, err
 	}
 	return d.finish()
@@ -86,7 +88,7 @@ func invalidUTF8(b []byte) int {
 }
 
 type decoder struct {
-	s        *scanner
+	s        scanner
 	n        *Notebook
 	top      map[string]any // every field but the cells
 	hasCells bool
@@ -96,13 +98,13 @@ func (d *decoder) field(key string) error {
 	if key == "cells" {
 		d.hasCells = true
 		d.n.Cells = nil
-		return d.s.array(func() error {
+		return d.s.Array(func() error {
 			c, err := d.cell()
 			d.n.Cells = append(d.n.Cells, c)
 			return err
 		})
 	}
-	v, err := d.s.value()
+	v, err := d.s.Any()
 	d.top[key] = v
 	return err
 }
@@ -189,56 +191,60 @@ func freshID(used map[string]bool, text string) string {
 	}
 }
 
+// A scanner reads the parts of a notebook.
+type scanner struct{ *value.Scanner }
+
+func newScanner(b []byte) scanner { return scanner{value.NewScanner(b)} }
+
 // A span is a field of an object and where its value stands.
 type span struct {
 	key        string
-	start, end int
+	start, end int64
 }
 
 // spans lists the fields of the output that stands here, and reads its mime
 // bundle on the way.
-func (s *scanner) spans() (all []span, data map[string]json.RawMessage, err error) {
-	err = s.object(func(key string) (err error) {
-		s.space()
-		start := s.i
-		if key == "data" && s.peek() == '{' {
+func (s scanner) spans() (all []span, data map[string]json.RawMessage, err error) {
+	err = s.Object(func(key string) (err error) {
+		opens, start := s.Peek(), s.Offset()
+		if key == "data" && opens == '{' {
 			data, err = s.bundle()
 		} else {
-			err = s.skip()
+			err = s.Skip()
 		}
-		all = append(all, span{key, start, s.i})
+		all = append(all, span{key, start, s.Offset()})
 		return err
 	})
 	return all, data, err
 }
 
-// at is a scanner over the value of f, whose errors have the right place.
-func (s *scanner) at(f span) *scanner { return &scanner{b: s.b[:f.end], i: f.start, depth: s.depth} }
+// at is a scanner over the value of f.
+func (s scanner) at(f span) scanner { return scanner{s.Section(f.start, f.end)} }
 
 func (d *decoder) cell() (*Cell, error) {
 	s, c := d.s, &Cell{}
 	var ofCode []span // belongs to code cells alone
 	number := len(d.n.Cells) + 1
-	err := s.object(func(key string) (err error) {
-		s.space()
-		start := s.i
+	err := s.Object(func(key string) (err error) {
+		s.Peek()
+		start := s.Offset()
 		switch key {
 		case "cell_type":
-			c.Type, err = s.wantText()
+			c.Type, err = s.Text()
 		case "id":
-			c.ID, err = s.wantText()
+			c.ID, err = s.Text()
 		case "source":
 			c.Source, err = s.multiline()
 		case "metadata":
-			c.Metadata, err = s.optionalMapping()
+			c.Metadata, err = s.optionalMap()
 		case "attachments":
 			c.Attachments, err = s.attachments()
 		case "outputs":
 			c.Outputs, err = s.outputs()
-			ofCode = append(ofCode, span{key, start, s.i})
+			ofCode = append(ofCode, span{key, start, s.Offset()})
 		case "execution_count":
 			c.ExecutionCount, err = s.count()
-			ofCode = append(ofCode, span{key, start, s.i})
+			ofCode = append(ofCode, span{key, start, s.Offset()})
 		default:
 			err = keep(&c.Extra, key, s)
 		}
@@ -266,8 +272,8 @@ func (d *decoder) cell() (*Cell, error) {
 }
 
 // keep stores a field that nbformat does not name.
-func keep(extra *map[string]any, key string, s *scanner) error {
-	v, err := s.value()
+func keep(extra *map[string]any, key string, s scanner) error {
+	v, err := s.Any()
 	if *extra == nil {
 		*extra = map[string]any{}
 	}
@@ -275,65 +281,58 @@ func keep(extra *map[string]any, key string, s *scanner) error {
 	return err
 }
 
-func (s *scanner) wantText() (string, error) {
-	if s.peek() != '"' {
-		return "", s.fail("want a text, found %s", s.found())
-	}
-	return s.text()
-}
-
 // multiline reads a text that may be written as a list of its lines.
-func (s *scanner) multiline() (string, error) {
-	switch s.peek() {
+func (s scanner) multiline() (string, error) {
+	switch s.Peek() {
 	case '[':
 		var b strings.Builder
-		err := s.array(func() error {
-			line, err := s.wantText()
+		err := s.Array(func() error {
+			line, err := s.Text()
 			b.WriteString(line)
 			return err
 		})
 		return b.String(), err
 	case 'n':
-		_, err := s.atom()
+		err := s.Skip()
 		return "", err
 	}
-	return s.wantText()
+	return s.Text()
 }
 
-// optionalMapping reads an object; null is one without members.
-func (s *scanner) optionalMapping() (map[string]any, error) {
-	if s.peek() == 'n' {
-		_, err := s.atom()
+// optionalMap reads an object; null is one without members.
+func (s scanner) optionalMap() (map[string]any, error) {
+	if s.Peek() == 'n' {
+		err := s.Skip()
 		return map[string]any{}, err
 	}
-	return s.mapping()
+	return s.Map()
 }
 
 // count reads an execution count; anything but a whole number is none.
-func (s *scanner) count() (*int, error) {
-	v, err := s.value()
+func (s scanner) count() (*int, error) {
+	v, err := s.Any()
 	if n, ok := integer(v); ok {
 		return &n, err
 	}
 	return nil, err
 }
 
-func (s *scanner) attachments() (map[string]map[string]json.RawMessage, error) {
+func (s scanner) attachments() (map[string]map[string]json.RawMessage, error) {
 	files := map[string]map[string]json.RawMessage{}
-	err := s.object(func(name string) (err error) {
+	err := s.Object(func(name string) (err error) {
 		files[name], err = s.bundle()
 		return err
 	})
 	return files, err
 }
 
-func (s *scanner) outputs() ([]Output, error) {
-	if s.peek() == 'n' {
-		_, err := s.atom()
+func (s scanner) outputs() ([]Output, error) {
+	if s.Peek() == 'n' {
+		err := s.Skip()
 		return nil, err
 	}
 	var all []Output
-	err := s.array(func() error {
+	err := s.Array(func() error {
 		o, err := s.output()
 		all = append(all, o)
 		return err
@@ -343,14 +342,14 @@ func (s *scanner) outputs() ([]Output, error) {
 
 // output reads one output. Fields that its type does not have, and all fields
 // of an unknown type, are kept as they are.
-func (s *scanner) output() (o Output, err error) {
+func (s scanner) output() (o Output, err error) {
 	fields, data, err := s.spans()
 	if err != nil {
 		return o, err
 	}
 	for _, f := range fields {
 		if f.key == "output_type" {
-			if o.Type, err = s.at(f).wantText(); err != nil {
+			if o.Type, err = s.at(f).Text(); err != nil {
 				return o, err
 			}
 		}
@@ -375,7 +374,7 @@ func (s *scanner) output() (o Output, err error) {
 				o.Data, err = at.bundle()
 			}
 		case shown && f.key == "metadata":
-			o.Metadata, err = at.optionalMapping()
+			o.Metadata, err = at.optionalMap()
 		case o.Type == "execute_result" && f.key == "execution_count":
 			o.ExecutionCount, err = at.count()
 		default:
@@ -396,21 +395,21 @@ func allText(list []any) bool {
 }
 
 // anyText reads a text; another value becomes the text it is written as.
-func (s *scanner) anyText() (string, error) {
-	if s.peek() == '"' {
-		return s.text()
+func (s scanner) anyText() (string, error) {
+	if s.Peek() == '"' {
+		return s.Text()
 	}
-	raw, err := s.raw()
+	raw, err := s.Raw()
 	return strings.TrimPrefix(string(raw), "null"), err
 }
 
-func (s *scanner) textList() ([]string, error) {
-	if s.peek() != '[' {
+func (s scanner) textList() ([]string, error) {
+	if s.Peek() != '[' {
 		text, err := s.anyText()
 		return strings.SplitAfter(text, "\n"), err
 	}
 	list := []string{}
-	err := s.array(func() error {
+	err := s.Array(func() error {
 		text, err := s.anyText()
 		list = append(list, text)
 		return err
@@ -419,14 +418,14 @@ func (s *scanner) textList() ([]string, error) {
 }
 
 // bundle reads a mime bundle. Texts written as lists of lines are joined.
-func (s *scanner) bundle() (map[string]json.RawMessage, error) {
+func (s scanner) bundle() (map[string]json.RawMessage, error) {
 	b := map[string]json.RawMessage{}
-	if s.peek() == 'n' {
-		_, err := s.atom()
+	if s.Peek() == 'n' {
+		err := s.Skip()
 		return b, err
 	}
-	err := s.object(func(mime string) error {
-		raw, err := s.raw()
+	err := s.Object(func(mime string) error {
+		raw, err := s.Raw()
 		if err == nil && len(raw) > 0 && raw[0] == '[' && !isJSON(mime) {
 			raw = joined(raw)
 		}
@@ -436,19 +435,20 @@ func (s *scanner) bundle() (map[string]json.RawMessage, error) {
 	return b, err
 }
 
+var errNotText = errors.New("this is not a text")
+
 // joined is a list of texts as one text, and any other list as it is.
 func joined(raw json.RawMessage) json.RawMessage {
-	s := &scanner{b: raw}
+	s := newScanner(raw)
 	var lines [][]byte // each with its quotes
 	size := 2
-	err := s.array(func() error {
-		if s.peek() != '"' {
-			return s.fail("")
+	err := s.Array(func() error {
+		line, err := s.Raw()
+		if err == nil && line[0] != '"' {
+			err = errNotText
 		}
-		start := s.i
-		_, _, err := s.quoted()
-		lines = append(lines, raw[start:s.i])
-		size += s.i - start - 2
+		lines = append(lines, line)
+		size += len(line) - 2
 		return err
 	})
 	if err != nil {

@@ -141,12 +141,10 @@ func (w *writer) bundle(b map[string]json.RawMessage, indent int) {
 
 func (w *writer) payload(mime string, raw json.RawMessage, indent int) {
 	if splits(mime) {
-		s := &scanner{b: raw}
-		if s.peek() == '"' {
-			if text, err := s.text(); err == nil && s.end() == nil {
-				w.lines(text, indent)
-				return
-			}
+		s := newScanner(raw)
+		if text, err := s.Text(); err == nil && s.End() == nil {
+			w.lines(text, indent)
+			return
 		}
 	}
 	w.raw(raw, indent)

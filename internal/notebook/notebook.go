@@ -20,6 +20,8 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Notebook is an nbformat 4 document.
@@ -81,7 +83,7 @@ func (c *Cell) HasTag(tag string) bool {
 }
 
 // TextJSON is s as a JSON string, for Output.Data and Cell.Attachments.
-func TextJSON(s string) json.RawMessage { return appendString(nil, s) }
+func TextJSON(s string) json.RawMessage { return value.AppendText(nil, s) }
 
 // DataText returns the text of one MIME type of an output, and whether there
 // is any.
@@ -90,7 +92,7 @@ func (o *Output) DataText(mime string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	v, err := parseValue(raw)
+	v, err := value.Decode(raw)
 	s, isText := v.(string)
 	return s, err == nil && isText
 }

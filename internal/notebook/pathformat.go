@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // FormatPath fills the fields of a path with arguments, as papermill does
@@ -341,7 +343,7 @@ func (f formatSpec) float(x float64) (string, error) {
 	var s string
 	switch {
 	case verb == 0 && precision < 0:
-		s = floatRepr(x)
+		s = value.FloatRepr(x)
 	case verb == 0 || verb == 'g' || verb == 'G' || verb == 'n':
 		s = general(x, significant(precision), verb == 0)
 	case verb == '%':
@@ -514,7 +516,7 @@ func pyRepr(v any, ascii bool) string {
 		case math.IsInf(v, 0):
 			return map[bool]string{true: "inf", false: "-inf"}[v > 0]
 		}
-		return floatRepr(v)
+		return value.FloatRepr(v)
 	case string:
 		return quotedRepr(v, ascii)
 	case []any:

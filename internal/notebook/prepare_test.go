@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // prepareCase is a call of papermill as make_prepare.py writes it.
@@ -18,7 +20,7 @@ type prepareCase struct {
 
 func prepareCases(t testing.TB) map[string]prepareCase {
 	t.Helper()
-	v, err := parseValue(read(t, "prepare/cases.json"))
+	v, err := value.Decode(read(t, "prepare/cases.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +117,7 @@ func TestOldBannersAreRemoved(t *testing.T) {
 }
 
 func TestProgressAsPapermill(t *testing.T) {
-	v, err := parseValue(read(t, "prepare/progress.json"))
+	v, err := value.Decode(read(t, "prepare/progress.json"))
 	if err != nil {
 		t.Fatal(err)
 	}

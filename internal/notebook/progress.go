@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // BeginRun records that the notebook's execution starts at t: outputs and
@@ -134,7 +136,7 @@ func (n *Notebook) SetLanguageInfo(info json.RawMessage) error {
 }
 
 func object(b []byte) (map[string]any, error) {
-	v, err := parseValue(b)
+	v, err := value.Decode(b)
 	if err != nil {
 		return nil, err
 	}

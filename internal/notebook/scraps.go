@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Scrap is one value that a notebook recorded under a name.
@@ -49,7 +51,7 @@ func (s Scrap) Number() (float64, bool) {
 	if !s.HasData || s.Encoder != "json" {
 		return 0, false
 	}
-	v, err := parseValue(s.Data)
+	v, err := value.Decode(s.Data)
 	if err != nil {
 		return 0, false
 	}
@@ -202,9 +204,9 @@ func (r *scrapReader) data(mime string, raw json.RawMessage) {
 
 // named reads an object of values by name.
 func (r *scrapReader) named(mime, encoder string, raw json.RawMessage, legacy string) {
-	s := &scanner{b: raw}
-	err := s.object(func(name string) error {
-		value, err := s.raw()
+	s := newScanner(raw)
+	err := s.Object(func(name string) error {
+		value, err := s.Raw()
 		if err == nil {
 			r.add(Scrap{Name: name, Encoder: encoder, Data: value, HasData: true, Mime: mime, Legacy: legacy})
 		}
@@ -219,24 +221,24 @@ func (r *scrapReader) named(mime, encoder string, raw json.RawMessage, legacy st
 func (r *scrapReader) envelope(mime, encoder string, raw json.RawMessage) {
 	out := Scrap{Name: r.label.name, Encoder: encoder, Mime: mime, Legacy: LegacyUnversioned}
 	version := 0
-	s := &scanner{b: raw}
-	err := s.object(func(key string) (err error) {
+	s := newScanner(raw)
+	err := s.Object(func(key string) (err error) {
 		switch key {
 		case "name":
-			out.Name, err = s.wantText()
+			out.Name, err = s.Text()
 		case "encoder":
-			out.Encoder, err = s.wantText()
+			out.Encoder, err = s.Text()
 		case "version":
 			var v any
-			if v, err = s.value(); err == nil {
+			if v, err = s.Any(); err == nil {
 				out.Legacy = ""
 				version, _ = integer(v)
 			}
 		case "data":
 			out.HasData = true
-			out.Data, err = s.raw()
+			out.Data, err = s.Raw()
 		default:
-			err = s.skip()
+			err = s.Skip()
 		}
 		return err
 	})
@@ -275,13 +277,13 @@ func (r *scrapReader) add(s Scrap) {
 	r.scraps = append(r.scraps, s)
 }
 
-// parseScalar is parseValue, without looking into lists and objects.
+// parseScalar is value.Decode, without looking into lists and objects.
 func parseScalar(raw json.RawMessage) (any, error) {
-	s := &scanner{b: raw}
-	if c := s.peek(); c == '[' || c == '{' {
+	s := newScanner(raw)
+	if c := s.Peek(); c == '[' || c == '{' {
 		return nil, nil
 	}
-	return parseValue(raw)
+	return value.Decode(raw)
 }
 
 // jsonText is what a text recorded as JSON stands for: scrapbook reads texts
@@ -300,7 +302,7 @@ func jsonText(text string) json.RawMessage {
 	case "-inf", "-Infinity":
 		return json.RawMessage(`"-Infinity"`)
 	}
-	if _, err := parseValue([]byte(text)); err == nil {
+	if _, err := value.Decode([]byte(text)); err == nil {
 		return validJSON(json.RawMessage(strings.TrimSpace(text)))
 	}
 	return TextJSON(text)
@@ -311,7 +313,7 @@ func validJSON(raw json.RawMessage) json.RawMessage {
 	if !strings.Contains(string(raw), "NaN") && !strings.Contains(string(raw), "Infinity") {
 		return raw
 	}
-	s := &scanner{b: raw}
+	s := newScanner(raw)
 	out, err := s.withoutSpecials(nil)
 	if err != nil {
 		return raw
@@ -320,7 +322,7 @@ func validJSON(raw json.RawMessage) json.RawMessage {
 }
 
 // withoutSpecials appends the value that stands here to b.
-func (s *scanner) withoutSpecials(b []byte) ([]byte, error) {
+func (s scanner) withoutSpecials(b []byte) ([]byte, error) {
 	var err error
 	first := true
 	comma := func() {
@@ -329,26 +331,26 @@ func (s *scanner) withoutSpecials(b []byte) ([]byte, error) {
 		}
 		first = false
 	}
-	switch s.peek() {
+	switch s.Peek() {
 	case '{':
 		b = append(b, '{')
-		err = s.object(func(key string) error {
+		err = s.Object(func(key string) error {
 			comma()
-			b = append(appendString(b, key), ':')
+			b = append(value.AppendText(b, key), ':')
 			b, err = s.withoutSpecials(b)
 			return err
 		})
 		return append(b, '}'), err
 	case '[':
 		b = append(b, '[')
-		err = s.array(func() error {
+		err = s.Array(func() error {
 			comma()
 			b, err = s.withoutSpecials(b)
 			return err
 		})
 		return append(b, ']'), err
 	}
-	raw, err := s.raw()
+	raw, err := s.Raw()
 	if _, special := specials[string(raw)]; special {
 		raw = TextJSON(string(raw))
 	}
@@ -389,7 +391,7 @@ func (r *scrapReader) display(o Output) {
 // number, text, boolean or None as Python prints it.
 func (s *Scrap) readPlain() {
 	raw := s.Display["text/plain"]
-	text, err := parseValue(raw)
+	text, err := value.Decode(raw)
 	plainText, isText := text.(string)
 	if err != nil || !isText {
 		return

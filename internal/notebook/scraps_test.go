@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 func byName(t testing.TB, all []Scrap) map[string]Scrap {
@@ -96,8 +98,8 @@ func compareData(t *testing.T, name string, g Scrap, raw json.RawMessage) {
 		}
 		return
 	}
-	want, err1 := parseValue(raw)
-	got, err2 := parseValue(g.Data)
+	want, err1 := value.Decode(raw)
+	got, err2 := value.Decode(g.Data)
 	if w, isText := want.(string); isText && g.Encoder == "json" && name != "jsontext" { // scrapbook leaves what the kernel made of these
 		want = map[string]string{"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity", "np.float64(nan)": "NaN"}[w]
 	}
@@ -126,7 +128,7 @@ func TestScrapsOfMystNB(t *testing.T) {
 // output is an output as a file holds it.
 func output(t testing.TB, text string) Output {
 	t.Helper()
-	s := &scanner{b: []byte(text)}
+	s := newScanner([]byte(text))
 	o, err := s.output()
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +206,7 @@ func FuzzScraps(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s := &scanner{b: b}
+		s := newScanner(b)
 		o, err := s.output()
 		if err != nil {
 			return

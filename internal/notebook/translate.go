@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A dialect writes values as literals of one language. What it writes is the
@@ -145,7 +147,7 @@ func (d *dialect) float(f float64) string {
 	case math.IsInf(f, -1):
 		return d.special[2]
 	}
-	return floatRepr(f)
+	return value.FloatRepr(f)
 }
 
 // plain is v as nil, bool, string, *big.Int, float64, []any or map[string]any.
@@ -164,7 +166,7 @@ func plain(v any) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot write a %T: %w", v, err)
 	}
-	if v, err = parseValue(b); err != nil {
+	if v, err = value.Decode(b); err != nil {
 		return nil, err
 	}
 	return plain(v)

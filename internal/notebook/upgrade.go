@@ -3,6 +3,8 @@ package notebook
 import (
 	"errors"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // upgrade3 turns the fields of an nbformat 3 notebook into a notebook of
@@ -30,9 +32,9 @@ func upgrade3(top map[string]any) (*Notebook, error) {
 	}
 	top["cells"], top["nbformat"], top["nbformat_minor"] = cells, 4, 5
 	n, err := decode(encodeValue(top))
-	var syntax *syntaxError
+	var syntax *value.SyntaxError
 	if errors.As(err, &syntax) { // its place is in a text that nobody has seen
-		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.msg}
+		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.Msg}
 	}
 	return n, err
 }
@@ -151,7 +153,7 @@ func moveData(o map[string]any) {
 		data[k] = v
 	}
 	if text := joinText(data["application/json"]); text != "" {
-		if v, err := parseValue([]byte(text)); err == nil {
+		if v, err := value.Decode([]byte(text)); err == nil {
 			data["application/json"] = v
 		}
 	}

@@ -5,12 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"math/big"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A rope is encoded text in pieces; the large ones belong to the document.
@@ -89,7 +90,7 @@ func (w *writer) object(members []member, indent int) {
 		w.buf = append(w.buf, open)
 		open = ','
 		w.line(indent + 1)
-		w.buf = append(appendString(w.buf, m.key), ": "...)
+		w.buf = append(value.AppendText(w.buf, m.key), ": "...)
 		m.write(indent + 1)
 	}
 	w.close(open, '{', '}', indent)
@@ -116,7 +117,7 @@ func (w *writer) close(last, first, end byte, indent int) {
 	w.buf = append(w.buf, end)
 }
 
-func (w *writer) text(s string) { w.buf = appendString(w.buf, s) }
+func (w *writer) text(s string) { w.buf = value.AppendText(w.buf, s) }
 
 // lines writes a text as the list of its lines.
 func (w *writer) lines(s string, indent int) {
@@ -166,7 +167,7 @@ func (w *writer) value(v any, indent int) {
 	case int64:
 		w.buf = strconv.AppendInt(w.buf, v, 10)
 	case float64:
-		w.str(pythonFloat(v))
+		w.str(value.FloatJSON(v))
 	case *big.Int:
 		w.str(v.String())
 	case map[string]any:
@@ -189,14 +190,14 @@ func (w *writer) mapping(m map[string]any, indent int) {
 		w.buf = append(w.buf, open)
 		open = ','
 		w.line(indent + 1)
-		w.buf = append(appendString(w.buf, k), ": "...)
+		w.buf = append(value.AppendText(w.buf, k), ": "...)
 		w.value(m[k], indent+1)
 	}
 	w.close(open, '{', '}', indent)
 }
 
 func (w *writer) number(n json.Number) {
-	if _, odd := atoms[string(n)]; odd || isNumber(string(n)) {
+	if value.IsNumber(string(n)) {
 		w.str(string(n))
 		return
 	}
@@ -215,14 +216,12 @@ func (w *writer) foreign(v any, indent int) {
 
 // raw writes JSON text in this writer's form.
 func (w *writer) raw(raw []byte, indent int) {
-	s := &scanner{b: raw}
-	if s.peek() == '"' {
-		if inner, escaped, err := s.quoted(); err == nil && s.end() == nil {
-			w.quoted(inner, escaped)
-			return
-		}
+	s := newScanner(raw)
+	if inner, escaped, err := s.Quoted(); err == nil && s.End() == nil {
+		w.quoted(inner, escaped)
+		return
 	}
-	v, err := parseValue(raw)
+	v, err := value.Decode(raw)
 	if err != nil {
 		w.text(string(raw)) // not JSON: kept as what it is, a text
 		return
@@ -234,7 +233,7 @@ func (w *writer) raw(raw []byte, indent int) {
 // this writer's form.
 func (w *writer) quoted(inner []byte, escaped bool) {
 	if escaped && !canonical(inner) {
-		w.text(unescape(inner))
+		w.text(value.Unescape(inner))
 		return
 	}
 	if !utf8.Valid(inner) {
@@ -258,63 +257,4 @@ func canonical(inner []byte) bool {
 		}
 		inner = inner[1:]
 	}
-}
-
-// appendString appends s as a JSON string, escaped as little as Python does.
-func appendString(b []byte, s string) []byte {
-	if !utf8.ValidString(s) {
-		s = strings.ToValidUTF8(s, "\ufffd")
-	}
-	b = append(b, '"')
-	from := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, s[from:i]...)
-		from = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, `\n`...)
-		case '\r':
-			b = append(b, `\r`...)
-		case '\t':
-			b = append(b, `\t`...)
-		case '\b':
-			b = append(b, `\b`...)
-		case '\f':
-			b = append(b, `\f`...)
-		default:
-			b = fmt.Appendf(b, `\u%04x`, c)
-		}
-	}
-	return append(append(b, s[from:]...), '"')
-}
-
-// pythonFloat is what Python's json writes for a float.
-func pythonFloat(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	}
-	return floatRepr(f)
-}
-
-// floatRepr is Python's repr of a finite float.
-func floatRepr(f float64) string {
-	if a := math.Abs(f); a != 0 && (a < 1e-4 || a >= 1e16) {
-		return strconv.FormatFloat(f, 'e', -1, 64)
-	}
-	s := strconv.FormatFloat(f, 'f', -1, 64)
-	if !strings.Contains(s, ".") {
-		s += ".0"
-	}
-	return s
 }

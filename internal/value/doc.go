@@ -2,6 +2,11 @@
 // owns the canonical text, equality and the order of values, so that two
 // packages never disagree on whether two values are the same.
 //
-// Values come from JSON, YAML and Python; this package reads JSON, and writes
-// the canonical form alone. It imports nothing of fanout.
+// It also owns JSON as Python writes it, with NaN, infinities, halves of
+// surrogate pairs and integers of any size: [Scanner] reads it in memory,
+// [Stream] walks it in files of any length, [AppendText] and [FloatJSON] spell
+// it.
+//
+// Values come from JSON, YAML and Python; this package reads JSON. It imports
+// nothing of fanout.
 package value
