@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 )
 
 // CodeDigest identifies the code of the notebook: its language and the sources
@@ -59,17 +61,17 @@ func (n *Notebook) digestLanguage() string {
 	if kernel == "" && language == "" {
 		return "python"
 	}
-	d, err := dialectOf(kernel, language)
+	d, err := dialect.Of(kernel, language)
 	if err != nil {
 		return strings.ToLower(language)
 	}
-	return d.language
+	return d.Language()
 }
 
 // trimmed is source without the space at the end of its lines, and without
 // empty lines at its end.
 func trimmed(source string) string {
-	lines := strings.Split(unixLines(source), "\n")
+	lines := strings.Split(dialect.UnixLines(source), "\n")
 	for i, l := range lines {
 		lines[i] = strings.TrimRight(l, " \t")
 	}

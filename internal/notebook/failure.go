@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 )
 
 // A Failure is where and how a notebook failed.
@@ -135,7 +137,7 @@ func (n *Notebook) failedVerdict(f Failure) Verdict {
 	}
 	what := f.Ename
 	if f.Evalue != "" {
-		what += ": " + strings.TrimSpace(linesOf(f.Evalue + "\n")[0])
+		what += ": " + strings.TrimSpace(dialect.SplitLines(f.Evalue + "\n")[0])
 	}
 	return Verdict{"failed", "exception", fmt.Sprintf("cell %d raised %s", n.ordinal(f.Cell), what), f.Cell}
 }

@@ -1,46 +1,20 @@
 package notebook
 
 import (
-	"bytes"
 	"encoding/json"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pythontest"
 )
-
-// pythonWith returns a Python that can import a package, or skips the test.
-func pythonWith(t *testing.T, pkg string) string {
-	t.Helper()
-	p := pythonPath(t)
-	if exec.Command(p, "-c", "import "+pkg).Run() != nil {
-		t.Skipf("%s cannot import %s", p, pkg)
-	}
-	return p
-}
-
-// ask runs a Python program on a JSON value and reads a JSON value from it.
-func ask(t *testing.T, python, program string, in []byte, out any) {
-	t.Helper()
-	cmd := exec.Command(python, "-W", "ignore", "-c", program)
-	cmd.Stdin = bytes.NewReader(in)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	b, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("%v\n%s", err, stderr.String())
-	}
-	if err := json.Unmarshal(b, out); err != nil {
-		t.Fatalf("%v\n%s", err, b)
-	}
-}
 
 // TestDocumentsAreValid asks nbformat about what we write at every stage of a
 // notebook's life.
 func TestDocumentsAreValid(t *testing.T) {
-	python3 := pythonWith(t, "nbformat")
+	python3 := pythontest.With(t, "nbformat")
 	written := map[string]string{}
 	stage := func(name string, n *Notebook) { written[name] = string(n.Encode()) }
 	for _, name := range docs(t) {
@@ -85,7 +59,7 @@ func TestDocumentsAreValid(t *testing.T) {
 		t.Fatal(err)
 	}
 	var wrong map[string]string
-	ask(t, python3, `
+	pythontest.Ask(t, python3, `
 import json, sys, nbformat
 wrong = {}
 for name, text in json.load(sys.stdin).items():
@@ -103,38 +77,10 @@ json.dump(wrong, sys.stdout)`, in, &wrong)
 	}
 }
 
-// TestLiteralsAsPapermill compares what is written for values in Python with
-// what papermill's installed version writes, without black.
-func TestLiteralsAsPapermill(t *testing.T) {
-	python3 := pythonWith(t, "papermill")
-	all := values(true, everyText)
-	var in []byte
-	var ours []string
-	for i, v := range all {
-		lit, err := python.literal(v)
-		if err != nil {
-			t.Fatal(err)
-		}
-		ours = append(ours, lit)
-		if i > 0 {
-			in = append(in, ',')
-		}
-		in = append(in, encodeValue(v)...)
-	}
-	var theirs []string
-	ask(t, python3, `
-import json, sys
-from papermill.translators import PythonTranslator
-json.dump([PythonTranslator.translate(v) for v in json.load(sys.stdin)], sys.stdout)`, []byte("["+string(in)+"]"), &theirs)
-	if diff := cmp.Diff(theirs, ours); diff != "" {
-		t.Errorf("-papermill +ours\n%s", diff)
-	}
-}
-
 // TestPapermillReadsWhatWeWrite prepares our output again with papermill: the
 // injected cell is found and replaced, nothing else changes.
 func TestPapermillReadsWhatWeWrite(t *testing.T) {
-	python3 := pythonWith(t, "papermill")
+	python3 := pythontest.With(t, "papermill")
 	n := mustDecode(t, read(t, "prepare/after.ipynb"))
 	if _, err := n.Prepare(PrepareOptions{Args: []Argument{{Name: "a", Value: 1}}, InputPath: "in", OutputPath: "out"}); err != nil {
 		t.Fatal(err)
@@ -142,7 +88,7 @@ func TestPapermillReadsWhatWeWrite(t *testing.T) {
 	n.BeginRun(time.Now())
 	n.EndRun(time.Now())
 	var sources []string
-	ask(t, python3, `
+	pythontest.Ask(t, python3, `
 import json, sys, logging
 logging.disable()
 import nbformat, papermill
@@ -155,32 +101,5 @@ json.dump([c.source for c in out.cells], sys.stdout)`, n.Encode(), &sources)
 	}
 	if diff := cmp.Diff(want, sources); diff != "" {
 		t.Error(diff)
-	}
-}
-
-// TestIPythonTakesTheCellAsItIs: no value looks like a magic, a shell line or
-// a question to IPython, which rewrites cells before Python sees them.
-func TestIPythonTakesTheCellAsItIs(t *testing.T) {
-	python3 := pythonWith(t, "IPython")
-	var args []Argument
-	for i, v := range values(true, everyText) {
-		args = append(args, Argument{Name: "p" + string(rune('a'+i%26)) + strings.Repeat("x", i/26), Value: v})
-	}
-	source, _, err := python.source("Parameters", args, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := json.Marshal(source)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var same bool
-	ask(t, python3, `
-import json, sys
-from IPython.core.inputtransformer2 import TransformerManager
-cell = json.load(sys.stdin)
-json.dump(TransformerManager().transform_cell(cell) == cell, sys.stdout)`, in, &same)
-	if !same {
-		t.Error("IPython rewrites the injected cell")
 	}
 }

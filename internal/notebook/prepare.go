@@ -2,9 +2,10 @@ package notebook
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 )
 
 // papermillVersion is the version of papermill whose documents these are.
@@ -18,17 +19,6 @@ const (
 	tagRaises     = "raises-exception"
 	tagSkip       = "skip-execution"
 )
-
-// An Argument is a parameter with the value it is given. Value is nil, bool,
-// string, a whole number, *big.Int, float64, []any or map[string]any, or
-// something encoding/json renders as one of these. A Secret is the name of the
-// environment variable that holds the value where the notebook runs; the
-// notebook then holds code that reads it, never the value.
-type Argument struct {
-	Name   string
-	Value  any
-	Secret string
-}
 
 // PrepareOptions say what Prepare puts into a notebook.
 type PrepareOptions struct {
@@ -121,16 +111,16 @@ func passed(args []Argument) map[string]any {
 
 // newInjected makes the cell that gives the parameters their values.
 func (n *Notebook) newInjected(o PrepareOptions) (*Cell, []string, error) {
-	d, err := dialectOf(n.kernelAs(o.Kernel, o.Language))
+	d, err := dialect.Of(n.kernelAs(o.Kernel, o.Language))
 	if err != nil {
 		return nil, nil, err
 	}
-	declared, warnings := n.unknown(o, d)
+	declared, warnings := n.declared(d, o.Args)
 	comment := o.Comment
 	if comment == "" {
 		comment = "Parameters"
 	}
-	source, more, err := d.source(comment, o.Args, declared)
+	source, more, err := d.Source(comment, o.Args, declared)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -149,27 +139,17 @@ func (n *Notebook) kernelAs(kernel, language string) (string, string) {
 	return k, l
 }
 
-// unknown warns of arguments that the notebook does not declare, and returns
-// with which word those it does declare are declared.
-func (n *Notebook) unknown(o PrepareOptions, d *dialect) (declared map[string]string, warnings []string) {
+// declared is what the parameters cell declares, with warnings of arguments
+// that it does not.
+func (n *Notebook) declared(d *dialect.Dialect, args []Argument) (ps []Parameter, warnings []string) {
 	ps, _, err := n.parameters(d)
 	if err != nil {
 		return nil, []string{err.Error()}
 	}
-	declared = map[string]string{}
-	for _, p := range ps {
-		declared[p.Name] = p.keyword
+	for _, name := range d.Unknown(args, ps) {
+		warnings = append(warnings, fmt.Sprintf("Passed unknown parameter: %s", name))
 	}
-	for _, a := range o.Args {
-		name := a.Name
-		if d == &rlang {
-			name = strings.TrimLeft(name, "_") // as it is assigned
-		}
-		if _, known := declared[name]; !known {
-			warnings = append(warnings, fmt.Sprintf("Passed unknown parameter: %s", a.Name))
-		}
-	}
-	return declared, warnings
+	return ps, warnings
 }
 
 // inject places the cell; false when the notebook has no parameters cell.
@@ -225,45 +205,4 @@ func isBanner(c *Cell) bool {
 	text = strings.TrimSpace(text)
 	return strings.HasPrefix(text, "<span") && strings.HasSuffix(text, "</span>") && strings.Count(text, "</span>") == 1 &&
 		(strings.Contains(text, ">An Exception was encountered at '") || strings.Contains(text, "Execution using papermill encountered an exception here and stopped:"))
-}
-
-// Arguments returns the values the notebook was given, by name: from
-// papermill's metadata, else from the injected cell, where each is the value
-// of a literal or the source text of anything else. found is false when there
-// is neither.
-func (n *Notebook) Arguments() (args []Argument, found bool) {
-	record, _ := n.Metadata["papermill"].(map[string]any)
-	if m, ok := record["parameters"].(map[string]any); ok && len(m) > 0 {
-		for _, name := range slices.Sorted(maps.Keys(m)) {
-			args = append(args, argument(name, m[name]))
-		}
-		return args, true
-	}
-	at := n.tagged(tagInjected)
-	if at < 0 {
-		return nil, record != nil
-	}
-	d, err := dialectOf(n.Kernel())
-	if err != nil {
-		d = &python
-	}
-	ps, _ := declarations(d, n.Cells[at].Source) // as far as it can be read
-	for _, p := range ps {
-		a := Argument{Name: p.Name, Value: p.Value}
-		if !p.HasValue {
-			a.Value = p.Default
-		}
-		args = append(args, a)
-	}
-	slices.SortFunc(args, func(a, b Argument) int { return strings.Compare(a.Name, b.Name) })
-	return args, true
-}
-
-func argument(name string, v any) Argument {
-	if m, ok := v.(map[string]any); ok && len(m) == 1 {
-		if env, ok := m["secret"].(string); ok {
-			return Argument{Name: name, Secret: env}
-		}
-	}
-	return Argument{Name: name, Value: v}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -199,8 +200,11 @@ func TestReportModeMergesMetadata(t *testing.T) {
 	}
 }
 
+// languages are those that parameters can be written in.
+var languages = []string{"python", "R", "scala", "julia", "matlab", "c#", "f#", "powershell", "bash", "javascript"}
+
 func TestSecretsAreNotWritten(t *testing.T) {
-	for key := range dialects {
+	for _, key := range languages {
 		n := &Notebook{Metadata: map[string]any{"kernelspec": map[string]any{"name": key, "language": key}}}
 		_, err := n.Prepare(PrepareOptions{Args: []Argument{{Name: "token", Value: "hunter2-value", Secret: "API_TOKEN"}}})
 		if err != nil {
@@ -260,7 +264,7 @@ func TestPrepareRefuses(t *testing.T) {
 }
 
 func TestCommentIsNoCode(t *testing.T) {
-	for key := range dialects {
+	for _, key := range languages {
 		n := &Notebook{Metadata: map[string]any{"kernelspec": map[string]any{"name": key, "language": key}}}
 		if _, err := n.Prepare(PrepareOptions{Args: []Argument{{Name: "x", Value: 1}}, Comment: "a\nboom()\u2028b \"*) boom() (* "}); err != nil {
 			t.Fatal(err)
@@ -294,8 +298,8 @@ func TestArguments(t *testing.T) {
 		t.Fatal(fromCell)
 	}
 	for i, a := range args { // what the cell says is what the metadata said
-		want, err1 := python.literal(a.Value)
-		got, err2 := python.literal(fromCell[i].Value)
+		want, err1 := dialect.Python().Literal(a.Value)
+		got, err2 := dialect.Python().Literal(fromCell[i].Value)
 		if a.Name != fromCell[i].Name || got != want || err1 != nil || err2 != nil {
 			t.Errorf("%s: %s, in metadata %s", a.Name, got, want)
 		}

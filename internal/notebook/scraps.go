@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -419,7 +420,7 @@ func pythonPrinted(text string) json.RawMessage {
 	case "-inf":
 		return json.RawMessage(`"-Infinity"`)
 	}
-	v, ok := pyLiteral(pyTokens(text))
+	v, ok := dialect.Literal(text)
 	if !ok || text == "" {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -67,7 +68,7 @@ func upgradeCell(c map[string]any) map[string]any {
 			level = 1
 		}
 		delete(c, "level")
-		c["source"] = strings.Repeat("#", min(max(level, 0), 6)) + " " + strings.Join(linesOf(joinText(c["source"])), " ")
+		c["source"] = strings.Repeat("#", min(max(level, 0), 6)) + " " + strings.Join(dialect.SplitLines(joinText(c["source"])), " ")
 	case "html":
 		c["cell_type"] = "markdown"
 	}
@@ -81,24 +82,6 @@ func rename(m map[string]any, from, to string, missing any) {
 	}
 	delete(m, from)
 	m[to] = v
-}
-
-// linesOf is Python's splitlines.
-func linesOf(s string) []string {
-	var all []string
-	for s != "" {
-		n := lineEnd(s)
-		line := s[:n]
-		for _, end := range []string{"\r\n", "\n", "\r", "\v", "\f", "\x1c", "\x1d", "\x1e", "\u0085", "\u2028", "\u2029"} {
-			if cut, ok := strings.CutSuffix(line, end); ok {
-				line = cut
-				break
-			}
-		}
-		all = append(all, line)
-		s = s[n:]
-	}
-	return all
 }
 
 // joinText is a text or the texts of a list in one.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -123,7 +124,7 @@ func (w *writer) text(s string) { w.buf = value.AppendText(w.buf, s) }
 func (w *writer) lines(s string, indent int) {
 	open := byte('[')
 	for s != "" {
-		n := lineEnd(s)
+		n := dialect.LineEnd(s)
 		w.buf = append(w.buf, open)
 		open = ','
 		w.line(indent + 1)
@@ -131,24 +132,6 @@ func (w *writer) lines(s string, indent int) {
 		s = s[n:]
 	}
 	w.close(open, '[', ']', indent)
-}
-
-// lineEnd is the length of the first line of s with its end, where Python's
-// splitlines sees it.
-func lineEnd(s string) int {
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '\r' && i+1 < len(s) && s[i+1] == '\n':
-			return i + 2
-		case c >= '\n' && c <= '\r', c >= 0x1c && c <= 0x1e:
-			return i + 1
-		case c == 0xc2 && i+1 < len(s) && s[i+1] == 0x85:
-			return i + 2
-		case c == 0xe2 && i+2 < len(s) && s[i+1] == 0x80 && s[i+2]|1 == 0xa9:
-			return i + 3
-		}
-	}
-	return len(s)
 }
 
 // value writes what Metadata may hold.

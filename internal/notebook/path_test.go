@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pythontest"
 )
 
 var pathArgs = []Argument{
@@ -48,14 +50,14 @@ func TestFormatPath(t *testing.T) {
 
 // TestFormatPathAsPython compares with str.format.
 func TestFormatPathAsPython(t *testing.T) {
-	python3 := pythonPath(t)
+	python3 := pythontest.Path(t)
 	var theirs []*string
 	args := map[string]any{}
 	for _, a := range pathArgs {
 		args[a.Name] = a.Value
 	}
 	in := encodeValue(map[string]any{"args": args, "formats": pathFormats})
-	ask(t, python3, `
+	pythontest.Ask(t, python3, `
 import json, sys
 d = json.load(sys.stdin)
 def fmt(f):

@@ -1,31 +1,21 @@
-package notebook
+package dialect
 
 import (
 	"slices"
 	"strings"
 )
 
-// Imports returns the modules that the notebook's code cells import at the top
-// level, in order, if its language is Python: what stands after `import` and
-// `from`, dots included. Imports in functions, in try and if, and relative
-// ones are left out, and so are cells that are not executed.
-func (n *Notebook) Imports() []string {
-	if d, err := dialectOf(n.Kernel()); err == nil && d != &python {
-		return nil
-	} else if _, language := n.Kernel(); err != nil && language != "" {
-		return nil
-	}
+// Imports returns the modules that Python source imports at its top level, in
+// order: what stands after `import` and `from`, dots included. Imports in
+// functions, in try and if, and relative ones are left out, and so are cells
+// whose magic says that they are in another language.
+func Imports(sources ...string) []string {
 	var all []string
-	for _, c := range n.Cells {
-		if c.runs() {
-			all = addImports(all, pythonBody(c.Source))
-		}
+	for _, s := range sources {
+		all = addImports(all, pythonBody(s))
 	}
 	return all
 }
-
-// ImportsOf returns the modules that a Python file imports at its top level.
-func ImportsOf(source string) []string { return addImports(nil, unixLines(source)) }
 
 func addImports(all []string, source string) []string {
 	lines, _ := pyLines(source) // what can be read

@@ -1,4 +1,4 @@
-package notebook
+package dialect
 
 import (
 	"fmt"
@@ -34,9 +34,6 @@ type pyLine struct {
 	indent  int
 	line    int // of its first token, from 1
 }
-
-// unixLines is src with newlines as the lexer wants them.
-func unixLines(src string) string { return strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(src) }
 
 // pyLines splits Python source, as IPython takes it, into logical lines.
 // Statements joined by semicolons are lines of their own. The error, if any,

@@ -1,4 +1,7 @@
-package notebook
+// Package pyformat is Python's str.format: a format and values by name go in, a
+// text comes out, the one Python writes. What is not known here, as attributes,
+// and what Python refuses is an error; nothing is guessed.
+package pyformat
 
 import (
 	"fmt"
@@ -11,41 +14,28 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// FormatPath fills the fields of a path with arguments, as papermill does
-// before it reads anything: Python's str.format, with {name}, {name[key]},
-// {name!r}, and its format specifications. The argument `pm`, unless there is
-// one, holds run_uuid, current_datetime_local and current_datetime_utc.
-//
-// A name without an argument is an error, and so is what Python's format
-// refuses.
-func FormatPath(path string, args []Argument, runUUID string, now time.Time) (string, error) {
-	named := map[string]any{"pm": map[string]any{"run_uuid": runUUID, "current_datetime_local": naive(now.Local()), "current_datetime_utc": now.UTC()}}
-	for _, a := range args {
-		named[a.Name] = a.Value
-		if a.Secret != "" {
-			named[a.Name] = secretValue{}
-		}
-	}
-	out, err := (&pathFormat{named}).text(path, 0)
-	if err != nil {
-		return "", fmt.Errorf("format path %q: %w", path, err)
-	}
-	return out, nil
+// Format fills the fields of format: {name}, {name[key]}, {name!r}, and
+// Python's format specifications. named holds the values by name: what
+// [dialect.Plain] takes, a time.Time, [Naive] or [Secret]. An error says what
+// Python's format refuses, a name without a value for one.
+func Format(format string, named map[string]any) (string, error) {
+	return (&formatter{named}).text(format, 0)
 }
 
-// secretValue stands for a value that must not be written.
-type secretValue struct{}
+// Secret stands for a value that must not be written.
+type Secret struct{}
 
-// naive is a time that prints no zone.
-type naive time.Time
+// Naive is a time that shows no zone.
+type Naive time.Time
 
-type pathFormat struct{ named map[string]any }
+type formatter struct{ named map[string]any }
 
 // text fills the fields of s; nested in a specification, depth is 1.
-func (p *pathFormat) text(s string, depth int) (string, error) {
+func (p *formatter) text(s string, depth int) (string, error) {
 	var b strings.Builder
 	for s != "" {
 		n := strings.IndexAny(s, "{}")
@@ -97,7 +87,7 @@ func fieldEnd(s string) int {
 }
 
 // field is the text of name[key]!conversion:specification.
-func (p *pathFormat) field(s string, depth int) (string, error) {
+func (p *formatter) field(s string, depth int) (string, error) {
 	if depth > 1 {
 		return "", fmt.Errorf("fields nest too deeply")
 	}
@@ -140,7 +130,7 @@ func (p *pathFormat) field(s string, depth int) (string, error) {
 }
 
 // lookup finds what name[key][index] stands for.
-func (p *pathFormat) lookup(expr string) (any, error) {
+func (p *formatter) lookup(expr string) (any, error) {
 	name, keys, _ := strings.Cut(expr, "[")
 	if strings.Contains(name, ".") {
 		return nil, fmt.Errorf("{%s} asks for an attribute; use [key]", expr)
@@ -149,7 +139,7 @@ func (p *pathFormat) lookup(expr string) (any, error) {
 	if !ok {
 		return nil, fmt.Errorf("missing parameter %q", name)
 	}
-	if _, hidden := v.(secretValue); hidden {
+	if _, hidden := v.(Secret); hidden {
 		return nil, fmt.Errorf("{%s} is a secret and belongs in no path", expr)
 	}
 	for keys != "" {
@@ -249,10 +239,10 @@ func formatValue(v any, spec string) (string, error) {
 	switch t := v.(type) {
 	case time.Time:
 		return formatTime(t, spec, pyStr(v))
-	case naive:
+	case Naive:
 		return formatTime(time.Time(t), spec, pyStr(v))
 	}
-	v, err := plain(v)
+	v, err := dialect.Plain(v)
 	if err != nil {
 		return "", err
 	}
@@ -378,13 +368,6 @@ func significant(precision int) int {
 	return max(precision, 1)
 }
 
-func boolInt(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // general is Python's 'g' with p significant digits; the form without a type
 // keeps a digit behind the point and turns to exponents one digit earlier.
 func general(x float64, p int, typeless bool) string {
@@ -478,7 +461,7 @@ func pyStr(v any) string {
 		return v
 	case time.Time:
 		return isoTime(v, "-07:00")
-	case naive:
+	case Naive:
 		return isoTime(time.Time(v), "")
 	}
 	return pyRepr(v, false)
@@ -495,10 +478,10 @@ func isoTime(t time.Time, zone string) string {
 // pyRepr is Python's repr of a value.
 func pyRepr(v any, ascii bool) string {
 	switch t := v.(type) {
-	case time.Time, naive:
+	case time.Time, Naive:
 		return pyStr(t)
 	}
-	v, err := plain(v)
+	v, err := dialect.Plain(v)
 	if err != nil {
 		return ""
 	}
@@ -506,7 +489,7 @@ func pyRepr(v any, ascii bool) string {
 	case nil:
 		return "None"
 	case bool:
-		return python.bools[boolInt(v)]
+		return map[bool]string{true: "True", false: "False"}[v]
 	case *big.Int:
 		return v.String()
 	case float64:
@@ -555,7 +538,8 @@ func quotedRepr(s string, ascii bool) string {
 		case r < ' ' || r == 0x7f || r < 0x100 && r > 0x7e && (ascii || !strconv.IsPrint(r)):
 			fmt.Fprintf(&b, `\x%02x`, r)
 		case r > 0x7e && (ascii || !strconv.IsPrint(r)):
-			b.WriteString(longEscape(r))
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
 		default:
 			b.WriteRune(r)
 		}

@@ -1,4 +1,4 @@
-package notebook
+package dialect
 
 import (
 	"regexp"
@@ -30,7 +30,7 @@ func words(null string, more map[string]any) map[string]any {
 	return m
 }
 
-var grammars = map[*dialect]grammar{
+var grammars = map[*Dialect]grammar{
 	&rlang: {
 		declare: regexp.MustCompile(`^()([\p{L}.][\p{L}\p{Nd}._]*)()\s*(?:<<?-|=(?:[^=]|$))`), comment: "#", quotes: `"'`,
 		words: words("NULL", map[string]any{"TRUE": true, "FALSE": false, "T": true, "F": false}), float: true, strip: "L", backslash: true,
@@ -73,7 +73,7 @@ var assignment = regexp.MustCompile(`^\s*(?:<<?-|=)`)
 // lineDeclarations lists the assignments at the beginning of statements.
 func lineDeclarations(g grammar, source string) []Parameter {
 	var ps []Parameter
-	for _, s := range g.statements(unixLines(source)) {
+	for _, s := range g.statements(UnixLines(source)) {
 		m := g.declare.FindStringSubmatchIndex(s.text)
 		if m == nil {
 			continue

@@ -1,8 +1,9 @@
-package notebook
+package dialect
 
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pythontest"
 )
 
 // interpreter returns a program on this machine; the test is skipped without.
@@ -26,27 +29,6 @@ func interpreter(t *testing.T, name string) string {
 		t.Skipf("%s is not installed", name)
 	}
 	return path
-}
-
-// pythonPath returns the Python that tests use.
-func pythonPath(t *testing.T) string {
-	t.Helper()
-	if p := os.Getenv("FANOUT_TEST_PYTHON"); p != "" {
-		return p
-	}
-	if p, err := filepath.Abs("../../.venv/bin/python"); err == nil {
-		if _, err := os.Stat(p); err == nil {
-			return p
-		}
-	}
-	if p, err := exec.LookPath("python3"); err == nil {
-		return p
-	}
-	if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
-		t.Fatal("Python is required and not there: set FANOUT_TEST_PYTHON")
-	}
-	t.Skip("no Python")
-	return ""
 }
 
 // hostile are texts that try to become code, or to break the one they are in.
@@ -95,7 +77,7 @@ func noNUL(s string) bool { return !strings.Contains(s, "\x00") }
 // shown is the text by which the interpreters' programs below show a value.
 // whole says which whole numbers the language keeps apart from floats.
 func shown(v any, whole func(n *big.Int) bool) string {
-	v, _ = plain(v)
+	v, _ = Plain(v)
 	switch v := v.(type) {
 	case nil:
 		return "null"
@@ -133,13 +115,13 @@ func shown(v any, whole func(n *big.Int) bool) string {
 
 // roundTrip runs the injected cell and a program that shows its variables, one
 // a line, and compares them with the values.
-func roundTrip(t *testing.T, d *dialect, all []any, whole func(*big.Int) bool, show func(name string) string, run func(dir, program string) *exec.Cmd) {
+func roundTrip(t *testing.T, d *Dialect, all []any, whole func(*big.Int) bool, show func(name string) string, run func(dir, program string) *exec.Cmd) {
 	t.Helper()
 	var args []Argument
 	for i, v := range all {
 		args = append(args, Argument{Name: fmt.Sprintf("p%d", i), Value: v})
 	}
-	source, _, err := d.source("Parameters", args, nil)
+	source, _, err := d.Source("Parameters", args, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +149,7 @@ func roundTrip(t *testing.T, d *dialect, all []any, whole func(*big.Int) bool, s
 	}
 	for i, v := range all {
 		if want := shown(v, whole); lines[i] != want {
-			literal, _ := d.literal(v)
+			literal, _ := d.Literal(v)
 			t.Errorf("%#v\nwritten as %s\nis %s, want %s", v, literal, lines[i], want)
 		}
 	}
@@ -188,7 +170,7 @@ func file(t *testing.T, dir, name, text string) string {
 func always(*big.Int) bool { return true }
 
 func TestPythonKeepsValues(t *testing.T) {
-	python3 := pythonPath(t)
+	python3 := pythontest.Path(t)
 	roundTrip(t, &python, values(true, everyText), always, func(n string) string { return "print(show(" + n + "))" }, func(dir, program string) *exec.Cmd {
 		return exec.Command(python3, "-I", file(t, dir, "p.py", `import math, struct
 def show(v):
@@ -287,7 +269,7 @@ import Show._
 func TestBashKeepsValues(t *testing.T) {
 	bashPath := interpreter(t, "bash")
 	text := func(v any) string { // what bash holds for a scalar
-		switch p, _ := plain(v); p := p.(type) {
+		switch p, _ := Plain(v); p := p.(type) {
 		case nil:
 			return ""
 		case string:
@@ -333,7 +315,7 @@ func TestBashKeepsValues(t *testing.T) {
 	}
 	slices.Sort(pairs)
 	want = append(want, pairs...)
-	source, _, err := bash.source("Parameters", args, nil)
+	source, _, err := bash.Source("Parameters", args, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -360,7 +342,7 @@ func TestBashKeepsValues(t *testing.T) {
 func TestSecretsAreReadWhereTheyRun(t *testing.T) {
 	for _, c := range []struct {
 		program, show string
-		d             *dialect
+		d             *Dialect
 		args          []string
 	}{
 		{"python3", "print(x)", &python, []string{"-c"}},
@@ -370,7 +352,7 @@ func TestSecretsAreReadWhereTheyRun(t *testing.T) {
 	} {
 		t.Run(c.program, func(t *testing.T) {
 			path := interpreter(t, c.program)
-			source, _, err := c.d.source("Parameters", []Argument{{Name: "x", Secret: "FANOUT_TEST_SECRET"}}, nil)
+			source, _, err := c.d.Source("Parameters", []Argument{{Name: "x", Secret: "FANOUT_TEST_SECRET"}}, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -390,7 +372,7 @@ func TestUnverifiedDialects(t *testing.T) {
 	value := []any{int64(1), "a", nil}
 	m := map[string]any{"k": int64(1), nasty: false}
 	for name, c := range map[string]struct {
-		d    *dialect
+		d    *Dialect
 		v    any
 		want string
 	}{
@@ -422,7 +404,7 @@ func TestUnverifiedDialects(t *testing.T) {
 		"powershell nothing": {&powershell, []any{}, `$p = @()`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, _, err := c.d.source("", []Argument{{Name: "p", Value: c.v}}, nil)
+			got, _, err := c.d.Source("", []Argument{{Name: "p", Value: c.v}}, nil)
 			_, got, _ = strings.Cut(got, "\n")
 			if got = strings.TrimSuffix(got, "\n"); got != c.want || err != nil {
 				t.Errorf("%v\ngot  %s\nwant %s", err, got, c.want)
@@ -437,8 +419,8 @@ func TestUnverifiedDialects(t *testing.T) {
 func TestTextsStayOneLiteral(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := anyText.Draw(t, "text")
-		for _, d := range []*dialect{&julia, &csharp, &fsharp, &powershell, &scala} {
-			lit, err := d.literal(s)
+		for _, d := range []*Dialect{&julia, &csharp, &fsharp, &powershell, &scala} {
+			lit, err := d.Literal(s)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -461,7 +443,7 @@ func TestTextsStayOneLiteral(t *testing.T) {
 	})
 }
 
-func TestRoundedNumbersAreSaid(t *testing.T) {
+func TestRoundedNumbersAreReported(t *testing.T) {
 	for _, c := range []struct {
 		language string
 		v        any
@@ -470,10 +452,10 @@ func TestRoundedNumbersAreSaid(t *testing.T) {
 		{"R", int64(1<<53 + 1), true}, {"R", int64(1 << 53), false}, {"R", []any{map[string]any{"a": int64(1<<53 + 1)}}, true}, {"R", 0.1, false},
 		{"python", int64(1<<53 + 1), false}, {"matlab", int64(math.MaxInt64), true}, {"julia", int64(math.MaxInt64), false},
 	} {
-		n := &Notebook{Metadata: map[string]any{"kernelspec": map[string]any{"name": "k", "language": c.language}}}
-		warnings, err := n.Prepare(PrepareOptions{Args: []Argument{{Name: "x", Value: c.v}}})
-		said := slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, "rounds") })
-		if err != nil || said != c.warns {
+		d, err1 := Of("k", c.language)
+		_, warnings, err2 := d.Source("", []Argument{{Name: "x", Value: c.v}}, nil)
+		warned := slices.ContainsFunc(warnings, func(w string) bool { return strings.Contains(w, "rounds") })
+		if err := errors.Join(err1, err2); err != nil || warned != c.warns {
 			t.Error(c, err, warnings)
 		}
 	}

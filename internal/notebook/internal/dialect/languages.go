@@ -1,10 +1,8 @@
-package notebook
+package dialect
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"math/big"
 	"regexp"
 	"slices"
@@ -12,222 +10,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
-
-	"github.com/fanout-dev/fanout/internal/value"
 )
-
-// A dialect writes values as literals of one language. What it writes is the
-// value and nothing else, whatever the value holds.
-type dialect struct {
-	language string // its one name, whatever notebooks call it
-	comment  func(text string) string
-	assign   func(name, value, declared string) string // declared: how the parameters cell declares name
-	name     *regexp.Regexp
-	reserved string // words that are no names, between spaces
-	null     string
-	bools    [2]string
-	integer  func(n *big.Int) (string, error)
-	special  [3]string // NaN, infinity, minus infinity
-	text     func(s string) (string, error)
-	list     func(items []string, values []any) (string, error)
-	dict     func(keys []string, items []string, values []any) (string, error)
-	secret   func(env string) string
-	// exact is false when whole numbers beyond 2^53 are rounded.
-	exact bool
-}
-
-var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-// source is the injected cell: a comment and an assignment for each argument.
-func (d *dialect) source(comment string, args []Argument, declared map[string]string) (source string, warnings []string, err error) {
-	var b strings.Builder
-	b.WriteString(d.comment(oneLine(comment)) + "\n")
-	seen := map[string]bool{}
-	for _, a := range args {
-		if !d.isName(a.Name) {
-			return "", nil, fmt.Errorf("inject parameter %q: it is not a name in this notebook's language", a.Name)
-		}
-		value, err := d.argument(a)
-		if err != nil {
-			return "", nil, fmt.Errorf("inject parameter %q: %w", a.Name, err)
-		}
-		if !d.exact && rounded(a.Value) {
-			warnings = append(warnings, fmt.Sprintf("Parameter %s holds a whole number that this notebook's language rounds", a.Name))
-		}
-		line := d.assign(a.Name, value, declared[a.Name])
-		target, _, _ := strings.Cut(line, "=")
-		if seen[target] {
-			return "", nil, fmt.Errorf("inject parameter %q: another parameter has the same name in this notebook's language", a.Name)
-		}
-		seen[target] = true
-		b.WriteString(line + "\n")
-	}
-	return b.String(), warnings, nil
-}
-
-// oneLine keeps a comment from becoming code.
-func oneLine(s string) string { return strings.Join(linesOf(s), " ") }
-
-func (d *dialect) isName(s string) bool {
-	return d.name.MatchString(s) && !strings.Contains(d.reserved, " "+s+" ")
-}
-
-func (d *dialect) argument(a Argument) (string, error) {
-	if a.Secret == "" {
-		return d.literal(a.Value)
-	}
-	if !envName.MatchString(a.Secret) {
-		return "", fmt.Errorf("%q is not the name of an environment variable", a.Secret)
-	}
-	return d.secret(a.Secret), nil
-}
-
-func (d *dialect) literal(v any) (string, error) {
-	v, err := plain(v)
-	if err != nil {
-		return "", err
-	}
-	switch v := v.(type) {
-	case nil:
-		return d.null, nil
-	case bool:
-		if v {
-			return d.bools[1], nil
-		}
-		return d.bools[0], nil
-	case string:
-		return d.text(strings.ToValidUTF8(v, "\ufffd"))
-	case *big.Int:
-		return d.integer(v)
-	case float64:
-		return d.float(v), nil
-	case []any:
-		items, err := d.literals(v)
-		if err != nil {
-			return "", err
-		}
-		return d.list(items, v)
-	case map[string]any:
-		return d.mapping(v)
-	}
-	return "", fmt.Errorf("cannot write a %T", v)
-}
-
-func (d *dialect) literals(values []any) ([]string, error) {
-	items := make([]string, len(values))
-	for i, v := range values {
-		var err error
-		if items[i], err = d.literal(v); err != nil {
-			return nil, err
-		}
-	}
-	return items, nil
-}
-
-func (d *dialect) mapping(m map[string]any) (string, error) {
-	keys := slices.Sorted(maps.Keys(m))
-	values := make([]any, len(keys))
-	for i, k := range keys {
-		values[i] = m[k]
-		keys[i] = strings.ToValidUTF8(k, "\ufffd")
-	}
-	items, err := d.literals(values)
-	if err != nil {
-		return "", err
-	}
-	return d.dict(keys, items, values)
-}
-
-func (d *dialect) float(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return d.special[0]
-	case math.IsInf(f, 1):
-		return d.special[1]
-	case math.IsInf(f, -1):
-		return d.special[2]
-	}
-	return value.FloatRepr(f)
-}
-
-// plain is v as nil, bool, string, *big.Int, float64, []any or map[string]any.
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case nil, bool, string, *big.Int, float64, []any, map[string]any:
-		return v, nil
-	case int:
-		return big.NewInt(int64(v)), nil
-	case int64:
-		return big.NewInt(v), nil
-	case json.Number:
-		return number(v)
-	}
-	b, err := json.Marshal(v)
-	if err != nil {
-		return nil, fmt.Errorf("cannot write a %T: %w", v, err)
-	}
-	if v, err = value.Decode(b); err != nil {
-		return nil, err
-	}
-	return plain(v)
-}
-
-// number is the value of a number as JSON writes it: whole, or a float.
-func number(n json.Number) (any, error) {
-	if whole, ok := new(big.Int).SetString(string(n), 10); ok {
-		return whole, nil
-	}
-	f, err := strconv.ParseFloat(string(n), 64)
-	if err != nil && !math.IsInf(f, 0) {
-		return nil, fmt.Errorf("%q is not a number", n)
-	}
-	return f, nil
-}
-
-// rounded reports whether v holds a whole number that a double cannot.
-func rounded(v any) bool {
-	switch p, _ := plain(v); p := p.(type) {
-	case *big.Int:
-		f, _ := new(big.Float).SetInt(p).Float64()
-		back, _ := big.NewFloat(f).Int(nil)
-		return math.IsInf(f, 0) || back.Cmp(p) != 0
-	case []any:
-		return slices.ContainsFunc(p, rounded)
-	case map[string]any:
-		return slices.ContainsFunc(slices.Collect(maps.Values(p)), rounded)
-	}
-	return false
-}
-
-// language finds the dialect as papermill does: by the kernel's name, then by
-// the language. Beyond that it knows how languages spell their own names.
-func dialectOf(kernel, language string) (*dialect, error) {
-	for _, key := range []string{kernel, language, strings.ToLower(language), strings.ToLower(kernel)} {
-		if d, ok := dialects[key]; ok {
-			return d, nil
-		}
-	}
-	if strings.HasPrefix(kernel, "python") {
-		return &python, nil
-	}
-	if kernel == "" && language == "" {
-		return nil, &formatError{"inject parameters: the notebook names neither kernel nor language", "name the kernel: -k python3"}
-	}
-	return nil, fmt.Errorf("inject parameters: no literals are known for kernel %q or language %q", kernel, language)
-}
-
-var dialects = map[string]*dialect{
-	"python": &python, "pysparkkernel": &python, "ipython": &python,
-	"R": &rlang, "r": &rlang, "ir": &rlang, "sparkrkernel": &rlang,
-	"scala": &scala, "sparkkernel": &scala,
-	"julia":       &julia,
-	"matlab":      &matlab,
-	".net-csharp": &csharp, "c#": &csharp, "csharp": &csharp,
-	".net-fsharp": &fsharp, "f#": &fsharp, "fsharp": &fsharp,
-	".net-powershell": &powershell, "powershell": &powershell, "pwsh": &powershell,
-	"bash":       &bash,
-	"javascript": &javascript, "typescript": &javascript, "deno": &javascript, "jslab": &javascript, "tslab": &javascript,
-}
 
 func hashed(text string) string  { return strings.TrimSpace("# " + text) }
 func slashed(text string) string { return strings.TrimSpace("// " + text) }
@@ -299,7 +82,7 @@ func inDict(before, pair, between, after string, text func(string) (string, erro
 
 // Python, as papermill writes it without black.
 
-var python = dialect{
+var python = Dialect{
 	language: "python",
 	comment:  hashed,
 	assign:   equals,
@@ -328,7 +111,7 @@ func pythonText(s string) (string, error) {
 
 // R. Escapes are \u throughout: R refuses to mix them with \x.
 
-var rlang = dialect{
+var rlang = Dialect{
 	language: "r",
 	comment:  hashed,
 	assign:   func(name, value, _ string) string { return strings.TrimLeft(name, "_") + " = " + value },
@@ -374,7 +157,7 @@ func rDict(keys, items []string, values []any) (string, error) {
 
 // Scala.
 
-var scala = dialect{
+var scala = Dialect{
 	language: "scala",
 	comment:  slashed,
 	assign:   func(name, value, _ string) string { return "val " + name + " = " + value },
@@ -415,7 +198,7 @@ func sized(n *big.Int, long, huge string) string {
 
 // Julia.
 
-var julia = dialect{
+var julia = Dialect{
 	language: "julia",
 	comment:  hashed,
 	assign:   equals,
@@ -441,7 +224,7 @@ func juliaText(s string) (string, error) {
 
 // JavaScript and TypeScript.
 
-var javascript = dialect{
+var javascript = Dialect{
 	language: "javascript",
 	comment:  slashed,
 	assign: func(name, value, declared string) string {
@@ -486,7 +269,7 @@ func javascriptText(s string) (string, error) { return escaped(s, usual, utf16Es
 
 // Bash.
 
-var bash = dialect{
+var bash = Dialect{
 	language: "bash",
 	comment:  hashed,
 	assign: func(name, value, _ string) string {
@@ -527,7 +310,7 @@ var bash = dialect{
 
 func flat(values []any) error {
 	for _, v := range values {
-		switch p, _ := plain(v); p.(type) {
+		switch p, _ := Plain(v); p.(type) {
 		case []any, map[string]any:
 			return fmt.Errorf("bash has no nested lists or maps")
 		}
@@ -578,7 +361,7 @@ func bashQuoted(s string) (string, error) {
 // MATLAB. Its double-quoted texts know no escapes but the doubled quote, so
 // everything else is joined to them by code.
 
-var matlab = dialect{
+var matlab = Dialect{
 	language: "matlab",
 	comment:  func(text string) string { return strings.TrimSpace("% " + text) },
 	assign:   func(name, value, _ string) string { return name + " = " + value + ";" },
@@ -638,159 +421,4 @@ func matlabParts(s, quote, join string) string {
 	flushCodes()
 	flushText()
 	return strings.Join(parts, join)
-}
-
-// C#.
-
-var csharp = dialect{
-	language: "c#",
-	comment:  slashed,
-	assign: func(name, value, _ string) string {
-		if value == "null" {
-			return "object " + name + " = null;"
-		}
-		return "var " + name + " = " + value + ";"
-	},
-	name: unicodeName,
-	reserved: " abstract as base bool break byte case catch char checked class const continue decimal default delegate do double else enum event explicit extern false " +
-		"finally fixed float for foreach goto if implicit in int interface internal is lock long namespace new null object operator out override params private protected " +
-		"public readonly ref return sbyte sealed short sizeof stackalloc static string struct switch this throw true try typeof uint ulong unchecked unsafe ushort using " +
-		"virtual void volatile while ",
-	null:  "null",
-	bools: [2]string{"false", "true"},
-	integer: func(n *big.Int) (string, error) {
-		return sized(n, "%sL", `System.Numerics.BigInteger.Parse("%s")`), nil
-	},
-	special: [3]string{"double.NaN", "double.PositiveInfinity", "double.NegativeInfinity"},
-	text:    csharpText,
-	list: func(items []string, values []any) (string, error) {
-		open := "new [] { "
-		if !uniform(values) {
-			open = "new object[] { "
-		}
-		return open + strings.Join(items, ", ") + " }", nil
-	},
-	dict:   inDict("new Dictionary<string,Object>{ ", "{ %s , %s }", ", ", " }", csharpText),
-	secret: func(env string) string { return `System.Environment.GetEnvironmentVariable("` + env + `")` },
-	exact:  true,
-}
-
-func csharpText(s string) (string, error) { return escaped(s, usual, longEscape), nil }
-
-// uniform reports whether a list holds only texts, only booleans, only whole
-// numbers of 64 bits or only floats.
-func uniform(values []any) bool {
-	kind := ""
-	for _, v := range values {
-		p, _ := plain(v)
-		this := ""
-		switch p := p.(type) {
-		case string, bool, float64:
-			this = fmt.Sprintf("%T", p)
-		case *big.Int:
-			if p.IsInt64() {
-				this = "int"
-			}
-		}
-		if this == "" || kind != "" && this != kind {
-			return false
-		}
-		kind = this
-	}
-	return kind != ""
-}
-
-// F#.
-
-var fsharp = dialect{
-	language: "f#",
-	comment: func(text string) string {
-		return strings.TrimSpace("(* " + strings.NewReplacer("(*", "( *", "*)", "* )", `"`, "'").Replace(text) + " *)")
-	},
-	assign: func(name, value, _ string) string { return "let " + name + " = " + value },
-	name:   unicodeName,
-	reserved: " _ abstract and as assert base begin class default delegate do done downcast downto elif else end exception extern false finally fixed for fun function " +
-		"global if in inherit inline interface internal lazy let match member module mutable namespace new not null of open or override private public rec return sig " +
-		"static struct then to true try type upcast use val void when while with yield const ",
-	null:    "None",
-	bools:   [2]string{"false", "true"},
-	integer: func(n *big.Int) (string, error) { return fsharpInt(n), nil },
-	special: [3]string{"nan", "infinity", "-infinity"},
-	text:    csharpText,
-	list: func(items []string, values []any) (string, error) {
-		if !uniform(values) || mixedSizes(items) {
-			for i := range items {
-				items[i] = "box (" + items[i] + ")"
-			}
-		}
-		return "[ " + strings.Join(items, "; ") + " ]", nil
-	},
-	dict: func(keys, items []string, values []any) (string, error) {
-		for i, v := range values {
-			if v == nil {
-				items[i] = "null"
-			}
-		}
-		return inDict("[ ", "(%s, %s :> IComparable)", "; ", " ] |> Map.ofList", csharpText)(keys, items, values)
-	},
-	secret: func(env string) string { return `System.Environment.GetEnvironmentVariable("` + env + `")` },
-	exact:  true,
-}
-
-func fsharpInt(n *big.Int) string { return sized(n, "%sL", "%sI") }
-
-// mixedSizes reports whether some whole numbers are long and some are not.
-func mixedSizes(items []string) bool {
-	long := 0
-	for _, s := range items {
-		if strings.HasSuffix(s, "L") && !strings.HasPrefix(s, `"`) {
-			long++
-		}
-	}
-	return long > 0 && long < len(items)
-}
-
-// PowerShell.
-
-var powershell = dialect{
-	language: "powershell",
-	comment:  hashed,
-	assign:   func(name, value, _ string) string { return "$" + name + " = " + value },
-	name:     regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`),
-	reserved: " true false null _ args input this ",
-	null:     "$Null",
-	bools:    [2]string{"$False", "$True"},
-	integer: func(n *big.Int) (string, error) {
-		if n.IsInt64() {
-			return n.String(), nil
-		}
-		return `[bigint]::Parse("` + n.String() + `")`, nil
-	},
-	special: [3]string{"[double]::NaN", "[double]::PositiveInfinity", "[double]::NegativeInfinity"},
-	text:    powershellText,
-	list: func(items []string, values []any) (string, error) {
-		if len(values) == 1 {
-			if _, nested := values[0].([]any); nested {
-				return "@(," + items[0] + ")", nil // otherwise the inner list would be the whole
-			}
-		}
-		return "@(" + strings.Join(items, ", ") + ")", nil
-	},
-	dict: func(keys, items []string, values []any) (string, error) {
-		seen := map[string]bool{}
-		for _, k := range keys {
-			if seen[strings.ToLower(k)] {
-				return "", fmt.Errorf("keys of PowerShell differ in more than case: %q", k)
-			}
-			seen[strings.ToLower(k)] = true
-		}
-		return inDict("@{", "%s = %s", "\n ", "}", powershellText)(keys, items, values)
-	},
-	secret: func(env string) string { return `[System.Environment]::GetEnvironmentVariable("` + env + `")` },
-	exact:  true,
-}
-
-func powershellText(s string) (string, error) {
-	short := map[rune]string{'"': "`\"", '`': "``", '$': "`$", '\n': "`n", '\r': "`r", '\t': "`t", 0: "`0"}
-	return escaped(s, short, func(r rune) string { return fmt.Sprintf("`u{%x}", r) }), nil
 }

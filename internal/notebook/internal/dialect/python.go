@@ -1,68 +1,16 @@
-package notebook
+package dialect
 
 import (
-	"fmt"
 	"math/big"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// A Parameter is one name that the parameters cell declares.
-type Parameter struct {
-	Name    string
-	Type    string // annotated, or else that of the default's literal; "" when unknown
-	Default string // the default's source text; "" when it has none
-	// Value is the default when it is a literal and HasValue is set: nil,
-	// bool, int64, *big.Int, float64, string, []any or map[string]any.
-	Value    any
-	HasValue bool
-	Help     string
-	Choices  []any // what a Literal annotation allows; nil allows anything
-	Line     int   // in the cell, from 1
-
-	keyword string // with which it is declared, where a language has several
-}
-
-// Parameters returns what the first cell tagged "parameters" declares, in
-// order; found is false when there is no such cell. A name assigned twice is
-// listed once, with its last default.
-//
-// Python is read by its grammar. R, Julia, Scala, JavaScript, TypeScript,
-// bash, MATLAB, C#, F# and PowerShell are read line by line: assignments at
-// the beginning of a line. An error names the line of the cell that cannot be
-// read; the parameters before it are returned with it.
-func (n *Notebook) Parameters() (ps []Parameter, found bool, err error) {
-	d, err := dialectOf(n.Kernel())
-	if err != nil {
-		d = &python // nothing says otherwise, and only the cell is read
-	}
-	return n.parameters(d)
-}
-
-func (n *Notebook) parameters(d *dialect) (ps []Parameter, found bool, err error) {
-	at := n.tagged(tagParameters)
-	if at < 0 {
-		return nil, false, nil
-	}
-	ps, err = declarations(d, n.Cells[at].Source)
-	if err != nil {
-		err = fmt.Errorf("read parameters of cell %d: %w", at+1, err)
-	}
-	return ps, true, err
-}
-
-func declarations(d *dialect, source string) ([]Parameter, error) {
-	if d == &python {
-		return pyDeclarations(source)
-	}
-	return lineDeclarations(grammars[d], source), nil
-}
-
 // pythonBody is the Python of a cell, without a cell magic that runs it; ""
 // when the cell is in another language.
 func pythonBody(source string) string {
-	source = unixLines(source)
+	source = UnixLines(source)
 	magic, body, _ := strings.Cut(strings.TrimLeft(source, "\n \t"), "\n")
 	if !strings.HasPrefix(magic, "%%") {
 		return source
@@ -192,15 +140,6 @@ func (r *pyReader) add(l pyLine, name pyToken, annotation, value []pyToken) {
 		p.Type = pyTypeOf(value, p.Value, p.HasValue)
 	}
 	r.ps = declare(r.ps, p)
-}
-
-// declare adds p to ps, in the place of what has its name.
-func declare(ps []Parameter, p Parameter) []Parameter {
-	if i := slices.IndexFunc(ps, func(old Parameter) bool { return old.Name == p.Name }); i >= 0 {
-		ps[i] = p
-		return ps
-	}
-	return append(ps, p)
 }
 
 // pyTokens are the tokens of one expression.

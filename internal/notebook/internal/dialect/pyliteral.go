@@ -1,4 +1,4 @@
-package notebook
+package dialect
 
 import (
 	"math/big"
@@ -13,6 +13,10 @@ type pyParser struct {
 	tokens []pyToken
 	i      int
 }
+
+// Literal returns the value of Python source that is one literal: nil, bool,
+// int64, *big.Int, float64, string, []any or map[string]any.
+func Literal(source string) (v any, ok bool) { return pyLiteral(pyTokens(source)) }
 
 // pyLiteral returns the value of tokens that are one literal: nil, bool,
 // int64, *big.Int, float64, string, []any or map[string]any.

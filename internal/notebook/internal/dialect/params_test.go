@@ -1,15 +1,25 @@
-package notebook
+package dialect
 
 import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func read(t testing.TB, path string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
 
 // fromOracle is a value as make_params.py writes it.
 func fromOracle(t *testing.T, v any) any {
@@ -62,7 +72,7 @@ func TestParametersAsPythonReadsThem(t *testing.T) {
 			Value     any
 		}
 	}
-	if err := json.Unmarshal(read(t, "params/python.json"), &cases); err != nil {
+	if err := json.Unmarshal(read(t, "testdata/params/python.json"), &cases); err != nil {
 		t.Fatal(err)
 	}
 	agreed := 0
@@ -149,22 +159,6 @@ func TestParametersInDetail(t *testing.T) {
 	}
 }
 
-func TestParametersErrors(t *testing.T) {
-	n := &Notebook{Cells: []*Cell{{Type: "markdown"}, {Type: "code", Source: "a = 1\nb = 'open\nc = 2", Metadata: map[string]any{"tags": []any{"parameters"}}}}}
-	ps, found, err := n.Parameters()
-	if !found || len(ps) != 1 || err == nil || err.Error() != "read parameters of cell 2: line 2: a text is not closed" {
-		t.Error(ps, found, err)
-	}
-	n.Cells[1].Source = "a = [1,\n2"
-	if _, _, err = n.Parameters(); err == nil || !strings.Contains(err.Error(), "line 1: '[' is not closed") {
-		t.Error(err)
-	}
-	n.Cells[1].Metadata = nil
-	if ps, found, err = n.Parameters(); ps != nil || found || err != nil {
-		t.Error(ps, found, err)
-	}
-}
-
 func TestParametersOfOtherLanguages(t *testing.T) {
 	type p = Parameter
 	for name, c := range map[string]struct {
@@ -207,9 +201,11 @@ func TestParametersOfOtherLanguages(t *testing.T) {
 		"PowerShell": {"powershell", "$n = 5 # count\n[string]$s = 'x'", []p{{Name: "n", Type: "int", Default: "5", Value: int64(5), HasValue: true, Help: "count", Line: 1}, {Name: "s", Type: "str", Default: "'x'", Value: "x", HasValue: true, Line: 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n := &Notebook{Metadata: map[string]any{"kernelspec": map[string]any{"name": "k", "language": c.language}},
-				Cells: []*Cell{{Type: "code", Source: c.src, Metadata: map[string]any{"tags": []any{"parameters"}}}}}
-			got, _, err := n.Parameters()
+			d, err := Of("k", c.language)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := d.Declarations(c.src)
 			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(Parameter{})); diff != "" || err != nil {
 				t.Error(err, diff)
 			}
@@ -217,31 +213,9 @@ func TestParametersOfOtherLanguages(t *testing.T) {
 	}
 }
 
-func TestImports(t *testing.T) {
-	n := &Notebook{Metadata: map[string]any{"kernelspec": map[string]any{"name": "python3"}}, Cells: []*Cell{
-		{Type: "markdown", Source: "import no"},
-		{Type: "code", Source: "%load_ext x\nimport numpy as np, os.path\nfrom a.b import (c,\n  d)\nfrom . import rel\nfrom .sib import x\nimport numpy"},
-		{Type: "code", Source: "try:\n    import maybe\nexcept ImportError: pass\ndef f():\n    import lazy\ns = '''\nimport text\n'''\nimportant = 1; import semi\nfrom __future__ import annotations"},
-		{Type: "code", Source: "%%bash\nimport shell"},
-		{Type: "code", Source: "%%time\nimport timed"},
-		{Type: "code", Source: "import skipped", Metadata: map[string]any{"tags": []any{"skip-execution"}}},
-	}}
-	want := []string{"numpy", "os.path", "a.b", "semi", "__future__", "timed"}
-	if diff := cmp.Diff(want, n.Imports()); diff != "" {
-		t.Error(diff)
-	}
-	n.Metadata = map[string]any{"kernelspec": map[string]any{"name": "ir", "language": "R"}}
-	if got := n.Imports(); got != nil {
-		t.Error(got)
-	}
-	if diff := cmp.Diff([]string{"x", "y.z"}, ImportsOf("import x\r\nfrom y.z import q\n\tbroken '")); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func FuzzParameters(f *testing.F) {
 	var cases []struct{ Source string }
-	if err := json.Unmarshal(read(f, "params/python.json"), &cases); err != nil {
+	if err := json.Unmarshal(read(f, "testdata/params/python.json"), &cases); err != nil {
 		f.Fatal(err)
 	}
 	for _, c := range cases {
@@ -249,13 +223,13 @@ func FuzzParameters(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, src string) {
 		for _, d := range dialects {
-			ps, err := declarations(d, src)
+			ps, err := d.Declarations(src)
 			for _, p := range ps {
-				if p.Name == "" || p.Line < 1 || p.Line > 1+strings.Count(unixLines(src), "\n") {
+				if p.Name == "" || p.Line < 1 || p.Line > 1+strings.Count(UnixLines(src), "\n") {
 					t.Fatalf("%+v (%v)", p, err)
 				}
 			}
 		}
-		ImportsOf(src)
+		Imports(src)
 	})
 }
