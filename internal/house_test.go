@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"internal/fan":    {"internal/sweep", "internal/outcome", "internal/value"},
 	"internal/local":  {"internal/glob", "internal/sweep", "internal/runner", "internal/kernel", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":  {"internal/sweep", "templates", "internal/value", "internal/outcome"},
+	"internal/worker": {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.
 	"internal/query":   {"internal/sweep", "internal/grid", "internal/value", "internal/outcome", "internal/unit"},

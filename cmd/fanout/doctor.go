@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/local"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -48,27 +49,27 @@ look there.`,
 func (c *cli) doctor(ctx context.Context, name, dir string) error {
 	where := writeFinding
 	if store.IsURL(dir) {
-		where = func(dir string) local.Finding { return c.storeFinding(ctx, dir) }
+		where = func(dir string) outcome.Finding { return c.storeFinding(ctx, dir) }
 	}
 	return c.printFindings(append(c.here(ctx, name), where(dir)))
 }
 
 // here is what this machine has.
-func (c *cli) here(ctx context.Context, name string) []local.Finding {
+func (c *cli) here(ctx context.Context, name string) []outcome.Finding {
 	return local.Look(ctx, name, c.settings.GetString("python"), c.kernelEnv())
 }
 
 // writeFinding tries to make a file where sweeps would be.
-func writeFinding(dir string) local.Finding {
+func writeFinding(dir string) outcome.Finding {
 	f, err := os.CreateTemp(dir, ".fanout-doctor-*")
 	if err != nil {
-		return local.Finding{What: "write to " + dir, Err: unit.WithHint(err, "give sweeps another place with -o")}
+		return outcome.Finding{What: "write to " + dir, Err: unit.WithHint(err, "give sweeps another place with -o")}
 	}
 	err = errors.Join(f.Close(), os.Remove(f.Name()))
-	return local.Finding{What: "write to " + filepath.Clean(dir), Err: err}
+	return outcome.Finding{What: "write to " + filepath.Clean(dir), Err: err}
 }
 
-func (c *cli) printFindings(findings []local.Finding) error {
+func (c *cli) printFindings(findings []outcome.Finding) error {
 	bad := 0
 	for _, f := range findings {
 		if f.Err == nil {

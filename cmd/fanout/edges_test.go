@@ -1,13 +1,10 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -54,38 +51,6 @@ func TestLocalRunRefusesShards(t *testing.T) {
 	v.ok(t, "cancel", "victim.sweep")
 	v.ok(t, "run", "--no-progress", "sweep.yaml")
 	v.check(t, 3)
-}
-
-// A worker whose shard was given up is told so, however much it has to tell.
-func TestBusyWorkerIsTold(t *testing.T) {
-	v := newVictim(t, 3)
-	shard := leaveShard(t, v)
-	s := openVictim(t, v)
-	ctx, cancel := context.WithCancelCause(t.Context())
-	defer cancel(nil)
-	w := &work{sweep: s, shard: shard, cells: map[string]sweep.Note{}, cancel: cancel}
-	defer w.beat()()
-	time.Sleep(100 * time.Millisecond)
-	if err := s.Recall(t.Context(), shard.ID, true); err != nil {
-		t.Fatal(err)
-	}
-	var busy sync.WaitGroup
-	busy.Go(func() {
-		for i := 0; ctx.Err() == nil; i++ {
-			w.note(sweep.Note{Kind: sweep.NoteCell, Run: shard.Runs[0], Cell: i})
-			time.Sleep(50 * time.Millisecond)
-		}
-	})
-	select {
-	case <-ctx.Done():
-	case <-time.After(3 * beatLife):
-		t.Error("it never asks")
-		cancel(nil)
-	}
-	busy.Wait()
-	if !errors.Is(context.Cause(ctx), errGivenUp) {
-		t.Error(context.Cause(ctx))
-	}
 }
 
 // Workers that end without a word leave the sweep undone, and the exit code

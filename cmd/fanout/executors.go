@@ -17,6 +17,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
+	"github.com/fanout-dev/fanout/internal/worker"
 )
 
 // executor is an Executor that holds something until it is closed.
@@ -101,6 +102,18 @@ func (c *cli) onlyLocal(ctx context.Context, j *job) error {
 		err = fmt.Errorf("an earlier fanout left %s on a cluster", plural(len(open), "shard"))
 	}
 	return unit.WithHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", quote(display(j.Where())))
+}
+
+// workerOptions say how the runs of a shard are executed on this machine for a
+// controller elsewhere.
+func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
+	start := func(ctx context.Context, runs []string) (worker.Machine, error) {
+		if err := c.limitRuns(&job{Sweep: s}); err != nil {
+			return nil, err
+		}
+		return local.New(ctx, s, c.localOptions(runs))
+	}
+	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.tellWork}
 }
 
 func (c *cli) localOptions(queue []string) local.Options {

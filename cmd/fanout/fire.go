@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -15,7 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// fireFlags are what a schedule's job tells its task.
+// fireFlags are what the job of a schedule passes to its task.
 type fireFlags struct{ store, kit, spec, zone string }
 
 func fireArgs(store, kit, spec, zone string) []string {
@@ -25,7 +23,7 @@ func fireArgs(store, kit, spec, zone string) []string {
 func (c *cli) scheduleFire() *cobra.Command {
 	var f fireFlags
 	cmd := &cobra.Command{
-		Use: "fire", Short: "What the job of a schedule runs; people need not", Hidden: true, Args: cobra.NoArgs,
+		Use: "fire", Short: "Fire a schedule; its job runs this", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.fire(cmd.Context(), f) },
 	}
 	fl := cmd.Flags()
@@ -36,49 +34,31 @@ func (c *cli) scheduleFire() *cobra.Command {
 	return cmd
 }
 
-// fire makes the sweep as of the time that this task was to start at.
+// fire runs the sweep as of the time at which this firing was due.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
-	asOf, err := asOfFiring(os.Getenv("NOMAD_JOB_ID"), f.zone)
+	due, kit, err := nomad.ThisFiring(f.zone)
 	if err != nil {
 		return unit.Mistake(err)
 	}
-	folder := os.Getenv("NOMAD_TASK_DIR")
-	if folder == "" {
-		return unit.Mistake(errors.New("NOMAD_TASK_DIR is not set: the job of a schedule runs this"))
-	}
-	folder = filepath.Join(folder, "kit")
 	st, err := c.openStore(ctx, f.store)
 	if err != nil {
 		return err
 	}
-	if err := sweep.UnpackKit(ctx, st, f.kit, folder); err != nil {
+	if err := sweep.UnpackKit(ctx, st, f.kit, kit); err != nil {
 		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}
-	if err := c.takeSettings(filepath.Join(folder, settingsInKit)); err != nil {
+	if err := c.takeSettings(filepath.Join(kit, settingsInKit)); err != nil {
 		return err
 	}
 	c.settings.Set("on", "nomad")
+	asOf := due.Format(time.RFC3339)
 	fmt.Fprintf(c.stderr, "fanout: the firing of %s\n", asOf)
-	return c.run(ctx, filepath.Join(folder, filepath.FromSlash(f.spec)), runFlags{
+	return c.run(ctx, filepath.Join(kit, filepath.FromSlash(f.spec)), runFlags{
 		specFlags: specFlags{asOf: asOf}, output: f.store, reprocess: string(sweep.ReprocessStale), order: "as-planned",
 	})
 }
 
-// asOfFiring is the logical date of a firing: the time that the id of its job
-// says it was due at.
-func asOfFiring(job, zone string) (string, error) {
-	at, err := nomad.FiringTime(job)
-	if err != nil {
-		return "", fmt.Errorf("NOMAD_JOB_ID: %w", err)
-	}
-	loc, err := time.LoadLocation(zone)
-	if err != nil {
-		return "", fmt.Errorf("--tz: %w", err)
-	}
-	return at.In(loc).Format(time.RFC3339), nil
-}
-
-// takeSettings reads the settings that travelled in a kit, if any did.
+// takeSettings reads the settings that were packed with a kit, if any were.
 func (c *cli) takeSettings(file string) error {
 	if !exists(file) {
 		return nil

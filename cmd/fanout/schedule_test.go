@@ -291,7 +291,10 @@ func TestFiringsCountFromTheirZone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asOf, err := asOfFiring(fmt.Sprintf("fanout-schedule-x-01234567/periodic-%d", next.Unix()), "Europe/Berlin")
+		t.Setenv("NOMAD_JOB_ID", fmt.Sprintf("fanout-schedule-x-01234567/periodic-%d", next.Unix()))
+		t.Setenv("NOMAD_TASK_DIR", dir)
+		due, _, err := nomad.ThisFiring("Europe/Berlin")
+		asOf := due.Format(time.RFC3339)
 		if err != nil || asOf != c.firing {
 			t.Errorf("after %s: as of %s, %v, want %s", c.before, asOf, err, c.firing)
 		}

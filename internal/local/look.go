@@ -7,23 +7,17 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// A Finding is one thing that Look looked at: what was found, or what is
-// wrong.
-type Finding struct {
-	What, Detail string
-	Err          error // nil when nothing is wrong
-}
-
 // Look finds out whether this machine can execute runs: which kernels it has,
 // and whether the named one ("" is python3) starts cold and warm.
-func Look(ctx context.Context, kernelName, python string, environ []string) []Finding {
+func Look(ctx context.Context, kernelName, python string, environ []string) []outcome.Finding {
 	finder := kernel.Finder{Python: python, Env: environ}
 	findings := installed(finder)
 	spec, err := finder.Find(kernelName)
-	findings = append(findings, Finding{What: "kernel " + nameOr(kernelName, "python3"), Detail: spec.DisplayName, Err: err})
+	findings = append(findings, outcome.Finding{What: "kernel " + nameOr(kernelName, "python3"), Detail: spec.DisplayName, Err: err})
 	if err != nil {
 		return findings
 	}
@@ -56,22 +50,22 @@ func nameOr(name, other string) string {
 }
 
 // installed lists the kernels; a broken kernelspec is a finding.
-func installed(f kernel.Finder) []Finding {
+func installed(f kernel.Finder) []outcome.Finding {
 	specs, err := f.List()
-	var out []Finding
+	var out []outcome.Finding
 	for _, s := range specs {
-		out = append(out, Finding{What: "found " + s.Name, Detail: s.DisplayName + " in " + nameOr(s.Dir, "the environment")})
+		out = append(out, outcome.Finding{What: "found " + s.Name, Detail: s.DisplayName + " in " + nameOr(s.Dir, "the environment")})
 	}
 	if err != nil {
-		out = append(out, Finding{What: "kernelspecs", Err: err})
+		out = append(out, outcome.Finding{What: "kernelspecs", Err: err})
 	}
 	return out
 }
 
-func coldStart(ctx context.Context, spec kernel.Spec, env []string) Finding {
+func coldStart(ctx context.Context, spec kernel.Spec, env []string) outcome.Finding {
 	k, err := kernel.Launch(ctx, spec, kernel.Options{Env: env, StartTimeout: time.Minute})
 	if err != nil {
-		return Finding{What: "cold start", Err: err}
+		return outcome.Finding{What: "cold start", Err: err}
 	}
 	defer k.Close(5 * time.Second)
 	info := k.Info()
@@ -79,21 +73,21 @@ func coldStart(ctx context.Context, spec kernel.Spec, env []string) Finding {
 	if transport, why := k.Transport(); why != "" {
 		detail += fmt.Sprintf(", over %s because %s", transport, why)
 	}
-	return Finding{What: "cold start", Detail: detail}
+	return outcome.Finding{What: "cold start", Detail: detail}
 }
 
 // warmStart says whether kernels of this kind can be forked. That they cannot
 // is no fault: runs then start cold.
-func warmStart(ctx context.Context, spec kernel.Spec, env []string) Finding {
+func warmStart(ctx context.Context, spec kernel.Spec, env []string) outcome.Finding {
 	s, err := kernel.Serve(ctx, spec, kernel.ServerOptions{Env: env})
 	if err != nil {
-		return Finding{What: "warm start", Detail: "not possible, runs start cold: " + unit.Line(err.Error())}
+		return outcome.Finding{What: "warm start", Detail: "not possible, runs start cold: " + unit.Line(err.Error())}
 	}
 	defer s.Close()
 	k, err := s.Launch(ctx, kernel.Options{Env: env})
 	if err != nil {
-		return Finding{What: "warm start", Detail: "not possible, runs start cold: " + unit.Line(err.Error())}
+		return outcome.Finding{What: "warm start", Detail: "not possible, runs start cold: " + unit.Line(err.Error())}
 	}
 	defer k.Close(5 * time.Second)
-	return Finding{What: "warm start", Detail: "in " + unit.Duration(k.StartTook())}
+	return outcome.Finding{What: "warm start", Detail: "in " + unit.Duration(k.StartTook())}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/templates"
 )
 
@@ -18,23 +19,17 @@ type Probe struct {
 	Kernel string `json:"kernel,omitempty"` // to start; empty is the usual one
 }
 
-// A Finding is one thing that a cluster needs, and whether it has it.
-type Finding struct {
-	What, Detail string
-	Err          error // says what is missing
-}
-
 // Doctor finds out whether the cluster could make runs of a sweep kept at
 // o.Dir: it is there, the token suffices, a node would take a worker, and one
 // sent there, with the probe, gets to work.
-func Doctor(ctx context.Context, o Options, p Probe) []Finding {
+func Doctor(ctx context.Context, o Options, p Probe) []outcome.Finding {
 	e, err := sweepless(o)
 	if err != nil {
-		return []Finding{{What: "Nomad", Err: err}}
+		return []outcome.Finding{{What: "Nomad", Err: err}}
 	}
 	c, err := e.newClass(classKey{}, classKey{})
 	if err != nil {
-		return []Finding{{What: "settings", Err: err}}
+		return []outcome.Finding{{What: "settings", Err: err}}
 	}
 	c.id = "fanout-doctor-" + p.ID
 	d := &doctor{Executor: e, class: c, probe: p}
@@ -52,13 +47,13 @@ type doctor struct {
 	*Executor
 	class    *class
 	probe    Probe
-	findings []Finding
+	findings []outcome.Finding
 
 	registered bool // or so it may be
 }
 
 func (d *doctor) find(what, detail string, err error) bool {
-	d.findings = append(d.findings, Finding{what, detail, err})
+	d.findings = append(d.findings, outcome.Finding{What: what, Detail: detail, Err: err})
 	return err == nil
 }
 

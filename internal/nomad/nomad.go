@@ -47,7 +47,7 @@ type Options struct {
 	Parallel  int               // allocations at once
 	PerShard  int               // runs in an allocation; 0 leaves it to fanout
 	Grace     time.Duration     // for a worker to stop
-	LostAfter time.Duration     // how long a worker may be silent on a node that is away; 0 is two minutes
+	LostAfter time.Duration     // how long a worker may be silent on a node that is away; 0 is sweep.LostAfter
 
 	// Where runs go whose placement says nothing.
 	Region, Namespace, NodePool string
@@ -99,7 +99,7 @@ func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	}
 	o.poll = orElse(o.poll, time.Second)
 	o.Grace = orElse(o.Grace, 10*time.Second)
-	o.LostAfter = orElse(o.LostAfter, 2*time.Minute)
+	o.LostAfter = orElse(o.LostAfter, sweep.LostAfter)
 	e := &Executor{
 		sweep: s, client: client, o: o, prefix: prefixOf(s), turns: make(chan struct{}, callers),
 		watchers: map[place]*watcher{}, left: map[string]string{}, waiting: waiting{map[string]wait{}, map[string]told{}},
