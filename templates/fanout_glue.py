@@ -6,10 +6,10 @@
     glue("by_day", df)               # a pandas or polars frame, a pyarrow table
     glue("roc", fig, display=True)   # a figure, shown and recorded
 
-What it emits is scrapbook's form, version 1: scrapbook reads it too. It needs
+It writes scrapbook's form, version 1, so scrapbook reads it, too. It needs
 nothing but IPython; frames need pyarrow. fanout puts this file last on the
-kernel's path, so a module of your own with this name wins. Under the name
-``scrapbook`` it stands in for that package's ``glue`` where it is missing.
+kernel's path, so a module of your own with this name takes precedence. Under
+the name ``scrapbook`` it replaces that package's ``glue`` if that is missing.
 """
 
 import base64

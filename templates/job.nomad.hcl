@@ -1,7 +1,7 @@
-# The Nomad job that makes the runs of a sweep. fanout registers it once and
-# dispatches it for every shard. Whatever you change here stays, but for what
-# fanout must decide: id, name, parameters, the worker's arguments, and that
-# nothing is restarted, rescheduled or replaced behind its back.
+# The Nomad job that executes the runs of a sweep. fanout registers it once and
+# dispatches it for every shard. Your changes are kept, except for what fanout
+# must decide: id, name, parameters, the worker's arguments, and that nothing is
+# restarted, rescheduled or replaced behind its back.
 job "fanout" {
   type = "batch"
 
@@ -18,7 +18,7 @@ job "fanout" {
         command = "fanout"
       }
 
-      # Time to interrupt the notebooks and to write down how far they came.
+      # Time to interrupt the notebooks and record how far they came.
       kill_signal  = "SIGTERM"
       kill_timeout = "30s"
 

@@ -1,8 +1,8 @@
-# The Nomad job that makes a sweep grow on a schedule. fanout registers it once;
-# each firing is one `fanout run --on nomad`, which dispatches the runs
-# themselves as jobs of their own. Whatever you change here stays, but for what
-# fanout must decide: id, name, when it fires, the task's arguments, and that
-# nothing is restarted, rescheduled or replaced behind its back.
+# The Nomad job that extends a sweep on a schedule. fanout registers it once;
+# each firing is one `fanout run --on nomad`, which dispatches the runs as jobs
+# of their own. Your changes are kept, except for what fanout must decide: id,
+# name, when it fires, the task's arguments, and that nothing is restarted,
+# rescheduled or replaced behind its back.
 job "fanout-schedule" {
   type = "batch"
 
@@ -21,7 +21,7 @@ job "fanout-schedule" {
         memory = 1024
       }
 
-      # Time to stop the runs that are under way.
+      # Time to stop the runs that are executing.
       kill_signal  = "SIGTERM"
       kill_timeout = "30s"
 

@@ -1,8 +1,7 @@
 // Package templates holds the files that fanout writes for people: the starter
-// sweep of `fanout init`, the helper that notebooks record scraps with, the job
-// for a cluster.
-// Each is valid on its own, so it can be opened, run and tested as it lies
-// here.
+// sweep of `fanout init`, the module that notebooks record scraps with, the
+// summary's words, code and page, and the jobs for a cluster. Each file is valid
+// on its own, so it can be opened, run and tested as it is.
 package templates
 
 import (
@@ -35,14 +34,14 @@ var SummaryText string
 //go:embed job.nomad.hcl
 var nomadJob []byte
 
-// NomadJob is the specification of the job that makes the runs of a sweep on
+// NomadJob is the specification of the job that executes the runs of a sweep on
 // Nomad, in HCL.
 func NomadJob() []byte { return nomadJob }
 
 //go:embed schedule.nomad.hcl
 var nomadSchedule []byte
 
-// NomadSchedule is the specification of the job that makes a sweep grow on a
+// NomadSchedule is the specification of the job that extends a sweep on a
 // schedule, in HCL.
 func NomadSchedule() []byte { return nomadSchedule }
 
