@@ -31,7 +31,8 @@ var mayImport = map[string][]string{
 
 	// Grid and sweep.
 	"internal/grid":  {"internal/value"},
-	"internal/sweep": {"internal/glob", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/sweep": {"internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/draft": {"internal/glob", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/collect", "internal/value", "internal/unit"},
 
 	// Machines.
 	"internal/kernel": {},
@@ -133,7 +134,7 @@ var tooLarge = map[string]int{
 	"internal/compare": 3094,
 	"internal/grid":    5726,
 	"internal/kernel":  3378,
-	"internal/sweep":   3660,
+	"internal/sweep":   3120,
 }
 
 // heavy are the tracked files over maxTrackedBytes, and why each is worth its

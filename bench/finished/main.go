@@ -25,6 +25,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -82,7 +83,7 @@ func write(ctx context.Context, dir string, n int, r recorded) error {
 			return err
 		}
 	}
-	d, err := sweep.Read(ctx, sweep.Source{File: filepath.Join(dir, "sweep.yaml"), Text: []byte(spec), AsOf: time.Now()})
+	d, err := draft.Read(ctx, draft.Source{File: filepath.Join(dir, "sweep.yaml"), AsOf: time.Now()})
 	if err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := sweep.UnpackKit(ctx, st, f.kit, kit); err != nil {
+	if err := sweep.UnpackBundle(ctx, st, f.kit, kit); err != nil {
 		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}
 	if err := c.takeSettings(filepath.Join(kit, settingsInKit)); err != nil {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -86,24 +86,13 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 }
 
 // open reads a sweep file, with all it names, and plans nothing yet.
-func (c *cli) open(ctx context.Context, target string, f specFlags) (*sweep.Draft, error) {
+func (c *cli) open(ctx context.Context, target string, f specFlags) (*draft.Draft, error) {
 	asOf, err := parseAsOf(f.asOf, time.Now())
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
-	text, err := c.readSpec(target)
-	if err != nil {
-		return nil, err
-	}
-	src := sweep.Source{File: target, Text: text, Set: f.set, AsOf: asOf, Rows: c.rowReader(target)}
-	for _, name := range f.overlays {
-		b, err := os.ReadFile(name)
-		if err != nil {
-			return nil, unit.Mistake(fmt.Errorf("read overlay: %w", err))
-		}
-		src.Overlays = append(src.Overlays, sweep.Overlay{File: name, Text: b})
-	}
-	d, err := sweep.Read(ctx, src)
+	src := draft.Source{File: target, Overlays: f.overlays, Set: f.set, AsOf: asOf, Stdin: c.stdin}
+	d, err := draft.Read(ctx, src)
 	if err != nil {
 		return nil, asSpecError(err)
 	}
@@ -122,17 +111,6 @@ func asSpecError(err error) error {
 		return err
 	}
 	return unit.Mistake(err)
-}
-
-func (c *cli) readSpec(target string) ([]byte, error) {
-	if target == "-" {
-		return io.ReadAll(c.stdin)
-	}
-	b, err := os.ReadFile(target)
-	if err != nil {
-		return nil, unit.Mistake(unit.WithHint(fmt.Errorf("read sweep file: %w", err), "`fanout init` makes one to start from"))
-	}
-	return b, nil
 }
 
 // parseAsOf reads a logical date: a day, or a time with a zone.
@@ -159,7 +137,7 @@ type planLine struct {
 }
 
 // printPlan streams the runs: the first rows of a large grid come at once.
-func (c *cli) printPlan(d *sweep.Draft, f planFlags) error {
+func (c *cli) printPlan(d *draft.Draft, f planFlags) error {
 	print, flush := c.planPrinter(d, f)
 	n := 0
 	for p := range d.Grid.Points() {
@@ -174,7 +152,7 @@ func (c *cli) printPlan(d *sweep.Draft, f planFlags) error {
 	return errors.Join(flush(), d.Grid.Err())
 }
 
-func (c *cli) planPrinter(d *sweep.Draft, f planFlags) (print func(sweep.Run) error, flush func() error) {
+func (c *cli) planPrinter(d *draft.Draft, f planFlags) (print func(sweep.Run) error, flush func() error) {
 	switch {
 	case f.json:
 		enc := json.NewEncoder(c.stdout)
@@ -192,7 +170,7 @@ func (c *cli) planPrinter(d *sweep.Draft, f planFlags) (print func(sweep.Run) er
 
 // tellDue says how many runs there are and, where the sweep exists, what of
 // them would be made and how long that takes.
-func (c *cli) tellDue(ctx context.Context, d *sweep.Draft, f planFlags) error {
+func (c *cli) tellDue(ctx context.Context, d *draft.Draft, f planFlags) error {
 	n, err := d.Grid.Count(ctx)
 	if err != nil {
 		return err
@@ -205,7 +183,7 @@ func (c *cli) tellDue(ctx context.Context, d *sweep.Draft, f planFlags) error {
 	if err := d.Expand(ctx); err != nil {
 		return err
 	}
-	due, delta := s.Preview(d, sweep.ReprocessStale, d.Spec.StaleOn)
+	due, delta := s.Preview(d.Plan, sweep.ReprocessStale, d.Spec.StaleOn)
 	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), due, unplannedWords(delta))
 	c.tellForecast(s, due.Runs, f.jobs)
 	return nil

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/local"
@@ -183,7 +184,7 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*job, err
 }
 
 // planned makes the drafted plan the one in force.
-func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, error) {
+func (c *cli) planned(ctx context.Context, d *draft.Draft, f runFlags) (*job, error) {
 	out := sweepDir(d, f.output)
 	st, err := c.openStore(ctx, out)
 	if err != nil {
@@ -206,7 +207,7 @@ func (c *cli) planned(ctx context.Context, d *sweep.Draft, f runFlags) (*job, er
 
 // sweepDir is where a sweep is kept: where the user says, or beside the sweep
 // file.
-func sweepDir(d *sweep.Draft, output string) string {
+func sweepDir(d *draft.Draft, output string) string {
 	if output != "" {
 		return output
 	}
@@ -268,7 +269,7 @@ func isSweepDir(target string) bool {
 }
 
 // guard keeps a typo from planning a million runs.
-func guard(ctx context.Context, d *sweep.Draft, yes bool) error {
+func guard(ctx context.Context, d *draft.Draft, yes bool) error {
 	if yes {
 		return nil
 	}
@@ -465,7 +466,7 @@ func signalName(s syscall.Signal) string {
 
 // preflight finds out before anything is written that no kernel could start. A
 // cluster has kernels of its own, which the first worker looks for.
-func (c *cli) preflight(d *sweep.Draft) error {
+func (c *cli) preflight(d *draft.Draft) error {
 	if c.settings.GetString("on") == "nomad" {
 		return nil
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -160,9 +161,9 @@ func absolute(out string) (string, error) {
 const settingsInKit = "fanout.settings.yaml"
 
 // kit is what a firing needs of this machine's files.
-func (c *cli) kit(d *sweep.Draft) (sweep.Kit, error) {
+func (c *cli) kit(d *draft.Draft) (draft.Bundle, error) {
 	if err := c.selfContained(d); err != nil {
-		return sweep.Kit{}, err
+		return draft.Bundle{}, err
 	}
 	var others []string
 	if r := d.Spec.Report; r != nil && r.Template != "" {
@@ -170,12 +171,12 @@ func (c *cli) kit(d *sweep.Draft) (sweep.Kit, error) {
 	}
 	set, err := c.settings.nomad(d.Spec.Nomad)
 	if err != nil {
-		return sweep.Kit{}, err
+		return draft.Bundle{}, err
 	}
 	if file := set.GetString("job"); file != "" {
 		others = append(others, file)
 	}
-	k, err := d.Kit(others...)
+	k, err := d.BundleWith(others...)
 	if err != nil {
 		return k, err
 	}
@@ -190,7 +191,7 @@ func (c *cli) kit(d *sweep.Draft) (sweep.Kit, error) {
 }
 
 // selfContained refuses what a sweep file may only say where its folder stays.
-func (c *cli) selfContained(d *sweep.Draft) error {
+func (c *cli) selfContained(d *draft.Draft) error {
 	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
 	if p := d.Spec.Python; p != "" && relative(p) {
 		return unit.WithHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", d.Spec.Where("python"), p), "give the path that it has on the clients")
@@ -207,7 +208,7 @@ func (c *cli) selfContained(d *sweep.Draft) error {
 }
 
 // storeKit makes the sweep, if it is not there, and puts the kit into it.
-func (c *cli) storeKit(ctx context.Context, out, name string, kit sweep.Kit) (key string, err error) {
+func (c *cli) storeKit(ctx context.Context, out, name string, kit draft.Bundle) (key string, err error) {
 	st, err := c.openStore(ctx, out)
 	if err != nil {
 		return "", err
@@ -216,12 +217,12 @@ func (c *cli) storeKit(ctx context.Context, out, name string, kit sweep.Kit) (ke
 	if err != nil {
 		return "", writable(err, out)
 	}
-	return s.PutKit(ctx, kit)
+	return s.PutBundle(ctx, kit.Files)
 }
 
 // scheduleOptions say how a firing's own job is made: as the workers' are, but
 // from a specification of its own.
-func (c *cli) scheduleOptions(cmd *cobra.Command, d *sweep.Draft, out, job string) (nomad.Options, error) {
+func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job string) (nomad.Options, error) {
 	o, err := c.nomadOptions(d.Spec.Nomad, out, d.Path)
 	if err != nil {
 		return o, err
@@ -257,7 +258,7 @@ func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
 	return env
 }
 
-func (c *cli) tellSchedule(in nomad.Schedule, next time.Time, replaced bool, kit sweep.Kit) {
+func (c *cli) tellSchedule(in nomad.Schedule, next time.Time, replaced bool, kit draft.Bundle) {
 	verb := "fires"
 	if replaced {
 		verb = "was scheduled already, and now fires"

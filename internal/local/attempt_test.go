@@ -61,7 +61,7 @@ func settle(t testing.TB, kernel string, recipe sweep.Recipe, files, bundle map[
 	plan.AsOf = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	plan.Templates = []sweep.Template{{Path: "template.ipynb", Code: "c"}}
 	for name, text := range bundle {
-		plan.Bundle = append(plan.Bundle, sweep.File{Name: name, Mode: 0o644, Data: []byte(text)})
+		plan.Files = append(plan.Files, sweep.File{Name: name, Mode: 0o644, Data: []byte(text)})
 	}
 	for i := range n {
 		x, err := value.Of(i)

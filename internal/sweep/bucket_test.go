@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
@@ -177,7 +178,7 @@ func TestHeldOnlyReads(t *testing.T) {
 // The folder of the sweep file is recorded absolutely for a bucket, and is not
 // made up where it is not known.
 func TestSourceOfBucket(t *testing.T) {
-	d := &sweep.Draft{Dir: "/some/folder"}
+	d := &draft.Draft{Dir: "/some/folder"}
 	d.SetSource("s3://b/p")
 	if d.Source != "/some/folder" {
 		t.Errorf("source is %q", d.Source)

@@ -6,15 +6,14 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
-// Preview says what would be due if the draft, whose runs are listed, were
-// planned now. It changes nothing.
-func (s *Sweep) Preview(d *Draft, how Reprocess, parts []string) (Due, Delta) {
-	head := d.Head
+// Preview says what would be due if p were planned now. It changes nothing.
+func (s *Sweep) Preview(p Plan, how Reprocess, parts []string) (Due, Delta) {
+	head := p.Head
 	head.FilesDigest = ""
-	if len(d.Bundle) > 0 {
-		head.FilesDigest = digestFiles(d.Bundle)
+	if len(p.Files) > 0 {
+		head.FilesDigest = digestFiles(p.Files)
 	}
-	delta, runs := s.merge(d.Runs, d.Inputs)
+	delta, runs := s.merge(p.Runs, p.Inputs)
 	due := newDue()
 	for _, r := range runs {
 		if r.Unplanned {

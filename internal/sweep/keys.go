@@ -19,7 +19,7 @@ const (
 	prefixRuns    = "runs/"
 	prefixShards  = "shards/"
 	prefixBeats   = "beats/"
-	prefixKits    = "kits/"
+	prefixBundles = "kits/"
 	// prefixCollected is where collect keeps what it read.
 	prefixCollected = "collected/"
 
@@ -56,7 +56,7 @@ func keyRecall(id string) string    { return prefixShards + id + ".recall" }
 func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
 func keyCancel(epoch int) string    { return keyLease(epoch) + ".cancel" }
 
-func keyKit(sha string) string         { return prefixKits + sha + ".tar.zst" }
+func keyBundle(sha string) string      { return prefixBundles + sha + ".tar.zst" }
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 
 func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }

@@ -55,7 +55,7 @@ type Plan struct {
 	Head
 	Spec         *grid.Spec        // nil for none; shadows the key in Head
 	TemplateDocs [][]byte          // parallel to Head.Templates
-	Bundle       []File            // what is frozen with it
+	Files        []File            // frozen with it; shadows the key in Head
 	Runs         []Run             // in the order of the grid; shadows the count in Head
 	Inputs       map[string]string // run id → digest of what the run reads
 }
@@ -155,14 +155,14 @@ func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) 
 			return err
 		}
 	}
-	if len(p.Bundle) == 0 {
+	if len(p.Files) == 0 {
 		return nil
 	}
-	bundle, err := packFiles(p.Bundle)
+	bundle, err := packFiles(p.Files)
 	if err != nil {
 		return err
 	}
-	head.FilesDigest = digestFiles(p.Bundle)
+	head.FilesDigest = digestFiles(p.Files)
 	head.Files, err = s.Freeze(ctx, bundle, ".tar.zst")
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -364,13 +365,9 @@ func TestFrozenFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	read := func() *sweep.Draft {
+	read := func() *draft.Draft {
 		t.Helper()
-		text, err := os.ReadFile(filepath.Join(dir, "sweep.yaml"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		d, err := sweep.Read(t.Context(), sweep.Source{File: filepath.Join(dir, "sweep.yaml"), Text: text, AsOf: time.Now()})
+		d, err := draft.Read(t.Context(), draft.Source{File: filepath.Join(dir, "sweep.yaml"), AsOf: time.Now()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -381,7 +378,7 @@ func TestFrozenFiles(t *testing.T) {
 	}
 	d := read()
 	var names []string
-	for _, f := range d.Bundle {
+	for _, f := range d.Files {
 		names = append(names, f.Name)
 	}
 	if diff := cmp.Diff([]string{"data/a.csv", "data/b/c.csv", "helper.py", "other.py"}, names); diff != "" {

@@ -1,46 +1,46 @@
-package sweep
+// Package draft reads what a user wrote to describe a sweep and makes the plan
+// of it: the sweep file with its overlays, the templates, the rows that `from:`
+// names, the files and modules that travel with the runs, and the state of
+// their inputs. Read checks all of it, reports every mistake with its place and
+// writes nothing; Expand lists the runs. The Plan in a Draft is what package
+// sweep stores; once it is stored, a sweep needs none of these files.
+//
+// Package draft is the only one that reads the user's files to plan with.
+package draft
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Source is where a sweep is drafted from.
 type Source struct {
-	File     string // path of the sweep file; "-" when it came from elsewhere
-	Text     []byte
-	Overlays []Overlay
-	Set      []string // name=value, for every run
-	AsOf     time.Time
-	Rows     func(path string) (grid.Rows, error) // reads what `from:` names
-}
-
-// An Overlay is a sweep file laid over another.
-type Overlay struct {
-	File string
-	Text []byte
+	File     string    // path of the sweep file; "-" is standard input
+	Overlays []string  // paths of sweep files laid over it, in order
+	Set      []string  // name=value, for every run
+	AsOf     time.Time // the logical date
+	Stdin    io.Reader // the sweep file or rows, whichever is called "-"
 }
 
 // A Draft is a sweep file with everything it names read and checked, ready to
 // be planned.
 type Draft struct {
-	Plan
+	sweep.Plan
 	Grid     *grid.Grid
 	Dir      string // folder that the sweep file's paths are relative to, absolute
 	Warnings []string
@@ -54,7 +54,8 @@ func Read(ctx context.Context, src Source) (*Draft, error) {
 	if d.Dir, err = folderOf(src.File); err != nil {
 		return nil, err
 	}
-	// A spec with mistakes is read on, so that all of them are told at once.
+	// The templates are read even if the sweep file has mistakes, so that all
+	// mistakes are reported at once.
 	if d.Spec, err = decodeSpec(src); d.Spec == nil {
 		return nil, err
 	}
@@ -64,7 +65,7 @@ func Read(ctx context.Context, src Source) (*Draft, error) {
 	}
 	in := grid.Inputs{AsOf: src.AsOf, Declared: declared, Rows: map[string]grid.Rows{}}
 	for _, path := range d.Spec.Sources() {
-		if in.Rows[path], err = src.Rows(d.Path(path)); err != nil {
+		if in.Rows[path], err = src.rows(d.Path(path)); err != nil {
 			return nil, fmt.Errorf("read rows of %s: %w", path, err)
 		}
 	}
@@ -87,9 +88,17 @@ func folderOf(file string) (string, error) {
 }
 
 func decodeSpec(src Source) (*grid.Spec, error) {
+	text, err := readSpec(src)
+	if err != nil {
+		return nil, unit.WithHint(fmt.Errorf("read sweep file: %w", err), "`fanout init` writes one to start from")
+	}
 	var overlays []grid.Source
-	for _, o := range src.Overlays {
-		overlays = append(overlays, grid.Source{File: o.File, Text: o.Text})
+	for _, file := range src.Overlays {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read overlay: %w", err)
+		}
+		overlays = append(overlays, grid.Source{File: file, Text: text})
 	}
 	for _, s := range src.Set {
 		o, err := grid.SetOverlay(s)
@@ -98,7 +107,14 @@ func decodeSpec(src Source) (*grid.Spec, error) {
 		}
 		overlays = append(overlays, o)
 	}
-	return grid.Decode(src.File, src.Text, overlays...)
+	return grid.Decode(src.File, text, overlays...)
+}
+
+func readSpec(src Source) ([]byte, error) {
+	if src.File == "-" {
+		return io.ReadAll(src.Stdin)
+	}
+	return os.ReadFile(src.File)
 }
 
 // Path makes a path of the sweep file one of this machine.
@@ -137,7 +153,7 @@ func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.Templates = append(d.Templates, Template{Slot: ref.Slot, Path: ref.Path, Code: doc.CodeDigest(), Text: doc.TextDigest()})
+	d.Templates = append(d.Templates, sweep.Template{Slot: ref.Slot, Path: ref.Path, Code: doc.CodeDigest(), Text: doc.TextDigest()})
 	d.TemplateDocs = append(d.TemplateDocs, text)
 	d.Recipe.Modules = union(d.Recipe.Modules, doc.Imports())
 	params, found, err := doc.Parameters()
@@ -145,8 +161,8 @@ func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
 		return nil, err
 	}
 	if !found && len(d.Spec.Names()) > 0 {
-		return nil, hintedError{errors.New("it has no cell tagged `parameters`"),
-			"tag the cell that holds the default values: in JupyterLab, property inspector, cell tags"}
+		return nil, unit.WithHint(errors.New("it has no cell tagged `parameters`"),
+			"tag the cell that holds the default values: in JupyterLab, property inspector, cell tags")
 	}
 	if len(d.Spec.Names()) > 0 {
 		if err := injectable(doc, d.Spec.Kernel); err != nil {
@@ -162,14 +178,6 @@ func injectable(doc *notebook.Notebook, kernel string) error {
 	_, err := doc.Clone().Prepare(notebook.PrepareOptions{Args: []notebook.Argument{{Name: "x", Value: 0}}, Kernel: kernel})
 	return err
 }
-
-// hintedError carries what to do about it.
-type hintedError struct {
-	error
-	hint string
-}
-
-func (e hintedError) Hint() string { return e.hint }
 
 // declaredParams is what the grid checks values against.
 func declaredParams(ps []notebook.Parameter) []grid.Param {
@@ -201,111 +209,6 @@ func union(a, b []string) []string {
 	return a
 }
 
-// maxFrozen bounds what is frozen with a sweep, in bytes.
-const maxFrozen = 1 << 30
-
-// readFiles reads what `files:` names and the Python modules beside the
-// templates that they import.
-func (d *Draft) readFiles() error {
-	names := map[string]bool{}
-	for _, pattern := range d.Spec.Files {
-		found, err := filesOf(d.Dir, pattern)
-		if err != nil {
-			return fmt.Errorf("files: %w", err)
-		}
-		if len(found) == 0 {
-			return fmt.Errorf("files: nothing matches %q in %s", pattern, d.Dir)
-		}
-		for _, f := range found {
-			names[f] = true
-		}
-	}
-	for _, f := range localModules(d.Dir, d.Recipe.Modules) {
-		names[f] = true
-	}
-	total := int64(0)
-	for _, name := range sortedKeys(names) {
-		f, err := readFile(d.Dir, name)
-		if err != nil {
-			return fmt.Errorf("files: %w", err)
-		}
-		if total += int64(len(f.Data)); total > maxFrozen {
-			return hintedError{fmt.Errorf("files: more than %d MB would be frozen with the sweep", maxFrozen>>20), "name large data under `inputs:`, which are watched and not copied"}
-		}
-		d.Bundle = append(d.Bundle, f)
-	}
-	return nil
-}
-
-func sortedKeys(m map[string]bool) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
-}
-
-// filesOf lists the files that a pattern of `files:` matches, relative to dir.
-func filesOf(dir, pattern string) ([]string, error) {
-	if !fs.ValidPath(path.Clean(pattern)) {
-		return nil, fmt.Errorf("%q leaves the sweep file's folder", pattern)
-	}
-	found, err := glob.Files(dir, pattern)
-	return slices.DeleteFunc(found, isOwn), err
-}
-
-var ownFolder = regexp.MustCompile(`(\.sweep|__pycache__|\.ipynb_checkpoints)/`)
-
-// isOwn reports whether a file belongs to fanout, Python or Jupyter.
-func isOwn(name string) bool { return ownFolder.MatchString(name) }
-
-func readFile(dir, name string) (File, error) {
-	path := filepath.Join(dir, filepath.FromSlash(name))
-	info, err := os.Stat(path)
-	if err != nil {
-		return File{}, err
-	}
-	b, err := os.ReadFile(path)
-	return File{Name: name, Mode: info.Mode(), Data: b}, err
-}
-
-// localModules finds the Python files beside the templates that modules name,
-// and those that these import in turn.
-func localModules(dir string, modules []string) []string {
-	var found []string
-	seen := map[string]bool{}
-	queue := slices.Clone(modules)
-	for len(queue) > 0 {
-		module := queue[0]
-		queue = queue[1:]
-		if seen[module] {
-			continue
-		}
-		seen[module] = true
-		for _, name := range moduleFiles(dir, module) {
-			found = append(found, name)
-			if b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
-				queue = append(queue, notebook.ImportsOf(string(b))...)
-			}
-		}
-	}
-	return found
-}
-
-// moduleFiles are the files of one top-level module beside the template.
-func moduleFiles(dir, module string) []string {
-	top, _, _ := strings.Cut(module, ".")
-	if info, err := os.Stat(filepath.Join(dir, top+".py")); err == nil && info.Mode().IsRegular() {
-		return []string{top + ".py"}
-	}
-	if _, err := os.Stat(filepath.Join(dir, top, "__init__.py")); err != nil {
-		return nil
-	}
-	files, _ := filesOf(dir, top+"/**/*.py")
-	return files
-}
-
 // Expand lists the runs.
 func (d *Draft) Expand(ctx context.Context) error {
 	d.Inputs = map[string]string{}
@@ -314,7 +217,7 @@ func (d *Draft) Expand(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r := NewRun(p)
+		r := sweep.NewRun(p)
 		own := settingsOf(d.Grid.Settings(p))
 		var err error
 		if own.Placement, err = d.placementOf(p); err != nil {
@@ -354,7 +257,7 @@ func (d *Draft) placementOf(p grid.Point) (string, error) {
 // fillHead copies what executors and readers need of the sweep file.
 func (d *Draft) fillHead(src Source) {
 	s := d.Spec
-	d.Name, d.AsOf, d.Created = s.Name, src.AsOf.UTC(), now()
+	d.Name, d.AsOf, d.Created = s.Name, src.AsOf.UTC(), time.Now().UTC()
 	d.SpecName = filepath.Base(src.File)
 	d.Axes = d.Grid.Axes()
 	r := &d.Recipe
@@ -364,7 +267,7 @@ func (d *Draft) fillHead(src Source) {
 		r.Env = append(r.Env, e.Name+"="+e.Value)
 	}
 	for _, secret := range s.Secrets {
-		r.Secrets = append(r.Secrets, Secret{secret.Param, secret.Env})
+		r.Secrets = append(r.Secrets, sweep.Secret{Param: secret.Param, Env: secret.Env})
 	}
 	r.Settings = settingsOf(d.Grid.Defaults())
 }
@@ -385,9 +288,9 @@ func (d *Draft) SetSource(out string) {
 	}
 }
 
-func settingsOf(g grid.Settings) Settings {
+func settingsOf(g grid.Settings) sweep.Settings {
 	t := g.Timeout
-	return Settings{
+	return sweep.Settings{
 		StartTimeout: t.Start.D, CellTimeout: t.Cell.D, RunTimeout: t.Run.D,
 		CellPercent: t.Cell.Percent, RunPercent: t.Run.Percent,
 		Memory: g.Resources.Memory, CPU: g.Resources.CPU, Kernel: g.Kernel,

@@ -1,4 +1,4 @@
-package sweep
+package draft
 
 import (
 	"crypto/sha256"
@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/glob"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 var placeholder = regexp.MustCompile(`\{([A-Za-z_][A-Za-z0-9_]*)\}`)
@@ -25,7 +26,7 @@ type inputDigester struct {
 // digest digests size and time of the files that a run's patterns match, and
 // of those in the folders they match. A pattern that matches nothing counts as
 // such, so a file that appears later makes the run stale.
-func (d *inputDigester) digest(r Run) (string, error) {
+func (d *inputDigester) digest(r sweep.Run) (string, error) {
 	h := sha256.New()
 	for _, pattern := range d.patterns {
 		name, err := fillIn(pattern, r)
@@ -62,7 +63,7 @@ func (d *inputDigester) look(pattern string) ([]byte, error) {
 }
 
 // fillIn puts a run's parameters and labels in the place of {name}.
-func fillIn(pattern string, r Run) (string, error) {
+func fillIn(pattern string, r sweep.Run) (string, error) {
 	values := map[string]string{}
 	for _, b := range append(append(r.Params[:0:0], r.Params...), r.Labels...) {
 		values[b.Name] = b.Value.String()

@@ -1,4 +1,4 @@
-package sweep
+package draft_test
 
 import (
 	"os"
@@ -8,13 +8,14 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // TestKit takes a sweep file that reaches above its folder to an empty machine
 // and plans the same runs there.
-func TestKit(t *testing.T) {
+func TestBundle(t *testing.T) {
 	home := t.TempDir()
 	write := func(name, text string) {
 		t.Helper()
@@ -36,7 +37,7 @@ func TestKit(t *testing.T) {
 	write("a/own.ipynb", "{}")
 	write("a/b/s.yaml", "template: ../t.ipynb\nfrom: rows.csv\nfiles: [data/*]\n")
 	d := draftAt(t, filepath.Join(home, "a", "b", "s.yaml"))
-	k, err := d.Kit("../own.ipynb")
+	k, err := d.BundleWith("../own.ipynb")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,43 +51,33 @@ func TestKit(t *testing.T) {
 	}
 
 	st := store.Dir(filepath.Join(t.TempDir(), "s.sweep"))
-	s, err := Init(t.Context(), st, "s")
+	s, err := sweep.Init(t.Context(), st, "s")
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := s.PutKit(t.Context(), k)
+	key, err := s.PutBundle(t.Context(), k.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := s.PutKit(t.Context(), k); err != nil || again != key {
-		t.Errorf("the same kit again: %s, %v", again, err)
+	if again, err := s.PutBundle(t.Context(), k.Files); err != nil || again != key {
+		t.Errorf("the same bundle again: %s, %v", again, err)
 	}
-	there := filepath.Join(t.TempDir(), "kit")
-	if err := UnpackKit(t.Context(), st, key, there); err != nil {
+	there := filepath.Join(t.TempDir(), "bundle")
+	if err := sweep.UnpackBundle(t.Context(), st, key, there); err != nil {
 		t.Fatal(err)
 	}
 	e := draftAt(t, filepath.Join(there, filepath.FromSlash(k.Spec)))
 	if diff := cmp.Diff(d.Templates, e.Templates); diff != "" {
 		t.Errorf("templates (-here +there):\n%s", diff)
 	}
-	if digestFiles(d.Bundle) != digestFiles(e.Bundle) {
-		t.Error("the frozen files differ")
+	if diff := cmp.Diff(d.Files, e.Files); diff != "" {
+		t.Errorf("frozen files (-here +there):\n%s", diff)
 	}
 }
 
-func draftAt(t *testing.T, file string) *Draft {
+func draftAt(t *testing.T, file string) *draft.Draft {
 	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d, err := Read(t.Context(), Source{File: file, Text: text, AsOf: time.Now(), Rows: func(path string) (grid.Rows, error) {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, err
-		}
-		return grid.ReadRows(path, b)
-	}})
+	d, err := draft.Read(t.Context(), draft.Source{File: file, AsOf: time.Now()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,17 +1,18 @@
-package sweep
+package draft
 
 import (
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Which files a pattern of `inputs:` watches.
 func TestInputsWatch(t *testing.T) {
 	day, _ := value.Of("b")
-	run := Run{Params: []value.Binding{{Name: "day", Value: day}}}
+	run := sweep.Run{Params: []value.Binding{{Name: "day", Value: day}}}
 	for _, c := range []struct {
 		pattern, file string
 		want          bool // a change of the file makes the run stale

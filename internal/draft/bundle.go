@@ -1,0 +1,69 @@
+package draft
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A Bundle is all the files that drafting a sweep takes, for a machine that
+// has none of them.
+type Bundle struct {
+	Spec    string       // name of the sweep file among them
+	Files   []sweep.File // named relative to a folder that holds them all
+	Outside []string     // paths that the sweep file gives absolutely: they are not in it
+}
+
+// BundleWith gathers what the sweep file names: templates, rows, frozen files
+// and others, which are paths as the sweep file has them.
+func (d *Draft) BundleWith(others ...string) (Bundle, error) {
+	var b Bundle
+	paths := append(d.Spec.Sources(), others...)
+	for _, t := range d.Templates {
+		paths = append(paths, t.Path)
+	}
+	inside := map[string]bool{}
+	for _, p := range paths {
+		if filepath.IsAbs(filepath.FromSlash(p)) {
+			b.Outside = append(b.Outside, p)
+			continue
+		}
+		inside[path.Clean(filepath.ToSlash(p))] = true
+	}
+	for _, f := range d.Files {
+		delete(inside, f.Name)
+	}
+	names := slices.Sorted(maps.Keys(inside))
+	folder := d.above(names)
+	b.Spec = path.Join(folder, d.SpecName)
+	b.Files = append(b.Files, sweep.File{Name: b.Spec, Mode: 0o644, Data: d.Spec.Text()})
+	for _, name := range names {
+		f, err := readFile(d.Dir, name)
+		if err != nil {
+			return b, fmt.Errorf("read %s: %w", name, err)
+		}
+		f.Name = path.Join(folder, name)
+		b.Files = append(b.Files, f)
+	}
+	for _, f := range d.Files {
+		f.Name = path.Join(folder, f.Name)
+		b.Files = append(b.Files, f)
+	}
+	return b, nil
+}
+
+// above is the sweep file's folder relative to the folder that holds all of
+// the files, which is further up when some are.
+func (d *Draft) above(names []string) string {
+	up := 0
+	for _, name := range names {
+		up = max(up, strings.Count(name+"/", "../"))
+	}
+	parts := strings.Split(strings.Trim(filepath.ToSlash(d.Dir), "/"), "/")
+	return path.Join(parts[max(0, len(parts)-up):]...)
+}

@@ -1,0 +1,114 @@
+package draft
+
+import (
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/glob"
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// maxFrozen bounds what is frozen with a sweep, in bytes.
+const maxFrozen = 1 << 30
+
+// readFiles reads what `files:` names and the Python modules beside the
+// templates that they import.
+func (d *Draft) readFiles() error {
+	names := map[string]bool{}
+	for _, pattern := range d.Spec.Files {
+		found, err := filesOf(d.Dir, pattern)
+		if err != nil {
+			return fmt.Errorf("files: %w", err)
+		}
+		if len(found) == 0 {
+			return fmt.Errorf("files: nothing matches %q in %s", pattern, d.Dir)
+		}
+		for _, f := range found {
+			names[f] = true
+		}
+	}
+	for _, f := range localModules(d.Dir, d.Recipe.Modules) {
+		names[f] = true
+	}
+	total := int64(0)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		f, err := readFile(d.Dir, name)
+		if err != nil {
+			return fmt.Errorf("files: %w", err)
+		}
+		if total += int64(len(f.Data)); total > maxFrozen {
+			return unit.WithHint(fmt.Errorf("files: more than %s would be frozen with the sweep", unit.Bytes(maxFrozen)), "name large data under `inputs:`: inputs are watched, not copied")
+		}
+		d.Files = append(d.Files, f)
+	}
+	return nil
+}
+
+// filesOf lists the files that a pattern of `files:` matches, relative to dir.
+func filesOf(dir, pattern string) ([]string, error) {
+	if !fs.ValidPath(path.Clean(pattern)) {
+		return nil, fmt.Errorf("%q leaves the sweep file's folder", pattern)
+	}
+	found, err := glob.Files(dir, pattern)
+	return slices.DeleteFunc(found, isOwn), err
+}
+
+var ownFolder = regexp.MustCompile(`(\.sweep|__pycache__|\.ipynb_checkpoints)/`)
+
+// isOwn reports whether a file belongs to fanout, Python or Jupyter.
+func isOwn(name string) bool { return ownFolder.MatchString(name) }
+
+func readFile(dir, name string) (sweep.File, error) {
+	path := filepath.Join(dir, filepath.FromSlash(name))
+	info, err := os.Stat(path)
+	if err != nil {
+		return sweep.File{}, err
+	}
+	b, err := os.ReadFile(path)
+	return sweep.File{Name: name, Mode: info.Mode(), Data: b}, err
+}
+
+// localModules finds the Python files beside the templates that modules name,
+// and those that these import in turn.
+func localModules(dir string, modules []string) []string {
+	var found []string
+	seen := map[string]bool{}
+	queue := slices.Clone(modules)
+	for len(queue) > 0 {
+		module := queue[0]
+		queue = queue[1:]
+		if seen[module] {
+			continue
+		}
+		seen[module] = true
+		for _, name := range moduleFiles(dir, module) {
+			found = append(found, name)
+			if b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+				queue = append(queue, notebook.ImportsOf(string(b))...)
+			}
+		}
+	}
+	return found
+}
+
+// moduleFiles are the files of one top-level module beside the template.
+func moduleFiles(dir, module string) []string {
+	top, _, _ := strings.Cut(module, ".")
+	if info, err := os.Stat(filepath.Join(dir, top+".py")); err == nil && info.Mode().IsRegular() {
+		return []string{top + ".py"}
+	}
+	if _, err := os.Stat(filepath.Join(dir, top, "__init__.py")); err != nil {
+		return nil
+	}
+	files, _ := filesOf(dir, top+"/**/*.py")
+	return files
+}
