@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/fanout-dev/fanout/internal/kernel/internal/proc"
 	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
 )
 
@@ -34,20 +35,12 @@ type endpoint struct {
 	gone      sync.Once
 }
 
-var sequence atomic.Int64
-
-// token marks everything this process starts. It is random, so that two
-// processes never take each other's kernels for their own.
-var token = wire.NewID()[:16]
-
-// newID returns the identity of a kernel or server: the same length for all,
-// because a forked kernel writes its own over its server's.
-func newID() string { return fmt.Sprintf("%s-%08d", token, sequence.Add(1)) }
+var sequence atomic.Int64 // of connection files
 
 // newEndpoint makes a directory and a connection file. tcp asks for TCP
 // whatever is possible; why is then the reason.
 func newEndpoint(name string, tcp bool, why string) (*endpoint, error) {
-	e := &endpoint{id: newID(), key: wire.NewID(), ports: map[string]int{}, transport: "ipc"}
+	e := &endpoint{id: proc.NewID(), key: wire.NewID(), ports: map[string]int{}, transport: "ipc"}
 	dir, short, err := privateDir()
 	if err != nil {
 		return nil, err
@@ -161,7 +154,7 @@ func privateDir() (dir string, short bool, err error) {
 		if err != nil {
 			return "", false, err
 		}
-		keep.note("dir", private.dir)
+		proc.RemoveAfterDeath(private.dir)
 	}
 	private.users++
 	return private.dir, private.short, nil
@@ -190,7 +183,7 @@ func makePrivateDir(bases []string) (dir string, short bool, err error) {
 		if base == "" {
 			continue
 		}
-		d := filepath.Join(base, "fanout-"+token)
+		d := filepath.Join(base, "fanout-"+proc.Token)
 		if err := os.Mkdir(d, 0o700); err != nil {
 			errs = append(errs, err)
 			continue

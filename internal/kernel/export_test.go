@@ -2,19 +2,16 @@ package kernel
 
 import (
 	"context"
-	"testing"
+
+	"github.com/fanout-dev/fanout/internal/kernel/internal/proc"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
 // Token marks everything this process starts.
-func Token() string { return token }
-
-// DecodeSpec reads a kernel.json of the directory /k.
-func DecodeSpec(b []byte) (Spec, error) {
-	return decodeSpec(b, "/k", environment{"/p", "/p/bin/python"})
-}
+func Token() string { return proc.Token }
 
 // ServeMode is Serve with one mode alone.
-func ServeMode(mode string, spec Spec, o ServerOptions) (*Server, error) {
+func ServeMode(mode string, spec kernelspec.Spec, o ServerOptions) (*Server, error) {
 	all := modes
 	defer func() { modes = all }()
 	modes = []string{mode}
@@ -24,17 +21,10 @@ func ServeMode(mode string, spec Spec, o ServerOptions) (*Server, error) {
 }
 
 // Pid is the process id of the server.
-func (s *Server) Pid() int { return s.proc.proc.pid() }
+func (s *Server) Pid() int { return s.proc.Pid() }
 
 // SocketBases and MakePrivateDir choose the directory of the sockets.
 var (
 	SocketBases    = socketBases
 	MakePrivateDir = makePrivateDir
 )
-
-// WithoutSystem hides the kernels that the machine has installed.
-func WithoutSystem(t testing.TB) {
-	all := systemPrefixes
-	systemPrefixes = nil
-	t.Cleanup(func() { systemPrefixes = all })
-}

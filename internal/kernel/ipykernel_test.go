@@ -1,39 +1,22 @@
 package kernel_test
 
 import (
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
-// python returns the interpreter with ipykernel that tests use, or skips.
-func python(t testing.TB) string {
+func pythonSpec(t testing.TB) kernelspec.Spec {
 	t.Helper()
-	if p := os.Getenv("FANOUT_TEST_PYTHON"); p != "" {
-		return p
-	}
-	if p, err := filepath.Abs("../../.venv/bin/python"); err == nil {
-		if _, err := os.Stat(p); err == nil {
-			return p
-		}
-	}
-	if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
-		t.Fatal("FANOUT_TEST_REQUIRE names ipykernel, and there is no FANOUT_TEST_PYTHON")
-	}
-	t.Skip("no FANOUT_TEST_PYTHON")
-	return ""
-}
-
-func pythonSpec(t testing.TB) kernel.Spec {
-	t.Helper()
-	s, err := kernel.Finder{Python: python(t)}.Find("python3")
+	s, err := kernelspec.Finder{Python: kerneltest.Python(t)}.Find("python3")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,7 +27,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/kernel/internal/proc"
 	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
 // Message is one Jupyter message; Header names its type, sender and time.
@@ -77,7 +79,7 @@ type StartError struct {
 
 func (e *StartError) Error() string {
 	s := fmt.Sprintf("start kernel %q: %s", e.Spec, e.Reason)
-	if line := lastLine(e.LogTail); line != "" {
+	if line := proc.LastLine(e.LogTail); line != "" {
 		s += ": " + line
 	}
 	return s
@@ -120,39 +122,19 @@ func (e Exit) String() string {
 	return s
 }
 
-// process is a kernel's process, a child of ours or of a Server.
-type process interface {
-	pid() int                // leader of its own session and group
-	signal(s syscall.Signal) // to the whole group, while the leader is not reaped
-	reaped() <-chan struct{} // closed when it has ended and been waited for
-	ended() ending           // valid once reaped
-	baseline() footprint     // what it shared with the process it was forked from
-}
-
-// footprint is memory in bytes: all that is resident, and its anonymous part.
-type footprint struct{ rss, anon int64 }
-
-// ending is what the kernel of the operating system says about a process.
-type ending struct {
-	code   int
-	signal syscall.Signal
-	cpu    time.Duration
-	maxRSS int64 // bytes, 0 when unknown
-}
-
 // A Kernel is a running kernel. Execute and Drain are for one goroutine at a
 // time; all other methods may be called by any, at any time.
 type Kernel struct {
-	spec  Spec
+	spec  kernelspec.Spec
 	id    string
-	proc  process
+	proc  proc.Process
 	end   *endpoint
-	log   *logPipe
+	log   *proc.Log
 	box   *mailbox
 	codec *wire.Codec
 	info  Info
 	took  time.Duration
-	meter *meter
+	meter *proc.Meter
 
 	identity     string
 	shell, iopub *wire.Conn
@@ -190,10 +172,10 @@ func (k *Kernel) Info() Info { return k.info }
 func (k *Kernel) ID() string { return k.id }
 
 // Pid is the process id of the kernel, which leads its own session and group.
-func (k *Kernel) Pid() int { return k.proc.pid() }
+func (k *Kernel) Pid() int { return k.proc.Pid() }
 
 // Group is the process group of the kernel.
-func (k *Kernel) Group() int { return k.proc.pid() }
+func (k *Kernel) Group() int { return k.proc.Pid() }
 
 // StartTook is the time from the request to the first answer.
 func (k *Kernel) StartTook() time.Duration { return k.took }
@@ -203,7 +185,7 @@ func (k *Kernel) StartTook() time.Duration { return k.took }
 func (k *Kernel) Transport() (name, why string) { return k.end.transport, k.end.why }
 
 // Warm reports whether the kernel was forked from a Server.
-func (k *Kernel) Warm() bool { _, cold := k.proc.(*child); return !cold }
+func (k *Kernel) Warm() bool { _, cold := k.proc.(*proc.Child); return !cold }
 
 // ColdReason says why a Server started this kernel cold; else it is empty.
 func (k *Kernel) ColdReason() string { return k.cold }
@@ -274,7 +256,7 @@ func (k *Kernel) Execute(ctx context.Context, code string, o ExecuteOptions, on 
 			on(m)
 			if r.over() {
 				k.busy.Store(false)
-				k.meter.sample(false)
+				k.meter.Sample(false)
 				return r, nil
 			}
 			quiet.Reset(silence)
@@ -345,7 +327,7 @@ func (k *Kernel) lost(on func(Message)) error {
 	select {
 	case <-k.done:
 	case <-t.C:
-		k.proc.signal(syscall.SIGKILL)
+		k.proc.Signal(syscall.SIGKILL)
 		<-k.done
 	}
 	d := time.NewTimer(drainGrace)
@@ -410,21 +392,21 @@ func (k *Kernel) Interrupt() error {
 	if k.spec.InterruptMode == "message" {
 		return k.command("interrupt_request", nil)
 	}
-	k.proc.signal(syscall.SIGINT)
+	k.proc.Signal(syscall.SIGINT)
 	return nil
 }
 
 // Terminate sends SIGTERM to the kernel's process group.
 func (k *Kernel) Terminate() {
 	k.asked.Store(true)
-	k.proc.signal(syscall.SIGTERM)
+	k.proc.Signal(syscall.SIGTERM)
 }
 
 // Kill ends the kernel, its group and its strayed children at once.
 func (k *Kernel) Kill() {
 	k.asked.Store(true)
-	k.proc.signal(syscall.SIGKILL)
-	KillMarked(k.id)
+	k.proc.Signal(syscall.SIGKILL)
+	proc.KillMarked(k.id)
 }
 
 // request sends a message that is not a cell.
@@ -467,51 +449,35 @@ func (k *Kernel) Close(grace time.Duration) Exit {
 }
 
 func (k *Kernel) stop(grace time.Duration) {
-	k.meter.sample(true)
+	k.meter.Sample(true)
 	select {
 	case <-k.done:
 		return
 	default:
 	}
 	k.asked.Store(true)
-	if grace > 0 && k.askToLeave() == nil {
-		if waitFor(k.done, grace) {
+	if grace > 0 && k.requestShutdown() == nil {
+		if proc.WaitFor(k.done, grace) {
 			return
 		}
-		k.proc.signal(syscall.SIGTERM)
-		if waitFor(k.done, min(grace, termGrace)) {
+		k.proc.Signal(syscall.SIGTERM)
+		if proc.WaitFor(k.done, min(grace, termGrace)) {
 			return
 		}
 	}
-	k.proc.signal(syscall.SIGKILL)
+	k.proc.Signal(syscall.SIGKILL)
 	<-k.done
 }
 
-// askToLeave sends a shutdown request. An idle ipykernel, and what is built on
+// requestShutdown sends a shutdown request. An idle ipykernel, and what is built on
 // it, gets it on shell: on control its thread may wait for ever for an output
 // thread that the main thread has already stopped.
-func (k *Kernel) askToLeave() error {
+func (k *Kernel) requestShutdown() error {
 	content := json.RawMessage(`{"restart":false}`)
-	if k.spec.pythonic() && !k.busy.Load() && k.shell != nil {
+	if k.spec.IsPython() && !k.busy.Load() && k.shell != nil {
 		return k.request(k.shell, "shutdown_request", content)
 	}
 	return k.command("shutdown_request", content)
-}
-
-func waitFor(c <-chan struct{}, d time.Duration) bool {
-	select {
-	case <-c: // most often at once: no timer
-		return true
-	default:
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-c:
-		return true
-	case <-t.C:
-		return false
-	}
 }
 
 // release frees what the kernel held on our side.
@@ -529,27 +495,31 @@ func (k *Kernel) release() {
 }
 
 // watch turns the end of the process into an Exit.
-func (k *Kernel) watch(env oomWatch) {
-	<-k.proc.reaped()
-	k.meter.stop()
-	KillMarked(k.id)
-	e := k.proc.ended()
-	x := Exit{Code: e.code, CPU: e.cpu, Asked: k.asked.Load(), PeakRSS: k.meter.peak(e.maxRSS)}
-	if e.signal != 0 {
-		x.Code, x.Signal = -1, e.signal.String()
+func (k *Kernel) watch(env proc.OOMWatch) {
+	<-k.proc.Reaped()
+	k.meter.Stop()
+	proc.KillMarked(k.id)
+	e := k.proc.Ended()
+	x := Exit{Code: e.Code, CPU: e.CPU, Asked: k.asked.Load(), PeakRSS: k.meter.Peak(e.MaxRSS)}
+	if e.Signal != 0 {
+		x.Code, x.Signal = -1, e.Signal.String()
 	}
-	if why := k.meter.exceeded(); why != "" {
+	if why := k.meter.Exceeded(); why != "" {
 		x.OOM, x.Reason, x.Asked = true, why, false
-	} else if e.signal == syscall.SIGKILL && !x.Asked {
-		x.Reason = env.happened(k.proc.pid())
+	} else if e.Signal == syscall.SIGKILL && !x.Asked {
+		x.Reason = env.Happened(k.proc.Pid())
 		x.OOM = x.Reason != ""
 	}
-	x.LogTail = k.log.finish()
+	x.LogTail = k.log.Finish()
 	k.exit = x
 	close(k.done)
 }
 
-func lastLine(s string) string {
-	lines := strings.Split(strings.TrimSpace(s), "\n")
-	return strings.TrimSpace(lines[len(lines)-1])
-}
+// Marker is the environment variable that names the kernel a process belongs
+// to. Children inherit it, also those that leave the kernel's session.
+const Marker = proc.Marker
+
+// KillMarked kills every process whose environment names the kernel id, and
+// returns how many. It finds what a kernel of a process long dead left behind;
+// an id is never given twice. Linux only: elsewhere it finds nothing.
+func KillMarked(id string) int { return proc.KillMarked(id) }

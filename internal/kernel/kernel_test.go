@@ -13,9 +13,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/kernel"
-	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 )
 
 func TestMain(m *testing.M) {
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 }
 
 // fakeSpec returns the fake kernel, started with the given order.
-func fakeSpec(t testing.TB, name, start string) kernel.Spec {
+func fakeSpec(t testing.TB, name, start string) kernelspec.Spec {
 	t.Helper()
 	dir := t.TempDir()
 	env := map[string]string{}
@@ -37,14 +39,14 @@ func fakeSpec(t testing.TB, name, start string) kernel.Spec {
 	if err := kerneltest.InstallSpec(dir, env); err != nil {
 		t.Fatal(err)
 	}
-	s, err := kernel.Finder{Env: append(os.Environ(), "JUPYTER_PATH="+dir)}.Find(name)
+	s, err := kernelspec.Finder{Env: append(os.Environ(), "JUPYTER_PATH="+dir)}.Find(name)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func launch(t testing.TB, s kernel.Spec, o kernel.Options) *kernel.Kernel {
+func launch(t testing.TB, s kernelspec.Spec, o kernel.Options) *kernel.Kernel {
 	t.Helper()
 	k, err := kernel.Launch(context.Background(), s, o)
 	if err != nil {

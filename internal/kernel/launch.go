@@ -5,16 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"os/exec"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/kernel/internal/proc"
 	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
 // overTCP remembers the kernels that came up over TCP only, by their argv.
@@ -24,17 +21,17 @@ var overTCP sync.Map
 // *StartError when the kernel did not come up; starting again may then help.
 // Sockets are Unix sockets in a private directory; TCP on the loopback
 // interface is used where they cannot be, see Transport.
-func Launch(ctx context.Context, spec Spec, o Options) (*Kernel, error) {
+func Launch(ctx context.Context, spec kernelspec.Spec, o Options) (*Kernel, error) {
 	limit := o.StartTimeout
 	if limit <= 0 {
 		limit = defaultStartTimeout
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if why, known := overTCP.Load(spec.key()); known {
+	if why, known := overTCP.Load(spec.Key()); known {
 		return launch(ctx, spec, o, true, why.(string))
 	}
-	if spec.ipykernel() { // known to do both
+	if spec.IsIPykernel() { // known to do both
 		return launch(ctx, spec, o, false, "")
 	}
 	// A kernel that cannot do ipc may exit, or hang: leave time for TCP.
@@ -49,42 +46,40 @@ func Launch(ctx context.Context, spec Spec, o Options) (*Kernel, error) {
 	if tcpErr != nil {
 		return nil, err
 	}
-	overTCP.Store(spec.key(), why)
+	overTCP.Store(spec.Key(), why)
 	return k, nil
 }
 
-func launch(ctx context.Context, spec Spec, o Options, tcp bool, why string) (*Kernel, error) {
+func launch(ctx context.Context, spec kernelspec.Spec, o Options, tcp bool, why string) (*Kernel, error) {
 	began := time.Now()
 	e, err := newEndpoint(spec.Name, tcp, why)
 	if err != nil {
 		return nil, err
 	}
-	log, err := newLogPipe(o.Log)
+	log, err := proc.NewLog(o.Log)
 	if err != nil {
 		e.remove()
-		return nil, fmt.Errorf("make a pipe for the log: %w", err)
+		return nil, err
 	}
-	c, err := startChild(e.id, spec.command(e.file), spec.environ(o.Env, e.id), o.Dir, log.w, nil)
+	c, err := proc.Start(e.id, spec.Command(e.file), spec.Environ(o.Env), o.Dir, log)
 	if err != nil {
-		log.discard()
 		e.remove()
 		return nil, &StartError{Spec: spec.Name, Reason: err.Error()}
 	}
-	log.start()
 	return connect(ctx, spec, e, c, log, o.MemoryLimit, began)
 }
 
 // connect makes a Kernel of a started process, or reaps it.
-func connect(ctx context.Context, spec Spec, e *endpoint, p process, log *logPipe, memory int64, began time.Time) (*Kernel, error) {
+func connect(ctx context.Context, spec kernelspec.Spec, e *endpoint, p proc.Process, log *proc.Log, memory int64, began time.Time) (*Kernel, error) {
 	k := &Kernel{
 		spec: spec, id: e.id, proc: p, end: e, log: log, codec: wire.NewCodec([]byte(e.key)),
 		box: newMailbox(len(outputChannels(spec))), identity: wire.NewID(), done: make(chan struct{}), closeDone: make(chan struct{}),
-		meter: startMeter(p, memory),
+		meter: proc.StartMeter(p, memory),
 	}
-	go k.watch(watchOOM())
+	go k.watch(proc.WatchOOM())
 	err := k.dial(ctx)
 	if err == nil {
-		err = k.greet(ctx)
+		err = k.handshake(ctx)
 	}
 	if err != nil {
 		return nil, k.notStarted(ctx, err)
@@ -97,7 +92,7 @@ func connect(ctx context.Context, spec Spec, e *endpoint, p process, log *logPip
 func (k *Kernel) notStarted(ctx context.Context, cause error) error {
 	e := &StartError{Spec: k.spec.Name, Reason: cause.Error()}
 	// A process about to die explains more than the connection it drops.
-	died := waitFor(k.done, 100*time.Millisecond)
+	died := proc.WaitFor(k.done, 100*time.Millisecond)
 	exit := k.Close(0)
 	e.LogTail = exit.LogTail
 	switch {
@@ -127,8 +122,8 @@ func (k *Kernel) dial(ctx context.Context) error {
 }
 
 // outputChannels are those whose messages an execution consists of.
-func outputChannels(s Spec) []string {
-	if s.ipykernel() {
+func outputChannels(s kernelspec.Spec) []string {
+	if s.IsIPykernel() {
 		return []string{wire.IOPub, wire.Shell}
 	}
 	return []string{wire.IOPub, wire.Shell, wire.Stdin}
@@ -210,15 +205,15 @@ func (k *Kernel) deliver(m Message) {
 // thread, which does it; no name is left behind.
 const unboundedQueue = `(lambda k: k.iopub_thread.schedule(lambda: k.iopub_thread.socket.setsockopt(__import__("zmq").SNDHWM, 0)))(get_ipython().kernel)`
 
-// greet asks for kernel_info until it is answered and output is seen to
+// handshake asks for kernel_info until it is answered and output is seen to
 // arrive: a subscription takes effect at no known moment, and what a kernel
 // says before is lost.
-func (k *Kernel) greet(ctx context.Context) error {
+func (k *Kernel) handshake(ctx context.Context) error {
 	if err := k.request(k.shell, "kernel_info_request", nil); err != nil {
 		return err
 	}
 	answers := 1
-	if _, cold := k.proc.(*child); cold && k.spec.ipykernel() {
+	if _, cold := k.proc.(*proc.Child); cold && k.spec.IsIPykernel() {
 		content, err := json.Marshal(map[string]any{"code": unboundedQueue, "silent": true, "store_history": false, "allow_stdin": false})
 		if err != nil {
 			return err
@@ -240,7 +235,7 @@ func (k *Kernel) greet(ctx context.Context) error {
 					return fmt.Errorf("read kernel_info: %w", err)
 				}
 			}
-		case <-k.box.heard:
+		case <-k.box.output:
 			live = true
 		case <-again.C:
 			if answers > 0 || live {
@@ -258,157 +253,4 @@ func (k *Kernel) greet(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// A child is a kernel process that this process started.
-type child struct {
-	id   string
-	cmd  *exec.Cmd
-	done chan struct{}
-	how  ending
-	mu   sync.Mutex // guards over against signals to a pid that may be another's
-	over bool
-}
-
-func (c *child) pid() int                { return c.cmd.Process.Pid }
-func (c *child) reaped() <-chan struct{} { return c.done }
-func (c *child) ended() ending           { return c.how }
-func (c *child) baseline() footprint     { return footprint{} }
-
-func (c *child) signal(s syscall.Signal) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.over {
-		syscall.Kill(-c.pid(), s)
-	}
-}
-
-// startChild starts argv as the leader of a new session, bound to the life of
-// this process.
-func startChild(id string, argv, env []string, dir string, out *os.File, extra []*os.File) (*child, error) {
-	path, err := lookPath(argv[0], env, dir)
-	if err != nil {
-		return nil, err
-	}
-	c := &child{id: id, done: make(chan struct{})}
-	c.cmd = &exec.Cmd{
-		Path: path, Args: argv, Env: env, Dir: dir, Stdout: out, Stderr: out,
-		ExtraFiles: extra, SysProcAttr: bound(),
-	}
-	if err := onStarter(c.cmd.Start); err != nil {
-		return nil, err
-	}
-	if err := keep.note("add", fmt.Sprint(c.pid())); err != nil {
-		syscall.Kill(-c.pid(), syscall.SIGKILL)
-		c.cmd.Wait()
-		return nil, err
-	}
-	self := selfPeak()
-	go c.wait(self)
-	return c, nil
-}
-
-// wait reaps the process; what is left of its group dies first, while the
-// group's number cannot be another's.
-func (c *child) wait(selfPeak int64) {
-	awaitExit(c.pid())
-	syscall.Kill(-c.pid(), syscall.SIGKILL)
-	c.mu.Lock()
-	c.cmd.Wait()
-	c.over = true
-	c.mu.Unlock()
-	keep.note("drop", fmt.Sprint(c.pid()))
-	c.how = endingOf(c.cmd.ProcessState, selfPeak)
-	close(c.done)
-}
-
-// endingOf reads a process state. A child's peak memory starts at its
-// parent's, which it is born with: a smaller one says nothing.
-func endingOf(s *os.ProcessState, selfPeak int64) ending {
-	e := ending{code: s.ExitCode(), cpu: s.UserTime() + s.SystemTime()}
-	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
-		e.signal = ws.Signal()
-	}
-	if ru, ok := s.SysUsage().(*syscall.Rusage); ok {
-		if rss := maxRSS(ru); rss > selfPeak {
-			e.maxRSS = rss
-		}
-	}
-	return e
-}
-
-// selfPeak is the largest size this process has had, in bytes.
-func selfPeak() int64 {
-	var ru syscall.Rusage
-	if syscall.Getrusage(syscall.RUSAGE_SELF, &ru) != nil {
-		return 0
-	}
-	return maxRSS(&ru)
-}
-
-// starter runs what starts processes on one thread that never ends: on Linux
-// a child bound to its parent's life dies with the thread that started it.
-var starter = sync.OnceValue(func() chan func() {
-	c := make(chan func())
-	go func() {
-		lockThread()
-		for f := range c {
-			f()
-		}
-	}()
-	return c
-})
-
-func onStarter(f func() error) error {
-	result := make(chan error, 1)
-	starter() <- func() { result <- f() }
-	return <-result
-}
-
-// lookPath finds a program as a shell with environment env would.
-func lookPath(name string, env []string, dir string) (string, error) {
-	if strings.Contains(name, "/") {
-		if _, err := os.Stat(name); err != nil {
-			return "", err
-		}
-		return name, nil
-	}
-	for _, d := range strings.Split(getenv(env, "PATH"), ":") {
-		p := d + "/" + name
-		if st, err := os.Stat(p); err == nil && !st.IsDir() && st.Mode()&0o111 != 0 {
-			return p, nil
-		}
-	}
-	return "", fmt.Errorf("%s: %w in PATH", name, exec.ErrNotFound)
-}
-
-// getenv returns the last value of name in env; env nil is our own.
-func getenv(env []string, name string) string {
-	if env == nil {
-		return os.Getenv(name)
-	}
-	for _, kv := range slices.Backward(env) {
-		if v, ok := strings.CutPrefix(kv, name+"="); ok {
-			return v
-		}
-	}
-	return ""
-}
-
-// mergeEnv returns base, or our own environment, with the variables of set.
-func mergeEnv(base []string, set map[string]string) []string {
-	if base == nil {
-		base = os.Environ()
-	}
-	out := make([]string, 0, len(base)+len(set))
-	for _, kv := range base {
-		name, _, _ := strings.Cut(kv, "=")
-		if _, over := set[name]; !over {
-			out = append(out, kv)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(set)) {
-		out = append(out, name+"="+set[name])
-	}
-	return out
 }

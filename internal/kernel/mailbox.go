@@ -14,18 +14,18 @@ type mailbox struct {
 	ended chan struct{} // closed when the last reader has left
 
 	answers chan Message  // to our own requests while the kernel starts
-	heard   chan struct{} // holds a token once output has arrived
+	output  chan struct{} // holds a token once some has arrived
 }
 
 func newMailbox(readers int) *mailbox {
 	return &mailbox{open: readers, more: make(chan struct{}, 1), ended: make(chan struct{}),
-		answers: make(chan Message, 8), heard: make(chan struct{}, 1)}
+		answers: make(chan Message, 8), output: make(chan struct{}, 1)}
 }
 
-// live says that output arrives.
+// live notes that output arrives.
 func (b *mailbox) live() {
 	select {
-	case b.heard <- struct{}{}:
+	case b.output <- struct{}{}:
 	default:
 	}
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-
-	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
 )
 
 // A PrefixCell is one cell that was executed once for all kernels of a Server,
@@ -21,9 +19,6 @@ type PrefixCell struct {
 // is known to hang after a fork.
 const blasTimeout = 15 * time.Second
 
-// unsigned decodes what the server hands over on its own socket.
-var unsigned = wire.NewCodec(nil)
-
 // runPrefix executes cells and keeps those that can be shared in s.Prefix. It
 // returns why sharing ended, if it did: the process is then of no more use.
 func (s *Server) runPrefix(ctx context.Context, cells []string, limit time.Duration) (why string) {
@@ -33,7 +28,7 @@ func (s *Server) runPrefix(ctx context.Context, cells []string, limit time.Durat
 	}
 	blas, cancel := context.WithTimeout(ctx, blasTimeout)
 	defer cancel()
-	if _, err := s.proc.ask(blas, request{"op": "blas"}, "blas"); err != nil {
+	if err := s.proc.TryBLAS(blas); err != nil {
 		return "this build of numpy cannot compute in a process that forks: " + err.Error()
 	}
 	for i, code := range cells {
@@ -43,7 +38,7 @@ func (s *Server) runPrefix(ctx context.Context, cells []string, limit time.Durat
 		}
 		s.Prefix = append(s.Prefix, c)
 	}
-	if _, err := s.proc.ask(ctx, request{"op": "seal"}, "sealed"); err != nil {
+	if err := s.proc.Seal(ctx); err != nil {
 		return err.Error()
 	}
 	return ""
@@ -55,16 +50,15 @@ func (s *Server) runPrefixCell(ctx context.Context, i int, code string, limit ti
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	c := PrefixCell{Reply: Reply{MsgID: fmt.Sprintf("%s_prefix_%d", unsigned.Session(), i), Sent: time.Now()}}
-	s.proc.hear()
-	n, err := s.proc.ask(ctx, request{"op": "cell", "code": code, "msg_id": c.Reply.MsgID}, "cell")
+	c := PrefixCell{Reply: Reply{MsgID: fmt.Sprintf("%s_prefix_%d", s.proc.Session(), i), Sent: time.Now()}}
+	messages, why, err := s.proc.RunCell(ctx, code, c.Reply.MsgID)
 	if err != nil {
 		return c, strings.Join(strings.Fields(err.Error()), " ")
 	}
-	if n.Why != "" {
-		return c, n.Why
+	if why != "" {
+		return c, why
 	}
-	c.Messages = s.proc.hear()
+	c.Messages = messages
 	for _, m := range c.Messages {
 		c.Reply.note(m)
 	}
@@ -72,13 +66,4 @@ func (s *Server) runPrefixCell(ctx context.Context, i int, code string, limit ti
 		return c, "its end was not seen"
 	}
 	return c, ""
-}
-
-// hear returns the messages of the cell that ran, and forgets them.
-func (f *forker) hear() []Message {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	h := f.heard
-	f.heard = nil
-	return h
 }

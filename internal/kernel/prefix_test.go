@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
 )
 
 func TestPrefixIsSharedByCopies(t *testing.T) {
@@ -227,4 +228,12 @@ func TestPrefixRandomness(t *testing.T) {
 			}
 		})
 	}
+}
+
+func write(t testing.TB, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

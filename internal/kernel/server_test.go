@@ -1,6 +1,8 @@
 package kernel_test
 
 import (
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,11 +16,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
-func serve(t testing.TB, s kernel.Spec, o kernel.ServerOptions) *kernel.Server {
+func serve(t testing.TB, s kernelspec.Spec, o kernel.ServerOptions) *kernel.Server {
 	t.Helper()
 	srv, err := kernel.Serve(context.Background(), s, o)
 	if err != nil {
@@ -294,7 +298,7 @@ func TestWarmRefusals(t *testing.T) {
 	broken := spec
 	broken.Argv = append([]string{write(t, filepath.Join(t.TempDir(), "python3"), "#!/bin/sh\necho it is broken >&2\nexit 1\n")}, spec.Argv[1:]...)
 	for _, tt := range []struct {
-		spec kernel.Spec
+		spec kernelspec.Spec
 		want string
 	}{
 		{fake, "not a plain ipykernel"},
@@ -400,7 +404,7 @@ func openFiles(t *testing.T) int {
 }
 
 func TestKilledParentLeavesNothingWarm(t *testing.T) {
-	token, p := startVictim(t, "FANOUT_TEST_VICTIM=warm", "FANOUT_TEST_PYTHON="+python(t))
+	token, p := startVictim(t, "FANOUT_TEST_VICTIM=warm", "FANOUT_TEST_PYTHON="+kerneltest.Python(t))
 	if n := len(living(token)); n != 9 {
 		t.Fatalf("%d processes, want a server, 2 kernels and 6 grandchildren", n)
 	}

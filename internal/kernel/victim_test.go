@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
 // victim is a process that starts kernels and is killed.
 func victim() {
 	name, code := "fake", "ignore-term\nfork-grandchild\nfork-grandchild setsid"
 	start := kernel.Launch
-	var find kernel.Finder
+	var find kernelspec.Finder
 	if os.Getenv("FANOUT_TEST_VICTIM") == "warm" {
 		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
 		name, code = "python3", `
@@ -37,7 +38,7 @@ if os.fork() == 0:
 		if err != nil {
 			panic(err)
 		}
-		start = func(ctx context.Context, _ kernel.Spec, o kernel.Options) (*kernel.Kernel, error) {
+		start = func(ctx context.Context, _ kernelspec.Spec, o kernel.Options) (*kernel.Kernel, error) {
 			return srv.Launch(ctx, o)
 		}
 	}

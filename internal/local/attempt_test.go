@@ -446,7 +446,7 @@ print(seen, helper.value, *own)
 
 // TestWarm: runs are forked, apart from each other in everything.
 func TestWarm(t *testing.T) {
-	python := testPython(t)
+	python := kerneltest.Python(t)
 	runs := 200
 	if testing.Short() {
 		runs = 20
@@ -479,7 +479,7 @@ func TestWarm(t *testing.T) {
 
 // TestSharedPrefix: what is above the parameters is executed once.
 func TestSharedPrefix(t *testing.T) {
-	python := testPython(t)
+	python := kerneltest.Python(t)
 	p := settle(t, "python3", sweep.Recipe{SharePrefix: true}, map[string]string{"data.txt": "7"}, nil, 4)
 	d, err := notebook.Decode(template("python3", []string{"print(loaded, x, len(drawn), drawn[0] != drawn[1], once)"}))
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -45,7 +46,7 @@ type kernels struct {
 // ready is closed.
 type server struct {
 	ready chan struct{}
-	spec  kernel.Spec
+	spec  kernelspec.Spec
 	err   error // the specification cannot be found
 	warm  *kernel.Server
 	cold  string // why not warm
@@ -176,7 +177,7 @@ func (k *kernels) serve(kd kind, s *server) {
 	if python == "" && k.recipe.Python != "" {
 		python = k.e.sweep.Resolve(k.recipe.Python)
 	}
-	spec, err := kernel.Finder{Python: python, Env: k.env}.Find(kd.name)
+	spec, err := kernelspec.Finder{Python: python, Env: k.env}.Find(kd.name)
 	if err != nil {
 		s.err = err
 		return

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -100,24 +99,6 @@ func fakeMachine(t *testing.T) fantest.Machine {
 
 func TestContractWithFakeKernel(t *testing.T) { fantest.Run(t, fakeMachine(t)) }
 
-func testPython(t *testing.T) string {
-	t.Helper()
-	if p := os.Getenv("FANOUT_TEST_PYTHON"); p != "" {
-		return p
-	}
-	p, err := filepath.Abs("../../.venv/bin/python")
-	if err == nil {
-		if _, err = os.Stat(p); err == nil {
-			return p
-		}
-	}
-	if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
-		t.Fatal("no Python with ipykernel: set FANOUT_TEST_PYTHON")
-	}
-	t.Skip("no Python: set FANOUT_TEST_PYTHON")
-	return ""
-}
-
 // venvEnv is an environment in which python is the active one.
 func venvEnv(t *testing.T, python string) []string {
 	bin := filepath.Dir(python)
@@ -125,7 +106,7 @@ func venvEnv(t *testing.T, python string) []string {
 }
 
 func pythonMachine(t *testing.T, warm string) fantest.Machine {
-	python := testPython(t)
+	python := kerneltest.Python(t)
 	scrap, _ := json.Marshal("application/scrapbook.scrap.json+json")
 	return fantest.Machine{
 		Name: "local, ipykernel", Kernelspec: "python3", Language: "python", Grace: 4 * time.Second,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -14,7 +15,7 @@ import (
 // Look finds out whether this machine can execute runs: which kernels it has,
 // and whether the named one ("" is python3) starts cold and warm.
 func Look(ctx context.Context, kernelName, python string, environ []string) []outcome.Finding {
-	finder := kernel.Finder{Python: python, Env: environ}
+	finder := kernelspec.Finder{Python: python, Env: environ}
 	findings := installed(finder)
 	spec, err := finder.Find(kernelName)
 	findings = append(findings, outcome.Finding{What: "kernel " + nameOr(kernelName, "python3"), Detail: spec.DisplayName, Err: err})
@@ -32,13 +33,13 @@ func Look(ctx context.Context, kernelName, python string, environ []string) []ou
 // FindKernel reports whether a kernel of that name is here, and what to do
 // when it is not.
 func FindKernel(name, python string, environ []string) error {
-	_, err := kernel.Finder{Python: python, Env: environ}.Find(name)
+	_, err := kernelspec.Finder{Python: python, Env: environ}.Find(name)
 	return err
 }
 
 // IsMissingKernel reports whether err says that no kernel could be found.
 func IsMissingKernel(err error) bool {
-	var missing *kernel.SpecError
+	var missing *kernelspec.Error
 	return errors.As(err, &missing)
 }
 
@@ -50,7 +51,7 @@ func nameOr(name, other string) string {
 }
 
 // installed lists the kernels; a broken kernelspec is a finding.
-func installed(f kernel.Finder) []outcome.Finding {
+func installed(f kernelspec.Finder) []outcome.Finding {
 	specs, err := f.List()
 	var out []outcome.Finding
 	for _, s := range specs {
@@ -62,7 +63,7 @@ func installed(f kernel.Finder) []outcome.Finding {
 	return out
 }
 
-func coldStart(ctx context.Context, spec kernel.Spec, env []string) outcome.Finding {
+func coldStart(ctx context.Context, spec kernelspec.Spec, env []string) outcome.Finding {
 	k, err := kernel.Launch(ctx, spec, kernel.Options{Env: env, StartTimeout: time.Minute})
 	if err != nil {
 		return outcome.Finding{What: "cold start", Err: err}
@@ -78,7 +79,7 @@ func coldStart(ctx context.Context, spec kernel.Spec, env []string) outcome.Find
 
 // warmStart says whether kernels of this kind can be forked. That they cannot
 // is no fault: runs then start cold.
-func warmStart(ctx context.Context, spec kernel.Spec, env []string) outcome.Finding {
+func warmStart(ctx context.Context, spec kernelspec.Spec, env []string) outcome.Finding {
 	s, err := kernel.Serve(ctx, spec, kernel.ServerOptions{Env: env})
 	if err != nil {
 		return outcome.Finding{What: "warm start", Detail: "not possible, runs start cold: " + unit.Line(err.Error())}

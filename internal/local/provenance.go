@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
 // provenance says who computed, where and from which state of the source. It
@@ -58,7 +58,7 @@ func (e *Executor) packages(ctx context.Context) []string {
 	if python != "" {
 		python = e.sweep.Resolve(python)
 	}
-	spec, err := kernel.Finder{Python: python, Env: baseEnv(e.o.Environ, head.Recipe.Env, e.machine.cores, e.o.Jobs)}.Find(name)
+	spec, err := kernelspec.Finder{Python: python, Env: baseEnv(e.o.Environ, head.Recipe.Env, e.machine.cores, e.o.Jobs)}.Find(name)
 	if err != nil || spec.Language != "python" || len(spec.Argv) == 0 {
 		return nil
 	}

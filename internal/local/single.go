@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
@@ -40,7 +41,7 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 	if name == "" {
 		name, _ = doc.Kernel()
 	}
-	spec, err := kernel.Finder{Python: o.Python, Env: o.Environ}.Find(name)
+	spec, err := kernelspec.Finder{Python: o.Python, Env: o.Environ}.Find(name)
 	if err != nil {
 		return "", "", err
 	}

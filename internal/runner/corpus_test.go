@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"bytes"
 	"context"
 	"encoding/json"
@@ -17,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
@@ -126,9 +129,9 @@ func compareCorpus(t *testing.T, same bool, launch launcher) {
 
 // corpusKernel is the kernel to use, and whether it is the one that papermill
 // used: otherwise tracebacks look different.
-func corpusKernel(t *testing.T) (kernel.Spec, bool) {
-	python := testPython(t)
-	spec, err := kernel.Finder{Python: python}.Find("python3")
+func corpusKernel(t *testing.T) (kernelspec.Spec, bool) {
+	python := kerneltest.Python(t)
+	spec, err := kernelspec.Finder{Python: python}.Find("python3")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,17 +9,18 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
-func fakeSpec(t *testing.T, env map[string]string) kernel.Spec {
+func fakeSpec(t *testing.T, env map[string]string) kernelspec.Spec {
 	t.Helper()
 	dir := t.TempDir()
 	if err := kerneltest.InstallSpec(dir, env); err != nil {
 		t.Fatal(err)
 	}
-	spec, err := kernel.Finder{Env: append(os.Environ(), "JUPYTER_PATH="+dir)}.Find("fake")
+	spec, err := kernelspec.Finder{Env: append(os.Environ(), "JUPYTER_PATH="+dir)}.Find("fake")
 	if err != nil {
 		t.Fatal(err)
 	}

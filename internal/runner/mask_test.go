@@ -1,6 +1,8 @@
 package runner
 
 import (
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -50,7 +52,7 @@ func TestMaskForms(t *testing.T) {
 
 // TestMaskPython asks Python how it writes the values.
 func TestMaskPython(t *testing.T) {
-	python := testPython(t)
+	python := kerneltest.Python(t)
 	script := `
 import base64, html, json, sys, urllib.parse
 for v in json.load(sys.stdin):

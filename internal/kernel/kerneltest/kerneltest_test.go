@@ -9,9 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/kernel"
-	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 )
 
 func TestMain(m *testing.M) {
@@ -25,7 +27,7 @@ func TestLanguage(t *testing.T) {
 	if err := kerneltest.InstallSpec(dir, map[string]string{"GREETING": "hi"}); err != nil {
 		t.Fatal(err)
 	}
-	spec, err := kernel.Finder{Env: append(os.Environ(), "JUPYTER_PATH="+dir)}.Find("fake")
+	spec, err := kernelspec.Finder{Env: append(os.Environ(), "JUPYTER_PATH="+dir)}.Find("fake")
 	if err != nil {
 		t.Fatal(err)
 	}

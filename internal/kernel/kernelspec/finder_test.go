@@ -1,6 +1,8 @@
-package kernel_test
+package kernelspec_test
 
 import (
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,8 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
 func write(t testing.TB, path, text string) string {
@@ -30,7 +33,7 @@ func specJSON(program string, extra string) string {
 }
 
 func TestFindOrder(t *testing.T) {
-	kernel.WithoutSystem(t)
+	kernelspec.WithoutSystem(t)
 	root := t.TempDir()
 	at := func(p ...string) string { return filepath.Join(append([]string{root}, p...)...) }
 	for _, d := range []string{"path1", "path2", "home/.local/share/jupyter", "venv/share/jupyter"} {
@@ -44,7 +47,7 @@ func TestFindOrder(t *testing.T) {
 	}
 	write(t, at("venv/bin/python"), "#!/bin/sh\nexit 1\n")
 	env := []string{"HOME=" + at("home"), "PATH=/usr/bin:/bin", "JUPYTER_PATH=" + at("path1") + ":" + at("path2")}
-	f := kernel.Finder{Env: append(env, "VIRTUAL_ENV="+at("venv"))}
+	f := kernelspec.Finder{Env: append(env, "VIRTUAL_ENV="+at("venv"))}
 	for _, tt := range []struct{ name, want string }{
 		{"first", at("path1/kernels/first")},
 		{"FIRST", at("path1/kernels/first")},
@@ -63,17 +66,17 @@ func TestFindOrder(t *testing.T) {
 	if s, err := f.Find("first"); err != nil || s.Dir != at("venv/share/jupyter/kernels/first") {
 		t.Errorf("with an environment: %q, %v", s.Dir, err)
 	}
-	if s, err := (kernel.Finder{Env: env}).Find("first"); err != nil || s.Dir != at("home/.local/share/jupyter/kernels/first") {
+	if s, err := (kernelspec.Finder{Env: env}).Find("first"); err != nil || s.Dir != at("home/.local/share/jupyter/kernels/first") {
 		t.Errorf("without an environment: %q, %v", s.Dir, err)
 	}
 	// A named environment comes first of all.
-	if s, err := (kernel.Finder{Env: env, Python: at("venv")}).Find("first"); err != nil || s.Dir != at("venv/share/jupyter/kernels/first") {
+	if s, err := (kernelspec.Finder{Env: env, Python: at("venv")}).Find("first"); err != nil || s.Dir != at("venv/share/jupyter/kernels/first") {
 		t.Errorf("with a named environment: %q, %v", s.Dir, err)
 	}
 }
 
 func TestFindErrorsHint(t *testing.T) {
-	kernel.WithoutSystem(t)
+	kernelspec.WithoutSystem(t)
 	root := t.TempDir()
 	kernels := filepath.Join(root, "kernels")
 	write(t, filepath.Join(kernels, "broken", "kernel.json"), `{"argv": [`)
@@ -100,7 +103,7 @@ func TestFindErrorsHint(t *testing.T) {
 		{name: "python3", want: "no Python was found", hint: "--python"},
 	} {
 		t.Run(tt.name+" "+filepath.Base(tt.python), func(t *testing.T) {
-			_, err := kernel.Finder{Env: env, Python: tt.python}.Find(tt.name)
+			_, err := kernelspec.Finder{Env: env, Python: tt.python}.Find(tt.name)
 			var hinted interface{ Hint() string }
 			if err == nil || !errors.As(err, &hinted) {
 				t.Fatalf("error %v without a hint", err)
@@ -110,7 +113,7 @@ func TestFindErrorsHint(t *testing.T) {
 			}
 		})
 	}
-	specs, err := kernel.Finder{Env: env}.List()
+	specs, err := kernelspec.Finder{Env: env}.List()
 	var names []string
 	for _, s := range specs {
 		names = append(names, s.Name)
@@ -125,7 +128,7 @@ func TestFindMakesUpASpecForAnEnvironmentWithoutOne(t *testing.T) {
 	py := write(t, filepath.Join(venv, "bin", "python"), "#!/bin/sh\nexit 1\n")
 	write(t, filepath.Join(venv, "lib/python3.12/site-packages/ipykernel/__init__.py"), "")
 	for _, p := range []string{venv, py} {
-		s, err := kernel.Finder{Python: p, Env: []string{"HOME=/nowhere"}}.Find("")
+		s, err := kernelspec.Finder{Python: p, Env: []string{"HOME=/nowhere"}}.Find("")
 		want := []string{py, "-m", "ipykernel_launcher", "-f", "{connection_file}"}
 		if d := cmp.Diff(want, s.Argv); err != nil || d != "" {
 			t.Errorf("Find in %s: %v\n%s", p, err, d)
@@ -139,11 +142,11 @@ func TestFindSubstitutes(t *testing.T) {
 	dir := filepath.Join(venv, "share/jupyter/kernels/k")
 	write(t, filepath.Join(dir, "kernel.json"),
 		`{"argv": ["python", "{resource_dir}/x", "{connection_file}"], "language": "y", "env": {"A": "${HOME}/a"}, "interrupt_mode": "message"}`)
-	s, err := kernel.Finder{Python: venv, Env: []string{"HOME=/h"}}.Find("k")
+	s, err := kernelspec.Finder{Python: venv, Env: []string{"HOME=/h"}}.Find("k")
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := kernel.Spec{Name: "k", Dir: dir, Language: "y", InterruptMode: "message",
+	want := kernelspec.Spec{Name: "k", Dir: dir, Language: "y", InterruptMode: "message",
 		Argv: []string{py, dir + "/x", "{connection_file}"}, Env: map[string]string{"A": "${HOME}/a"}}
 	if d := cmp.Diff(want, s); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
@@ -152,7 +155,7 @@ func TestFindSubstitutes(t *testing.T) {
 
 // The oracle is jupyter_client.
 func TestFindAgreesWithJupyter(t *testing.T) {
-	py := python(t)
+	py := kerneltest.Python(t)
 	root := t.TempDir()
 	at := func(p string) string { return filepath.Join(root, p) }
 	for _, d := range []string{"p1", "p2", "data"} {
@@ -175,7 +178,7 @@ print(json.dumps(k.KernelSpecManager().find_kernel_specs()))`)
 		t.Fatal(err)
 	}
 	got := map[string]string{}
-	specs, err := kernel.Finder{Env: env}.List()
+	specs, err := kernelspec.Finder{Env: env}.List()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,12 +190,12 @@ print(json.dumps(k.KernelSpecManager().find_kernel_specs()))`)
 	}
 }
 
-func FuzzDecodeSpec(f *testing.F) {
+func FuzzDecode(f *testing.F) {
 	f.Add([]byte(specJSON("python", "")))
 	f.Add([]byte(`{"argv": [""], "env": {"A": 1}}`))
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		s, err := kernel.DecodeSpec(b)
+		s, err := kernelspec.Decode(b)
 		if err == nil && (len(s.Argv) == 0 || s.Argv[0] == "" || s.InterruptMode == "") {
 			t.Fatalf("accepted %+v", s)
 		}

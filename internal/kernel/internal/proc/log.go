@@ -1,9 +1,11 @@
-package kernel
+package proc
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"sync"
 	"time"
 	"unicode/utf8"
@@ -14,10 +16,10 @@ const (
 	logMax  = 64 << 20 // bytes of one kernel's log that are written
 )
 
-// A logPipe reads what a kernel's process writes to its standard output and
+// A Log reads what a process writes to its standard output and
 // error, keeps the tail and copies all of it, up to logMax, to a file. The
 // pipe is read as fast as it fills: a kernel never waits for its log.
-type logPipe struct {
+type Log struct {
 	r, w *os.File
 	to   *os.File
 	done chan struct{}
@@ -27,16 +29,17 @@ type logPipe struct {
 	n    int64
 }
 
-func newLogPipe(to *os.File) (*logPipe, error) {
+// NewLog makes a log that is copied to a file, which may be nil.
+func NewLog(to *os.File) (*Log, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("make a pipe for the log: %w", err)
 	}
-	return &logPipe{r: r, w: w, to: to, done: make(chan struct{})}, nil
+	return &Log{r: r, w: w, to: to, done: make(chan struct{})}, nil
 }
 
-// start begins reading, when the process has its end of the pipe.
-func (l *logPipe) start() {
+// Read begins reading, once the process has its end of the pipe.
+func (l *Log) Read() {
 	l.w.Close()
 	go func() {
 		defer close(l.done)
@@ -45,7 +48,7 @@ func (l *logPipe) start() {
 }
 
 // Write implements io.Writer for the copying goroutine.
-func (l *logPipe) Write(p []byte) (int, error) {
+func (l *Log) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail = append(l.tail, p...)
@@ -64,8 +67,8 @@ func (l *logPipe) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// text returns the last lines so far.
-func (l *logPipe) text() string {
+// Text returns the last lines so far.
+func (l *Log) Text() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := l.tail
@@ -81,19 +84,28 @@ func (l *logPipe) text() string {
 	return string(t)
 }
 
-// finish reads what is left once the process has ended, and stops. A
+// File is the end of the pipe that the process writes to, until Read.
+func (l *Log) File() *os.File { return l.w }
+
+// Finish reads what is left once the process has ended, and stops. A
 // grandchild that escaped may hold the pipe open; it is not waited for long.
-func (l *logPipe) finish() string {
-	if !waitFor(l.done, 100*time.Millisecond) {
+func (l *Log) Finish() string {
+	if !WaitFor(l.done, 100*time.Millisecond) {
 		l.r.SetReadDeadline(time.Now())
 		<-l.done
 	}
 	l.r.Close()
-	return l.text()
+	return l.Text()
 }
 
-// discard frees a pipe that was never started.
-func (l *logPipe) discard() {
+// Discard frees a log that was never read.
+func (l *Log) Discard() {
 	l.r.Close()
 	l.w.Close()
+}
+
+// LastLine returns the last line of a log's text.
+func LastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return strings.TrimSpace(lines[len(lines)-1])
 }

@@ -1,4 +1,4 @@
-package kernel
+package proc
 
 import (
 	"bufio"
@@ -17,11 +17,11 @@ import (
 // The keeper is a small process of this same program that outlives it by a
 // moment. It holds one end of a pipe; when the other end closes, because this
 // process ended in whatever way, the keeper kills the process groups that were
-// still registered and every process that carries our token, and removes the
+// still registered and every process that carries our Token, and removes the
 // socket directory. Kernels themselves are on Linux also bound to us by the
 // operating system; the keeper is for what they started.
 
-// keeperEnv, set to a token, makes this program a keeper.
+// keeperEnv, set to a Token, makes this program a keeper.
 const keeperEnv = "FANOUT_KERNEL_KEEPER"
 
 func init() {
@@ -42,6 +42,19 @@ type keeperClient struct {
 	groups map[string]bool
 	dir    string
 }
+
+// Forked tells the keeper of the group of a process that is not our own child.
+func Forked(pid int) { keep.add(pid) }
+
+// Gone tells the keeper that a process reported by Forked has ended.
+func Gone(pid int) { keep.drop(pid) }
+
+// RemoveAfterDeath has the keeper remove dir once this process has ended. There
+// is one such directory, the last one named.
+func RemoveAfterDeath(dir string) { keep.note("dir", dir) }
+
+func (k *keeperClient) add(pid int) error { return k.note("add", fmt.Sprint(pid)) }
+func (k *keeperClient) drop(pid int)      { k.note("drop", fmt.Sprint(pid)) }
 
 // note tells the keeper of a group that began (add), one that is gone (drop),
 // or the directory to remove (dir). A keeper that someone killed is replaced.
@@ -80,7 +93,7 @@ func (k *keeperClient) start() error {
 	}
 	defer r.Close()
 	cmd := &exec.Cmd{
-		Path: selfPath(), Args: []string{keeperName}, Env: []string{keeperEnv + "=" + token, "GOMAXPROCS=1"},
+		Path: selfPath(), Args: []string{keeperName}, Env: []string{keeperEnv + "=" + Token, "GOMAXPROCS=1"},
 		Dir: "/", Stdin: r, SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
 	if err := cmd.Start(); err != nil {

@@ -1,6 +1,6 @@
 //go:build linux
 
-package kernel
+package proc
 
 import (
 	"os"
@@ -47,12 +47,12 @@ func TestCgroupCounts(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, got, want)
 		}
 	}
-	w := oomWatch{counts: map[string]int64{filepath.Join(dir, "memory.events"): 1}, began: 1 << 62}
-	if why := w.happened(os.Getpid()); why != "the control group reached its memory limit" {
+	w := OOMWatch{counts: map[string]int64{filepath.Join(dir, "memory.events"): 1}, began: 1 << 62}
+	if why := w.Happened(os.Getpid()); why != "the control group reached its memory limit" {
 		t.Errorf("reason %q", why)
 	}
 	w.counts[filepath.Join(dir, "memory.events")] = 2
-	if why := w.happened(os.Getpid()); why != "" {
+	if why := w.Happened(os.Getpid()); why != "" {
 		t.Errorf("reason %q", why)
 	}
 }

@@ -1,8 +1,7 @@
-package kernel
+package kernelspec
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,20 +13,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-)
 
-// Spec says how to start a kernel: what a kernel.json says, with the
-// interpreter of its environment in place of a bare "python".
-type Spec struct {
-	Name          string
-	Dir           string // directory of kernel.json; "" when it was made up for an environment that has ipykernel
-	DisplayName   string
-	Language      string
-	Argv          []string
-	Env           map[string]string
-	InterruptMode string // signal or message
-	Metadata      map[string]any
-}
+	"github.com/fanout-dev/fanout/internal/kernel/internal/environ"
+)
 
 // Finder finds kernel specifications where Jupyter looks for them:
 // JUPYTER_PATH, the user's data directory, the active environment, then
@@ -38,15 +26,15 @@ type Finder struct {
 	Env    []string // of the process that will start the kernel; nil is our own
 }
 
-// SpecError says why a kernel cannot be started, before anything was.
-type SpecError struct {
+// Error says why a kernel cannot be started, before anything was.
+type Error struct {
 	Name string // of the kernel
 	Msg  string
 	hint string
 	err  error
 }
 
-func (e *SpecError) Error() string {
+func (e *Error) Error() string {
 	s := fmt.Sprintf("find kernel %q: %s", e.Name, e.Msg)
 	if e.err != nil {
 		s += ": " + e.err.Error()
@@ -54,47 +42,44 @@ func (e *SpecError) Error() string {
 	return s
 }
 
-func (e *SpecError) Unwrap() error { return e.err }
+func (e *Error) Unwrap() error { return e.err }
 
 // Hint is one line that says what to type next.
-func (e *SpecError) Hint() string { return e.hint }
+func (e *Error) Hint() string { return e.hint }
 
 // An environment is a Python installation: its prefix and interpreter.
 type environment struct{ prefix, python string }
 
 var specName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
-// pythonName matches what a kernel.json means by "the Python of Jupyter".
-var pythonName = regexp.MustCompile(`^python(3(\.\d+)?)?$`)
-
 // Find returns the specification called name; case does not matter. A name
-// of "" is python3. The error is a *SpecError with a hint.
+// of "" is python3. The error is a *Error with a hint.
 func (f Finder) Find(name string) (Spec, error) {
 	if name == "" {
 		name = "python3"
 	}
 	if !specName.MatchString(name) {
-		return Spec{}, &SpecError{Name: name, Msg: "not a kernel's name: letters, digits, '.', '_' and '-' are allowed",
+		return Spec{}, &Error{Name: name, Msg: "not a kernel's name: letters, digits, '.', '_' and '-' are allowed",
 			hint: "list the kernels there are with: fanout doctor"}
 	}
 	var named *environment
 	if f.Python != "" {
 		e, err := resolvePython(f.Python)
 		if err != nil {
-			return Spec{}, &SpecError{Name: name, Msg: "no Python at " + f.Python, err: err,
+			return Spec{}, &Error{Name: name, Msg: "no Python at " + f.Python, err: err,
 				hint: "name a virtual environment's directory or an interpreter, such as .venv or .venv/bin/python"}
 		}
 		named = &e
 	}
 	var broken error
 	for _, d := range f.dirs() {
-		s, err := readSpecNamed(d, name)
+		s, err := readNamed(d, name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
 			// Jupyter skips a broken one, too; it is named if none is good.
-			broken = errors.Join(broken, &SpecError{Name: name, Msg: "broken specification", err: err,
+			broken = errors.Join(broken, &Error{Name: name, Msg: "broken specification", err: err,
 				hint: "mend or remove " + filepath.Join(d.path, name)})
 			continue
 		}
@@ -122,7 +107,7 @@ func (f Finder) List() ([]Spec, error) {
 			if !specName.MatchString(name) || have[name] {
 				continue
 			}
-			s, err := readSpecNamed(d, e.Name())
+			s, err := readNamed(d, e.Name())
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:
@@ -171,11 +156,11 @@ func (f Finder) dirs() []specDir {
 			share(e)
 		}
 	}
-	for p := range strings.SplitSeq(getenv(f.Env, "JUPYTER_PATH"), ":") {
+	for p := range strings.SplitSeq(environ.Get(f.Env, "JUPYTER_PATH"), ":") {
 		add(p, environment{})
 	}
 	active := f.active()
-	preferUser := strings.EqualFold(getenv(f.Env, "JUPYTER_PREFER_ENV_PATH"), "0") || len(active) == 0
+	preferUser := strings.EqualFold(environ.Get(f.Env, "JUPYTER_PREFER_ENV_PATH"), "0") || len(active) == 0
 	if preferUser {
 		add(f.userData(), environment{})
 	}
@@ -196,7 +181,7 @@ func (f Finder) dirs() []specDir {
 func (f Finder) active() []environment {
 	var envs []environment
 	for _, v := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
-		if p := getenv(f.Env, v); p != "" {
+		if p := environ.Get(f.Env, v); p != "" {
 			if e, err := resolvePython(p); err == nil {
 				envs = append(envs, e)
 			}
@@ -208,7 +193,7 @@ func (f Finder) active() []environment {
 // pathPython is the Python that the caller's PATH leads to.
 func (f Finder) pathPython() (environment, bool) {
 	for _, n := range []string{"python3", "python"} {
-		if p, err := lookPath(n, f.Env, ""); err == nil {
+		if p, err := environ.LookPath(n, f.Env); err == nil {
 			if e, err := resolvePython(p); err == nil {
 				return e, true
 			}
@@ -218,14 +203,14 @@ func (f Finder) pathPython() (environment, bool) {
 }
 
 func (f Finder) userData() string {
-	if d := getenv(f.Env, "JUPYTER_DATA_DIR"); d != "" {
+	if d := environ.Get(f.Env, "JUPYTER_DATA_DIR"); d != "" {
 		return d
 	}
-	home := getenv(f.Env, "HOME")
+	home := environ.Get(f.Env, "HOME")
 	if runtime.GOOS == "darwin" && home != "" {
 		return filepath.Join(home, "Library", "Jupyter")
 	}
-	if d := getenv(f.Env, "XDG_DATA_HOME"); d != "" {
+	if d := environ.Get(f.Env, "XDG_DATA_HOME"); d != "" {
 		return filepath.Join(d, "jupyter")
 	}
 	if home == "" {
@@ -264,72 +249,17 @@ func firstFile(paths ...string) string {
 	return ""
 }
 
-// readSpecNamed reads the specification called name, whatever its case.
-func readSpecNamed(d specDir, name string) (Spec, error) {
-	dir := filepath.Join(d.path, name)
-	if _, err := os.Stat(dir); err != nil {
-		entries, _ := os.ReadDir(d.path)
-		i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
-		if i < 0 {
-			return Spec{}, fs.ErrNotExist
-		}
-		dir = filepath.Join(d.path, entries[i].Name())
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "kernel.json"))
-	if err != nil {
-		return Spec{}, err
-	}
-	return decodeSpec(b, dir, d.env)
-}
-
-// decodeSpec reads a kernel.json.
-func decodeSpec(b []byte, dir string, env environment) (Spec, error) {
-	file := filepath.Join(dir, "kernel.json")
-	var doc struct {
-		Argv          []string          `json:"argv"`
-		DisplayName   string            `json:"display_name"`
-		Language      string            `json:"language"`
-		Env           map[string]string `json:"env"`
-		InterruptMode string            `json:"interrupt_mode"`
-		Metadata      map[string]any    `json:"metadata"`
-	}
-	if err := json.Unmarshal(b, &doc); err != nil {
-		return Spec{}, fmt.Errorf("read %s: %w", file, err)
-	}
-	if len(doc.Argv) == 0 || doc.Argv[0] == "" {
-		return Spec{}, fmt.Errorf("read %s: argv is empty", file)
-	}
-	if !slices.ContainsFunc(doc.Argv, func(a string) bool { return strings.Contains(a, "{connection_file}") }) {
-		return Spec{}, fmt.Errorf("read %s: argv has no {connection_file}", file)
-	}
-	s := Spec{
-		Name: filepath.Base(dir), Dir: dir, DisplayName: doc.DisplayName, Language: doc.Language,
-		Argv: doc.Argv, Env: doc.Env, InterruptMode: doc.InterruptMode, Metadata: doc.Metadata,
-	}
-	if s.InterruptMode == "" {
-		s.InterruptMode = "signal"
-	}
-	for i, a := range s.Argv {
-		a = strings.ReplaceAll(a, "{resource_dir}", dir)
-		s.Argv[i] = strings.ReplaceAll(a, "{prefix}", env.prefix)
-	}
-	if pythonName.MatchString(s.Argv[0]) && env.python != "" {
-		s.Argv[0] = env.python
-	}
-	return s, nil
-}
-
 // check refuses a specification whose program or ipykernel is missing.
 func (f Finder) check(s Spec, env environment) (Spec, error) {
-	if _, err := lookPath(s.Argv[0], f.Env, ""); err != nil {
+	if _, err := environ.LookPath(s.Argv[0], f.Env); err != nil {
 		hint := "reinstall the kernel, or remove " + s.Dir
-		if s.ipykernel() {
+		if s.IsIPykernel() {
 			hint = "make the environment again, or choose another with --python"
 		}
-		return Spec{}, &SpecError{Name: s.Name, Msg: fmt.Sprintf("%s names a program that does not exist", filepath.Join(s.Dir, "kernel.json")), err: err, hint: hint}
+		return Spec{}, &Error{Name: s.Name, Msg: fmt.Sprintf("%s names a program that does not exist", filepath.Join(s.Dir, "kernel.json")), err: err, hint: hint}
 	}
-	if s.ipykernel() {
-		interpreter, _ := lookPath(s.Argv[0], f.Env, "")
+	if s.IsIPykernel() {
+		interpreter, _ := environ.LookPath(s.Argv[0], f.Env)
 		if !f.has(interpreter, "ipykernel") {
 			return Spec{}, missingIPykernel(s.Name, interpreter)
 		}
@@ -339,7 +269,7 @@ func (f Finder) check(s Spec, env environment) (Spec, error) {
 }
 
 func missingIPykernel(name, interpreter string) error {
-	return &SpecError{Name: name, Msg: interpreter + " has no ipykernel",
+	return &Error{Name: name, Msg: interpreter + " has no ipykernel",
 		hint: fmt.Sprintf("%s -m pip install ipykernel", interpreter)}
 }
 
@@ -366,7 +296,7 @@ func (f Finder) synthesise(name string, named *environment) (Spec, error) {
 		}
 	}
 	if len(envs) == 0 {
-		return Spec{}, &SpecError{Name: name, Msg: "no Python was found", hint: "activate a virtual environment that has ipykernel, or name one with --python"}
+		return Spec{}, &Error{Name: name, Msg: "no Python was found", hint: "activate a virtual environment that has ipykernel, or name one with --python"}
 	}
 	return Spec{}, missingIPykernel(name, envs[0].python)
 }
@@ -384,7 +314,7 @@ func (f Finder) unknown(name string) error {
 	for _, s := range specs {
 		names = append(names, s.Name)
 	}
-	e := &SpecError{Name: name, Msg: "there is none of that name"}
+	e := &Error{Name: name, Msg: "there is none of that name"}
 	if len(names) == 0 {
 		e.hint = "no kernel was found at all; install one: python3 -m pip install ipykernel"
 	} else {
@@ -407,60 +337,4 @@ func (f Finder) has(python, module string) bool {
 	cmd.Env = f.Env
 	cmd.Dir = os.TempDir()
 	return cmd.Run() == nil
-}
-
-// pythonic reports whether the kernel is a Python program, as ipykernel is and
-// all that wrap it.
-func (s Spec) pythonic() bool {
-	return len(s.Argv) > 0 && strings.HasPrefix(filepath.Base(s.Argv[0]), "python")
-}
-
-// ipykernel reports whether argv starts ipykernel's own launcher.
-func (s Spec) ipykernel() bool {
-	for i, a := range s.Argv[1:] {
-		if (a == "ipykernel_launcher" || a == "ipykernel") && s.Argv[i] == "-m" {
-			return true
-		}
-	}
-	return false
-}
-
-// key tells specifications apart.
-func (s Spec) key() string { return s.Dir + "\x00" + strings.Join(s.Argv, "\x00") }
-
-const memoryHistory = "--HistoryManager.hist_file=:memory:"
-
-// command is argv for a connection file. ipykernel keeps its history in
-// memory: parallel kernels would wait for the lock of the shared one.
-func (s Spec) command(connectionFile string) []string {
-	argv := slices.Clone(s.Argv)
-	for i, a := range argv {
-		argv[i] = strings.ReplaceAll(a, "{connection_file}", connectionFile)
-	}
-	if s.ipykernel() {
-		argv = append(argv, memoryHistory)
-	}
-	return argv
-}
-
-// environ is the environment of a kernel with identity id: base, the
-// specification's own variables, and our marker.
-func (s Spec) environ(base []string, id string) []string {
-	set := map[string]string{Marker: id}
-	for name, v := range s.Env {
-		set[name] = os.Expand(v, func(n string) string {
-			if v := getenv(base, n); v != "" {
-				return v
-			}
-			return "${" + n + "}"
-		})
-	}
-	// 1 stands for a parent that need not be watched: we see to that.
-	set["JPY_PARENT_PID"] = "1"
-	// Else the debugger's complaint about frozen modules, written while an
-	// ipykernel starts, turns up in the first cell now and then.
-	if getenv(base, "PYDEVD_DISABLE_FILE_VALIDATION") == "" {
-		set["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-	}
-	return mergeEnv(base, set)
 }

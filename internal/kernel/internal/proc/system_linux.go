@@ -1,4 +1,4 @@
-package kernel
+package proc
 
 import (
 	"os"
@@ -49,9 +49,9 @@ func processes() []int {
 	return pids
 }
 
-// environ returns the environment pid was started with. alive is false for a
+// environOf returns the environment pid was started with. alive is false for a
 // process that is gone, or is not ours to look at.
-func environ(pid int) (env string, alive bool) {
+func environOf(pid int) (env string, alive bool) {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	return string(b), err == nil
 }

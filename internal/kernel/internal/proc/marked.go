@@ -1,36 +1,47 @@
-package kernel
+package proc
 
 import (
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/kernel/internal/environ"
 )
 
 // Marker is the environment variable that names the kernel a process belongs
 // to. Children inherit it, also those that leave the kernel's session.
 const Marker = "FANOUT_KERNEL_ID"
 
+// Marked returns env for a process that belongs to the kernel id.
+func Marked(env []string, id string) []string {
+	return environ.With(env, map[string]string{Marker: id})
+}
+
 // KillMarked kills every process whose environment names the kernel id, and
 // returns how many. It finds what a kernel of a process long dead left behind;
 // an id is never given twice. Linux only: elsewhere it finds nothing.
 func KillMarked(id string) int {
 	n := 0
-	for range 10 { // until none was born meanwhile
+	for end := time.Now().Add(goneWithin); time.Now().Before(end); {
 		pids := census.marked(func(m string) bool { return m == id })
+		if len(pids) == 0 {
+			break // and none was born meanwhile
+		}
 		for _, p := range pids {
 			if syscall.Kill(p, syscall.SIGKILL) == nil {
 				n++
 			}
 			reapOrphan(p)
 		}
-		if len(pids) == 0 {
-			break
-		}
 		time.Sleep(time.Millisecond)
 	}
 	return n
 }
+
+// goneWithin bounds the time that killed processes take to be gone, which is
+// most often no time at all.
+const goneWithin = time.Second
 
 // killAllMarked kills every process whose marker begins with prefix, again
 // and again until none is seen twice in a row or the limit is over.
@@ -116,7 +127,7 @@ func (r *register) marked(want func(string) bool) []int {
 // read looks at a process once more. A marked one is always read again: it is
 // about to be killed.
 func (s *seen) read(pid int) {
-	env, alive := environ(pid)
+	env, alive := environOf(pid)
 	s.marker = ""
 	if !alive || env == "" {
 		s.empty++
