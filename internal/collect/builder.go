@@ -1,16 +1,15 @@
 package collect
 
 import (
-	"encoding/base64"
+	"cmp"
 	"fmt"
-	"math/big"
-	"strings"
-	"time"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A batch ends at whichever comes first.
@@ -52,28 +51,41 @@ func NewBuilder() *Builder { return &Builder{byName: map[string]int{}} }
 
 // Build makes a table of rows, each a value for every column.
 func Build(columns []ColumnSpec, rows [][]any) (*Table, error) {
-	b := NewBuilder()
-	for _, c := range columns {
-		b.Column(c)
-	}
+	b := newBuilder(columns)
 	for _, row := range rows {
-		b.Row()
-		for i, v := range row {
-			if i >= len(columns) {
-				return nil, fmt.Errorf("build table: row %d has %d values for %d columns", b.rows-1, len(row), len(columns))
-			}
-			if err := b.Set(i, v); err != nil {
-				return nil, err
-			}
+		if err := b.add(row); err != nil {
+			return nil, err
 		}
 	}
 	return b.Table()
 }
 
+func newBuilder(columns []ColumnSpec) *Builder {
+	b := NewBuilder()
+	for _, c := range columns {
+		b.Column(c)
+	}
+	return b
+}
+
+// add adds a row; values that it lacks at the end are null.
+func (b *Builder) add(row []any) error {
+	if len(row) > len(b.columns) {
+		return fmt.Errorf("build table: row %d has %d values for %d columns", b.rows, len(row), len(b.columns))
+	}
+	b.Row()
+	for i, v := range row {
+		if err := b.Set(i, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Column gives the index of the column with that name, made when it is new. Of
 // an old one only an empty unit and goal are filled in.
 func (b *Builder) Column(spec ColumnSpec) int {
-	spec.Name = cleanText(spec.Name)
+	spec.Name = value.ToUTF8(spec.Name)
 	if i, ok := b.byName[spec.Name]; ok {
 		old := &b.columns[i].spec
 		if old.Unit == "" {
@@ -89,13 +101,27 @@ func (b *Builder) Column(spec ColumnSpec) int {
 	return len(b.columns) - 1
 }
 
+// Width is the number of columns.
+func (b *Builder) Width() int { return len(b.columns) }
+
+// ByRole puts the columns in the order of the files: how the run went, its
+// parameters and labels, its scraps. No value may be set afterwards.
+func (b *Builder) ByRole() {
+	slices.SortStableFunc(b.columns, func(x, y *columnBuilder) int { return cmp.Compare(x.spec.Role, y.spec.Role) })
+}
+
 // Row starts the next row.
 func (b *Builder) Row() {
-	if b.rows == 0 || b.rows-b.starts[len(b.starts)-1] >= batchRows || b.size >= batchBytes {
+	if b.rows == 0 || b.full() {
 		b.starts = append(b.starts, b.rows)
 		b.size = 0
 	}
 	b.rows++
+}
+
+// full reports whether the batch being filled is as large as batches get.
+func (b *Builder) full() bool {
+	return b.rows > 0 && (b.rows-b.starts[len(b.starts)-1] >= batchRows || b.size >= batchBytes)
 }
 
 // Set gives the current row its value in a column. The first value given wins.
@@ -232,139 +258,3 @@ func (c *columnBuilder) cell(row int) []byte {
 	}
 	return c.data[start:c.ends[row]]
 }
-
-// appendValue adds v to an Arrow builder of type d. The type was resolved from
-// a shape that has seen v, so that it holds it; an error is a bug of ours.
-func appendValue(b array.Builder, d dtype, v any) error {
-	if v == nil {
-		b.AppendNull()
-		return nil
-	}
-	switch d.kind {
-	case JSON:
-		b.(*array.StringBuilder).Append(string(appendJSON(nil, v)))
-		return nil
-	case String:
-		b.(*array.StringBuilder).Append(plainText(v))
-		return nil
-	case List:
-		return appendList(b.(*array.ListBuilder), d, v)
-	case Struct:
-		return appendStruct(b.(*array.StructBuilder), d, v)
-	}
-	if !appendScalar(b, d, v) {
-		return fmt.Errorf("a %T does not fit %s", v, d)
-	}
-	return nil
-}
-
-func appendScalar(b array.Builder, d dtype, v any) bool {
-	switch b := b.(type) {
-	case *array.BooleanBuilder:
-		x, ok := v.(bool)
-		b.Append(x)
-		return ok
-	case *array.Int64Builder:
-		x, ok := v.(int64)
-		b.Append(x)
-		return ok
-	case *array.Float64Builder:
-		x, ok := v.(float64)
-		if n, whole := v.(int64); whole {
-			x, ok = float64(n), true
-		}
-		b.Append(x)
-		return ok
-	case *array.Date32Builder:
-		x, _ := v.(string)
-		t, err := time.Parse(dayLayout, x)
-		b.Append(arrow.Date32FromTime(t))
-		return err == nil
-	case *array.TimestampBuilder:
-		t, ok := moment(v)
-		b.Append(arrow.Timestamp(t.UnixMicro()))
-		return ok
-	case *array.Decimal128Builder:
-		n, ok := scaled(v, d.scale)
-		b.Append(decimal128.FromBigInt(n))
-		return ok
-	}
-	return false
-}
-
-// moment reads an instant or a local time.
-func moment(v any) (time.Time, bool) {
-	switch v := v.(type) {
-	case instant:
-		return v.t, true
-	case string:
-		t, err := time.Parse(zonedLayout, v)
-		if err != nil {
-			t, err = time.Parse(localLayout, v)
-		}
-		return t, err == nil
-	}
-	return time.Time{}, false
-}
-
-// scaled is v × 10^scale.
-func scaled(v any, scale int32) (*big.Int, bool) {
-	var n *big.Int
-	own := int32(0)
-	switch v := v.(type) {
-	case int64:
-		n = big.NewInt(v)
-	case *big.Int:
-		n = v
-	case decimalText:
-		_, own = v.digits()
-		var ok bool
-		if n, ok = new(big.Int).SetString(strings.Replace(string(v), ".", "", 1), 10); !ok {
-			return new(big.Int), false
-		}
-	default:
-		return new(big.Int), false
-	}
-	ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale-own)), nil)
-	return ten.Mul(ten, n), true
-}
-
-func plainText(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case instant:
-		return v.String()
-	}
-	return string(appendJSON(nil, v))
-}
-
-func appendList(b *array.ListBuilder, d dtype, v any) error {
-	list, ok := v.([]any)
-	if !ok {
-		return fmt.Errorf("a %T does not fit %s", v, d)
-	}
-	b.Append(true)
-	for _, e := range list {
-		if err := appendValue(b.ValueBuilder(), *d.elem, e); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func appendStruct(b *array.StructBuilder, d dtype, v any) error {
-	object, ok := v.(map[string]any)
-	if !ok {
-		return fmt.Errorf("a %T does not fit %s", v, d)
-	}
-	b.Append(true)
-	for i, f := range d.fields {
-		if err := appendValue(b.FieldBuilder(i), f.typ, object[f.name]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func encode64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

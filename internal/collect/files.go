@@ -15,6 +15,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Files collects any pile of notebooks: every .ipynb and .ipynb.gz beneath the
@@ -158,7 +160,7 @@ func (r *fileReader) entry(name string) (*entry, error) {
 	defer r.release()
 	n, dropped, err := r.notebook(name)
 	if err != nil {
-		e.status, e.reason = "lost", cleanText(err.Error())
+		e.status, e.reason = string(outcome.Lost), value.ToUTF8(err.Error())
 		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: e.reason, Cell: -1})
 		return e, nil
 	}
@@ -235,26 +237,23 @@ func (r *fileReader) release() {
 
 func (e *entry) verdict(n *notebook.Notebook) {
 	v := n.Verdict()
-	e.status, e.kind, e.reason = v.Status, v.Kind, cleanText(v.Reason)
+	e.status, e.kind, e.reason = v.Status, v.Kind, value.ToUTF8(v.Reason)
 }
 
 // times reads when the notebook ran, as papermill notes it.
 func (e *entry) times(n *notebook.Notebook) {
 	m, _ := n.Metadata["papermill"].(map[string]any)
 	if text, ok := m["start_time"].(string); ok {
-		for _, layout := range []string{zonedLayout, localLayout} {
+		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
 			if t, err := time.Parse(layout, text); err == nil {
 				e.started = t
 				break
 			}
 		}
 	}
-	if v, err := valueOf(m["duration"]); err == nil {
-		switch v := v.(type) {
-		case float64:
-			e.duration = v
-		case int64:
-			e.duration = float64(v)
+	if v, err := value.Of(m["duration"]); err == nil {
+		if seconds, ok := v.Float(); ok {
+			e.duration = seconds
 		}
 	}
 }
@@ -292,7 +291,7 @@ func parametersOf(n *notebook.Notebook) []bound {
 	if noted, ok := m["parameters"].(map[string]any); ok && len(noted) > 0 {
 		var params []bound
 		for name, v := range noted {
-			params = append(params, bound{cleanText(name), v})
+			params = append(params, bound{value.ToUTF8(name), v})
 		}
 		slices.SortFunc(params, func(a, b bound) int { return strings.Compare(a.name, b.name) })
 		return params
@@ -313,7 +312,7 @@ func parametersOf(n *notebook.Notebook) []bound {
 		if !p.HasValue {
 			v = p.Default // jupyter-scheduler writes values without quotes
 		}
-		params = append(params, bound{cleanText(p.Name), v})
+		params = append(params, bound{value.ToUTF8(p.Name), v})
 	}
 	return params
 }

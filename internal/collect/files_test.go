@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -134,8 +135,8 @@ func checkScrap(t *testing.T, r *Result, id, name string, got, want any, encoder
 	t.Helper()
 	switch {
 	case encoder == "pandas":
-		i := slices.IndexFunc(r.stacks, func(s *stack) bool { return s.name == name })
-		if i < 0 || float64(r.stacks[i].rows) != want.(map[string]any)["rows"] {
+		i := slices.IndexFunc(r.stacks, func(s *Stack) bool { return s.Name == name })
+		if i < 0 || float64(r.stacks[i].Rows()) != want.(map[string]any)["rows"] {
 			t.Errorf("%s: frame %s is not stacked", id, name)
 		}
 	case encoder == "display":
@@ -351,3 +352,24 @@ func TestFileNames(t *testing.T) {
 }
 
 func oneFile(doc []byte) fs.FS { return fstest.MapFS{"n.ipynb": {Data: doc}} }
+
+// FuzzScraps collects a pile of one notebook, whatever it is, and writes every
+// table.
+func FuzzScraps(f *testing.F) {
+	paths, _ := filepath.Glob("testdata/piles/scrapbook/*.ipynb")
+	for _, p := range paths {
+		b, err := os.ReadFile(p)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Add([]byte(withOutputs(`{"papermill":{"parameters":{"a":[1,{"b":null}],"A":1e400}}}`, scrapOutput)))
+	f.Fuzz(func(t *testing.T, doc []byte) {
+		r := collectFiles(t, oneFile(doc), Options{Jobs: 1})
+		if r.Table.Len() != 1 {
+			t.Fatalf("%d rows", r.Table.Len())
+		}
+		written(t, r)
+	})
+}

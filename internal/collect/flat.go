@@ -6,6 +6,8 @@ import (
 	"math"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // hint is what the Arrow schema inside a Parquet file says beyond the Parquet
@@ -143,5 +145,5 @@ func (f *flat) text(at int) string {
 	if f.bad {
 		return ""
 	}
-	return cleanText(string(b))
+	return value.ToUTF8(string(b))
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Limits of one frame, which somebody else's program wrote.
@@ -49,8 +51,28 @@ type fixedSize struct {
 	half bool
 }
 
-// checkFrame opens a Parquet file that may be hostile. It walks every page and
-// unpacks it within limits, so that what openFrame reads later fits in memory.
+// Summary is what the footer of a frame says.
+type Summary struct {
+	Rows   int64
+	Names  []string          // of the columns, in their order
+	Shapes map[string]*shape // what the columns hold, by name
+}
+
+// Check reads a Parquet file that may be hostile. It walks every page and
+// unpacks it within limits, so that what is read of it later fits in memory.
+func Check(r io.ReaderAt, size int64) (*Summary, error) {
+	f, err := checkFrame(r, size)
+	if err != nil {
+		return nil, err
+	}
+	s := &Summary{Rows: f.file.NumRows(), Shapes: f.shapes()}
+	for _, c := range f.columns {
+		s.Names = append(s.Names, c.name)
+	}
+	return s, nil
+}
+
+// checkFrame opens a file and checks it.
 func checkFrame(r io.ReaderAt, size int64) (f *frame, err error) {
 	defer recovered("read frame", &err)
 	if f, err = openFrame(r, size); err != nil {
@@ -73,7 +95,7 @@ func openFrame(r io.ReaderAt, size int64) (f *frame, err error) {
 	hints := hintsOf(file)
 	for i, c := range file.Root().Columns() {
 		var a hint
-		if i < len(hints) && hints[i].name == cleanText(c.Name()) {
+		if i < len(hints) && hints[i].name == value.ToUTF8(c.Name()) {
 			a = hints[i]
 		}
 		n, err := f.node(c, a, 0)
@@ -98,7 +120,7 @@ func (f *frame) node(c *parquet.Column, a hint, depth int) (*frameNode, error) {
 	if depth > 4*maxDepth {
 		return nil, errors.New("it is nested too deep")
 	}
-	n := &frameNode{name: cleanText(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
+	n := &frameNode{name: value.ToUTF8(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
 	if c.Repeated() { // a list without the annotation
 		return f.listNode(n, c.MaxDefinitionLevel()-1, c.MaxRepetitionLevel(), func() (*frameNode, error) { return f.single(c, a, depth) })
 	}
@@ -107,7 +129,7 @@ func (f *frame) node(c *parquet.Column, a hint, depth int) (*frameNode, error) {
 
 // single is node for one value of c, repeated or not.
 func (f *frame) single(c *parquet.Column, a hint, depth int) (*frameNode, error) {
-	n := &frameNode{name: cleanText(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
+	n := &frameNode{name: value.ToUTF8(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
 	if c.Leaf() {
 		f.leaves = append(f.leaves, n)
 		n.leaves = 1

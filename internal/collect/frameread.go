@@ -16,6 +16,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // frameReader reads a frame as record batches of given columns: those the frame
@@ -394,7 +396,7 @@ func (n *frameNode) text(v *parquet.Value) string {
 		return h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:]
 	}
 	if !utf8.Valid(b) {
-		return cleanText(string(b))
+		return value.ToUTF8(string(b))
 	}
 	return string(b)
 }

@@ -10,7 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Metric says what is known of a scrap besides its values.
@@ -93,7 +94,7 @@ type gatherer struct {
 	tableOnly bool
 	metrics   map[string]Metric
 	require   []string
-	stacks    map[string]*stack
+	stacks    map[string]*Stack
 	pictures  []placed
 	taken     map[string]string // lower-case column name → whose it is
 	columnOf  map[string]int    // scrap name → column of the runs table, -1: none
@@ -113,7 +114,7 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gatherer{runs: NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*stack{},
+	g := &gatherer{runs: NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*Stack{},
 		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
@@ -169,7 +170,7 @@ func (g *gatherer) add(e *entry) error {
 		}
 	}
 	for _, name := range g.require {
-		if !have[name] && e.status == "succeeded" {
+		if !have[name] && e.status == string(outcome.Succeeded) {
 			g.problem(e, "missing", name, fmt.Sprintf("the required scrap %q was not recorded", name))
 		}
 	}
@@ -194,7 +195,7 @@ func (g *gatherer) problem(e *entry, kind, name, detail string) {
 }
 
 func (g *gatherer) keepProblem(p Problem) {
-	p.Name, p.Detail = cleanText(p.Name), cleanText(p.Detail)
+	p.Name, p.Detail = value.ToUTF8(p.Name), value.ToUTF8(p.Detail)
 	g.problems = append(g.problems, p)
 }
 
@@ -221,7 +222,7 @@ func (g *gatherer) scrapColumn(e *entry, name string) int {
 		g.columnOf[name] = -1
 		return -1
 	}
-	if len(g.runs.columns) >= maxColumns {
+	if g.runs.Width() >= maxColumns {
 		g.columnOf[name] = -1
 		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this scrap is in scraps.parquet alone", maxColumns))
 		return -1
@@ -264,8 +265,7 @@ func isPlumbing(name string) bool { return plumbing.MatchString(name) }
 // item puts one scrap where it belongs.
 func (g *gatherer) item(e *entry, row int, it *item) error {
 	if it.frame != nil {
-		it.frame.entry, it.frame.runID = row, e.id
-		g.stackOf(it.name).add(it.frame)
+		g.stackOf(it.name).Add(e.id, row, it.frame, g.spool.open(it.piece))
 	}
 	for _, p := range it.pictures {
 		g.pictures = append(g.pictures, placed{fmt.Sprintf("displays/%s/%s.%s", fileName(it.name), fileName(e.id), p.extension), p})
@@ -308,7 +308,7 @@ func (it *item) kind() string {
 		return "list"
 	case map[string]any:
 		return "object"
-	case oddText:
+	case JSONText:
 		return "json"
 	default:
 		_ = v
@@ -316,16 +316,16 @@ func (it *item) kind() string {
 	}
 }
 
-func (g *gatherer) stackOf(name string) *stack {
+func (g *gatherer) stackOf(name string) *Stack {
 	if g.stacks[name] == nil {
-		g.stacks[name] = &stack{name: name}
+		g.stacks[name] = &Stack{Name: name}
 	}
 	return g.stacks[name]
 }
 
 // finish builds the tables.
 func (g *gatherer) finish() (*Result, error) {
-	g.runs.byRole()
+	g.runs.ByRole()
 	table, err := g.runs.Table()
 	if err != nil {
 		return nil, err
@@ -336,28 +336,21 @@ func (g *gatherer) finish() (*Result, error) {
 	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
 	for _, s := range g.stacks {
 		r.stacks = append(r.stacks, s)
-		g.problems = append(g.problems, s.resolve(table)...)
+		g.problems = append(g.problems, s.Resolve(table)...)
 	}
-	slices.SortFunc(r.stacks, func(a, b *stack) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(r.stacks, func(a, b *Stack) int { return cmp.Compare(a.Name, b.Name) })
 	r.pictures = g.pictures
 	slices.SortStableFunc(g.problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Detail, b.Detail))
 	})
-	table.problems = append(table.problems, g.problems...)
+	table.AddProblems(g.problems)
 	return r, nil
-}
-
-// byRole puts the columns in the order of the files: how the run went, its
-// parameters and labels, its scraps.
-func (b *Builder) byRole() {
-	slices.SortStableFunc(b.columns, func(x, y *columnBuilder) int { return cmp.Compare(x.spec.Role, y.spec.Role) })
 }
 
 // longTable is scraps.parquet, written while scraps come in.
 type longTable struct {
 	file   *os.File
-	writer *parquetWriter
-	batch  *Builder
+	stream *Stream
 	rows   int
 }
 
@@ -371,54 +364,32 @@ var longColumns = []ColumnSpec{
 	{Name: "text", Role: RoleRun, Type: String},
 }
 
-func longBuilder(columns []ColumnSpec) *Builder {
-	b := NewBuilder()
-	for _, c := range columns {
-		b.Column(c)
-	}
-	return b
-}
-
 func newLongTable(dir string) (*longTable, error) {
 	f, err := tempFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	l := &longTable{file: f, batch: longBuilder(longColumns)}
-	var fields []arrow.Field
-	for _, c := range longColumns {
-		fields = append(fields, c.field(dtype{kind: c.Type}))
-	}
-	l.writer, err = newParquetWriter(f, arrow.NewSchema(fields, &tableMetadata))
+	stream, err := NewStream(f, longColumns)
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return l, nil
+	return &longTable{file: f, stream: stream}, nil
 }
 
 func (l *longTable) add(run string, it *item, kind string, value []byte) error {
-	if len(l.batch.starts) > 0 && (l.batch.rows >= batchRows || l.batch.size >= batchBytes) {
-		if err := l.flush(); err != nil {
-			return err
-		}
-	}
 	l.rows++
-	l.batch.Row()
-	cells := []any{run, it.name, it.encoder, kind, nil, nil, nil}
+	var v, number, text any
 	if it.has {
-		cells[4] = oddText(value)
-		cells[5] = numberIn(it.value)
+		v, number = JSONText(value), numberIn(it.value)
 	}
 	if s, ok := it.value.(string); ok {
-		cells[6] = s
+		text = s
 	} else if it.text != "" {
-		cells[6] = it.text
+		text = it.text
 	}
-	for i, v := range cells {
-		if err := l.batch.Set(i, v); err != nil {
-			return err
-		}
+	if err := l.stream.Add(run, it.name, it.encoder, kind, v, number, text); err != nil {
+		return tempError("write scraps", l.file, err)
 	}
 	return nil
 }
@@ -442,27 +413,9 @@ func numberIn(v any) any {
 	return nil
 }
 
-func (l *longTable) flush() error {
-	t, err := l.batch.Table()
-	if err != nil {
-		return err
-	}
-	for _, b := range t.batches {
-		if err := l.writer.Write(b); err != nil {
-			return tempError("write scraps", l.file, err)
-		}
-	}
-	l.batch = longBuilder(longColumns)
-	return nil
-}
-
 // finish completes the file, which stays open.
 func (l *longTable) finish() error {
-	err := l.flush()
-	if err == nil {
-		err = l.writer.Close()
-	}
-	if err != nil {
+	if err := l.stream.Close(); err != nil {
 		return tempError("write scraps", l.file, err)
 	}
 	return nil

@@ -131,16 +131,11 @@ func edit(t testing.TB, path, old, new string) {
 // frameBase64 is a frame of n+1 rows.
 func frameBase64(t testing.TB, n int) string {
 	t.Helper()
-	b := longBuilder([]ColumnSpec{{Name: "i", Type: Int}, {Name: "x", Type: Float}})
+	var rows [][]any
 	for i := range n + 1 {
-		b.Row()
-		for c, v := range []any{int64(i), float64(n) / 2} {
-			if err := b.Set(c, v); err != nil {
-				t.Fatal(err)
-			}
-		}
+		rows = append(rows, []any{int64(i), float64(n) / 2})
 	}
-	table, err := b.Table()
+	table, err := Build([]ColumnSpec{{Name: "i", Type: Int}, {Name: "x", Type: Float}}, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

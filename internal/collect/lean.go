@@ -134,7 +134,7 @@ func (l *leanReader) metadata(to *[]byte, names ...string) error {
 	return err
 }
 
-// copySmall copies a member and a comma.
+// copySmall copies a member, whose key needs no escapes, and a comma.
 func (l *leanReader) copySmall(to *[]byte, key []byte) error {
 	v, err := l.scan.take(scanKeep)
 	if err != nil {
@@ -150,7 +150,7 @@ func (l *leanReader) copySmall(to *[]byte, key []byte) error {
 		l.dropped = append(l.dropped, Problem{Kind: "too_large", Name: string(key), Cell: -1, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
 		return nil
 	}
-	*to = append(appendQuoted(*to, string(key)), ':')
+	*to = append(append(append(*to, '"'), key...), `":`...)
 	*to = append(append(*to, v.raw...), ',')
 	return nil
 }
@@ -214,7 +214,7 @@ func (l *leanReader) source(key string, source span, meta []byte) []byte {
 	if key == "" {
 		key = "source"
 	}
-	b := append(appendQuoted(l.cells, key), ':')
+	b := append(append(append(l.cells, '"'), key...), `":`...)
 	switch {
 	case source.raw != nil && mayHoldParameters(meta):
 		return append(b, source.raw...)

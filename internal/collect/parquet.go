@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -407,62 +406,4 @@ func encodeSchema(schema *arrow.Schema) (string, error) {
 	}
 	const endOfStream = 8
 	return base64.StdEncoding.EncodeToString(b.Bytes()[:b.Len()-endOfStream]), nil
-}
-
-// WriteParquet writes the table as a Parquet file.
-func (t *Table) WriteParquet(w io.Writer) error {
-	p, err := newParquetWriter(w, t.schema)
-	if err != nil {
-		return err
-	}
-	for _, b := range t.batches {
-		if err := p.Write(b); err != nil {
-			return err
-		}
-	}
-	return p.Close()
-}
-
-// WriteArrow writes the table in the Arrow IPC file format.
-func (t *Table) WriteArrow(w io.Writer) error {
-	f, err := ipc.NewFileWriter(&positioned{w: w}, ipc.WithSchema(t.schema))
-	if err != nil {
-		return fmt.Errorf("write table: %w", err)
-	}
-	for _, b := range t.batches {
-		if err := f.Write(b); err != nil {
-			return fmt.Errorf("write table: %w", err)
-		}
-	}
-	return f.Close()
-}
-
-// WriteStream writes the table in the Arrow IPC stream format.
-func (t *Table) WriteStream(w io.Writer) error {
-	s := ipc.NewWriter(w, ipc.WithSchema(t.schema))
-	for _, b := range t.batches {
-		if err := s.Write(b); err != nil {
-			return fmt.Errorf("write table: %w", err)
-		}
-	}
-	return s.Close()
-}
-
-// positioned tells the file writer, which only appends, where it is.
-type positioned struct {
-	w io.Writer
-	n int64
-}
-
-func (p *positioned) Write(b []byte) (int, error) {
-	n, err := p.w.Write(b)
-	p.n += int64(n)
-	return n, err
-}
-
-func (p *positioned) Seek(offset int64, whence int) (int64, error) {
-	if offset != 0 || whence != io.SeekCurrent {
-		return p.n, errors.New("seek: only the present position is known")
-	}
-	return p.n, nil
 }

@@ -22,7 +22,7 @@ type Result struct {
 	Table    *Table   // a row for every run or file; with all problems
 	Scraps   int      // rows of the long table
 	scraps   *os.File // scraps.parquet
-	stacks   []*stack
+	stacks   []*Stack
 	pictures []placed
 	spool    *spool
 	kept     *keeper // of a sweep
@@ -45,7 +45,7 @@ func (r *Result) Opened() int { return r.kept.opened() }
 func (r *Result) Tables() []string {
 	var names []string
 	for _, s := range r.stacks {
-		names = append(names, s.name)
+		names = append(names, s.Name)
 	}
 	return names
 }
@@ -69,14 +69,14 @@ func (r *Result) Write(ctx context.Context, put func(name string, write func(io.
 	}
 	for _, s := range r.stacks {
 		var problems []Problem
-		err := give("tables/"+fileName(s.name)+".parquet", func(w io.Writer) (err error) {
-			problems, err = s.write(w, r.spool)
+		err := give("tables/"+fileName(s.Name)+".parquet", func(w io.Writer) (err error) {
+			problems, err = s.Write(w)
 			return err
 		})
 		if err != nil {
 			return nil, err
 		}
-		r.Table.addProblems(problems)
+		r.addProblems(problems)
 	}
 	for _, p := range r.pictures {
 		err := give(p.name, func(w io.Writer) error {
@@ -123,23 +123,18 @@ var problemColumns = []ColumnSpec{
 // ProblemTable is the problems as a table: run_id (null: the table as a whole),
 // kind, name, detail, cell (null: none).
 func (r *Result) ProblemTable() (*Table, error) {
-	b := longBuilder(problemColumns)
-	for _, p := range r.Table.problems {
-		b.Row()
-		cells := []any{p.Run, p.Kind, p.Name, p.Detail, p.Cell}
+	var rows [][]any
+	for _, p := range r.Table.Problems() {
+		row := []any{p.Run, p.Kind, p.Name, p.Detail, p.Cell}
 		if p.Run == "" {
-			cells[0] = nil
+			row[0] = nil
 		}
 		if p.Cell < 0 {
-			cells[4] = nil
+			row[4] = nil
 		}
-		for i, v := range cells {
-			if err := b.Set(i, v); err != nil {
-				return nil, err
-			}
-		}
+		rows = append(rows, row)
 	}
-	return b.Table()
+	return Build(problemColumns, rows)
 }
 
 func (r *Result) writeProblems(w io.Writer) error {
@@ -150,12 +145,10 @@ func (r *Result) writeProblems(w io.Writer) error {
 	return t.WriteParquet(w)
 }
 
-func (t *Table) addProblems(ps []Problem) {
-	for _, p := range ps {
-		if !slices.Contains(t.problems, p) {
-			t.problems = append(t.problems, p)
-		}
-	}
+// addProblems adds those that an earlier Write has not met.
+func (r *Result) addProblems(met []Problem) {
+	known := r.Table.Problems()
+	r.Table.AddProblems(slices.DeleteFunc(met, func(p Problem) bool { return slices.Contains(known, p) }))
 }
 
 // fileName makes one safe path component of a name: letters and digits of any

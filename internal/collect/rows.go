@@ -59,7 +59,7 @@ func rowValue(v any) any {
 	switch v := v.(type) {
 	case *big.Int:
 		return json.Number(v.String())
-	case oddText:
+	case JSONText:
 		return string(v)
 	case []any:
 		for i := range v {

@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // item is one scrap, decoded.
@@ -17,19 +19,9 @@ type item struct {
 	value         any // of a plain scrap
 	has           bool
 	text          string // of a display, when it has a plain form
-	frame         *frameRef
+	frame         *Summary
+	piece         stored // of the frame
 	pictures      []picture
-}
-
-// frameRef is a frame in the spool and what its file says of its columns.
-type frameRef struct {
-	piece   stored
-	rows    int64
-	order   []string
-	shapes  map[string]*shape
-	entry   int    // row in the runs table
-	runID   string //
-	encoder string
 }
 
 // picture is one form of a display in the spool.
@@ -55,7 +47,7 @@ var pictureKinds = []struct {
 // decodeScrap turns a scrap into an item; frames and pictures go to the spool.
 // Only a spool that cannot be written is an error: a bad scrap is a problem.
 func decodeScrap(s notebook.Scrap, to *spool) (item, []Problem, error) {
-	it := item{name: cleanText(s.Name), encoder: cleanText(s.Encoder)}
+	it := item{name: value.ToUTF8(s.Name), encoder: value.ToUTF8(s.Encoder)}
 	var problems []Problem
 	wrong := func(kind string, err error) {
 		problems = append(problems, Problem{Kind: kind, Name: it.name, Detail: sentence(err), Cell: s.Cell})
@@ -102,13 +94,9 @@ func sentence(err error) string { return err.Error() }
 // data decodes the value of a scrap.
 func (it *item) data(s notebook.Scrap, to *spool) error {
 	if isFrame(s) {
-		ref, err := decodeFrame(s.Data, to)
-		if err != nil {
-			return err
-		}
-		ref.encoder = it.encoder
-		it.frame = ref
-		return nil
+		var err error
+		it.frame, it.piece, err = decodeFrame(s.Data, to)
+		return err
 	}
 	v, err := ParseJSON(s.Data)
 	if err != nil {
@@ -125,8 +113,12 @@ func (it *item) data(s notebook.Scrap, to *spool) error {
 // them.
 func nonFinite(v any) any {
 	switch v {
-	case "NaN", "Infinity", "-Infinity":
-		return numberOf(v.(string))
+	case "NaN":
+		return math.NaN()
+	case "Infinity":
+		return math.Inf(1)
+	case "-Infinity":
+		return math.Inf(-1)
 	}
 	return v
 }
@@ -136,27 +128,24 @@ func isFrame(s notebook.Scrap) bool {
 }
 
 // decodeFrame unpacks base64 Parquet and looks at its footer.
-func decodeFrame(data json.RawMessage, to *spool) (*frameRef, error) {
+func decodeFrame(data json.RawMessage, to *spool) (*Summary, stored, error) {
 	text, ok := jsonText(data)
 	if !ok {
-		return nil, errors.New("a frame must be base64 text of a Parquet file")
+		return nil, stored{}, errors.New("a frame must be base64 text of a Parquet file")
 	}
 	raw, err := unbase64(text)
 	if err != nil {
-		return nil, err
+		return nil, stored{}, err
 	}
-	f, err := checkFrame(bytes.NewReader(raw), int64(len(raw)))
+	f, err := Check(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
-		return nil, err
+		return nil, stored{}, err
 	}
-	ref := &frameRef{rows: f.file.NumRows(), shapes: f.shapes()}
-	for _, c := range f.columns {
-		ref.order = append(ref.order, c.name)
+	piece, err := to.add(raw)
+	if err != nil {
+		return nil, stored{}, &spoolError{err}
 	}
-	if ref.piece, err = to.add(raw); err != nil {
-		return nil, &spoolError{err}
-	}
-	return ref, nil
+	return f, piece, nil
 }
 
 func unbase64(text string) ([]byte, error) {

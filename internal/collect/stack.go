@@ -10,23 +10,30 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// stack is every frame of one name, to be written one below the other as
-// tables/<name>.parquet: run_id, the parameters, then the frames' columns in the
-// order in which they were first seen.
+// Stack is every frame of one name, to be written one below the other: run_id,
+// the parameters and labels, then the frames' columns in the order in which they
+// were first seen.
 //
 // A column that a frame lacks is null there. Columns of different types become
 // the narrowest type that holds both without changing a value: integers and
 // doubles double (unless an integer is too large to be exact), microseconds and
 // nanoseconds nanoseconds, differing zones UTC, decimals the larger scale;
 // what has no such type becomes text, and that is a problem.
-type stack struct {
-	name    string
-	refs    []*frameRef
+type Stack struct {
+	Name    string
+	frames  []stacked
 	order   []string // names in the frames
 	shapes  map[string]*shape
 	leading []leading
 	columns []field // parallel to order: names in the table, and types
-	rows    int64
+}
+
+// stacked is a frame of a stack.
+type stacked struct {
+	run  string
+	row  int // of the runs table
+	rows int64
+	file *io.SectionReader
 }
 
 // leading is a column whose value is the same for all rows of a frame.
@@ -35,50 +42,61 @@ type leading struct {
 	name   string
 }
 
-func (s *stack) add(r *frameRef) {
+// Add adds a frame that was checked, and the run and the row of the runs table
+// that it belongs to. The file is read again when the stack is written.
+func (s *Stack) Add(run string, row int, f *Summary, file *io.SectionReader) {
 	if s.shapes == nil {
 		s.shapes = map[string]*shape{}
 	}
-	for _, name := range r.order {
+	for _, name := range f.Names {
 		if s.shapes[name] == nil {
 			s.shapes[name] = &shape{}
 			s.order = append(s.order, name)
 		}
 	}
-	for name, sh := range r.shapes {
+	for name, sh := range f.Shapes {
 		s.shapes[name].join(sh)
 	}
-	s.refs = append(s.refs, r)
-	s.rows += r.rows
+	s.frames = append(s.frames, stacked{run, row, f.Rows, file})
 }
 
-// resolve settles names and types, once all frames are there.
-func (s *stack) resolve(runs *Table) []Problem {
+// Rows is how many rows its frames say they have.
+func (s *Stack) Rows() int64 {
+	n := int64(0)
+	for _, f := range s.frames {
+		n += f.rows
+	}
+	return n
+}
+
+// Resolve settles names and types, once all frames are there, and says which
+// were changed.
+func (s *Stack) Resolve(runs *Table) []Problem {
 	var problems []Problem
 	taken := map[string]bool{}
 	for _, c := range runs.Columns() {
 		if c.Name() == "run_id" || c.Role() == RoleParameter || c.Role() == RoleLabel {
 			s.leading = append(s.leading, leading{c, c.Name()})
-			taken[fold(c.Name())] = true
+			taken[strings.ToLower(c.Name())] = true
 		}
 	}
 	s.columns = s.columns[:0]
 	for _, name := range s.order {
 		column := name
-		for n := 2; taken[fold(column)] || column == ""; n++ {
+		for n := 2; taken[strings.ToLower(column)] || column == ""; n++ {
 			column = "frame_" + name
 			if n > 2 {
 				column = fmt.Sprintf("frame_%s_%d", name, n-1)
 			}
 		}
 		if column != name {
-			problems = append(problems, Problem{Kind: "renamed", Name: s.name, Cell: -1,
+			problems = append(problems, Problem{Kind: "renamed", Name: s.Name, Cell: -1,
 				Detail: fmt.Sprintf("the column %q of the frames is %q in the table, because the name is taken", name, column)})
 		}
-		taken[fold(column)] = true
+		taken[strings.ToLower(column)] = true
 		d := s.shapes[name].resolve()
 		if k := s.shapes[name].kinds(); (d.kind == JSON || d.kind == String) && len(k) > 1 {
-			problems = append(problems, Problem{Kind: "promoted", Name: s.name, Cell: -1,
+			problems = append(problems, Problem{Kind: "promoted", Name: s.Name, Cell: -1,
 				Detail: fmt.Sprintf("the column %q is %s in the frames of different runs: it is text in the table", name, strings.Join(k, " and "))})
 		}
 		s.columns = append(s.columns, field{column, d})
@@ -86,25 +104,7 @@ func (s *stack) resolve(runs *Table) []Problem {
 	return problems
 }
 
-// kinds are the words for what has been seen, those that widen into each other
-// counted once.
-func (s *shape) kinds() []string {
-	var k []string
-	for _, w := range []struct {
-		a    atoms
-		word string
-	}{
-		{aBool, "bool"}, {aWhole | aIntBig, "integer"}, {aFloat, "double"}, {aDecimal, "decimal"}, {aDate, "date"}, {aLocal, "local time"},
-		{aTime, "time"}, {aClock, "clock"}, {aSpan, "duration"}, {aText, "text"}, {aBytes, "bytes"}, {aList, "list"}, {aObject, "struct"},
-	} {
-		if s.seen&w.a != 0 {
-			k = append(k, w.word)
-		}
-	}
-	return k
-}
-
-func (s *stack) schema() *arrow.Schema {
+func (s *Stack) schema() *arrow.Schema {
 	var fields []arrow.Field
 	for _, l := range s.leading {
 		spec := l.column.spec
@@ -117,7 +117,7 @@ func (s *stack) schema() *arrow.Schema {
 }
 
 // sources are the columns by their names in the frames.
-func (s *stack) sources() []field {
+func (s *Stack) sources() []field {
 	fields := make([]field, len(s.columns))
 	for i, c := range s.columns {
 		fields[i] = field{s.order[i], c.typ}
@@ -127,35 +127,35 @@ func (s *stack) sources() []field {
 
 // portion is some frames that share a row group, or one large frame.
 type portion struct {
-	refs []*frameRef
-	turn chan struct{} // closed when the portions before are in the file
-	done chan struct{} // closed when this one is
+	frames []stacked
+	turn   chan struct{} // closed when the portions before are in the file
+	done   chan struct{} // closed when this one is
 }
 
 const portionRows = 64 << 10
 
-func (s *stack) portions() []*portion {
+func (s *Stack) portions() []*portion {
 	first := make(chan struct{})
 	close(first)
 	var all []*portion
 	rows := int64(portionRows)
-	for _, r := range s.refs {
+	for _, f := range s.frames {
 		if rows >= portionRows {
 			p := &portion{turn: first, done: make(chan struct{})}
 			first, rows = p.done, 0
 			all = append(all, p)
 		}
 		p := all[len(all)-1]
-		p.refs = append(p.refs, r)
-		rows += r.rows
+		p.frames = append(p.frames, f)
+		rows += f.rows
 	}
 	return all
 }
 
-// write stacks the frames. Portions are read and encoded side by side and
-// written in order. Frames that turn out to be broken are left out, a problem
-// each.
-func (s *stack) write(w io.Writer, sp *spool) ([]Problem, error) {
+// Write writes the stack as a Parquet file, after Resolve. Portions are read and
+// encoded side by side and written in order. Frames that turn out to be broken
+// are left out, a problem each.
+func (s *Stack) Write(w io.Writer) ([]Problem, error) {
 	p, err := newParquetWriter(w, s.schema())
 	if err != nil {
 		return nil, err
@@ -176,7 +176,7 @@ func (s *stack) write(w io.Writer, sp *spool) ([]Problem, error) {
 	for range min(runtime.GOMAXPROCS(0), 4, len(all)) {
 		group := p.newGroup()
 		wg.Go(func() {
-			sw := &stackWriter{stack: s, spool: sp, group: group, fields: s.sources(), quit: quit}
+			sw := &stackWriter{stack: s, group: group, fields: s.sources(), quit: quit}
 			for part := range next {
 				found, err := sw.portion(part)
 				mu.Lock()
@@ -202,30 +202,29 @@ func (s *stack) write(w io.Writer, sp *spool) ([]Problem, error) {
 
 // stackWriter is one of those that read and encode frames.
 type stackWriter struct {
-	stack  *stack
-	spool  *spool
+	stack  *Stack
 	group  *rowGroup
 	fields []field
 	quit   chan struct{} // closed when another one failed
 }
 
 func (w *stackWriter) portion(p *portion) (problems []Problem, err error) {
-	for _, r := range p.refs {
+	for _, f := range p.frames {
 		select {
 		case <-w.quit:
 			return nil, nil
 		default:
 		}
-		lost, err := w.frame(p, r)
+		lost, err := w.frame(p, f)
 		if err != nil {
 			return problems, err
 		}
 		if lost.err != nil {
-			problems = append(problems, Problem{Run: r.runID, Kind: "unreadable", Name: w.stack.name, Cell: -1,
+			problems = append(problems, Problem{Run: f.run, Kind: "unreadable", Name: w.stack.Name, Cell: -1,
 				Detail: fmt.Sprintf("after %d rows: %v", lost.rows, lost.err)})
 		}
 		if lost.values > 0 {
-			problems = append(problems, Problem{Run: r.runID, Kind: "lost_values", Name: w.stack.name, Cell: -1,
+			problems = append(problems, Problem{Run: f.run, Kind: "lost_values", Name: w.stack.Name, Cell: -1,
 				Detail: fmt.Sprintf("%d times are too far away for nanoseconds and are null in the table", lost.values)})
 		}
 	}
@@ -250,9 +249,8 @@ type loss struct {
 }
 
 // frame adds the rows of one frame. The error is of writing.
-func (w *stackWriter) frame(p *portion, r *frameRef) (lost loss, err error) {
-	piece := w.spool.open(r.piece)
-	f, opening := openFrame(piece, r.piece.size)
+func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
+	f, opening := openFrame(s.file, s.file.Size())
 	if opening != nil {
 		lost.err = opening
 		return lost, nil
@@ -261,7 +259,7 @@ func (w *stackWriter) frame(p *portion, r *frameRef) (lost loss, err error) {
 	lost.values, lost.err = f.read(w.fields, func(columns []arrow.Array, rows int) error {
 		lost.rows += rows
 		for i, l := range w.stack.leading {
-			a, at := l.column.at(r.entry)
+			a, at := l.column.at(s.row)
 			if writing = w.group.repeat(i, a, at, rows); writing != nil {
 				return writing
 			}
@@ -286,7 +284,7 @@ func (w *stackWriter) frame(p *portion, r *frameRef) (lost loss, err error) {
 func (c Column) cellValue(row int) any {
 	v := c.Any(row)
 	if c.typ.kind == JSON && v != nil {
-		return oddText(c.Text(row))
+		return JSONText(c.Text(row))
 	}
 	return v
 }

@@ -23,11 +23,11 @@ func stackFiles(t testing.TB, paths []string) (*Result, []Problem) {
 			t.Fatal(err)
 		}
 		e := &entry{id: strings.TrimSuffix(filepath.Base(path), ".parquet"), status: "succeeded", params: []bound{{"i_param", k}}}
-		ref, err := decodeFrame([]byte(`"`+encode64(raw)+`"`), g.spool)
+		frame, piece, err := decodeFrame([]byte(`"`+encode64(raw)+`"`), g.spool)
 		if err != nil {
 			bad = append(bad, Problem{Run: e.id, Detail: err.Error()})
 		} else {
-			e.items = []item{{name: "frame", encoder: "pandas", frame: ref}}
+			e.items = []item{{name: "frame", encoder: "pandas", frame: frame, piece: piece}}
 		}
 		if err := g.add(e); err != nil {
 			t.Fatal(err)

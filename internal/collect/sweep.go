@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Sweep collects a sweep: a row for every run ever planned, in the order of the
@@ -115,7 +116,7 @@ func (e *entry) outcome(st sweep.RunState) {
 		}
 		return
 	}
-	e.kind, e.reason = string(o.Kind), cleanText(o.Reason)
+	e.kind, e.reason = string(o.Kind), value.ToUTF8(o.Reason)
 	e.started = o.Start
 	e.code = o.Fingerprint.Code
 	if !o.End.IsZero() && !o.Start.IsZero() {

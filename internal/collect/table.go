@@ -4,9 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
+	"slices"
 	"sort"
-	"strconv"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -18,6 +17,35 @@ import (
 const Version = "1"
 
 var tableMetadata = arrow.NewMetadata([]string{"fanout"}, []string{Version})
+
+// Role says what a column holds.
+type Role uint8
+
+const (
+	RoleRun       Role = iota // how a run went
+	RoleParameter             // what was passed to the template
+	RoleLabel                 // an axis value that is not a parameter
+	RoleScrap                 // what the notebook recorded
+	RoleFrame                 // a column of a recorded frame
+)
+
+var roleNames = [...]string{"run", "parameter", "label", "scrap", "frame"}
+
+func (r Role) String() string { return roleNames[r] }
+
+func roleNamed(name string) Role {
+	if i := slices.Index(roleNames[:], name); i >= 0 {
+		return Role(i)
+	}
+	return RoleScrap
+}
+
+// Keys of the field metadata in the files, besides cell's.
+const (
+	metaRole      = "role"
+	metaUnit      = "unit"
+	metaDirection = "direction"
+)
 
 // Problem is something a reader of the tables should know: what was met where.
 type Problem struct {
@@ -77,6 +105,10 @@ func (t *Table) Column(name string) (Column, bool) {
 
 // Problems are those met while the table was made.
 func (t *Table) Problems() []Problem { return t.problems }
+
+// AddProblems adds problems that were met later. It must not run while others
+// read the table.
+func (t *Table) AddProblems(ps []Problem) { t.problems = append(t.problems, ps...) }
 
 // Name, Role, Unit and Goal are as declared; Unit and Goal may be empty.
 func (c Column) Name() string { return c.spec.Name }
@@ -156,122 +188,6 @@ func (c Column) Any(row int) any {
 	return valueAt(a, i, c.typ)
 }
 
-func (d dtype) instant(v arrow.Timestamp) time.Time {
-	t := time.UnixMicro(int64(v))
-	if d.nano {
-		t = time.Unix(0, int64(v))
-	}
-	return t.In(location(d.zone))
-}
-
-func valueText(a arrow.Array, i int, d dtype) string {
-	switch v := valueAt(a, i, d).(type) {
-	case nil:
-		return ""
-	case string:
-		if d.kind == JSON {
-			return a.(*array.String).Value(i)
-		}
-		return v
-	case bool:
-		return strconv.FormatBool(v)
-	case int64:
-		return strconv.FormatInt(v, 10)
-	case float64:
-		return floatText(v)
-	default:
-		if d.kind == JSON {
-			return a.(*array.String).Value(i)
-		}
-		return string(appendJSON(nil, v))
-	}
-}
-
-// valueAt is the value of row i of an array of type d.
-func valueAt(a arrow.Array, i int, d dtype) any {
-	if isNull(a, i) {
-		return nil
-	}
-	switch a := a.(type) {
-	case *array.Boolean:
-		return a.Value(i)
-	case *array.Int64:
-		return a.Value(i)
-	case *array.Float64:
-		return a.Value(i)
-	case *array.String:
-		return textAt(a.Value(i), d)
-	case *array.Binary:
-		return a.Value(i)
-	case *array.Date32:
-		return a.Value(i).ToTime().Format(dayLayout)
-	case *array.Timestamp:
-		if d.kind == LocalTime {
-			return d.instant(a.Value(i)).Format(localLayout)
-		}
-		return d.instant(a.Value(i)).Format(zonedLayout)
-	case *array.Time64:
-		return time.Unix(0, int64(a.Value(i))*d.tick()).UTC().Format("15:04:05.999999999")
-	case *array.Duration:
-		return time.Duration(int64(a.Value(i)) * d.tick()).String()
-	case *array.Decimal128:
-		return decimalAt(a.Value(i).BigInt(), d.scale)
-	case *array.List:
-		return listAt(a, i, d)
-	case *array.Struct:
-		object := make(map[string]any, len(d.fields))
-		for k, f := range d.fields {
-			object[f.name] = valueAt(a.Field(k), i, f.typ)
-		}
-		return object
-	}
-	return nil
-}
-
-// tick is the nanoseconds of one unit.
-func (d dtype) tick() int64 {
-	if d.nano {
-		return 1
-	}
-	return 1000
-}
-
-func textAt(s string, d dtype) any {
-	if d.kind != JSON {
-		return s
-	}
-	v, err := ParseJSON([]byte(s))
-	if err != nil {
-		return s
-	}
-	return v
-}
-
-func decimalAt(n *big.Int, scale int32) any {
-	if scale == 0 {
-		return n
-	}
-	s := new(big.Int).Abs(n).String()
-	for len(s) <= int(scale) {
-		s = "0" + s
-	}
-	point := len(s) - int(scale)
-	s = s[:point] + "." + s[point:]
-	if n.Sign() < 0 {
-		s = "-" + s
-	}
-	return decimalText(s)
-}
-
-func listAt(a *array.List, i int, d dtype) any {
-	start, end := a.ValueOffsets(i)
-	list := make([]any, 0, end-start)
-	for k := start; k < end; k++ {
-		list = append(list, valueAt(a.ListValues(), int(k), *d.elem))
-	}
-	return list
-}
-
 // ReadTable reads a table from a file this package wrote in the Arrow IPC file
 // format (runs.arrow). It is read whole; r may be closed afterwards.
 func ReadTable(r interface {
@@ -320,9 +236,4 @@ func specsOf(schema *arrow.Schema) ([]ColumnSpec, []dtype) {
 		types = append(types, dtypeOf(f.Type, f.Metadata))
 	}
 	return specs, types
-}
-
-// isNull knows what Arrow's own IsNull forgets: a null array has no bitmap.
-func isNull(a arrow.Array, i int) bool {
-	return a.DataType().ID() == arrow.NULL || a.IsNull(i)
 }

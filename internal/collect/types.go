@@ -1,7 +1,6 @@
 package collect
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -31,28 +30,6 @@ const (
 var typeNames = [...]string{"null", "bool", "int", "float", "string", "json", "date", "time", "local time", "clock", "duration", "decimal", "bytes", "list", "struct"}
 
 func (t Type) String() string { return typeNames[t] }
-
-// Role says what a column holds.
-type Role uint8
-
-const (
-	RoleRun       Role = iota // how a run went
-	RoleParameter             // what was passed to the template
-	RoleLabel                 // an axis value that is not a parameter
-	RoleScrap                 // what the notebook recorded
-	RoleFrame                 // a column of a recorded frame
-)
-
-var roleNames = [...]string{"run", "parameter", "label", "scrap", "frame"}
-
-func (r Role) String() string { return roleNames[r] }
-
-func roleNamed(name string) Role {
-	if i := slices.Index(roleNames[:], name); i >= 0 {
-		return Role(i)
-	}
-	return RoleScrap
-}
 
 // dtype is the resolved type of a column or of a part of it.
 type dtype struct {
@@ -153,13 +130,8 @@ func (f field) arrow() arrow.Field {
 	return a
 }
 
-// Keys of the field metadata in the files.
-const (
-	metaRole      = "role"
-	metaUnit      = "unit"
-	metaDirection = "direction"
-	metaEncoding  = "encoding"
-)
+// metaEncoding is the key of the field metadata that marks text that is JSON.
+const metaEncoding = "encoding"
 
 // dtypeOf reads back what dtype.arrow wrote.
 func dtypeOf(t arrow.DataType, meta arrow.Metadata) dtype {

@@ -256,7 +256,7 @@ func (s *shape) see(v any) {
 		s.seeText(v)
 	case instant:
 		s.join(&shape{seen: aTime, zone: v.zone})
-	case decimalText:
+	case DecimalText:
 		s.seen |= aDecimal
 		whole, scale := v.digits()
 		s.whole, s.scale = max(s.whole, whole), max(s.scale, scale)
@@ -293,4 +293,22 @@ func (s *shape) seeObject(v map[string]any) {
 		one.fields[name] = f
 	}
 	s.join(one)
+}
+
+// kinds are the words for what has been seen, those that widen into each other
+// counted once.
+func (s *shape) kinds() []string {
+	var k []string
+	for _, w := range []struct {
+		a    atoms
+		word string
+	}{
+		{aBool, "bool"}, {aWhole | aIntBig, "integer"}, {aFloat, "double"}, {aDecimal, "decimal"}, {aDate, "date"}, {aLocal, "local time"},
+		{aTime, "time"}, {aClock, "clock"}, {aSpan, "duration"}, {aText, "text"}, {aBytes, "bytes"}, {aList, "list"}, {aObject, "struct"},
+	} {
+		if s.seen&w.a != 0 {
+			k = append(k, w.word)
+		}
+	}
+	return k
 }

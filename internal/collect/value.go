@@ -2,6 +2,7 @@ package collect
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -14,19 +15,18 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A value of a cell is nil, bool, int64, *big.Int, float64, string, instant,
-// decimalText, []any, map[string]any, or oddText for JSON that is none of them.
+// DecimalText, []any, map[string]any, or JSONText for JSON that is none of them.
 
 // DecimalText is an exact decimal number, as "12.50".
 type DecimalText string
 
-type (
-	decimalText = DecimalText
-	oddText     string
-)
+// JSONText is the JSON of a value, which goes into a table as it is.
+type JSONText string
 
 // instant is a point in time and the zone it was written in.
 type instant struct {
@@ -59,7 +59,7 @@ func allDigits(s string) bool {
 // valueOf brings what callers hand in to one of the forms of a cell's value.
 func valueOf(x any) (any, error) {
 	switch v := x.(type) {
-	case nil, bool, int64, float64, oddText, instant:
+	case nil, bool, int64, float64, JSONText, instant:
 		return v, nil
 	case *big.Int:
 		return wholeNumber(v.String()), nil
@@ -76,13 +76,13 @@ func valueOf(x any) (any, error) {
 		object := make(map[string]any, len(v))
 		for k, e := range v {
 			var err error
-			if object[cleanText(k)], err = valueOf(e); err != nil {
+			if object[value.ToUTF8(k)], err = valueOf(e); err != nil {
 				return nil, err
 			}
 		}
 		return object, nil
 	case string:
-		return cleanText(v), nil
+		return value.ToUTF8(v), nil
 	case int:
 		return int64(v), nil
 	case int32:
@@ -110,18 +110,11 @@ func valueOf(x any) (any, error) {
 	case []string:
 		list := make([]any, len(v))
 		for i, s := range v {
-			list[i] = cleanText(s)
+			list[i] = value.ToUTF8(s)
 		}
 		return list, nil
 	}
 	return nil, fmt.Errorf("put a %T in a table: no column holds it", x)
-}
-
-func cleanText(s string) string {
-	if utf8.ValidString(s) {
-		return s
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
 }
 
 // ParseJSON reads one JSON value. Integers stay exact whatever their size; NaN,
@@ -178,7 +171,7 @@ func numberOf(s string) any {
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return oddText(s)
+		return JSONText(s)
 	}
 	return f
 }
@@ -191,11 +184,11 @@ func wholeNumber(s string) any {
 		return n
 	}
 	if len(s) > maxIntegerDigits {
-		return oddText(s)
+		return JSONText(s)
 	}
 	n, ok := new(big.Int).SetString(s, 10)
 	if !ok {
-		return oddText(s)
+		return JSONText(s)
 	}
 	return n
 }
@@ -221,9 +214,9 @@ func appendJSON(b []byte, v any) []byte {
 		return appendQuoted(b, v)
 	case instant:
 		return appendQuoted(b, v.String())
-	case decimalText:
+	case DecimalText:
 		return append(b, v...)
-	case oddText:
+	case JSONText:
 		return append(b, v...)
 	case []byte:
 		return appendQuoted(b, encode64(v))
@@ -390,9 +383,9 @@ func appendCell(b []byte, v any) []byte {
 		return append(append(b, tagText), v...)
 	case instant:
 		return append(binary.LittleEndian.AppendUint64(append(b, tagInstant), uint64(v.t.UnixMicro())), v.zone...)
-	case decimalText:
+	case DecimalText:
 		return append(append(b, tagDecimal), v...)
-	case oddText:
+	case JSONText:
 		return append(append(b, tagOdd), v...)
 	case []any:
 		b = append(b, tagList)
@@ -442,9 +435,9 @@ func decodeCell(b []byte) any {
 	case tagInstant:
 		return instant{time.UnixMicro(int64(binary.LittleEndian.Uint64(body))).UTC(), string(body[8:])}
 	case tagDecimal:
-		return decimalText(body)
+		return DecimalText(body)
 	case tagOdd:
-		return oddText(body)
+		return JSONText(body)
 	case tagList:
 		list := []any{}
 		for len(body) > 0 {
@@ -465,3 +458,5 @@ func decodeCell(b []byte) any {
 	}
 	return nil
 }
+
+func encode64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

@@ -368,3 +368,12 @@ func Bind(bs []Binding, name string, v Value) []Binding {
 	}
 	return append(bs, Binding{name, v})
 }
+
+// ToUTF8 is the text that a Value can hold: what is not UTF-8 is replaced by
+// U+FFFD.
+func ToUTF8(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	return strings.ToValidUTF8(s, "\uFFFD")
+}

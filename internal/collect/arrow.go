@@ -1,0 +1,268 @@
+package collect
+
+import (
+	"fmt"
+	"math/big"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/decimal128"
+)
+
+// appendValue adds v to an Arrow builder of type d. The type was resolved from
+// a shape that has seen v, so that it holds it; an error is a bug of ours.
+func appendValue(b array.Builder, d dtype, v any) error {
+	if v == nil {
+		b.AppendNull()
+		return nil
+	}
+	switch d.kind {
+	case JSON:
+		b.(*array.StringBuilder).Append(string(appendJSON(nil, v)))
+		return nil
+	case String:
+		b.(*array.StringBuilder).Append(plainText(v))
+		return nil
+	case List:
+		return appendList(b.(*array.ListBuilder), d, v)
+	case Struct:
+		return appendStruct(b.(*array.StructBuilder), d, v)
+	}
+	if !appendScalar(b, d, v) {
+		return fmt.Errorf("a %T does not fit %s", v, d)
+	}
+	return nil
+}
+
+func appendScalar(b array.Builder, d dtype, v any) bool {
+	switch b := b.(type) {
+	case *array.BooleanBuilder:
+		x, ok := v.(bool)
+		b.Append(x)
+		return ok
+	case *array.Int64Builder:
+		x, ok := v.(int64)
+		b.Append(x)
+		return ok
+	case *array.Float64Builder:
+		x, ok := v.(float64)
+		if n, whole := v.(int64); whole {
+			x, ok = float64(n), true
+		}
+		b.Append(x)
+		return ok
+	case *array.Date32Builder:
+		x, _ := v.(string)
+		t, err := time.Parse(dayLayout, x)
+		b.Append(arrow.Date32FromTime(t))
+		return err == nil
+	case *array.TimestampBuilder:
+		t, ok := moment(v)
+		b.Append(arrow.Timestamp(t.UnixMicro()))
+		return ok
+	case *array.Decimal128Builder:
+		n, ok := scaled(v, d.scale)
+		b.Append(decimal128.FromBigInt(n))
+		return ok
+	}
+	return false
+}
+
+// moment reads an instant or a local time.
+func moment(v any) (time.Time, bool) {
+	switch v := v.(type) {
+	case instant:
+		return v.t, true
+	case string:
+		t, err := time.Parse(zonedLayout, v)
+		if err != nil {
+			t, err = time.Parse(localLayout, v)
+		}
+		return t, err == nil
+	}
+	return time.Time{}, false
+}
+
+// scaled is v × 10^scale.
+func scaled(v any, scale int32) (*big.Int, bool) {
+	var n *big.Int
+	own := int32(0)
+	switch v := v.(type) {
+	case int64:
+		n = big.NewInt(v)
+	case *big.Int:
+		n = v
+	case DecimalText:
+		_, own = v.digits()
+		var ok bool
+		if n, ok = new(big.Int).SetString(strings.Replace(string(v), ".", "", 1), 10); !ok {
+			return new(big.Int), false
+		}
+	default:
+		return new(big.Int), false
+	}
+	ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale-own)), nil)
+	return ten.Mul(ten, n), true
+}
+
+func plainText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case instant:
+		return v.String()
+	}
+	return string(appendJSON(nil, v))
+}
+
+func appendList(b *array.ListBuilder, d dtype, v any) error {
+	list, ok := v.([]any)
+	if !ok {
+		return fmt.Errorf("a %T does not fit %s", v, d)
+	}
+	b.Append(true)
+	for _, e := range list {
+		if err := appendValue(b.ValueBuilder(), *d.elem, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func appendStruct(b *array.StructBuilder, d dtype, v any) error {
+	object, ok := v.(map[string]any)
+	if !ok {
+		return fmt.Errorf("a %T does not fit %s", v, d)
+	}
+	b.Append(true)
+	for i, f := range d.fields {
+		if err := appendValue(b.FieldBuilder(i), f.typ, object[f.name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d dtype) instant(v arrow.Timestamp) time.Time {
+	t := time.UnixMicro(int64(v))
+	if d.nano {
+		t = time.Unix(0, int64(v))
+	}
+	return t.In(location(d.zone))
+}
+
+func valueText(a arrow.Array, i int, d dtype) string {
+	switch v := valueAt(a, i, d).(type) {
+	case nil:
+		return ""
+	case string:
+		if d.kind == JSON {
+			return a.(*array.String).Value(i)
+		}
+		return v
+	case bool:
+		return strconv.FormatBool(v)
+	case int64:
+		return strconv.FormatInt(v, 10)
+	case float64:
+		return floatText(v)
+	default:
+		if d.kind == JSON {
+			return a.(*array.String).Value(i)
+		}
+		return string(appendJSON(nil, v))
+	}
+}
+
+// valueAt is the value of row i of an array of type d.
+func valueAt(a arrow.Array, i int, d dtype) any {
+	if isNull(a, i) {
+		return nil
+	}
+	switch a := a.(type) {
+	case *array.Boolean:
+		return a.Value(i)
+	case *array.Int64:
+		return a.Value(i)
+	case *array.Float64:
+		return a.Value(i)
+	case *array.String:
+		return textAt(a.Value(i), d)
+	case *array.Binary:
+		return a.Value(i)
+	case *array.Date32:
+		return a.Value(i).ToTime().Format(dayLayout)
+	case *array.Timestamp:
+		if d.kind == LocalTime {
+			return d.instant(a.Value(i)).Format(localLayout)
+		}
+		return d.instant(a.Value(i)).Format(zonedLayout)
+	case *array.Time64:
+		return time.Unix(0, int64(a.Value(i))*d.tick()).UTC().Format("15:04:05.999999999")
+	case *array.Duration:
+		return time.Duration(int64(a.Value(i)) * d.tick()).String()
+	case *array.Decimal128:
+		return decimalAt(a.Value(i).BigInt(), d.scale)
+	case *array.List:
+		return listAt(a, i, d)
+	case *array.Struct:
+		object := make(map[string]any, len(d.fields))
+		for k, f := range d.fields {
+			object[f.name] = valueAt(a.Field(k), i, f.typ)
+		}
+		return object
+	}
+	return nil
+}
+
+// tick is the nanoseconds of one unit.
+func (d dtype) tick() int64 {
+	if d.nano {
+		return 1
+	}
+	return 1000
+}
+
+func textAt(s string, d dtype) any {
+	if d.kind != JSON {
+		return s
+	}
+	v, err := ParseJSON([]byte(s))
+	if err != nil {
+		return s
+	}
+	return v
+}
+
+func decimalAt(n *big.Int, scale int32) any {
+	if scale == 0 {
+		return n
+	}
+	s := new(big.Int).Abs(n).String()
+	for len(s) <= int(scale) {
+		s = "0" + s
+	}
+	point := len(s) - int(scale)
+	s = s[:point] + "." + s[point:]
+	if n.Sign() < 0 {
+		s = "-" + s
+	}
+	return DecimalText(s)
+}
+
+func listAt(a *array.List, i int, d dtype) any {
+	start, end := a.ValueOffsets(i)
+	list := make([]any, 0, end-start)
+	for k := start; k < end; k++ {
+		list = append(list, valueAt(a.ListValues(), int(k), *d.elem))
+	}
+	return list
+}
+
+// isNull knows what Arrow's own IsNull forgets: a null array has no bitmap.
+func isNull(a arrow.Array, i int) bool {
+	return a.DataType().ID() == arrow.NULL || a.IsNull(i)
+}
