@@ -31,7 +31,7 @@ $(VENV)/requirements-test.stamp: requirements-test.txt $(VENV)/requirements.stam
 	$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: -r requirements.txt -r requirements-test.txt
 	@touch $@
 
-.js/stamp: internal/collect/testdata/js/package.json
+.js/stamp: internal/table/testdata/js/package.json
 	@mkdir -p .js && cp $< .js/package.json
 	cd .js && rm -rf node_modules && npm install --silent --no-audit --no-fund --no-package-lock
 	@touch $@

@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -141,7 +142,7 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 }
 
 // rowsWanted asks keep about the run of every row.
-func rowsWanted(s *sweep.Sweep, t *collect.Table, keep func(sweep.RunState) (bool, error)) ([]bool, error) {
+func rowsWanted(s *sweep.Sweep, t *table.Table, keep func(sweep.RunState) (bool, error)) ([]bool, error) {
 	ids, _ := t.Column("run_id")
 	wanted := make([]bool, t.Len())
 	for row := range wanted {
@@ -158,7 +159,7 @@ func rowsWanted(s *sweep.Sweep, t *collect.Table, keep func(sweep.RunState) (boo
 }
 
 // project applies the flags to what the sweep file says.
-func (f compareFlags) project(o *compare.Options, t *collect.Table) error {
+func (f compareFlags) project(o *compare.Options, t *table.Table) error {
 	if len(f.baseline) > 0 {
 		o.Baseline = map[string]string{}
 	}
@@ -271,7 +272,7 @@ func oneSweep(s side, f compareFlags) ([]block, error) {
 }
 
 // rowTitles are the values of the row axes, in the order of the table.
-func rowTitles(t *collect.Table, rows []string) []string {
+func rowTitles(t *table.Table, rows []string) []string {
 	if len(rows) == 0 {
 		return []string{""}
 	}
@@ -286,7 +287,7 @@ func rowTitles(t *collect.Table, rows []string) []string {
 	return titles
 }
 
-func rowTitle(t *collect.Table, rows []string, row int) string {
+func rowTitle(t *table.Table, rows []string, row int) string {
 	var parts []string
 	for _, name := range rows {
 		col, _ := t.Column(name)

@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -192,7 +193,7 @@ func removeOthers(ctx context.Context, st store.Store, written []string) error {
 // checkRequired makes a missing scrap a violated gate.
 func checkRequired(res *collect.Result) error {
 	missing := 0
-	var first collect.Problem
+	var first table.Problem
 	for _, p := range res.Table.Problems() {
 		if p.Kind == "missing" {
 			if missing++; missing == 1 {

@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -61,14 +62,14 @@ func (c *cli) writeTo(ctx context.Context, name string, write func(io.Writer) er
 	return st.Write(ctx, key, write, store.Cached)
 }
 
-func (e export) writer() (func(*collect.Table, io.Writer) error, error) {
+func (e export) writer() (func(*table.Table, io.Writer) error, error) {
 	switch e.format {
 	case "csv":
-		return (*collect.Table).WriteCSV, nil
+		return (*table.Table).WriteCSV, nil
 	case "json":
-		return (*collect.Table).WriteJSON, nil
+		return (*table.Table).WriteJSON, nil
 	case "", "arrow":
-		return (*collect.Table).WriteStream, nil
+		return (*table.Table).WriteStream, nil
 	}
 	return nil, fmt.Errorf("--format %q: want csv, json or arrow", e.format)
 }
@@ -88,7 +89,7 @@ func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Resu
 	return collect.Sweep(ctx, s, collectOptions(s, require))
 }
 
-func (c *cli) partition(ctx context.Context, t *collect.Table, folder string, by []string) error {
+func (c *cli) partition(ctx context.Context, t *table.Table, folder string, by []string) error {
 	for _, name := range by {
 		if _, ok := t.Column(name); !ok {
 			return fmt.Errorf("the table has no column %q", name)

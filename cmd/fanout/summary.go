@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // summaryInput gathers what the summary is made of.
@@ -63,7 +64,7 @@ func rerunTarget(s *sweep.Sweep, head sweep.Head) string {
 	return head.Name + ".sweep"
 }
 
-func problemLine(s *sweep.Sweep, p collect.Problem) string {
+func problemLine(s *sweep.Sweep, p table.Problem) string {
 	where := ""
 	if p.Run != "" {
 		where = runName(s, p.Run) + ": "

@@ -6,12 +6,10 @@
 // glued stacked into a table for each name, the pictures they displayed, and
 // the problems met on the way.
 //
-// It promises that every run or file has its row, whatever became of it; that a
-// value is never changed in meaning to fit a column (a column whose values
-// disagree is text that holds their JSON); that the same input gives the same
-// bytes; and that hostile notebooks end in a problem, never in a crash or in
-// memory without bound.
+// It promises that every run or file has its row, whatever became of it; that
+// the same input gives the same bytes; and that hostile notebooks end in a
+// problem, never in a crash or in memory without bound.
 //
-// It does not say which values are good: that is compare's part. It is the only
-// package that knows Arrow and Parquet; others see tables through accessors.
+// It does not say which values are good: that is compare's part. How tables are
+// typed and stored is package table's.
 package collect

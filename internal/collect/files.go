@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -161,7 +162,7 @@ func (r *fileReader) entry(name string) (*entry, error) {
 	n, dropped, err := r.notebook(name)
 	if err != nil {
 		e.status, e.reason = string(outcome.Lost), value.ToUTF8(err.Error())
-		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: e.reason, Cell: -1})
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: e.reason, Cell: -1})
 		return e, nil
 	}
 	e.problems = append(e.problems, dropped...)
@@ -171,7 +172,7 @@ func (r *fileReader) entry(name string) (*entry, error) {
 	return e, e.scraps(recordedIn(n), r.spool)
 }
 
-func (r *fileReader) notebook(name string) (*notebook.Notebook, []Problem, error) {
+func (r *fileReader) notebook(name string) (*notebook.Notebook, []table.Problem, error) {
 	f, err := r.fsys.Open(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open notebook: %w", err)
@@ -191,7 +192,7 @@ func (r *fileReader) notebook(name string) (*notebook.Notebook, []Problem, error
 	}
 	if !utf8.Valid(doc) {
 		doc = bytes.ToValidUTF8(doc, []byte("\uFFFD"))
-		dropped = append(dropped, Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced", Cell: -1})
+		dropped = append(dropped, table.Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced", Cell: -1})
 	}
 	n, err := notebook.Decode(doc)
 	return n, dropped, err
@@ -272,7 +273,7 @@ func recordedIn(n *notebook.Notebook) *recorded {
 // scraps decodes what the notebook recorded.
 func (e *entry) scraps(r *recorded, to *spool) error {
 	for _, p := range r.Problems {
-		e.problems = append(e.problems, Problem{Kind: p.Kind, Name: p.Name, Detail: p.Detail, Cell: p.Cell})
+		e.problems = append(e.problems, table.Problem{Kind: p.Kind, Name: p.Name, Detail: p.Detail, Cell: p.Cell})
 	}
 	for _, s := range r.Scraps {
 		it, problems, err := decodeScrap(s, to)

@@ -3,8 +3,10 @@ package collect
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -15,6 +17,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // collectFiles collects a pile and closes the result at the end of the test.
@@ -30,7 +34,7 @@ func collectFiles(t testing.TB, fsys fs.FS, o Options) *Result {
 }
 
 // rowOf is what a row holds, nulls left out.
-func rowOf(t testing.TB, table *Table, id string) map[string]any {
+func rowOf(t testing.TB, table *table.Table, id string) map[string]any {
 	t.Helper()
 	ids, _ := table.Column("run_id")
 	for i := range table.Len() {
@@ -50,7 +54,7 @@ func rowOf(t testing.TB, table *Table, id string) map[string]any {
 }
 
 // problemsOf are the kinds and names of a run's problems.
-func problemsOf(table *Table, id string) []string {
+func problemsOf(table *table.Table, id string) []string {
 	var found []string
 	for _, p := range table.Problems() {
 		if p.Run == id {
@@ -58,6 +62,25 @@ func problemsOf(table *Table, id string) []string {
 		}
 	}
 	return found
+}
+
+// written is every file of a result.
+func written(t testing.TB, r *Result) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	names, err := r.Write(t.Context(), func(name string, write func(io.Writer) error) error {
+		var b bytes.Buffer
+		err := write(&b)
+		files[name] = b.Bytes()
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(names) != len(files) {
+		t.Errorf("%d names for %d files: %v", len(names), len(files), names)
+	}
+	return files
 }
 
 type scrapbookSays struct {
@@ -135,7 +158,7 @@ func checkScrap(t *testing.T, r *Result, id, name string, got, want any, encoder
 	t.Helper()
 	switch {
 	case encoder == "pandas":
-		i := slices.IndexFunc(r.stacks, func(s *Stack) bool { return s.Name == name })
+		i := slices.IndexFunc(r.stacks, func(s *table.Stack) bool { return s.Name == name })
 		if i < 0 || float64(r.stacks[i].Rows()) != want.(map[string]any)["rows"] {
 			t.Errorf("%s: frame %s is not stacked", id, name)
 		}
@@ -266,7 +289,7 @@ func TestEvil(t *testing.T) {
 		"bad base64":   {frame(`"%%%"`), "unreadable df"},
 		"not parquet":  {frame(`"aGVsbG8="`), "unreadable df"},
 		"not a string": {frame(`{"a":1}`), "unreadable df"},
-		"bomb":         {frame(`"` + encode64(bomb) + `"`), "unreadable df"},
+		"bomb":         {frame(`"` + base64.StdEncoding.EncodeToString(bomb) + `"`), "unreadable df"},
 		"bad utf-8":    {strings.Replace(withOutputs("", scrapOutput), `"name":"a"`, "\"name\":\"a\xff\"", 1), "not_utf8 "},
 		"no name":      {withOutputs("", display(`{"application/scrapbook.scrap.json+json":{"data":1}}`, `{}`)), "malformed_scrap "},
 		"nested":       {`{"cells":` + strings.Repeat("[", 5000), "unreadable "},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -46,26 +47,26 @@ type entry struct {
 	replicate                any
 	params, labels           []bound
 	items                    []item
-	problems                 []Problem
+	problems                 []table.Problem
 }
 
 // The columns every runs table begins with.
-var runColumns = []ColumnSpec{
-	{Name: "run_id", Type: String},
-	{Name: "run_status", Type: String},
-	{Name: "run_reason_kind", Type: String},
-	{Name: "run_error", Type: String},
-	{Name: "run_planned", Type: Bool},
-	{Name: "run_stale", Type: Bool},
-	{Name: "run_attempts", Type: Int},
-	{Name: "run_as_of", Type: Time},
-	{Name: "run_started_at", Type: Time},
-	{Name: "run_duration_s", Type: Float, Unit: "s"},
-	{Name: "run_kernel_start_s", Type: Float, Unit: "s"},
-	{Name: "run_cpu_s", Type: Float, Unit: "s"},
-	{Name: "run_peak_rss_bytes", Type: Int, Unit: "B"},
-	{Name: "run_code", Type: String},
-	{Name: "run_notebook", Type: String},
+var runColumns = []table.ColumnSpec{
+	{Name: "run_id", Type: table.String},
+	{Name: "run_status", Type: table.String},
+	{Name: "run_reason_kind", Type: table.String},
+	{Name: "run_error", Type: table.String},
+	{Name: "run_planned", Type: table.Bool},
+	{Name: "run_stale", Type: table.Bool},
+	{Name: "run_attempts", Type: table.Int},
+	{Name: "run_as_of", Type: table.Time},
+	{Name: "run_started_at", Type: table.Time},
+	{Name: "run_duration_s", Type: table.Float, Unit: "s"},
+	{Name: "run_kernel_start_s", Type: table.Float, Unit: "s"},
+	{Name: "run_cpu_s", Type: table.Float, Unit: "s"},
+	{Name: "run_peak_rss_bytes", Type: table.Int, Unit: "B"},
+	{Name: "run_code", Type: table.String},
+	{Name: "run_notebook", Type: table.String},
 }
 
 func (e *entry) cells() []any {
@@ -86,7 +87,7 @@ const (
 
 // gatherer puts entries, one after the other, into tables.
 type gatherer struct {
-	runs   *Builder
+	runs   *table.Builder
 	fixed  []int
 	spool  *spool
 	scraps *longTable
@@ -94,12 +95,12 @@ type gatherer struct {
 	tableOnly bool
 	metrics   map[string]Metric
 	require   []string
-	stacks    map[string]*Stack
+	stacks    map[string]*table.Stack
 	pictures  []placed
 	taken     map[string]string // lower-case column name → whose it is
 	columnOf  map[string]int    // scrap name → column of the runs table, -1: none
 	paramOf   map[string]int
-	problems  []Problem
+	problems  []table.Problem
 	rows      int
 }
 
@@ -114,17 +115,17 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gatherer{runs: NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*Stack{},
+	g := &gatherer{runs: table.NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*table.Stack{},
 		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
 	}
 	columns := runColumns
 	if replicates {
-		columns = append(slices.Clone(columns), ColumnSpec{Name: "run_replicate", Type: Int})
+		columns = append(slices.Clone(columns), table.ColumnSpec{Name: "run_replicate", Type: table.Int})
 	}
 	for _, c := range columns {
-		c.Role = RoleRun
+		c.Role = table.RoleRun
 		g.fixed = append(g.fixed, g.runs.Column(c))
 		g.taken[c.Name] = c.Name
 	}
@@ -156,10 +157,10 @@ func (g *gatherer) add(e *entry) error {
 		g.set(e, g.fixed[i], v)
 	}
 	for _, p := range e.params {
-		g.set(e, g.bindingColumn(e, p.name, RoleParameter), p.value)
+		g.set(e, g.bindingColumn(e, p.name, table.RoleParameter), p.value)
 	}
 	for _, l := range e.labels {
-		g.set(e, g.bindingColumn(e, l.name, RoleLabel), l.value)
+		g.set(e, g.bindingColumn(e, l.name, table.RoleLabel), l.value)
 	}
 	have := map[string]bool{}
 	for i := range e.items {
@@ -191,16 +192,16 @@ func (g *gatherer) set(e *entry, column int, v any) {
 }
 
 func (g *gatherer) problem(e *entry, kind, name, detail string) {
-	g.keepProblem(Problem{Run: e.id, Kind: kind, Name: name, Detail: detail, Cell: -1})
+	g.keepProblem(table.Problem{Run: e.id, Kind: kind, Name: name, Detail: detail, Cell: -1})
 }
 
-func (g *gatherer) keepProblem(p Problem) {
+func (g *gatherer) keepProblem(p table.Problem) {
 	p.Name, p.Detail = value.ToUTF8(p.Name), value.ToUTF8(p.Detail)
 	g.problems = append(g.problems, p)
 }
 
 // bindingColumn finds or makes the column of a parameter or label.
-func (g *gatherer) bindingColumn(e *entry, name string, role Role) int {
+func (g *gatherer) bindingColumn(e *entry, name string, role table.Role) int {
 	key := role.String() + " " + name
 	if i, ok := g.paramOf[key]; ok {
 		return i
@@ -210,7 +211,7 @@ func (g *gatherer) bindingColumn(e *entry, name string, role Role) int {
 		column = g.free("param_" + name)
 		g.problem(e, "renamed", name, fmt.Sprintf("the %s %q is the column %q, because the name is taken", role, name, column))
 	}
-	return g.claim(g.paramOf, key, ColumnSpec{Name: column, Role: role})
+	return g.claim(g.paramOf, key, table.ColumnSpec{Name: column, Role: role})
 }
 
 // scrapColumn finds or makes the column of a scrap.
@@ -233,10 +234,10 @@ func (g *gatherer) scrapColumn(e *entry, name string) int {
 		g.problem(e, "renamed", name, fmt.Sprintf("the scrap %q is the column %q, because the name is taken", name, column))
 	}
 	m := g.metrics[name]
-	return g.claim(g.columnOf, name, ColumnSpec{Name: column, Role: RoleScrap, Unit: m.Unit, Goal: m.Goal})
+	return g.claim(g.columnOf, name, table.ColumnSpec{Name: column, Role: table.RoleScrap, Unit: m.Unit, Goal: m.Goal})
 }
 
-func (g *gatherer) claim(columns map[string]int, key string, spec ColumnSpec) int {
+func (g *gatherer) claim(columns map[string]int, key string, spec table.ColumnSpec) int {
 	g.taken[fold(spec.Name)] = key
 	i := g.runs.Column(spec)
 	columns[key] = i
@@ -272,7 +273,7 @@ func (g *gatherer) item(e *entry, row int, it *item) error {
 	}
 	kind, value := it.kind(), []byte(nil)
 	if it.has {
-		value = appendJSON(nil, it.value)
+		value = table.AppendJSON(nil, it.value)
 		if len(value) <= maxRunsCell {
 			g.set(e, g.scrapColumn(e, it.name), it.value)
 		} else {
@@ -308,7 +309,7 @@ func (it *item) kind() string {
 		return "list"
 	case map[string]any:
 		return "object"
-	case JSONText:
+	case table.JSONText:
 		return "json"
 	default:
 		_ = v
@@ -316,9 +317,9 @@ func (it *item) kind() string {
 	}
 }
 
-func (g *gatherer) stackOf(name string) *Stack {
+func (g *gatherer) stackOf(name string) *table.Stack {
 	if g.stacks[name] == nil {
-		g.stacks[name] = &Stack{Name: name}
+		g.stacks[name] = &table.Stack{Name: name}
 	}
 	return g.stacks[name]
 }
@@ -326,42 +327,42 @@ func (g *gatherer) stackOf(name string) *Stack {
 // finish builds the tables.
 func (g *gatherer) finish() (*Result, error) {
 	g.runs.ByRole()
-	table, err := g.runs.Table()
+	runs, err := g.runs.Table()
 	if err != nil {
 		return nil, err
 	}
 	if err := g.scraps.finish(); err != nil {
 		return nil, err
 	}
-	r := &Result{Table: table, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
+	r := &Result{Table: runs, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
 	for _, s := range g.stacks {
 		r.stacks = append(r.stacks, s)
-		g.problems = append(g.problems, s.Resolve(table)...)
+		g.problems = append(g.problems, s.Resolve(runs)...)
 	}
-	slices.SortFunc(r.stacks, func(a, b *Stack) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(r.stacks, func(a, b *table.Stack) int { return cmp.Compare(a.Name, b.Name) })
 	r.pictures = g.pictures
-	slices.SortStableFunc(g.problems, func(a, b Problem) int {
+	slices.SortStableFunc(g.problems, func(a, b table.Problem) int {
 		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Detail, b.Detail))
 	})
-	table.AddProblems(g.problems)
+	runs.AddProblems(g.problems)
 	return r, nil
 }
 
 // longTable is scraps.parquet, written while scraps come in.
 type longTable struct {
 	file   *os.File
-	stream *Stream
+	stream *table.Stream
 	rows   int
 }
 
-var longColumns = []ColumnSpec{
-	{Name: "run_id", Role: RoleRun, Type: String},
-	{Name: "name", Role: RoleRun, Type: String},
-	{Name: "encoder", Role: RoleRun, Type: String},
-	{Name: "type", Role: RoleRun, Type: String},
-	{Name: "value", Role: RoleRun, Type: JSON},
-	{Name: "number", Role: RoleRun, Type: Float},
-	{Name: "text", Role: RoleRun, Type: String},
+var longColumns = []table.ColumnSpec{
+	{Name: "run_id", Role: table.RoleRun, Type: table.String},
+	{Name: "name", Role: table.RoleRun, Type: table.String},
+	{Name: "encoder", Role: table.RoleRun, Type: table.String},
+	{Name: "type", Role: table.RoleRun, Type: table.String},
+	{Name: "value", Role: table.RoleRun, Type: table.JSON},
+	{Name: "number", Role: table.RoleRun, Type: table.Float},
+	{Name: "text", Role: table.RoleRun, Type: table.String},
 }
 
 func newLongTable(dir string) (*longTable, error) {
@@ -369,7 +370,7 @@ func newLongTable(dir string) (*longTable, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, err := NewStream(f, longColumns)
+	stream, err := table.NewStream(f, longColumns)
 	if err != nil {
 		f.Close()
 		return nil, err
@@ -381,7 +382,7 @@ func (l *longTable) add(run string, it *item, kind string, value []byte) error {
 	l.rows++
 	var v, number, text any
 	if it.has {
-		v, number = JSONText(value), numberIn(it.value)
+		v, number = table.JSONText(value), numberIn(it.value)
 	}
 	if s, ok := it.value.(string); ok {
 		text = s

@@ -13,6 +13,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // collectKept collects a sweep, keeps what was read, and returns how many
@@ -135,7 +136,7 @@ func frameBase64(t testing.TB, n int) string {
 	for i := range n + 1 {
 		rows = append(rows, []any{int64(i), float64(n) / 2})
 	}
-	table, err := Build([]ColumnSpec{{Name: "i", Type: Int}, {Name: "x", Type: Float}}, rows)
+	table, err := table.Build([]table.ColumnSpec{{Name: "i", Type: table.Int}, {Name: "x", Type: table.Float}}, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // A lean notebook is the document without what collect has no use for: images
@@ -25,12 +27,12 @@ type leanReader struct {
 	top     []byte // the other members
 	count   int    // of cells
 	spent   int
-	dropped []Problem
+	dropped []table.Problem
 }
 
 // read gives the lean notebook of a stream, and the outputs left out because
 // they are too large. again reads a part of the same stream once more.
-func (l *leanReader) read(r io.Reader, again func(start, end int64) ([]byte, error)) ([]byte, []Problem, error) {
+func (l *leanReader) read(r io.Reader, again func(start, end int64) ([]byte, error)) ([]byte, []table.Problem, error) {
 	l.scan.reset(r)
 	l.again = again
 	l.cells, l.meta, l.top, l.count, l.spent, l.dropped = l.cells[:0], l.meta[:0], l.top[:0], 0, 0, nil
@@ -147,7 +149,7 @@ func (l *leanReader) copySmall(to *[]byte, key []byte) error {
 		}
 	}
 	if v.raw == nil {
-		l.dropped = append(l.dropped, Problem{Kind: "too_large", Name: string(key), Cell: -1, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
+		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Name: string(key), Cell: -1, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
 		return nil
 	}
 	*to = append(append(append(*to, '"'), key...), `":`...)
@@ -316,7 +318,7 @@ func isScrapMime(key []byte) bool {
 func (l *leanReader) keepOutput(to *[]byte, start, end int64) error {
 	size := int(end - start)
 	if l.spent+size > l.limit {
-		l.dropped = append(l.dropped, Problem{Kind: "too_large", Cell: l.count - 1,
+		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Cell: l.count - 1,
 			Detail: fmt.Sprintf("an output of %d bytes that holds a scrap or an error was left out: one notebook may hold %d bytes of them", size, l.limit)})
 		return nil
 	}

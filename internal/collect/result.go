@@ -14,15 +14,16 @@ import (
 	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // Result is what was collected. Close it: it keeps frames and pictures in
 // temporary files.
 type Result struct {
-	Table    *Table   // a row for every run or file; with all problems
-	Scraps   int      // rows of the long table
-	scraps   *os.File // scraps.parquet
-	stacks   []*Stack
+	Table    *table.Table // a row for every run or file; with all problems
+	Scraps   int          // rows of the long table
+	scraps   *os.File     // scraps.parquet
+	stacks   []*table.Stack
 	pictures []placed
 	spool    *spool
 	kept     *keeper // of a sweep
@@ -68,7 +69,7 @@ func (r *Result) Write(ctx context.Context, put func(name string, write func(io.
 		return put(name, write)
 	}
 	for _, s := range r.stacks {
-		var problems []Problem
+		var problems []table.Problem
 		err := give("tables/"+fileName(s.Name)+".parquet", func(w io.Writer) (err error) {
 			problems, err = s.Write(w)
 			return err
@@ -112,17 +113,17 @@ func (r *Result) copyScraps(w io.Writer) error {
 	return err
 }
 
-var problemColumns = []ColumnSpec{
-	{Name: "run_id", Role: RoleRun, Type: String},
-	{Name: "kind", Role: RoleRun, Type: String},
-	{Name: "name", Role: RoleRun, Type: String},
-	{Name: "detail", Role: RoleRun, Type: String},
-	{Name: "cell", Role: RoleRun, Type: Int},
+var problemColumns = []table.ColumnSpec{
+	{Name: "run_id", Role: table.RoleRun, Type: table.String},
+	{Name: "kind", Role: table.RoleRun, Type: table.String},
+	{Name: "name", Role: table.RoleRun, Type: table.String},
+	{Name: "detail", Role: table.RoleRun, Type: table.String},
+	{Name: "cell", Role: table.RoleRun, Type: table.Int},
 }
 
 // ProblemTable is the problems as a table: run_id (null: the table as a whole),
 // kind, name, detail, cell (null: none).
-func (r *Result) ProblemTable() (*Table, error) {
+func (r *Result) ProblemTable() (*table.Table, error) {
 	var rows [][]any
 	for _, p := range r.Table.Problems() {
 		row := []any{p.Run, p.Kind, p.Name, p.Detail, p.Cell}
@@ -134,7 +135,7 @@ func (r *Result) ProblemTable() (*Table, error) {
 		}
 		rows = append(rows, row)
 	}
-	return Build(problemColumns, rows)
+	return table.Build(problemColumns, rows)
 }
 
 func (r *Result) writeProblems(w io.Writer) error {
@@ -146,9 +147,9 @@ func (r *Result) writeProblems(w io.Writer) error {
 }
 
 // addProblems adds those that an earlier Write has not met.
-func (r *Result) addProblems(met []Problem) {
+func (r *Result) addProblems(met []table.Problem) {
 	known := r.Table.Problems()
-	r.Table.AddProblems(slices.DeleteFunc(met, func(p Problem) bool { return slices.Contains(known, p) }))
+	r.Table.AddProblems(slices.DeleteFunc(met, func(p table.Problem) bool { return slices.Contains(known, p) }))
 }
 
 // fileName makes one safe path component of a name: letters and digits of any

@@ -13,10 +13,12 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // leanOf reads a document through small reads, with a limit on what is kept.
-func leanOf(doc []byte, r io.Reader) ([]byte, []Problem, error) {
+func leanOf(doc []byte, r io.Reader) ([]byte, []table.Problem, error) {
 	l := leanReader{limit: leanLimit}
 	return l.read(r, func(start, end int64) ([]byte, error) {
 		if start < 0 || end > int64(len(doc)) || start > end {

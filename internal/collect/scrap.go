@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/table/frame"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -19,7 +21,7 @@ type item struct {
 	value         any // of a plain scrap
 	has           bool
 	text          string // of a display, when it has a plain form
-	frame         *Summary
+	frame         *frame.Summary
 	piece         stored // of the frame
 	pictures      []picture
 }
@@ -46,11 +48,11 @@ var pictureKinds = []struct {
 
 // decodeScrap turns a scrap into an item; frames and pictures go to the spool.
 // Only a spool that cannot be written is an error: a bad scrap is a problem.
-func decodeScrap(s notebook.Scrap, to *spool) (item, []Problem, error) {
+func decodeScrap(s notebook.Scrap, to *spool) (item, []table.Problem, error) {
 	it := item{name: value.ToUTF8(s.Name), encoder: value.ToUTF8(s.Encoder)}
-	var problems []Problem
+	var problems []table.Problem
 	wrong := func(kind string, err error) {
-		problems = append(problems, Problem{Kind: kind, Name: it.name, Detail: sentence(err), Cell: s.Cell})
+		problems = append(problems, table.Problem{Kind: kind, Name: it.name, Detail: sentence(err), Cell: s.Cell})
 	}
 	if s.HasData {
 		err := it.data(s, to)
@@ -98,7 +100,7 @@ func (it *item) data(s notebook.Scrap, to *spool) error {
 		it.frame, it.piece, err = decodeFrame(s.Data, to)
 		return err
 	}
-	v, err := ParseJSON(s.Data)
+	v, err := table.ParseJSON(s.Data)
 	if err != nil {
 		return err
 	}
@@ -128,7 +130,7 @@ func isFrame(s notebook.Scrap) bool {
 }
 
 // decodeFrame unpacks base64 Parquet and looks at its footer.
-func decodeFrame(data json.RawMessage, to *spool) (*Summary, stored, error) {
+func decodeFrame(data json.RawMessage, to *spool) (*frame.Summary, stored, error) {
 	text, ok := jsonText(data)
 	if !ok {
 		return nil, stored{}, errors.New("a frame must be base64 text of a Parquet file")
@@ -137,7 +139,7 @@ func decodeFrame(data json.RawMessage, to *spool) (*Summary, stored, error) {
 	if err != nil {
 		return nil, stored{}, err
 	}
-	f, err := Check(bytes.NewReader(raw), int64(len(raw)))
+	f, err := frame.Check(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return nil, stored{}, err
 	}

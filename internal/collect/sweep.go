@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -86,9 +87,9 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	found, err := r.recorded(ctx, st)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error(), Cell: -1})
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error(), Cell: -1})
 	case errors.As(err, new(*notANotebook)):
-		e.problems = append(e.problems, Problem{Kind: "unreadable", Detail: err.Error(), Cell: -1})
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: err.Error(), Cell: -1})
 	case err != nil:
 		return nil, err
 	}

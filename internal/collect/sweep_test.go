@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -143,7 +144,7 @@ func TestSweep(t *testing.T) {
 			t.Errorf("%s: %s", column, d)
 		}
 	}
-	if c, _ := r.Table.Column("day"); c.Type() != Date || c.Role() != RoleParameter {
+	if c, _ := r.Table.Column("day"); c.Type() != table.Date || c.Role() != table.RoleParameter {
 		t.Errorf("day is %v %v", c.Role(), c.Type())
 	}
 	files := written(t, r)

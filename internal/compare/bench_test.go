@@ -5,19 +5,19 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // BenchmarkCompare compares 10,000 runs of four axes by 20 metrics.
 func BenchmarkCompare(b *testing.B) {
-	specs := []collect.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}}
+	specs := []table.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}}
 	o := Options{Baseline: map[string]string{"variant": "1"}, Axes: []Axis{{Name: "variant"}, {Name: "region"}, {Name: "seed", Replicate: true}, {Name: "day", Ordered: true}}}
 	for _, a := range o.Axes {
-		specs = append(specs, collect.ColumnSpec{Name: a.Name, Role: collect.RoleParameter})
+		specs = append(specs, table.ColumnSpec{Name: a.Name, Role: table.RoleParameter})
 	}
 	for i := range 20 {
 		name := fmt.Sprintf("m%d", i)
-		specs = append(specs, collect.ColumnSpec{Name: name, Role: collect.RoleScrap})
+		specs = append(specs, table.ColumnSpec{Name: name, Role: table.RoleScrap})
 		o.Metrics = append(o.Metrics, Metric{Name: name, Goal: "maximize"})
 	}
 	r := rand.New(rand.NewPCG(1, 2))
@@ -29,7 +29,7 @@ func BenchmarkCompare(b *testing.B) {
 		}
 		rows = append(rows, row)
 	}
-	t, err := collect.Build(specs, rows)
+	t, err := table.Build(specs, rows)
 	if err != nil {
 		b.Fatal(err)
 	}

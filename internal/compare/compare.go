@@ -19,7 +19,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // A Metric is a scrap to compare runs by.
@@ -185,7 +185,7 @@ type Run struct {
 }
 
 // Compare builds the report of a table.
-func Compare(t *collect.Table, o Options) (*Report, error) {
+func Compare(t *table.Table, o Options) (*Report, error) {
 	c, err := newComparer(t, o)
 	if err != nil {
 		return nil, err
@@ -233,7 +233,7 @@ func (c *comparer) tables() []MetricTable {
 // comparer holds what all metrics share. None of it changes while metrics are
 // compared.
 type comparer struct {
-	t          *collect.Table
+	t          *table.Table
 	texts      map[string][]string // of columns
 	o          Options
 	alpha      float64
@@ -248,7 +248,7 @@ type comparer struct {
 	averaged   []string
 }
 
-func newComparer(t *collect.Table, o Options) (*comparer, error) {
+func newComparer(t *table.Table, o Options) (*comparer, error) {
 	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence, texts: textsOf(t)}
 	if c.alpha == 0 {
 		c.alpha = 0.05
@@ -332,10 +332,10 @@ func (c *comparer) text(row int, column string) string {
 
 // textsOf writes down the texts of columns that are no scraps: they are asked
 // for again and again, by several metrics at once.
-func textsOf(t *collect.Table) map[string][]string {
+func textsOf(t *table.Table) map[string][]string {
 	all := map[string][]string{}
 	for _, col := range t.Columns() {
-		if role := col.Role(); role == collect.RoleScrap || role == collect.RoleFrame {
+		if role := col.Role(); role == table.RoleScrap || role == table.RoleFrame {
 			continue
 		}
 		texts := make([]string, t.Len())
@@ -387,16 +387,16 @@ func (c *comparer) metrics() []Metric {
 	}
 	var out []Metric
 	for _, col := range c.t.Columns() {
-		if col.Role() == collect.RoleScrap && numeric(col.Type()) {
+		if col.Role() == table.RoleScrap && numeric(col.Type()) {
 			out = append(out, Metric{Name: col.Name(), Unit: col.Unit(), Goal: col.Goal()})
 		}
 	}
 	return out
 }
 
-func numeric(t collect.Type) bool {
+func numeric(t table.Type) bool {
 	switch t {
-	case collect.Bool, collect.Int, collect.Float, collect.Decimal, collect.Duration:
+	case table.Bool, table.Int, table.Float, table.Decimal, table.Duration:
 		return true
 	}
 	return false
@@ -424,7 +424,7 @@ func (c *comparer) table(m Metric) MetricTable {
 		mt.Warnings = append(mt.Warnings, fmt.Sprintf("no run recorded a scrap called %s", m.Name))
 		return mt
 	}
-	if !numeric(col.Type()) && col.Type() != collect.Null {
+	if !numeric(col.Type()) && col.Type() != table.Null {
 		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%s holds %s values, which have no median", m.Name, col.Type()))
 		return mt
 	}
@@ -473,7 +473,7 @@ type reading = func(row int) (s sample, found, good bool)
 
 // reader reads the value of a metric in a row of the table: found is false
 // where there is none, good where it cannot be used, and why says why not.
-func (c *comparer) reader(m Metric, col collect.Column) (read reading, why string, err error) {
+func (c *comparer) reader(m Metric, col table.Column) (read reading, why string, err error) {
 	if m.Trials == "" {
 		return func(row int) (s sample, found, good bool) {
 			x, ok := col.Float(row)

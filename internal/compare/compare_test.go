@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // row is one run of a test's table.
@@ -22,12 +22,12 @@ type row struct {
 	err              string
 }
 
-func tableOf(t *testing.T, rows []row) *collect.Table {
+func tableOf(t *testing.T, rows []row) *table.Table {
 	t.Helper()
-	specs := []collect.ColumnSpec{
+	specs := []table.ColumnSpec{
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_reason_kind"}, {Name: "run_error"}, {Name: "run_planned"}, {Name: "run_stale"}, {Name: "run_code"},
-		{Name: "variant", Role: collect.RoleLabel}, {Name: "region", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter},
-		{Name: "y", Role: collect.RoleScrap}, {Name: "n", Role: collect.RoleScrap},
+		{Name: "variant", Role: table.RoleLabel}, {Name: "region", Role: table.RoleParameter}, {Name: "seed", Role: table.RoleParameter},
+		{Name: "y", Role: table.RoleScrap}, {Name: "n", Role: table.RoleScrap},
 	}
 	var values [][]any
 	for i, r := range rows {
@@ -41,7 +41,7 @@ func tableOf(t *testing.T, rows []row) *collect.Table {
 		}
 		values = append(values, []any{fmt.Sprintf("id%04d", i), status, kind, r.err, !r.unplanned, r.stale, "c", r.variant, r.region, r.seed, r.y, r.n})
 	}
-	table, err := collect.Build(specs, values)
+	table, err := table.Build(specs, values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -337,7 +337,7 @@ func TestExact(t *testing.T) {
 }
 
 func TestRunsOfDifferentCodeAreToldApart(t *testing.T) {
-	table, err := collect.Build([]collect.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}, {Name: "run_code"}, {Name: "variant", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap}},
+	table, err := table.Build([]table.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}, {Name: "run_code"}, {Name: "variant", Role: table.RoleParameter}, {Name: "y", Role: table.RoleScrap}},
 		[][]any{{"1", "succeeded", "c1", "a", 1.0}, {"2", "succeeded", "c2", "b", 2.0}})
 	if err != nil {
 		t.Fatal(err)

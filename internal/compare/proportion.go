@@ -6,7 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/stat/distuv"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // fraction is how many of a run's trials succeeded.
@@ -15,7 +15,7 @@ type fraction struct{ hits, trials float64 }
 func (f fraction) rate() float64 { return f.hits / f.trials }
 
 // fractionAt reads a run's counts; it is not ok when they are no counts.
-func fractionAt(hits, trials collect.Column, row int) (f fraction, ok bool) {
+func fractionAt(hits, trials table.Column, row int) (f fraction, ok bool) {
 	h, ok1 := hits.Float(row)
 	n, ok2 := trials.Float(row)
 	return fraction{h, n}, ok1 && ok2 && n > 0 && h >= 0 && h <= n && !math.IsInf(n, 0) && h == math.Trunc(h) && n == math.Trunc(n)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // shapes are distributions that real metrics have.
@@ -33,11 +33,11 @@ func simulated(t *testing.T, r *rand.Rand, variants, seeds int, effect float64) 
 
 func simulatedBy(t *testing.T, r *rand.Rand, by Method, variants, seeds int, effect float64) *Report {
 	t.Helper()
-	specs := []collect.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter}}
+	specs := []table.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: table.RoleParameter}, {Name: "seed", Role: table.RoleParameter}}
 	o := Options{Axes: []Axis{{Name: "variant"}, {Name: "seed", Replicate: true}}, Baseline: map[string]string{"variant": "0"}}
 	for i := range shapes {
 		name := fmt.Sprintf("m%d", i)
-		specs = append(specs, collect.ColumnSpec{Name: name, Role: collect.RoleScrap})
+		specs = append(specs, table.ColumnSpec{Name: name, Role: table.RoleScrap})
 		o.Metrics = append(o.Metrics, Metric{Name: name, Goal: []string{"maximize", "minimize"}[i%2], Primary: true, By: by})
 	}
 	var rows [][]any
@@ -62,7 +62,7 @@ func simulatedBy(t *testing.T, r *rand.Rand, by Method, variants, seeds int, eff
 			rows = append(rows, row)
 		}
 	}
-	table, err := collect.Build(specs, rows)
+	table, err := table.Build(specs, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

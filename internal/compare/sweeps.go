@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // A Join says which runs two sweeps have in common.
@@ -33,7 +33,7 @@ func (m Move) by() float64 {
 // A Side is one of two sweeps.
 type Side struct {
 	Name  string
-	Table *collect.Table
+	Table *table.Table
 	Axes  []Axis
 	Keep  func(row int) bool // rows of the table that count; nil keeps all
 }

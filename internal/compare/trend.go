@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // A Trend is how a metric moves along an ordered axis, whatever else varies
@@ -101,7 +101,7 @@ func (c *comparer) nights(read reading) (axisLine, []sample, bool) {
 	var moved []string
 	for _, col := range c.t.Columns() {
 		isAxis := slices.ContainsFunc(c.o.Axes, func(a Axis) bool { return a.Name == col.Name() })
-		if col.Role() == collect.RoleParameter && !isAxis && c.groupsAmong(c.planned, col.Name()) == 1 && c.groupsAmong(c.past, col.Name()) > 1 {
+		if col.Role() == table.RoleParameter && !isAxis && c.groupsAmong(c.planned, col.Name()) == 1 && c.groupsAmong(c.past, col.Name()) > 1 {
 			moved = append(moved, col.Name())
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/table/frame"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -51,7 +51,7 @@ func readParquet(path string) (grid.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	names, table, err := collect.ReadRows(f, info.Size())
+	names, table, err := frame.ReadRows(f, info.Size())
 	if err != nil {
 		return nil, err
 	}

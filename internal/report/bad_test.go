@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // A value is one run of a bad table: its variant, replicate and metric.
@@ -91,9 +91,9 @@ func TestBadInput(t *testing.T) {
 
 func badInput(t *testing.T, values []value) Input {
 	t.Helper()
-	columns := []collect.ColumnSpec{
-		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_notebook"}, {Name: "variant", Role: collect.RoleLabel},
-		{Name: "seed", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap},
+	columns := []table.ColumnSpec{
+		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_notebook"}, {Name: "variant", Role: table.RoleLabel},
+		{Name: "seed", Role: table.RoleParameter}, {Name: "y", Role: table.RoleScrap},
 	}
 	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[outcome.Status]int{outcome.Succeeded: len(values)}, Planned: len(values), Axes: []Axis{{Name: "variant"}, {Name: "seed", Kind: "replicate"}}}
 	var rows [][]any
@@ -102,7 +102,7 @@ func badInput(t *testing.T, values []value) Input {
 		rows = append(rows, []any{id, "succeeded", "runs/" + id + ".ipynb", v.variant, v.seed, v.y})
 		in.Runs = append(in.Runs, Run{Name: v.variant, Notebook: "runs/" + id + ".ipynb", Status: outcome.Succeeded})
 	}
-	table, err := collect.Build(columns, rows)
+	table, err := table.Build(columns, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,10 +13,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 // hostile is text that tries to be something else wherever it is put.
@@ -25,9 +25,9 @@ const hostile = "<script>alert(1)</script>|`x`*b*_i_[l](javascript:1)\x1b[31mred
 // inputOf makes a summary's input from variants × seeds.
 func inputOf(t *testing.T, variants []string, seeds int) Input {
 	t.Helper()
-	columns := []collect.ColumnSpec{
+	columns := []table.ColumnSpec{
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_reason_kind"}, {Name: "run_error"}, {Name: "run_planned"}, {Name: "run_stale"},
-		{Name: "run_notebook"}, {Name: "variant", Role: collect.RoleLabel}, {Name: "seed", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap},
+		{Name: "run_notebook"}, {Name: "variant", Role: table.RoleLabel}, {Name: "seed", Role: table.RoleParameter}, {Name: "y", Role: table.RoleScrap},
 	}
 	var rows [][]any
 	in := Input{
@@ -49,7 +49,7 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 			in.Runs = append(in.Runs, Run{Name: v, Notebook: "runs/" + id + ".ipynb", Status: outcome.Status(status), Duration: time.Duration(seed+1) * time.Second, PeakRSS: 50 << 20})
 		}
 	}
-	table, err := collect.Build(columns, rows)
+	table, err := table.Build(columns, rows)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -251,9 +251,9 @@ func TestPicturesAreDrawn(t *testing.T) {
 // each, without those that gone names.
 func wide(t *testing.T, variants, regions []string, days int, gone func(variant, region, day int) bool) Input {
 	t.Helper()
-	columns := []collect.ColumnSpec{
-		{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: collect.RoleLabel}, {Name: "region", Role: collect.RoleParameter},
-		{Name: "day", Role: collect.RoleParameter}, {Name: "seed", Role: collect.RoleParameter}, {Name: "y", Role: collect.RoleScrap},
+	columns := []table.ColumnSpec{
+		{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: table.RoleLabel}, {Name: "region", Role: table.RoleParameter},
+		{Name: "day", Role: table.RoleParameter}, {Name: "seed", Role: table.RoleParameter}, {Name: "y", Role: table.RoleScrap},
 	}
 	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[outcome.Status]int{}}
 	in.Axes = []Axis{{Name: "variant"}, {Name: "region"}, {Name: "day", Ordered: true}, {Name: "seed", Kind: "replicate"}}
@@ -273,7 +273,7 @@ func wide(t *testing.T, variants, regions []string, days int, gone func(variant,
 			}
 		}
 	}
-	table, err := collect.Build(columns, rows)
+	table, err := table.Build(columns, rows)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -86,9 +86,9 @@ func link(text, path string) string {
 
 func joined(names []string) string { return strings.Join(names, ", ") }
 
-// table is a Markdown table; cells are Markdown already. Columns after the
+// markdownTable is a table in Markdown; cells are Markdown already. Columns after the
 // first are aligned to the right when numbers says so.
-func table(head []string, rows [][]string, numbers bool) string {
+func markdownTable(head []string, rows [][]string, numbers bool) string {
 	var b strings.Builder
 	b.WriteString("| " + strings.Join(head, " | ") + " |\n|")
 	for i := range head {

@@ -10,7 +10,7 @@ import (
 
 // words are what the summary says; they are ours and embedded.
 var words = template.Must(template.New("summary").Funcs(template.FuncMap{
-	"safe": safe, "sentence": sentence, "number": number, "table": table, "list": joined, "some": listed, "count": count,
+	"safe": safe, "sentence": sentence, "number": number, "table": markdownTable, "list": joined, "some": listed, "count": count,
 	"words": func(words ...string) []string { return words },
 }).Parse(templates.SummaryText))
 

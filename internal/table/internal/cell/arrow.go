@@ -1,4 +1,4 @@
-package collect
+package cell
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ import (
 
 // appendValue adds v to an Arrow builder of type d. The type was resolved from
 // a shape that has seen v, so that it holds it; an error is a bug of ours.
-func appendValue(b array.Builder, d dtype, v any) error {
+func AppendTo(b array.Builder, d Type, v any) error {
 	if v == nil {
 		b.AppendNull()
 		return nil
 	}
-	switch d.kind {
+	switch d.Kind {
 	case JSON:
-		b.(*array.StringBuilder).Append(string(appendJSON(nil, v)))
+		b.(*array.StringBuilder).Append(string(AppendJSON(nil, v)))
 		return nil
 	case String:
 		b.(*array.StringBuilder).Append(plainText(v))
@@ -37,7 +37,7 @@ func appendValue(b array.Builder, d dtype, v any) error {
 	return nil
 }
 
-func appendScalar(b array.Builder, d dtype, v any) bool {
+func appendScalar(b array.Builder, d Type, v any) bool {
 	switch b := b.(type) {
 	case *array.BooleanBuilder:
 		x, ok := v.(bool)
@@ -56,7 +56,7 @@ func appendScalar(b array.Builder, d dtype, v any) bool {
 		return ok
 	case *array.Date32Builder:
 		x, _ := v.(string)
-		t, err := time.Parse(dayLayout, x)
+		t, err := time.Parse(DayLayout, x)
 		b.Append(arrow.Date32FromTime(t))
 		return err == nil
 	case *array.TimestampBuilder:
@@ -64,7 +64,7 @@ func appendScalar(b array.Builder, d dtype, v any) bool {
 		b.Append(arrow.Timestamp(t.UnixMicro()))
 		return ok
 	case *array.Decimal128Builder:
-		n, ok := scaled(v, d.scale)
+		n, ok := scaled(v, d.Scale)
 		b.Append(decimal128.FromBigInt(n))
 		return ok
 	}
@@ -77,9 +77,9 @@ func moment(v any) (time.Time, bool) {
 	case instant:
 		return v.t, true
 	case string:
-		t, err := time.Parse(zonedLayout, v)
+		t, err := time.Parse(ZonedLayout, v)
 		if err != nil {
-			t, err = time.Parse(localLayout, v)
+			t, err = time.Parse(LocalLayout, v)
 		}
 		return t, err == nil
 	}
@@ -115,51 +115,51 @@ func plainText(v any) string {
 	case instant:
 		return v.String()
 	}
-	return string(appendJSON(nil, v))
+	return string(AppendJSON(nil, v))
 }
 
-func appendList(b *array.ListBuilder, d dtype, v any) error {
+func appendList(b *array.ListBuilder, d Type, v any) error {
 	list, ok := v.([]any)
 	if !ok {
 		return fmt.Errorf("a %T does not fit %s", v, d)
 	}
 	b.Append(true)
 	for _, e := range list {
-		if err := appendValue(b.ValueBuilder(), *d.elem, e); err != nil {
+		if err := AppendTo(b.ValueBuilder(), *d.Elem, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func appendStruct(b *array.StructBuilder, d dtype, v any) error {
+func appendStruct(b *array.StructBuilder, d Type, v any) error {
 	object, ok := v.(map[string]any)
 	if !ok {
 		return fmt.Errorf("a %T does not fit %s", v, d)
 	}
 	b.Append(true)
-	for i, f := range d.fields {
-		if err := appendValue(b.FieldBuilder(i), f.typ, object[f.name]); err != nil {
+	for i, f := range d.Fields {
+		if err := AppendTo(b.FieldBuilder(i), f.Type, object[f.Name]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (d dtype) instant(v arrow.Timestamp) time.Time {
+func (d Type) Instant(v arrow.Timestamp) time.Time {
 	t := time.UnixMicro(int64(v))
-	if d.nano {
+	if d.Nano {
 		t = time.Unix(0, int64(v))
 	}
-	return t.In(location(d.zone))
+	return t.In(location(d.Zone))
 }
 
-func valueText(a arrow.Array, i int, d dtype) string {
-	switch v := valueAt(a, i, d).(type) {
+func Text(a arrow.Array, i int, d Type) string {
+	switch v := At(a, i, d).(type) {
 	case nil:
 		return ""
 	case string:
-		if d.kind == JSON {
+		if d.Kind == JSON {
 			return a.(*array.String).Value(i)
 		}
 		return v
@@ -168,18 +168,18 @@ func valueText(a arrow.Array, i int, d dtype) string {
 	case int64:
 		return strconv.FormatInt(v, 10)
 	case float64:
-		return floatText(v)
+		return FloatText(v)
 	default:
-		if d.kind == JSON {
+		if d.Kind == JSON {
 			return a.(*array.String).Value(i)
 		}
-		return string(appendJSON(nil, v))
+		return string(AppendJSON(nil, v))
 	}
 }
 
 // valueAt is the value of row i of an array of type d.
-func valueAt(a arrow.Array, i int, d dtype) any {
-	if isNull(a, i) {
+func At(a arrow.Array, i int, d Type) any {
+	if IsNull(a, i) {
 		return nil
 	}
 	switch a := a.(type) {
@@ -194,24 +194,24 @@ func valueAt(a arrow.Array, i int, d dtype) any {
 	case *array.Binary:
 		return a.Value(i)
 	case *array.Date32:
-		return a.Value(i).ToTime().Format(dayLayout)
+		return a.Value(i).ToTime().Format(DayLayout)
 	case *array.Timestamp:
-		if d.kind == LocalTime {
-			return d.instant(a.Value(i)).Format(localLayout)
+		if d.Kind == LocalTime {
+			return d.Instant(a.Value(i)).Format(LocalLayout)
 		}
-		return d.instant(a.Value(i)).Format(zonedLayout)
+		return d.Instant(a.Value(i)).Format(ZonedLayout)
 	case *array.Time64:
-		return time.Unix(0, int64(a.Value(i))*d.tick()).UTC().Format("15:04:05.999999999")
+		return time.Unix(0, int64(a.Value(i))*d.Tick()).UTC().Format("15:04:05.999999999")
 	case *array.Duration:
-		return time.Duration(int64(a.Value(i)) * d.tick()).String()
+		return time.Duration(int64(a.Value(i)) * d.Tick()).String()
 	case *array.Decimal128:
-		return decimalAt(a.Value(i).BigInt(), d.scale)
+		return DecimalAt(a.Value(i).BigInt(), d.Scale)
 	case *array.List:
 		return listAt(a, i, d)
 	case *array.Struct:
-		object := make(map[string]any, len(d.fields))
-		for k, f := range d.fields {
-			object[f.name] = valueAt(a.Field(k), i, f.typ)
+		object := make(map[string]any, len(d.Fields))
+		for k, f := range d.Fields {
+			object[f.Name] = At(a.Field(k), i, f.Type)
 		}
 		return object
 	}
@@ -219,15 +219,15 @@ func valueAt(a arrow.Array, i int, d dtype) any {
 }
 
 // tick is the nanoseconds of one unit.
-func (d dtype) tick() int64 {
-	if d.nano {
+func (d Type) Tick() int64 {
+	if d.Nano {
 		return 1
 	}
 	return 1000
 }
 
-func textAt(s string, d dtype) any {
-	if d.kind != JSON {
+func textAt(s string, d Type) any {
+	if d.Kind != JSON {
 		return s
 	}
 	v, err := ParseJSON([]byte(s))
@@ -237,7 +237,7 @@ func textAt(s string, d dtype) any {
 	return v
 }
 
-func decimalAt(n *big.Int, scale int32) any {
+func DecimalAt(n *big.Int, scale int32) any {
 	if scale == 0 {
 		return n
 	}
@@ -253,16 +253,16 @@ func decimalAt(n *big.Int, scale int32) any {
 	return DecimalText(s)
 }
 
-func listAt(a *array.List, i int, d dtype) any {
+func listAt(a *array.List, i int, d Type) any {
 	start, end := a.ValueOffsets(i)
 	list := make([]any, 0, end-start)
 	for k := start; k < end; k++ {
-		list = append(list, valueAt(a.ListValues(), int(k), *d.elem))
+		list = append(list, At(a.ListValues(), int(k), *d.Elem))
 	}
 	return list
 }
 
 // isNull knows what Arrow's own IsNull forgets: a null array has no bitmap.
-func isNull(a arrow.Array, i int) bool {
+func IsNull(a arrow.Array, i int) bool {
 	return a.DataType().ID() == arrow.NULL || a.IsNull(i)
 }

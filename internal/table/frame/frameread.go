@@ -1,4 +1,4 @@
-package collect
+package frame
 
 import (
 	"encoding/binary"
@@ -17,30 +17,31 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // frameReader reads a frame as record batches of given columns: those the frame
 // lacks are null, those of another type are converted.
 type frameReader struct {
-	frame   *frame
+	File    *File
 	cursors []*cursor
 	spent   int64 // bytes of text appended
 	lost    int   // values that their column's type cannot hold
 }
 
-// read calls emit with at most batchRows rows at a time. The arrays are
+// read calls emit with at most cell.BatchRows rows at a time. The arrays are
 // emit's to release.
-func (f *frame) read(fields []field, emit func(columns []arrow.Array, rows int) error) (lost int, err error) {
+func (f *File) Read(fields []cell.Field, emit func(columns []arrow.Array, rows int) error) (lost int, err error) {
 	defer recovered("read frame", &err)
-	r := &frameReader{frame: f}
+	r := &frameReader{File: f}
 	byName := map[string]*frameNode{}
 	for _, n := range f.columns {
 		byName[n.name] = n
 	}
 	builders := make([]array.Builder, len(fields))
 	for i, fd := range fields {
-		builders[i] = array.NewBuilder(memory.DefaultAllocator, fd.typ.arrow())
+		builders[i] = array.NewBuilder(memory.DefaultAllocator, fd.Type.Arrow())
 		defer builders[i].Release()
 	}
 	for _, g := range f.file.RowGroups() {
@@ -51,11 +52,11 @@ func (f *frame) read(fields []field, emit func(columns []arrow.Array, rows int) 
 			return r.lost, err
 		}
 		for left := g.NumRows(); left > 0; {
-			n := min(left, batchRows)
+			n := min(left, cell.BatchRows)
 			for i, fd := range fields {
-				if err := r.column(builders[i], fd, byName[fd.name], int(n)); err != nil {
+				if err := r.column(builders[i], fd, byName[fd.Name], int(n)); err != nil {
 					r.close()
-					return r.lost, fmt.Errorf("read frame: column %q: %w", fd.name, err)
+					return r.lost, fmt.Errorf("read frame: column %q: %w", fd.Name, err)
 				}
 			}
 			left -= n
@@ -75,7 +76,7 @@ func (f *frame) read(fields []field, emit func(columns []arrow.Array, rows int) 
 
 func (r *frameReader) open(g parquet.RowGroup) error {
 	chunks := g.ColumnChunks()
-	if len(chunks) != len(r.frame.leaves) {
+	if len(chunks) != len(r.File.leaves) {
 		return errors.New("read frame: a row group lacks columns")
 	}
 	r.cursors = make([]*cursor, len(chunks))
@@ -92,17 +93,17 @@ func (r *frameReader) close() {
 }
 
 // column appends the next n rows of a column.
-func (r *frameReader) column(b array.Builder, fd field, n *frameNode, rows int) error {
+func (r *frameReader) column(b array.Builder, fd cell.Field, n *frameNode, rows int) error {
 	b.Reserve(rows)
 	if n == nil {
 		b.AppendNulls(rows)
 		return nil
 	}
-	if n.own.kind != List && n.own.kind != Struct {
-		return r.flat(b, fd.typ, n, rows)
+	if n.own.Kind != cell.List && n.own.Kind != cell.Struct {
+		return r.flat(b, fd.Type, n, rows)
 	}
 	for range rows {
-		if err := r.value(b, fd.typ, n); err != nil {
+		if err := r.value(b, fd.Type, n); err != nil {
 			return ended(err)
 		}
 	}
@@ -117,7 +118,7 @@ func ended(err error) error {
 }
 
 // flat is column for one value a row.
-func (r *frameReader) flat(b array.Builder, d dtype, n *frameNode, rows int) error {
+func (r *frameReader) flat(b array.Builder, d cell.Type, n *frameNode, rows int) error {
 	c := r.cursors[n.leaf]
 	for rows > 0 {
 		if _, err := c.peek(); err != nil {
@@ -136,11 +137,11 @@ func (r *frameReader) flat(b array.Builder, d dtype, n *frameNode, rows int) err
 }
 
 // value appends the next value of a column, nested or not.
-func (r *frameReader) value(b array.Builder, d dtype, n *frameNode) error {
-	if (d.kind == List && n.own.kind == List) || (d.kind == Struct && n.own.kind == Struct) {
+func (r *frameReader) value(b array.Builder, d cell.Type, n *frameNode) error {
+	if (d.Kind == cell.List && n.own.Kind == cell.List) || (d.Kind == cell.Struct && n.own.Kind == cell.Struct) {
 		return r.nested(b, d, n)
 	}
-	if n.own.kind == List || n.own.kind == Struct {
+	if n.own.Kind == cell.List || n.own.Kind == cell.Struct {
 		v, err := r.tree(n)
 		if err != nil {
 			return err
@@ -155,7 +156,7 @@ func (r *frameReader) value(b array.Builder, d dtype, n *frameNode) error {
 	return r.leaf(b, d, n, v)
 }
 
-func (r *frameReader) nested(b array.Builder, d dtype, n *frameNode) error {
+func (r *frameReader) nested(b array.Builder, d cell.Type, n *frameNode) error {
 	first, err := r.cursors[n.leaf].peek()
 	if err != nil {
 		return err
@@ -164,7 +165,7 @@ func (r *frameReader) nested(b array.Builder, d dtype, n *frameNode) error {
 		b.AppendNull()
 		return r.pass(n)
 	}
-	if d.kind == Struct {
+	if d.Kind == cell.Struct {
 		s := b.(*array.StructBuilder)
 		s.Append(true)
 		return r.fields(s, d, n)
@@ -175,7 +176,7 @@ func (r *frameReader) nested(b array.Builder, d dtype, n *frameNode) error {
 		return r.pass(n)
 	}
 	for {
-		if err := r.value(l.ValueBuilder(), *d.elem, n.children[0]); err != nil {
+		if err := r.value(l.ValueBuilder(), *d.Elem, n.children[0]); err != nil {
 			return err
 		}
 		if more, err := r.repeats(n); !more || err != nil {
@@ -184,18 +185,18 @@ func (r *frameReader) nested(b array.Builder, d dtype, n *frameNode) error {
 	}
 }
 
-func (r *frameReader) fields(s *array.StructBuilder, d dtype, n *frameNode) error {
+func (r *frameReader) fields(s *array.StructBuilder, d cell.Type, n *frameNode) error {
 	for _, c := range n.children {
 		k := -1
-		for i, f := range d.fields {
-			if f.name == c.name {
+		for i, f := range d.Fields {
+			if f.Name == c.name {
 				k = i
 			}
 		}
 		if k < 0 {
 			return fmt.Errorf("field %q is not in the table", c.name)
 		}
-		if err := r.value(s.FieldBuilder(k), d.fields[k].typ, c); err != nil {
+		if err := r.value(s.FieldBuilder(k), d.Fields[k].Type, c); err != nil {
 			return err
 		}
 	}
@@ -231,14 +232,14 @@ func (r *frameReader) tree(n *frameNode) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if n.own.kind != List && n.own.kind != Struct {
+	if n.own.Kind != cell.List && n.own.Kind != cell.Struct {
 		r.cursors[n.leaf].i++
 		return n.any(first), nil
 	}
 	if first.DefinitionLevel() < n.def {
 		return nil, r.pass(n)
 	}
-	if n.own.kind == Struct {
+	if n.own.Kind == cell.Struct {
 		object := make(map[string]any, len(n.children))
 		for _, c := range n.children {
 			if object[c.name], err = r.tree(c); err != nil {
@@ -264,8 +265,8 @@ func (r *frameReader) tree(n *frameNode) (any, error) {
 }
 
 // append adds a Go value that has to be converted.
-func (r *frameReader) append(b array.Builder, d dtype, v any) error {
-	if err := appendValue(b, d, v); err != nil {
+func (r *frameReader) append(b array.Builder, d cell.Type, v any) error {
+	if err := cell.AppendTo(b, d, v); err != nil {
 		return err
 	}
 	if s, ok := b.(*array.StringBuilder); ok && s.Len() > 0 && v != nil {
@@ -283,12 +284,12 @@ func (r *frameReader) spend(n int) error {
 }
 
 // leaf appends one stored value.
-func (r *frameReader) leaf(b array.Builder, d dtype, n *frameNode, v *parquet.Value) error {
+func (r *frameReader) leaf(b array.Builder, d cell.Type, n *frameNode, v *parquet.Value) error {
 	if v.IsNull() || v.DefinitionLevel() < n.def {
 		b.AppendNull()
 		return nil
 	}
-	if d.kind != n.own.kind {
+	if d.Kind != n.own.Kind {
 		return r.append(b, d, n.any(v))
 	}
 	switch b := b.(type) {
@@ -311,7 +312,7 @@ func (r *frameReader) leaf(b array.Builder, d dtype, n *frameNode, v *parquet.Va
 	case *array.DurationBuilder:
 		r.time(b, n, v, d, func(t int64) { b.Append(arrow.Duration(t)) })
 	case *array.Decimal128Builder:
-		b.Append(decimal128.FromBigInt(n.decimal(v, d.scale)))
+		b.Append(decimal128.FromBigInt(n.decimal(v, d.Scale)))
 	case *array.BinaryBuilder:
 		b.Append(v.ByteArray())
 		return r.spend(len(v.ByteArray()))
@@ -323,10 +324,10 @@ func (r *frameReader) leaf(b array.Builder, d dtype, n *frameNode, v *parquet.Va
 
 // time brings a stored time to the unit of the column. One too far away for
 // nanoseconds is lost, and counted.
-func (r *frameReader) time(b array.Builder, n *frameNode, v *parquet.Value, d dtype, add func(int64)) {
+func (r *frameReader) time(b array.Builder, n *frameNode, v *parquet.Value, d cell.Type, add func(int64)) {
 	stored := n.integer(v)
 	factor := n.tick
-	if d.nano && !n.own.nano {
+	if d.Nano && !n.own.Nano {
 		factor *= 1000
 	}
 	if stored > math.MaxInt64/factor || stored < math.MinInt64/factor {
@@ -411,7 +412,7 @@ func (n *frameNode) decimal(v *parquet.Value, scale int32) *big.Int {
 	default:
 		x = bigEndian(v.ByteArray())
 	}
-	if more := scale - n.own.scale; more > 0 {
+	if more := scale - n.own.Scale; more > 0 {
 		x.Mul(x, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(more)), nil))
 	}
 	return x
@@ -422,43 +423,43 @@ func (n *frameNode) any(v *parquet.Value) any {
 	if v.IsNull() || v.DefinitionLevel() < n.def {
 		return nil
 	}
-	switch n.own.kind {
-	case Bool:
+	switch n.own.Kind {
+	case cell.Bool:
 		return v.Boolean()
-	case Int:
+	case cell.Int:
 		if x := n.integer(v); !n.unsigned || x >= 0 {
 			return x
 		}
-		return wholeNumber(strconv.FormatUint(uint64(v.Int64()), 10))
-	case Float:
+		return cell.WholeNumber(strconv.FormatUint(uint64(v.Int64()), 10))
+	case cell.Float:
 		return n.float(v)
-	case String:
+	case cell.String:
 		return n.text(v)
-	case Decimal:
-		switch d := decimalAt(n.decimal(v, n.own.scale), n.own.scale).(type) {
+	case cell.Decimal:
+		switch d := cell.DecimalAt(n.decimal(v, n.own.Scale), n.own.Scale).(type) {
 		case *big.Int:
-			return wholeNumber(d.String())
+			return cell.WholeNumber(d.String())
 		default:
 			return d
 		}
-	case Bytes:
-		return encode64(v.ByteArray())
-	case Date:
-		return time.Unix(int64(v.Int32())*86400, 0).UTC().Format(dayLayout)
-	case Time, LocalTime:
+	case cell.Bytes:
+		return cell.Base64(v.ByteArray())
+	case cell.Date:
+		return time.Unix(int64(v.Int32())*86400, 0).UTC().Format(cell.DayLayout)
+	case cell.Time, cell.LocalTime:
 		return n.moment(n.integer(v) * n.tick)
-	case Clock:
-		return time.Unix(0, n.integer(v)*n.tick*n.own.tick()).UTC().Format("15:04:05.999999999")
-	case Duration:
-		return time.Duration(n.integer(v) * n.tick * n.own.tick()).String()
+	case cell.Clock:
+		return time.Unix(0, n.integer(v)*n.tick*n.own.Tick()).UTC().Format("15:04:05.999999999")
+	case cell.Duration:
+		return time.Duration(n.integer(v) * n.tick * n.own.Tick()).String()
 	}
 	return nil
 }
 
 func (n *frameNode) moment(t int64) any {
-	at := n.own.instant(arrow.Timestamp(t))
-	if n.own.kind == Time {
-		return at.Format(zonedLayout)
+	at := n.own.Instant(arrow.Timestamp(t))
+	if n.own.Kind == cell.Time {
+		return at.Format(cell.ZonedLayout)
 	}
-	return at.Format(localLayout)
+	return at.Format(cell.LocalLayout)
 }

@@ -1,4 +1,4 @@
-package collect
+package frame
 
 import (
 	"encoding/base64"

@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"errors"
@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 // Version is that of the layout of the files, as docs/files.md tells it.
@@ -71,12 +73,12 @@ type Table struct {
 // Column is one column of a table.
 type Column struct {
 	spec   ColumnSpec
-	typ    dtype
+	typ    cell.Type
 	chunks []arrow.Array
 	starts []int
 }
 
-func (t *Table) index(specs []ColumnSpec, types []dtype) {
+func (t *Table) index(specs []ColumnSpec, types []cell.Type) {
 	t.byName = make(map[string]int, len(specs))
 	for i, s := range specs {
 		c := Column{spec: s, typ: types[i], starts: t.starts}
@@ -117,7 +119,7 @@ func (c Column) Unit() string { return c.spec.Unit }
 func (c Column) Goal() string { return c.spec.Goal }
 
 // Type is the kind of all its values that are not null.
-func (c Column) Type() Type { return c.typ.kind }
+func (c Column) Type() Type { return c.typ.Kind }
 
 // at finds the chunk of a row and the row in it.
 func (c Column) at(row int) (arrow.Array, int) {
@@ -131,14 +133,14 @@ func (c Column) at(row int) (arrow.Array, int) {
 // Null reports whether a row has no value.
 func (c Column) Null(row int) bool {
 	a, i := c.at(row)
-	return isNull(a, i)
+	return cell.IsNull(a, i)
 }
 
 // Float is the value as a number: integers, doubles and decimals, and booleans
 // as 0 and 1. It reports whether there is one; a NaN is one.
 func (c Column) Float(row int) (float64, bool) {
 	a, i := c.at(row)
-	if isNull(a, i) {
+	if cell.IsNull(a, i) {
 		return 0, false
 	}
 	switch a := a.(type) {
@@ -152,7 +154,7 @@ func (c Column) Float(row int) (float64, bool) {
 		}
 		return 0, true
 	case *array.Decimal128:
-		return a.Value(i).ToFloat64(c.typ.scale), true
+		return a.Value(i).ToFloat64(c.typ.Scale), true
 	}
 	return 0, false
 }
@@ -161,14 +163,14 @@ func (c Column) Float(row int) (float64, bool) {
 // column as a point in time.
 func (c Column) Instant(row int) (time.Time, bool) {
 	a, i := c.at(row)
-	if isNull(a, i) {
+	if cell.IsNull(a, i) {
 		return time.Time{}, false
 	}
 	switch a := a.(type) {
 	case *array.Date32:
 		return a.Value(i).ToTime(), true
 	case *array.Timestamp:
-		return c.typ.instant(a.Value(i)), true
+		return c.typ.Instant(a.Value(i)), true
 	}
 	return time.Time{}, false
 }
@@ -177,7 +179,7 @@ func (c Column) Instant(row int) (time.Time, bool) {
 // lists and structs as JSON. A null is the empty string.
 func (c Column) Text(row int) string {
 	a, i := c.at(row)
-	return valueText(a, i, c.typ)
+	return cell.Text(a, i, c.typ)
 }
 
 // Any is nil, bool, int64, *big.Int, float64 or string; dates, times and
@@ -185,7 +187,7 @@ func (c Column) Text(row int) string {
 // map[string]any; []byte.
 func (c Column) Any(row int) any {
 	a, i := c.at(row)
-	return valueAt(a, i, c.typ)
+	return cell.At(a, i, c.typ)
 }
 
 // ReadTable reads a table from a file this package wrote in the Arrow IPC file
@@ -224,16 +226,16 @@ func ReadTable(r interface {
 	return t, nil
 }
 
-func specsOf(schema *arrow.Schema) ([]ColumnSpec, []dtype) {
+func specsOf(schema *arrow.Schema) ([]ColumnSpec, []cell.Type) {
 	var specs []ColumnSpec
-	var types []dtype
+	var types []cell.Type
 	for _, f := range schema.Fields() {
 		get := func(key string) string {
 			v, _ := f.Metadata.GetValue(key)
 			return v
 		}
 		specs = append(specs, ColumnSpec{Name: f.Name, Role: roleNamed(get(metaRole)), Unit: get(metaUnit), Goal: get(metaDirection)})
-		types = append(types, dtypeOf(f.Type, f.Metadata))
+		types = append(types, cell.TypeOf(f.Type, f.Metadata))
 	}
 	return specs, types
 }

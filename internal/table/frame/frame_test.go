@@ -1,4 +1,4 @@
-package collect
+package frame
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 // forged is a Parquet file of one required int64 column with one page, whose
@@ -69,12 +71,12 @@ func readAll(b []byte) (rows int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	var fields []field
+	var fields []cell.Field
 	shapes := f.shapes()
 	for _, c := range f.columns {
-		fields = append(fields, field{name: c.name, typ: shapes[c.name].resolve()})
+		fields = append(fields, cell.Field{Name: c.name, Type: shapes[c.name].Resolve()})
 	}
-	_, err = f.read(fields, func(columns []arrow.Array, n int) error {
+	_, err = f.Read(fields, func(columns []arrow.Array, n int) error {
 		rows += n
 		for _, c := range columns {
 			c.Release()

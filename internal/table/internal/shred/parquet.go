@@ -1,4 +1,4 @@
-package collect
+package shred
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 // A row group ends at whichever comes first.
@@ -28,17 +30,17 @@ const (
 // dictionaries for what repeats, statistics, logical types, and the Arrow schema
 // so that Arrow readers restore zones and field metadata. The bytes depend on
 // the rows and on how they are batched, on nothing else.
-type parquetWriter struct {
+type Writer struct {
 	file   *parquet.GenericWriter[any]
-	fields []dtype
-	group  *rowGroup // that Write fills
+	fields []cell.Type
+	group  *Group // that Write fills
 }
 
 // rowGroup is a part of the file. Several may be filled at the same time; they
 // are committed one after the other.
-type rowGroup struct {
+type Group struct {
 	into   *parquet.ConcurrentRowGroupWriter
-	fields []dtype
+	fields []cell.Type
 	leaves []*leaf
 	rows   int64
 }
@@ -51,34 +53,35 @@ type leaf struct {
 	bytes  int
 }
 
-func newParquetWriter(w io.Writer, schema *arrow.Schema) (*parquetWriter, error) {
+func New(w io.Writer, schema *arrow.Schema) (*Writer, error) {
 	arrowSchema, err := encodeSchema(schema)
 	if err != nil {
 		return nil, err
 	}
-	p := &parquetWriter{}
+	version, _ := schema.Metadata().GetValue("fanout")
+	p := &Writer{}
 	root := groupNode{}
 	for _, f := range schema.Fields() {
-		d := dtypeOf(f.Type, f.Metadata)
+		d := cell.TypeOf(f.Type, f.Metadata)
 		p.fields = append(p.fields, d)
 		root.fields = append(root.fields, namedNode{parquet.Optional(nodeOf(d)), f.Name})
 	}
 	p.file = parquet.NewGenericWriter[any](w, parquet.NewSchema("schema", root),
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
-		parquet.CreatedBy("fanout", Version, ""),
+		parquet.CreatedBy("fanout", version, ""),
 		parquet.KeyValueMetadata("ARROW:schema", arrowSchema),
-		parquet.KeyValueMetadata("fanout", Version),
+		parquet.KeyValueMetadata("fanout", version),
 		parquet.DataPageStatistics(true),
 		parquet.DictionaryMaxBytes(1<<20),
 		parquet.PageBufferSize(1<<20),
 		parquet.MaxRowsPerRowGroup(1<<62),
 	)
-	p.group = p.newGroup()
+	p.group = p.Group()
 	return p, nil
 }
 
-func (p *parquetWriter) newGroup() *rowGroup {
-	g := &rowGroup{into: p.file.BeginRowGroup(), fields: p.fields}
+func (p *Writer) Group() *Group {
+	g := &Group{into: p.file.BeginRowGroup(), fields: p.fields}
 	for i, c := range g.into.ColumnWriters() {
 		g.leaves = append(g.leaves, &leaf{column: c, index: i})
 	}
@@ -86,27 +89,27 @@ func (p *parquetWriter) newGroup() *rowGroup {
 }
 
 // Write adds the rows of a batch.
-func (p *parquetWriter) Write(b arrow.Record) error {
-	if err := p.group.write(0, b.Columns()); err != nil {
+func (p *Writer) Write(b arrow.Record) error {
+	if err := p.group.Write(0, b.Columns()); err != nil {
 		return err
 	}
-	p.group.rows += b.NumRows()
-	if p.group.full() {
-		return p.group.commit()
+	p.group.Done(int(b.NumRows()))
+	if p.group.Full() {
+		return p.group.Commit()
 	}
 	return nil
 }
 
 // Close ends the file. The writer beneath stays open.
-func (p *parquetWriter) Close() error {
-	if err := p.group.commit(); err != nil {
+func (p *Writer) Close() error {
+	if err := p.group.Commit(); err != nil {
 		return err
 	}
 	return p.file.Close()
 }
 
 // write adds rows, an array for each column from the given one on.
-func (g *rowGroup) write(from int, columns []arrow.Array) error {
+func (g *Group) Write(from int, columns []arrow.Array) error {
 	for i, a := range columns {
 		s := g.shredder(from + i)
 		s.column(a, g.fields[from+i])
@@ -118,7 +121,7 @@ func (g *rowGroup) write(from int, columns []arrow.Array) error {
 }
 
 // repeat adds value i of an array to a column, as many times as there are rows.
-func (g *rowGroup) repeat(column int, a arrow.Array, i, rows int) error {
+func (g *Group) Repeat(column int, a arrow.Array, i, rows int) error {
 	s, d := g.shredder(column), g.fields[column]
 	s.optional(a, d, i, 0, 0, 0)
 	for _, l := range s.leaves {
@@ -135,12 +138,12 @@ func (g *rowGroup) repeat(column int, a arrow.Array, i, rows int) error {
 }
 
 // shredder writes to the leaves of a column.
-func (g *rowGroup) shredder(column int) shredder {
+func (g *Group) shredder(column int) shredder {
 	first := 0
 	for _, d := range g.fields[:column] {
-		first += d.leafCount()
+		first += leafCount(d)
 	}
-	return shredder{g.leaves[first : first+g.fields[column].leafCount()]}
+	return shredder{g.leaves[first : first+leafCount(g.fields[column])]}
 }
 
 func (s shredder) flush() error {
@@ -152,7 +155,11 @@ func (s shredder) flush() error {
 	return nil
 }
 
-func (g *rowGroup) full() bool {
+// done says that rows have been added to every column.
+func (g *Group) Done(rows int) { g.rows += int64(rows) }
+
+// full reports whether the group is as large as groups get.
+func (g *Group) Full() bool {
 	n := 0
 	for _, l := range g.leaves {
 		n += l.bytes
@@ -161,7 +168,7 @@ func (g *rowGroup) full() bool {
 }
 
 // commit writes the group to the file and empties it.
-func (g *rowGroup) commit() error {
+func (g *Group) Commit() error {
 	if g.rows == 0 {
 		return nil
 	}
@@ -192,8 +199,8 @@ func (l *leaf) add(v parquet.Value, rep, def int) {
 // levels.
 type shredder struct{ leaves []*leaf }
 
-func (s shredder) column(a arrow.Array, d dtype) {
-	if d.kind != List && d.kind != Struct {
+func (s shredder) column(a arrow.Array, d cell.Type) {
+	if d.Kind != cell.List && d.Kind != cell.Struct {
 		s.leaves[0].flat(a, d)
 		return
 	}
@@ -203,7 +210,7 @@ func (s shredder) column(a arrow.Array, d dtype) {
 }
 
 // flat adds a column of one value a row.
-func (l *leaf) flat(a arrow.Array, d dtype) {
+func (l *leaf) flat(a arrow.Array, d cell.Type) {
 	switch a := a.(type) {
 	case *array.Int64:
 		addAll(l, a, 8, a.Int64Values(), parquet.Int64Value)
@@ -215,7 +222,7 @@ func (l *leaf) flat(a arrow.Array, d dtype) {
 		addAll(l, a, 4, a.Date32Values(), func(t arrow.Date32) parquet.Value { return parquet.Int32Value(int32(t)) })
 	default:
 		for i := range a.Len() {
-			if isNull(a, i) {
+			if cell.IsNull(a, i) {
 				l.add(parquet.NullValue(), 0, 0)
 			} else {
 				l.add(leafValue(a, i, d), 0, 1)
@@ -240,16 +247,16 @@ func addAll[T any](l *leaf, a arrow.Array, width int, values []T, of func(T) par
 
 // optional writes value i, which is at repetition level rep, below def defined
 // groups and in lists nested depth deep.
-func (s shredder) optional(a arrow.Array, d dtype, i, rep, def, depth int) {
-	if isNull(a, i) {
+func (s shredder) optional(a arrow.Array, d cell.Type, i, rep, def, depth int) {
+	if cell.IsNull(a, i) {
 		s.nulls(rep, def)
 		return
 	}
 	def++
-	switch d.kind {
-	case List:
+	switch d.Kind {
+	case cell.List:
 		s.list(a.(*array.List), d, i, rep, def, depth)
-	case Struct:
+	case cell.Struct:
 		s.fields(a.(*array.Struct), d, i, rep, def, depth)
 	default:
 		s.leaves[0].add(leafValue(a, i, d), rep, def)
@@ -262,36 +269,36 @@ func (s shredder) nulls(rep, def int) {
 	}
 }
 
-func (s shredder) list(a *array.List, d dtype, i, rep, def, depth int) {
+func (s shredder) list(a *array.List, d cell.Type, i, rep, def, depth int) {
 	start, end := a.ValueOffsets(i)
 	if start == end {
 		s.nulls(rep, def)
 		return
 	}
 	for k := start; k < end; k++ {
-		s.optional(a.ListValues(), *d.elem, int(k), rep, def+1, depth+1)
+		s.optional(a.ListValues(), *d.Elem, int(k), rep, def+1, depth+1)
 		rep = depth + 1
 	}
 }
 
-func (s shredder) fields(a *array.Struct, d dtype, i, rep, def, depth int) {
+func (s shredder) fields(a *array.Struct, d cell.Type, i, rep, def, depth int) {
 	next := 0
-	for k, f := range d.fields {
-		n := f.typ.leafCount()
-		shredder{s.leaves[next : next+n]}.optional(a.Field(k), f.typ, i, rep, def, depth)
+	for k, f := range d.Fields {
+		n := leafCount(f.Type)
+		shredder{s.leaves[next : next+n]}.optional(a.Field(k), f.Type, i, rep, def, depth)
 		next += n
 	}
 }
 
 // leafCount is the number of physical columns.
-func (d dtype) leafCount() int {
-	switch d.kind {
-	case List:
-		return d.elem.leafCount()
-	case Struct:
+func leafCount(d cell.Type) int {
+	switch d.Kind {
+	case cell.List:
+		return leafCount(*d.Elem)
+	case cell.Struct:
 		n := 0
-		for _, f := range d.fields {
-			n += f.typ.leafCount()
+		for _, f := range d.Fields {
+			n += leafCount(f.Type)
 		}
 		return n
 	}
@@ -299,7 +306,7 @@ func (d dtype) leafCount() int {
 }
 
 // leafValue borrows the bytes of strings from the array.
-func leafValue(a arrow.Array, i int, d dtype) parquet.Value {
+func leafValue(a arrow.Array, i int, d cell.Type) parquet.Value {
 	switch a := a.(type) {
 	case *array.Boolean:
 		return parquet.BooleanValue(a.Value(i))
@@ -329,43 +336,43 @@ func leafValue(a arrow.Array, i int, d dtype) parquet.Value {
 }
 
 // nodeOf is the Parquet form of a type that is not null.
-func nodeOf(d dtype) parquet.Node {
+func nodeOf(d cell.Type) parquet.Node {
 	dictionary := func(n parquet.Node) parquet.Node { return parquet.Encoded(n, &parquet.RLEDictionary) }
 	unit := parquet.Microsecond
-	if d.nano {
+	if d.Nano {
 		unit = parquet.Nanosecond
 	}
-	switch d.kind {
-	case Null:
+	switch d.Kind {
+	case cell.Null:
 		return parquet.Leaf(unknownType{parquet.Int32Type})
-	case Bool:
+	case cell.Bool:
 		return parquet.Leaf(parquet.BooleanType)
-	case Int:
+	case cell.Int:
 		return dictionary(parquet.Leaf(parquet.Int64Type))
-	case Float:
+	case cell.Float:
 		return parquet.Leaf(parquet.DoubleType)
-	case JSON:
+	case cell.JSON:
 		return dictionary(parquet.JSON())
-	case Date:
+	case cell.Date:
 		return dictionary(parquet.Date())
-	case Time:
+	case cell.Time:
 		return parquet.TimestampAdjusted(unit, true)
-	case LocalTime:
+	case cell.LocalTime:
 		return parquet.TimestampAdjusted(unit, false)
-	case Clock:
+	case cell.Clock:
 		return parquet.TimeAdjusted(unit, false)
-	case Duration:
+	case cell.Duration:
 		return parquet.Leaf(parquet.Int64Type) // as Arrow writers do: the Arrow schema says what it is
-	case Decimal:
-		return parquet.Decimal(int(d.scale), int(d.precision), parquet.FixedLenByteArrayType(16))
-	case Bytes:
+	case cell.Decimal:
+		return parquet.Decimal(int(d.Scale), int(d.Precision), parquet.FixedLenByteArrayType(16))
+	case cell.Bytes:
 		return dictionary(parquet.Leaf(parquet.ByteArrayType))
-	case List:
-		return parquet.List(parquet.Optional(nodeOf(*d.elem)))
-	case Struct:
+	case cell.List:
+		return parquet.List(parquet.Optional(nodeOf(*d.Elem)))
+	case cell.Struct:
 		g := groupNode{}
-		for _, f := range d.fields {
-			g.fields = append(g.fields, namedNode{parquet.Optional(nodeOf(f.typ)), f.name})
+		for _, f := range d.Fields {
+			g.fields = append(g.fields, namedNode{parquet.Optional(nodeOf(f.Type)), f.Name})
 		}
 		return g
 	}

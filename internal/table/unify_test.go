@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -28,12 +29,12 @@ func anyValue(depth int) *rapid.Generator[any] {
 		case 1:
 			return rapid.Bool().Draw(t, "bool")
 		case 2:
-			return rapid.SampledFrom([]int64{0, 1, -1, exact, exact + 1, -exact, -exact - 1, math.MaxInt64, math.MinInt64, 42}).Draw(t, "int")
+			return rapid.SampledFrom([]int64{0, 1, -1, cell.Exact, cell.Exact + 1, -cell.Exact, -cell.Exact - 1, math.MaxInt64, math.MinInt64, 42}).Draw(t, "int")
 		case 3:
 			n, _ := new(big.Int).SetString(rapid.SampledFrom([]string{"9223372036854775808", "-99999999999999999999999999999999999999", "100000000000000000000000000000000000000"}).Draw(t, "big"), 10)
 			return n
 		case 4:
-			return rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, 0.1, math.NaN(), math.Inf(1), math.MaxFloat64, math.SmallestNonzeroFloat64, exact + 2}).Draw(t, "float")
+			return rapid.SampledFrom([]float64{0, math.Copysign(0, -1), 1, 0.1, math.NaN(), math.Inf(1), math.MaxFloat64, math.SmallestNonzeroFloat64, cell.Exact + 2}).Draw(t, "float")
 		case 5:
 			return rapid.SampledFrom([]string{"", "a", "2026-01-01", "2026-02-30", "0000-01-01", "9999-12-31", "2026-01-01T00:00:00", "2026-01-01T00:00:00Z", "2026-01-01T00:00:00.123456+02:00",
 				"2026-01-01T00:00:00-00:30", "2026-01-01T24:00:00", "2026-01-01T00:00:00.1234567Z", "2026-01-01 00:00:00", "1", "null", "\x00", "\"", "漢字"}).Draw(t, "text")
@@ -60,32 +61,32 @@ func similarValues() *rapid.Generator[[]any] {
 	})
 }
 
-func shapeOf(values ...any) *shape {
-	s := &shape{}
+func shapeOf(values ...any) *cell.Shape {
+	s := &cell.Shape{}
 	for _, v := range values {
-		v, err := valueOf(v)
+		v, err := cell.Of(v)
 		if err != nil {
 			panic(err)
 		}
-		s.see(v)
+		s.See(v)
 	}
 	return s
 }
 
-func joined(shapes ...*shape) *shape {
-	s := &shape{}
+func joined(shapes ...*cell.Shape) *cell.Shape {
+	s := &cell.Shape{}
 	for _, o := range shapes {
-		s.join(o)
+		s.Join(o)
 	}
 	return s
 }
 
 func TestUnifyIsCommutativeAndAssociative(t *testing.T) {
-	same := func(t *rapid.T, law string, a, b *shape) {
-		if d := cmp.Diff(a, b, cmp.AllowUnexported(shape{})); d != "" {
+	same := func(t *rapid.T, law string, a, b *cell.Shape) {
+		if d := cmp.Diff(a, b, cmp.AllowUnexported(cell.Shape{})); d != "" {
 			t.Fatalf("%s: %s", law, d)
 		}
-		if x, y := a.resolve(), b.resolve(); !x.same(y) {
+		if x, y := a.Resolve(), b.Resolve(); !x.Same(y) {
 			t.Fatalf("%s: %v and %v", law, x, y)
 		}
 	}
@@ -126,12 +127,12 @@ func TestNoValueChangesMeaning(t *testing.T) {
 }
 
 // means reports whether got is what was put in, in a column of type d.
-func means(d dtype, v, got any) bool {
+func means(d cell.Type, v, got any) bool {
 	switch v := v.(type) {
 	case nil:
 		return got == nil
 	case int64:
-		switch d.kind {
+		switch d.Kind {
 		case Float:
 			return got == float64(v) && int64(got.(float64)) == v
 		case Decimal:
@@ -141,16 +142,16 @@ func means(d dtype, v, got any) bool {
 	case *big.Int:
 		return equalDecimal(got, v.String())
 	case DecimalText:
-		return equalDecimal(got, string(v)) || d.kind == JSON && sameNumber(got, string(v))
+		return equalDecimal(got, string(v)) || d.Kind == JSON && sameNumber(got, string(v))
 	case float64:
 		f, ok := got.(float64)
-		if d.kind == JSON && (math.IsNaN(v) || math.IsInf(v, 0)) {
-			return got == floatText(v)
+		if d.Kind == JSON && (math.IsNaN(v) || math.IsInf(v, 0)) {
+			return got == cell.FloatText(v)
 		}
 		return ok && (f == v || f != f && v != v)
 	case string:
 		v = value.ToUTF8(v)
-		if d.kind == Time || d.kind == LocalTime {
+		if d.Kind == Time || d.Kind == LocalTime {
 			return sameMoment(v, got)
 		}
 		return got == v
@@ -180,14 +181,14 @@ func means(d dtype, v, got any) bool {
 	return got == v
 }
 
-func partOf(d dtype, name string) dtype {
-	switch d.kind {
+func partOf(d cell.Type, name string) cell.Type {
+	switch d.Kind {
 	case List:
-		return *d.elem
+		return *d.Elem
 	case Struct:
-		for _, f := range d.fields {
-			if f.name == name {
-				return f.typ
+		for _, f := range d.Fields {
+			if f.Name == name {
+				return f.Type
 			}
 		}
 	}
@@ -195,7 +196,7 @@ func partOf(d dtype, name string) dtype {
 }
 
 func equalDecimal(got any, want string) bool {
-	text := func(v any) string { return string(appendJSON(nil, v)) }
+	text := func(v any) string { return string(AppendJSON(nil, v)) }
 	trim := func(s string) string {
 		if strings.Contains(s, ".") {
 			s = strings.TrimRight(strings.TrimRight(s, "0"), ".")
@@ -234,7 +235,7 @@ func TestUnify(t *testing.T) {
 		{[]any{nil}, "null"},
 		{[]any{1, nil, 2}, "int"},
 		{[]any{1, 2.5}, "float"},
-		{[]any{exact + 1, 2.5}, "json"},
+		{[]any{cell.Exact + 1, 2.5}, "json"},
 		{[]any{true, 1}, "json"},
 		{[]any{"a", 1}, "json"},
 		{[]any{"2026-01-01", "2026-01-02"}, "date"},
@@ -256,13 +257,13 @@ func TestUnify(t *testing.T) {
 	for _, tt := range tests {
 		var values []any
 		for _, v := range tt.values {
-			v, err := valueOf(v)
+			v, err := cell.Of(v)
 			if err != nil {
 				t.Fatal(err)
 			}
 			values = append(values, v)
 		}
-		if got := shapeOf(values...).resolve().String(); got != tt.want {
+		if got := shapeOf(values...).Resolve().String(); got != tt.want {
 			t.Errorf("%v: %s, want %s", tt.values, got, tt.want)
 		}
 	}

@@ -1,4 +1,4 @@
-package collect
+package frame
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ import (
 
 // check refuses a file that would unpack to more than the limits. The library
 // that reads it believes what headers say, and unpacks what they do not say.
-func (f *frame) check(r io.ReaderAt, size int64) error {
+func (f *File) check(r io.ReaderAt, size int64) error {
 	rows := f.file.NumRows()
 	if rows < 0 || rows > frameRows {
 		return fmt.Errorf("it says it has %d rows; at most %d are read", rows, frameRows)

@@ -1,4 +1,4 @@
-package collect
+package frame
 
 import (
 	"encoding/binary"
@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -26,7 +27,7 @@ const (
 )
 
 // frame is an open Parquet file of somebody else's.
-type frame struct {
+type File struct {
 	file    *parquet.File
 	columns []*frameNode
 	leaves  []*frameNode
@@ -39,7 +40,7 @@ type frameNode struct {
 	leaves   int       // how many physical columns
 	def      int       // definition level at which the value is there
 	rep      int       // repetition level of a list's elements
-	own      dtype     // a leaf's type; for groups only the kind
+	own      cell.Type // a leaf's type; for groups only the kind
 	physical fixedSize // how a leaf's values are stored
 	children []*frameNode
 	tick     int64 // nanoseconds or microseconds of one stored unit of time
@@ -54,8 +55,8 @@ type fixedSize struct {
 // Summary is what the footer of a frame says.
 type Summary struct {
 	Rows   int64
-	Names  []string          // of the columns, in their order
-	Shapes map[string]*shape // what the columns hold, by name
+	Names  []string               // of the columns, in their order
+	Shapes map[string]*cell.Shape // what the columns hold, by name
 }
 
 // Check reads a Parquet file that may be hostile. It walks every page and
@@ -73,9 +74,9 @@ func Check(r io.ReaderAt, size int64) (*Summary, error) {
 }
 
 // checkFrame opens a file and checks it.
-func checkFrame(r io.ReaderAt, size int64) (f *frame, err error) {
+func checkFrame(r io.ReaderAt, size int64) (f *File, err error) {
 	defer recovered("read frame", &err)
-	if f, err = openFrame(r, size); err != nil {
+	if f, err = Open(r, size); err != nil {
 		return nil, err
 	}
 	if err := f.check(r, size); err != nil {
@@ -85,13 +86,13 @@ func checkFrame(r io.ReaderAt, size int64) (f *frame, err error) {
 }
 
 // openFrame reads the footer of a Parquet file.
-func openFrame(r io.ReaderAt, size int64) (f *frame, err error) {
+func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	defer recovered("read frame", &err)
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(32<<10))
 	if err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
-	f = &frame{file: file}
+	f = &File{file: file}
 	hints := hintsOf(file)
 	for i, c := range file.Root().Columns() {
 		var a hint
@@ -116,8 +117,8 @@ func recovered(doing string, err *error) {
 }
 
 // node describes a column. a is what its Arrow field says.
-func (f *frame) node(c *parquet.Column, a hint, depth int) (*frameNode, error) {
-	if depth > 4*maxDepth {
+func (f *File) node(c *parquet.Column, a hint, depth int) (*frameNode, error) {
+	if depth > 4*cell.MaxDepth {
 		return nil, errors.New("it is nested too deep")
 	}
 	n := &frameNode{name: value.ToUTF8(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
@@ -128,14 +129,14 @@ func (f *frame) node(c *parquet.Column, a hint, depth int) (*frameNode, error) {
 }
 
 // single is node for one value of c, repeated or not.
-func (f *frame) single(c *parquet.Column, a hint, depth int) (*frameNode, error) {
+func (f *File) single(c *parquet.Column, a hint, depth int) (*frameNode, error) {
 	n := &frameNode{name: value.ToUTF8(c.Name()), leaf: len(f.leaves), def: c.MaxDefinitionLevel()}
 	if c.Leaf() {
 		f.leaves = append(f.leaves, n)
 		n.leaves = 1
 		return n, f.describe(n, c, a)
 	}
-	if repeated := onlyRepeated(c); repeated != nil && isList(c) {
+	if repeated := onlyRepeated(c); repeated != nil && isListNode(c) {
 		return f.listNode(n, c.MaxDefinitionLevel(), repeated.MaxRepetitionLevel(), func() (*frameNode, error) {
 			if element, ok := elementOf(repeated); ok {
 				return f.node(element, hint{}, depth+2)
@@ -143,7 +144,7 @@ func (f *frame) single(c *parquet.Column, a hint, depth int) (*frameNode, error)
 			return f.single(repeated, hint{}, depth+1)
 		})
 	}
-	n.own.kind = Struct
+	n.own.Kind = cell.Struct
 	for _, child := range c.Columns() {
 		m, err := f.node(child, hint{}, depth+1)
 		if err != nil {
@@ -158,8 +159,8 @@ func (f *frame) single(c *parquet.Column, a hint, depth int) (*frameNode, error)
 	return n, nil
 }
 
-func (f *frame) listNode(n *frameNode, def, rep int, element func() (*frameNode, error)) (*frameNode, error) {
-	n.own.kind, n.def, n.rep = List, def, rep
+func (f *File) listNode(n *frameNode, def, rep int, element func() (*frameNode, error)) (*frameNode, error) {
+	n.own.Kind, n.def, n.rep = cell.List, def, rep
 	e, err := element()
 	if err != nil {
 		return nil, err
@@ -175,7 +176,7 @@ func onlyRepeated(c *parquet.Column) *parquet.Column {
 	return nil
 }
 
-func isList(c *parquet.Column) bool {
+func isListNode(c *parquet.Column) bool {
 	l := c.Type().LogicalType()
 	if l != nil {
 		switch l.Value.(type) {
@@ -196,12 +197,12 @@ func elementOf(repeated *parquet.Column) (*parquet.Column, bool) {
 }
 
 // describe finds the type of a leaf.
-func (f *frame) describe(n *frameNode, c *parquet.Column, a hint) error {
+func (f *File) describe(n *frameNode, c *parquet.Column, a hint) error {
 	t := c.Type()
 	n.physical.kind = t.Kind()
 	n.tick = 1
 	if a.tick > 0 && t.Kind() == parquet.Int64 {
-		n.describeTime(Duration, a.tick)
+		n.describeTime(cell.Duration, a.tick)
 		return nil
 	}
 	if l := t.LogicalType(); l != nil && n.describeLogical(l) {
@@ -209,28 +210,28 @@ func (f *frame) describe(n *frameNode, c *parquet.Column, a hint) error {
 		return nil
 	}
 	if f.isHalf(n.leaf) {
-		n.own.kind, n.physical.half = Float, true
+		n.own.Kind, n.physical.half = cell.Float, true
 		return nil
 	}
 	switch t.Kind() {
 	case parquet.Boolean:
-		n.own.kind = Bool
+		n.own.Kind = cell.Bool
 	case parquet.Int32, parquet.Int64:
-		n.own.kind = Int
+		n.own.Kind = cell.Int
 	case parquet.Float, parquet.Double:
-		n.own.kind = Float
+		n.own.Kind = cell.Float
 	case parquet.Int96:
-		n.own = dtype{kind: LocalTime, nano: true}
+		n.own = cell.Type{Kind: cell.LocalTime, Nano: true}
 	case parquet.ByteArray, parquet.FixedLenByteArray:
-		n.own.kind = Bytes
+		n.own.Kind = cell.Bytes
 	default:
-		n.own.kind = Null
+		n.own.Kind = cell.Null
 	}
 	return nil
 }
 
 // isHalf recognises 16-bit floats, which the library gives as bytes.
-func (f *frame) isHalf(leaf int) bool {
+func (f *File) isHalf(leaf int) bool {
 	for _, e := range f.file.Metadata().Schema {
 		if e.NumChildren.Valid && e.NumChildren.V > 0 || !e.Type.Valid {
 			continue
@@ -245,8 +246,8 @@ func (f *frame) isHalf(leaf int) bool {
 }
 
 // describeTime keeps nanoseconds where the file has them, else microseconds.
-func (n *frameNode) describeTime(kind Type, tick int64) {
-	n.own = dtype{kind: kind, nano: tick == 1}
+func (n *frameNode) describeTime(kind cell.Kind, tick int64) {
+	n.own = cell.Type{Kind: kind, Nano: tick == 1}
 	n.tick = max(1, tick/1000)
 	if tick == 1 {
 		n.tick = 1
@@ -254,12 +255,12 @@ func (n *frameNode) describeTime(kind Type, tick int64) {
 }
 
 func (n *frameNode) zoneFrom(a hint) {
-	if n.own.kind != Time {
+	if n.own.Kind != cell.Time {
 		return
 	}
-	n.own.zone = "UTC"
+	n.own.Zone = "UTC"
 	if a.zone != "" && len(a.zone) < 64 {
-		n.own.zone = a.zone
+		n.own.Zone = a.zone
 	}
 }
 
@@ -276,31 +277,31 @@ func unitTick(u format.TimeUnit) int64 {
 func (n *frameNode) describeLogical(l *format.LogicalType) bool {
 	switch v := l.Value.(type) {
 	case *format.StringType, *format.EnumType, *format.JsonType:
-		n.own.kind = String
+		n.own.Kind = cell.String
 	case *format.UUIDType:
-		n.own.kind = String
+		n.own.Kind = cell.String
 	case *format.DateType:
-		n.own.kind = Date
+		n.own.Kind = cell.Date
 	case *format.NullType:
-		n.own.kind = Null
+		n.own.Kind = cell.Null
 	case *format.DecimalType:
-		if v.Precision > maxDigits || v.Precision < 1 || v.Scale < 0 || v.Scale > v.Precision {
-			n.own.kind = Bytes
+		if v.Precision > cell.MaxDigits || v.Precision < 1 || v.Scale < 0 || v.Scale > v.Precision {
+			n.own.Kind = cell.Bytes
 			return n.physical.kind == parquet.FixedLenByteArray || n.physical.kind == parquet.ByteArray
 		}
-		n.own = dtype{kind: Decimal, precision: v.Precision, scale: v.Scale}
+		n.own = cell.Type{Kind: cell.Decimal, Precision: v.Precision, Scale: v.Scale}
 	case *format.TimestampType:
-		kind := LocalTime
+		kind := cell.LocalTime
 		if v.IsAdjustedToUTC {
-			kind = Time
+			kind = cell.Time
 		}
 		n.describeTime(kind, unitTick(v.Unit))
 	case *format.TimeType:
-		n.describeTime(Clock, unitTick(v.Unit))
+		n.describeTime(cell.Clock, unitTick(v.Unit))
 	case *format.IntType:
-		n.own.kind, n.unsigned = Int, !v.IsSigned
+		n.own.Kind, n.unsigned = cell.Int, !v.IsSigned
 	case *format.Float16Type:
-		n.own.kind, n.physical.half = Float, true
+		n.own.Kind, n.physical.half = cell.Float, true
 	default:
 		return false
 	}
@@ -308,70 +309,70 @@ func (n *frameNode) describeLogical(l *format.LogicalType) bool {
 }
 
 // shapes are what the columns have been seen to hold, by what the file says.
-func (f *frame) shapes() map[string]*shape {
-	shapes := make(map[string]*shape, len(f.columns))
+func (f *File) shapes() map[string]*cell.Shape {
+	shapes := make(map[string]*cell.Shape, len(f.columns))
 	for _, n := range f.columns {
 		s := f.shape(n)
 		if old := shapes[n.name]; old != nil {
-			s.join(old) // two columns of one name: the last is read
+			s.Join(old) // two columns of one name: the last is read
 		}
 		shapes[n.name] = s
 	}
 	return shapes
 }
 
-func (f *frame) shape(n *frameNode) *shape {
-	s := &shape{}
-	switch n.own.kind {
-	case Bool:
-		s.seen = aBool
-	case Int:
-		s.seen = f.intAtoms(n)
-	case Float:
-		s.seen = aFloat
-	case Decimal:
-		s.seen, s.scale, s.whole = aDecimal, n.own.scale, n.own.precision-n.own.scale
-	case String:
-		s.seen = aText
-	case Bytes:
-		s.seen = aBytes
-	case Date:
-		s.seen = aDate
-	case Time:
-		s.seen, s.zone = aTime, n.own.zone
-	case LocalTime:
-		s.seen = aLocal
-	case Clock:
-		s.seen = aClock
-	case Duration:
-		s.seen = aSpan
-	case List:
-		s.seen = aList
-		s.elem = f.shape(n.children[0])
-	case Struct:
-		s.seen = aObject
-		s.fields = map[string]*shape{}
+func (f *File) shape(n *frameNode) *cell.Shape {
+	s := &cell.Shape{}
+	switch n.own.Kind {
+	case cell.Bool:
+		s.Seen = cell.SawBool
+	case cell.Int:
+		s.Seen = f.intAtoms(n)
+	case cell.Float:
+		s.Seen = cell.SawFloat
+	case cell.Decimal:
+		s.Seen, s.Scale, s.Whole = cell.SawDecimal, n.own.Scale, n.own.Precision-n.own.Scale
+	case cell.String:
+		s.Seen = cell.SawText
+	case cell.Bytes:
+		s.Seen = cell.SawBytes
+	case cell.Date:
+		s.Seen = cell.SawDate
+	case cell.Time:
+		s.Seen, s.Zone = cell.SawTime, n.own.Zone
+	case cell.LocalTime:
+		s.Seen = cell.SawLocal
+	case cell.Clock:
+		s.Seen = cell.SawClock
+	case cell.Duration:
+		s.Seen = cell.SawSpan
+	case cell.List:
+		s.Seen = cell.SawList
+		s.Elem = f.shape(n.children[0])
+	case cell.Struct:
+		s.Seen = cell.SawObject
+		s.Fields = map[string]*cell.Shape{}
 		for _, c := range n.children {
-			s.fields[c.name] = f.shape(c)
+			s.Fields[c.name] = f.shape(c)
 		}
-		s.ragged = len(s.fields) != len(n.children)
-		if s.ragged {
-			s.fields = nil
+		s.Ragged = len(s.Fields) != len(n.children)
+		if s.Ragged {
+			s.Fields = nil
 		}
 	}
-	if n.own.nano {
-		s.seen |= aNano
+	if n.own.Nano {
+		s.Seen |= cell.SawNano
 	}
 	return s
 }
 
 // intAtoms says how large a column's integers are, from the statistics; without
 // them every size is possible.
-func (f *frame) intAtoms(n *frameNode) atoms {
-	small := aInt53
+func (f *File) intAtoms(n *frameNode) cell.Seen {
+	small := cell.SawInt53
 	for _, g := range f.file.Metadata().RowGroups {
 		if n.leaf >= len(g.Columns) {
-			return aInts
+			return cell.SawInts
 		}
 		c := g.Columns[n.leaf].MetaData
 		if c.NumValues == 0 || c.Statistics.NullCount == c.NumValues {
@@ -384,11 +385,11 @@ func (f *frame) intAtoms(n *frameNode) atoms {
 		high, ok2 := statInt(c.Statistics.MaxValue, c.Statistics.Max)
 		switch {
 		case !ok1 || !ok2:
-			return aInts
+			return cell.SawInts
 		case n.unsigned && high < 0:
-			return aInt53 | aInt64 | aInt128
+			return cell.SawInt53 | cell.SawInt64 | cell.SawInt128
 		}
-		small |= intAtom(low) | intAtom(high)
+		small |= cell.SawIntOf(low) | cell.SawIntOf(high)
 	}
 	return small
 }

@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"cmp"
@@ -9,14 +9,11 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// A batch ends at whichever comes first.
-const (
-	batchRows  = 16 << 10
-	batchBytes = 16 << 20
-)
+const batchBytes = 16 << 20 // a batch ends here or after cell.BatchRows, whichever comes first
 
 // ColumnSpec names a column and says what it is.
 type ColumnSpec struct {
@@ -41,7 +38,7 @@ type Builder struct {
 
 type columnBuilder struct {
 	spec  ColumnSpec
-	shape shape
+	shape cell.Shape
 	data  []byte
 	ends  []int // of the cells of rows 0…len-1; missing ones are null
 }
@@ -121,7 +118,7 @@ func (b *Builder) Row() {
 
 // full reports whether the batch being filled is as large as batches get.
 func (b *Builder) full() bool {
-	return b.rows > 0 && (b.rows-b.starts[len(b.starts)-1] >= batchRows || b.size >= batchBytes)
+	return b.rows > 0 && (b.rows-b.starts[len(b.starts)-1] >= cell.BatchRows || b.size >= batchBytes)
 }
 
 // Set gives the current row its value in a column. The first value given wins.
@@ -130,7 +127,7 @@ func (b *Builder) Set(column int, x any) error {
 	if len(c.ends) >= b.rows || b.rows == 0 {
 		return nil
 	}
-	v, err := valueOf(x)
+	v, err := cell.Of(x)
 	if err != nil {
 		return fmt.Errorf("column %q: %w", c.spec.Name, err)
 	}
@@ -139,8 +136,8 @@ func (b *Builder) Set(column int, x any) error {
 		c.ends = append(c.ends, before)
 	}
 	if v != nil {
-		c.shape.see(v)
-		c.data = appendCell(c.data, v)
+		c.shape.See(v)
+		c.data = cell.Append(c.data, v)
 	}
 	c.ends = append(c.ends, len(c.data))
 	b.size += len(c.data) - before
@@ -153,7 +150,7 @@ func (b *Builder) Problem(p Problem) { b.issues = append(b.issues, p) }
 // Table builds the table. The builder is spent.
 func (b *Builder) Table() (*Table, error) {
 	fields := make([]arrow.Field, len(b.columns))
-	types := make([]dtype, len(b.columns))
+	types := make([]cell.Type, len(b.columns))
 	chunks := make([][]arrow.Array, len(b.columns))
 	for i, c := range b.columns {
 		types[i] = c.resolve()
@@ -193,7 +190,7 @@ func (b *Builder) specs() []ColumnSpec {
 }
 
 // field is the Arrow field of a column of that type.
-func (s ColumnSpec) field(d dtype) arrow.Field {
+func (s ColumnSpec) field(d cell.Type) arrow.Field {
 	keys, values := []string{metaRole}, []string{s.Role.String()}
 	add := func(k, v string) {
 		if v != "" {
@@ -202,35 +199,35 @@ func (s ColumnSpec) field(d dtype) arrow.Field {
 	}
 	add(metaUnit, s.Unit)
 	add(metaDirection, s.Goal)
-	if d.kind == JSON {
-		add(metaEncoding, "json")
+	if d.Kind == JSON {
+		add(cell.MetaEncoding, "json")
 	}
-	return arrow.Field{Name: s.Name, Type: d.arrow(), Nullable: true, Metadata: arrow.NewMetadata(keys, values)}
+	return arrow.Field{Name: s.Name, Type: d.Arrow(), Nullable: true, Metadata: arrow.NewMetadata(keys, values)}
 }
 
 // resolve is the type its values ask for, or the one it was declared with when
 // that one holds them.
-func (c *columnBuilder) resolve() dtype {
-	d := c.shape.resolve()
+func (c *columnBuilder) resolve() cell.Type {
+	d := c.shape.Resolve()
 	switch want := c.spec.Type; {
-	case want == Null || want == d.kind:
+	case want == Null || want == d.Kind:
 		return d
-	case want == Time && d.kind == Null:
-		return dtype{kind: Time, zone: "UTC"}
-	case want == String && c.shape.seen&^aWords == 0:
-		return dtype{kind: String}
-	case want == Float && d.kind == Int && c.shape.seen&aInt64 == 0:
-		return dtype{kind: Float}
-	case want == JSON, d.kind == Null && want != List && want != Struct && want != Decimal:
-		return dtype{kind: want}
+	case want == Time && d.Kind == Null:
+		return cell.Type{Kind: Time, Zone: "UTC"}
+	case want == String && c.shape.Seen&^cell.SawWords == 0:
+		return cell.Type{Kind: String}
+	case want == Float && d.Kind == Int && c.shape.Seen&cell.SawInt64 == 0:
+		return cell.Type{Kind: Float}
+	case want == JSON, d.Kind == Null && want != List && want != Struct && want != Decimal:
+		return cell.Type{Kind: want}
 	}
 	return d
 }
 
 // build makes an array of each batch.
-func (c *columnBuilder) build(d dtype, starts []int, rows int) ([]arrow.Array, error) {
+func (c *columnBuilder) build(d cell.Type, starts []int, rows int) ([]arrow.Array, error) {
 	var chunks []arrow.Array
-	b := array.NewBuilder(memory.DefaultAllocator, d.arrow())
+	b := array.NewBuilder(memory.DefaultAllocator, d.Arrow())
 	defer b.Release()
 	for k, start := range starts {
 		end := rows
@@ -239,7 +236,7 @@ func (c *columnBuilder) build(d dtype, starts []int, rows int) ([]arrow.Array, e
 		}
 		b.Reserve(end - start)
 		for row := start; row < end; row++ {
-			if err := appendValue(b, d, decodeCell(c.cell(row))); err != nil {
+			if err := cell.AppendTo(b, d, cell.Decode(c.cell(row))); err != nil {
 				return nil, fmt.Errorf("build column %q: %w", c.spec.Name, err)
 			}
 		}

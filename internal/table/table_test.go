@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 // everyType is a table with every type a runs table can have, nulls, nested
@@ -170,36 +172,36 @@ func expected(table *Table) map[string]any {
 }
 
 // plain is a value as the Python side prints it: JSON stays the text it is.
-func plain(a arrow.Array, i int, d dtype, inside bool) any {
-	if isNull(a, i) {
+func plain(a arrow.Array, i int, d cell.Type, inside bool) any {
+	if cell.IsNull(a, i) {
 		return nil
 	}
-	switch d.kind {
+	switch d.Kind {
 	case JSON:
 		return a.(*array.String).Value(i)
 	case List:
 		list := []any{}
 		start, end := a.(*array.List).ValueOffsets(i)
 		for k := start; k < end; k++ {
-			list = append(list, plain(a.(*array.List).ListValues(), int(k), *d.elem, true))
+			list = append(list, plain(a.(*array.List).ListValues(), int(k), *d.Elem, true))
 		}
 		return list
 	case Struct:
 		object := map[string]any{}
-		for k, f := range d.fields {
-			object[f.name] = plain(a.(*array.Struct).Field(k), i, f.typ, true)
+		for k, f := range d.Fields {
+			object[f.Name] = plain(a.(*array.Struct).Field(k), i, f.Type, true)
 		}
 		return object
 	}
-	switch v := valueAt(a, i, d).(type) {
+	switch v := cell.At(a, i, d).(type) {
 	case float64:
 		if !inside {
-			return "float " + floatText(v)
+			return "float " + cell.FloatText(v)
 		}
 		return v
 	case int64, *big.Int, DecimalText:
 		if !inside {
-			return "number " + string(appendJSON(nil, v))
+			return "number " + string(AppendJSON(nil, v))
 		}
 		return v
 	default:

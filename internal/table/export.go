@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 // WriteCSV writes the table as RFC 4180 CSV with a header: a null is an empty
@@ -61,11 +63,11 @@ func (t *Table) WriteJSON(w io.Writer) error {
 			if i > 0 {
 				line = append(line, ',')
 			}
-			line = append(appendQuoted(line, c.Name()), ':')
-			if c.typ.kind == JSON && !c.Null(row) {
+			line = append(cell.AppendQuoted(line, c.Name()), ':')
+			if c.typ.Kind == JSON && !c.Null(row) {
 				line = append(line, c.Text(row)...)
 			} else {
-				line = appendJSON(line, c.Any(row))
+				line = cell.AppendJSON(line, c.Any(row))
 			}
 		}
 		line = append(line, '}', '\n')
@@ -147,7 +149,7 @@ func hiveEscape(s string) string {
 func (t *Table) pick(rows []int, without []string) (*Table, error) {
 	var fields []arrow.Field
 	var specs []ColumnSpec
-	var types []dtype
+	var types []cell.Type
 	part := &Table{rows: len(rows)}
 	var columns []Column
 	for i, c := range t.columns {
@@ -157,13 +159,13 @@ func (t *Table) pick(rows []int, without []string) (*Table, error) {
 		}
 	}
 	part.schema = arrow.NewSchema(fields, &tableMetadata)
-	for start := 0; start < len(rows); start += batchRows {
-		some := rows[start:min(len(rows), start+batchRows)]
+	for start := 0; start < len(rows); start += cell.BatchRows {
+		some := rows[start:min(len(rows), start+cell.BatchRows)]
 		arrays := make([]arrow.Array, len(columns))
 		for i, c := range columns {
-			b := array.NewBuilder(memory.DefaultAllocator, c.typ.arrow())
+			b := array.NewBuilder(memory.DefaultAllocator, c.typ.Arrow())
 			for _, row := range some {
-				if err := appendValue(b, c.typ, c.cellValue(row)); err != nil {
+				if err := cell.AppendTo(b, c.typ, c.cellValue(row)); err != nil {
 					return nil, fmt.Errorf("partition column %q: %w", c.Name(), err)
 				}
 			}

@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"fmt"
@@ -8,6 +8,10 @@ import (
 	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/fanout-dev/fanout/internal/table/frame"
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+	"github.com/fanout-dev/fanout/internal/table/internal/shred"
 )
 
 // Stack is every frame of one name, to be written one below the other: run_id,
@@ -23,9 +27,9 @@ type Stack struct {
 	Name    string
 	frames  []stacked
 	order   []string // names in the frames
-	shapes  map[string]*shape
+	shapes  map[string]*cell.Shape
 	leading []leading
-	columns []field // parallel to order: names in the table, and types
+	columns []cell.Field // parallel to order: names in the table, and types
 }
 
 // stacked is a frame of a stack.
@@ -44,18 +48,18 @@ type leading struct {
 
 // Add adds a frame that was checked, and the run and the row of the runs table
 // that it belongs to. The file is read again when the stack is written.
-func (s *Stack) Add(run string, row int, f *Summary, file *io.SectionReader) {
+func (s *Stack) Add(run string, row int, f *frame.Summary, file *io.SectionReader) {
 	if s.shapes == nil {
-		s.shapes = map[string]*shape{}
+		s.shapes = map[string]*cell.Shape{}
 	}
 	for _, name := range f.Names {
 		if s.shapes[name] == nil {
-			s.shapes[name] = &shape{}
+			s.shapes[name] = &cell.Shape{}
 			s.order = append(s.order, name)
 		}
 	}
 	for name, sh := range f.Shapes {
-		s.shapes[name].join(sh)
+		s.shapes[name].Join(sh)
 	}
 	s.frames = append(s.frames, stacked{run, row, f.Rows, file})
 }
@@ -94,12 +98,12 @@ func (s *Stack) Resolve(runs *Table) []Problem {
 				Detail: fmt.Sprintf("the column %q of the frames is %q in the table, because the name is taken", name, column)})
 		}
 		taken[strings.ToLower(column)] = true
-		d := s.shapes[name].resolve()
-		if k := s.shapes[name].kinds(); (d.kind == JSON || d.kind == String) && len(k) > 1 {
+		d := s.shapes[name].Resolve()
+		if k := s.shapes[name].Kinds(); (d.Kind == JSON || d.Kind == String) && len(k) > 1 {
 			problems = append(problems, Problem{Kind: "promoted", Name: s.Name, Cell: -1,
 				Detail: fmt.Sprintf("the column %q is %s in the frames of different runs: it is text in the table", name, strings.Join(k, " and "))})
 		}
-		s.columns = append(s.columns, field{column, d})
+		s.columns = append(s.columns, cell.Field{Name: column, Type: d})
 	}
 	return problems
 }
@@ -111,16 +115,16 @@ func (s *Stack) schema() *arrow.Schema {
 		fields = append(fields, spec.field(l.column.typ))
 	}
 	for _, c := range s.columns {
-		fields = append(fields, ColumnSpec{Name: c.name, Role: RoleFrame}.field(c.typ))
+		fields = append(fields, ColumnSpec{Name: c.Name, Role: RoleFrame}.field(c.Type))
 	}
 	return arrow.NewSchema(fields, &tableMetadata)
 }
 
 // sources are the columns by their names in the frames.
-func (s *Stack) sources() []field {
-	fields := make([]field, len(s.columns))
+func (s *Stack) sources() []cell.Field {
+	fields := make([]cell.Field, len(s.columns))
 	for i, c := range s.columns {
-		fields[i] = field{s.order[i], c.typ}
+		fields[i] = cell.Field{Name: s.order[i], Type: c.Type}
 	}
 	return fields
 }
@@ -156,7 +160,7 @@ func (s *Stack) portions() []*portion {
 // encoded side by side and written in order. Frames that turn out to be broken
 // are left out, a problem each.
 func (s *Stack) Write(w io.Writer) ([]Problem, error) {
-	p, err := newParquetWriter(w, s.schema())
+	p, err := shred.New(w, s.schema())
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +178,7 @@ func (s *Stack) Write(w io.Writer) ([]Problem, error) {
 		once.Do(func() { failed = err; close(quit) })
 	}
 	for range min(runtime.GOMAXPROCS(0), 4, len(all)) {
-		group := p.newGroup()
+		group := p.Group()
 		wg.Go(func() {
 			sw := &stackWriter{stack: s, group: group, fields: s.sources(), quit: quit}
 			for part := range next {
@@ -203,8 +207,8 @@ func (s *Stack) Write(w io.Writer) ([]Problem, error) {
 // stackWriter is one of those that read and encode frames.
 type stackWriter struct {
 	stack  *Stack
-	group  *rowGroup
-	fields []field
+	group  *shred.Group
+	fields []cell.Field
 	quit   chan struct{} // closed when another one failed
 }
 
@@ -238,7 +242,7 @@ func (w *stackWriter) commit(p *portion) error {
 	case <-w.quit:
 		return nil
 	}
-	return w.group.commit()
+	return w.group.Commit()
 }
 
 // loss is what of a frame did not get into the table.
@@ -250,26 +254,26 @@ type loss struct {
 
 // frame adds the rows of one frame. The error is of writing.
 func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
-	f, opening := openFrame(s.file, s.file.Size())
+	f, opening := frame.Open(s.file, s.file.Size())
 	if opening != nil {
 		lost.err = opening
 		return lost, nil
 	}
 	var writing error
-	lost.values, lost.err = f.read(w.fields, func(columns []arrow.Array, rows int) error {
+	lost.values, lost.err = f.Read(w.fields, func(columns []arrow.Array, rows int) error {
 		lost.rows += rows
 		for i, l := range w.stack.leading {
 			a, at := l.column.at(s.row)
-			if writing = w.group.repeat(i, a, at, rows); writing != nil {
+			if writing = w.group.Repeat(i, a, at, rows); writing != nil {
 				return writing
 			}
 		}
-		writing = w.group.write(len(w.stack.leading), columns)
-		w.group.rows += int64(rows)
+		writing = w.group.Write(len(w.stack.leading), columns)
+		w.group.Done(rows)
 		for _, a := range columns {
 			a.Release()
 		}
-		if writing == nil && w.group.full() {
+		if writing == nil && w.group.Full() {
 			writing = w.commit(p)
 		}
 		return writing
@@ -283,7 +287,7 @@ func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
 // cellValue is the value in a form that appendValue takes back.
 func (c Column) cellValue(row int) any {
 	v := c.Any(row)
-	if c.typ.kind == JSON && v != nil {
+	if c.typ.Kind == JSON && v != nil {
 		return JSONText(c.Text(row))
 	}
 	return v

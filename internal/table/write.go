@@ -1,4 +1,4 @@
-package collect
+package table
 
 import (
 	"errors"
@@ -7,11 +7,14 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+	"github.com/fanout-dev/fanout/internal/table/internal/shred"
 )
 
 // WriteParquet writes the table as a Parquet file.
 func (t *Table) WriteParquet(w io.Writer) error {
-	p, err := newParquetWriter(w, t.schema)
+	p, err := shred.New(w, t.schema)
 	if err != nil {
 		return err
 	}
@@ -70,7 +73,7 @@ func (p *positioned) Seek(offset int64, whence int) (int64, error) {
 // Stream writes rows as a Parquet file while they come in. Every column has the
 // type that it is declared with, and no other.
 type Stream struct {
-	writer  *parquetWriter
+	writer  *shred.Writer
 	columns []ColumnSpec
 	batch   *Builder
 }
@@ -79,9 +82,9 @@ type Stream struct {
 func NewStream(w io.Writer, columns []ColumnSpec) (*Stream, error) {
 	fields := make([]arrow.Field, len(columns))
 	for i, c := range columns {
-		fields[i] = c.field(dtype{kind: c.Type})
+		fields[i] = c.field(cell.Type{Kind: c.Type})
 	}
-	p, err := newParquetWriter(w, arrow.NewSchema(fields, &tableMetadata))
+	p, err := shred.New(w, arrow.NewSchema(fields, &tableMetadata))
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
-package collect
+package frame
 
 import (
 	"encoding/json"
 	"fmt"
 	"io"
 	"math/big"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 // ReadRows reads a whole Parquet file of somebody else's: the names of its
@@ -20,7 +22,7 @@ func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err erro
 	for _, n := range f.columns {
 		names = append(names, n.name)
 	}
-	fr := &frameReader{frame: f}
+	fr := &frameReader{File: f}
 	for _, g := range f.file.RowGroups() {
 		if g.NumRows() == 0 {
 			continue
@@ -43,8 +45,8 @@ func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err erro
 
 // row is the next row as Go values.
 func (r *frameReader) row() ([]any, error) {
-	row := make([]any, len(r.frame.columns))
-	for i, n := range r.frame.columns {
+	row := make([]any, len(r.File.columns))
+	for i, n := range r.File.columns {
 		v, err := r.tree(n)
 		if err != nil {
 			return nil, ended(err)
@@ -59,7 +61,7 @@ func rowValue(v any) any {
 	switch v := v.(type) {
 	case *big.Int:
 		return json.Number(v.String())
-	case JSONText:
+	case cell.JSONText:
 		return string(v)
 	case []any:
 		for i := range v {

@@ -1,4 +1,4 @@
-package collect
+package cell
 
 import (
 	"bytes"
@@ -44,7 +44,7 @@ func (d DecimalText) digits() (whole, scale int32) {
 func (d DecimalText) valid() bool {
 	s := strings.TrimPrefix(string(d), "-")
 	before, after, point := strings.Cut(s, ".")
-	return before != "" && allDigits(before) && (!point || after != "" && allDigits(after)) && len(s) <= 2*maxDigits
+	return before != "" && allDigits(before) && (!point || after != "" && allDigits(after)) && len(s) <= 2*MaxDigits
 }
 
 func allDigits(s string) bool {
@@ -57,17 +57,17 @@ func allDigits(s string) bool {
 }
 
 // valueOf brings what callers hand in to one of the forms of a cell's value.
-func valueOf(x any) (any, error) {
+func Of(x any) (any, error) {
 	switch v := x.(type) {
 	case nil, bool, int64, float64, JSONText, instant:
 		return v, nil
 	case *big.Int:
-		return wholeNumber(v.String()), nil
+		return WholeNumber(v.String()), nil
 	case []any:
 		list := make([]any, len(v))
 		for i, e := range v {
 			var err error
-			if list[i], err = valueOf(e); err != nil {
+			if list[i], err = Of(e); err != nil {
 				return nil, err
 			}
 		}
@@ -76,7 +76,7 @@ func valueOf(x any) (any, error) {
 		object := make(map[string]any, len(v))
 		for k, e := range v {
 			var err error
-			if object[value.ToUTF8(k)], err = valueOf(e); err != nil {
+			if object[value.ToUTF8(k)], err = Of(e); err != nil {
 				return nil, err
 			}
 		}
@@ -88,7 +88,7 @@ func valueOf(x any) (any, error) {
 	case int32:
 		return int64(v), nil
 	case uint64:
-		return wholeNumber(strconv.FormatUint(v, 10)), nil
+		return WholeNumber(strconv.FormatUint(v, 10)), nil
 	case float32:
 		return float64(v), nil
 	case json.Number:
@@ -167,7 +167,7 @@ func numberOf(s string) any {
 		return math.Inf(-1)
 	}
 	if !strings.ContainsAny(s, ".eE") {
-		return wholeNumber(s)
+		return WholeNumber(s)
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
@@ -179,7 +179,7 @@ func numberOf(s string) any {
 // Converting longer integers costs more than they are worth.
 const maxIntegerDigits = 4096
 
-func wholeNumber(s string) any {
+func WholeNumber(s string) any {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n
 	}
@@ -195,7 +195,7 @@ func wholeNumber(s string) any {
 
 // appendJSON writes v as JSON: keys sorted, a float keeps its point, what JSON
 // has no number for is a string.
-func appendJSON(b []byte, v any) []byte {
+func AppendJSON(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...)
@@ -207,26 +207,26 @@ func appendJSON(b []byte, v any) []byte {
 		return v.Append(b, 10)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return appendQuoted(b, floatText(v))
+			return AppendQuoted(b, FloatText(v))
 		}
-		return append(b, floatText(v)...)
+		return append(b, FloatText(v)...)
 	case string:
-		return appendQuoted(b, v)
+		return AppendQuoted(b, v)
 	case instant:
-		return appendQuoted(b, v.String())
+		return AppendQuoted(b, v.String())
 	case DecimalText:
 		return append(b, v...)
 	case JSONText:
 		return append(b, v...)
 	case []byte:
-		return appendQuoted(b, encode64(v))
+		return AppendQuoted(b, Base64(v))
 	case []any:
 		b = append(b, '[')
 		for i, e := range v {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = appendJSON(b, e)
+			b = AppendJSON(b, e)
 		}
 		return append(b, ']')
 	case map[string]any:
@@ -235,15 +235,15 @@ func appendJSON(b []byte, v any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(appendQuoted(b, k), ':')
-			b = appendJSON(b, v[k])
+			b = append(AppendQuoted(b, k), ':')
+			b = AppendJSON(b, v[k])
 		}
 		return append(b, '}')
 	}
 	return append(b, "null"...)
 }
 
-func appendQuoted(b []byte, s string) []byte {
+func AppendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
 	start := 0
@@ -272,7 +272,7 @@ func appendQuoted(b []byte, s string) []byte {
 
 // floatText is the shortest text that reads back as the same double, and shows
 // that it is one.
-func floatText(f float64) string {
+func FloatText(f float64) string {
 	switch {
 	case math.IsNaN(f):
 		return "NaN"
@@ -293,12 +293,12 @@ func floatText(f float64) string {
 }
 
 const (
-	dayLayout   = "2006-01-02"
-	localLayout = "2006-01-02T15:04:05.999999999"
-	zonedLayout = "2006-01-02T15:04:05.999999999Z07:00"
+	DayLayout   = "2006-01-02"
+	LocalLayout = "2006-01-02T15:04:05.999999999"
+	ZonedLayout = "2006-01-02T15:04:05.999999999Z07:00"
 )
 
-func (v instant) String() string { return v.t.In(location(v.zone)).Format(zonedLayout) }
+func (v instant) String() string { return v.t.In(location(v.zone)).Format(ZonedLayout) }
 
 // location is the zone as Go knows it; one that is not known here is UTC.
 func location(zone string) *time.Location {
@@ -317,36 +317,36 @@ func location(zone string) *time.Location {
 
 // classify says whether a text is a date, a local time or an instant in the one
 // spelling (ISO 8601, at most microseconds) that reads back as the same value.
-func classify(s string) (kind atoms, zone string) {
+func classify(s string) (kind Seen, zone string) {
 	if len(s) < 10 || s[4] != '-' || s[7] != '-' || s[0] < '0' || s[0] > '9' {
-		return aText, ""
+		return SawText, ""
 	}
 	if len(s) == 10 {
-		if _, err := time.Parse(dayLayout, s); err == nil {
-			return aDate, ""
+		if _, err := time.Parse(DayLayout, s); err == nil {
+			return SawDate, ""
 		}
-		return aText, ""
+		return SawText, ""
 	}
 	if len(s) < 19 || len(s) > 32 || s[10] != 'T' {
-		return aText, ""
+		return SawText, ""
 	}
 	rest := strings.TrimLeft(s[19:], ".0123456789")
 	if fraction := s[19 : len(s)-len(rest)]; len(fraction) > 7 || len(fraction) == 1 || fraction != "" && fraction[0] != '.' {
-		return aText, ""
+		return SawText, ""
 	}
 	if rest == "" {
-		if _, err := time.Parse(localLayout, s); err != nil {
-			return aText, ""
+		if _, err := time.Parse(LocalLayout, s); err != nil {
+			return SawText, ""
 		}
-		return aLocal, ""
+		return SawLocal, ""
 	}
-	if _, err := time.Parse(zonedLayout, s); err != nil {
-		return aText, ""
+	if _, err := time.Parse(ZonedLayout, s); err != nil {
+		return SawText, ""
 	}
 	if rest == "Z" || rest == "+00:00" {
-		return aTime, "UTC"
+		return SawTime, "UTC"
 	}
-	return aTime, rest
+	return SawTime, rest
 }
 
 // Cells are kept as tagged bytes, one run of them a column: no pointers for
@@ -366,7 +366,7 @@ const (
 	tagOdd     = 'o'
 )
 
-func appendCell(b []byte, v any) []byte {
+func Append(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case bool:
 		if v {
@@ -390,14 +390,14 @@ func appendCell(b []byte, v any) []byte {
 	case []any:
 		b = append(b, tagList)
 		for _, e := range v {
-			b = appendPart(b, appendCell(nil, e))
+			b = appendPart(b, Append(nil, e))
 		}
 		return b
 	case map[string]any:
 		b = append(b, tagObject)
 		for _, k := range slices.Sorted(maps.Keys(v)) {
 			b = appendPart(b, []byte(k))
-			b = appendPart(b, appendCell(nil, v[k]))
+			b = appendPart(b, Append(nil, v[k]))
 		}
 		return b
 	}
@@ -414,7 +414,7 @@ func cutPart(b []byte) (part, rest []byte) {
 	return b[n : n+int(size)], b[n+int(size):]
 }
 
-func decodeCell(b []byte) any {
+func Decode(b []byte) any {
 	if len(b) == 0 {
 		return nil
 	}
@@ -427,7 +427,7 @@ func decodeCell(b []byte) any {
 	case tagInt:
 		return int64(binary.LittleEndian.Uint64(body))
 	case tagBig:
-		return wholeNumber(string(body))
+		return WholeNumber(string(body))
 	case tagFloat:
 		return math.Float64frombits(binary.LittleEndian.Uint64(body))
 	case tagText:
@@ -443,7 +443,7 @@ func decodeCell(b []byte) any {
 		for len(body) > 0 {
 			var part []byte
 			part, body = cutPart(body)
-			list = append(list, decodeCell(part))
+			list = append(list, Decode(part))
 		}
 		return list
 	case tagObject:
@@ -452,11 +452,11 @@ func decodeCell(b []byte) any {
 			var key, part []byte
 			key, body = cutPart(body)
 			part, body = cutPart(body)
-			object[string(key)] = decodeCell(part)
+			object[string(key)] = Decode(part)
 		}
 		return object
 	}
 	return nil
 }
 
-func encode64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
+func Base64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
