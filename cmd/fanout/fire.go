@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -34,9 +35,9 @@ func (c *cli) scheduleFire() *cobra.Command {
 	return cmd
 }
 
-// fire runs the sweep as of the time at which this firing was due.
+// fire runs the sweep as of the time at which this firing was when.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
-	due, kit, err := nomad.ThisFiring(f.zone)
+	when, kit, err := nomad.ThisFiring(f.zone)
 	if err != nil {
 		return unit.Mistake(err)
 	}
@@ -51,10 +52,10 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 		return err
 	}
 	c.settings.Set("on", "nomad")
-	asOf := due.Format(time.RFC3339)
+	asOf := when.Format(time.RFC3339)
 	fmt.Fprintf(c.stderr, "fanout: the firing of %s\n", asOf)
 	return c.run(ctx, filepath.Join(kit, filepath.FromSlash(f.spec)), runFlags{
-		specFlags: specFlags{asOf: asOf}, output: f.store, reprocess: string(sweep.ReprocessStale), order: "as-planned",
+		specFlags: specFlags{asOf: asOf}, output: f.store, reprocess: string(due.Stale), order: "as-planned",
 	})
 }
 

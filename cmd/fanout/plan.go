@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -183,9 +184,9 @@ func (c *cli) tellDue(ctx context.Context, d *draft.Draft, f planFlags) error {
 	if err := d.Expand(ctx); err != nil {
 		return err
 	}
-	due, delta := s.Preview(d.Plan, sweep.ReprocessStale, d.Spec.StaleOn)
-	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), due, unplannedWords(delta))
-	c.tellForecast(s, due.Runs, f.jobs)
+	todo, delta := due.Preview(s, d.Plan, due.Stale, d.Spec.StaleOn)
+	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), todo, unplannedWords(delta))
+	c.tellForecast(s, todo.Runs, f.jobs)
 	return nil
 }
 
@@ -200,12 +201,12 @@ func unplannedWords(d sweep.Delta) string {
 // maxPreview is how many runs are compared with the sweep that is there.
 const maxPreview = 1_000_000
 
-func (c *cli) tellForecast(s *sweep.Sweep, due []string, jobs int) {
+func (c *cli) tellForecast(s *sweep.Sweep, todo []string, jobs int) {
 	if jobs <= 0 {
 		jobs = runtime.NumCPU()
 	}
-	fc, ok := s.Forecast(due, jobs)
-	if !ok || len(due) == 0 {
+	fc, ok := due.Expect(s, todo, jobs)
+	if !ok || len(todo) == 0 {
 		return
 	}
 	memory := ""

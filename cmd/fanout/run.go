@@ -14,6 +14,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/local"
@@ -63,7 +64,7 @@ the sweep file resumes what was planned there.`,
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	fl.IntVar(&f.limit, "limit", 0, "make at most so many runs now")
 	fl.StringVar(&f.only, "only", "", "make only runs for which this expression is true")
-	fl.StringVar(&f.reprocess, "reprocess", string(sweep.ReprocessStale), "runs made before to make again: none, failed, stale (and failed) or all")
+	fl.StringVar(&f.reprocess, "reprocess", string(due.Stale), "runs made before to make again: none, failed, stale (and failed) or all")
 	return cmd
 }
 
@@ -109,13 +110,13 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err := c.connect(ctx, j); err != nil {
 		return err
 	}
-	due, err := c.due(j, f)
+	todo, err := c.due(j, f)
 	if err != nil {
 		return errors.Join(err, j.disconnect())
 	}
-	c.tellPlan(j, due)
+	c.tellPlan(j, todo)
 	guarded, stop := j.Guard(ctx)
-	sum, runErr := c.fan(guarded, j, due, f)
+	sum, runErr := c.fan(guarded, j, todo, f)
 	stop()
 	var lost *sweep.HeldError
 	if errors.As(context.Cause(guarded), &lost) {
@@ -241,20 +242,20 @@ func (c *cli) resume(ctx context.Context, dir string, f runFlags) (*job, error) 
 
 // listDue prints what a resumed sweep would make.
 func (c *cli) listDue(j *job, f runFlags) error {
-	due, err := c.due(j, f)
+	todo, err := c.due(j, f)
 	if err != nil {
 		return err
 	}
 	print, flush := c.runPrinter(j.Sweep)
-	for _, id := range due.Runs {
+	for _, id := range todo.Runs {
 		st, _ := j.Run(id)
 		print(st)
 	}
 	if err := flush(); err != nil || c.json {
 		return err
 	}
-	fmt.Fprintln(c.stderr, due)
-	c.tellForecast(j.Sweep, due.Runs, c.settings.GetInt("jobs"))
+	fmt.Fprintln(c.stderr, todo)
+	c.tellForecast(j.Sweep, todo.Runs, c.settings.GetInt("jobs"))
 	return nil
 }
 
@@ -285,40 +286,40 @@ func guard(ctx context.Context, d *draft.Draft, yes bool) error {
 }
 
 // due finds the runs to make, as the flags choose and order them.
-func (c *cli) due(j *job, f runFlags) (sweep.Due, error) {
+func (c *cli) due(j *job, f runFlags) (due.List, error) {
 	if f.pick != nil {
 		ids, err := f.pick(j)
 		if err != nil {
-			return sweep.Due{}, err
+			return due.List{}, err
 		}
 		head, _ := j.Head()
-		due := sweep.Due{Runs: ids, Redone: len(ids), Kept: head.Runs - len(ids)}
-		return due, j.Order(due.Runs, f.order)
+		todo := due.List{Runs: ids, Redone: len(ids), Kept: head.Runs - len(ids)}
+		return todo, due.Order(j.Sweep, todo.Runs, f.order)
 	}
-	how := sweep.Reprocess(f.reprocess)
+	how := due.Reprocess(f.reprocess)
 	switch how {
-	case sweep.ReprocessNone, sweep.ReprocessFailed, sweep.ReprocessStale, sweep.ReprocessAll:
+	case due.None, due.Failed, due.Stale, due.All:
 	default:
-		return sweep.Due{}, unit.Mistake(fmt.Errorf("--reprocess %q: want none, failed, stale or all", f.reprocess))
+		return due.List{}, unit.Mistake(fmt.Errorf("--reprocess %q: want none, failed, stale or all", f.reprocess))
 	}
-	due := j.Due(how, j.Spec().StaleOn)
+	todo := due.Of(j.Sweep, how, j.Spec().StaleOn)
 	if f.only != "" {
-		ids, err := query.Matching(j.Sweep, due.Runs, f.only)
+		ids, err := query.Matching(j.Sweep, todo.Runs, f.only)
 		if err != nil {
-			return due, fmt.Errorf("--only: %w", err)
+			return todo, fmt.Errorf("--only: %w", err)
 		}
-		due.Runs = ids
+		todo.Runs = ids
 	}
-	if err := j.Order(due.Runs, f.order); err != nil {
-		return due, unit.Mistake(fmt.Errorf("--order: %w", err))
+	if err := due.Order(j.Sweep, todo.Runs, f.order); err != nil {
+		return todo, unit.Mistake(fmt.Errorf("--order: %w", err))
 	}
-	if f.limit > 0 && len(due.Runs) > f.limit {
-		due.Runs = due.Runs[:f.limit]
+	if f.limit > 0 && len(todo.Runs) > f.limit {
+		todo.Runs = todo.Runs[:f.limit]
 	}
-	return due, nil
+	return todo, nil
 }
 
-func (c *cli) tellPlan(j *job, due sweep.Due) {
+func (c *cli) tellPlan(j *job, todo due.List) {
 	if c.json {
 		return
 	}
@@ -327,23 +328,23 @@ func (c *cli) tellPlan(j *job, due sweep.Due) {
 	if j.delta != nil {
 		gone = unplannedWords(*j.delta)
 	}
-	fmt.Fprintf(c.stderr, "%s: %s: %s%s\n", j.Name(), plural(head.Runs, "run"), due, gone)
-	if n := len(due.Runs); n > 0 {
+	fmt.Fprintf(c.stderr, "%s: %s: %s%s\n", j.Name(), plural(head.Runs, "run"), todo, gone)
+	if n := len(todo.Runs); n > 0 {
 		fmt.Fprintf(c.stderr, "making %d in %s\n", n, display(j.Where()))
 	}
 }
 
 // fan makes the due runs.
-func (c *cli) fan(ctx context.Context, j *job, due sweep.Due, f runFlags) (fan.Summary, error) {
-	p := newProgress(len(due.Runs), func(run string) string { return runName(j.Sweep, run) })
+func (c *cli) fan(ctx context.Context, j *job, todo due.List, f runFlags) (fan.Summary, error) {
+	p := newProgress(len(todo.Runs), func(run string) string { return runName(j.Sweep, run) })
 	paint := c.newPainter(p, c.settings.GetBool("progress") && !f.noProgress)
 	defer paint.stop()
-	ex, err := c.executor(ctx, j, due.Runs)
+	ex, err := c.executor(ctx, j, todo.Runs)
 	if err != nil {
 		return fan.Summary{}, err
 	}
 	defer ex.Close()
-	if len(due.Runs) == 0 && len(j.Orphans()) == 0 {
+	if len(todo.Runs) == 0 && len(j.Orphans()) == 0 {
 		return fan.Summary{}, nil
 	}
 	defer c.refresh(ctx, j)()
@@ -353,7 +354,7 @@ func (c *cli) fan(ctx context.Context, j *job, due sweep.Due, f runFlags) (fan.S
 		retry.N = n
 	}
 	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
-		Runs: due.Runs, Jobs: c.settings.GetInt("jobs"),
+		Runs: todo.Runs, Jobs: c.settings.GetInt("jobs"),
 		Canary: c.settings.GetBool("canary") && !f.noCanary,
 		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -185,7 +186,7 @@ func (c *cli) kit(d *draft.Draft) (draft.Bundle, error) {
 		if err != nil {
 			return k, err
 		}
-		k.Files = append(k.Files, sweep.File{Name: settingsInKit, Mode: 0o644, Data: text})
+		k.Files = append(k.Files, pack.File{Name: settingsInKit, Mode: 0o644, Data: text})
 	}
 	return k, nil
 }

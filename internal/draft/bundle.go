@@ -8,15 +8,15 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/pack"
 )
 
 // A Bundle is all the files that drafting a sweep takes, for a machine that
 // has none of them.
 type Bundle struct {
-	Spec    string       // name of the sweep file among them
-	Files   []sweep.File // named relative to a folder that holds them all
-	Outside []string     // paths that the sweep file gives absolutely: they are not in it
+	Spec    string      // name of the sweep file among them
+	Files   []pack.File // named relative to a folder that holds them all
+	Outside []string    // paths that the sweep file gives absolutely: they are not in it
 }
 
 // BundleWith gathers what the sweep file names: templates, rows, frozen files
@@ -41,7 +41,7 @@ func (d *Draft) BundleWith(others ...string) (Bundle, error) {
 	names := slices.Sorted(maps.Keys(inside))
 	folder := d.above(names)
 	b.Spec = path.Join(folder, d.SpecName)
-	b.Files = append(b.Files, sweep.File{Name: b.Spec, Mode: 0o644, Data: d.Spec.Text()})
+	b.Files = append(b.Files, pack.File{Name: b.Spec, Mode: 0o644, Data: d.Spec.Text()})
 	for _, name := range names {
 		f, err := readFile(d.Dir, name)
 		if err != nil {

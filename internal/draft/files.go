@@ -13,7 +13,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -50,6 +50,7 @@ func (d *Draft) readFiles() error {
 		}
 		d.Files = append(d.Files, f)
 	}
+	d.FilesDigest = pack.Digest(d.Files)
 	return nil
 }
 
@@ -67,14 +68,14 @@ var ownFolder = regexp.MustCompile(`(\.sweep|__pycache__|\.ipynb_checkpoints)/`)
 // isOwn reports whether a file belongs to fanout, Python or Jupyter.
 func isOwn(name string) bool { return ownFolder.MatchString(name) }
 
-func readFile(dir, name string) (sweep.File, error) {
+func readFile(dir, name string) (pack.File, error) {
 	path := filepath.Join(dir, filepath.FromSlash(name))
 	info, err := os.Stat(path)
 	if err != nil {
-		return sweep.File{}, err
+		return pack.File{}, err
 	}
 	b, err := os.ReadFile(path)
-	return sweep.File{Name: name, Mode: info.Mode(), Data: b}, err
+	return pack.File{Name: name, Mode: info.Mode(), Data: b}, err
 }
 
 // localModules finds the Python files beside the templates that modules name,

@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -61,7 +62,7 @@ func settle(t testing.TB, kernel string, recipe sweep.Recipe, files, bundle map[
 	plan.AsOf = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	plan.Templates = []sweep.Template{{Path: "template.ipynb", Code: "c"}}
 	for name, text := range bundle {
-		plan.Files = append(plan.Files, sweep.File{Name: name, Mode: 0o644, Data: []byte(text)})
+		plan.Files = append(plan.Files, pack.File{Name: name, Mode: 0o644, Data: []byte(text)})
 	}
 	for i := range n {
 		x, err := value.Of(i)

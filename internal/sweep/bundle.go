@@ -7,13 +7,14 @@ import (
 	"io/fs"
 	"os"
 
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
 // PutBundle stores the files that planning the sweep takes and returns their
 // key.
-func (s *Sweep) PutBundle(ctx context.Context, files []File) (key string, err error) {
-	b, err := packFiles(files)
+func (s *Sweep) PutBundle(ctx context.Context, files []pack.File) (key string, err error) {
+	b, err := pack.Files(files)
 	if err != nil {
 		return "", err
 	}
@@ -37,8 +38,23 @@ func UnpackBundle(ctx context.Context, st store.Store, key, folder string) error
 	if err := os.Mkdir(folder, 0o777); err != nil {
 		return err
 	}
-	if err := unpackFiles(b, folder); err != nil {
+	if err := pack.Unpack(b, folder); err != nil {
 		return fmt.Errorf("unpack %s: %w", key, err)
+	}
+	return nil
+}
+
+// Unpack writes the files frozen with the sweep into folder, which exists.
+func (s *Sweep) Unpack(ctx context.Context, folder string) error {
+	if s.head.Files == "" {
+		return nil
+	}
+	b, err := s.Object(ctx, s.head.Files)
+	if err != nil {
+		return err
+	}
+	if err := pack.Unpack(b, folder); err != nil {
+		return fmt.Errorf("unpack %s: %w", s.head.Files, err)
 	}
 	return nil
 }

@@ -258,11 +258,11 @@ func (s *Sweep) Current(r Run) outcome.Fingerprint {
 	s.mu.Lock()
 	h := s.head
 	s.mu.Unlock()
-	return h.fingerprint(r)
+	return h.Fingerprint(r)
 }
 
-// fingerprint is that of an attempt at r made by the plan.
-func (h Head) fingerprint(r Run) outcome.Fingerprint {
+// Fingerprint is that of an attempt at r under the plan.
+func (h Head) Fingerprint(r Run) outcome.Fingerprint {
 	f := outcome.Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
 	for _, t := range h.Templates {
 		if t.Slot == r.Template {
@@ -275,11 +275,12 @@ func (h Head) fingerprint(r Run) outcome.Fingerprint {
 // Stale names the parts, of those asked for, in which a run's success differs
 // from how it would be made now. A run without a success is not stale.
 func (s *Sweep) Stale(st RunState, parts []string) []string {
-	return stale(st, s.Current(st.Run), parts)
+	return st.Stale(s.Current(st.Run), parts)
 }
 
-// stale compares a run's success with how it would be made now.
-func stale(st RunState, now outcome.Fingerprint, parts []string) []string {
+// Stale names the parts, of those asked for, in which the run's success differs
+// from an attempt with the fingerprint now.
+func (st RunState) Stale(now outcome.Fingerprint, parts []string) []string {
 	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded {
 		return nil
 	}

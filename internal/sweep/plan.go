@@ -17,6 +17,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -55,7 +56,7 @@ type Plan struct {
 	Head
 	Spec         *grid.Spec        // nil for none; shadows the key in Head
 	TemplateDocs [][]byte          // parallel to Head.Templates
-	Files        []File            // frozen with it; shadows the key in Head
+	Files        []pack.File       // frozen with it; shadows the key in Head
 	Runs         []Run             // in the order of the grid; shadows the count in Head
 	Inputs       map[string]string // run id → digest of what the run reads
 }
@@ -158,13 +159,29 @@ func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) 
 	if len(p.Files) == 0 {
 		return nil
 	}
-	bundle, err := packFiles(p.Files)
+	bundle, err := pack.Files(p.Files)
 	if err != nil {
 		return err
 	}
-	head.FilesDigest = digestFiles(p.Files)
+	head.FilesDigest = pack.Digest(p.Files)
 	head.Files, err = s.Freeze(ctx, bundle, ".tar.zst")
 	return err
+}
+
+// Preview says what planning p now would change, and what would be known of
+// its runs. It changes nothing.
+func (s *Sweep) Preview(p Plan) (Delta, []RunState) {
+	delta, runs := s.merge(p.Runs, p.Inputs)
+	states := make([]RunState, len(p.Runs))
+	for i, r := range runs[:len(p.Runs)] {
+		st, known := s.Run(r.ID)
+		if !known {
+			st.Status = outcome.Planned
+		}
+		st.Run = r
+		states[i] = st
+	}
+	return delta, states
 }
 
 // samePlan compares what two heads plan, leaving out when they did so.

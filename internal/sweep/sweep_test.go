@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -229,7 +230,7 @@ func TestGrowing(t *testing.T) {
 	attempt(t, s, "a", outcome.Succeeded, "1")
 	attempt(t, s, "b", outcome.Failed, "")
 	parts := []string{"code", "files", "inputs"}
-	if got := s.Due(sweep.ReprocessStale, parts).String(); got != "1 kept, 1 failed before" {
+	if got := due.Of(s, due.Stale, parts).String(); got != "1 kept, 1 failed before" {
 		t.Errorf("due: %s", got)
 	}
 	d := plan(t, s, planOf(t, "c", "b", "c"))
@@ -241,19 +242,19 @@ func TestGrowing(t *testing.T) {
 	}
 	// A run that comes back is kept; its number did not vanish.
 	plan(t, s, planOf(t, "c", "a", "b", "c"))
-	due := s.Due(sweep.ReprocessStale, parts)
-	if diff := cmp.Diff([]string{"b", "c"}, due.Runs); diff != "" {
+	now := due.Of(s, due.Stale, parts)
+	if diff := cmp.Diff([]string{"b", "c"}, now.Runs); diff != "" {
 		t.Error(diff)
 	}
 	// Other code makes it stale, unless nobody asked about code.
 	plan(t, s, planOf(t, "other", "a", "b", "c"))
-	if got := s.Due(sweep.ReprocessStale, parts).String(); got != "1 new, 1 failed before, 1 stale (code)" {
+	if got := due.Of(s, due.Stale, parts).String(); got != "1 new, 1 failed before, 1 stale (code)" {
 		t.Errorf("due: %s", got)
 	}
-	if got := s.Due(sweep.ReprocessStale, []string{"files"}).String(); got != "1 new, 1 kept, 1 failed before" {
+	if got := due.Of(s, due.Stale, []string{"files"}).String(); got != "1 new, 1 kept, 1 failed before" {
 		t.Errorf("due: %s", got)
 	}
-	if got := s.Due(sweep.ReprocessNone, parts).Runs; len(got) != 1 || got[0] != "c" {
+	if got := due.Of(s, due.None, parts).Runs; len(got) != 1 || got[0] != "c" {
 		t.Errorf("due: %v", got)
 	}
 }
@@ -399,7 +400,7 @@ func TestFrozenFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	plan(t, s, read().Plan)
-	if got := s.Due(sweep.ReprocessStale, []string{"files"}).String(); got != "1 new, 1 stale (files)" {
+	if got := due.Of(s, due.Stale, []string{"files"}).String(); got != "1 new, 1 stale (files)" {
 		t.Errorf("due: %s", got)
 	}
 }

@@ -1,9 +1,14 @@
-package sweep
+// Package pack makes one archive of files and files of an archive.
+//
+// In go files in memory, out comes a zstd-compressed tar whose bytes depend on
+// the names, modes and contents alone, not on order or time. Unpacking never
+// leaves the folder it is given, whatever the archive says. Package pack knows
+// nothing of sweeps.
+package pack
 
 import (
 	"archive/tar"
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -11,38 +16,40 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/klauspost/compress/zstd"
 )
 
-// A File is one file frozen with a sweep.
+// A File is one file of an archive.
 type File struct {
-	Name string // slash-separated, relative to the sweep file's folder
+	Name string // slash-separated, relative
 	Mode fs.FileMode
 	Data []byte
 }
 
-// maxFile bounds one unpacked file: a frozen bundle is code and small data.
+// maxFile bounds one unpacked file, in bytes.
 const maxFile = 4 << 30
 
-// digestFiles depends on names and contents alone.
-func digestFiles(files []File) string {
+// Digest is the hex SHA-256 of names and contents; of no files it is empty.
+func Digest(files []File) string {
+	if len(files) == 0 {
+		return ""
+	}
 	h := sha256.New()
 	for _, f := range sorted(files) {
-		fmt.Fprintf(h, "%q %s\n", f.Name, Digest(f.Data))
+		fmt.Fprintf(h, "%q %x\n", f.Name, sha256.Sum256(f.Data))
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
 func sorted(files []File) []File {
-	files = append([]File(nil), files...)
-	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
-	return files
+	return slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// packFiles makes a bundle that is the same for the same files.
-func packFiles(files []File) ([]byte, error) {
+// Files makes an archive, which is the same for the same files.
+func Files(files []File) ([]byte, error) {
 	var b bytes.Buffer
 	z, err := zstd.NewWriter(&b)
 	if err != nil {
@@ -67,23 +74,8 @@ func packFiles(files []File) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Unpack writes the files frozen with the sweep into folder, which exists.
-func (s *Sweep) Unpack(ctx context.Context, folder string) error {
-	if s.head.Files == "" {
-		return nil
-	}
-	b, err := s.Object(ctx, s.head.Files)
-	if err != nil {
-		return err
-	}
-	if err := unpackFiles(b, folder); err != nil {
-		return fmt.Errorf("unpack %s: %w", s.head.Files, err)
-	}
-	return nil
-}
-
-// unpackFiles writes what packFiles packed into folder, which exists.
-func unpackFiles(b []byte, folder string) error {
+// Unpack writes the files of an archive into folder, which exists.
+func Unpack(b []byte, folder string) error {
 	z, err := zstd.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return err

@@ -1,35 +1,13 @@
-package sweep
+package due
 
 import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// Preview says what would be due if p were planned now. It changes nothing.
-func (s *Sweep) Preview(p Plan, how Reprocess, parts []string) (Due, Delta) {
-	head := p.Head
-	head.FilesDigest = ""
-	if len(p.Files) > 0 {
-		head.FilesDigest = digestFiles(p.Files)
-	}
-	delta, runs := s.merge(p.Runs, p.Inputs)
-	due := newDue()
-	for _, r := range runs {
-		if r.Unplanned {
-			continue
-		}
-		st, known := s.Run(r.ID)
-		if !known {
-			st.Status = outcome.Planned
-		}
-		st.Run = r
-		due.note(st, how, stale(st, head.fingerprint(r), parts))
-	}
-	return due, delta
-}
-
-// A Forecast is what making runs will take, learnt from those that succeeded.
+// A Forecast is what executing runs will take, learnt from those that succeeded.
 type Forecast struct {
 	From    int           // how many successes it was learnt from
 	Wall    time.Duration // until the last one ends
@@ -37,10 +15,10 @@ type Forecast struct {
 	PeakRSS int64         // bytes, the largest seen of one run; 0 when unknown
 }
 
-// Forecast estimates what making the runs takes with so many under way at
-// once. A run made before takes what it took then, another one what the
-// others took on average. ok is false when nothing has succeeded yet.
-func (s *Sweep) Forecast(ids []string, jobs int) (f Forecast, ok bool) {
+// Expect estimates what executing the runs takes with up to jobs of them at
+// once. A run that succeeded before takes what it took then, another one what
+// the others took on average. ok is false when nothing has succeeded yet.
+func Expect(s *sweep.Sweep, ids []string, jobs int) (f Forecast, ok bool) {
 	var wall, cpu time.Duration
 	for _, st := range s.Runs() {
 		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded {
