@@ -3,39 +3,40 @@ package grid
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // check finds what decoding one key at a time cannot see.
-func (g *Grid) check(d *decoder, ident func(string) error) {
-	g.checkNames(d)
-	g.checkDeclared(d, ident)
-	g.checkValues(d)
-	if len(g.spec.errs) == 0 {
-		g.checkPartials(d)
+func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
+	g.checkNames(r)
+	g.checkDeclared(r, ident)
+	g.checkValues(r)
+	if g.spec.reader.Mistakes() == 0 {
+		g.checkPartials(r)
 	}
-	if len(d.errs) > 0 {
+	if r.Mistakes() > 0 {
 		return // what follows would only repeat it
 	}
-	g.checkUsed(d)
-	if len(d.errs) > 0 {
+	g.checkUsed(r)
+	if r.Mistakes() > 0 {
 		return
 	}
-	g.checkExpressions(d)
-	if len(d.errs) == 0 {
-		g.checkBaseline(d)
+	g.checkExpressions(r)
+	if r.Mistakes() == 0 {
+		g.checkBaseline(r)
 		g.warn()
 	}
 }
 
 // checkNames finds names given twice, or differing in case only.
-func (g *Grid) checkNames(d *decoder) {
+func (g *Grid) checkNames(r *yaml.Reader) {
 	s := g.spec
 	owners := map[string]string{} // folded name → name
 	at := map[string]*yaml.Node{}
@@ -44,9 +45,9 @@ func (g *Grid) checkNames(d *decoder) {
 		folded := strings.ToLower(name)
 		switch other, taken := owners[folded]; {
 		case taken && other != name:
-			d.errorf(n, "`%s` and `%s` differ in case only, and tables cannot tell them apart", other, name)
+			r.Errorf(n, "`%s` and `%s` differ in case only, and tables cannot tell them apart", other, name)
 		case taken:
-			d.errorf(n, "`%s` is %s here, and is %s %s already", name, as, what[folded], s.whereElse(at[folded]))
+			r.Errorf(n, "`%s` is %s here, and is %s %s already", name, as, what[folded], s.whereElse(at[folded]))
 		default:
 			owners[folded], at[folded], what[folded] = name, n, as
 		}
@@ -58,12 +59,12 @@ func (g *Grid) checkNames(d *decoder) {
 		use(s.paramNodes[x.Param], x.Param, "a secret")
 	}
 	for _, a := range g.axes {
-		use(a.at, a.name, "an axis")
-		bound := map[string]bool{a.name: true}
-		for _, c := range a.cols[1:] {
-			if !bound[c.name] {
-				bound[c.name] = true
-				use(c.at, c.name, "bound by `"+a.name+"`")
+		use(a.At, a.Name, "an axis")
+		bound := map[string]bool{a.Name: true}
+		for _, c := range a.Cols[1:] {
+			if !bound[c.Name] {
+				bound[c.Name] = true
+				use(c.At, c.Name, "bound by `"+a.Name+"`")
 			}
 		}
 	}
@@ -81,31 +82,31 @@ func (g *Grid) checkNames(d *decoder) {
 		for i, b := range o.bindings {
 			switch kind := g.names[b.Name]; {
 			case kind == isConstant, kind == isSecret, kind == isDerived, kind == isReplicate:
-				d.errorf(o.key(i), "include: `%s` is %s and cannot be set here", b.Name, what[strings.ToLower(b.Name)])
+				r.Errorf(o.keys[i], "include: `%s` is %s and cannot be set here", b.Name, what[strings.ToLower(b.Name)])
 			case kind == isIncluded && !included[b.Name]:
 				included[b.Name] = true
-				use(o.key(i), b.Name, "added by include")
+				use(o.keys[i], b.Name, "added by include")
 			}
-			d.checkParam(o.key(i), b.Name)
+			axes.CheckName(r, o.keys[i], b.Name)
 		}
 	}
 }
 
 // whereElse is the place of the other of two, in few words.
 func (s *Spec) whereElse(n *yaml.Node) string {
-	file, elsewhere := s.origin[n]
+	here, there := s.reader.At(nil), s.reader.At(n)
 	switch {
-	case elsewhere && n.Line == 0:
-		return "by " + file
-	case elsewhere:
-		return fmt.Sprintf("in %s on line %d", file, n.Line)
+	case here.File == there.File:
+		return fmt.Sprintf("on line %d", there.Line)
+	case there.Line == 0:
+		return "by " + there.File
 	}
-	return fmt.Sprintf("on line %d", n.Line)
+	return fmt.Sprintf("in %s on line %d", there.File, there.Line)
 }
 
 // checkDeclared finds parameters that a template does not declare: a typo
 // there would burn the whole grid.
-func (g *Grid) checkDeclared(d *decoder, ident func(string) error) {
+func (g *Grid) checkDeclared(r *yaml.Reader, ident func(string) error) {
 	passed := g.spec.passed(g.axes)
 	for _, t := range g.spec.Templates {
 		declared, known := g.declared[t.Slot]
@@ -115,7 +116,7 @@ func (g *Grid) checkDeclared(d *decoder, ident func(string) error) {
 		names := sortedKeys(declared)
 		for _, name := range passed {
 			if _, ok := declared[name.text]; !ok {
-				d.hintf(name.at, declaredHint(t.Path, names), "template %s declares no parameter `%s`%s", t.Path, name.text, didYouMean(name.text, names))
+				r.Hintf(name.at, declaredHint(t.Path, names), "template %s declares no parameter `%s`%s", t.Path, name.text, diagnostic.DidYouMean(name.text, names))
 			}
 		}
 	}
@@ -124,7 +125,7 @@ func (g *Grid) checkDeclared(d *decoder, ident func(string) error) {
 	}
 	for _, name := range passed {
 		if err := ident(name.text); err != nil {
-			d.errorf(name.at, "`%s` is no name for a parameter: %v", name.text, err)
+			r.Errorf(name.at, "`%s` is no name for a parameter: %v", name.text, err)
 		}
 	}
 }
@@ -136,14 +137,7 @@ func declaredHint(template string, names []string) string {
 	return fmt.Sprintf("%s declares %s", template, strings.Join(names, ", "))
 }
 
-func sortedKeys[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // placedName is a parameter with the place that names it.
 type placedName struct {
@@ -152,7 +146,7 @@ type placedName struct {
 }
 
 // passed lists every parameter some point passes.
-func (s *Spec) passed(axes []*axis) []placedName {
+func (s *Spec) passed(list []*axes.Axis) []placedName {
 	var out []placedName
 	seen := map[string]bool{}
 	add := func(name string, at *yaml.Node) {
@@ -168,19 +162,19 @@ func (s *Spec) passed(axes []*axis) []placedName {
 		add(x.Param, s.paramNodes[x.Param])
 	}
 	labels := map[string]bool{s.TemplateAxis: true}
-	for _, a := range axes {
-		for _, c := range a.cols {
-			if c.label {
-				labels[c.name] = true
+	for _, a := range list {
+		for _, c := range a.Cols {
+			if c.Label {
+				labels[c.Name] = true
 			} else {
-				add(c.name, c.at)
+				add(c.Name, c.At)
 			}
 		}
 	}
 	for _, o := range s.include {
 		for i, b := range o.bindings {
 			if !labels[b.Name] {
-				add(b.Name, o.key(i))
+				add(b.Name, o.keys[i])
 			}
 		}
 	}
@@ -197,16 +191,16 @@ func (s *Spec) passed(axes []*axis) []placedName {
 const maxValueErrors = 3
 
 // checkValues finds values whose kind the template does not expect.
-func (g *Grid) checkValues(d *decoder) {
+func (g *Grid) checkValues(r *yaml.Reader) {
 	s := g.spec
 	for _, b := range s.Parameters {
-		g.checkValue(d, s.paramNodes[b.Name], b)
+		g.checkValue(r, s.paramNodes[b.Name], b)
 	}
 	for _, a := range g.axes {
 		bad := 0
-		for _, c := range a.cols {
-			for i, v := range c.values {
-				if bad < maxValueErrors && !c.label && c.has(i) && g.checkValue(d, c.place(i), value.Binding{Name: c.name, Value: v}) {
+		for _, c := range a.Cols {
+			for i, v := range c.Values {
+				if bad < maxValueErrors && !c.Label && c.Has(i) && g.checkValue(r, c.Place(i), value.Binding{Name: c.Name, Value: v}) {
 					bad++
 				}
 			}
@@ -214,19 +208,19 @@ func (g *Grid) checkValues(d *decoder) {
 	}
 	for _, o := range s.include {
 		for i, b := range o.bindings {
-			g.checkValue(d, o.place(i), b)
+			g.checkValue(r, o.nodes[i], b)
 		}
 	}
 	if as := s.Repeat.As; as != "" {
 		zero, _ := value.Of(0)
-		g.checkValue(d, s.nodes["repeat"], value.Binding{Name: as, Value: zero})
+		g.checkValue(r, s.nodes["repeat"], value.Binding{Name: as, Value: zero})
 	}
 }
 
-func (g *Grid) checkValue(d *decoder, at *yaml.Node, b value.Binding) (bad bool) {
+func (g *Grid) checkValue(r *yaml.Reader, at *yaml.Node, b value.Binding) (bad bool) {
 	for _, t := range g.spec.Templates {
 		if hint, err := g.valueError(t, b); err != nil {
-			d.hintf(at, hint, "%v", err)
+			r.Hintf(at, hint, "%v", err)
 			return true
 		}
 	}
@@ -260,21 +254,21 @@ func describeParam(p Param, template string) string {
 }
 
 func kindHint(want value.Kind, v value.Value) string {
-	switch s := strings.ToLower(text(v)); {
+	switch s := strings.ToLower(v.Text()); {
 	case want == value.String && v.Kind() != value.List && v.Kind() != value.Map:
 		return fmt.Sprintf("quote it: %q", v.String())
 	case want == value.Int && v.Kind() == value.Float:
 		return "give the template a float default, such as 1.0, if fractions are meant"
-	case want == value.Bool && contains([]string{"yes", "on", "y"}, s):
-		return "write true: in YAML 1.2 `" + text(v) + "` is a string"
-	case want == value.Bool && contains([]string{"no", "off", "n"}, s):
-		return "write false: in YAML 1.2 `" + text(v) + "` is a string"
+	case want == value.Bool && slices.Contains([]string{"yes", "on", "y"}, s):
+		return "write true: in YAML 1.2 `" + v.Text() + "` is a string"
+	case want == value.Bool && slices.Contains([]string{"no", "off", "n"}, s):
+		return "write false: in YAML 1.2 `" + v.Text() + "` is a string"
 	}
 	return ""
 }
 
 // checkPartials finds partial points that name nothing the grid has.
-func (g *Grid) checkPartials(d *decoder) {
+func (g *Grid) checkPartials(r *yaml.Reader) {
 	s := g.spec
 	original := func(name string) bool {
 		k := g.names[name]
@@ -285,33 +279,33 @@ func (g *Grid) checkPartials(d *decoder) {
 			switch {
 			case original(b.Name):
 			case g.names[b.Name] != 0:
-				d.hintf(o.key(i), "say it with `where`", "exclude: `%s` is no axis, and excludes come first", b.Name)
+				r.Hintf(o.keys[i], "say it with `where`", "exclude: `%s` is no axis, and excludes come first", b.Name)
 			default:
-				g.unknownName(d, o.key(i), "exclude", b.Name)
+				g.unknownName(r, o.keys[i], "exclude", b.Name)
 			}
 		}
 	}
 	for _, o := range s.overrides {
 		for i, b := range o.match.bindings {
 			if !g.varies(b.Name) {
-				g.unknownName(d, o.match.key(i), "overrides", b.Name)
+				g.unknownName(r, o.match.keys[i], "overrides", b.Name)
 			}
 		}
 	}
 	for _, l := range s.Limits {
 		if !g.varies(l.Axis) {
-			g.unknownName(d, s.limitNodes[l.Axis], "limits", l.Axis)
+			g.unknownName(r, s.limitNodes[l.Axis], "limits", l.Axis)
 		}
 	}
 	for i, b := range s.baseline.bindings {
 		if !g.varies(b.Name) {
-			d.errorf(s.baseline.key(i), "baseline: nothing the grid varies is called `%s`%s", b.Name, didYouMean(b.Name, g.variedNames()))
+			r.Errorf(s.baseline.keys[i], "baseline: nothing the grid varies is called `%s`%s", b.Name, diagnostic.DidYouMean(b.Name, g.variedNames()))
 		}
 	}
 }
 
-func (g *Grid) unknownName(d *decoder, at *yaml.Node, key, name string) {
-	d.errorf(at, "%s: nothing in the grid is called `%s`%s", key, name, didYouMean(name, g.variedNames()))
+func (g *Grid) unknownName(r *yaml.Reader, at *yaml.Node, key, name string) {
+	r.Errorf(at, "%s: nothing in the grid is called `%s`%s", key, name, diagnostic.DidYouMean(name, g.variedNames()))
 }
 
 // varies reports whether points can differ in a name.
@@ -331,11 +325,11 @@ func (g *Grid) variedNames() []string {
 }
 
 // checkUsed finds excludes that match nothing.
-func (g *Grid) checkUsed(d *decoder) {
+func (g *Grid) checkUsed(r *yaml.Reader) {
 	for i, o := range g.spec.exclude {
-		used := slices.ContainsFunc(g.blocks, func(b *block) bool { return !b.own && !b.excludes[i].never })
+		used := slices.ContainsFunc(g.blocks, func(b *axes.Block) bool { return !b.Own && !b.Excludes[i].Never })
 		if !used {
-			d.errorf(o.at, "exclude: no point is %s", words(o.bindings))
+			r.Errorf(o.at, "exclude: no point is %s", words(o.bindings))
 		}
 	}
 	for _, o := range g.spec.overrides {
@@ -349,7 +343,7 @@ func (g *Grid) checkUsed(d *decoder) {
 // point. Names that are not the source's may take any.
 func (g *Grid) mayMatch(partial []value.Binding) bool {
 	for _, b := range g.blocks {
-		if m := b.matcher(partial, true); !m.never {
+		if m := b.Match(partial, true); !m.Never {
 			return true
 		}
 	}
@@ -371,7 +365,7 @@ const maxSurvey = 100_000
 // checkExpressions computes every expression for every point it can tell
 // apart, so that nothing is found wrong after work began, and counts the
 // points on the way.
-func (g *Grid) checkExpressions(d *decoder) {
+func (g *Grid) checkExpressions(r *yaml.Reader) {
 	s := g.spec
 	var all []*placedExpr
 	if s.where != nil {
@@ -380,23 +374,23 @@ func (g *Grid) checkExpressions(d *decoder) {
 	for _, x := range s.derive {
 		all = append(all, x.expr)
 	}
-	all = append(all, s.placements()...)
+	all = append(all, slices.DeleteFunc(slices.Clone(s.placement), func(e *placedExpr) bool { return e == nil })...)
 	for _, e := range all {
 		for _, n := range e.Names() {
 			switch k := g.names[n]; {
 			case k == isSecret:
-				d.errorf(e.at, "expression %q: `%s` is a secret, which only the run itself reads", e.src, n)
+				r.Errorf(e.at, "expression %q: `%s` is a secret, which only the run itself reads", e.String(), n)
 			case k == 0 && n != replicateName:
-				d.errorf(e.at, "expression %q: nothing is called `%s`%s", e.src, n, didYouMean(n, sortedKeys(g.names)))
+				r.Errorf(e.at, "expression %q: nothing is called `%s`%s", e.String(), n, diagnostic.DidYouMean(n, sortedKeys(g.names)))
 			}
 		}
 	}
-	if len(d.errs) > 0 {
+	if r.Mistakes() > 0 {
 		return
 	}
 	n, complete, err := g.survey(context.Background(), all, maxSurvey)
 	if err != nil {
-		d.add(err)
+		r.Add(err)
 		return
 	}
 	if complete && g.structural && s.Sample.N == 0 {
@@ -421,7 +415,7 @@ func (g *Grid) survey(ctx context.Context, exprs []*placedExpr, limit int) (n in
 	env := map[string]any{}
 	steps := 0
 	for _, b := range g.blocks {
-		done := b.walk(matcher{}, g.look(b, names), func(idx []int, weight int) bool {
+		done := b.Walk(axes.Matcher{}, g.look(b, names), func(idx []int, weight int) bool {
 			if steps++; limit > 0 && steps > limit {
 				return false
 			}
@@ -429,7 +423,7 @@ func (g *Grid) survey(ctx context.Context, exprs []*placedExpr, limit int) (n in
 				err = ctx.Err()
 				return false
 			}
-			if b.excluded(idx) {
+			if b.Excluded(idx) {
 				return true
 			}
 			pass := g.spec.Repeat.N
@@ -440,7 +434,7 @@ func (g *Grid) survey(ctx context.Context, exprs []*placedExpr, limit int) (n in
 				}
 				steps += cost
 			}
-			n = plus(n, times(weight, pass))
+			n = axes.Plus(n, axes.Times(weight, pass))
 			return true
 		})
 		if !done {
@@ -452,7 +446,7 @@ func (g *Grid) survey(ctx context.Context, exprs []*placedExpr, limit int) (n in
 
 // surveyPoint computes the expressions for one combination and counts the
 // replicates that where leaves. Cost is how many it had to look at.
-func (g *Grid) surveyPoint(b *block, idx []int, env map[string]any) (pass, cost int, err error) {
+func (g *Grid) surveyPoint(b *axes.Block, idx []int, env map[string]any) (pass, cost int, err error) {
 	base, err := g.point(b, idx, env)
 	if err != nil {
 		return 0, 0, err
@@ -499,20 +493,20 @@ func (g *Grid) checkDerived(p Point) error {
 }
 
 // look are the dims of a block that excludes or a set of names depend on.
-func (g *Grid) look(b *block, names map[string]bool) []bool {
-	look := make([]bool, len(b.dims))
-	b.constrained(look, b.excludes)
-	for d, r := range b.dims {
-		for _, c := range r.cols {
-			look[d] = look[d] || names[c.name]
+func (g *Grid) look(b *axes.Block, names map[string]bool) []bool {
+	look := make([]bool, len(b.Dims))
+	b.Constrained(look, b.Excludes)
+	for d, dim := range b.Dims {
+		for _, c := range dim.Cols {
+			look[d] = look[d] || names[c.Name]
 		}
 	}
 	for i, o := range g.spec.include {
-		if i >= len(b.includes) {
+		if i >= len(b.Includes) {
 			break
 		}
 		if slices.ContainsFunc(o.bindings, func(x value.Binding) bool { return names[x.Name] }) {
-			b.constrained(look, b.includes[i:i+1])
+			b.Constrained(look, b.Includes[i:i+1])
 		}
 	}
 	if g.spec.TemplateAxis != "" && len(names) > 0 {
@@ -522,7 +516,7 @@ func (g *Grid) look(b *block, names map[string]bool) []bool {
 }
 
 // checkBaseline wants a point that the baseline matches.
-func (g *Grid) checkBaseline(d *decoder) {
+func (g *Grid) checkBaseline(r *yaml.Reader) {
 	s := g.spec
 	if len(s.Baseline) == 0 {
 		return
@@ -533,7 +527,7 @@ func (g *Grid) checkBaseline(d *decoder) {
 				return
 			}
 		}
-		d.hintf(s.baseline.at, "take a larger sample, or leave `sample` out", "baseline: no point of the sample is %s", words(s.Baseline))
+		r.Hintf(s.baseline.at, "take a larger sample, or leave `sample` out", "baseline: no point of the sample is %s", words(s.Baseline))
 		return
 	}
 	names := g.readNames(append(g.exprs.filter(s.where), g.derivations()...)...)
@@ -543,9 +537,9 @@ func (g *Grid) checkBaseline(d *decoder) {
 	env := map[string]any{}
 	found := false
 	for _, b := range g.blocks {
-		m := b.matcher(s.Baseline, true)
-		b.walk(m, g.look(b, names), func(idx []int, _ int) bool {
-			if !b.excluded(idx) {
+		m := b.Match(s.Baseline, true)
+		b.Walk(m, g.look(b, names), func(idx []int, _ int) bool {
+			if !b.Excluded(idx) {
 				g.replicates(b, idx, env, nil, func(p Point) bool { found = p.matches(s.Baseline); return !found })
 			}
 			return !found
@@ -554,7 +548,7 @@ func (g *Grid) checkBaseline(d *decoder) {
 			return
 		}
 	}
-	d.errorf(s.baseline.at, "baseline: no point is %s", words(s.Baseline))
+	r.Errorf(s.baseline.at, "baseline: no point is %s", words(s.Baseline))
 }
 
 func (g *Grid) derivations() []*placedExpr {
@@ -585,7 +579,7 @@ func (g *Grid) sampleFrom() int {
 	}
 	n := 0
 	for _, b := range g.blocks {
-		n = plus(n, b.size())
+		n = axes.Plus(n, b.Size())
 	}
 	return n / len(g.slots)
 }

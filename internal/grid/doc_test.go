@@ -124,10 +124,10 @@ func showManual(source string, in Inputs, like string) string {
 func showPoint(p Point, s *Spec) string {
 	var parts []string
 	for _, b := range p.Labels() {
-		parts = append(parts, fmt.Sprintf("[%s=%s]", b.Name, text(b.Value)))
+		parts = append(parts, fmt.Sprintf("[%s=%s]", b.Name, b.Value.Text()))
 	}
 	for _, b := range p.Params() {
-		parts = append(parts, fmt.Sprintf("%s=%s", b.Name, text(b.Value)))
+		parts = append(parts, fmt.Sprintf("%s=%s", b.Name, b.Value.Text()))
 	}
 	if s.Repeat.N > 1 && s.Repeat.As == "" {
 		parts = append(parts, fmt.Sprintf("(replicate %d)", p.Replicate()))

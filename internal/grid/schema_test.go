@@ -12,6 +12,10 @@ import (
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 )
 
 func compiledSchema(t testing.TB) *jsonschema.Schema {
@@ -35,13 +39,12 @@ func compiledSchema(t testing.TB) *jsonschema.Schema {
 // schemaSays validates a sweep file as an editor would.
 func schemaSays(t testing.TB, s *jsonschema.Schema, text string) error {
 	t.Helper()
-	n, err := parseYAML([]byte(text))
+	r := yaml.NewReader("")
+	n, err := r.Parse("", []byte(text))
 	if err != nil || n == nil {
 		return err
 	}
-	d := &decoder{}
-	d.measure(n)
-	v, err := jsonschema.UnmarshalJSON(strings.NewReader(d.value(n).String()))
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(r.Value(n).String()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +124,7 @@ func TestSchemaKnowsEveryKey(t *testing.T) {
 	if err := json.Unmarshal(Schema(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	want := slices.Concat(sortedKeys((&Spec{}).keys()), sourceKeys)
+	want := slices.Concat(form.Names(keys), axes.Ways)
 	slices.Sort(want)
 	if got := sortedKeys(doc.Properties); !slices.Equal(got, want) {
 		t.Errorf("the schema knows %v, and Decode %v", got, want)
@@ -171,7 +174,7 @@ func TestEveryKey(t *testing.T) {
 		t.Errorf("%d runs, want %d", n, 220*5)
 	}
 	for p := range g.Points() {
-		if table, _ := p.get("table"); !strings.HasPrefix(text(table), "events_") {
+		if table, _ := p.get("table"); !strings.HasPrefix(table.Text(), "events_") {
 			t.Fatalf("table is %s", table)
 		}
 		if _, leaked := p.get("api_key"); leaked {
@@ -182,7 +185,7 @@ func TestEveryKey(t *testing.T) {
 			t.Fatalf("placement is %v, %v", place, err)
 		}
 		if want := 2 * time.Hour; g.Settings(p).Timeout.Run.D != want {
-			if region, _ := p.get("region"); text(region) == "apac" {
+			if region, _ := p.get("region"); region.Text() == "apac" {
 				t.Fatalf("timeout of %v is %v", p, g.Settings(p).Timeout)
 			}
 		}

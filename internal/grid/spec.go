@@ -11,61 +11,44 @@
 package grid
 
 import (
-	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
-	"time"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/overlay"
+	"github.com/fanout-dev/fanout/internal/grid/internal/rows"
+	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Spec is a sweep file as written: decoded and checked, nothing expanded.
 type Spec struct {
-	Name         string
+	settings.Sweep
 	Templates    []TemplateRef
-	TemplateAxis string // name of the axis, when there are several templates
-	Kernel       string // kernelspec; empty is the template's
-	Warm         string // auto or off
-	SharePrefix  bool
-	Python       string
-	Files        []string
-	Inputs       []string
-	Env          []EnvVar
+	TemplateAxis string          // name of the axis, when there are several templates
 	Parameters   []value.Binding // constants
 	Secrets      []Secret
-	Metrics      []Metric
 	Baseline     []value.Binding
-	Timeout      Timeout
-	Retries      Retries
-	Halt         Halt
 	Limits       []ValueLimit
-	Keep         []string
-	StaleOn      []string
-	MaxRuns      int
-	Resources    Resources
 	Placement    []value.Binding // Nomad field ← expression
-	Workdir      string          // empty, or shared
-	Report       *ReportSpec
-	Notify       []Notice
-	Nomad        []value.Binding // as written: settings of that executor
 	Repeat       Repeat
 	Sample       Sample
 
-	source    source
-	include   []object
-	exclude   []object
+	source    axes.Source
+	include   []partial
+	exclude   []partial
 	where     *placedExpr
 	derive    []derived
 	overrides []override
-	baseline  object
-	placement []placedField
+	baseline  partial
+	placement []*placedExpr // by field of Placement; nil when its value is fixed
 
-	file       string
 	text       []byte
-	errs       Errors                // found by Decode
-	origin     map[*yaml.Node]string // files of nodes that are not from file
+	reader     *yaml.Reader          // with the mistakes that Decode found
 	nodes      map[string]*yaml.Node // top-level keys
 	paramNodes map[string]*yaml.Node // keys of parameters
 	limitNodes map[string]*yaml.Node // keys of limits
@@ -75,49 +58,8 @@ type Spec struct {
 // axis, empty when there is one template.
 type TemplateRef struct{ Slot, Path string }
 
-// An EnvVar is set in the environment of the kernels.
-type EnvVar struct{ Name, Value string }
-
 // A Secret is a parameter read from the environment where a run executes.
 type Secret struct{ Param, Env string }
-
-// A Metric is a scrap to compare runs by.
-type Metric struct {
-	Name              string
-	Goal              string // maximize, minimize or empty
-	Unit              string
-	MinEffect         float64 // a change smaller than this does not matter
-	MinEffectRelative bool    // as a fraction of the baseline
-	Guardrail         bool    // must not get worse
-	Trials            string  // the scrap that counts trials, for a proportion
-	By                string  // how it is compared: mean, bootstrap, exact, or empty for medians
-	Primary           bool
-}
-
-// A Limit is a duration, or a percentage of the median of finished runs.
-type Limit struct {
-	D       time.Duration
-	Percent float64
-}
-
-// Timeout limits the parts of a run; zero is no limit.
-type Timeout struct{ Start, Cell, Run Limit }
-
-// Retries says what is tried again.
-type Retries struct {
-	N       int
-	On      []string // statuses, reason kinds, exception names or patterns; empty is any failure
-	Backoff time.Duration
-	Max     int // for the whole sweep; 0 is no cap
-}
-
-// Halt stops a sweep that goes badly, in GNU parallel's grammar.
-type Halt struct {
-	When    string // never, soon or now
-	What    string // fail, success or done
-	N       int
-	Percent float64
-}
 
 // A ValueLimit bounds how many runs of one value are under way at once.
 type ValueLimit struct {
@@ -125,11 +67,18 @@ type ValueLimit struct {
 	N    int
 }
 
-// Resources of a run.
-type Resources struct {
-	CPU    int   // MHz, for a cluster
-	Memory int64 // bytes; 0 is no cap
-}
+// Settings of the sweep file that other packages name.
+type (
+	// Settings has the settings of one point.
+	Settings = settings.Point
+	// Limit is a duration, or a percentage of the median of finished runs.
+	Limit = settings.Limit
+	// Notice is told when a sweep has ended.
+	Notice = settings.Notice
+)
+
+// ParseLimit reads a duration, or a percentage of the median: "30m", "300%".
+func ParseLimit(text string) (Limit, error) { return settings.ParseLimit(text) }
 
 // Repeat makes replicates. The parameter As, when named, receives 0 … N-1.
 type Repeat struct {
@@ -140,22 +89,7 @@ type Repeat struct {
 // Sample keeps N points, the same ones for the same seed. N = 0 keeps all.
 type Sample struct {
 	N    int
-	Seed int64
-}
-
-// A Notice is told when a sweep has ended: a command to run, or a URL to post
-// to.
-type Notice struct {
-	Command []string
-	Webhook string
-	On      string // always, failure or success
-}
-
-// A ReportSpec is the user's own report.
-type ReportSpec struct {
-	Template string
-	After    bool // as well as the summary, rather than in its place
-	Sections []string
+	Seed int
 }
 
 // Text is the sweep file as it was read.
@@ -163,183 +97,117 @@ func (s *Spec) Text() []byte { return s.text }
 
 // Where is the place of a top-level key, for messages: "sweep.yaml:3:1".
 func (s *Spec) Where(key string) string {
-	e := Error{File: s.file}
-	if n := s.nodes[key]; n != nil {
-		e.File, e.Line, e.Col = s.fileOf(n), n.Line, n.Column
-	}
+	e := s.reader.At(s.nodes[key])
 	return strings.TrimSuffix(e.Error(), ": ")
 }
 
-func (s *Spec) fileOf(n *yaml.Node) string {
-	if file, ok := s.origin[n]; ok {
-		return file
+// Errors are all mistakes of a file, each with its place.
+type Errors = diagnostic.Errors
+
+// A Source is a sweep file laid over another, or values set for every run.
+type Source = overlay.Source
+
+// SetOverlay reads "name=value" into a source that sets a parameter for every
+// run, in place of an axis of that name. The value is YAML; what is no YAML is
+// a string. The error is Errors.
+func SetOverlay(pair string) (Source, error) { return overlay.Set(pair) }
+
+// DecodeBindings reads a YAML map of parameters, in its order. The error is
+// Errors.
+func DecodeBindings(file string, text []byte) ([]value.Binding, error) {
+	r := yaml.NewReader(file)
+	n, err := r.Parse(file, text)
+	if err != nil {
+		return nil, err
 	}
-	return s.file
+	var out []value.Binding
+	for _, f := range r.Fields(n, "a map of parameters") {
+		out = append(out, value.Binding{Name: f.Name, Value: r.Value(f.Node)})
+	}
+	return out, r.Err()
 }
 
-// object is a partial point of include, exclude or a match, with its places.
-type object struct {
-	at       *yaml.Node
-	bindings []value.Binding
-	keys     []*yaml.Node
-	nodes    []*yaml.Node
-}
+// Rows are points read from a file, in its order.
+type Rows = [][]value.Binding
 
-func (o object) key(i int) *yaml.Node   { return o.keys[i] }
-func (o object) place(i int) *yaml.Node { return o.nodes[i] }
+// ReadRows reads the points of a file of rows: comma- or tab-separated values
+// with a line of names, or JSON objects, one a line. The ending of the name
+// says which; where it says nothing, the text does. Values of a table are
+// strings until Grid gives them the types that the template declares, and an
+// empty field is null. The error is Errors.
+func ReadRows(file string, text []byte) (Rows, error) { return rows.Read(file, text) }
 
 // Decode reads a sweep file and what is laid over it. The error is Errors. The
 // spec is not nil whenever the file is YAML: its templates are known as far as
-// they could be read, and Grid then tells these mistakes together with those
+// they could be read, and Grid then reports these mistakes together with those
 // that it can find itself.
 func Decode(file string, text []byte, overlays ...Source) (*Spec, error) {
-	d := &decoder{file: file}
-	root, err := parseYAML(text)
+	r := yaml.NewReader(file)
+	root, err := r.Parse(file, text)
 	if err != nil {
-		return nil, Errors{yamlError(file, err)}
+		return nil, err
 	}
 	if root == nil {
 		return nil, Errors{{File: file, Msg: "the file is empty", Help: "`fanout init` writes one to start from"}}
 	}
-	d.measure(root)
 	for _, o := range overlays {
-		if root, err = d.overlay(root, o); err != nil {
+		if root, err = o.Apply(r, root, axes.Ways); err != nil {
 			return nil, err
 		}
 	}
 	s := &Spec{
-		file: file, text: text, Warm: "auto",
+		Sweep: settings.Default(), Repeat: Repeat{N: 1}, text: text, reader: r,
 		nodes: map[string]*yaml.Node{}, paramNodes: map[string]*yaml.Node{}, limitNodes: map[string]*yaml.Node{},
-		Name:    strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)),
-		StaleOn: []string{"code", "files", "inputs"}, MaxRuns: 10000, Repeat: Repeat{N: 1},
 	}
-	if file == "-" {
+	if s.Name = strings.TrimSuffix(filepath.Base(file), filepath.Ext(file)); file == "-" {
 		s.Name = "sweep"
 	}
-	s.decode(d, root)
-	s.origin, s.errs = d.origin, d.errs
-	if err := d.errs.orNil(); err != nil {
+	s.decode(r, root)
+	if err := r.Err(); err != nil {
 		return s, err
 	}
 	if len(overlays) > 0 {
-		s.text = encodeYAML(root)
+		s.text = yaml.Encode(root)
 	}
 	return s, nil
 }
 
-// encodeYAML writes a document that overlays changed. What cannot be written
-// was refused before.
-func encodeYAML(root *yaml.Node) []byte {
-	var b bytes.Buffer
-	enc := yaml.NewEncoder(&b)
-	enc.SetIndent(2)
-	if enc.Encode(root) != nil || enc.Close() != nil {
-		return nil
-	}
-	return b.Bytes()
-}
-
-// sourceKeys make points; a file has exactly one of them.
-var sourceKeys = []string{"grid", "zip", "list", "from", "any_of"}
-
-// keys of a sweep file, in the order people write them.
-func (s *Spec) keys() map[string]func(*decoder, *yaml.Node) {
-	return map[string]func(*decoder, *yaml.Node){
-		"name":         func(d *decoder, n *yaml.Node) { s.Name = s.checkName(d, n) },
-		"template":     s.decodeTemplate,
-		"kernel":       s.decodeKernel,
-		"python":       func(d *decoder, n *yaml.Node) { s.Python = d.text(n, "a virtual environment or interpreter") },
-		"share_prefix": func(d *decoder, n *yaml.Node) { s.SharePrefix = d.flag(n) },
-		"files":        func(d *decoder, n *yaml.Node) { s.Files = d.texts(n, "file patterns") },
-		"inputs":       func(d *decoder, n *yaml.Node) { s.Inputs = d.texts(n, "files, patterns or URIs") },
-		"env":          s.decodeEnv,
-		"parameters":   s.decodeParameters,
-		"include":      func(d *decoder, n *yaml.Node) { s.include = d.objects(n) },
-		"exclude":      func(d *decoder, n *yaml.Node) { s.exclude = d.objects(n) },
-		"where":        func(d *decoder, n *yaml.Node) { s.where = d.expr(n) },
-		"derive":       s.decodeDerive,
-		"sample":       s.decodeSample,
-		"repeat":       s.decodeRepeat,
-		"metrics":      s.decodeMetrics,
-		"baseline":     s.decodeBaseline,
-		"timeout":      func(d *decoder, n *yaml.Node) { s.Timeout = d.timeout(n) },
-		"retries":      func(d *decoder, n *yaml.Node) { s.Retries = d.retries(n) },
-		"halt":         func(d *decoder, n *yaml.Node) { s.Halt = d.halt(n) },
-		"limits":       s.decodeLimits,
-		"keep":         func(d *decoder, n *yaml.Node) { s.Keep = d.texts(n, "file patterns") },
-		"stale_on":     s.decodeStaleOn,
-		"max_runs":     func(d *decoder, n *yaml.Node) { s.MaxRuns = d.whole(n, 1) },
-		"resources":    func(d *decoder, n *yaml.Node) { s.Resources = d.resources(n) },
-		"overrides":    s.decodeOverrides,
-		"placement":    s.decodePlacement,
-		"workdir":      func(d *decoder, n *yaml.Node) { s.Workdir = d.oneOf(n, "private", "shared") },
-		"report":       s.decodeReport,
-		"notify":       s.decodeNotify,
-		"nomad":        s.decodeNomad,
-	}
-}
-
-func (s *Spec) decode(d *decoder, root *yaml.Node) {
-	keys := s.keys()
-	words := append([]string(nil), sourceKeys...)
-	for k := range keys {
-		words = append(words, k)
-	}
-	var sources []field
-	for _, f := range d.fields(root, "a map with the keys of a sweep file") {
-		s.nodes[f.name] = f.key
-		if read, ok := keys[f.name]; ok {
-			read(d, f.node)
-			continue
-		}
-		if contains(sourceKeys, f.name) {
+func (s *Spec) decode(r *yaml.Reader, root *yaml.Node) {
+	names := form.Names(keys)
+	var sources []yaml.Field
+	for _, f := range r.Fields(root, "a map with the keys of a sweep file") {
+		s.nodes[f.Name] = f.Key
+		switch i := slices.Index(names, f.Name); {
+		case i >= 0:
+			keys[i].Read(r, f.Node, s)
+		case slices.Contains(axes.Ways, f.Name):
 			sources = append(sources, f)
-			continue
+		default:
+			r.Errorf(f.Key, "unknown key `%s`%s", f.Name, diagnostic.DidYouMean(f.Name, slices.Concat(names, axes.Ways)))
 		}
-		d.errorf(f.key, "unknown key `%s`%s", f.name, didYouMean(f.name, words))
 	}
 	if len(s.Templates) == 0 && s.nodes["template"] == nil {
-		d.hintf(root, "add `template: my.ipynb`", "`template` is missing")
+		r.Hintf(root, "add `template: my.ipynb`", "`template` is missing")
 	}
-	s.decodeSource(d, root, sources)
-	if s.Workdir == "private" {
-		s.Workdir = ""
-	}
+	s.decodeSource(r, root, sources)
 }
 
-func contains(words []string, w string) bool {
-	for _, x := range words {
-		if x == w {
-			return true
-		}
-	}
-	return false
-}
-
-func (s *Spec) decodeSource(d *decoder, root *yaml.Node, found []field) {
+func (s *Spec) decodeSource(r *yaml.Reader, root *yaml.Node, found []yaml.Field) {
 	switch len(found) {
 	case 0:
-		s.source = &union{}
+		s.source = axes.Nothing()
 		if len(s.include) > 0 {
 			return // they are all the points there are
 		}
 		if s.Repeat.N > 1 && s.nodes["grid"] == nil {
-			s.source = &product{at: s.nodes["repeat"]} // one point, again and again
+			s.source = axes.Once(s.nodes["repeat"]) // one point, again and again
 			return
 		}
-		d.hintf(root, "add `grid:` with an axis, such as `grid: {seed: [1, 2, 3]}`", "`grid` is missing")
+		r.Hintf(root, "add `grid:` with an axis, such as `grid: {seed: [1, 2, 3]}`", "`grid` is missing")
 	case 1:
-		s.source = d.source(found[0])
+		s.source = axes.Read(r, found[0])
 	default:
-		s.source = &union{}
-		d.hintf(found[1].key, "join them under `any_of`", "`%s` and `%s` both say which points there are", found[0].name, found[1].name)
+		s.source = axes.Nothing()
+		r.Hintf(found[1].Key, "join them under `any_of`", "`%s` and `%s` both say which points there are", found[0].Name, found[1].Name)
 	}
-}
-
-func (s *Spec) checkName(d *decoder, n *yaml.Node) string {
-	name := d.text(n, "a name")
-	if strings.ContainsAny(name, "/\\\x00") || strings.HasPrefix(name, ".") || len(name) > 100 {
-		d.errorf(n, "the name %q cannot be the name of a folder", name)
-	}
-	return name
 }

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/grid/expr"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -22,7 +22,7 @@ func Filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), err
 	if src == "" {
 		return func(sweep.RunState) (bool, error) { return true, nil }, nil
 	}
-	e, err := grid.CompileExpr(src)
+	e, err := expr.Compile(src)
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}

@@ -1,4 +1,6 @@
-package grid
+// Package diagnostic says what is wrong in a file that people wrote: where, in
+// which words, and what to type instead. It reads no file itself.
+package diagnostic
 
 import (
 	"fmt"
@@ -6,11 +8,11 @@ import (
 	"strings"
 )
 
-// An Error is one mistake in a sweep file.
+// An Error is one mistake in a file.
 type Error struct {
 	File      string
-	Line, Col int // from 1; 0 when the mistake has no place
-	Msg, Help string
+	Line, Col int    // from 1; 0 when the mistake has no place
+	Msg, Help string // Help may be empty
 }
 
 func (e *Error) Error() string {
@@ -23,7 +25,7 @@ func (e *Error) Error() string {
 // Hint says what to type.
 func (e *Error) Hint() string { return e.Help }
 
-// Errors are all mistakes of a sweep file, in its order.
+// Errors are all mistakes of a file.
 type Errors []*Error
 
 func (es Errors) Error() string {
@@ -44,8 +46,8 @@ func (es Errors) Hint() string {
 	return ""
 }
 
-// orNil is the errors in the order of the file, or nil.
-func (es Errors) orNil() error {
+// Err is the errors in the order of the file, or nil.
+func (es Errors) Err() error {
 	if len(es) == 0 {
 		return nil
 	}
@@ -56,6 +58,15 @@ func (es Errors) orNil() error {
 		return a.Col - b.Col
 	})
 	return es
+}
+
+// DidYouMean is the end of a message about a name that is not known: the word
+// most like it, or nothing where none is much like it.
+func DidYouMean(name string, words []string) string {
+	if w, ok := nearest(name, words); ok {
+		return fmt.Sprintf(", did you mean `%s`?", w)
+	}
+	return ""
 }
 
 // nearest returns the word most like name, if one is much like it.
@@ -95,12 +106,4 @@ func distance(a, b string) int {
 		}
 	}
 	return rows[len(x)][len(y)]
-}
-
-// didYouMean is the end of a message about a name that is not known.
-func didYouMean(name string, words []string) string {
-	if w, ok := nearest(name, words); ok {
-		return fmt.Sprintf(", did you mean `%s`?", w)
-	}
-	return ""
 }

@@ -1,4 +1,4 @@
-package grid
+package expr
 
 import (
 	"fmt"
@@ -40,7 +40,7 @@ func TestExpressions(t *testing.T) {
 		"max(n, 7) - min(n, 7)":                        4,
 		"len(filter(xs, # != 2)) == count(xs, # != 2)": true,
 	} {
-		e, err := CompileExpr(src)
+		e, err := Compile(src)
 		if err != nil {
 			t.Errorf("%s: %v", src, err)
 			continue
@@ -70,7 +70,7 @@ func TestExpressionsRefused(t *testing.T) {
 		strings.Repeat("x+", 2000) + "x": "exceeds maximum allowed nodes",
 		"map(xs, [" + strings.Repeat("#,", 30) + "#])": "more than 16 times",
 	} {
-		_, err := CompileExpr(src)
+		_, err := Compile(src)
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: %v, want %q", src, err, want)
 		}
@@ -94,7 +94,7 @@ func TestExpressionsAreBounded(t *testing.T) {
 		"string(map(map(map([s], [#, #, #]), [#, #, #]), [#, #, #]))",
 		"sort(map(xs, 1)) == sort(map(xs, 1))",
 	} {
-		e, err := CompileExpr(src)
+		e, err := Compile(src)
 		if err != nil {
 			t.Errorf("%s: %v", src, err)
 			continue
@@ -107,7 +107,7 @@ func TestExpressionsAreBounded(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	e, err := CompileExpr("strftime(day, '%Y') == year && any(xs, #.name == region) && conf.x > 1")
+	e, err := Compile("strftime(day, '%Y') == year && any(xs, #.name == region) && conf.x > 1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,24 +116,12 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// A mistake that only some point has is found before anything runs.
-func TestExpressionOfOnePoint(t *testing.T) {
-	err := mistakes("template: t.ipynb\ngrid:\n  a: {range: {from: 1, to: 50}}\n  b: [1, 2]\nderive: {c: '10 % (a - 37)'}")
-	if err == nil || !strings.Contains(err.Error(), "sweep.yaml:5:13") || !strings.Contains(err.Error(), "where a = 37") {
-		t.Errorf("error is %v", err)
-	}
-	err = mistakes("template: t.ipynb\ngrid: {a: [0, 1]}\nderive: {c: 1 / a}")
-	if err == nil || !strings.Contains(err.Error(), "+Inf is not a value") {
-		t.Errorf("error is %v", err)
-	}
-}
-
 func FuzzExpr(f *testing.F) {
 	for _, s := range []string{"a < 1 || b == 'x'", "map(xs, # + 1)[0]", "replace(b, 'a', b + b)", "{'a': [1, a]}.a[1:2]", "strftime(b, '%Y')", "a ?? b?.c", "xs | filter(# > 1) | len()"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, src string) {
-		e, err := CompileExpr(src)
+		e, err := Compile(src)
 		if err != nil {
 			return
 		}
@@ -147,23 +135,8 @@ func FuzzExpr(f *testing.F) {
 	})
 }
 
-// A mistake beyond what is checked beforehand ends Points, and Count says so.
-func TestExpressionOfALatePoint(t *testing.T) {
-	g := mustGrid(t, "template: t.ipynb\ngrid:\n  a: {range: {from: 1, to: 400}}\n  b: {range: {from: 1, to: 400}}\nderive: {c: 10 % (a * 1000 + b - 350200)}\nwhere: c >= 0", nil)
-	if _, err := g.Count(t.Context()); err == nil || !strings.Contains(err.Error(), "sweep.yaml:5:13") || !strings.Contains(err.Error(), "where a = 350, b = 200") {
-		t.Errorf("Count says %v", err)
-	}
-	n := 0
-	for range g.Points() {
-		n++
-	}
-	if n != 349*400+199 || g.Err() == nil {
-		t.Errorf("%d points, and Err says %v", n, g.Err())
-	}
-}
-
 func TestExpressionsSeveralAtOnce(t *testing.T) {
-	e, err := CompileExpr("sum(map(xs, # * n)) + n")
+	e, err := Compile("sum(map(xs, # * n)) + n")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,156 +1,84 @@
-package grid
+// Package dates counts days, weeks, months and hours as people do.
+//
+// In go dates as people write them, such as 2026-03, yesterday or
+// month_start-1mo, and a step; out come the dates from one to another. Days and
+// longer steps follow the calendar: they are counted on wall clocks, which are
+// times labelled UTC whatever their zone, so that no change of daylight saving
+// time can lose a day. Hours and minutes are time that passes.
+//
+// Package dates reads no clock: the logical date is handed in.
+package dates
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
-	"github.com/fanout-dev/fanout/internal/value"
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
 )
 
-// Days and longer steps follow the calendar: they are counted on wall clocks,
-// which are times labelled UTC whatever their zone, so that no change of
-// daylight saving time can lose a day. Hours and minutes are time that passes.
-
-// A dateRule makes the values of an axis of dates. Both ends are included.
-type dateRule struct {
-	at       *yaml.Node
-	from, to string
-	fromAt   *yaml.Node
-	toAt     *yaml.Node
-	count    int // of the step
-	unit     string
-	zone     *time.Location
-	align    string // start or end of the periods; empty keeps the day
-	format   string // strftime
+// A Rule says which dates follow from a first one, and how they are written.
+type Rule struct {
+	Zone   *time.Location
+	Align  string // start or end of the periods; empty keeps the day
+	Format string // of strftime; empty is 2026-01-31, or with time and offset
+	count  int    // of the step
+	unit   string
 }
+
+// Daily is a step of a day, in UTC.
+func Daily() *Rule { return &Rule{Zone: time.UTC, count: 1, unit: "d"} }
 
 var stepRE = regexp.MustCompile(`^([0-9]{0,6})(min|h|d|bd|w|mo|q|y)$`)
 
-// dates reads a date axis; its values wait for the logical date.
-func (d *decoder) dates(n *yaml.Node) func(*preparer, *axis) {
-	r := &dateRule{at: d.resolve(n), count: 1, unit: "d", zone: time.UTC}
-	bad := len(d.errs)
-	var alignAt *yaml.Node
-	for _, f := range d.fields(n, "a map with from, to, step, tz, align, format") {
-		switch f.name {
-		case "from":
-			r.from, r.fromAt = d.date(f.node), f.node
-		case "to":
-			r.to, r.toAt = d.date(f.node), f.node
-		case "step":
-			r.step(d, f.node)
-		case "tz":
-			r.zone = d.zone(f.node)
-		case "align":
-			r.align, alignAt = d.oneOf(f.node, "start", "end"), f.node
-		case "format":
-			r.format = d.text(f.node, "a date format such as %Y-%m-%d")
-			if err := checkFormat(r.format); err != nil {
-				d.errorf(f.node, "%v", err)
-			}
-		default:
-			d.unknown(f, "from", "to", "step", "tz", "align", "format")
-		}
-	}
-	if len(d.errs) == bad && (r.from == "" || r.to == "") {
-		d.errorf(n, "dates need `from` and `to`")
-	}
-	if r.align != "" && !contains([]string{"w", "mo", "q", "y"}, r.unit) {
-		d.errorf(alignAt, "`align` needs a step of weeks, months, quarters or years")
-	}
-	return r.fill
-}
-
-// date reads a date and checks the form of it.
-func (d *decoder) date(n *yaml.Node) string {
-	s := d.text(n, "a date")
-	if s == "" {
-		return ""
-	}
-	if _, err := parseMoment(s, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)); err != nil {
-		d.hintf(n, dateHint, "%v", err)
-	}
-	return s
-}
-
-const dateHint = "write 2026-03-31, 2026-03-31T06:00, 2026-03, today, yesterday, -7d, month_start, month_end-1mo, …"
-
-func (d *decoder) zone(n *yaml.Node) *time.Location {
-	name := d.text(n, "a time zone")
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "Local" {
-		d.hintf(n, "for example Europe/Berlin or UTC", "there is no time zone %q", name)
-		return time.UTC
-	}
-	return zone
-}
-
-func (r *dateRule) step(d *decoder, n *yaml.Node) {
-	m := stepRE.FindStringSubmatch(d.text(n, "a step"))
+// SetStep reads a step: 1h, 1d, 1bd, 1w, 1mo, 1q, 1y or a number of them.
+func (r *Rule) SetStep(text string) error {
+	m := stepRE.FindStringSubmatch(text)
 	if m == nil {
-		d.errorf(n, "want a step such as 1h, 1d, 1bd, 1w, 1mo, 1q or 1y, not %s", describe(d.resolve(n)))
-		return
+		return fmt.Errorf("want a step such as 1h, 1d, 1bd, 1w, 1mo, 1q or 1y, not %q", text)
 	}
-	r.unit = m[2]
+	count := 1
 	if m[1] != "" {
-		r.count, _ = strconv.Atoi(m[1])
+		count, _ = strconv.Atoi(m[1])
 	}
-	if r.count < 1 {
-		d.errorf(n, "a step must be at least 1")
-		r.count = 1
+	if count < 1 {
+		return errors.New("a step must be at least 1")
 	}
+	r.count, r.unit = count, m[2]
+	return nil
 }
 
-func (r *dateRule) fill(p *preparer, a *axis) {
-	if r.from == "" || r.to == "" {
-		return
-	}
-	asOf := p.in.AsOf.In(r.zone)
-	from, err := parseMoment(r.from, asOf)
-	if err != nil {
-		p.errorf(r.fromAt, "%v", err)
-		return
-	}
-	to, err := parseMoment(r.to, asOf)
-	if err != nil {
-		p.errorf(r.toAt, "%v", err)
-		return
-	}
+// HasPeriods reports whether the step is one that can be aligned.
+func (r *Rule) HasPeriods() bool { return slices.Contains([]string{"w", "mo", "q", "y"}, r.unit) }
+
+// Between lists the dates from one moment to another, both included, at most
+// so many as limit.
+func (r *Rule) Between(from, to Moment, limit int) ([]string, error) {
 	first, last := from.first, to.last
-	if last.Before(first) {
-		p.errorf(r.fromAt, "`from` (%s) is after `to` (%s)", from.text(), to.text())
-		return
-	}
 	next := r.calendar(first)
 	if r.unit == "h" || r.unit == "min" {
-		first, last = onClock(first, r.zone), onClock(last, r.zone)
+		first, last = onClock(first, r.Zone), onClock(last, r.Zone)
 		next = r.passing(first)
 	}
-	seen := a.cols[0]
-	for i := 0; ; i++ {
-		t := next(i)
-		if t.After(last) {
-			break
+	var out []string
+	for t := next(0); !t.After(last); t = next(len(out)) {
+		if len(out) == limit {
+			return nil, fmt.Errorf("these are more than %d dates", limit)
 		}
-		if i == maxValues {
-			p.errorf(r.at, "these are more than %d dates", maxValues)
-			return
-		}
-		v, _ := value.Of(r.text(t))
-		seen.values = append(seen.values, v)
+		out = append(out, r.text(t))
 	}
-	if len(seen.values) == 0 {
-		p.errorf(r.at, "there is no such date from %s to %s", from.text(), to.text())
+	if len(out) == 0 {
+		return nil, fmt.Errorf("there is no such date from %s to %s", from, to)
 	}
+	return out, nil
 }
 
 // passing steps through time.
-func (r *dateRule) passing(first time.Time) func(i int) time.Time {
+func (r *Rule) passing(first time.Time) func(i int) time.Time {
 	unit := time.Minute
 	if r.unit == "h" {
 		unit = time.Hour
@@ -160,8 +88,8 @@ func (r *dateRule) passing(first time.Time) func(i int) time.Time {
 
 // calendar steps through wall clocks. The i-th date is counted from the first,
 // never from the one before, so that the 31st comes back after a short month.
-func (r *dateRule) calendar(first time.Time) func(i int) time.Time {
-	if r.align != "" {
+func (r *Rule) calendar(first time.Time) func(i int) time.Time {
+	if r.Align != "" {
 		return r.aligned(first)
 	}
 	for r.unit == "bd" && weekend(first) {
@@ -172,10 +100,10 @@ func (r *dateRule) calendar(first time.Time) func(i int) time.Time {
 
 // aligned steps through the first or last days of periods, from the first one
 // that is not before `from`.
-func (r *dateRule) aligned(from time.Time) func(i int) time.Time {
+func (r *Rule) aligned(from time.Time) func(i int) time.Time {
 	start, next := period(from, r.unit)
 	edge := func(start time.Time) time.Time {
-		if r.align == "start" {
+		if r.Align == "start" {
 			return start
 		}
 		_, next := period(start, r.unit)
@@ -263,16 +191,16 @@ func period(t time.Time, unit string) (first, next time.Time) {
 
 // text writes a date: by the format, else as a day, or with time and offset
 // when it has a time.
-func (r *dateRule) text(t time.Time) string {
+func (r *Rule) text(t time.Time) string {
 	clock := t.Hour() != 0 || t.Minute() != 0 || t.Second() != 0
 	if clock && t.Location() == time.UTC {
-		t = onClock(t, r.zone)
+		t = onClock(t, r.Zone)
 	}
 	switch {
-	case r.format != "":
-		return strftime(t, r.format)
+	case r.Format != "":
+		return Strftime(t, r.Format)
 	case clock || r.unit == "h" || r.unit == "min":
-		return t.In(r.zone).Format("2006-01-02T15:04:05-07:00")
+		return t.In(r.Zone).Format("2006-01-02T15:04:05-07:00")
 	}
 	return t.Format(time.DateOnly)
 }
@@ -298,11 +226,14 @@ func onClock(w time.Time, zone *time.Location) time.Time {
 	return early
 }
 
-// A moment is a date as it was written, on a wall clock: a day, or the first
+// A Moment is a date as it was written, on a wall clock: a day, or the first
 // and last day of a month or year.
-type moment struct{ first, last time.Time }
+type Moment struct{ first, last time.Time }
 
-func (m moment) text() string {
+// Before reports whether m ends before the other begins.
+func (m Moment) Before(other Moment) bool { return m.last.Before(other.first) }
+
+func (m Moment) String() string {
 	if m.first.Hour() == 0 && m.first.Minute() == 0 {
 		return m.first.Format(time.DateOnly)
 	}
@@ -315,9 +246,15 @@ var dateLayouts = []struct{ layout, period string }{
 	{"2006-01", "mo"}, {"2006", "y"},
 }
 
-// absoluteDate reads a date that depends on nothing. The wall clock is that of
+// Check reports whether Parse can read a text.
+func Check(s string) error {
+	_, err := Parse(s, time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
+	return err
+}
+
+// Absolute reads a date that depends on nothing. The wall clock is that of
 // the zone when the date says its offset.
-func absoluteDate(s string, zone *time.Location) (t time.Time, layout string, err error) {
+func Absolute(s string, zone *time.Location) (t time.Time, layout string, err error) {
 	for _, l := range dateLayouts {
 		if t, err := time.Parse(l.layout, s); err == nil {
 			return t, l.layout, nil
@@ -331,51 +268,45 @@ func absoluteDate(s string, zone *time.Location) (t time.Time, layout string, er
 
 var relativeRE = regexp.MustCompile(`^([a-z_]*)(?:([+-][0-9]{1,6})(min|h|d|bd|w|mo|q|y))?$`)
 
-// parseMoment reads a date, or one relative to the logical date: "today",
+// Parse reads a date, or one relative to the logical date: "today",
 // "yesterday", "-7d", "month_start", "month_start-1mo".
-func parseMoment(s string, asOf time.Time) (moment, error) {
-	if t, layout, err := absoluteDate(s, asOf.Location()); err == nil {
+func Parse(s string, asOf time.Time) (Moment, error) {
+	if t, layout, err := Absolute(s, asOf.Location()); err == nil {
 		return absoluteMoment(s, t, layout, asOf.Location())
 	}
 	m := relativeRE.FindStringSubmatch(s)
 	if m == nil || s == "" {
-		return moment{}, fmt.Errorf("%q is not a date", s)
+		return Moment{}, fmt.Errorf("%q is not a date", s)
 	}
 	t, err := anchor(m[1], wall(asOf))
 	if err != nil {
-		return moment{}, fmt.Errorf("%q is not a date%s", s, didYouMean(m[1], anchorWords))
+		return Moment{}, fmt.Errorf("%q is not a date%s", s, diagnostic.DidYouMean(m[1], anchorWords))
 	}
 	if m[2] != "" {
-		if t, err = shifted(t, m[2]+m[3]); err != nil {
-			return moment{}, err
+		if t, err = Shift(t, m[2]+m[3]); err != nil {
+			return Moment{}, err
 		}
 	}
-	return moment{t, t}, nil
+	return Moment{t, t}, nil
 }
 
-func absoluteMoment(s string, t time.Time, layout string, zone *time.Location) (moment, error) {
+func absoluteMoment(s string, t time.Time, layout string, zone *time.Location) (Moment, error) {
 	for _, l := range dateLayouts {
 		if l.layout == layout && l.period != "" {
 			_, next := period(t, l.period)
-			return moment{t, next.AddDate(0, 0, -1)}, nil
+			return Moment{t, next.AddDate(0, 0, -1)}, nil
 		}
 	}
 	if layout != time.DateOnly && !wall(onClock(t, zone)).Equal(t) {
-		return moment{}, fmt.Errorf("the clocks of %s skip %q", zone, s)
+		return Moment{}, fmt.Errorf("the clocks of %s skip %q", zone, s)
 	}
-	return moment{t, t}, nil
-}
-
-// parseDate is the instant of a moment in the zone of the logical date.
-func parseDate(s string, asOf time.Time) (time.Time, error) {
-	m, err := parseMoment(s, asOf)
-	return onClock(m.first, asOf.Location()), err
+	return Moment{t, t}, nil
 }
 
 var shiftRE = regexp.MustCompile(`^([+-]?[0-9]{1,6})(min|h|d|bd|w|mo|q|y)$`)
 
-// shifted moves a wall clock by "-7d".
-func shifted(t time.Time, by string) (time.Time, error) {
+// Shift moves a wall clock by "-7d".
+func Shift(t time.Time, by string) (time.Time, error) {
 	m := shiftRE.FindStringSubmatch(by)
 	if m == nil {
 		return t, fmt.Errorf("%q is not a step such as -7d or 1mo", by)
@@ -427,8 +358,8 @@ var directives = map[byte]string{
 	'F': time.DateOnly, 'T': time.TimeOnly,
 }
 
-// checkFormat refuses directives that strftime does not have.
-func checkFormat(format string) error {
+// CheckFormat refuses directives that strftime does not have.
+func CheckFormat(format string) error {
 	for i := 0; i < len(format); i++ {
 		if format[i] != '%' {
 			continue
@@ -444,9 +375,9 @@ func checkFormat(format string) error {
 	return nil
 }
 
-// strftime formats by the directives people know from Python and the shell;
+// Strftime formats by the directives people know from Python and the shell;
 // %q is the quarter.
-func strftime(t time.Time, format string) string {
+func Strftime(t time.Time, format string) string {
 	year, week := t.ISOWeek()
 	var b strings.Builder
 	for i := 0; i < len(format); i++ {

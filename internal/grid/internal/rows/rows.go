@@ -1,4 +1,9 @@
-package grid
+// Package rows reads files of rows, each of which is a point.
+//
+// In goes the text of a table or of JSON objects, out come names and values in
+// the order of the file, and every mistake with its place. As then gives a value
+// the kind that somebody declared; nothing is guessed from what a column holds.
+package rows
 
 import (
 	"bytes"
@@ -11,17 +16,16 @@ import (
 	"strconv"
 	"strings"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// ReadRows reads the points of a file of rows: comma- or tab-separated values
+// Read reads the points of a file of rows: comma- or tab-separated values
 // with a line of names, or JSON objects, one a line. The ending of the name
 // says which; where it says nothing, the text does. Values of a table are
-// strings until Grid gives them the types that the template declares, and an
-// empty field is null. The error is Errors.
-func ReadRows(file string, text []byte) (Rows, error) {
+// strings, and an empty field is null. The error is diagnostic.Errors.
+func Read(file string, text []byte) ([][]value.Binding, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	switch strings.ToLower(path.Ext(file)) {
 	case ".csv":
@@ -43,18 +47,18 @@ func ReadRows(file string, text []byte) (Rows, error) {
 // maxRowErrors bounds what is said about one file.
 const maxRowErrors = 10
 
-func readTable(file string, text []byte, comma rune) (Rows, error) {
+func readTable(file string, text []byte, comma rune) ([][]value.Binding, error) {
 	r := csv.NewReader(bytes.NewReader(text))
 	r.Comma, r.FieldsPerRecord = comma, -1
 	names, err := r.Read()
 	if err == io.EOF {
-		return nil, Errors{{File: file, Msg: "the file is empty", Help: "the first line names the parameters"}}
+		return nil, diagnostic.Errors{{File: file, Msg: "the file is empty", Help: "the first line names the parameters"}}
 	}
 	if err != nil {
-		return nil, Errors{csvError(file, err)}
+		return nil, diagnostic.Errors{csvError(file, err)}
 	}
 	errs := checkHeader(file, names)
-	var rows Rows
+	var rows [][]value.Binding
 	for len(errs) < maxRowErrors {
 		record, err := r.Read()
 		if err == io.EOF {
@@ -69,7 +73,7 @@ func readTable(file string, text []byte, comma rune) (Rows, error) {
 		}
 		line, _ := r.FieldPos(0)
 		if len(record) != len(names) {
-			errs = append(errs, &Error{File: file, Line: line, Col: 1, Msg: fmt.Sprintf("%d fields, and the first line names %d", len(record), len(names))})
+			errs = append(errs, &diagnostic.Error{File: file, Line: line, Col: 1, Msg: fmt.Sprintf("%d fields, and the first line names %d", len(record), len(names))})
 			continue
 		}
 		row := make([]value.Binding, len(names))
@@ -78,35 +82,35 @@ func readTable(file string, text []byte, comma rune) (Rows, error) {
 			if s != "" {
 				if v, err = value.Of(s); err != nil {
 					l, c := r.FieldPos(i)
-					errs = append(errs, &Error{File: file, Line: l, Col: c, Msg: err.Error()})
+					errs = append(errs, &diagnostic.Error{File: file, Line: l, Col: c, Msg: err.Error()})
 				}
 			}
 			row[i] = value.Binding{Name: names[i], Value: v}
 		}
 		rows = append(rows, row)
 	}
-	return rows, errs.orNil()
+	return rows, errs.Err()
 }
 
-func csvError(file string, err error) *Error {
+func csvError(file string, err error) *diagnostic.Error {
 	var pe *csv.ParseError
 	if errors.As(err, &pe) {
-		return &Error{File: file, Line: pe.Line, Col: pe.Column, Msg: pe.Err.Error()}
+		return &diagnostic.Error{File: file, Line: pe.Line, Col: pe.Column, Msg: pe.Err.Error()}
 	}
-	return &Error{File: file, Msg: err.Error()}
+	return &diagnostic.Error{File: file, Msg: err.Error()}
 }
 
-func checkHeader(file string, names []string) Errors {
-	var errs Errors
+func checkHeader(file string, names []string) diagnostic.Errors {
+	var errs diagnostic.Errors
 	seen := map[string]bool{}
 	for i, n := range names {
 		n = strings.TrimSpace(n)
 		names[i] = n
 		switch {
 		case n == "":
-			errs = append(errs, &Error{File: file, Line: 1, Col: 1, Msg: fmt.Sprintf("column %d has no name", i+1)})
+			errs = append(errs, &diagnostic.Error{File: file, Line: 1, Col: 1, Msg: fmt.Sprintf("column %d has no name", i+1)})
 		case seen[n]:
-			errs = append(errs, &Error{File: file, Line: 1, Col: 1, Msg: fmt.Sprintf("two columns are called `%s`", n)})
+			errs = append(errs, &diagnostic.Error{File: file, Line: 1, Col: 1, Msg: fmt.Sprintf("two columns are called `%s`", n)})
 		}
 		seen[n] = true
 	}
@@ -114,18 +118,18 @@ func checkHeader(file string, names []string) Errors {
 }
 
 // readObjects reads JSON objects one after the other, or a list of them.
-func readObjects(file string, text []byte) (Rows, error) {
+func readObjects(file string, text []byte) ([][]value.Binding, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
 	place := func(err error) error {
 		before := text[:min(int(dec.InputOffset()), len(text))]
-		return Errors{{File: file, Line: 1 + bytes.Count(before, []byte("\n")), Col: len(before) - bytes.LastIndexByte(before, '\n'), Msg: err.Error()}}
+		return diagnostic.Errors{{File: file, Line: 1 + bytes.Count(before, []byte("\n")), Col: len(before) - bytes.LastIndexByte(before, '\n'), Msg: err.Error()}}
 	}
 	list := bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
 	if list {
 		dec.Token()
 	}
-	var rows Rows
+	var rows [][]value.Binding
 	for {
 		if list && !dec.More() {
 			if _, err := dec.Token(); err != nil {
@@ -144,7 +148,7 @@ func readObjects(file string, text []byte) (Rows, error) {
 		rows = append(rows, row)
 	}
 	if len(rows) == 0 {
-		return nil, Errors{{File: file, Msg: "the file has no rows"}}
+		return nil, diagnostic.Errors{{File: file, Msg: "the file has no rows"}}
 	}
 	return rows, nil
 }
@@ -195,47 +199,8 @@ func within(err error) error {
 	return err
 }
 
-// typed gives the values of rows the types that the templates declare. A
-// declared type is never guessed at: one "n/a" in a column of numbers is a
-// mistake that is told, and changes no other value.
-func (p *preparer) typed(file string, at *yaml.Node, rows Rows) Rows {
-	wants := p.wants()
-	if len(wants) == 0 {
-		return rows
-	}
-	out := make(Rows, len(rows))
-	bad := 0
-	for i, row := range rows {
-		out[i] = make([]value.Binding, len(row))
-		for j, b := range row {
-			v, err := asKind(b.Value, wants[b.Name])
-			if err != nil && bad < maxRowErrors {
-				bad++
-				p.hintf(at, "leave the field empty for null", "row %d of %s: `%s` %v", i+1, file, b.Name, err)
-			}
-			out[i][j] = value.Binding{Name: b.Name, Value: v}
-		}
-	}
-	return out
-}
-
-// wants is what the templates agree that each parameter is.
-func (p *preparer) wants() map[string]value.Kind {
-	wants := map[string]value.Kind{}
-	for _, params := range p.in.Declared {
-		for _, x := range params {
-			k := x.wants()
-			if have, known := wants[x.Name]; known && have != k {
-				k = value.Null
-			}
-			wants[x.Name] = k
-		}
-	}
-	return wants
-}
-
-// asKind is a value of a row as a declared kind; null stays null.
-func asKind(v value.Value, want value.Kind) (value.Value, error) {
+// As is a value of a row as a declared kind; null stays null.
+func As(v value.Value, want value.Kind) (value.Value, error) {
 	is := v.Kind()
 	if want == value.Null || is == value.Null || is == want {
 		return v, nil
@@ -268,12 +233,12 @@ func parseAs(s string, want value.Kind) (value.Value, bool) {
 	var err error
 	switch want {
 	case value.Int:
-		if !intRE.MatchString(s) {
+		if !yaml.IsInt(s) {
 			return value.Value{}, false
 		}
 		x = json.Number(strings.TrimPrefix(s, "+"))
 	case value.Float:
-		if !floatRE.MatchString(s) {
+		if !yaml.IsFloat(s) {
 			return value.Value{}, false
 		}
 		x, err = strconv.ParseFloat(s, 64)

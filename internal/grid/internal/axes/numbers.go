@@ -1,0 +1,157 @@
+package axes
+
+import (
+	"math"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// maxValues bounds one axis that a rule makes.
+const maxValues = 1_000_000
+
+// numbers makes the values of range, linspace and logspace.
+func readNumbers(r *yaml.Reader, k yaml.Field) []value.Value {
+	words := []string{"from", "to", "n"}
+	if k.Name == "range" {
+		words[2] = "step"
+	}
+	args := map[string]value.Value{}
+	bad := r.Mistakes()
+	for _, f := range r.Fields(k.Node, "a map with "+strings.Join(words, ", ")) {
+		if !slices.Contains(words, f.Name) {
+			r.Unknown(f, words...)
+			continue
+		}
+		args[f.Name] = r.Value(f.Node)
+		if _, ok := args[f.Name].Float(); !ok && r.Mistakes() == bad {
+			r.Errorf(f.Node, "`%s` of a %s must be a number, not %s", f.Name, k.Name, args[f.Name])
+		}
+	}
+	for _, w := range words {
+		if _, ok := args[w]; !ok && w != "step" && r.Mistakes() == bad {
+			r.Errorf(k.Key, "`%s` needs `%s`", k.Name, w)
+		}
+	}
+	if r.Mistakes() > bad {
+		return nil
+	}
+	if k.Name == "range" {
+		return numberRange(r, k, args)
+	}
+	return numberSpace(r, k, args)
+}
+
+// numberSpace makes n numbers, evenly far apart or evenly often as large.
+func numberSpace(r *yaml.Reader, k yaml.Field, args map[string]value.Value) []value.Value {
+	from, _ := args["from"].Float()
+	to, _ := args["to"].Float()
+	n, ok := args["n"].Any().(int64)
+	switch {
+	case !ok || n < 2 || n > maxValues:
+		r.Errorf(k.Key, "`n` of a %s says how many values: a whole number from 2 to %d", k.Name, maxValues)
+		return nil
+	case k.Name == "logspace" && (from <= 0 || to <= 0):
+		r.Errorf(k.Key, "`logspace` needs `from` and `to` above zero: they are the first and last value, not exponents")
+		return nil
+	case from == to:
+		r.Errorf(k.Key, "`from` and `to` are the same")
+		return nil
+	}
+	xs := make([]float64, n)
+	first, last := exact(args["from"]), exact(args["to"])
+	span := new(big.Rat).Sub(last, first)
+	for i := range xs {
+		switch {
+		case i == 0:
+			xs[i] = from
+		case i == int(n)-1:
+			xs[i] = to
+		case k.Name == "logspace":
+			t := float64(i) / float64(n-1)
+			xs[i] = rounded(math.Pow(10, math.Log10(from)+(math.Log10(to)-math.Log10(from))*t))
+		default:
+			part := new(big.Rat).Mul(span, big.NewRat(int64(i), n-1))
+			xs[i], _ = part.Add(part, first).Float64()
+		}
+	}
+	return floats(r, k, xs)
+}
+
+// exact is the decimal number as it was written: 0.1 is a tenth, which no
+// binary fraction is, so that 0.1 + 2 × 0.1 is 0.3.
+func exact(v value.Value) *big.Rat {
+	r, ok := new(big.Rat).SetString(v.String())
+	if !ok {
+		return new(big.Rat)
+	}
+	return r
+}
+
+// floats makes values that must differ: rules too fine for a float do not.
+func floats(r *yaml.Reader, k yaml.Field, xs []float64) []value.Value {
+	out := make([]value.Value, len(xs))
+	for i, x := range xs {
+		v, err := value.Of(x)
+		if err != nil {
+			r.Errorf(k.Key, "%v", err)
+			return nil
+		}
+		if i > 0 && v == out[i-1] {
+			r.Errorf(k.Key, "the values of this %s are closer together than numbers can be", k.Name)
+			return nil
+		}
+		out[i] = v
+	}
+	return out
+}
+
+// rounded drops the noise of powers and logarithms: 0.09999999999999999 is 0.1.
+func rounded(x float64) float64 {
+	y, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 14, 64), 64)
+	return y
+}
+
+// numberRange counts from `from` to `to`, both included, by `step`.
+func numberRange(r *yaml.Reader, k yaml.Field, args map[string]value.Value) []value.Value {
+	from, _ := args["from"].Float()
+	to, _ := args["to"].Float()
+	step, given := args["step"].Float()
+	if !given {
+		step = math.Copysign(1, to-from)
+	}
+	if step == 0 || (to-from)*step < 0 {
+		r.Errorf(k.Key, "a step of %s does not lead from %s to %s", args["step"], args["from"], args["to"])
+		return nil
+	}
+	if about := (to - from) / step; !(about < maxValues) {
+		r.Errorf(k.Key, "the range has about %.0f values, more than %d", about, maxValues)
+		return nil
+	}
+	first, by := exact(args["from"]), new(big.Rat).SetFloat64(step)
+	if given {
+		by = exact(args["step"])
+	}
+	span := new(big.Rat).Sub(exact(args["to"]), first)
+	steps := span.Quo(span, by)
+	n := int(new(big.Int).Quo(steps.Num(), steps.Denom()).Int64()) + 1
+	if whole(args["from"]) && whole(args["to"]) && (!given || whole(args["step"])) {
+		return value.Ints(int64(from), int64(step), n)
+	}
+	xs := make([]float64, n)
+	for i := range xs {
+		x := new(big.Rat).Mul(by, big.NewRat(int64(i), 1))
+		xs[i], _ = x.Add(x, first).Float64()
+	}
+	return floats(r, k, xs)
+}
+
+// whole reports whether a value is an int that a float holds exactly.
+func whole(v value.Value) bool {
+	x, ok := v.Float()
+	return ok && v.Kind() == value.Int && math.Abs(x) < 1<<53
+}

@@ -1,0 +1,137 @@
+package axes
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+func readAxes(r *yaml.Reader, n *yaml.Node) []*Axis {
+	var out []*Axis
+	bad := r.Mistakes()
+	for _, f := range r.Fields(n, "a map of axes to their values") {
+		CheckName(r, f.Key, f.Name)
+		out = append(out, readAxis(r, f))
+	}
+	if len(out) == 0 && r.Mistakes() == bad {
+		r.Hintf(n, "add one, such as `seed: [1, 2, 3]`", "a grid needs at least one axis")
+	}
+	return out
+}
+
+// axisRules are what may stand in place of a list of values.
+var axisRules = []string{"range", "linspace", "logspace", "dates", "bundle"}
+
+// axis reads the values of one axis: a list, or a map that says how to make
+// them.
+func readAxis(r *yaml.Reader, f yaml.Field) *Axis {
+	own := &Column{Name: f.Name, At: f.Key}
+	a := &Axis{Name: f.Name, At: f.Key, Cols: []*Column{own}}
+	n := r.Resolve(f.Node)
+	switch {
+	case r.IsList(n):
+		for _, e := range n.Content {
+			own.Values = append(own.Values, r.Value(e))
+			own.places = append(own.places, e)
+		}
+		if len(own.Values) == 0 {
+			r.Errorf(f.Key, "axis `%s` has no values", f.Name)
+		}
+		return a
+	case r.IsScalar(n) && n.Value == "":
+		r.Errorf(f.Key, "axis `%s` has no values", f.Name)
+		return a
+	case r.IsScalar(n):
+		r.Hintf(n, fmt.Sprintf("write %s: [%s], or name it under `parameters`", f.Name, n.Value), "axis `%s` has one value, not a list", f.Name)
+		return a
+	}
+	bad := r.Mistakes()
+	fields := r.Fields(n, "a list of values")
+	if len(fields) != 1 {
+		if r.Mistakes() == bad {
+			r.Errorf(n, "axis `%s`: want a list of values, or one of %s", f.Name, strings.Join(axisRules, ", "))
+		}
+		return a
+	}
+	readRule(r, fields[0], a)
+	return a
+}
+
+func readRule(r *yaml.Reader, k yaml.Field, a *Axis) {
+	switch k.Name {
+	case "range", "linspace", "logspace":
+		a.Ordered = true
+		a.Cols[0].Values = readNumbers(r, k)
+	case "dates":
+		a.Ordered = true
+		a.fill = readDates(r, k.Node)
+	case "bundle":
+		a.Cols[0].Label = true
+		readBundle(r, k.Node, a)
+	default:
+		r.Unknown(k, axisRules...)
+	}
+}
+
+// bundle reads axis values that bind several parameters.
+func readBundle(r *yaml.Reader, n *yaml.Node, a *Axis) {
+	label := a.Cols[0]
+	byName := map[string]*Column{}
+	bad := r.Mistakes()
+	fields := r.Fields(n, "a map of values to the parameters they bind")
+	if len(fields) == 0 && r.Mistakes() == bad {
+		r.Errorf(a.At, "axis `%s` has no values", a.Name)
+	}
+	for i, f := range fields {
+		name, _ := value.Of(f.Name)
+		label.Values, label.places = append(label.Values, name), append(label.places, f.Key)
+		for _, p := range r.Fields(f.Node, "a map of parameters") {
+			CheckName(r, p.Key, p.Name)
+			c := byName[p.Name]
+			if c == nil {
+				c = newColumn(p.Name, p.Key, len(fields))
+				byName[p.Name] = c
+				a.Cols = append(a.Cols, c)
+			}
+			c.set(i, r.Value(p.Node), p.Node)
+		}
+	}
+	for _, c := range a.Cols[1:] {
+		c.seal()
+	}
+}
+
+// reserved begins the names of columns that are about the run.
+const reserved = "run_"
+
+// nameRE is what languages of notebooks have in common; each allows less.
+var nameRE = regexp.MustCompile(`^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{M}\p{N}\p{Pc}.]*$`)
+
+// identHint offers a name that would do.
+func identHint(name string) string {
+	better := strings.Map(func(c rune) rune {
+		if nameRE.MatchString("_" + string(c)) {
+			return c
+		}
+		return '_'
+	}, name)
+	if !nameRE.MatchString(better) {
+		better = "_" + better
+	}
+	return fmt.Sprintf("for example `%s`", better)
+}
+
+// CheckName refuses names that no template or table could have.
+func CheckName(r *yaml.Reader, n *yaml.Node, name string) {
+	switch {
+	case name == "":
+		r.Errorf(n, "a parameter needs a name")
+	case strings.HasPrefix(strings.ToLower(name), reserved):
+		r.Errorf(n, "the name `%s` begins with %s, which is kept for columns about the run", name, reserved)
+	case !nameRE.MatchString(name):
+		r.Hintf(n, identHint(name), "`%s` is no name that a notebook could give a parameter", name)
+	}
+}

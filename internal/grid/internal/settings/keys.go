@@ -1,0 +1,265 @@
+package settings
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/glob"
+	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// Keys are the keys of a sweep file that have settings.
+var Keys = []form.Key[Sweep]{
+	form.Field("name", "The sweep's name; the file's name by default.", form.Text("a name").Checked(checkName), func(s *Sweep) *string { return &s.Name }),
+	{Name: "kernel", Doc: "The kernelspec; the template's by default.", Form: kernel()},
+	form.Field("python", "A virtual environment, or an interpreter, whose ipykernel is used.", form.Text("a virtual environment or interpreter"), func(s *Sweep) *string { return &s.Python }),
+	form.Field("share_prefix", "Execute the cells above the parameters once, for all runs.", form.Flag(), func(s *Sweep) *bool { return &s.SharePrefix }),
+	form.Field("files", "Patterns of files that are frozen with the sweep.", patterns("file patterns"), func(s *Sweep) *[]string { return &s.Files }),
+	form.Field("inputs", "Files, patterns or URIs that the runs read; a change makes them stale. {name} stands for a parameter.", patterns("files, patterns or URIs"), func(s *Sweep) *[]string { return &s.Inputs }),
+	form.Field("env", "The environment of the kernels.", env(), func(s *Sweep) *[]EnvVar { return &s.Env }),
+	form.Field("metrics", "Scraps to compare the runs by.", metrics(), func(s *Sweep) *[]Metric { return &s.Metrics }),
+	form.Field("timeout", "How long a run may take: a duration, or a percentage of the median of finished runs.", timeout(), func(s *Sweep) *Timeout { return &s.Timeout }),
+	form.Field("retries", "What is tried again.", retries(), func(s *Sweep) *Retries { return &s.Retries }),
+	form.Field("halt", "When to stop early, in GNU parallel's words.", halt(), func(s *Sweep) *Halt { return &s.Halt }),
+	form.Field("keep", "Patterns of files that runs leave and that are kept.", patterns("file patterns"), func(s *Sweep) *[]string { return &s.Keep }),
+	form.Field("stale_on", "Parts whose change makes a success stale.", form.List("a list of code, text, files, inputs, environment", form.Word("code", "text", "files", "inputs", "environment")), func(s *Sweep) *[]string { return &s.StaleOn }),
+	form.Field("max_runs", "More runs than this need --yes.", form.Whole(1), func(s *Sweep) *int { return &s.MaxRuns }),
+	form.Field("resources", "What a run may use.", resources(), func(s *Sweep) *Resources { return &s.Resources }),
+	form.Field("workdir", "Where runs work: each in a folder of its own, or all in the template's.", workdir(), func(s *Sweep) *string { return &s.Workdir }),
+	form.Field("report", "Your own report.", report(), func(s *Sweep) **Report { return &s.Report }),
+	form.Field("notify", "Whom to tell when a sweep has ended.", notices(), func(s *Sweep) *[]Notice { return &s.Notify }),
+	form.Field("nomad", "Settings of the Nomad executor.", nomad(), func(s *Sweep) *[]value.Binding { return &s.Nomad }),
+}
+
+// OverrideKeys are the settings that an override can change.
+var OverrideKeys = []form.Key[Override]{
+	form.Field("timeout", "", optional(timeout()), func(o *Override) **Timeout { return &o.timeout }),
+	form.Field("retries", "", optional(retries()), func(o *Override) **Retries { return &o.retries }),
+	form.Field("resources", "", optional(resources()), func(o *Override) **Resources { return &o.resources }),
+	form.Field("kernel", "", form.Text("a kernel"), func(o *Override) *string { return &o.kernel }),
+}
+
+// optional tells what is there from what is not.
+func optional[T any](f form.Form[T]) form.Form[*T] {
+	return form.Form[*T]{Read: func(r *yaml.Reader, n *yaml.Node, into **T) {
+		*into = new(T)
+		f.Read(r, n, *into)
+	}, Schema: f.Schema}
+}
+
+func checkName(r *yaml.Reader, n *yaml.Node, name *string) {
+	if strings.ContainsAny(*name, "/\\\x00") || strings.HasPrefix(*name, ".") || len(*name) > 100 {
+		r.Errorf(n, "the name %q cannot be the name of a folder", *name)
+	}
+}
+
+func kernel() form.Form[Sweep] {
+	name := func(s *Sweep) *string { return &s.Kernel }
+	return form.Or(form.Text("a kernel"), name, form.Map(
+		form.Field("name", "", form.Text("a kernel"), name),
+		form.Field("warm", "Whether kernels are forked from one that has imported what the template imports.", form.Word("auto", "off"), func(s *Sweep) *string { return &s.Warm }),
+	))
+}
+
+// patterns are file patterns; what is none would match nothing.
+func patterns(what string) form.Form[[]string] {
+	return form.Texts(what).Checked(func(r *yaml.Reader, n *yaml.Node, list *[]string) {
+		for _, pattern := range *list {
+			if err := glob.Check(pattern); err != nil && !strings.Contains(pattern, "://") {
+				r.Errorf(n, "%v", err)
+			}
+		}
+	})
+}
+
+func env() form.Form[[]EnvVar] {
+	return form.Form[[]EnvVar]{Read: func(r *yaml.Reader, n *yaml.Node, into *[]EnvVar) {
+		for _, f := range r.Fields(n, "a map of environment variables") {
+			if !yaml.EnvName.MatchString(f.Name) {
+				r.Errorf(f.Key, "%q is not the name of an environment variable", f.Name)
+			}
+			v := r.Value(f.Node)
+			if k := v.Kind(); strings.ContainsRune(v.Text(), 0) || k == value.List || k == value.Map || k == value.Null {
+				r.Errorf(f.Node, "want a word, not %s", yaml.Describe(f.Node))
+			}
+			*into = append(*into, EnvVar{f.Name, v.Text()})
+		}
+	}, Schema: form.Schema{
+		"type": "object", "propertyNames": form.Schema{"pattern": yaml.EnvName.String()},
+		"additionalProperties": form.Schema{"type": []string{"string", "number", "boolean"}},
+	}}
+}
+
+// metrics are names of scraps, or a map of them to what is wanted.
+func metrics() form.Form[[]Metric] {
+	one := metric()
+	read := func(r *yaml.Reader, n *yaml.Node, into *[]Metric) {
+		if !r.IsList(n) {
+			for _, f := range r.Fields(n, "a map of scraps to what is wanted of them") {
+				m := Metric{Name: f.Name}
+				one.Read(r, f.Node, &m)
+				*into = append(*into, m)
+			}
+			return
+		}
+		for _, e := range r.Items(n, "") {
+			name := r.Text(e, "a scrap")
+			if slices.ContainsFunc(*into, func(m Metric) bool { return m.Name == name }) {
+				r.Errorf(e, "the metric `%s` is there twice", name)
+			}
+			*into = append(*into, Metric{Name: name})
+		}
+	}
+	return form.Form[[]Metric]{Read: read, Schema: form.AnyOf(
+		form.Schema{"type": "array", "items": form.Text("").Schema},
+		form.Schema{"type": "object", "additionalProperties": one.Schema},
+	)}
+}
+
+func metric() form.Form[Metric] {
+	goal := func(m *Metric) *string { return &m.Goal }
+	direction := form.Word("maximize", "minimize")
+	orNone := form.Form[string]{Read: func(r *yaml.Reader, n *yaml.Node, into *string) {
+		if r.Resolve(n).Value != "" {
+			direction.Read(r, n, into)
+		}
+	}, Schema: form.Schema{"enum": []any{"maximize", "minimize", nil}}}
+	return form.Or(orNone, goal, form.Map(
+		form.Field("goal", "", direction, goal),
+		form.Field("unit", "", form.Text("a unit"), func(m *Metric) *string { return &m.Unit }),
+		form.Key[Metric]{Name: "min_effect", Doc: "A smaller change does not matter: 0.5, or 1% of the baseline.", Form: effect()},
+		form.Field("guardrail", "Must not get worse.", form.Flag(), func(m *Metric) *bool { return &m.Guardrail }),
+		form.Field("primary", "Among those the verdict is about.", form.Flag(), func(m *Metric) *bool { return &m.Primary }),
+		form.Field("trials", "The scrap that counts trials, for a proportion.", form.Text("the scrap that counts trials"), func(m *Metric) *string { return &m.Trials }),
+		form.Field("compare", "How it is compared.", method(), func(m *Metric) *string { return &m.By }),
+	))
+}
+
+// effect is 0.5 or 1%.
+func effect() form.Form[Metric] {
+	return form.Form[Metric]{Read: func(r *yaml.Reader, n *yaml.Node, m *Metric) {
+		if p, ok := percent(r.Resolve(n).Value); ok {
+			m.MinEffect, m.MinEffectRelative = p/100, true
+			return
+		}
+		if m.MinEffect = r.Number(n); m.MinEffect < 0 {
+			r.Errorf(n, "a size cannot be negative")
+		}
+	}, Schema: form.Schema{"type": []string{"number", "string"}, "minimum": 0, "pattern": `%\s*$`}}
+}
+
+// method is how a metric is compared; medians need no word.
+func method() form.Form[string] {
+	return empty("median", form.Word("median", "mean", "bootstrap", "exact"))
+}
+
+func workdir() form.Form[string] { return empty("private", form.Word("private", "shared")) }
+
+// empty is a form whose default word is read as none.
+func empty(word string, f form.Form[string]) form.Form[string] {
+	return f.Checked(func(_ *yaml.Reader, _ *yaml.Node, s *string) {
+		if *s == word {
+			*s = ""
+		}
+	})
+}
+
+func timeout() form.Form[Timeout] {
+	run := func(t *Timeout) *Limit { return &t.Run }
+	return form.Or(limit(), run, form.Map(
+		form.Field("start", "", duration(), func(t *Timeout) *time.Duration { return &t.Start.D }),
+		form.Field("cell", "", limit(), func(t *Timeout) *Limit { return &t.Cell }),
+		form.Field("run", "", limit(), run),
+	))
+}
+
+func retries() form.Form[Retries] {
+	n := func(r *Retries) *int { return &r.N }
+	return form.Or(form.Whole(0), n, form.Map(
+		form.Field("n", "", form.Whole(0), n),
+		form.Field("on", "Statuses, reasons, exceptions or patterns of them; any failure by default.", form.Texts("statuses, reasons or exceptions"), func(r *Retries) *[]string { return &r.On }),
+		form.Field("backoff", "", duration(), func(r *Retries) *time.Duration { return &r.Backoff }),
+		form.Field("max", "For the whole sweep.", form.Whole(0), func(r *Retries) *int { return &r.Max }),
+	))
+}
+
+func resources() form.Form[Resources] {
+	return form.Map(
+		form.Field("cpu", "MHz, for a cluster.", form.Whole(1), func(r *Resources) *int { return &r.CPU }),
+		form.Field("memory", "512MB, 2GiB or bytes.", size(), func(r *Resources) *int64 { return &r.Memory }),
+	)
+}
+
+func report() form.Form[*Report] {
+	return optional(form.Map(
+		form.Field("template", "Your own report notebook.", form.Text("a notebook"), func(r *Report) *string { return &r.Template }),
+		form.Field("after", "As well as the summary, rather than instead of it.", form.Flag(), func(r *Report) *bool { return &r.After }),
+		form.Field("sections", "", form.Texts("sections"), func(r *Report) *[]string { return &r.Sections }),
+	))
+}
+
+// notices are one notice or a list of them.
+func notices() form.Form[[]Notice] {
+	one := notice()
+	list := form.List("a map with command or webhook, or a list of them", one)
+	return form.Form[[]Notice]{Read: func(r *yaml.Reader, n *yaml.Node, into *[]Notice) {
+		if !r.IsMap(n) {
+			list.Read(r, n, into)
+			return
+		}
+		var x Notice
+		one.Read(r, n, &x)
+		*into = append(*into, x)
+	}, Schema: form.AnyOf(one.Schema, list.Schema)}
+}
+
+func notice() form.Form[Notice] {
+	f := form.Map(
+		form.Field("command", "A command and its arguments.", form.Texts("a command and its arguments"), func(x *Notice) *[]string { return &x.Command }),
+		form.Field("webhook", "", webhook(), func(x *Notice) *string { return &x.Webhook }),
+		form.Field("on", "", form.Word("always", "failure", "success"), func(x *Notice) *string { return &x.On }),
+	).Checked(func(r *yaml.Reader, n *yaml.Node, x *Notice) {
+		if (len(x.Command) == 0) == (x.Webhook == "") {
+			r.Errorf(n, "a notice is either a `command` or a `webhook`")
+		}
+		if x.On == "" {
+			x.On = "always"
+		}
+	})
+	f.Schema["oneOf"] = []any{form.Schema{"required": []string{"command"}}, form.Schema{"required": []string{"webhook"}}}
+	return f
+}
+
+func webhook() form.Form[string] {
+	f := form.Text("a URL").Checked(func(r *yaml.Reader, n *yaml.Node, url *string) {
+		if !strings.HasPrefix(*url, "http://") && !strings.HasPrefix(*url, "https://") {
+			r.Errorf(n, "want a URL that begins with https:// or http://, not %q", *url)
+		}
+	})
+	f.Schema = form.Schema{"type": "string", "pattern": "^https?://"}
+	return f
+}
+
+// nomadKeys are the settings of the Nomad executor.
+var nomadKeys = []string{
+	"job", "driver", "image", "command", "artifact", "env_from", "region", "namespace", "datacenters", "node_pool", "priority",
+	"runs_per_job", "runs_at_once", "max_parallel", "python", "class", "lost_after",
+}
+
+// nomad keeps the settings of that executor as they are written; it knows what
+// they mean.
+func nomad() form.Form[[]value.Binding] { return Bindings(nomadKeys...) }
+
+// Bindings is a map of these keys to any values, in the order of the file.
+func Bindings(names ...string) form.Form[[]value.Binding] {
+	var keys []form.Key[[]value.Binding]
+	for _, name := range names {
+		keys = append(keys, form.Key[[]value.Binding]{Name: name, Form: form.Form[[]value.Binding]{Read: func(r *yaml.Reader, n *yaml.Node, into *[]value.Binding) {
+			*into = append(*into, value.Binding{Name: name, Value: r.Value(n)})
+		}, Schema: form.Schema{}}})
+	}
+	return form.Map(keys...)
+}

@@ -1,0 +1,160 @@
+// Package settings is what a sweep file says besides which points there are:
+// how runs are executed, limited, repeated, compared and reported.
+//
+// In go the nodes of those keys, out comes a Sweep. Every key stands once, in
+// Keys, with the form of its value; package settings does nothing with it.
+package settings
+
+import (
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// A Sweep has the settings of a sweep.
+type Sweep struct {
+	Name        string
+	Kernel      string // kernelspec; empty is the template's
+	Warm        string // auto or off
+	SharePrefix bool
+	Python      string
+	Files       []string // patterns
+	Inputs      []string // files, patterns and URIs
+	Env         []EnvVar
+	Metrics     []Metric
+	Timeout     Timeout
+	Retries     Retries
+	Halt        Halt
+	Keep        []string // patterns
+	StaleOn     []string
+	MaxRuns     int
+	Resources   Resources
+	Workdir     string // empty, or shared
+	Report      *Report
+	Notify      []Notice
+	Nomad       []value.Binding // as written: settings of that executor
+}
+
+// Default has what a sweep file need not say.
+func Default() Sweep {
+	return Sweep{Warm: "auto", StaleOn: []string{"code", "files", "inputs"}, MaxRuns: 10000}
+}
+
+// A Point has the settings of one point.
+type Point struct {
+	Timeout   Timeout
+	Retries   Retries
+	Resources Resources
+	Kernel    string
+}
+
+// Point has the settings of points that no override matches.
+func (s *Sweep) Point() Point {
+	return Point{Timeout: s.Timeout, Retries: s.Retries, Resources: s.Resources, Kernel: s.Kernel}
+}
+
+// An Override changes the settings of some points.
+type Override struct {
+	timeout   *Timeout
+	retries   *Retries
+	resources *Resources
+	kernel    string
+}
+
+// Over are settings with an override.
+func (o Override) Over(base Point) Point {
+	if o.timeout != nil {
+		base.Timeout = o.timeout.over(base.Timeout)
+	}
+	if o.retries != nil {
+		base.Retries = *o.retries
+	}
+	if o.resources != nil {
+		base.Resources = o.resources.over(base.Resources)
+	}
+	if o.kernel != "" {
+		base.Kernel = o.kernel
+	}
+	return base
+}
+
+func (t Timeout) over(base Timeout) Timeout {
+	for _, x := range []struct{ to, from *Limit }{{&base.Start, &t.Start}, {&base.Cell, &t.Cell}, {&base.Run, &t.Run}} {
+		if *x.from != (Limit{}) {
+			*x.to = *x.from
+		}
+	}
+	return base
+}
+
+func (r Resources) over(base Resources) Resources {
+	if r.CPU != 0 {
+		base.CPU = r.CPU
+	}
+	if r.Memory != 0 {
+		base.Memory = r.Memory
+	}
+	return base
+}
+
+// An EnvVar is set in the environment of the kernels.
+type EnvVar struct{ Name, Value string }
+
+// A Metric is a scrap to compare runs by.
+type Metric struct {
+	Name              string
+	Goal              string // maximize, minimize or empty
+	Unit              string
+	MinEffect         float64 // a change smaller than this does not matter
+	MinEffectRelative bool    // as a fraction of the baseline
+	Guardrail         bool    // must not get worse
+	Trials            string  // the scrap that counts trials, for a proportion
+	By                string  // how it is compared: mean, bootstrap, exact, or empty for medians
+	Primary           bool
+}
+
+// A Limit is a duration, or a percentage of the median of finished runs.
+type Limit struct {
+	D       time.Duration
+	Percent float64
+}
+
+// Timeout limits the parts of a run; zero is no limit.
+type Timeout struct{ Start, Cell, Run Limit }
+
+// Retries says what is tried again.
+type Retries struct {
+	N       int
+	On      []string // statuses, reason kinds, exception names or patterns; empty is any failure
+	Backoff time.Duration
+	Max     int // for the whole sweep; 0 is no cap
+}
+
+// Halt stops a sweep that goes badly, in GNU parallel's grammar.
+type Halt struct {
+	When    string // never, soon or now
+	What    string // fail, success or done
+	N       int
+	Percent float64
+}
+
+// Resources of a run.
+type Resources struct {
+	CPU    int   // MHz, for a cluster
+	Memory int64 // bytes; 0 is no cap
+}
+
+// A Notice is told when a sweep has ended: a command to run, or a URL to post
+// to.
+type Notice struct {
+	Command []string
+	Webhook string
+	On      string // always, failure or success
+}
+
+// A Report is the user's own report.
+type Report struct {
+	Template string
+	After    bool // as well as the summary, rather than in its place
+	Sections []string
+}

@@ -1,0 +1,228 @@
+package grid
+
+import (
+	"container/heap"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// Points yields every point once, in the order of the file; the last axis
+// varies fastest, then the template, then the replicate.
+func (g *Grid) Points() iter.Seq[Point] {
+	points := g.all(nil)
+	if g.spec.Sample.N > 0 {
+		points = g.sampled()
+	}
+	if g.structural {
+		return points
+	}
+	return func(yield func(Point) bool) {
+		seen := map[digest]bool{}
+		for p := range points {
+			if d := digestOf(p.Identity(), 0); !seen[d] {
+				seen[d] = true
+				if !yield(p) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// all yields every point that excludes and where leave, of the bases that keep
+// wants.
+func (g *Grid) all(keep func(base Point) bool) iter.Seq[Point] {
+	return func(yield func(Point) bool) {
+		env := map[string]any{}
+		for _, b := range g.blocks {
+			if !b.Walk(axes.Matcher{}, nil, func(idx []int, _ int) bool {
+				return b.Excluded(idx) || g.replicates(b, idx, env, keep, yield)
+			}) {
+				return
+			}
+		}
+	}
+}
+
+// replicates yields the points of one combination, and false when no more are
+// wanted.
+func (g *Grid) replicates(b *axes.Block, idx []int, env map[string]any, keep func(Point) bool, yield func(Point) bool) bool {
+	base, err := g.point(b, idx, env)
+	if err != nil {
+		g.err = err
+		return false
+	}
+	if keep != nil && !keep(base) {
+		return true
+	}
+	for r := range g.spec.Repeat.N {
+		p, ok, err := g.replicate(base, r, env)
+		if err != nil {
+			g.err = err
+			return false
+		}
+		if ok && !yield(p) {
+			return false
+		}
+		if !ok && !g.exprs.perReplicate {
+			return true
+		}
+	}
+	return true
+}
+
+// digest tells points apart in 16 bytes.
+type digest [16]byte
+
+func digestOf(identity string, seed int64) digest {
+	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(identity)), uint64(seed))
+	sum := sha256.Sum256(append(b, identity...))
+	return digest(sum[:16])
+}
+
+func compareDigests(a, b digest) int { return slices.Compare(a[:], b[:]) }
+
+// sampled keeps the N points with the smallest digests, in their order: the
+// choice depends on the points and the seed, not on how the axes are written,
+// and a larger sample holds the smaller one. Templates and replicates of a
+// point stay together.
+func (g *Grid) sampled() iter.Seq[Point] {
+	return func(yield func(Point) bool) {
+		chosen := g.choose()
+		for p := range g.all(func(base Point) bool { return chosen[g.sampleDigest(base)] }) {
+			if !yield(p) {
+				return
+			}
+		}
+	}
+}
+
+func (g *Grid) sampleDigest(base Point) digest {
+	p := Point{params: base.params}
+	if base.slot != g.slots[0] {
+		p.params = g.coercedAll(g.slots[0], base.params)
+	}
+	return digestOf(string(p.canonical(nil)), int64(g.spec.Sample.Seed))
+}
+
+// choose finds the smallest digests with a heap as large as the sample.
+func (g *Grid) choose() map[digest]bool {
+	chosen := map[digest]bool{}
+	var largest digestHeap
+	var d digest
+	for range g.all(func(base Point) bool { d = g.sampleDigest(base); return true }) {
+		if chosen[d] {
+			continue
+		}
+		if len(largest) == g.spec.Sample.N {
+			if compareDigests(d, largest[0]) >= 0 {
+				continue
+			}
+			delete(chosen, heap.Pop(&largest).(digest))
+		}
+		chosen[d] = true
+		heap.Push(&largest, d)
+	}
+	return chosen
+}
+
+// digestHeap has the largest digest on top.
+type digestHeap []digest
+
+func (h digestHeap) Len() int           { return len(h) }
+func (h digestHeap) Less(i, j int) bool { return compareDigests(h[i], h[j]) > 0 }
+func (h digestHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *digestHeap) Push(x any)        { *h = append(*h, x.(digest)) }
+func (h *digestHeap) Pop() any {
+	old := *h
+	d := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return d
+}
+
+// point makes the point of a combination, before replicates: constants first,
+// then its own values in the types its template declares, then what includes
+// add, then derived parameters that do not depend on the replicate.
+func (g *Grid) point(b *axes.Block, idx []int, env map[string]any) (Point, error) {
+	s := g.spec
+	slot := 0
+	if s.TemplateAxis != "" {
+		last := len(b.Dims) - 1
+		slot = slices.Index(g.slots, b.Dims[last].Cols[0].Values[idx[last]].Text())
+	}
+	p := Point{slot: g.slots[slot], params: make([]value.Binding, 0, len(g.names)+1)}
+	p.params = append(p.params, g.constants[slot]...)
+	for d, dim := range b.Dims {
+		for _, c := range dim.Cols {
+			switch i := idx[d]; {
+			case !c.Has(i):
+			case c.Label:
+				p.labels = append(p.labels, value.Binding{Name: c.Name, Value: c.Values[i]})
+			default:
+				p.params = append(p.params, value.Binding{Name: c.Name, Value: c.Slots[slot][i]})
+			}
+		}
+	}
+	for i, m := range b.Includes {
+		if m.Matches(idx) {
+			g.extend(&p, b, s.include[i], idx)
+		}
+	}
+	return p, g.derive(&p, g.exprs.base, env)
+}
+
+// extend adds to a point what an include gives besides the values that the
+// combination has of its own. What an earlier include added may change.
+func (g *Grid) extend(p *Point, b *axes.Block, o partial, idx []int) {
+	for _, x := range o.bindings {
+		if d, c := b.Column(x.Name); c != nil && c.Has(idx[d]) {
+			continue
+		}
+		if g.names[x.Name] == isLabel {
+			p.labels = value.Bind(p.labels, x.Name, x.Value)
+			continue
+		}
+		p.params = value.Bind(p.params, x.Name, g.coerced(p.slot, x.Name, x.Value))
+	}
+}
+
+// replicate makes a replicate of a base; ok is false when where drops it.
+func (g *Grid) replicate(base Point, r int, env map[string]any) (p Point, ok bool, err error) {
+	p = base
+	p.replicate = r
+	p.params = base.params[:len(base.params):len(base.params)] // replicates must not share what follows
+	if as := g.spec.Repeat.As; as != "" {
+		v, _ := value.Of(r)
+		p.params = append(p.params, value.Binding{Name: as, Value: g.coerced(p.slot, as, v)})
+	}
+	if err := g.derive(&p, g.exprs.replicate, env); err != nil {
+		return p, false, err
+	}
+	if w := g.spec.where; w != nil {
+		ok, err := w.Bool(g.env(p, w.Names(), env))
+		return p, ok, g.placed(w, p, err)
+	}
+	return p, true, nil
+}
+
+// derive computes derived parameters.
+func (g *Grid) derive(p *Point, list []derived, env map[string]any) error {
+	for _, x := range list {
+		out, err := x.expr.Eval(g.env(*p, x.expr.Names(), env))
+		if err != nil {
+			return g.placed(x.expr, *p, err)
+		}
+		v, err := value.Of(out)
+		if err != nil {
+			return g.placed(x.expr, *p, fmt.Errorf("`%s`: %w", x.name, err))
+		}
+		p.params = append(p.params, value.Binding{Name: x.name, Value: g.coerced(p.slot, x.name, v)})
+	}
+	return nil
+}
