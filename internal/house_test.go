@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"internal/runner":            {"internal/kernel", "internal/notebook"},
 	"internal/fan":               {"internal/sweep", "internal/outcome", "internal/value"},
 	"internal/local":             {"internal/glob", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/nomad":             {"internal/sweep", "templates", "internal/value", "internal/outcome"},
+	"internal/nomad":             {"internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.

@@ -142,9 +142,6 @@ func (c *cli) connect(ctx context.Context, j *job) error {
 	}
 	debug.SetGCPercent(controllerGC)
 	j.cluster, err = nomad.New(ctx, j.Sweep, o)
-	if nomad.IsMistake(err) {
-		return unit.Mistake(err)
-	}
 	return err
 }
 

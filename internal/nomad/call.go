@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// A place is a region and namespace; empty is the agent's own. Everything
-// asked of a job has to name both.
+// A place is a region and a namespace; empty means the agent's own. Every request
+// about a job has to name both.
 type place struct{ region, namespace string }
 
 func (p place) write(ctx context.Context, token string) *api.WriteOptions {
@@ -23,19 +23,19 @@ func (p place) query(ctx context.Context) *api.QueryOptions {
 	return (&api.QueryOptions{Region: p.region, Namespace: p.namespace}).WithContext(ctx)
 }
 
-// callers is how many requests may be under way at once: servers refuse a
-// client that asks for too much, and more are no quicker.
+// callers is how many requests may be in flight: servers refuse a client that
+// sends too many, and more are no faster.
 const callers = 8
 
-// patience is how long faults of the cluster are ridden out.
-const patience = 5 * time.Minute
+// retryFor is how long requests are retried while the cluster has a fault.
+const retryFor = 5 * time.Minute
 
-// retry repeats what fails for a reason that passes.
+// retry repeats a request that fails for a passing reason.
 func (e *Executor) retry(ctx context.Context, doing string, do func() error) error {
 	begin, wait := time.Now(), 100*time.Millisecond
 	for {
 		err := e.call(ctx, do)
-		if err == nil || !e.passing(err) || time.Since(begin) > patience {
+		if err == nil || !e.passing(err) || time.Since(begin) > retryFor {
 			return explain(doing, err)
 		}
 		select {
@@ -47,27 +47,27 @@ func (e *Executor) retry(ctx context.Context, doing string, do func() error) err
 	}
 }
 
-// call makes one request when it is its turn.
+// call makes one request once a slot is free.
 func (e *Executor) call(ctx context.Context, do func() error) error {
 	select {
-	case e.turns <- struct{}{}:
+	case e.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-e.turns }()
+	defer func() { <-e.slots }()
 	return do()
 }
 
-// passing reports whether an error may be over in a while: the connection to a
-// cluster that was there before, too many requests, a leader that is being
-// elected, an id that does not exist.
+// passing reports whether retrying may help: a broken connection to a cluster
+// that was reached before, too many requests, a leader election, an id that does
+// not exist yet.
 func (e *Executor) passing(err error) bool {
 	var answer api.UnexpectedResponseError
 	if !errors.As(err, &answer) {
-		return e.met.Load() && !errors.Is(err, context.Canceled)
+		return e.reached.Load() && !errors.Is(err, context.Canceled)
 	}
-	e.met.Store(true)
-	if beaten(err) {
+	e.reached.Store(true)
+	if conflicted(err) {
 		return false
 	}
 	switch code := answer.StatusCode(); {
@@ -84,10 +84,10 @@ func (e *Executor) passing(err error) bool {
 	return answer.StatusCode() != http.StatusInternalServerError
 }
 
-// missing reports that Nomad does not know what was asked for.
+// missing reports whether Nomad does not know what was asked for.
 func missing(err error) bool { return statusOf(err) == http.StatusNotFound }
 
-// statusOf is the code of an answer of the cluster, 0 when there was none.
+// statusOf is the HTTP status of the cluster's answer, 0 if there was none.
 func statusOf(err error) int {
 	var answer api.UnexpectedResponseError
 	if errors.As(err, &answer) {
@@ -96,7 +96,8 @@ func statusOf(err error) int {
 	return 0
 }
 
-// explain says what was being done, and what the server answered in one line.
+// explain adds to an error what was being done and, on one line, what the server
+// answered.
 func explain(doing string, err error) error {
 	if err == nil {
 		return nil
@@ -109,7 +110,7 @@ func explain(doing string, err error) error {
 	return &clusterError{fmt.Errorf("%s: Nomad says %d: %s", doing, answer.StatusCode(), body), err, hintFor(answer.StatusCode(), body)}
 }
 
-// clusterError is an answer of the cluster, with what to do about it.
+// clusterError is a failed request, with what to do about it.
 type clusterError struct {
 	error
 	answer error // as the client gave it
@@ -126,9 +127,9 @@ func hintFor(code int, body string) string {
 	case code == 0 && strings.Contains(body, "x509"):
 		return "NOMAD_CACERT names the authority of the cluster's certificate"
 	case code == 0:
-		return "is NOMAD_ADDR right, and the agent up?"
+		return "is NOMAD_ADDR right, and is the agent running?"
 	case code == http.StatusForbidden:
-		return "is NOMAD_TOKEN there and not expired? it needs " + rights + " in the namespace"
+		return "is NOMAD_TOKEN set and still valid? it needs " + rights + " in the namespace"
 	case strings.Contains(body, "No path to region"):
 		return "`nomad server members` lists the regions"
 	case strings.Contains(body, "nonexistent namespace"):
@@ -136,7 +137,7 @@ func hintFor(code int, body string) string {
 	case strings.Contains(body, "nonexistent node pool"):
 		return "`nomad node pool list` lists the node pools"
 	case strings.Contains(body, "is stopped"):
-		return "somebody stopped the sweep's job; the same command registers it again"
+		return "somebody stopped the sweep's job; run the same command again to register it"
 	}
 	return "docs/nomad.md says what a cluster needs"
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,10 +11,11 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// A class is what distinguishes jobs of one sweep: runs that ask for the same
-// resources in the same place share a parameterized job.
+// A class is the runs of a sweep that ask for the same resources in the same
+// place. They share a parameterized job.
 type class struct {
 	id     string // of the parameterized job
 	place  place
@@ -30,15 +30,15 @@ type class struct {
 	Constraints []*api.Constraint `json:"constraints"`
 }
 
-// maxClasses is how many jobs a sweep may be spread over.
+// maxClasses is how many jobs a sweep may need.
 const maxClasses = 100
 
-// Class tells which runs may travel together.
+// Class names the class of a run: only runs of one class share a shard.
 func (e *Executor) Class(run sweep.Run) string { return e.classOf(run).id }
 
-// classOf finds the class of a run. Those of planned runs were checked when the
-// executor was made; a run of an earlier plan, still under way, has what it
-// had.
+// classOf finds the class of a run. The classes of planned runs were checked when
+// the executor was made; the placement of a run of an earlier plan may have
+// become invalid.
 func (e *Executor) classOf(run sweep.Run) *class {
 	s := e.sweep.SettingsOf(run)
 	key := classKey{s.CPU, s.Memory, s.Placement}
@@ -55,13 +55,13 @@ func (e *Executor) classOf(run sweep.Run) *class {
 	return c
 }
 
-// usual is what runs ask for whose placement and overrides say nothing.
+// usual is what runs without placement and overrides ask for.
 func (e *Executor) usual() classKey {
 	head, _ := e.sweep.Head()
 	return classKey{head.Recipe.Settings.CPU, head.Recipe.Settings.Memory, ""}
 }
 
-// classKey is what of a run's settings decides its class.
+// classKey holds the settings of a run that decide its class.
 type classKey struct {
 	cpu       int
 	memory    int64
@@ -78,30 +78,20 @@ func (e *Executor) readClasses() error {
 			continue
 		}
 		if len(e.classes) == maxClasses {
-			return &tooManyClasses{}
+			return unit.WithHint(fmt.Errorf("placement: the runs ask for more than %d different places and resources, and each is a job of its own", maxClasses),
+				"let `placement` and `overrides` take few values: regions, pools, two or three sizes")
 		}
 		c, err := e.newClass(key, e.usual())
 		if err != nil {
-			return &classError{fmt.Errorf("run %s: %w", st.Run.ID, err)}
+			return unit.Mistake(unit.WithHint(fmt.Errorf("placement: run %s: %w", st.Run.ID, err),
+				"`placement` maps region, namespace, node_pool (texts), datacenters, constraints (lists) and priority (1 to 100)"))
 		}
 		e.classes[key] = c
 	}
 	return nil
 }
 
-// tooManyClasses is a sweep that would be spread over too many jobs.
-type tooManyClasses struct{}
-
-func (*tooManyClasses) Error() string {
-	return fmt.Sprintf("placement: the runs ask for more than %d different places and resources, and each is a job of its own", maxClasses)
-}
-
-// Hint says what to do about it.
-func (*tooManyClasses) Hint() string {
-	return "let `placement` and `overrides` name few: regions, pools, two or three sizes"
-}
-
-// newClass lays a placement over the settings of the whole sweep.
+// newClass applies a placement to the settings of the whole sweep.
 func (e *Executor) newClass(key, usual classKey) (*class, error) {
 	c := &class{
 		cpu: key.cpu, memory: key.memory,
@@ -129,8 +119,8 @@ func (e *Executor) newClass(key, usual classKey) (*class, error) {
 // classFields reads the fields of a class that `placement` may set.
 type classFields class
 
-// UnmarshalJSON accepts one data centre in place of a list, and constraints as
-// Nomad writes them: "${attr.kernel.name} = linux", or its three parts.
+// UnmarshalJSON accepts one datacenter instead of a list, and constraints as Nomad
+// writes them, "${attr.kernel.name} = linux", or as their three parts.
 func (c *classFields) UnmarshalJSON(text []byte) error {
 	var in struct {
 		Region      *string
@@ -162,7 +152,7 @@ func set[T any](to, from *T) {
 	}
 }
 
-// oneOrMany is a list in JSON, or its only element.
+// oneOrMany is a JSON list, or the only element of one.
 type oneOrMany[T any] []T
 
 // UnmarshalJSON reads either form.
@@ -176,10 +166,10 @@ func (l *oneOrMany[T]) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// constraint is one that a node must meet.
+// constraint is a condition that a node must meet.
 type constraint struct{ Attribute, Operator, Value string }
 
-// operators are those of Nomad that stand between two operands.
+// operators are Nomad's binary operators.
 var operators = []string{"=", "==", "is", "!=", "not", ">", ">=", "<", "<=", "regexp", "version", "semver", "set_contains", "set_contains_all", "set_contains_any"}
 
 // UnmarshalJSON reads "attribute operator value" or an object of the three.
@@ -200,26 +190,7 @@ func (c *constraint) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// IsMistake reports whether err says that something written for the cluster, a
-// placement or a job specification, cannot be followed.
-func IsMistake(err error) bool {
-	var c *classError
-	var s *specError
-	return errors.As(err, &c) || errors.As(err, &s)
-}
-
-// classError is a placement that cannot be had.
-type classError struct{ err error }
-
-func (e *classError) Error() string { return "placement: " + e.err.Error() }
-func (e *classError) Unwrap() error { return e.err }
-
-// Hint says what to do about it.
-func (e *classError) Hint() string {
-	return "`placement` maps region, namespace, node_pool (texts), datacenters, constraints (lists) and priority (1 to 100)"
-}
-
-// places are where the jobs of the sweep are.
+// places lists where the jobs of the sweep are.
 func (e *Executor) places() []place {
 	var all []place
 	for _, c := range e.classes {

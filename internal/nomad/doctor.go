@@ -9,21 +9,22 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
 )
 
-// A Probe is looked at by a worker in place of making runs: it says what its
-// machine has, and leaves word of it in the store.
+// A Probe asks a worker to examine its machine instead of executing runs, and to
+// write what it finds to the store.
 type Probe struct {
 	ID     string `json:"id"`
-	Kernel string `json:"kernel,omitempty"` // to start; empty is the usual one
+	Kernel string `json:"kernel,omitempty"` // to start; empty is the default one
 }
 
-// Doctor finds out whether the cluster could make runs of a sweep kept at
-// o.Dir: it is there, the token suffices, a node would take a worker, and one
-// sent there, with the probe, gets to work.
+// Doctor finds out whether the cluster can execute runs of a sweep kept at o.Dir:
+// it answers, the token suffices, a node has room for a worker, and a worker
+// dispatched with the probe starts.
 func Doctor(ctx context.Context, o Options, p Probe) []outcome.Finding {
-	e, err := sweepless(o)
+	e, err := withoutSweep(o)
 	if err != nil {
 		return []outcome.Finding{{What: "Nomad", Err: err}}
 	}
@@ -42,14 +43,14 @@ func Doctor(ctx context.Context, o Options, p Probe) []outcome.Finding {
 	return d.findings
 }
 
-// doctor looks at a cluster, one thing after the other.
+// doctor examines a cluster, one requirement after the other.
 type doctor struct {
 	*Executor
 	class    *class
 	probe    Probe
 	findings []outcome.Finding
 
-	registered bool // or so it may be
+	registered bool // perhaps only in part
 }
 
 func (d *doctor) find(what, detail string, err error) bool {
@@ -69,19 +70,19 @@ func (d *doctor) server(ctx context.Context) bool {
 	return d.find("Nomad at "+d.client.Address(), detail, explain("ask for the leader", err))
 }
 
-// nodes counts those that are ready and have the driver. A token that may not
-// list nodes is no fault.
+// nodes counts the ready nodes that have the driver. A token that may not list
+// nodes is no fault.
 func (d *doctor) nodes(ctx context.Context) bool {
 	job, err := d.parse(ctx, templates.NomadJob())
 	if err != nil {
 		return d.find("job specification", "", err)
 	}
-	task, err := d.shape(job)
+	task, err := d.workerTask(job)
 	if err != nil {
 		return d.find("job specification", "", err)
 	}
 	d.program(task)
-	d.find("job specification", d.whose()+", driver "+task.Driver, nil)
+	d.find("job specification", d.specName()+", driver "+task.Driver, nil)
 	nodes, _, err := d.client.Nodes().List(d.class.place.query(ctx))
 	if err != nil {
 		return d.find("nodes", "the token may not list them", nil)
@@ -97,7 +98,7 @@ func (d *doctor) nodes(ctx context.Context) bool {
 		}
 	}
 	if able == 0 {
-		err = &specError{d.jobFile(), fmt.Errorf("none of %d ready nodes has the driver %s", ready, task.Driver)}
+		err = d.specError(fmt.Errorf("none of %d ready nodes has the driver %s", ready, task.Driver))
 	}
 	return d.find("nodes", fmt.Sprintf("%d of %d ready ones have the driver %s", able, ready, task.Driver), err)
 }
@@ -106,33 +107,23 @@ func (d *doctor) job(ctx context.Context) bool {
 	d.registered = true
 	obstacles, err := d.put(ctx, d.class)
 	if err == nil && obstacles != "" {
-		err = &specError{d.jobFile(), errors.New("no node would take a worker: " + obstacles)}
+		err = d.specError(errors.New("no node has room for a worker: " + obstacles))
 	}
 	return d.find("rights to register a job", d.class.id, err)
 }
 
-// whose names the specification for people.
-func (d *doctor) whose() string {
+// specName names the specification for people.
+func (d *doctor) specName() string {
 	if d.o.Job == nil {
 		return "fanout's own"
 	}
 	return d.o.JobFile
 }
 
-// lookError is a worker that could not look at its machine.
-type lookError struct{ why string }
-
-func (e *lookError) Error() string { return e.why }
-
-// Hint says what to do about it.
-func (e *lookError) Hint() string {
-	return "clients need fanout (nomad: {command: PATH}), the sweep's place and, for a bucket, its credentials (nomad: {env_from: VARIABLE})"
-}
-
-// workerLimit is how long a worker may take to look at its machine.
+// workerLimit is how long a worker may take to examine its machine.
 const workerLimit = 2 * time.Minute
 
-// worker sends one to a client and waits until it has looked.
+// worker dispatches a worker and waits until it has examined its machine.
 func (d *doctor) worker(ctx context.Context) bool {
 	child, err := d.dispatch(ctx, d.class, d.probe.ID, &d.probe)
 	if err != nil {
@@ -147,7 +138,8 @@ func (d *doctor) worker(ctx context.Context) bool {
 		}
 		if a := terminal(allocs); err == nil && a != nil {
 			if a.Status == api.AllocClientStatusFailed {
-				err = &lookError{d.whyEnded(ctx, d.class.place, *a)}
+				err = unit.WithHint(errors.New(d.whyEnded(ctx, d.class.place, *a)),
+					"clients need fanout (nomad: {command: PATH}), the sweep's place and, for a bucket, its credentials (nomad: {env_from: VARIABLE})")
 			}
 			return d.find("a worker on a client", a.String(), err)
 		}
@@ -155,13 +147,13 @@ func (d *doctor) worker(ctx context.Context) bool {
 		case <-ctx.Done():
 			return d.find("a worker on a client", "", ctx.Err())
 		case <-limit:
-			return d.find("a worker on a client", "", fmt.Errorf("job %s does not end within %s", child, workerLimit))
+			return d.find("a worker on a client", "", fmt.Errorf("job %s did not end within %s", child, workerLimit))
 		case <-time.After(300 * time.Millisecond):
 		}
 	}
 }
 
-// clean removes what the doctor registered, however far it came.
+// clean removes the jobs that the doctor registered.
 func (d *doctor) clean(ctx context.Context) {
 	if !d.registered {
 		return

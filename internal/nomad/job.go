@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
 )
 
-// registerAll makes the sweep's parameterized jobs out of its specification,
-// one a class, and asks of each whether a shard would fit anywhere.
+// registerAll registers the sweep's parameterized jobs, one per class, and asks
+// for each whether a shard would fit anywhere.
 func (e *Executor) registerAll(ctx context.Context) error {
 	for _, c := range e.planned() {
 		if err := e.register(ctx, c); err != nil {
@@ -25,7 +27,7 @@ func (e *Executor) registerAll(ctx context.Context) error {
 	return nil
 }
 
-// planned are the classes of the runs that are planned, in a fixed order.
+// planned lists the classes of the planned runs, in a fixed order.
 func (e *Executor) planned() []*class {
 	by := map[string]*class{}
 	for _, st := range e.sweep.Runs() {
@@ -35,7 +37,7 @@ func (e *Executor) planned() []*class {
 		}
 	}
 	var all []*class
-	for _, id := range sortedKeys(by) {
+	for _, id := range slices.Sorted(maps.Keys(by)) {
 		all = append(all, by[id])
 	}
 	return all
@@ -44,25 +46,25 @@ func (e *Executor) planned() []*class {
 func (e *Executor) register(ctx context.Context, c *class) error {
 	obstacles, err := e.put(ctx, c)
 	if obstacles != "" {
-		e.remarks = append(e.remarks, "no node would take a shard now: "+obstacles)
+		e.remarks = append(e.remarks, "no node has room for a shard now: "+obstacles)
 	}
 	return err
 }
 
-// put registers the job of a class and asks whether a shard would fit
-// anywhere; obstacles says why none would.
+// put registers the job of a class. obstacles says why no node would run a shard;
+// it is empty if one would, or if the token may not ask.
 func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err error) {
 	job, err := e.parse(ctx, templates.NomadJob())
 	if err != nil {
 		return "", err
 	}
-	task, err := e.shape(job)
+	task, err := e.workerTask(job)
 	if err != nil {
 		return "", err
 	}
-	e.equip(job, task, c)
-	for raced := true; raced; raced = beaten(err) && ctx.Err() == nil {
-		index, taken := e.mine(ctx, c)
+	e.configure(job, task, c)
+	for raced := true; raced; raced = conflicted(err) && ctx.Err() == nil {
+		index, taken := e.currentIndex(ctx, c)
 		if taken != nil {
 			return "", taken
 		}
@@ -76,7 +78,7 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 	}
 	plan, _, err := e.client.Jobs().Plan(job, false, c.place.write(ctx, ""))
 	if err != nil {
-		return "", nil // not every token may plan; dispatching tells as well
+		return "", nil // not every token may plan; dispatching shows it as well
 	}
 	for _, m := range plan.FailedTGAllocs {
 		obstacles = obstaclesOf(m)
@@ -84,17 +86,18 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 	return obstacles, nil
 }
 
-// metaWhere is the key of a job's meta that says which sweep it is of.
+// metaWhere is the meta key of a job that says which sweep it belongs to.
 const metaWhere = "fanout_sweep"
 
-// beaten reports that a job was registered by another since it was looked at.
-func beaten(err error) bool {
+// conflicted reports whether a job was registered by somebody else since it was
+// read.
+func conflicted(err error) bool {
 	return err != nil && strings.Contains(err.Error(), api.RegisterEnforceIndexErrPrefix)
 }
 
-// mine refuses to take a job away from a copy of the sweep in another place
-// that still uses it. The job may be registered while it is at index.
-func (e *Executor) mine(ctx context.Context, c *class) (index uint64, err error) {
+// currentIndex returns the index at which the job may be replaced. It refuses to
+// take a job from a copy of the sweep elsewhere that still uses it.
+func (e *Executor) currentIndex(ctx context.Context, c *class) (index uint64, err error) {
 	var job *api.Job
 	err = e.retry(ctx, "look for job "+c.id, func() (err error) {
 		job, _, err = e.client.Jobs().Info(c.id, c.place.query(ctx))
@@ -122,7 +125,7 @@ func (e *takenError) Error() string {
 
 // Hint says what to do about it.
 func (e *takenError) Hint() string {
-	return fmt.Sprintf("if the sweep was moved, or its copy is not used any more: nomad job stop %s", e.job)
+	return fmt.Sprintf("if the sweep was moved, or its copy is no longer used: nomad job stop %s", e.job)
 }
 
 func (e *Executor) jobFile() string {
@@ -132,22 +135,13 @@ func (e *Executor) jobFile() string {
 	return e.o.JobFile
 }
 
-// specError is a job specification that cannot be used as it is.
-type specError struct {
-	file string
-	err  error
+// specError reports a mistake in the job specification.
+func (e *Executor) specError(err error) error {
+	return unit.Mistake(unit.WithHint(fmt.Errorf("%s: %w", e.jobFile(), err), "docs/nomad.md shows the specification that fanout uses by default"))
 }
 
-func (e *specError) Error() string { return fmt.Sprintf("%s: %v", e.file, e.err) }
-func (e *specError) Unwrap() error { return e.err }
-
-// Hint says what to do about it.
-func (e *specError) Hint() string {
-	return "docs/nomad.md has the specification that fanout uses by itself"
-}
-
-// parse lets the server read the specification, the user's or ours: its HCL is
-// no business of ours.
+// parse has the server parse the specification, the user's or else ours: only the
+// server knows all of HCL.
 func (e *Executor) parse(ctx context.Context, ours []byte) (job *api.Job, err error) {
 	text := e.o.Job
 	if text == nil {
@@ -158,27 +152,27 @@ func (e *Executor) parse(ctx context.Context, ours []byte) (job *api.Job, err er
 		return err
 	})
 	if statusOf(err) != http.StatusBadRequest {
-		return job, err // nothing was said of the specification
+		return job, err // not about the specification
 	}
 	if e.o.Job != nil {
 		err = errors.New(strings.ReplaceAll(err.Error(), "input.hcl", e.o.JobFile))
 	}
-	return nil, &specError{e.jobFile(), err}
+	return nil, e.specError(err)
 }
 
-// shape checks what fanout relies on and returns the task that is the worker.
-func (e *Executor) shape(job *api.Job) (*api.Task, error) {
+// workerTask checks what fanout relies on and returns the task of the worker.
+func (e *Executor) workerTask(job *api.Job) (*api.Task, error) {
 	if job.Periodic != nil {
-		return nil, &specError{e.jobFile(), errors.New("the job is periodic; fanout dispatches it itself")}
+		return nil, e.specError(errors.New("the job is periodic; fanout dispatches it itself"))
 	}
 	return e.taskOf(job, "worker")
 }
 
-// taskOf is the task of a batch job that has this name, or is the only one.
+// taskOf returns the task of a batch job that has this name, or is its only one.
 func (e *Executor) taskOf(job *api.Job, name string) (*api.Task, error) {
 	task, err := onlyTask(job, name)
 	if err != nil {
-		return nil, &specError{e.jobFile(), err}
+		return nil, e.specError(err)
 	}
 	return task, nil
 }
@@ -201,22 +195,22 @@ func onlyTask(job *api.Job, name string) (*api.Task, error) {
 	return nil, fmt.Errorf("the group has several tasks and none is called %s", name)
 }
 
-// awayFor is how long Nomad lets a node be away before it starts a second
-// allocation beside one that may be alive. fanout gives a shard up sooner, when
-// its worker is silent, and sees to it that nothing is made twice.
-const awayFor = 24 * time.Hour
+// disconnectedFor is how long Nomad waits for a disconnected node before it starts
+// a second allocation beside one that may be alive. fanout gives a shard up
+// sooner, when its worker is silent, and ensures that no run is executed twice.
+const disconnectedFor = 24 * time.Hour
 
-// payloadFile is where Nomad puts what the worker is told.
+// payloadFile is where Nomad puts the payload of a dispatch.
 const payloadFile = "shard.json"
 
-// equip sets what is fanout's to decide.
-func (e *Executor) equip(job *api.Job, task *api.Task, c *class) {
+// configure sets what fanout decides.
+func (e *Executor) configure(job *api.Job, task *api.Task, c *class) {
 	job.ID, job.Name = &c.id, &c.id
 	job.SetMeta(metaWhere, e.o.Dir)
 	job.Type = ptr(api.JobTypeBatch)
 	job.ParameterizedJob = &api.ParameterizedJobConfig{Payload: "required", MetaRequired: []string{"shard"}}
 	c.put(job)
-	onceOnly(job)
+	neverRestart(job)
 	for _, t := range job.TaskGroups[0].Tasks {
 		t.DispatchPayload = nil
 	}
@@ -225,22 +219,22 @@ func (e *Executor) equip(job *api.Job, task *api.Task, c *class) {
 	task.Config["args"] = []string{"worker", "--payload", "${NOMAD_TASK_DIR}/" + payloadFile}
 	e.environment(task)
 	c.resources(task)
-	e.gently(task)
+	e.stopGracefully(task)
 }
 
-// gently gives a task time to write down how far it came when it is stopped.
-func (e *Executor) gently(task *api.Task) {
+// stopGracefully gives a stopped task time to record how far it came.
+func (e *Executor) stopGracefully(task *api.Task) {
 	task.KillSignal = "SIGTERM"
 	task.KillTimeout = ptr(max(e.o.Grace+10*time.Second, 30*time.Second))
 }
 
-// onceOnly keeps Nomad from starting anything again behind our back.
-func onceOnly(job *api.Job) {
+// neverRestart keeps Nomad from restarting a task: fanout decides about retries.
+func neverRestart(job *api.Job) {
 	group := job.TaskGroups[0]
 	job.Reschedule = nil
 	group.RestartPolicy = &api.RestartPolicy{Attempts: ptr(0), Mode: ptr("fail")}
 	group.ReschedulePolicy = &api.ReschedulePolicy{Attempts: ptr(0), Unlimited: ptr(false)}
-	group.Disconnect = &api.DisconnectStrategy{LostAfter: ptr(awayFor), Replace: ptr(false)}
+	group.Disconnect = &api.DisconnectStrategy{LostAfter: ptr(disconnectedFor), Replace: ptr(false)}
 	for _, t := range group.Tasks {
 		t.RestartPolicy = nil
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,19 +14,19 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// A WorkerLog is what one worker of a sweep said of its work.
+// A WorkerLog is the log of one worker of a sweep.
 type WorkerLog struct {
 	Alloc string // short id of the allocation
 	Node  string
 	Shard string
 	Text  string // of its stderr
-	Gone  string // why there is no text; empty when there is
+	Gone  string // why there is no text; empty if there is
 }
 
-// WorkerLogs asks the cluster for what the workers of the sweep wrote to
-// stderr, oldest first, and hands it to tell. The files are on the clients,
-// which keep them for a while; wanted says of which shards.
-func (e *Executor) WorkerLogs(ctx context.Context, wanted func(shard string) bool, tell func(WorkerLog)) error {
+// WorkerLogs asks the cluster for what the workers of the wanted shards wrote to
+// stderr and passes it on, oldest first. The files are on the clients, which keep
+// them for a while.
+func (e *Executor) WorkerLogs(ctx context.Context, wanted func(shard string) bool, show func(WorkerLog)) error {
 	shards := map[string]string{} // by child
 	for shard, child := range e.left {
 		shards[child] = shard
@@ -43,11 +44,11 @@ func (e *Executor) WorkerLogs(ctx context.Context, wanted func(shard string) boo
 			if !known || !wanted(shard) {
 				continue
 			}
-			log := WorkerLog{Alloc: short(a.ID), Node: a.NodeName, Shard: shard}
+			log := WorkerLog{Alloc: shortID(a.ID), Node: a.NodeName, Shard: shard}
 			if err := log.read(e.client, a, p.query(ctx)); err != nil {
 				return err
 			}
-			tell(log)
+			show(log)
 		}
 	}
 	return nil
@@ -62,11 +63,11 @@ func (l *WorkerLog) read(client *api.Client, a *api.AllocationListStub, q *api.Q
 		switch code := statusOf(err); {
 		case err == nil:
 		case code == http.StatusForbidden:
-			return &clusterError{explain("read the log of allocation "+l.Alloc, err), err, "NOMAD_TOKEN needs read-logs in the namespace, beside what fanout run needs"}
+			return &clusterError{explain("read the log of allocation "+l.Alloc, err), err, "NOMAD_TOKEN needs read-logs in the namespace, besides what fanout run needs"}
 		case code == http.StatusNotFound && strings.Contains(err.Error(), "not started"):
 			l.Gone = "it has not started yet"
 		case code == http.StatusNotFound:
-			l.Gone = "the node has removed its files: clients keep those of the latest allocations alone (gc_max_allocs)"
+			l.Gone = "the node has removed its files: clients keep only those of the latest allocations (gc_max_allocs)"
 		default:
 			l.Gone = explain("read its log", err).Error()
 		}
@@ -74,9 +75,9 @@ func (l *WorkerLog) read(client *api.Client, a *api.AllocationListStub, q *api.Q
 	return nil
 }
 
-// workerTasks is the task that is called worker, else every task.
+// workerTasks returns the task called worker or, without one, every task.
 func workerTasks(a *api.AllocationListStub) []string {
-	names := sortedKeys(a.TaskStates)
+	names := slices.Sorted(maps.Keys(a.TaskStates))
 	if slices.Contains(names, "worker") || len(names) == 0 {
 		return []string{"worker"}
 	}
@@ -86,7 +87,7 @@ func workerTasks(a *api.AllocationListStub) []string {
 func readLog(client *api.Client, alloc *api.Allocation, task string, q *api.QueryOptions) (string, error) {
 	quit := make(chan struct{})
 	defer close(quit)
-	own := *q // the call adds to it
+	own := *q // the call changes it
 	frames, errs := client.AllocFS().Logs(alloc, false, task, api.FSLogNameStderr, api.OriginStart, 0, quit, &own)
 	var b strings.Builder
 	for {

@@ -1,18 +1,18 @@
-// Package nomad makes the runs of a sweep as Nomad batch jobs: it is the
+// Package nomad executes the runs of a sweep as Nomad batch jobs: it is the
 // fan.Executor whose shards outlive this process.
 //
 // One parameterized job is registered for every class of runs, those that ask
 // for the same resources in the same place. Each shard is stored in the sweep
 // and dispatched once; its allocation runs `fanout worker`, which claims the
-// shard, makes its runs on its own machine and writes them to the sweep.
+// shard, executes its runs on its own machine and writes them to the sweep.
 // Controller and workers share nothing but the store.
 //
 // The store decides how a run ended, never Nomad: a stopped task is "complete"
-// there. What Nomad knows is whether an allocation can still be at work, and
-// that is all it is asked. Events wake this package; listings, on every
-// connect and now and then, tell the truth.
+// there. Nomad is asked one thing: whether an allocation may still be running.
+// Events are hints, and some are lost; what counts are listings, which this
+// package asks for on every connect and at intervals.
 //
-// It decides neither what runs when nor what is tried again.
+// It decides neither what runs when nor what is retried.
 package nomad
 
 import (
@@ -20,7 +20,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -30,52 +29,53 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Options say where and how the shards are made. The cluster itself is named
-// by the environment, NOMAD_ADDR and its kin.
+// Options say where and how shards are executed. The cluster itself is named by
+// the environment: NOMAD_ADDR and the other variables of Nomad's own client.
 type Options struct {
 	Dir       string            // the sweep, as workers find it
 	Job       []byte            // job specification in HCL; nil is ours
-	JobFile   string            // its name, for mistakes
-	Command   string            // the fanout of the clients; empty leaves what the specification says
-	Driver    string            // in place of the specification's
+	JobFile   string            // its name, for error messages
+	Command   string            // path of fanout on the clients; empty leaves what the specification says
+	Driver    string            // instead of the specification's
 	Image     string            // for drivers that run images; docker when none is named
 	Artifact  string            // fetched into the task before it starts, such as fanout itself
 	Env       map[string]string // of the workers
 	EnvFrom   string            // path of a Nomad variable whose items become the environment of the workers
 	Parallel  int               // allocations at once
-	PerShard  int               // runs in an allocation; 0 leaves it to fanout
+	PerShard  int               // runs per allocation; 0 lets fanout decide
 	Grace     time.Duration     // for a worker to stop
 	LostAfter time.Duration     // how long a worker may be silent on a node that is away; 0 is sweep.LostAfter
 
-	// Where runs go whose placement says nothing.
+	// Where runs without a placement go.
 	Region, Namespace, NodePool string
 	Datacenters                 []string
 	Priority                    int
 
-	poll time.Duration // between looks at a shard under way; 0 is a second
+	poll time.Duration // between looks at a running shard; 0 is a second
 }
 
-// An Executor makes shards on a cluster. Its methods may be called
+// An Executor executes shards on a cluster. Its methods may be called
 // concurrently.
 type Executor struct {
 	sweep   *sweep.Sweep
 	client  *api.Client
 	o       Options
 	prefix  string // ids of the sweep's jobs begin with it
-	met     atomic.Bool
-	turns   chan struct{} // one a request under way
-	remarks []string      // for people, told with the first shard
+	reached atomic.Bool
+	slots   chan struct{} // one per request in flight
+	remarks []string      // for people, reported with the first shard
 
 	mu       sync.Mutex
 	classes  map[classKey]*class
 	watchers map[place]*watcher
-	left     map[string]string // shard → child job that an earlier fanout dispatched
+	left     map[string]string // shard → child job that an earlier controller dispatched
 	waiting  waiting
-	underWay int
-	useless  int  // allocations in a row that began nothing
-	useful   bool // one began something
+	inFlight int
+	useless  int  // allocations in a row that began no run
+	useful   bool // one began a run
 }
 
 // New registers the jobs of the sweep, whose lease the caller holds. The
@@ -91,7 +91,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	return e, nil
 }
 
-// Attach is New for shards that are there already: it registers nothing.
+// Attach is New for shards that exist already: it registers nothing.
 func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	client, err := newClient(o)
 	if err != nil {
@@ -101,8 +101,8 @@ func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	o.Grace = orElse(o.Grace, 10*time.Second)
 	o.LostAfter = orElse(o.LostAfter, sweep.LostAfter)
 	e := &Executor{
-		sweep: s, client: client, o: o, prefix: prefixOf(s), turns: make(chan struct{}, callers),
-		watchers: map[place]*watcher{}, left: map[string]string{}, waiting: waiting{map[string]wait{}, map[string]told{}},
+		sweep: s, client: client, o: o, prefix: prefixOf(s), slots: make(chan struct{}, callers),
+		watchers: map[place]*watcher{}, left: map[string]string{}, waiting: waiting{map[string]wait{}, map[string]waitReport{}},
 	}
 	if err := e.readClasses(); err != nil {
 		return nil, err
@@ -112,17 +112,18 @@ func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 			return nil, err
 		}
 	}
-	e.met.Store(true)
+	e.reached.Store(true)
 	return e, nil
 }
 
-// sweepless is an Executor for what is asked of a cluster without a sweep.
-func sweepless(o Options) (*Executor, error) {
+// withoutSweep returns an Executor for questions to a cluster that concern no
+// sweep.
+func withoutSweep(o Options) (*Executor, error) {
 	client, err := newClient(o)
-	return &Executor{client: client, o: o, turns: make(chan struct{}, callers)}, err
+	return &Executor{client: client, o: o, slots: make(chan struct{}, callers)}, err
 }
 
-// newClient is a client of the cluster that the environment and the options
+// newClient returns a client of the cluster that the environment and the options
 // name.
 func newClient(o Options) (*api.Client, error) {
 	config := api.DefaultConfig()
@@ -146,12 +147,12 @@ func orElse(d, other time.Duration) time.Duration {
 	return d
 }
 
-// prefixOf begins the ids of a sweep's jobs: the name for people, and what
-// tells the sweep from others of that name.
+// prefixOf is the beginning of the ids of a sweep's jobs: its name for people,
+// and its id because other sweeps may have that name.
 func prefixOf(s *sweep.Sweep) string { return jobID(s.Name(), s.ID()) }
 
-// jobID makes a name that Nomad takes, and something that tells it from others
-// of that name, the id of a job.
+// jobID makes the id of a job from a name, of which only what Nomad accepts is
+// kept, and an id that tells apart things of one name.
 func jobID(name, id string) string {
 	safe := strings.Map(func(r rune) rune {
 		switch {
@@ -163,7 +164,7 @@ func jobID(name, id string) string {
 	return fmt.Sprintf("fanout-%.40s-%.8s", safe, id)
 }
 
-// findChildren finds the jobs that earlier fanouts dispatched.
+// findChildren finds the jobs that earlier controllers dispatched.
 func (e *Executor) findChildren(ctx context.Context, p place) error {
 	jobs, err := e.jobs(ctx, p)
 	e.mu.Lock()
@@ -176,8 +177,8 @@ func (e *Executor) findChildren(ctx context.Context, p place) error {
 	return err
 }
 
-// jobs lists those of the sweep in a place. Those of a copy of it elsewhere
-// have the same names, and shards of the same names.
+// jobs lists the jobs of the sweep in a place. A copy of the sweep elsewhere has
+// jobs of the same names, and shards of the same names.
 func (e *Executor) jobs(ctx context.Context, p place) (jobs []*api.JobListStub, err error) {
 	q := p.query(ctx)
 	q.Prefix = e.prefix
@@ -188,18 +189,18 @@ func (e *Executor) jobs(ctx context.Context, p place) (jobs []*api.JobListStub, 
 	return slices.DeleteFunc(jobs, func(j *api.JobListStub) bool { return j.Meta[metaWhere] != e.o.Dir }), err
 }
 
-// isChild tells what was dispatched from what it was dispatched from.
+// isChild reports whether a job was dispatched from a parameterized one.
 func isChild(j *api.JobListStub) bool { return strings.Contains(j.ID, "/dispatch-") }
 
-// Parallel is how many allocations may be there at once.
+// Parallel is how many allocations may exist at once.
 func (e *Executor) Parallel() int { return e.o.Parallel }
 
-// PerShard is how many runs an allocation makes; 0 leaves it to fanout.
+// PerShard is how many runs an allocation executes; 0 lets fanout decide.
 func (e *Executor) PerShard() int { return e.o.PerShard }
 
-// Close stops the parameterized jobs, those of earlier plans as well: nothing
-// more can be dispatched. Children that are there stay for Nomad to collect.
-// Who has taken the sweep over keeps the jobs.
+// Close stops the parameterized jobs, those of earlier plans too, so that nothing
+// more can be dispatched. Nomad collects the children. If another controller has
+// taken the sweep over, it keeps the jobs.
 func (e *Executor) Close() error {
 	e.stopWatching()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -210,50 +211,50 @@ func (e *Executor) Close() error {
 	return e.stopJobs(ctx, func(j *api.JobListStub) bool { return !isChild(j) })
 }
 
-// superseded reports whether another fanout has taken the sweep over: what is
-// on the cluster is its now.
+// superseded reports whether another controller has taken the sweep over, and
+// with it what is on the cluster.
 func (e *Executor) superseded(ctx context.Context) bool {
 	var lost *sweep.HeldError
 	return errors.As(e.sweep.Holding(ctx), &lost)
 }
 
-// Payload is what a worker is told: Nomad passes it byte for byte.
+// Payload says what a worker is to do: Nomad passes it on byte for byte.
 type Payload struct {
 	Dir   string `json:"dir"`
 	Shard string `json:"shard,omitempty"`
-	Probe *Probe `json:"probe,omitempty"` // look at the client instead of making runs
+	Probe *Probe `json:"probe,omitempty"` // examine the client instead of executing runs
 }
 
-// Execute makes the runs of a shard in an allocation. See fan.Executor.
+// Execute executes the runs of a shard in an allocation. See fan.Executor.
 func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
 	if len(shard.Runs) == 0 || ctx.Err() != nil && !e.sweep.ShardOpen(shard.ID) {
 		return nil
 	}
 	st, ok := e.sweep.Run(shard.Runs[0])
 	if !ok {
-		return fmt.Errorf("make run %s: it was never planned", shard.Runs[0])
+		return fmt.Errorf("execute run %s: it was never planned", shard.Runs[0])
 	}
 	fresh, err := e.sweep.PutShard(context.WithoutCancel(ctx), shard)
 	if err != nil {
 		return err
 	}
-	v := &vigil{Executor: e, shard: shard, class: e.classOf(st.Run), note: note, heard: time.Now()}
-	v.watch = e.watcher(v.class.place)
+	m := &monitor{Executor: e, shard: shard, class: e.classOf(st.Run), note: note, active: time.Now()}
+	m.watch = e.watcher(m.class.place)
 	e.enter(note)
 	defer e.leave(shard.ID)
-	before := v.attempts()
-	if err := v.make(ctx, fresh); err != nil {
+	before := m.attempts()
+	if err := m.execute(ctx, fresh); err != nil {
 		return err
 	}
-	return e.judge(v, v.attempts() > before)
+	return e.judge(m, m.attempts() > before)
 }
 
-// enter counts a shard and tells what there is to tell.
+// enter counts a shard in and passes on remarks of the registration.
 func (e *Executor) enter(note func(sweep.Note)) {
 	e.mu.Lock()
 	remarks := e.remarks
 	e.remarks = nil
-	e.underWay++
+	e.inFlight++
 	e.mu.Unlock()
 	for _, text := range slices.Compact(remarks) {
 		note(sweep.Note{Kind: sweep.NoteWord, Text: text})
@@ -263,20 +264,20 @@ func (e *Executor) enter(note func(sweep.Note)) {
 func (e *Executor) leave(shard string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.underWay--
+	e.inFlight--
 	delete(e.waiting.shards, shard)
 }
 
-// maxUseless is how many allocations in a row may begin nothing before the
-// cluster is held to be unable to.
+// maxUseless is how many allocations in a row may begin no run before the cluster
+// is considered unable to.
 const maxUseless = 3
 
-// judge gives up when allocations end without having begun anything: the next
-// could not either.
-func (e *Executor) judge(v *vigil, began bool) error {
+// judge gives up when allocations end without having begun a run: the next would
+// not either.
+func (e *Executor) judge(m *monitor, began bool) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if began || v.ended == nil || v.ended.Status != api.AllocClientStatusFailed {
+	if began || m.ended == nil || m.ended.Status != api.AllocClientStatusFailed {
 		e.useful = e.useful || began
 		if began {
 			e.useless = 0
@@ -287,35 +288,25 @@ func (e *Executor) judge(v *vigil, began bool) error {
 	if e.useful && e.useless < maxUseless {
 		return nil
 	}
-	return &workerError{v.why}
+	return unit.WithHint(errors.New("no run began: "+m.why), "clients need fanout (nomad: {command: PATH}), Python with ipykernel and the sweep's place: `fanout doctor --on nomad` says what is missing")
 }
 
-// workerError is an allocation that ended before it began any run.
-type workerError struct{ why string }
-
-func (e *workerError) Error() string { return "no run began: " + e.why }
-
-// Hint says what to do about it.
-func (e *workerError) Hint() string {
-	return "clients need fanout (nomad: {command: PATH}), Python with ipykernel and the sweep's place: `fanout doctor --on nomad` says what is missing"
-}
-
-// Cancel stops every job of the sweep: nothing more is dispatched, and what is
-// under way is told to leave. It does not wait.
+// Cancel stops every job of the sweep: nothing more is dispatched, and running
+// workers are asked to stop. It does not wait.
 func (e *Executor) Cancel(ctx context.Context) error {
 	return e.stopJobs(ctx, func(*api.JobListStub) bool { return true })
 }
 
-// stopJobs stops those jobs of the sweep that are meant and not stopped yet.
-func (e *Executor) stopJobs(ctx context.Context, meant func(*api.JobListStub) bool) error {
+// stopJobs stops the selected jobs of the sweep unless they are stopped already.
+func (e *Executor) stopJobs(ctx context.Context, selected func(*api.JobListStub) bool) error {
 	var errs []error
 	for _, p := range e.places() {
 		jobs, err := e.jobs(ctx, p)
 		errs = append(errs, err)
-		// Parents first: a stopped one takes no dispatch, and its children run on.
+		// Parents first: a stopped parent accepts no dispatch, and its children keep running.
 		slices.SortStableFunc(jobs, func(a, b *api.JobListStub) int { return strings.Count(a.ID, "/") - strings.Count(b.ID, "/") })
 		for _, j := range jobs {
-			if meant(j) && !j.Stop {
+			if selected(j) && !j.Stop {
 				errs = append(errs, e.deregister(ctx, p, j.ID))
 			}
 		}
@@ -333,9 +324,9 @@ func (e *Executor) deregister(ctx context.Context, p place, id string) error {
 	})
 }
 
-// dispatch starts a shard and returns the id of its job. The token makes a
-// lost reply harmless while the job is known to Nomad; a copy of the sweep has
-// shards of the same names, and other tokens.
+// dispatch starts a shard and returns the id of its job. The idempotency token
+// makes a lost reply harmless; a copy of the sweep has shards of the same names
+// and other tokens.
 func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *Probe) (child string, err error) {
 	payload, err := json.Marshal(Payload{e.o.Dir, shard, probe})
 	if err != nil {
@@ -349,7 +340,7 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 			return err
 		}
 		child = got.DispatchedJobID
-		// Raced dispatches of one token hand out ids that do not exist.
+		// Concurrent dispatches with one token return ids that do not exist.
 		_, _, err = e.client.Jobs().Info(child, c.place.query(ctx))
 		if err != nil {
 			child = ""
@@ -359,6 +350,4 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 	return child, err
 }
 
-func short(id string) string { return id[:min(8, len(id))] }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func shortID(id string) string { return id[:min(8, len(id))] }

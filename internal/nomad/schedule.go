@@ -17,65 +17,66 @@ import (
 	"github.com/fanout-dev/fanout/templates"
 )
 
-// Schedules are periodic jobs, each of which makes one sweep grow: a firing
-// runs `fanout run` for the time it was to fire at.
+// Schedules are periodic jobs, each of which extends one sweep: a firing executes
+// `fanout run` for the time at which it was due.
 type Schedules struct {
 	*Executor // of no sweep
 	place     place
 }
 
-// NewSchedules reaches the cluster that the environment and the options name.
+// NewSchedules returns the schedules of the cluster that the environment and the
+// options name.
 func NewSchedules(o Options) (*Schedules, error) {
-	e, err := sweepless(o)
+	e, err := withoutSweep(o)
 	return &Schedules{e, place{o.Region, o.Namespace}}, err
 }
 
-// A Schedule says when which sweep is made.
+// A Schedule says which sweep is run when.
 type Schedule struct {
 	ID    string // of its job
 	Sweep string // its name
 	Store string // where it is
 	Crons []string
-	Zone  string   // that the crons are in
-	Args  []string // of the fanout command that a firing is; not read back
+	Zone  string   // of the crons
+	Args  []string // of the fanout command of a firing; not read back
 
 	Stopped bool
-	Next    time.Time // in Zone; zero when it fires no more
-	Last    *Firing   // nil when Nomad knows of none
+	Next    time.Time // in Zone; zero when it no longer fires
+	Last    *Firing   // nil when Nomad knows none
 }
 
 // A Firing is one run of a schedule's job.
 type Firing struct {
 	ID     string    // of its job
-	At     time.Time // when it was to fire
+	At     time.Time // when it was due
 	State  string    // waiting, running, ended or forgotten
 	Code   int       // exit code of fanout, when it ended
 	Reason string    // why it ended without one
 }
 
-// The keys of a schedule's job by which it is known again.
+// The meta keys by which a schedule's job is recognized.
 const (
 	metaSweep = "fanout_sweep"
 	metaStore = "fanout_store"
 )
 
-// firingMark divides the id of a schedule's job from the time of a firing.
+// firingMark separates the id of a schedule's job from the time of a firing.
 const firingMark = api.JobPeriodicLaunchSuffix
 
-// FiringTime is when the firing with this job id was to fire. Nomad names it
-// in NOMAD_JOB_ID.
+// FiringTime returns when the firing with this job id was due. Nomad passes the
+// id in NOMAD_JOB_ID.
 func FiringTime(job string) (time.Time, error) {
 	_, digits, found := strings.Cut(job, firingMark)
 	unix, err := strconv.ParseInt(digits, 10, 64)
 	if !found || err != nil {
-		return time.Time{}, fmt.Errorf("job %q is no firing of a schedule", job)
+		return time.Time{}, fmt.Errorf("job %q is not a firing of a schedule", job)
 	}
 	return time.Unix(unix, 0), nil
 }
 
-// NextFiring is when crons fire for the first time after a moment, in the zone;
-// zero is never. It is what Nomad computes: a time that a change of the clocks
-// leaves out does not fire, one that comes twice fires twice.
+// NextFiring returns when crons, read in zone, first fire after a time; zero is
+// never. It computes what Nomad does: a time that a clock change skips does not
+// fire, one that it repeats fires twice.
 func NextFiring(crons []string, zone string, after time.Time) (time.Time, error) {
 	p := periodic(crons, zone)
 	loc, err := p.GetLocation()
@@ -110,8 +111,8 @@ func periodic(crons []string, zone string) *api.PeriodicConfig {
 	}
 }
 
-// Put registers a schedule, in place of the one that the sweep has, and fills
-// in its id and its next firing. replaced says that there was one.
+// Put registers a schedule and fills in its id and its next firing. replaced
+// reports whether the sweep had one already.
 func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err error) {
 	in.ID = scheduleID(in.Sweep, in.Store)
 	if in.Next, err = NextFiring(in.Crons, in.Zone, time.Now()); err != nil {
@@ -121,11 +122,11 @@ func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err e
 	if err != nil {
 		return false, err
 	}
-	task, err := s.shape(job)
+	task, err := s.runTask(job)
 	if err != nil {
 		return false, err
 	}
-	if err := s.equip(job, task, *in); err != nil {
+	if err := s.configure(job, task, *in); err != nil {
 		return false, err
 	}
 	before, err := s.info(ctx, in.ID)
@@ -136,25 +137,25 @@ func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err e
 	return before != nil, explain("register schedule "+in.ID, err)
 }
 
-// scheduleID names the job of a schedule: a sweep's place has one.
+// scheduleID is the id of a schedule's job: one per place of a sweep.
 func scheduleID(name, store string) string {
 	sum := sha256.Sum256([]byte(store))
 	return jobID("schedule-"+name, hex.EncodeToString(sum[:]))
 }
 
-// shape checks what fanout relies on and returns the task that is fanout.
-func (s *Schedules) shape(job *api.Job) (*api.Task, error) {
+// runTask checks what fanout relies on and returns the task that runs fanout.
+func (s *Schedules) runTask(job *api.Job) (*api.Task, error) {
 	switch {
 	case job.Periodic != nil:
-		return nil, &specError{s.jobFile(), errors.New("the job is periodic; --cron and --tz say when it fires")}
+		return nil, s.specError(errors.New("the job is periodic; --cron and --tz say when it fires"))
 	case job.ParameterizedJob != nil:
-		return nil, &specError{s.jobFile(), errors.New("the job is parameterized; a schedule has no parameters")}
+		return nil, s.specError(errors.New("the job is parameterized; a schedule has no parameters"))
 	}
 	return s.taskOf(job, "fanout")
 }
 
-// equip sets what is fanout's to decide.
-func (s *Schedules) equip(job *api.Job, task *api.Task, in Schedule) error {
+// configure sets what fanout decides.
+func (s *Schedules) configure(job *api.Job, task *api.Task, in Schedule) error {
 	c, err := s.newClass(classKey{}, classKey{})
 	if err != nil {
 		return err
@@ -164,14 +165,14 @@ func (s *Schedules) equip(job *api.Job, task *api.Task, in Schedule) error {
 	job.Type = ptr(api.JobTypeBatch)
 	job.Periodic = periodic(in.Crons, in.Zone)
 	job.SetMeta(metaSweep, in.Sweep).SetMeta(metaStore, in.Store)
-	onceOnly(job)
+	neverRestart(job)
 	s.program(task)
 	task.Config["args"] = in.Args
 	s.environment(task)
 	if task.Env["NOMAD_ADDR"] == "" {
 		task.Env["NOMAD_ADDR"] = s.client.Address()
 	}
-	s.gently(task)
+	s.stopGracefully(task)
 	return nil
 }
 
@@ -200,7 +201,7 @@ func (s *Schedules) List(ctx context.Context) ([]Schedule, error) {
 	return all, nil
 }
 
-// read asks for what a listing does not say of a schedule.
+// read asks for what a listing of jobs leaves out.
 func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, error) {
 	v := Schedule{ID: j.ID, Sweep: j.Meta[metaSweep], Store: j.Meta[metaStore], Stopped: j.Stop}
 	job, err := s.info(ctx, j.ID)
@@ -219,7 +220,7 @@ func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, err
 	return v, err
 }
 
-// Remove takes a schedule away and returns the firings that go on.
+// Remove removes a schedule and returns the ids of firings that keep running.
 func (s *Schedules) Remove(ctx context.Context, id string) (running []string, err error) {
 	jobs, err := s.jobs(ctx, id+firingMark)
 	if err != nil {
@@ -236,16 +237,16 @@ func (s *Schedules) Remove(ctx context.Context, id string) (running []string, er
 	}
 	_, _, err = s.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{Purge: true}, s.place.write(ctx, ""))
 	if statusOf(err) == http.StatusForbidden {
-		return running, &clusterError{explain("remove schedule "+id, err), err, "NOMAD_TOKEN needs purge-job in the namespace, beside what fanout run needs"}
+		return running, &clusterError{explain("remove schedule "+id, err), err, "NOMAD_TOKEN needs purge-job in the namespace, besides what fanout run needs"}
 	}
 	return running, explain("remove schedule "+id, err)
 }
 
-// findFiring is how long a firing that was forced may take to be seen.
+// findFiring is how long a forced firing may take to appear.
 const findFiring = 10 * time.Second
 
-// Force fires a schedule now, whether or not a firing is running, and returns
-// the id of the firing's job. Nomad does not name it: it is the newest. Two in
+// Force fires a schedule now, even while a firing is running, and returns the id
+// of the firing's job: Nomad does not return it, so it is the newest. Two within
 // one second are one.
 func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
 	began := time.Now().Truncate(time.Second)
@@ -262,7 +263,7 @@ func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
 			return j.ID, nil
 		}
 		if time.Since(began) > findFiring {
-			return "", fmt.Errorf("fire schedule %s: Nomad has accepted it, and no job of it is to be seen", id)
+			return "", fmt.Errorf("fire schedule %s: Nomad accepted the request, but no job has appeared", id)
 		}
 		select {
 		case <-ctx.Done():
@@ -272,7 +273,7 @@ func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
 	}
 }
 
-// firingsOf are the firings of a schedule among jobs.
+// firingsOf selects the firings of a schedule.
 func firingsOf(jobs []*api.JobListStub, id string) []*api.JobListStub {
 	return slices.DeleteFunc(slices.Clone(jobs), func(j *api.JobListStub) bool { return !strings.HasPrefix(j.ID, id+firingMark) })
 }
@@ -289,7 +290,7 @@ func timeOf(j *api.JobListStub) time.Time {
 	return t
 }
 
-// firing asks how a firing goes or went.
+// firing asks for the state of a firing.
 func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, error) {
 	f := &Firing{ID: j.ID, At: timeOf(j)}
 	allocs, _, err := s.client.Jobs().Allocations(j.ID, true, s.place.query(ctx))
@@ -318,8 +319,7 @@ func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, er
 	return f, nil
 }
 
-// exitOf is the exit code that a firing's task ended with; -1 when there is
-// none.
+// exitOf returns the exit code of a firing's task, or -1 if there is none.
 func exitOf(a *api.AllocationListStub) int {
 	code := -1
 	for _, t := range a.TaskStates {

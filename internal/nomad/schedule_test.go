@@ -77,12 +77,12 @@ func TestScheduleShape(t *testing.T) {
 		"has count 2":              {TaskGroups: []*api.TaskGroup{{Count: ptr(2)}}},
 		"none is called fanout":    batch(task, &api.Task{Name: "other"}),
 	} {
-		if _, err := (&Schedules{Executor: &Executor{}}).shape(job); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := (&Schedules{Executor: &Executor{}}).runTask(job); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
 	for _, job := range []*api.Job{batch(task), batch(&api.Task{Name: "side"}, &api.Task{Name: "fanout"})} {
-		if got, err := (&Schedules{Executor: &Executor{}}).shape(job); err != nil || got.Name == "side" {
+		if got, err := (&Schedules{Executor: &Executor{}}).runTask(job); err != nil || got.Name == "side" {
 			t.Errorf("%v, %v", got, err)
 		}
 	}
@@ -100,7 +100,7 @@ func TestScheduleEquip(t *testing.T) {
 	job := batch(task)
 	job.Meta = map[string]string{"team": "risk"}
 	in := Schedule{ID: "fanout-schedule-x-1", Sweep: "x", Store: "/data/x.sweep", Crons: []string{"0 2 * * *"}, Zone: "Europe/Berlin", Args: []string{"schedule", "fire"}}
-	all.equip(job, task, in)
+	all.configure(job, task, in)
 	if d := cmp.Diff(map[string]string{"MINE": "1", "FANOUT_JOBS": "3", "NOMAD_ADDR": "http://127.0.0.1:1"}, task.Env); d != "" {
 		t.Errorf("environment (-want +got):\n%s", d)
 	}
@@ -118,7 +118,7 @@ func TestScheduleEquip(t *testing.T) {
 		t.Errorf("%+v", task)
 	}
 	task.Env["NOMAD_ADDR"] = "http://10.0.0.1:4646"
-	if all.equip(job, task, in); task.Env["NOMAD_ADDR"] != "http://10.0.0.1:4646" {
+	if all.configure(job, task, in); task.Env["NOMAD_ADDR"] != "http://10.0.0.1:4646" {
 		t.Errorf("the user's address became %s", task.Env["NOMAD_ADDR"])
 	}
 }

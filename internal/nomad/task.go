@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// ReadPayload reads what Nomad passed on to a worker.
+// ReadPayload reads the payload that Nomad passed to a worker.
 func ReadPayload(file string) (Payload, error) {
 	var p Payload
 	text, err := os.ReadFile(file)
@@ -22,8 +22,8 @@ func ReadPayload(file string) (Payload, error) {
 	return p, nil
 }
 
-// WorkerName names the allocation that this process is, for readers of the
-// sweep; it is empty where the process is none.
+// WorkerName names the allocation that this process runs in, for readers of the
+// sweep. It is empty outside an allocation.
 func WorkerName() string {
 	id := os.Getenv("NOMAD_ALLOC_ID")
 	if id == "" {
@@ -33,7 +33,7 @@ func WorkerName() string {
 }
 
 // ThisFiring reads from the environment which firing of a schedule this process
-// is: when it was due, in the zone of the schedule, and the folder for the
+// is: when it was due, in the zone of the schedule, and the folder of the
 // schedule's files.
 func ThisFiring(zone string) (due time.Time, kit string, err error) {
 	if due, err = FiringTime(os.Getenv("NOMAD_JOB_ID")); err != nil {

@@ -8,9 +8,10 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// What a worker said last is passed on with its hint, not the hint alone.
+// The last error of a worker is passed on with its hint, not the hint alone.
 func TestComplaint(t *testing.T) {
 	for text, want := range map[string]string{
 		"":          "",
@@ -18,7 +19,7 @@ func TestComplaint(t *testing.T) {
 		"fanout: kernels start cold\nfanout: open s3://b: no credentials\nfanout: hint: does this machine\n see it?\n": "open s3://b: no credentials (does this machine see it?)",
 		"fanout: read payload:\n  no such file\n": "read payload: no such file",
 	} {
-		if got := complaintIn(text); got != want {
+		if got := lastError(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}
@@ -31,12 +32,12 @@ func TestObstaclesWithoutNodes(t *testing.T) {
 }
 
 // Two copies of a sweep may look for the job at the same moment; the second to
-// register it is told, and who replaces a job of its own is not.
+// register it is refused, and one that replaces a job of its own is not.
 func TestJobsOfCopies(t *testing.T) {
 	s := nomadtest.New(t)
 	t.Setenv("NOMAD_ADDR", s.URL)
 	at := func(dir string) (*Executor, *class) {
-		e, err := sweepless(Options{Dir: dir})
+		e, err := withoutSweep(Options{Dir: dir})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,16 +84,16 @@ func TestJobsOfCopies(t *testing.T) {
 func TestRefusedParse(t *testing.T) {
 	s := nomadtest.New(t)
 	t.Setenv("NOMAD_ADDR", s.URL)
-	e, err := sweepless(Options{})
+	e, err := withoutSweep(Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Fail(nomadtest.Faults{Refused: 1})
 	_, err = e.parse(context.Background(), []byte("job "))
-	if err == nil || IsMistake(err) || statusOf(err) != 403 {
+	if err == nil || unit.IsMistake(err) || statusOf(err) != 403 {
 		t.Errorf("%v", err)
 	}
-	if _, err = e.parse(context.Background(), []byte("nonsense")); !IsMistake(err) {
+	if _, err = e.parse(context.Background(), []byte("nonsense")); !unit.IsMistake(err) {
 		t.Errorf("%v", err)
 	}
 }
