@@ -54,6 +54,9 @@ var mayImport = map[string][]string{
 	"internal/compare":     {"internal/table"},
 	"internal/report":      {"internal/compare", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
+	// The facade: machines reach it through fan.Executor and app.Machines.
+	"internal/app": {"internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/report", "internal/due", "internal/table"},
+
 	// Test helpers that other packages' tests use.
 	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome"},
 	"internal/kernel/kerneltest":            {},
@@ -96,7 +99,7 @@ var dependencies = []dependency{
 	{"golang.org/x/sync", in("internal/report"), "pictures are drawn side by side"},
 	{"github.com/yuin/goldmark", in("internal/report"), "the page is the report's"},
 
-	{"github.com/charmbracelet/x/ansi", in("internal/unit", "cmd/fanout"), "foreign text is cleaned in one place; the terminal measures its own"},
+	{"github.com/charmbracelet/x/ansi", in("internal/unit"), "foreign text is cleaned, and measured for a terminal, in one place"},
 	{"github.com/spf13/viper", in("cmd/fanout"), "settings end where the command ends"},
 	{"github.com/spf13/cobra", in("cmd/fanout"), "flags end where the command ends"},
 	{"github.com/spf13/pflag", in("cmd/fanout"), "flags end where the command ends"},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/query"
@@ -112,7 +113,7 @@ type side struct {
 }
 
 func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error) {
-	s, err := c.openPlanned(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return side{}, err
 	}
@@ -124,9 +125,9 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 	look.TableOnly = true
 	res, err := collect.Sweep(ctx, s, look)
 	if err != nil {
-		return side{}, fmt.Errorf("collect %s: %w", display(s.Where()), err)
+		return side{}, fmt.Errorf("collect %s: %w", unit.Path(s.Where()), err)
 	}
-	o := compareOptions(s)
+	o := app.CompareOptions(s)
 	o.Alpha, o.Brief = f.alpha, true
 	if err := f.project(&o, res.Table); err != nil {
 		res.Close()
@@ -138,7 +139,7 @@ func (c *cli) side(ctx context.Context, dir string, f compareFlags) (side, error
 		return side{}, err
 	}
 	o.Keep = func(row int) bool { return wanted[row] }
-	return side{display(s.Where()), res, o}, nil
+	return side{unit.Path(s.Where()), res, o}, nil
 }
 
 // rowsWanted asks keep about the run of every row.
@@ -213,7 +214,7 @@ func twoSweeps(sides []side) ([]block, error) {
 		return nil, err
 	}
 	notes := []string{fmt.Sprintf("%s in both, %d of them with other values; %d only in %s, %d only in %s",
-		plural(j.Both, "run"), len(j.Moved), len(j.Vanished), sides[0].name, len(j.Appeared), sides[1].name)}
+		unit.Plural(j.Both, "run"), len(j.Moved), len(j.Vanished), sides[0].name, len(j.Appeared), sides[1].name)}
 	var moved []string
 	for _, m := range j.Moved {
 		moved = append(moved, fmt.Sprintf("%s: %s %s → %s", runWords(m.Run), m.Metric, short4(m.From), short4(m.To)))
@@ -354,7 +355,7 @@ func (c *cli) printBlock(b block, markdown bool) error {
 		case markdown:
 			fmt.Fprintf(c.stdout, "%s%s\n", before, report.Escape(text))
 		default:
-			fmt.Fprintln(c.stdout, clean(text))
+			fmt.Fprintln(c.stdout, unit.Line(text))
 		}
 	}
 	say("## ", b.title)
@@ -404,7 +405,7 @@ func printMetric(w io.Writer, t compare.MetricTable, markdown bool) error {
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 		for _, r := range rows {
 			for i := range r {
-				r[i] = clean(r[i])
+				r[i] = unit.Line(r[i])
 			}
 			fmt.Fprintln(tw, strings.Join(r, "\t"))
 		}
@@ -414,7 +415,7 @@ func printMetric(w io.Writer, t compare.MetricTable, markdown bool) error {
 		_, err := fmt.Fprintf(w, "\n%s\n", report.Escape(t.Verdict))
 		return err
 	}
-	_, err := fmt.Fprintf(w, "  %s\n", clean(t.Verdict))
+	_, err := fmt.Fprintf(w, "  %s\n", unit.Line(t.Verdict))
 	return err
 }
 

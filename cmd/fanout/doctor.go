@@ -77,7 +77,7 @@ func (c *cli) printFindings(findings []outcome.Finding) error {
 			continue
 		}
 		bad++
-		fmt.Fprintf(c.stdout, "no    %s: %s\n", f.What, clean(f.Err.Error()))
+		fmt.Fprintf(c.stdout, "no    %s: %s\n", f.What, unit.Line(f.Err.Error()))
 		if hint := unit.HintOf(f.Err); hint != "" {
 			fmt.Fprintf(c.stdout, "      %s\n", hint)
 		}

@@ -137,7 +137,7 @@ func (c *cli) outputTo(name string) (output, error) {
 	}
 	dir, file := store.Split(name)
 	if info, err := os.Stat(dir); !store.IsURL(dir) && (err != nil || !info.IsDir()) {
-		return output{}, unit.WithHint(fmt.Errorf("output folder %s does not exist", dir), "mkdir -p %s", quote(dir))
+		return output{}, unit.WithHint(fmt.Errorf("output folder %s does not exist", dir), "mkdir -p %s", unit.Quote(dir))
 	}
 	st, err := c.openStore(context.Background(), dir)
 	if err != nil {
@@ -163,7 +163,7 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 		return err
 	}
 	if status != outcome.Succeeded {
-		fmt.Fprintf(c.stderr, "fanout: %s: %s\n", words(status), clean(reason))
+		fmt.Fprintf(c.stderr, "fanout: %s: %s\n", status.Words(), unit.Line(reason))
 		return errIncomplete
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
@@ -20,10 +21,119 @@ import (
 	"github.com/fanout-dev/fanout/internal/worker"
 )
 
-// executor is an Executor that holds something until it is closed.
-type executor interface {
-	fan.Executor
-	Close() error
+// machines are where this invocation executes runs. This file is the only one
+// that knows which there are.
+type machines struct{ *cli }
+
+var _ app.Machines = machines{}
+
+// Check finds out before anything is written that no kernel could start. A
+// cluster has kernels of its own, which its first worker looks for.
+func (m machines) Check(templates []app.Template) error {
+	if m.onNomad() {
+		return nil
+	}
+	for _, t := range templates {
+		python := t.Python
+		if set := m.settings.GetString("python"); set != "" {
+			python = set
+		}
+		if err := local.FindKernel(t.Kernel, python, m.kernelEnv()); err != nil {
+			return unit.Mistake(fmt.Errorf("template %s: %w", t.Path, err))
+		}
+	}
+	return nil
+}
+
+// Connect registers the sweep with the cluster, if that is where its runs are
+// to execute.
+func (m machines) Connect(ctx context.Context, s *sweep.Sweep) (app.Machine, error) {
+	if on := m.settings.GetString("on"); on != "" && on != "local" && !m.onNomad() {
+		return nil, unknownPlace(on)
+	}
+	if !m.onNomad() {
+		return &thisMachine{cli: m.cli, sweep: s}, nil
+	}
+	o, err := m.jobOptions(s)
+	if err != nil {
+		return nil, unit.Mistake(err)
+	}
+	if err := store.Probe(ctx, s.Store()); err != nil {
+		return nil, err
+	}
+	debug.SetGCPercent(controllerGC)
+	e, err := nomad.New(ctx, s, o)
+	if err != nil {
+		return nil, err
+	}
+	return nomadMachine{nomadExecutor{e}}, nil
+}
+
+// Attach stops what workers have of the sweep, if they have any of it.
+func (m machines) Attach(ctx context.Context, s *sweep.Sweep) (app.Machine, error) {
+	open, err := s.OpenShards(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(open) == 0:
+		return &thisMachine{cli: m.cli, sweep: s}, nil
+	}
+	e, err := m.attach(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	return nomadMachine{nomadExecutor{e}}, e.Cancel(ctx)
+}
+
+// attach finds the cluster that executes a sweep.
+func (c *cli) attach(ctx context.Context, s *sweep.Sweep) (*nomad.Executor, error) {
+	o, err := c.jobOptions(s)
+	if err != nil {
+		return nil, unit.Mistake(err)
+	}
+	return nomad.Attach(ctx, s, o)
+}
+
+// ExecuteSingle executes a notebook on this machine.
+func (m machines) ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o app.Single) (outcome.Status, string, error) {
+	return m.executeSingle(ctx, doc, local.Single{
+		Kernel: o.Kernel, Python: o.Python, Dir: o.Dir, StartTimeout: time.Minute, SaveEvery: time.Minute, Save: o.Save, End: o.Save,
+	})
+}
+
+func (c *cli) onNomad() bool { return c.settings.GetString("on") == "nomad" }
+
+// thisMachine executes runs with kernels here.
+type thisMachine struct {
+	*cli
+	sweep *sweep.Sweep
+	made  *local.Executor
+}
+
+func (m *thisMachine) Executor(ctx context.Context, queue []string) (fan.Executor, error) {
+	if err := m.onlyLocal(ctx, m.sweep); err != nil {
+		return nil, err
+	}
+	e, err := local.New(ctx, m.sweep, m.localOptions(queue))
+	if err != nil {
+		return nil, unit.Mistake(err)
+	}
+	m.made = e
+	return localExecutor{e}, nil
+}
+
+func (m *thisMachine) Close() error {
+	if m.made == nil {
+		return nil
+	}
+	return m.made.Close()
+}
+
+// nomadMachine executes runs in Nomad's batch jobs.
+type nomadMachine struct{ nomadExecutor }
+
+func (m nomadMachine) Executor(context.Context, []string) (fan.Executor, error) {
+	return m.nomadExecutor, nil
 }
 
 // localExecutor fits internal/local to the seam: machines know nothing of
@@ -56,21 +166,6 @@ var (
 	_ fan.Classer   = nomadExecutor{}
 )
 
-// executor is the machine that makes the runs of a job.
-func (c *cli) executor(ctx context.Context, j *job, queue []string) (executor, error) {
-	if j.cluster != nil {
-		return nomadExecutor{j.cluster}, nil
-	}
-	if err := c.onlyLocal(ctx, j); err != nil {
-		return nil, err
-	}
-	e, err := local.New(ctx, j.Sweep, c.localOptions(queue))
-	if err != nil {
-		return nil, unit.Mistake(err)
-	}
-	return localExecutor{e}, nil
-}
-
 // executeSingle executes a notebook that belongs to no sweep on this machine.
 func (c *cli) executeSingle(ctx context.Context, doc *notebook.Notebook, o local.Single) (outcome.Status, string, error) {
 	o.Environ, o.Grace = c.kernelEnv(), c.settings.GetDuration("grace")
@@ -83,32 +178,32 @@ func (c *cli) executeSingle(ctx context.Context, doc *notebook.Notebook, o local
 
 // onlyLocal refuses to make here, or call lost, what a worker elsewhere may be
 // making or about to.
-func (c *cli) onlyLocal(ctx context.Context, j *job) error {
+func (c *cli) onlyLocal(ctx context.Context, s *sweep.Sweep) error {
 	err := error(nil)
-	for _, b := range j.Orphans() {
+	for _, b := range s.Orphans() {
 		if b.Worker != "" {
 			err = fmt.Errorf("run %s may still be made by %s on %s", b.Run, b.Worker, b.Host)
 			break
 		}
 	}
 	if err == nil {
-		open, broken := j.OpenShards(ctx)
+		open, broken := s.OpenShards(ctx)
 		switch {
 		case broken != nil:
 			return broken
 		case len(open) == 0:
 			return nil
 		}
-		err = fmt.Errorf("an earlier fanout left %s on a cluster", plural(len(open), "shard"))
+		err = fmt.Errorf("an earlier fanout left %s on a cluster", unit.Plural(len(open), "shard"))
 	}
-	return unit.WithHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", quote(display(j.Where())))
+	return unit.WithHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", unit.Quote(unit.Path(s.Where())))
 }
 
 // workerOptions say how the runs of a shard are executed on this machine for a
 // controller elsewhere.
 func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 	start := func(ctx context.Context, runs []string) (worker.Machine, error) {
-		if err := c.limitRuns(&job{Sweep: s}); err != nil {
+		if err := c.app.LimitRuns(s); err != nil {
 			return nil, err
 		}
 		return local.New(ctx, s, c.localOptions(runs))
@@ -123,28 +218,6 @@ func (c *cli) localOptions(queue []string) local.Options {
 	}
 }
 
-// connect registers the sweep with the cluster, if that is where its runs are
-// to be made.
-func (c *cli) connect(ctx context.Context, j *job) error {
-	switch on := c.settings.GetString("on"); on {
-	case "", "local":
-		return nil
-	case "nomad":
-	default:
-		return unknownPlace(on)
-	}
-	o, err := c.jobOptions(j)
-	if err != nil {
-		return unit.Mistake(err)
-	}
-	if err := store.Probe(ctx, j.Store()); err != nil {
-		return err
-	}
-	debug.SetGCPercent(controllerGC)
-	j.cluster, err = nomad.New(ctx, j.Sweep, o)
-	return err
-}
-
 // controllerGC is how much garbage a controller keeps, in per cent of what it
 // uses: it mostly waits, for thousands of runs, so memory matters more than
 // the little time that collecting it takes.
@@ -154,17 +227,9 @@ func unknownPlace(on string) error {
 	return unit.Mistake(fmt.Errorf("--on %q: want local or nomad", on))
 }
 
-// disconnect gives back a cluster that no run was made on.
-func (j *job) disconnect() error {
-	if j.cluster == nil {
-		return nil
-	}
-	return j.cluster.Close()
-}
-
 // jobOptions are how the runs of a sweep are made on a cluster.
-func (c *cli) jobOptions(j *job) (nomad.Options, error) {
-	return c.nomadOptions(j.Spec().Nomad, j.Where(), j.Resolve)
+func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {
+	return c.nomadOptions(s.Spec().Nomad, s.Where(), s.Resolve)
 }
 
 // nomadOptions are the `nomad:` of a sweep file, if there is one, over that of

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -30,6 +31,14 @@ var errIncomplete = errors.New("some runs did not succeed")
 
 // gateError is a violated gate.
 type gateError struct{ error }
+
+// asGate marks err as what a gate of the user's found.
+func asGate(err error) error {
+	if err == nil {
+		return nil
+	}
+	return gateError{err}
+}
 
 // asUsage makes cobra's complaints about arguments usage errors.
 func asUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
@@ -55,6 +64,7 @@ func (c *cli) exitCode(err error) int {
 		spec grid.Errors
 		held *sweep.HeldError
 		gate gateError
+		book *app.NotebookError
 	)
 	switch {
 	case unit.IsMistake(err), errors.As(err, &spec), isUnknownCommand(err), store.IsPlaceError(err):
@@ -63,6 +73,8 @@ func (c *cli) exitCode(err error) int {
 		return exitHeld
 	case errors.As(err, &gate):
 		return exitGate
+	case errors.As(err, &book):
+		return exitIncomplete
 	}
 	return exitFailed
 }

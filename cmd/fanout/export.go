@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -49,7 +50,7 @@ func (c *cli) export(ctx context.Context, args []string, output string, e export
 	if err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
-	return checkRequired(res)
+	return asGate(app.Required(res))
 }
 
 // writeTo writes a file, or an object of a bucket.
@@ -76,12 +77,12 @@ func (e export) writer() (func(*table.Table, io.Writer) error, error) {
 
 // gather reads a sweep, or notebooks that belong to none.
 func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Result, error) {
-	if len(args) > 1 || !isSweepDir(args[0]) {
-		return c.readFiles(ctx, args, require)
+	if len(args) > 1 || !app.IsSweep(args[0]) {
+		return c.app.ReadNotebooks(ctx, args, require)
 	}
-	s, err := c.openPlanned(ctx, args[0])
+	s, err := c.app.OpenPlanned(ctx, args[0])
 	if errors.Is(err, sweep.ErrNotASweep) {
-		return c.readFiles(ctx, args, require)
+		return c.app.ReadNotebooks(ctx, args, require)
 	}
 	if err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func (c *cli) partition(ctx context.Context, t *table.Table, folder string, by [
 		return st.Write(ctx, name, write, store.Cached)
 	})
 	if err == nil {
-		fmt.Fprintf(c.stderr, "%s\n", plural(len(names), "file"))
+		fmt.Fprintf(c.stderr, "%s\n", unit.Plural(len(names), "file"))
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -35,7 +36,7 @@ func (c *cli) scheduleFire() *cobra.Command {
 	return cmd
 }
 
-// fire runs the sweep as of the time at which this firing was when.
+// fire runs the sweep as of the time at which this firing was due.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	when, kit, err := nomad.ThisFiring(f.zone)
 	if err != nil {
@@ -55,7 +56,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	asOf := when.Format(time.RFC3339)
 	fmt.Fprintf(c.stderr, "fanout: the firing of %s\n", asOf)
 	return c.run(ctx, filepath.Join(kit, filepath.FromSlash(f.spec)), runFlags{
-		specFlags: specFlags{asOf: asOf}, output: f.store, reprocess: string(due.Stale), order: "as-planned",
+		specFlags: specFlags{asOf: asOf}, output: f.store, Choice: app.Choice{Reprocess: due.Stale, Order: "as-planned"},
 	})
 }
 

@@ -46,7 +46,7 @@ var leftoverHelp = map[sweep.Leftover]string{
 }
 
 func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bool) (err error) {
-	s, err := c.openPlanned(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -71,13 +71,7 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 		fmt.Fprintf(c.stdout, "removed %s\n", garbageWords(g))
 	}
 	// The tables have a row for every run that is known.
-	res, err := c.collectSweep(ctx, s, nil)
-	if err != nil {
-		return err
-	}
-	defer res.Close()
-	_, err = c.reportSweep(ctx, s, res)
-	return err
+	return c.app.Summarize(ctx, s)
 }
 
 func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Leftover) error {
@@ -95,17 +89,17 @@ func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Lef
 				fmt.Fprintf(c.stdout, "  … and %d more\n", len(g.Runs)-i)
 				break
 			}
-			fmt.Fprintf(c.stdout, "  %s  %s\n", id, runName(s, id))
+			fmt.Fprintf(c.stdout, "  %s  %s\n", id, s.RunName(id))
 		}
 	}
-	fmt.Fprintf(c.stderr, "nothing was removed; choose, and add --yes: fanout gc %s --attempts --yes\n", quote(display(s.Where())))
+	fmt.Fprintf(c.stderr, "nothing was removed; choose, and add --yes: fanout gc %s --attempts --yes\n", unit.Quote(unit.Path(s.Where())))
 	return nil
 }
 
 func garbageWords(g sweep.Garbage) string {
-	text := fmt.Sprintf("%s, %.1f MB", plural(len(g.Keys), "object"), float64(g.Bytes)/1e6)
+	text := fmt.Sprintf("%s, %.1f MB", unit.Plural(len(g.Keys), "object"), float64(g.Bytes)/1e6)
 	if len(g.Runs) > 0 {
-		text = plural(len(g.Runs), "run") + ": " + text
+		text = unit.Plural(len(g.Runs), "run") + ": " + text
 	}
 	return text
 }

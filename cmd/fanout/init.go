@@ -45,7 +45,7 @@ func (c *cli) init(dir string) error {
 		}
 		fmt.Fprintln(c.stderr, "wrote", filepath.Join(dir, f.Name))
 	}
-	fmt.Fprintln(c.stdout, "fanout run", quote(filepath.Join(dir, "sweep.yaml")))
+	fmt.Fprintln(c.stdout, "fanout run", unit.Quote(filepath.Join(dir, "sweep.yaml")))
 	return nil
 }
 

@@ -61,7 +61,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 			return err
 		}
 	}
-	s, err := c.openPlanned(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 // may not have come so far.
 func (c *cli) awaitPlan(ctx context.Context, dir string) error {
 	for told := false; ; told = true {
-		s, err := c.openSweep(ctx, dir)
+		s, err := c.app.Open(ctx, dir)
 		if err != nil {
 			return err
 		}
@@ -246,7 +246,7 @@ func (t *tail) run(ctx context.Context, st sweep.RunState, r *reel) error {
 		}
 		*r = reel{attempt: r.attempt + 1, shown: map[channel][]string{}}
 		if !t.json {
-			fmt.Fprintf(t.stderr, "fanout: %s: attempt %d\n", runName(t.sweep, st.Run.ID), r.attempt)
+			fmt.Fprintf(t.stderr, "fanout: %s: attempt %d\n", t.sweep.RunName(st.Run.ID), r.attempt)
 		}
 	}
 }
@@ -290,8 +290,8 @@ func (t *tail) missing(st sweep.RunState, r *reel) error {
 	case st.Began != nil && st.Began.Attempt <= r.attempt:
 		return nil
 	case t.attempt > st.Attempts && len(t.named) > 0 && !t.logsFlags.follow:
-		return unit.Mistake(unit.WithHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, plural(st.Attempts, "attempt"), t.attempt),
-			"fanout show %s %s lists them", quote(display(t.sweep.Where())), st.Run.ID))
+		return unit.Mistake(unit.WithHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, unit.Plural(st.Attempts, "attempt"), t.attempt),
+			"fanout show %s %s lists them", unit.Quote(unit.Path(t.sweep.Where())), st.Run.ID))
 	}
 	r.ended = t.attempt <= st.Attempts
 	return nil
@@ -335,7 +335,7 @@ func (t *tail) say(st sweep.RunState, r *reel, ch channel, text string) {
 	case len(t.named) == 1:
 		fmt.Fprintln(t.stdout, printable(text))
 	default:
-		fmt.Fprintf(t.stdout, "%s: %s\n", runName(t.sweep, st.Run.ID), printable(text))
+		fmt.Fprintf(t.stdout, "%s: %s\n", t.sweep.RunName(st.Run.ID), printable(text))
 	}
 }
 

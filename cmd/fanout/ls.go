@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) lsCommand() *cobra.Command {
@@ -58,7 +59,7 @@ type runLine struct {
 }
 
 func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
-	s, err := c.openPlanned(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -85,7 +86,7 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 		return err
 	}
 	if !c.json {
-		fmt.Fprintln(c.stderr, plural(n, "run"))
+		fmt.Fprintln(c.stderr, unit.Plural(n, "run"))
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (c *cli) runPrinter(s *sweep.Sweep) (print func(sweep.RunState), flush func
 
 // statusWords say the status and what makes a success stale.
 func statusWords(s *sweep.Sweep, st sweep.RunState) string {
-	text := words(st.Status)
+	text := st.Status.Words()
 	if stale := s.Stale(st, s.Spec().StaleOn); len(stale) > 0 {
 		text += ", stale (" + strings.Join(stale, ", ") + ")"
 	}
@@ -144,7 +145,7 @@ func took(st sweep.RunState) string {
 	if st.Last == nil {
 		return "-"
 	}
-	return short(st.Last.Duration())
+	return unit.Duration(st.Last.Duration())
 }
 
 func lineOfState(s *sweep.Sweep, st sweep.RunState) runLine {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -45,6 +47,7 @@ type cli struct {
 	openStore      func(ctx context.Context, where string) (store.Store, error)
 	json           bool // errors are JSON, too
 	settings       *settings
+	app            *app.App
 }
 
 func (c *cli) main(ctx context.Context, args []string) int {
@@ -67,7 +70,9 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return unit.Mistake(err) })
 	root.PersistentFlags().String("config", "", "settings file (default: fanout.yaml here, then in the user's configuration folder)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
-		c.settings, err = readSettings(cmd.Flags())
+		if c.settings, err = readSettings(cmd.Flags()); err == nil {
+			c.app = c.newApp()
+		}
 		return err
 	}
 	root.AddCommand(
@@ -82,6 +87,16 @@ func (c *cli) rootCommand() *cobra.Command {
 		}
 	}
 	return root
+}
+
+// newApp is the App with this invocation's streams and settings.
+func (c *cli) newApp() *app.App {
+	return &app.App{
+		OpenStore: c.openStore, Machines: machines{c}, Stdin: c.stdin, Version: version(),
+		Warn: func(text string) { fmt.Fprintf(c.stderr, "fanout: warning: %s\n", text) },
+		Jobs: c.settings.GetInt("jobs"), Timeout: c.settings.GetString("timeout"), Retries: c.settings.GetInt("retries"),
+		Canary: c.settings.GetBool("canary"), Refresh: c.settings.GetDuration("refresh"), Grace: c.settings.GetDuration("grace"),
+	}
 }
 
 const rootHelp = `fanout expands a parameter grid over one template notebook, runs every point

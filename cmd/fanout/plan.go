@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -69,7 +70,7 @@ succeeded there.`,
 }
 
 func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFlags) error {
-	d, err := c.open(ctx, target, spec)
+	d, err := c.draft(ctx, target, spec)
 	if err != nil {
 		return err
 	}
@@ -86,32 +87,13 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 	return c.tellDue(ctx, d, f)
 }
 
-// open reads a sweep file, with all it names, and plans nothing yet.
-func (c *cli) open(ctx context.Context, target string, f specFlags) (*draft.Draft, error) {
+// draft reads a sweep file, with all it names, and plans nothing yet.
+func (c *cli) draft(ctx context.Context, target string, f specFlags) (*draft.Draft, error) {
 	asOf, err := parseAsOf(f.asOf, time.Now())
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
-	src := draft.Source{File: target, Overlays: f.overlays, Set: f.set, AsOf: asOf, Stdin: c.stdin}
-	d, err := draft.Read(ctx, src)
-	if err != nil {
-		return nil, asSpecError(err)
-	}
-	if err := checkSections(d.Spec); err != nil {
-		return nil, unit.Mistake(err)
-	}
-	for _, w := range d.Warnings {
-		fmt.Fprintf(c.stderr, "fanout: warning: %s\n", w)
-	}
-	return d, nil
-}
-
-// asSpecError makes what is wrong with the user's files exit as such.
-func asSpecError(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	return unit.Mistake(err)
+	return c.app.Draft(ctx, draft.Source{File: target, Set: f.set, Overlays: f.overlays, AsOf: asOf})
 }
 
 // parseAsOf reads a logical date: a day, or a time with a zone.
@@ -176,16 +158,16 @@ func (c *cli) tellDue(ctx context.Context, d *draft.Draft, f planFlags) error {
 	if err != nil {
 		return err
 	}
-	s, err := c.openSweep(ctx, sweepDir(d, f.output))
+	s, err := c.app.Open(ctx, app.Place(d, f.output))
 	if err != nil || n > maxPreview || s.Name() != d.Spec.Name {
-		fmt.Fprintln(c.stderr, plural(n, "run"))
+		fmt.Fprintln(c.stderr, unit.Plural(n, "run"))
 		return nil // no sweep yet, or somebody else's: that is for run to say
 	}
 	if err := d.Expand(ctx); err != nil {
 		return err
 	}
 	todo, delta := due.Preview(s, d.Plan, due.Stale, d.Spec.StaleOn)
-	fmt.Fprintf(c.stderr, "%s: %s%s\n", plural(n, "run"), todo, unplannedWords(delta))
+	fmt.Fprintf(c.stderr, "%s: %s%s\n", unit.Plural(n, "run"), todo, unplannedWords(delta))
 	c.tellForecast(s, todo.Runs, f.jobs)
 	return nil
 }
@@ -211,13 +193,13 @@ func (c *cli) tellForecast(s *sweep.Sweep, todo []string, jobs int) {
 	}
 	memory := ""
 	if fc.PeakRSS > 0 {
-		memory = ", up to " + megabytes(fc.PeakRSS) + " a run"
+		memory = ", up to " + unit.Bytes(fc.PeakRSS) + " a run"
 	}
-	cpu := short(fc.CPU) + " of CPU"
+	cpu := unit.Duration(fc.CPU) + " of CPU"
 	if fc.CPU > 6*time.Minute {
 		cpu = fmt.Sprintf("%.1f core-hours", fc.CPU.Hours())
 	}
-	fmt.Fprintf(c.stderr, "≈ %s at -j %d, %s%s; from %s\n", short(fc.Wall), jobs, cpu, memory, plural(fc.From, "finished run"))
+	fmt.Fprintf(c.stderr, "≈ %s at -j %d, %s%s; from %s\n", unit.Duration(fc.Wall), jobs, cpu, memory, unit.Plural(fc.From, "finished run"))
 }
 
 // A column is one more column of a table of runs.
@@ -241,7 +223,7 @@ func tablePrinter(write func([]string) error, axes []grid.Axis, more ...column) 
 	return func(st sweep.RunState) error {
 		r := st.Run
 		head, row := []string{"run_id"}, []string{r.ID}
-		add := func(name, value string) { head, row = append(head, name), append(row, clean(value)) }
+		add := func(name, value string) { head, row = append(head, name), append(row, unit.Line(value)) }
 		for _, m := range more {
 			add(m.name, m.of(st))
 		}
@@ -249,7 +231,7 @@ func tablePrinter(write func([]string) error, axes []grid.Axis, more ...column) 
 			add("template", r.Template)
 		}
 		for _, b := range append(slices.Clone(r.Labels), r.Params...) {
-			add(b.Name, plainValue(b.Value))
+			add(b.Name, b.Value.Text())
 		}
 		if replicates {
 			add("run_replicate", strconv.Itoa(r.Replicate))

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // progress is what people are told while runs are made: counts, rate, time
@@ -77,7 +78,7 @@ func (p *progress) counts() string {
 	}
 	for _, s := range outcome.Statuses() {
 		if s != outcome.Succeeded && p.ended[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", p.ended[s], words(s)))
+			parts = append(parts, fmt.Sprintf("%d %s", p.ended[s], s.Words()))
 		}
 	}
 	if done == 0 {
@@ -86,7 +87,7 @@ func (p *progress) counts() string {
 	took := time.Since(p.began)
 	parts = append(parts, rate(float64(done)/took.Seconds()))
 	if left := p.total - done; left > 0 {
-		parts = append(parts, "about "+short(took/time.Duration(done)*time.Duration(left))+" left")
+		parts = append(parts, "about "+unit.Duration(took/time.Duration(done)*time.Duration(left))+" left")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -134,9 +135,9 @@ func (p *progress) slotLine(s *slot) string {
 	if s.attempt > 1 {
 		again = fmt.Sprintf(", attempt %d", s.attempt)
 	}
-	line := fmt.Sprintf("  %s  %s  %s%s", p.name(s.run), where, short(time.Since(s.since)), again)
+	line := fmt.Sprintf("  %s  %s  %s%s", p.name(s.run), where, unit.Duration(time.Since(s.since)), again)
 	if s.where != "" {
-		line += "  " + clean(s.where)
+		line += "  " + unit.Line(s.where)
 	}
 	return line
 }
@@ -163,27 +164,4 @@ func bar(done, failed, total, width int) string {
 	}
 	good = min(good, width-bad)
 	return strings.Repeat("█", good) + strings.Repeat("▒", bad) + strings.Repeat("·", width-good-bad)
-}
-
-// words says a status as people do.
-func words(s outcome.Status) string { return strings.ReplaceAll(string(s), "_", " ") }
-
-// megabytes says a size with the precision people want.
-func megabytes(bytes int64) string { return fmt.Sprintf("%d MB", (bytes+500_000)/1_000_000) }
-
-// short says a duration with the precision people want.
-func short(d time.Duration) string {
-	switch {
-	case d < time.Second:
-		return fmt.Sprintf("%d ms", d.Milliseconds())
-	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", d.Seconds())
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%.1f h", d.Hours())
-	}
-	return fmt.Sprintf("%.1f days", d.Hours()/24)
 }

@@ -14,11 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -91,18 +91,18 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return unit.Mistake(err)
 	}
-	d, err := c.open(ctx, target, f.specFlags)
+	d, err := c.draft(ctx, target, f.specFlags)
 	if err != nil {
 		return err
 	}
-	if err := guard(ctx, d, false); err != nil {
+	if err := app.CheckSize(ctx, d); err != nil {
 		return err
 	}
 	kit, err := c.kit(d)
 	if err != nil {
 		return unit.Mistake(err)
 	}
-	out, err := absolute(sweepDir(d, f.output))
+	out, err := absolute(app.Place(d, f.output))
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 	switch {
 	case target == "-":
 		return next, errors.New("a schedule needs a sweep file, not standard input")
-	case isSweepDir(target):
+	case app.IsSweep(target):
 		return next, unit.WithHint(fmt.Errorf("%s is a folder", target), "give the sweep file: a schedule plans the sweep anew at every firing")
 	case len(f.crons) == 0:
 		return next, unit.WithHint(errors.New("--cron is missing"), `every night at two: --cron "0 2 * * *" --tz Europe/Berlin`)
@@ -210,13 +210,9 @@ func (c *cli) selfContained(d *draft.Draft) error {
 
 // storeKit makes the sweep, if it is not there, and puts the kit into it.
 func (c *cli) storeKit(ctx context.Context, out, name string, kit draft.Bundle) (key string, err error) {
-	st, err := c.openStore(ctx, out)
+	s, err := c.app.Create(ctx, out, name)
 	if err != nil {
 		return "", err
-	}
-	s, err := sweep.Init(ctx, st, name)
-	if err != nil {
-		return "", writable(err, out)
 	}
 	return s.PutBundle(ctx, kit.Files)
 }
@@ -328,7 +324,7 @@ func (c *cli) listSchedules(ctx context.Context) error {
 		if v.Last != nil {
 			last, went = moment(inZone(v.Last.At, v.Zone)), wentWords(*v.Last)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, clean(v.Store), strings.Join(v.Crons, " and "), v.Zone, moment(v.Next), last, went)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, unit.Line(v.Store), strings.Join(v.Crons, " and "), v.Zone, moment(v.Next), last, went)
 	}
 	return w.Flush()
 }
@@ -364,7 +360,7 @@ func wentWords(f nomad.Firing) string {
 	case f.State != "ended":
 		return f.State
 	case f.Code < 0:
-		return clean(f.Reason)
+		return unit.Line(f.Reason)
 	}
 	switch f.Code {
 	case exitOK:
@@ -428,7 +424,7 @@ func (c *cli) removeSchedule(ctx context.Context, name string) error {
 	}
 	fmt.Fprintf(c.stderr, "%s fires no more; its sweep stays: %s\n", v.ID, v.Store)
 	for _, id := range running {
-		fmt.Fprintf(c.stderr, "a firing goes on; to end it: nomad job stop %s\n", quote(id))
+		fmt.Fprintf(c.stderr, "a firing goes on; to end it: nomad job stop %s\n", unit.Quote(id))
 	}
 	return nil
 }
@@ -445,7 +441,7 @@ func (c *cli) fireNow(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%s fires; to watch: fanout logs -f %s\n", v.Sweep, quote(v.Store))
+	fmt.Fprintf(c.stderr, "%s fires; to watch: fanout logs -f %s\n", v.Sweep, unit.Quote(v.Store))
 	fmt.Fprintln(c.stdout, id)
 	return nil
 }

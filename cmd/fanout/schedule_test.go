@@ -89,7 +89,7 @@ func (v *victim) made(t *testing.T) (at []string) {
 	}
 	for _, st := range openVictim(t, v).Runs() {
 		if st.Status == outcome.Succeeded {
-			at = append(at, plainValue(st.Run.Params[0].Value))
+			at = append(at, st.Run.Params[0].Value.Text())
 		}
 	}
 	slices.Sort(at)

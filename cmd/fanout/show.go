@@ -10,11 +10,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
-	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -57,7 +58,7 @@ type shownFailure struct {
 }
 
 func (c *cli) show(ctx context.Context, dir, name string) error {
-	s, err := c.openPlanned(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 
 func describe(ctx context.Context, s *sweep.Sweep, id string) (shown, error) {
 	st, _ := s.Run(id)
-	v := shown{runLine: lineOfState(s, st), Reproduce: reproduce(s, st.Run)}
+	v := shown{runLine: lineOfState(s, st), Reproduce: app.Reproduce(s, st.Run)}
 	past, err := s.History(ctx, id)
 	if err != nil {
 		return v, err
@@ -130,7 +131,7 @@ func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*shownFailure, 
 func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 	st, _ := s.Run(id)
 	p := func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
-	p("%s  %s", id, runName(s, id))
+	p("%s  %s", id, s.RunName(id))
 	p("  %s%s", statusWords(s, st), usage(st))
 	for _, part := range v.Stale {
 		p("  stale: %s", staleWhy[part])
@@ -138,11 +139,11 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 	c.printGiven(slices.Concat(st.Run.Labels, st.Run.Params))
 	p("attempts")
 	for _, a := range v.Attempts {
-		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), words(a.Outcome.Status),
-			short(a.Outcome.Duration()), clean(a.Outcome.Reason))
-		p("     %s", place(s, a.Notebook))
+		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), a.Outcome.Status.Words(),
+			unit.Duration(a.Outcome.Duration()), unit.Line(a.Outcome.Reason))
+		p("     %s", app.PlaceOf(s, a.Notebook))
 		if a.Log != "" {
-			p("     %s", place(s, a.Log))
+			p("     %s", app.PlaceOf(s, a.Log))
 		}
 	}
 	if len(v.Attempts) == 0 {
@@ -153,16 +154,11 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 	if len(v.Artifacts) > 0 {
 		p("artifacts")
 		for _, a := range v.Artifacts {
-			p("  %s", place(s, a))
+			p("  %s", app.PlaceOf(s, a))
 		}
 	}
 	p("reproduce")
 	p("  %s", v.Reproduce)
-}
-
-// place is where an object is, for people.
-func place(s *sweep.Sweep, key string) string {
-	return store.Join(display(s.Where()), key)
 }
 
 // staleWhy says what a differing part of a fingerprint means.
@@ -180,15 +176,15 @@ func usage(st sweep.RunState) string {
 	if o == nil {
 		return ""
 	}
-	text := ", took " + short(o.Duration())
+	text := ", took " + unit.Duration(o.Duration())
 	if o.KernelStart > 0 {
-		text += fmt.Sprintf(", %s kernel in %s", o.Kernel, short(o.KernelStart))
+		text += fmt.Sprintf(", %s kernel in %s", o.Kernel, unit.Duration(o.KernelStart))
 	}
 	if o.CPU > 0 {
-		text += ", CPU " + short(o.CPU)
+		text += ", CPU " + unit.Duration(o.CPU)
 	}
 	if o.PeakRSS > 0 {
-		text += ", peak memory " + megabytes(o.PeakRSS)
+		text += ", peak memory " + unit.Bytes(o.PeakRSS)
 	}
 	return text
 }
@@ -199,7 +195,7 @@ func (c *cli) printGiven(pairs []value.Binding) {
 	}
 	fmt.Fprintln(c.stdout, "given")
 	for _, b := range pairs {
-		fmt.Fprintf(c.stdout, "  %s = %s\n", b.Name, clean(b.Value.String()))
+		fmt.Fprintf(c.stdout, "  %s = %s\n", b.Name, unit.Line(b.Value.String()))
 	}
 }
 
@@ -218,11 +214,11 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 	sort.Strings(names)
 	for _, n := range names {
 		text, _ := json.Marshal(scraps[n])
-		line := []rune(clean(string(text)))
+		line := []rune(unit.Line(string(text)))
 		if len(line) > maxShown {
 			line = append(line[:maxShown-1], '…')
 		}
-		fmt.Fprintf(c.stdout, "  %s = %s\n", clean(n), string(line))
+		fmt.Fprintf(c.stdout, "  %s = %s\n", unit.Line(n), string(line))
 	}
 	if more {
 		fmt.Fprintln(c.stdout, "  and larger ones: see results/")
@@ -248,5 +244,5 @@ func (c *cli) printFailure(f *shownFailure) {
 // terminal would obey.
 func printable(line string) string {
 	line = strings.TrimRight(line, "\r\n")
-	return clean(strings.ReplaceAll(line, "\t", "    "))
+	return unit.Line(strings.ReplaceAll(line, "\t", "    "))
 }

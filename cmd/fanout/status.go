@@ -11,8 +11,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) statusCommand() *cobra.Command {
@@ -49,7 +51,7 @@ type failureLine struct {
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
-	s, err := c.openSweep(ctx, dir)
+	s, err := c.app.Open(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -98,7 +100,7 @@ func failures(s *sweep.Sweep) []failureLine {
 			continue
 		}
 		lines = append(lines, failureLine{
-			Run: st.Run.ID, Name: runName(s, st.Run.ID), Status: string(st.Last.Status), Kind: string(st.Last.Kind),
+			Run: st.Run.ID, Name: s.RunName(st.Run.ID), Status: string(st.Last.Status), Kind: string(st.Last.Kind),
 			Reason: st.Last.Reason, Cell: st.Last.Cell, Attempts: st.Attempts, Notebook: sweep.RunKey(st.Run.ID),
 		})
 	}
@@ -109,37 +111,37 @@ func failures(s *sweep.Sweep) []failureLine {
 const maxFailures = 20
 
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
-	fmt.Fprintf(c.stdout, "%s: %s\n", r.Name, countWords(r.Counts, r.Runs))
+	fmt.Fprintf(c.stdout, "%s: %s\n", r.Name, app.CountWords(r.Counts, r.Runs))
 	if r.Unplanned > 0 {
 		fmt.Fprintf(c.stdout, "%d more runs are no longer planned\n", r.Unplanned)
 	}
 	switch {
 	case r.Holder != nil && r.LeftS != nil:
-		fmt.Fprintf(c.stdout, "process %d on %s is at work, about %s left\n", r.Holder.PID, r.Holder.Host, short(time.Duration(*r.LeftS*float64(time.Second))))
+		fmt.Fprintf(c.stdout, "process %d on %s is at work, about %s left\n", r.Holder.PID, r.Holder.Host, unit.Duration(time.Duration(*r.LeftS*float64(time.Second))))
 	case r.Holder != nil:
 		fmt.Fprintf(c.stdout, "process %d on %s is at work\n", r.Holder.PID, r.Holder.Host)
 	case remote(s.Orphans()):
-		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may be at work; to go on: %s\n", c.goOn(s))
+		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may be at work; to go on: %s\n", c.resumeWith(s))
 	case r.Counts[outcome.Succeeded] < r.Runs:
-		fmt.Fprintf(c.stdout, "nothing is at work; to go on: %s\n", c.goOn(s))
+		fmt.Fprintf(c.stdout, "nothing is at work; to go on: %s\n", c.resumeWith(s))
 	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
 			fmt.Fprintf(c.stdout, "… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
 			return
 		}
-		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, clean(f.Reason), f.Notebook)
+		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, unit.Line(f.Reason), f.Notebook)
 	}
 }
 
-// goOn is the command that makes what is left of a sweep, on a cluster where
+// resumeWith is the command that makes what is left of a sweep, on a cluster where
 // workers may still be at it.
-func (c *cli) goOn(s *sweep.Sweep) string {
+func (c *cli) resumeWith(s *sweep.Sweep) string {
 	flag := ""
 	if c.settings.GetString("on") == "nomad" || remote(s.Orphans()) {
 		flag = "--on nomad "
 	}
-	return "fanout run " + flag + quote(display(s.Where()))
+	return "fanout run " + flag + unit.Quote(unit.Path(s.Where()))
 }
 
 // remote reports whether a worker elsewhere began one of these.

@@ -48,7 +48,7 @@ type leader struct {
 }
 
 func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending bool) error {
-	s, err := c.openPlanned(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%d of %s recorded %s\n", len(leaders), plural(head.Runs, "run"), by)
+	fmt.Fprintf(c.stderr, "%d of %s recorded %s\n", len(leaders), unit.Plural(head.Runs, "run"), by)
 	return nil
 }
 

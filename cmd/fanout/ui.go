@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/unit"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 	"golang.org/x/term"
 
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -191,22 +191,7 @@ func (m liveModel) View() tea.View {
 	}
 	lines := m.p.view(width)
 	for i, line := range lines {
-		lines[i] = ansi.Truncate(line, width-1, "…")
+		lines[i] = unit.Fit(line, width-1)
 	}
 	return tea.NewView(strings.Join(lines, "\n"))
-}
-
-// clean makes text out of a notebook safe to print: no escape sequences, no
-// control characters, one line.
-func clean(text string) string {
-	text = ansi.Strip(text)
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t' || r == '\r':
-			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
-			return -1
-		}
-		return r
-	}, text)
 }

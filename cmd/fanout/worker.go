@@ -49,7 +49,7 @@ func workerPayload(file string, args []string) (nomad.Payload, error) {
 }
 
 func (c *cli) worker(ctx context.Context, p nomad.Payload) error {
-	s, err := c.openSweep(ctx, p.Dir)
+	s, err := c.app.Open(ctx, p.Dir)
 	if err != nil {
 		return unit.WithHint(err, "does this machine see the sweep's directory?")
 	}
@@ -65,8 +65,8 @@ func (c *cli) worker(ctx context.Context, p nomad.Payload) error {
 func (c *cli) tellWork(n sweep.Note) {
 	switch {
 	case n.Kind == sweep.NoteEnded && n.Outcome != nil:
-		fmt.Fprintf(c.stderr, "%s %s %s\n", n.Run, words(n.Outcome.Status), clean(n.Outcome.Reason))
+		fmt.Fprintf(c.stderr, "%s %s %s\n", n.Run, n.Outcome.Status.Words(), unit.Line(n.Outcome.Reason))
 	case n.Kind == sweep.NoteWord:
-		fmt.Fprintln(c.stderr, clean(n.Text))
+		fmt.Fprintln(c.stderr, unit.Line(n.Text))
 	}
 }

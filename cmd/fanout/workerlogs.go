@@ -22,23 +22,19 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, named []string, f 
 	if err != nil {
 		return err
 	}
-	o, err := c.jobOptions(&job{Sweep: s})
-	if err != nil {
-		return unit.Mistake(err)
-	}
-	cluster, err := nomad.Attach(ctx, s, o)
+	cluster, err := c.attach(ctx, s)
 	if err != nil {
 		return err
 	}
 	n := 0
 	err = cluster.WorkerLogs(ctx, wanted, func(l nomad.WorkerLog) {
 		n++
-		name := fmt.Sprintf("allocation %s on %s", l.Alloc, clean(l.Node))
+		name := fmt.Sprintf("allocation %s on %s", l.Alloc, unit.Line(l.Node))
 		for line := range strings.Lines(l.Text) {
 			fmt.Fprintf(c.stdout, "%s: %s\n", name, strings.TrimRight(printable(line), " "))
 		}
 		if l.Gone != "" {
-			fmt.Fprintf(c.stderr, "fanout: %s: there is no log: %s\n", name, clean(l.Gone))
+			fmt.Fprintf(c.stderr, "fanout: %s: there is no log: %s\n", name, unit.Line(l.Gone))
 		}
 	})
 	if err == nil && n == 0 {

@@ -3,7 +3,10 @@
 // spells them. It imports nothing of fanout.
 package outcome
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Status says what has become of a run.
 type Status string
@@ -30,6 +33,9 @@ const (
 func Statuses() []Status {
 	return []Status{Succeeded, Failed, TimedOut, Canceled, Lost, Running, Planned}
 }
+
+// Words is the status as people write it: "timed out".
+func (s Status) Words() string { return strings.ReplaceAll(string(s), "_", " ") }
 
 // Ended reports whether s is how an attempt can end.
 func (s Status) Ended() bool {

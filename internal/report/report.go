@@ -149,6 +149,16 @@ func Sections() []string {
 	return names
 }
 
+// CheckSections says which of the names is no section of the summary.
+func CheckSections(names []string) error {
+	for _, name := range names {
+		if !slices.Contains(Sections(), name) {
+			return fmt.Errorf("there is no section %q; there are %s", name, strings.Join(Sections(), ", "))
+		}
+	}
+	return nil
+}
+
 // metricSections draws them side by side: drawing is what costs.
 func metricSections(in Input) ([]section, error) {
 	sections := make([]section, len(in.Compare.Metrics))

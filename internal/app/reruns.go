@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"encoding/json"
@@ -10,17 +10,19 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // reruns are the commands that make exactly the runs of each group of failures
 // again; empty where no expression says which they are.
-func reruns(s *sweep.Sweep, head sweep.Head, failures []compare.FailureGroup) []string {
+func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
+	head, _ := s.Head()
 	out := make([]string, len(failures))
 	for i, g := range failures {
 		src, ok := expression(head.Axes, g.When)
 		if ok && selects(s, src, g.Runs) {
-			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", quote(rerunTarget(s, head)), quote(src))
+			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", unit.Quote(rerunTarget(s, head)), unit.Quote(src))
 		}
 	}
 	return out
@@ -34,7 +36,7 @@ func expression(axes []grid.Axis, when []compare.Condition) (string, bool) {
 		if i < 0 {
 			return "", false
 		}
-		j := slices.IndexFunc(axes[i].Values, func(v value.Value) bool { return plainValue(v) == c.Value })
+		j := slices.IndexFunc(axes[i].Values, func(v value.Value) bool { return v.Text() == c.Value })
 		if j < 0 {
 			return "", false
 		}

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -14,36 +14,67 @@ import (
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
+// summarize writes the summary, unless the user's own report stands in its
+// place, and returns what it compared.
+func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*compare.Report, error) {
+	in, err := a.summaryInput(ctx, s, res)
+	if err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	if MainSummary(s) != sweep.SummaryNotebook {
+		return in.Compare, nil
+	}
+	sum, err := report.New(in)
+	if err != nil {
+		return nil, fmt.Errorf("write summary: %w", err)
+	}
+	page, err := sum.HTML()
+	if err != nil {
+		return nil, fmt.Errorf("write summary: %w", err)
+	}
+	for _, f := range []struct {
+		key  string
+		data []byte
+	}{{sweep.SummaryNotebook, sum.Notebook().Encode()}, {sweep.SummaryMarkdown, sum.Markdown()}, {sweep.SummaryHTML, page}} {
+		if err := s.Store().Put(ctx, f.key, f.data, store.Cached); err != nil {
+			return nil, fmt.Errorf("write summary: %w", err)
+		}
+	}
+	return in.Compare, nil
+}
+
 // summaryInput gathers what the summary is made of.
-func (c *cli) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
+func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
-	cmp, err := compare.Compare(res.Table, compareOptions(s))
+	spec := s.Spec()
+	cmp, err := compare.Compare(res.Table, CompareOptions(s))
 	if err != nil {
 		return report.Input{}, err
 	}
 	in := report.Input{
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
-		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + quote(rerunTarget(s, head)), Reruns: reruns(s, head, cmp.Failures),
+		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + unit.Quote(rerunTarget(s, head)), Reruns: reruns(s, cmp.Failures),
 		Facts: []report.Fact{
 			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
 			{Name: "code", Value: codeDigests(head)},
-			{Name: "fanout", Value: version()},
+			{Name: "fanout", Value: a.Version},
 		},
 	}
-	if own := s.Spec().Report; own != nil {
-		in.Sections = own.Sections
+	if spec.Report != nil {
+		in.Sections = spec.Report.Sections
 	}
 	in.Facts = append(in.Facts, madeFacts(ctx, s)...)
-	for _, a := range head.Axes {
-		in.Axes = append(in.Axes, reportAxis(a))
+	for _, axis := range head.Axes {
+		in.Axes = append(in.Axes, reportAxis(axis))
 	}
 	for _, st := range s.Runs() {
 		if st.Run.Unplanned {
 			continue
 		}
-		r := report.Run{Name: pointName(st.Run, head.Axes), Notebook: sweep.RunKey(st.Run.ID), Status: st.Status}
+		r := report.Run{Name: st.Run.Name(head.Axes), Notebook: sweep.RunKey(st.Run.ID), Status: st.Status}
 		if st.Last != nil {
 			r.Duration, r.PeakRSS = st.Last.Duration(), st.Last.PeakRSS
 		}
@@ -67,7 +98,7 @@ func rerunTarget(s *sweep.Sweep, head sweep.Head) string {
 func problemLine(s *sweep.Sweep, p table.Problem) string {
 	where := ""
 	if p.Run != "" {
-		where = runName(s, p.Run) + ": "
+		where = s.RunName(p.Run) + ": "
 	}
 	return where + p.Detail
 }
@@ -92,13 +123,13 @@ func reportAxis(a grid.Axis) report.Axis {
 	kind := map[string]string{"param": "parameter", "label": "bundle", "template": "template", "replicate": "replicate"}[a.Kind]
 	out := report.Axis{Name: a.Name, Kind: kind, Ordered: a.Ordered}
 	for _, v := range a.Values {
-		out.Values = append(out.Values, plainValue(v))
+		out.Values = append(out.Values, v.Text())
 	}
 	return out
 }
 
-// compareOptions say what the sweep file says of metrics, axes and baseline.
-func compareOptions(s *sweep.Sweep) compare.Options {
+// CompareOptions say what the sweep file says of metrics, axes and baseline.
+func CompareOptions(s *sweep.Sweep) compare.Options {
 	head, _ := s.Head()
 	spec := s.Spec()
 	o := compare.Options{}
@@ -115,7 +146,7 @@ func compareOptions(s *sweep.Sweep) compare.Options {
 		if o.Baseline == nil {
 			o.Baseline = map[string]string{}
 		}
-		o.Baseline[b.Name] = plainValue(b.Value)
+		o.Baseline[b.Name] = b.Value.Text()
 	}
 	return o
 }
@@ -164,4 +195,30 @@ func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 		}
 	}
 	return facts
+}
+
+// Summarize writes the tables and the summary of a sweep again.
+func (a *App) Summarize(ctx context.Context, s *sweep.Sweep) error {
+	res, err := a.Collect(ctx, s, nil)
+	if err != nil {
+		return err
+	}
+	defer res.Close()
+	_, err = a.summarize(ctx, s, res)
+	return err
+}
+
+// Report writes the tables, the summary and the user's own report of a sweep
+// again. With execute the summary's own code is executed and its outputs are
+// kept.
+func (a *App) Report(ctx context.Context, s *sweep.Sweep, execute bool) error {
+	if err := a.Summarize(ctx, s); err != nil {
+		return err
+	}
+	if execute && MainSummary(s) == sweep.SummaryNotebook {
+		if err := a.executeSummary(ctx, s); err != nil {
+			return err
+		}
+	}
+	return a.ownReport(ctx, s)
 }

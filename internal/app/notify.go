@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"bytes"
@@ -8,14 +8,15 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // notifyLimit is how long telling somebody may take.
@@ -36,35 +37,46 @@ type news struct {
 
 // notify tells whom the sweep file names. Failing to changes nothing about the
 // sweep.
-func (c *cli) notify(ctx context.Context, j *job, sum fan.Summary, cmp *compare.Report) {
+func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending) (failed []error) {
 	verdicts := map[string]string{}
-	for _, m := range cmp.Metrics {
+	for _, m := range end.Comparison.Metrics {
 		verdicts[m.Name] = m.Verdict
 	}
-	counts := j.Counts()
-	head, _ := j.Head()
 	e := news{
 		Sweep: j.Name(), Status: "success", Where: j.Where(), Summary: store.Join(j.Where(), sweep.SummaryMarkdown),
-		Text: j.Name() + ": " + countWords(counts, head.Runs), Halted: sum.Halted, Counts: counts, Verdict: verdicts,
+		Text: j.Name() + ": " + CountWords(end.Counts, end.Planned), Halted: sum.Halted, Counts: end.Counts, Verdict: verdicts,
 	}
-	if sum.Halted != "" || incompleteRuns(counts) {
+	if sum.Halted != "" || end.Incomplete() {
 		e.Status = "failure"
 	}
 	body, err := json.Marshal(e)
 	if err != nil {
-		return
+		return []error{err}
 	}
 	for _, n := range j.Spec().Notify {
 		if n.On == "failure" && e.Status != n.On || n.On == "success" && e.Status != n.On {
 			continue
 		}
-		if err := tell(ctx, n, body); err != nil {
-			fmt.Fprintf(c.stderr, "fanout: warning: notify: %v\n", err)
+		if err := notifyOne(ctx, n, body); err != nil {
+			failed = append(failed, err)
 		}
 	}
+	return failed
 }
 
-func tell(ctx context.Context, n grid.Notice, body []byte) error {
+// CountWords says how many runs have which status: "3 runs: 2 succeeded, 1
+// failed".
+func CountWords(counts map[outcome.Status]int, total int) string {
+	var parts []string
+	for _, s := range outcome.Statuses() {
+		if n := counts[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, s.Words()))
+		}
+	}
+	return unit.Plural(total, "run") + ": " + strings.Join(parts, ", ")
+}
+
+func notifyOne(ctx context.Context, n grid.Notice, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
 	defer cancel()
 	if n.Webhook != "" {

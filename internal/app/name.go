@@ -1,0 +1,71 @@
+package app
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// PlaceOf is where an object of a sweep is, for people.
+func PlaceOf(s *sweep.Sweep, key string) string {
+	return store.Join(unit.Path(s.Where()), key)
+}
+
+// Reproduce is the command that executes one run alone.
+func Reproduce(s *sweep.Sweep, r sweep.Run) string {
+	head, _ := s.Head()
+	words := []string{"fanout", "exec", templatePath(s, head, r), r.ID + ".ipynb"}
+	if k := head.Recipe.Kernel; k != "" {
+		words = append(words, "-k", k)
+	}
+	if p := head.Recipe.Python; p != "" {
+		words = append(words, "--python", unit.Path(s.Resolve(p)))
+	}
+	for _, b := range r.Params {
+		words = append(words, parameterWords(b)...)
+	}
+	for _, secret := range head.Recipe.Secrets {
+		words = append(words, "--secret", secret.Param, secret.Env)
+	}
+	for i, w := range words {
+		words[i] = unit.Quote(w)
+	}
+	return strings.Join(words, " ")
+}
+
+// templatePath is the template where its author has it, or the frozen copy
+// when it is not there any more.
+func templatePath(s *sweep.Sweep, head sweep.Head, r sweep.Run) string {
+	for _, t := range head.Templates {
+		if t.Slot != r.Template {
+			continue
+		}
+		file := s.Resolve(t.Path)
+		if _, err := os.Stat(file); err == nil {
+			return unit.Path(file)
+		}
+		return PlaceOf(s, t.Key)
+	}
+	return "template.ipynb"
+}
+
+// parameterWords are the flags that pass one parameter with its type kept.
+func parameterWords(b value.Binding) []string {
+	text := b.Value.String()
+	switch b.Value.Kind() {
+	case value.Int, value.Float:
+		return []string{"-p", b.Name, text}
+	case value.Bool:
+		return []string{"-p", b.Name, map[string]string{"true": "True", "false": "False"}[text]}
+	case value.Null:
+		return []string{"-p", b.Name, "None"}
+	case value.String:
+		return []string{"-r", b.Name, b.Value.Text()}
+	}
+	return []string{"-y", fmt.Sprintf("{%q: %s}", b.Name, text)}
+}

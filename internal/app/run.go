@@ -1,0 +1,158 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A Job is a planned sweep whose lease this process holds. Its steps, in
+// order: Due, Execute, Finish, Close.
+type Job struct {
+	*sweep.Sweep
+	Delta *sweep.Delta // what planning changed; nil for a sweep that was resumed
+
+	app     *App
+	machine Machine
+}
+
+// job connects a sweep whose lease is held to where its runs execute.
+func (a *App) job(ctx context.Context, s *sweep.Sweep, delta *sweep.Delta) (*Job, error) {
+	if err := a.LimitRuns(s); err != nil {
+		return nil, errors.Join(err, s.Release())
+	}
+	m, err := a.Machines.Connect(ctx, s)
+	if err != nil {
+		return nil, errors.Join(err, s.Release())
+	}
+	return &Job{Sweep: s, Delta: delta, app: a, machine: m}, nil
+}
+
+// Close gives back the machine and the lease.
+func (j *Job) Close() error { return errors.Join(j.machine.Close(), j.Release()) }
+
+// Execute executes the runs and returns when none is under way any more.
+// Meanwhile it heeds a cancellation that is asked for elsewhere, writes the
+// tables now and then, and calls note, from any goroutine. A context that
+// ended is no error: the sweep says how far it came. Losing the lease is one.
+func (j *Job) Execute(ctx context.Context, runs []string, note func(sweep.Note)) (fan.Summary, error) {
+	ctx, stop := j.Guard(ctx)
+	defer stop()
+	sum, err := j.fan(ctx, runs, note)
+	var lost *sweep.HeldError
+	if errors.As(context.Cause(ctx), &lost) {
+		return sum, lost // nothing here is ours any more
+	}
+	return sum, err
+}
+
+func (j *Job) fan(ctx context.Context, runs []string, note func(sweep.Note)) (fan.Summary, error) {
+	ex, err := j.machine.Executor(ctx, runs)
+	if err != nil || len(runs) == 0 && len(j.Orphans()) == 0 {
+		return fan.Summary{}, err
+	}
+	defer j.refresh(ctx, ex.Limits().Remote)()
+	spec := j.Spec()
+	retry := spec.Retries
+	if j.app.Retries >= 0 {
+		retry.N = j.app.Retries
+	}
+	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
+		Runs: runs, Jobs: j.app.Jobs, Canary: j.app.Canary,
+		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
+		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
+		Limits: valueLimits(spec.Limits), Note: note,
+	})
+}
+
+func valueLimits(limits []grid.ValueLimit) []fan.ValueLimit {
+	var out []fan.ValueLimit
+	for _, l := range limits {
+		out = append(out, fan.ValueLimit{Name: l.Axis, N: l.N})
+	}
+	return out
+}
+
+// refreshShare bounds what refreshing costs: the next one waits this many
+// times as long as the last one took.
+const refreshShare = 20
+
+// refresh writes the tables now and then, notebooks under way included, until
+// stop is called. Its failures are left to the collecting at the end.
+func (j *Job) refresh(ctx context.Context, remote bool) (stop func()) {
+	every := j.app.Refresh
+	if every <= 0 {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		seen := 0
+		for wait := every; ; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			n := j.Ended()
+			if remote && n == seen {
+				continue // looking into what others execute is not worth a table
+			}
+			seen = n
+			begin := time.Now()
+			if res, err := j.app.Collect(ctx, j.Sweep, nil); err == nil {
+				res.Close()
+			}
+			wait = max(every, refreshShare*time.Since(begin))
+		}
+	}()
+	return func() { cancel(); <-done }
+}
+
+// An Ending is what Finish leaves behind.
+type Ending struct {
+	Counts     map[outcome.Status]int // of the planned runs
+	Planned    int
+	Summary    string // key of the notebook people are sent to
+	Comparison *compare.Report
+}
+
+// Incomplete reports whether a planned run was executed and did not succeed.
+func (e Ending) Incomplete() bool {
+	c := e.Counts
+	return c[outcome.Failed]+c[outcome.TimedOut]+c[outcome.Canceled]+c[outcome.Lost]+c[outcome.Running] > 0
+}
+
+// Finish collects what the runs recorded, writes the tables, the summary and
+// the user's own report, and notifies whom the sweep file names. What was
+// executed is worth a table also when the rest was stopped: failed is the
+// error of Execute, and all but the report and the notices are written then,
+// too. The context may have ended.
+func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending, error) {
+	ctx = context.WithoutCancel(ctx)
+	end := Ending{Summary: MainSummary(j.Sweep)}
+	res, err := j.app.Collect(ctx, j.Sweep, nil)
+	if err == nil {
+		if end.Comparison, err = j.app.summarize(ctx, j.Sweep, res); err == nil && failed == nil {
+			err = j.app.ownReport(ctx, j.Sweep)
+		}
+		res.Close()
+	}
+	if err := errors.Join(failed, err); err != nil {
+		return end, err
+	}
+	head, _ := j.Head()
+	end.Counts, end.Planned = j.Counts(), head.Runs
+	for _, err := range j.notify(ctx, sum, end) {
+		j.app.Warn(fmt.Sprintf("notify: %v", err))
+	}
+	return end, nil
+}
