@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,28 +33,18 @@ long it took, and what it was given.
 	return cmd
 }
 
-const whereHelp = `An expression sees the parameters and the plain scraps under their own names,
-and run_id, run_status, run_reason_kind, run_attempts, run_replicate,
-run_duration_s, run_planned and run_stale. A run that did not record a scrap the
-expression names is left out:
+// whereHelp says what expressions see.
+var whereHelp = unit.Wrap(`An expression sees the parameters and the plain scraps under their own names, and
+`+unit.All(columnNames())+`. A run that did not record a scrap the expression names is left out:`, 80) + `
 
     fanout ls DIR.sweep --where 'region == "apac" && run_status != "succeeded"'
     fanout ls DIR.sweep --where 'auc > 0.9'`
 
-// runLine is one run as ls --json prints it.
-type runLine struct {
-	planLine
-	Status   string         `json:"status"`
-	Planned  bool           `json:"planned"`
-	Stale    []string       `json:"stale,omitempty"`
-	Kind     string         `json:"kind,omitempty"`
-	Reason   string         `json:"reason,omitempty"`
-	Attempts int            `json:"attempts"`
-	Duration float64        `json:"duration_s,omitempty"`
-	PeakRSS  int64          `json:"peak_rss_bytes,omitempty"`
-	Ended    *time.Time     `json:"ended_at,omitempty"`
-	Scraps   map[string]any `json:"scraps,omitempty"`
-	Notebook string         `json:"notebook,omitempty"`
+func columnNames() (names []string) {
+	for _, c := range query.Columns() {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
@@ -63,30 +52,19 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	if err != nil {
 		return err
 	}
-	keep, err := query.Filter(s, where)
+	runs, err := query.Choose(s, query.Choice{Where: where, All: all})
 	if err != nil {
 		return err
 	}
 	print, flush := c.runPrinter(s)
-	n := 0
-	for _, st := range s.Runs() {
-		if st.Run.Unplanned && !all {
-			continue
-		}
-		ok, err := keep(st)
-		if err != nil {
-			return err
-		}
-		if ok {
-			n++
-			print(st)
-		}
+	for _, r := range runs {
+		print(r)
 	}
 	if err := flush(); err != nil {
 		return err
 	}
 	if !c.json {
-		fmt.Fprintln(c.stderr, unit.Plural(n, "run"))
+		fmt.Fprintln(c.stderr, unit.Plural(len(runs), "run"))
 	}
 	return nil
 }
@@ -111,51 +89,62 @@ func (c *cli) openSweep(ctx context.Context, where string) (*sweep.Sweep, error)
 }
 
 // runPrinter prints runs as a table or as JSON lines.
-func (c *cli) runPrinter(s *sweep.Sweep) (print func(sweep.RunState), flush func() error) {
+func (c *cli) runPrinter(s *sweep.Sweep) (print func(query.Run), flush func() error) {
 	if c.json {
 		enc := json.NewEncoder(c.stdout)
 		enc.SetEscapeHTML(false)
 		var failed error
-		return func(st sweep.RunState) {
-			if err := enc.Encode(lineOfState(s, st)); failed == nil {
+		return func(r query.Run) {
+			if err := enc.Encode(lineOfRun(r)); failed == nil {
 				failed = err
 			}
 		}, func() error { return failed }
 	}
 	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
 	head, _ := s.Head()
+	var now query.Run // the run of the row
 	row := tablePrinter(tabbed(w), head.Axes,
-		column{"status", func(st sweep.RunState) string { return statusWords(s, st) }}, column{"took", took})
-	return func(st sweep.RunState) { row(st) }, w.Flush
+		column{"status", func(sweep.RunState) string { return statusWords(now) }}, column{"took", func(sweep.RunState) string { return took(now) }})
+	return func(r query.Run) { now = r; row(r.RunState) }, w.Flush
 }
 
 // statusWords say the status and what makes a success stale.
-func statusWords(s *sweep.Sweep, st sweep.RunState) string {
-	text := st.Status.Words()
-	if stale := s.Stale(st, s.Spec().StaleOn); len(stale) > 0 {
-		text += ", stale (" + strings.Join(stale, ", ") + ")"
+func statusWords(r query.Run) string {
+	text := r.Status.Words()
+	if len(r.Stale) > 0 {
+		text += ", stale (" + strings.Join(r.Stale, ", ") + ")"
 	}
-	if st.Run.Unplanned {
+	if r.Run.Unplanned {
 		text += ", no longer planned"
 	}
 	return text
 }
 
-func took(st sweep.RunState) string {
-	if st.Last == nil {
+func took(r query.Run) string {
+	if r.Last == nil {
 		return "-"
 	}
-	return unit.Duration(st.Last.Duration())
+	return unit.Duration(r.Outcome.Duration())
 }
 
-func lineOfState(s *sweep.Sweep, st sweep.RunState) runLine {
-	l := runLine{
-		planLine: lineOf(st.Run), Status: string(st.Status), Planned: !st.Run.Unplanned, Stale: s.Stale(st, s.Spec().StaleOn),
-		Attempts: st.Attempts, Scraps: query.Scraps(st),
+// lineOfRun is one run as ls --json prints it.
+func lineOfRun(r query.Run) object {
+	o := lineOf(r.Run)
+	o.set("status", r.Status)
+	o.set("planned", !r.Run.Unplanned)
+	if len(r.Stale) > 0 {
+		o.set("stale", r.Stale)
 	}
-	if o := st.Last; o != nil {
-		l.Kind, l.Reason, l.Duration, l.PeakRSS, l.Ended = string(o.Kind), o.Reason, o.Duration().Seconds(), o.PeakRSS, &o.End
-		l.Notebook = sweep.RunKey(st.Run.ID)
+	for _, c := range query.Columns() {
+		if v := c.Of(r); c.Field != "" && v != nil {
+			o.set(c.Field, v)
+		}
 	}
-	return l
+	if r.Last != nil {
+		o.set("ended_at", r.Outcome.End)
+	}
+	if scraps := query.Scraps(r.RunState); len(scraps) > 0 {
+		o.set("scraps", scraps)
+	}
+	return o
 }

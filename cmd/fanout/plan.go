@@ -22,6 +22,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // specFlags say how a sweep file is read.
@@ -108,15 +109,6 @@ func parseAsOf(text string, now time.Time) (time.Time, error) {
 		return t, nil
 	}
 	return time.Time{}, fmt.Errorf("--as-of %q: want a date such as 2026-03-31 or 2026-03-31T02:00:00Z", text)
-}
-
-// planLine is one run as plan --json prints it.
-type planLine struct {
-	RunID     string         `json:"run_id"`
-	Params    map[string]any `json:"parameters"`
-	Labels    map[string]any `json:"labels,omitempty"`
-	Replicate int            `json:"replicate"`
-	Template  string         `json:"template,omitempty"`
 }
 
 // printPlan streams the runs: the first rows of a large grid come at once.
@@ -246,16 +238,23 @@ func tablePrinter(write func([]string) error, axes []grid.Axis, more ...column) 
 	}
 }
 
-func lineOf(r sweep.Run) planLine {
-	l := planLine{RunID: r.ID, Params: map[string]any{}, Replicate: r.Replicate, Template: r.Template}
-	for _, b := range r.Params {
-		l.Params[b.Name] = b.Value
+// lineOf is one run as plan --json prints it.
+func lineOf(r sweep.Run) object {
+	o := object{{"run_id", r.ID}, {"parameters", objectOf(r.Params)}}
+	if len(r.Labels) > 0 {
+		o.set("labels", objectOf(r.Labels))
 	}
-	for _, b := range r.Labels {
-		if l.Labels == nil {
-			l.Labels = map[string]any{}
-		}
-		l.Labels[b.Name] = b.Value
+	o.set("replicate", r.Replicate)
+	if r.Template != "" {
+		o.set("template", r.Template)
 	}
-	return l
+	return o
+}
+
+func objectOf(bindings []value.Binding) map[string]any {
+	m := map[string]any{}
+	for _, b := range bindings {
+		m[b.Name] = b.Value
+	}
+	return m
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -158,7 +159,7 @@ func (c *cli) dryRun(ctx context.Context, target string, f runFlags) error {
 	print, flush := c.runPrinter(s)
 	for _, id := range todo.Runs {
 		st, _ := s.Run(id)
-		print(st)
+		print(query.RunOf(s, st))
 	}
 	if err := flush(); err != nil || c.json {
 		return err

@@ -35,11 +35,24 @@ id that ls prints, or as many of its first characters as it takes.`,
 
 // shown is one run as show --json prints it.
 type shown struct {
-	runLine
-	Attempts  []shownAttempt `json:"attempts"`
-	Failure   *shownFailure  `json:"failure,omitempty"`
-	Artifacts []string       `json:"artifacts,omitempty"`
-	Reproduce string         `json:"reproduce"`
+	run       query.Run
+	attempts  []shownAttempt
+	failure   *shownFailure
+	artifacts []string
+	reproduce string
+}
+
+func (v shown) MarshalJSON() ([]byte, error) {
+	o := lineOfRun(v.run)
+	o.set("attempts", v.attempts)
+	if v.failure != nil {
+		o.set("failure", v.failure)
+	}
+	if len(v.artifacts) > 0 {
+		o.set("artifacts", v.artifacts)
+	}
+	o.set("reproduce", v.reproduce)
+	return o.MarshalJSON()
 }
 
 type shownAttempt struct {
@@ -82,22 +95,22 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 
 func describe(ctx context.Context, s *sweep.Sweep, id string) (shown, error) {
 	st, _ := s.Run(id)
-	v := shown{runLine: lineOfState(s, st), Reproduce: app.Reproduce(s, st.Run)}
+	v := shown{run: query.RunOf(s, st), reproduce: app.Reproduce(s, st.Run)}
 	past, err := s.History(ctx, id)
 	if err != nil {
 		return v, err
 	}
 	for _, p := range past {
-		v.Attempts = append(v.Attempts, shownAttempt{p.Attempt, p.Outcome, p.Key, p.Log})
+		v.attempts = append(v.attempts, shownAttempt{p.Attempt, p.Outcome, p.Key, p.Log})
 	}
 	for o, err := range s.Store().List(ctx, sweep.PrefixArtifacts+id+"/") {
 		if err != nil {
 			return v, err
 		}
-		v.Artifacts = append(v.Artifacts, o.Key)
+		v.artifacts = append(v.artifacts, o.Key)
 	}
 	if n := len(past); n > 0 && past[n-1].Outcome.Status != outcome.Succeeded {
-		v.Failure, err = failureIn(ctx, s, past[n-1].Key)
+		v.failure, err = failureIn(ctx, s, past[n-1].Key)
 	}
 	return v, err
 }
@@ -132,13 +145,13 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 	st, _ := s.Run(id)
 	p := func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
 	p("%s  %s", id, s.RunName(id))
-	p("  %s%s", statusWords(s, st), usage(st))
-	for _, part := range v.Stale {
+	p("  %s%s", statusWords(v.run), usage(v.run))
+	for _, part := range v.run.Stale {
 		p("  stale: %s", staleWhy[part])
 	}
 	c.printGiven(slices.Concat(st.Run.Labels, st.Run.Params))
 	p("attempts")
-	for _, a := range v.Attempts {
+	for _, a := range v.attempts {
 		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), a.Outcome.Status.Words(),
 			unit.Duration(a.Outcome.Duration()), unit.Line(a.Outcome.Reason))
 		p("     %s", app.PlaceOf(s, a.Notebook))
@@ -146,19 +159,19 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 			p("     %s", app.PlaceOf(s, a.Log))
 		}
 	}
-	if len(v.Attempts) == 0 {
+	if len(v.attempts) == 0 {
 		p("  none")
 	}
-	c.printScraps(v.Scraps, st.More)
-	c.printFailure(v.Failure)
-	if len(v.Artifacts) > 0 {
+	c.printScraps(query.Scraps(st), st.More)
+	c.printFailure(v.failure)
+	if len(v.artifacts) > 0 {
 		p("artifacts")
-		for _, a := range v.Artifacts {
+		for _, a := range v.artifacts {
 			p("  %s", app.PlaceOf(s, a))
 		}
 	}
 	p("reproduce")
-	p("  %s", v.Reproduce)
+	p("  %s", v.reproduce)
 }
 
 // staleWhy says what a differing part of a fingerprint means.
@@ -170,10 +183,10 @@ var staleWhy = map[string]string{
 	"environment": "the kernel's environment changed since",
 }
 
-// usage is what the last attempt took.
-func usage(st sweep.RunState) string {
-	o := st.Last
-	if o == nil {
+// usage is what the attempt took that the status is about.
+func usage(r query.Run) string {
+	o := r.Outcome
+	if r.Last == nil {
 		return ""
 	}
 	text := ", took " + unit.Duration(o.Duration())

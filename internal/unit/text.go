@@ -45,18 +45,26 @@ func Fit(text string, width int) string { return ansi.Truncate(text, width, "…
 // maxListed is how many names a sentence holds.
 const maxListed = 6
 
+// All joins names as a sentence does, however many: "a, b and c".
+func All(names []string) string {
+	if n := len(names); n > 1 {
+		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+	return strings.Join(names, "")
+}
+
+// Wrap breaks text into lines of at most the given width.
+func Wrap(text string, width int) string {
+	return ansi.Wordwrap(strings.ReplaceAll(text, "\n", " "), width, "")
+}
+
 // List joins names as a sentence does: "a, b and c", or six of them "and 3
 // more".
 func List(names []string) string {
-	switch n := len(names); {
-	case n == 0:
-		return ""
-	case n > maxListed:
+	if n := len(names); n > maxListed {
 		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", n-maxListed)
-	case n > 1:
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
 	}
-	return names[0]
+	return All(names)
 }
 
 // maxName is how many characters of a run's name are worth reading.

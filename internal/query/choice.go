@@ -1,0 +1,105 @@
+package query
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A Choice says which runs of a sweep are meant. The zero value is all that
+// are planned.
+type Choice struct {
+	Runs   []string // beginnings of ids, or names of notebooks; empty: any
+	Where  string   // expression that is true of them; "": any
+	Failed bool     // those that ended and did not succeed …
+	Stale  bool     // … or that are stale
+	All    bool     // also runs that are no longer planned
+}
+
+// Choose finds the runs that are meant, in the order of the plan.
+func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
+	named, err := Resolve(s, c.Runs)
+	if err != nil {
+		return nil, err
+	}
+	keep, err := Filter(s, c.Where)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []Run
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, st.Run.ID) {
+			continue
+		}
+		r := RunOf(s, st)
+		if (c.Failed || c.Stale) && !(c.Failed && WentWrong(st) || c.Stale && len(r.Stale) > 0) {
+			continue
+		}
+		ok, err := keep(st)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			chosen = append(chosen, r)
+		}
+	}
+	return chosen, nil
+}
+
+// Matching keeps the runs for which the expression is true.
+func Matching(s *sweep.Sweep, ids []string, src string) ([]string, error) {
+	keep, err := Filter(s, src)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, id := range ids {
+		st, _ := s.Run(id)
+		ok, err := keep(st)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			out = append(out, id)
+		}
+	}
+	return out, nil
+}
+
+// WentWrong reports whether a run ended, and not well.
+func WentWrong(st sweep.RunState) bool { return st.Last != nil && st.Status != outcome.Succeeded }
+
+// Resolve finds runs by the beginnings of their ids.
+func Resolve(s *sweep.Sweep, names []string) ([]string, error) {
+	var ids []string
+	for _, name := range names {
+		id, err := ResolveOne(s, name)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+// ResolveOne finds a run by the beginning of its id, or by its notebook's name.
+func ResolveOne(s *sweep.Sweep, name string) (string, error) {
+	name = strings.TrimSuffix(strings.ToLower(name), ".ipynb")
+	var found []string
+	for _, st := range s.Runs() {
+		if strings.HasPrefix(st.Run.ID, name) {
+			found = append(found, st.Run.ID)
+		}
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", unit.Mistake(unit.WithHint(fmt.Errorf("no run begins with %q", name), "fanout ls %s lists them", unit.Quote(unit.Path(s.Where()))))
+	}
+	return "", unit.Mistake(unit.WithHint(fmt.Errorf("%d runs begin with %q", len(found), name), "give more characters: %s or %s", found[0], found[1]))
+}

@@ -1,0 +1,140 @@
+package query
+
+import (
+	"slices"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A Column is one of the columns that fanout itself has for a run. Their names
+// begin with run_, which is kept for them.
+type Column struct {
+	Name  string
+	Type  Type
+	Unit  string // of its numbers; "s" or "B"
+	Means string // a phrase of Markdown for people
+	Field string // its name in `ls --json`, "" where that says it otherwise
+
+	read func(Run) any
+}
+
+// Type is the type of a column's values.
+type Type uint8
+
+// The types of columns.
+const (
+	Text  Type = iota
+	Bool       //
+	Int        // 64 bits
+	Float      //
+	Time       // an instant
+)
+
+func (t Type) String() string { return [...]string{"text", "bool", "int", "float", "time"}[t] }
+
+// zero is what an expression sees of a value that is unknown.
+func (t Type) zero() any { return [...]any{"", false, int64(0), 0.0, ""}[t] }
+
+// Replicate is the column that is in tables of repeated sweeps alone.
+const Replicate = "run_replicate"
+
+// columns is the list that the table of runs, expressions, ls and the
+// documentation have in common.
+var columns = []Column{
+	{Name: "run_id", Type: Text, Means: "identity of the run: its parameters, replicate and template", read: func(r Run) any { return r.Run.ID }},
+	{Name: "run_status", Type: Text, Means: "how it is going, or how it went: a [status](states.md)", Field: "status", read: func(r Run) any { return string(r.Status) }},
+	{Name: "run_reason_kind", Type: Text, Means: "why it did not succeed, in a word: a [reason](states.md#reasons)", Field: "kind", read: func(r Run) any { return string(r.Outcome.Kind) }},
+	{Name: "run_error", Type: Text, Means: "why it did not succeed, in a sentence", Field: "reason", read: func(r Run) any { return r.Outcome.Reason }},
+	{Name: "run_planned", Type: Bool, Means: "it is in the newest plan", Field: "planned", read: func(r Run) any { return !r.Run.Unplanned }},
+	{Name: "run_stale", Type: Bool, Means: "something that `stale_on` names has changed since it succeeded", read: func(r Run) any { return len(r.Stale) > 0 }},
+	{Name: "run_attempts", Type: Int, Means: "how many attempts have begun", Field: "attempts", read: func(r Run) any { return int64(r.Attempts) }},
+	{Name: "run_as_of", Type: Time, Means: "logical date of the newest plan", Field: "as_of", read: func(r Run) any { return r.AsOf }},
+	{Name: "run_started_at", Type: Time, Means: "when the attempt began", Field: "started_at", read: startedAt},
+	{Name: "run_duration_s", Type: Float, Unit: "s", Means: "how long the attempt took", Field: "duration_s", read: duration},
+	{Name: "run_kernel_start_s", Type: Float, Unit: "s", Means: "how long the kernel took to start", Field: "kernel_start_s", read: func(r Run) any { return seconds(r.Outcome.KernelStart) }},
+	{Name: "run_cpu_s", Type: Float, Unit: "s", Means: "CPU time of the kernel and its children", Field: "cpu_s", read: func(r Run) any { return seconds(r.Outcome.CPU) }},
+	{Name: "run_peak_rss_bytes", Type: Int, Unit: "B", Means: "peak memory of the kernel and its children", Field: "peak_rss_bytes", read: func(r Run) any { return positive(r.Outcome.PeakRSS) }},
+	{Name: "run_code", Type: Text, Means: "digest of the code cells that were executed", Field: "code", read: func(r Run) any { return r.Outcome.Fingerprint.Code }},
+	{Name: "run_notebook", Type: Text, Means: "the executed notebook, in the sweep directory", Field: "notebook", read: notebookOf},
+	{Name: Replicate, Type: Int, Means: "number of the repetition, from 0; only where the sweep file says `repeat`", read: func(r Run) any { return int64(r.Run.Replicate) }},
+}
+
+// Columns lists the columns in the order of the table of runs.
+func Columns() []Column { return slices.Clone(columns) }
+
+// Of reads the column of a run: a string, bool, int64, float64 or time.Time,
+// and nil where it is unknown.
+func (c Column) Of(r Run) any {
+	v := c.read(r)
+	if t, isTime := v.(time.Time); v == "" || isTime && t.IsZero() {
+		return nil
+	}
+	return v
+}
+
+// A Run is a run with all that its columns are read from.
+type Run struct {
+	sweep.RunState
+	Outcome outcome.Outcome // which Status is about, or of the best attempt while another is under way; zero while there is none
+	Stale   []string        // parts of the fingerprint in which its success is stale
+	AsOf    time.Time       // logical date of the newest plan
+}
+
+// RunOf looks at a run of the sweep.
+func RunOf(s *sweep.Sweep, st sweep.RunState) Run {
+	head, _ := s.Head()
+	r := Run{RunState: st, Stale: s.Stale(st, staleOn(s)), AsOf: head.AsOf}
+	switch {
+	case st.Last != nil && st.Last.Status == st.Status:
+		r.Outcome = *st.Last
+	case st.BestOut != nil:
+		r.Outcome = *st.BestOut
+	}
+	return r
+}
+
+// staleOn are the parts of the fingerprint that count.
+func staleOn(s *sweep.Sweep) []string {
+	if spec := s.Spec(); spec != nil {
+		return spec.StaleOn
+	}
+	return []string{"code", "files", "inputs"}
+}
+
+func startedAt(r Run) any {
+	if r.Outcome.Status == "" && r.Began != nil {
+		return r.Began.At
+	}
+	return r.Outcome.Start
+}
+
+func duration(r Run) any {
+	if r.Outcome.Start.IsZero() || r.Outcome.End.IsZero() {
+		return nil
+	}
+	return r.Outcome.Duration().Seconds()
+}
+
+func notebookOf(r Run) any {
+	if r.Best == 0 {
+		return nil
+	}
+	return sweep.RunKey(r.Run.ID)
+}
+
+// seconds are nil where nothing was measured.
+func seconds(d time.Duration) any {
+	if d <= 0 {
+		return nil
+	}
+	return d.Seconds()
+}
+
+func positive(n int64) any {
+	if n <= 0 {
+		return nil
+	}
+	return n
+}

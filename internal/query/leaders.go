@@ -1,0 +1,68 @@
+package query
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// Leaders are runs with a number each, the best first.
+type Leaders struct {
+	By   string // name of the number
+	Runs []Leader
+}
+
+// A Leader is a run with its number.
+type Leader struct {
+	Run
+	Value float64
+}
+
+// Lead finds the planned runs that have a number of this name, by default the
+// first metric: those that succeeded and are not stale, and those under way.
+// The largest is first; the smallest where the sweep file minimizes the metric,
+// or with ascending. where narrows the choice.
+func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {
+	if spec := s.Spec(); spec != nil {
+		if by == "" && len(spec.Metrics) > 0 {
+			by = spec.Metrics[0].Name
+		}
+		for _, m := range spec.Metrics {
+			ascending = ascending || m.Name == by && m.Goal == "minimize"
+		}
+	}
+	if by == "" {
+		return Leaders{}, unit.Mistake(unit.WithHint(errors.New("the sweep file declares no metric"), "say which scrap with --by"))
+	}
+	runs, err := Choose(s, Choice{Where: where})
+	if err != nil {
+		return Leaders{}, err
+	}
+	l := Leaders{By: by}
+	for _, r := range runs {
+		x, isNumber := numberOf(r, by)
+		if isNumber && (r.Status == outcome.Running || r.Status == outcome.Succeeded && len(r.Stale) == 0) {
+			l.Runs = append(l.Runs, Leader{r, x})
+		}
+	}
+	slices.SortStableFunc(l.Runs, func(a, b Leader) int {
+		if ascending {
+			return cmp.Compare(a.Value, b.Value)
+		}
+		return cmp.Compare(b.Value, a.Value)
+	})
+	return l, nil
+}
+
+func numberOf(r Run, name string) (float64, bool) {
+	v, err := value.Of(environment(r)[name])
+	if err != nil {
+		return 0, false // NaN is no number
+	}
+	return v.Float()
+}
