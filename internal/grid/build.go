@@ -147,7 +147,7 @@ func (g *Grid) bundled(b value.Binding) []value.Binding {
 			continue
 		}
 		for i, v := range a.Cols[0].Values {
-			if v != b.Value {
+			if !value.Equal(v, b.Value) {
 				continue
 			}
 			var out []value.Binding

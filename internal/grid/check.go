@@ -236,7 +236,7 @@ func (g *Grid) valueError(t TemplateRef, b value.Binding) (hint string, err erro
 	if want != value.Null && is != value.Null && is != want && !(want == value.Float && is == value.Int) {
 		return kindHint(want, b.Value), fmt.Errorf("`%s` is %s, and %s is %s", b.Name, b.Value, describeParam(p, t.Path), want)
 	}
-	if len(p.Choices) > 0 && !slices.Contains(p.Choices, g.coerced(t.Slot, b.Name, b.Value)) {
+	if len(p.Choices) > 0 && !slices.ContainsFunc(p.Choices, func(c value.Value) bool { return value.Equal(c, b.Value) }) {
 		var choices []string
 		for _, c := range p.Choices {
 			choices = append(choices, c.String())

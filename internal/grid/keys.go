@@ -29,7 +29,7 @@ var keys = slices.Concat([]form.Key[Spec]{
 
 func templates() form.Form[Spec] {
 	path := form.Text("a notebook")
-	one := form.Form[Spec]{Read: func(r *yaml.Reader, n *yaml.Node, s *Spec) {
+	one := form.Form[Spec]{What: path.What, Read: func(r *yaml.Reader, n *yaml.Node, s *Spec) {
 		s.Templates = []TemplateRef{{Path: r.Text(n, "a notebook")}}
 	}, Schema: path.Schema}
 	of := form.Form[Spec]{Read: func(r *yaml.Reader, n *yaml.Node, s *Spec) {

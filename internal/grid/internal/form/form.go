@@ -21,6 +21,7 @@ type Schema = map[string]any
 // A Form is what a value may be. Read reports mistakes to the reader; the
 // schema refuses nothing that Read takes.
 type Form[T any] struct {
+	What   string // what is wanted, for messages; may be empty
 	Read   func(r *yaml.Reader, n *yaml.Node, into *T)
 	Schema Schema
 }
@@ -38,7 +39,7 @@ func Field[S, T any](name, doc string, f Form[T], field func(*S) *T) Key[S] {
 
 // Into reads a form into a field of S.
 func Into[S, T any](f Form[T], field func(*S) *T) Form[S] {
-	return Form[S]{func(r *yaml.Reader, n *yaml.Node, s *S) { f.Read(r, n, field(s)) }, f.Schema}
+	return Form[S]{f.What, func(r *yaml.Reader, n *yaml.Node, s *S) { f.Read(r, n, field(s)) }, f.Schema}
 }
 
 // Within are the keys of a part of S.
@@ -72,7 +73,7 @@ func Map[S any](keys ...Key[S]) Form[S] {
 			}
 		}
 	}
-	return Form[S]{read, Object(keys)}
+	return Form[S]{what, read, Object(keys)}
 }
 
 // Object is the schema of a map of these keys and no others.
@@ -102,7 +103,7 @@ func Ref(name string) Schema { return Schema{"$ref": "#/$defs/" + name} }
 
 // Checked is a form with another check after it was read.
 func (f Form[T]) Checked(check func(r *yaml.Reader, n *yaml.Node, x *T)) Form[T] {
-	return Form[T]{func(r *yaml.Reader, n *yaml.Node, into *T) {
+	return Form[T]{f.What, func(r *yaml.Reader, n *yaml.Node, into *T) {
 		before := r.Mistakes()
 		if f.Read(r, n, into); r.Mistakes() == before {
 			check(r, n, into)
@@ -112,46 +113,50 @@ func (f Form[T]) Checked(check func(r *yaml.Reader, n *yaml.Node, x *T)) Form[T]
 
 // Or is a map that one word may stand for: short, read into a field of it.
 func Or[S, T any](short Form[T], field func(*S) *T, long Form[S]) Form[S] {
-	return Form[S]{func(r *yaml.Reader, n *yaml.Node, s *S) {
-		if r.IsScalar(n) {
+	what := short.What + ", or " + long.What
+	return Form[S]{what, func(r *yaml.Reader, n *yaml.Node, s *S) {
+		switch {
+		case r.IsScalar(n):
 			short.Read(r, n, field(s))
-			return
+		case r.IsMap(n):
+			long.Read(r, n, s)
+		default:
+			r.Errorf(n, "want %s, not %s", what, yaml.Describe(n))
 		}
-		long.Read(r, n, s)
 	}, AnyOf(short.Schema, long.Schema)}
 }
 
 // Text is any scalar that is read as a word.
 func Text(what string) Form[string] {
-	return Form[string]{func(r *yaml.Reader, n *yaml.Node, into *string) { *into = r.Text(n, what) },
+	return Form[string]{what, func(r *yaml.Reader, n *yaml.Node, into *string) { *into = r.Text(n, what) },
 		Schema{"type": []string{"string", "number", "boolean"}, "minLength": 1}}
 }
 
 // Texts is a list of words; one word stands for a list of it.
 func Texts(what string) Form[[]string] {
 	word := Text(what).Schema
-	return Form[[]string]{func(r *yaml.Reader, n *yaml.Node, into *[]string) { *into = r.Texts(n, what) },
+	return Form[[]string]{what, func(r *yaml.Reader, n *yaml.Node, into *[]string) { *into = r.Texts(n, what) },
 		AnyOf(word, Schema{"type": "array", "items": word})}
 }
 
 // Word is one of these words.
 func Word(words ...string) Form[string] {
-	return Form[string]{func(r *yaml.Reader, n *yaml.Node, into *string) { *into = r.OneOf(n, words...) }, Schema{"enum": words}}
+	return Form[string]{strings.Join(words, ", "), func(r *yaml.Reader, n *yaml.Node, into *string) { *into = r.OneOf(n, words...) }, Schema{"enum": words}}
 }
 
 // Flag is true or false.
 func Flag() Form[bool] {
-	return Form[bool]{func(r *yaml.Reader, n *yaml.Node, into *bool) { *into = r.Flag(n) }, Schema{"type": "boolean"}}
+	return Form[bool]{"true or false", func(r *yaml.Reader, n *yaml.Node, into *bool) { *into = r.Flag(n) }, Schema{"type": "boolean"}}
 }
 
 // Whole is a whole number from low on.
 func Whole(low int) Form[int] {
-	return Form[int]{func(r *yaml.Reader, n *yaml.Node, into *int) { *into = r.Whole(n, low) }, Schema{"type": "integer", "minimum": low}}
+	return Form[int]{"a number", func(r *yaml.Reader, n *yaml.Node, into *int) { *into = r.Whole(n, low) }, Schema{"type": "integer", "minimum": low}}
 }
 
 // List is a list; what says of what.
 func List[T any](what string, item Form[T]) Form[[]T] {
-	return Form[[]T]{func(r *yaml.Reader, n *yaml.Node, into *[]T) {
+	return Form[[]T]{what, func(r *yaml.Reader, n *yaml.Node, into *[]T) {
 		*into = nil
 		for _, e := range r.Items(n, what) {
 			var x T

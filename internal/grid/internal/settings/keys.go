@@ -122,7 +122,7 @@ func metrics() form.Form[[]Metric] {
 func metric() form.Form[Metric] {
 	goal := func(m *Metric) *string { return &m.Goal }
 	direction := form.Word("maximize", "minimize")
-	orNone := form.Form[string]{Read: func(r *yaml.Reader, n *yaml.Node, into *string) {
+	orNone := form.Form[string]{What: direction.What, Read: func(r *yaml.Reader, n *yaml.Node, into *string) {
 		if r.Resolve(n).Value != "" {
 			direction.Read(r, n, into)
 		}

@@ -69,7 +69,7 @@ func scalar(pattern string) form.Schema {
 
 // limit is a duration or a percentage of the median.
 func limit() form.Form[Limit] {
-	return form.Form[Limit]{Read: func(r *yaml.Reader, n *yaml.Node, into *Limit) {
+	return form.Form[Limit]{What: "a duration", Read: func(r *yaml.Reader, n *yaml.Node, into *Limit) {
 		if p, ok := percent(r.Resolve(n).Value); ok {
 			*into = Limit{Percent: p}
 			return
