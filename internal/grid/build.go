@@ -100,7 +100,7 @@ func (g *Grid) addOwn(r *yaml.Reader, o partial) {
 		switch g.names[x.Name] {
 		case isTemplate:
 			if slot = slices.Index(g.slots, x.Value.Text()); slot < 0 {
-				r.Errorf(o.at, "include: `%s` is no template; want one of %s", x.Value.Text(), strings.Join(g.slots, ", "))
+				r.Errorf(o.at, "include: `%s` is not a template; want one of %s", x.Value.Text(), strings.Join(g.slots, ", "))
 				return
 			}
 		case isLabel:
@@ -133,7 +133,7 @@ func (g *Grid) addOwn(r *yaml.Reader, o partial) {
 			one.Dims = []*axes.Dim{dim, g.templateDim().Only(s)}
 		}
 		if g.structural && g.contains(&one) {
-			g.warnf("include: %s is there already, and is made once", words(o.bindings))
+			g.warnf("include: %s repeats another point and counts once", words(o.bindings))
 			continue
 		}
 		g.blocks = append(g.blocks, &one)
@@ -167,7 +167,7 @@ func (g *Grid) bundled(b value.Binding) []value.Binding {
 func (g *Grid) contains(one *axes.Block) bool {
 	p, err := g.point(one, make([]int, len(one.Dims)), nil)
 	if err != nil {
-		return false // told when expressions are checked
+		return false // reported when expressions are checked
 	}
 	want := p.Identity()
 	for _, b := range g.blocks {
@@ -221,7 +221,7 @@ func (g *Grid) coercedColumn(slot string, c *axes.Column) []value.Value {
 }
 
 // checkDistinct finds choices that assign the same. Values of an axis must
-// differ; rows of a zip or list that do not are made once. It reports whether
+// differ; rows of a zip or list that do not count once. It reports whether
 // the choices that are left differ for every template.
 func (g *Grid) checkDistinct(r *yaml.Reader, dim *axes.Dim) bool {
 	if a := dim.Single; a != nil && len(a.Cols) == 1 && !a.IsLabel() {
@@ -251,7 +251,7 @@ func (g *Grid) checkDistinct(r *yaml.Reader, dim *axes.Dim) bool {
 		}
 	}
 	if gone := dim.N - len(keep); gone > 0 && dim.Single == nil {
-		g.warnf("%s: %d of %d points are there already, and are made once", dim.What, gone, dim.N)
+		g.warnf("%s: %d of %d points repeat others and count once", dim.What, gone, dim.N)
 		dim.Keep(keep)
 		g.coerce(&axes.Block{Dims: []*axes.Dim{dim}})
 	}

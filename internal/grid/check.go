@@ -125,7 +125,7 @@ func (g *Grid) checkDeclared(r *yaml.Reader, ident func(string) error) {
 	}
 	for _, name := range passed {
 		if err := ident(name.text); err != nil {
-			r.Errorf(name.at, "`%s` is no name for a parameter: %v", name.text, err)
+			r.Errorf(name.at, "`%s` is not a name for a parameter: %v", name.text, err)
 		}
 	}
 }

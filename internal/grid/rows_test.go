@@ -65,7 +65,7 @@ func TestRowsThatRepeat(t *testing.T) {
 	if d := cmp.Diff([]string{"a=1.0 b=x", "a=2.0 b=x"}, pointsOf(g)); d != "" {
 		t.Error(d)
 	}
-	if d := cmp.Diff([]string{"r.csv: 2 of 4 points are there already, and are made once"}, g.Warnings()); d != "" {
+	if d := cmp.Diff([]string{"r.csv: 2 of 4 points repeat others and count once"}, g.Warnings()); d != "" {
 		t.Error(d)
 	}
 }

@@ -73,7 +73,7 @@ type (
 	Settings = settings.Point
 	// Limit is a duration, or a percentage of the median of finished runs.
 	Limit = settings.Limit
-	// Notice is told when a sweep has ended.
+	// Notice is sent when a sweep has ended.
 	Notice = settings.Notice
 )
 
@@ -108,8 +108,8 @@ type Errors = diagnostic.Errors
 type Source = overlay.Source
 
 // SetOverlay reads "name=value" into a source that sets a parameter for every
-// run, in place of an axis of that name. The value is YAML; what is no YAML is
-// a string. The error is Errors.
+// run, instead of an axis of that name. The value is YAML; text that is not YAML
+// is a string. The error is Errors.
 func SetOverlay(pair string) (Source, error) { return overlay.Set(pair) }
 
 // DecodeBindings reads a YAML map of parameters, in its order. The error is

@@ -52,7 +52,8 @@ func readFormat(r *yaml.Reader, n *yaml.Node, x *dateAxis) {
 }
 
 // readDates reads a date axis; its values wait for the logical date.
-func readDates(r *yaml.Reader, n *yaml.Node) func(*Preparer, *Axis) {
+func readDates(r *yaml.Reader, k yaml.Field, a *Axis) {
+	n := k.Node
 	x := &dateAxis{Rule: dates.Daily(), at: r.Resolve(n)}
 	bad := r.Mistakes()
 	dateForm.Read(r, n, x)
@@ -62,7 +63,7 @@ func readDates(r *yaml.Reader, n *yaml.Node) func(*Preparer, *Axis) {
 	if x.Align != "" && !x.HasPeriods() {
 		r.Errorf(x.alignAt, "`align` needs a step of weeks, months, quarters or years")
 	}
-	return x.fill
+	a.Ordered, a.fill = true, x.fill
 }
 
 // readDate reads a date and checks the form of it.

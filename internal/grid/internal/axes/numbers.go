@@ -3,10 +3,9 @@ package axes
 import (
 	"math"
 	"math/big"
-	"slices"
 	"strconv"
-	"strings"
 
+	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -14,36 +13,57 @@ import (
 // maxValues bounds one axis that a rule makes.
 const maxValues = 1_000_000
 
-// numbers makes the values of range, linspace and logspace.
-func readNumbers(r *yaml.Reader, k yaml.Field) []value.Value {
-	words := []string{"from", "to", "n"}
-	if k.Name == "range" {
-		words[2] = "step"
+// numbers is a map with from, to and another word, all of them numbers. Only
+// the step of a range may be missing.
+func numbers(rule, last string) form.Form[map[string]value.Value] {
+	required := []string{"from", "to"}
+	schema := form.Schema{"type": "number"}
+	var keys []form.Key[map[string]value.Value]
+	for _, word := range []string{"from", "to", last} {
+		if word == "n" {
+			required = append(required, word)
+			schema = form.Whole(2).Schema
+		}
+		keys = append(keys, form.Key[map[string]value.Value]{Name: word, Form: form.Form[map[string]value.Value]{
+			Read: func(r *yaml.Reader, n *yaml.Node, args *map[string]value.Value) {
+				v := r.Value(n)
+				if _, ok := v.Float(); !ok {
+					r.Errorf(n, "`%s` of a %s must be a number, not %s", word, rule, v)
+				}
+				(*args)[word] = v
+			}, Schema: schema}})
 	}
-	args := map[string]value.Value{}
+	f := form.Map(keys...)
+	f.Schema["required"] = required
+	return f
+}
+
+// readNumbers reads the arguments of a rule; ok is false after a mistake.
+func readNumbers(r *yaml.Reader, k yaml.Field, last string) (args map[string]value.Value, ok bool) {
+	f := numbers(k.Name, last)
+	args = map[string]value.Value{}
 	bad := r.Mistakes()
-	for _, f := range r.Fields(k.Node, "a map with "+strings.Join(words, ", ")) {
-		if !slices.Contains(words, f.Name) {
-			r.Unknown(f, words...)
-			continue
-		}
-		args[f.Name] = r.Value(f.Node)
-		if _, ok := args[f.Name].Float(); !ok && r.Mistakes() == bad {
-			r.Errorf(f.Node, "`%s` of a %s must be a number, not %s", f.Name, k.Name, args[f.Name])
+	f.Read(r, k.Node, &args)
+	for _, word := range f.Schema["required"].([]string) {
+		if _, ok := args[word]; !ok && r.Mistakes() == bad {
+			r.Errorf(k.Key, "`%s` needs `%s`", k.Name, word)
 		}
 	}
-	for _, w := range words {
-		if _, ok := args[w]; !ok && w != "step" && r.Mistakes() == bad {
-			r.Errorf(k.Key, "`%s` needs `%s`", k.Name, w)
-		}
+	return args, r.Mistakes() == bad
+}
+
+func readRange(r *yaml.Reader, k yaml.Field, a *Axis) {
+	a.Ordered = true
+	if args, ok := readNumbers(r, k, "step"); ok {
+		a.Cols[0].Values = numberRange(r, k, args)
 	}
-	if r.Mistakes() > bad {
-		return nil
+}
+
+func readSpace(r *yaml.Reader, k yaml.Field, a *Axis) {
+	a.Ordered = true
+	if args, ok := readNumbers(r, k, "n"); ok {
+		a.Cols[0].Values = numberSpace(r, k, args)
 	}
-	if k.Name == "range" {
-		return numberRange(r, k, args)
-	}
-	return numberSpace(r, k, args)
 }
 
 // numberSpace makes n numbers, evenly far apart or evenly often as large.

@@ -3,8 +3,10 @@ package axes
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -22,10 +24,30 @@ func readAxes(r *yaml.Reader, n *yaml.Node) []*Axis {
 	return out
 }
 
-// axisRules are what may stand in place of a list of values.
-var axisRules = []string{"range", "linspace", "logspace", "dates", "bundle"}
+// A rule is what may stand instead of a list of values.
+type rule struct {
+	name, doc string
+	schema    form.Schema
+	read      func(r *yaml.Reader, k yaml.Field, a *Axis)
+}
 
-// axis reads the values of one axis: a list, or a map that says how to make
+var rules = []rule{
+	{"range", "Numbers from one to another, both included.", numbers("range", "step").Schema, readRange},
+	{"linspace", "n numbers, evenly far apart.", numbers("linspace", "n").Schema, readSpace},
+	{"logspace", "n numbers, each as many times the one before.", numbers("logspace", "n").Schema, readSpace},
+	{"dates", "Dates from one to another, both included.", dateForm.Schema, readDates},
+	{"bundle", "Labels, and the parameters that each binds.", bundleSchema, readBundle},
+}
+
+func ruleNames() []string {
+	var out []string
+	for _, x := range rules {
+		out = append(out, x.name)
+	}
+	return out
+}
+
+// readAxis reads the values of one axis: a list, or a map that says how to make
 // them.
 func readAxis(r *yaml.Reader, f yaml.Field) *Axis {
 	own := &Column{Name: f.Name, At: f.Key}
@@ -52,36 +74,27 @@ func readAxis(r *yaml.Reader, f yaml.Field) *Axis {
 	fields := r.Fields(n, "a list of values")
 	if len(fields) != 1 {
 		if r.Mistakes() == bad {
-			r.Errorf(n, "axis `%s`: want a list of values, or one of %s", f.Name, strings.Join(axisRules, ", "))
+			r.Errorf(n, "axis `%s`: want a list of values, or one of %s", f.Name, strings.Join(ruleNames(), ", "))
 		}
 		return a
 	}
-	readRule(r, fields[0], a)
+	if i := slices.Index(ruleNames(), fields[0].Name); i >= 0 {
+		rules[i].read(r, fields[0], a)
+	} else {
+		r.Unknown(fields[0], ruleNames()...)
+	}
 	return a
 }
 
-func readRule(r *yaml.Reader, k yaml.Field, a *Axis) {
-	switch k.Name {
-	case "range", "linspace", "logspace":
-		a.Ordered = true
-		a.Cols[0].Values = readNumbers(r, k)
-	case "dates":
-		a.Ordered = true
-		a.fill = readDates(r, k.Node)
-	case "bundle":
-		a.Cols[0].Label = true
-		readBundle(r, k.Node, a)
-	default:
-		r.Unknown(k, axisRules...)
-	}
-}
+var bundleSchema = form.Schema{"type": "object", "additionalProperties": form.Schema{"type": "object"}, "minProperties": 1}
 
-// bundle reads axis values that bind several parameters.
-func readBundle(r *yaml.Reader, n *yaml.Node, a *Axis) {
+// readBundle reads axis values that bind several parameters.
+func readBundle(r *yaml.Reader, k yaml.Field, a *Axis) {
 	label := a.Cols[0]
+	label.Label = true
 	byName := map[string]*Column{}
 	bad := r.Mistakes()
-	fields := r.Fields(n, "a map of values to the parameters they bind")
+	fields := r.Fields(k.Node, "a map of values to the parameters they bind")
 	if len(fields) == 0 && r.Mistakes() == bad {
 		r.Errorf(a.At, "axis `%s` has no values", a.Name)
 	}
@@ -132,6 +145,6 @@ func CheckName(r *yaml.Reader, n *yaml.Node, name string) {
 	case strings.HasPrefix(strings.ToLower(name), reserved):
 		r.Errorf(n, "the name `%s` begins with %s, which is kept for columns about the run", name, reserved)
 	case !nameRE.MatchString(name):
-		r.Hintf(n, identHint(name), "`%s` is no name that a notebook could give a parameter", name)
+		r.Hintf(n, identHint(name), "`%s` is not a name that a notebook can give a parameter", name)
 	}
 }

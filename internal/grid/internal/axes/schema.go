@@ -1,8 +1,6 @@
 package axes
 
 import (
-	"maps"
-
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 )
 
@@ -24,24 +22,12 @@ func Schemas() form.Schema {
 
 // AxisSchema is the schema of one axis: a list, or a rule.
 func AxisSchema() form.Schema {
-	number := form.Schema{"type": "number"}
-	space := form.Schema{
-		"type": "object", "additionalProperties": false, "required": []string{"from", "to", "n"},
-		"properties": form.Schema{"from": number, "to": number, "n": form.Whole(2).Schema},
-	}
-	counted := maps.Clone(space)
-	counted["properties"] = form.Schema{"from": number, "to": number, "step": number}
-	counted["required"] = []string{"from", "to"}
-	bundle := form.Schema{"type": "object", "additionalProperties": form.Schema{"type": "object"}, "minProperties": 1}
-	rules := form.Schema{
-		"range":    form.Described("Numbers from one to another, both included.", counted),
-		"linspace": form.Described("n numbers, evenly far apart.", space),
-		"logspace": form.Described("n numbers, each as many times the one before.", space),
-		"dates":    dateForm.Schema,
-		"bundle":   form.Described("Labels, and the parameters that each binds.", bundle),
+	made := form.Schema{}
+	for _, x := range rules {
+		made[x.name] = form.Described(x.doc, x.schema)
 	}
 	return form.AnyOf(
 		form.Schema{"type": "array", "minItems": 1},
-		form.Schema{"type": "object", "properties": rules, "additionalProperties": false, "minProperties": 1, "maxProperties": 1},
+		form.Schema{"type": "object", "properties": made, "additionalProperties": false, "minProperties": 1, "maxProperties": 1},
 	)
 }

@@ -191,7 +191,7 @@ func (s *listed) Blocks() []*Block {
 	return []*Block{{Dims: []*Dim{r}}}
 }
 
-// axes of a list are its names.
+// Axes of a list are its names.
 func (s *listed) Axes() []*Axis {
 	var out []*Axis
 	for _, c := range s.columns() {
@@ -238,7 +238,7 @@ func (s *union) Blocks() []*Block {
 	return out
 }
 
-// axes of a union are those of its parts; one that several parts have takes
+// Axes of a union are those of its parts; one that several parts have takes
 // the values of all.
 func (s *union) Axes() []*Axis {
 	var out []*Axis
@@ -286,7 +286,7 @@ const maxRowMistakes = 10
 
 // typed gives the values of rows the types that the templates declare. A
 // declared type is never guessed at: one "n/a" in a column of numbers is a
-// mistake that is told, and changes no other value.
+// mistake that is reported, and changes no other value.
 func (p *Preparer) typed(file string, at *yaml.Node, all [][]value.Binding) [][]value.Binding {
 	if len(p.Kinds) == 0 {
 		return all

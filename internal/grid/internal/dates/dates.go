@@ -3,7 +3,7 @@
 // In go dates as people write them, such as 2026-03, yesterday or
 // month_start-1mo, and a step; out come the dates from one to another. Days and
 // longer steps follow the calendar: they are counted on wall clocks, which are
-// times labelled UTC whatever their zone, so that no change of daylight saving
+// times labeled UTC whatever their zone, so that no change of daylight saving
 // time can lose a day. Hours and minutes are time that passes.
 //
 // Package dates reads no clock: the logical date is handed in.
@@ -55,8 +55,8 @@ func (r *Rule) SetStep(text string) error {
 // HasPeriods reports whether the step is one that can be aligned.
 func (r *Rule) HasPeriods() bool { return slices.Contains([]string{"w", "mo", "q", "y"}, r.unit) }
 
-// Between lists the dates from one moment to another, both included, at most
-// so many as limit.
+// Between lists the dates from one moment to another, both included. More than
+// limit of them, or none, is an error.
 func (r *Rule) Between(from, to Moment, limit int) ([]string, error) {
 	first, last := from.first, to.last
 	next := r.calendar(first)
@@ -67,7 +67,7 @@ func (r *Rule) Between(from, to Moment, limit int) ([]string, error) {
 	var out []string
 	for t := next(0); !t.After(last); t = next(len(out)) {
 		if len(out) == limit {
-			return nil, fmt.Errorf("these are more than %d dates", limit)
+			return nil, fmt.Errorf("there are more than %d dates", limit)
 		}
 		out = append(out, r.text(t))
 	}
@@ -366,7 +366,7 @@ func CheckFormat(format string) error {
 		}
 		i++
 		if i == len(format) {
-			return fmt.Errorf("the date format %q ends in the middle of a directive; %%%% is a per cent sign", format)
+			return fmt.Errorf("the date format %q ends in the middle of a directive; %%%% stands for %%", format)
 		}
 		if c := format[i]; directives[c] == "" && !strings.ContainsRune("VGqu%", rune(c)) {
 			return fmt.Errorf("the date format has no %%%c; there are %%Y %%y %%m %%d %%H %%I %%M %%S %%p %%b %%B %%a %%A %%j %%u %%V %%G %%q %%z %%Z %%F %%T", c)

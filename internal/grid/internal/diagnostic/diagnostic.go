@@ -80,7 +80,7 @@ func nearest(name string, words []string) (string, bool) {
 	return best, best != ""
 }
 
-// distance is the number of edits, swapped neighbours counting one, between
+// distance is the number of edits, swapped neighbors counting as one, between
 // two words.
 func distance(a, b string) int {
 	x, y := []rune(a), []rune(b)

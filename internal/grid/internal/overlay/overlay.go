@@ -23,8 +23,8 @@ type Source struct {
 	set  []value.Binding
 }
 
-// Set reads "name=value" into a source that sets a parameter for every run, in
-// place of an axis of that name. The value is YAML; what is no YAML is a
+// Set reads "name=value" into a source that sets a parameter for every run, instead
+// of an axis of that name. The value is YAML; text that is not YAML is a
 // string. The error is diagnostic.Errors.
 func Set(pair string) (Source, error) {
 	file := "--set " + pair

@@ -179,7 +179,7 @@ func readObject(dec *json.Decoder) ([]value.Binding, error) {
 			return nil, fmt.Errorf("`%s`: %w", name, err)
 		}
 		if _, twice := value.Lookup(row, name); twice {
-			return nil, fmt.Errorf("`%s` is there twice", name)
+			return nil, fmt.Errorf("`%s` is given twice", name)
 		}
 		row = append(row, value.Binding{Name: name, Value: v})
 	}

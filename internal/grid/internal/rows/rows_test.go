@@ -56,7 +56,7 @@ func TestReadMistakes(t *testing.T) {
 		{"not an object", "r.jsonl", "{\"a\":1}\n3\n", "r.jsonl:2:2: want an object, not 3"},
 		{"cut off", "r.jsonl", "{\"a\":1}\n{\"a\":", "r.jsonl:2:6: unexpected EOF"},
 		{"a list cut off", "r.json", "[{\"a\":1},", "r.json:1:10"},
-		{"key twice", "r.jsonl", "{\"a\":1,\"a\":2}", "`a` is there twice"},
+		{"key twice", "r.jsonl", "{\"a\":1,\"a\":2}", "`a` is given twice"},
 		{"no names", "r.jsonl", "{}", "at least one parameter"},
 		{"too large", "r.jsonl", "{\"a\":1e999}", "`a`: 1e999 is not a number"},
 	} {

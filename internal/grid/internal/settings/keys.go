@@ -30,7 +30,7 @@ var Keys = []form.Key[Sweep]{
 	form.Field("resources", "What a run may use.", resources(), func(s *Sweep) *Resources { return &s.Resources }),
 	form.Field("workdir", "Where runs work: each in a folder of its own, or all in the template's.", workdir(), func(s *Sweep) *string { return &s.Workdir }),
 	form.Field("report", "Your own report.", report(), func(s *Sweep) **Report { return &s.Report }),
-	form.Field("notify", "Whom to tell when a sweep has ended.", notices(), func(s *Sweep) *[]Notice { return &s.Notify }),
+	form.Field("notify", "Whom to notify when a sweep has ended.", notices(), func(s *Sweep) *[]Notice { return &s.Notify }),
 	form.Field("nomad", "Settings of the Nomad executor.", nomad(), func(s *Sweep) *[]value.Binding { return &s.Nomad }),
 }
 
@@ -108,7 +108,7 @@ func metrics() form.Form[[]Metric] {
 		for _, e := range r.Items(n, "") {
 			name := r.Text(e, "a scrap")
 			if slices.ContainsFunc(*into, func(m Metric) bool { return m.Name == name }) {
-				r.Errorf(e, "the metric `%s` is there twice", name)
+				r.Errorf(e, "the metric `%s` is listed twice", name)
 			}
 			*into = append(*into, Metric{Name: name})
 		}

@@ -144,8 +144,7 @@ type Resources struct {
 	Memory int64 // bytes; 0 is no cap
 }
 
-// A Notice is told when a sweep has ended: a command to run, or a URL to post
-// to.
+// A Notice is sent when a sweep has ended: to a command, or to a URL.
 type Notice struct {
 	Command []string
 	Webhook string

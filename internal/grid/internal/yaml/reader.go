@@ -2,7 +2,7 @@
 //
 // In goes the text of a file, out come nodes, and from nodes their keys, items,
 // words, numbers and values. Whatever is not as wanted becomes a diagnostic with
-// its place, and reading goes on, so that all mistakes are known at once. YAML
+// its place, and reading continues, so that all mistakes are known at once. YAML
 // is read by the core schema of version 1.2: no, on and 12:30:45 are strings,
 // dates are strings, and a number with a leading zero is refused. Work and
 // memory are bounded, whatever aliases stand for.
