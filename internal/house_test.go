@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"internal/query":       {"internal/sweep", "internal/grid/expr", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/table":       {"internal/table/frame", "internal/value"},
 	"internal/table/frame": {"internal/value"},
-	"internal/collect":     {"internal/table", "internal/table/frame", "internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
+	"internal/collect":     {"internal/query", "internal/table", "internal/table/frame", "internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
 	"internal/compare":     {"internal/table"},
 	"internal/report":      {"internal/compare", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 

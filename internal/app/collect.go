@@ -56,7 +56,7 @@ func removeOthers(ctx context.Context, st store.Store, written []string) error {
 // collectOptions are what the sweep file says of the tables.
 func collectOptions(s *sweep.Sweep, require []string) collect.Options {
 	spec := s.Spec()
-	o := collect.Options{StaleOn: spec.StaleOn, Require: require}
+	o := collect.Options{Require: require}
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, collect.Metric{Name: m.Name, Unit: m.Unit, Goal: m.Goal})
 	}

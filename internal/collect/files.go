@@ -157,16 +157,19 @@ type fileReader struct {
 // entry reads one file. The error is of the spool; what is wrong with the file
 // is in the entry.
 func (r *fileReader) entry(name string) (*entry, error) {
-	e := &entry{id: strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".ipynb"), notebook: name}
+	e := &entry{id: strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".ipynb")}
+	e.tell("run_id", e.id)
+	e.tell("run_notebook", name)
 	defer r.release()
 	n, dropped, err := r.notebook(name)
 	if err != nil {
-		e.status, e.reason = string(outcome.Lost), value.ToUTF8(err.Error())
-		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: e.reason, Cell: -1})
+		e.ended(string(outcome.Lost), "", err.Error())
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: value.ToUTF8(err.Error()), Cell: -1})
 		return e, nil
 	}
 	e.problems = append(e.problems, dropped...)
-	e.verdict(n)
+	v := n.Verdict()
+	e.ended(v.Status, v.Kind, v.Reason)
 	e.times(n)
 	e.params = parametersOf(n)
 	return e, e.scraps(recordedIn(n), r.spool)
@@ -236,9 +239,12 @@ func (r *fileReader) release() {
 	}
 }
 
-func (e *entry) verdict(n *notebook.Notebook) {
-	v := n.Verdict()
-	e.status, e.kind, e.reason = v.Status, v.Kind, value.ToUTF8(v.Reason)
+// ended notes how the run of a notebook ended.
+func (e *entry) ended(status, kind, reason string) {
+	e.status = status
+	e.tell("run_status", status)
+	e.tell("run_reason_kind", kind)
+	e.tell("run_error", value.ToUTF8(reason))
 }
 
 // times reads when the notebook ran, as papermill notes it.
@@ -247,14 +253,14 @@ func (e *entry) times(n *notebook.Notebook) {
 	if text, ok := m["start_time"].(string); ok {
 		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
 			if t, err := time.Parse(layout, text); err == nil {
-				e.started = t
+				e.tell("run_started_at", t)
 				break
 			}
 		}
 	}
 	if v, err := value.Of(m["duration"]); err == nil {
 		if seconds, ok := v.Float(); ok {
-			e.duration = seconds
+			e.tell("run_duration_s", seconds)
 		}
 	}
 }

@@ -8,9 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -23,7 +23,6 @@ type Options struct {
 	Metrics []Metric
 	Jobs    int      // notebooks read at once; 0: as many as there are processors
 	TempDir string   // for frames and pictures until they are written; "": the system's
-	StaleOn []string // parts of the fingerprint in which a run counts as stale; nil: code, files, inputs
 	Require []string // scraps that every succeeded run must have; one that lacks them is a problem of kind "missing"
 	// TableOnly leaves scraps.parquet out, which costs as much as the table: the
 	// result is to be looked at, and cannot be written.
@@ -38,46 +37,30 @@ type bound struct {
 
 // entry is one run or one file, read.
 type entry struct {
-	id, status, kind, reason string
-	planned, stale, attempts any
-	asOf, started            time.Time
-	duration, kernelStart    any // seconds
-	cpu, peak                any // seconds, bytes
-	code, notebook           string
-	replicate                any
-	params, labels           []bound
-	items                    []item
-	problems                 []table.Problem
+	id, status     string
+	columns        []any // of runColumns, nil where unknown
+	params, labels []bound
+	items          []item
+	problems       []table.Problem
 }
 
-// The columns every runs table begins with.
-var runColumns = []table.ColumnSpec{
-	{Name: "run_id", Type: table.String},
-	{Name: "run_status", Type: table.String},
-	{Name: "run_reason_kind", Type: table.String},
-	{Name: "run_error", Type: table.String},
-	{Name: "run_planned", Type: table.Bool},
-	{Name: "run_stale", Type: table.Bool},
-	{Name: "run_attempts", Type: table.Int},
-	{Name: "run_as_of", Type: table.Time},
-	{Name: "run_started_at", Type: table.Time},
-	{Name: "run_duration_s", Type: table.Float, Unit: "s"},
-	{Name: "run_kernel_start_s", Type: table.Float, Unit: "s"},
-	{Name: "run_cpu_s", Type: table.Float, Unit: "s"},
-	{Name: "run_peak_rss_bytes", Type: table.Int, Unit: "B"},
-	{Name: "run_code", Type: table.String},
-	{Name: "run_notebook", Type: table.String},
+// runColumns are the columns every runs table begins with; the last of them
+// only where runs are repeated.
+var runColumns = query.Columns()
+
+var columnTypes = map[query.Type]table.Type{
+	query.Text: table.String, query.Bool: table.Bool, query.Int: table.Int, query.Float: table.Float, query.Time: table.Time,
 }
 
-func (e *entry) cells() []any {
-	text := func(s string) any {
-		if s == "" {
-			return nil
-		}
-		return s
+// tell notes the value of one of runColumns; an empty text is unknown.
+func (e *entry) tell(name string, v any) {
+	if v == "" {
+		return
 	}
-	return []any{e.id, text(e.status), text(e.kind), text(e.reason), e.planned, e.stale, e.attempts, e.asOf, e.started,
-		e.duration, e.kernelStart, e.cpu, e.peak, text(e.code), text(e.notebook)}
+	if e.columns == nil {
+		e.columns = make([]any, len(runColumns))
+	}
+	e.columns[slices.IndexFunc(runColumns, func(c query.Column) bool { return c.Name == name })] = v
 }
 
 const (
@@ -120,13 +103,11 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
 	}
-	columns := runColumns
-	if replicates {
-		columns = append(slices.Clone(columns), table.ColumnSpec{Name: "run_replicate", Type: table.Int})
-	}
-	for _, c := range columns {
-		c.Role = table.RoleRun
-		g.fixed = append(g.fixed, g.runs.Column(c))
+	for _, c := range runColumns {
+		if c.Name == query.Replicate && !replicates {
+			continue
+		}
+		g.fixed = append(g.fixed, g.runs.Column(table.ColumnSpec{Name: c.Name, Type: columnTypes[c.Type], Unit: c.Unit, Role: table.RoleRun}))
 		g.taken[c.Name] = c.Name
 	}
 	if g.scraps, err = newLongTable(o.TempDir); err != nil {
@@ -149,12 +130,8 @@ func (g *gatherer) add(e *entry) error {
 	row := g.rows
 	g.rows++
 	g.runs.Row()
-	cells := e.cells()
-	if len(g.fixed) > len(cells) {
-		cells = append(cells, e.replicate)
-	}
-	for i, v := range cells {
-		g.set(e, g.fixed[i], v)
+	for i, column := range g.fixed {
+		g.set(e, column, e.columns[i])
 	}
 	for _, p := range e.params {
 		g.set(e, g.bindingColumn(e, p.name, table.RoleParameter), p.value)

@@ -7,9 +7,9 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"time"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -38,13 +38,8 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error
 	if err != nil {
 		return nil, err
 	}
-	head, _ := s.Head()
-	staleOn := o.StaleOn
-	if staleOn == nil {
-		staleOn = []string{"code", "files", "inputs"}
-	}
 	read := func() func(i int) (*entry, error) {
-		r := &runReader{sweep: s, spool: g.spool, asOf: head.AsOf, staleOn: staleOn, parts: parts, versions: versions, kept: kept}
+		r := &runReader{sweep: s, spool: g.spool, parts: parts, versions: versions, kept: kept}
 		return func(i int) (*entry, error) { return r.entry(ctx, runs[i]) }
 	}
 	if err := inOrder(ctx, len(runs), o.jobs(), read, g.add); err != nil {
@@ -60,8 +55,6 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error
 type runReader struct {
 	sweep    *sweep.Sweep
 	spool    *spool
-	asOf     time.Time
-	staleOn  []string
 	parts    map[string]string // run id → key of the notebook being written
 	versions map[string]sweep.Version
 	kept     *keeper
@@ -70,9 +63,14 @@ type runReader struct {
 // entry reads one run. What is wrong with its notebook is in the entry; the
 // error is of the store or the spool.
 func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error) {
-	e := &entry{
-		id: st.Run.ID, status: string(st.Status), planned: !st.Run.Unplanned,
-		stale: len(r.sweep.Stale(st, r.staleOn)) > 0, attempts: st.Attempts, asOf: r.asOf, replicate: st.Run.Replicate,
+	e := &entry{id: st.Run.ID, status: string(st.Status)}
+	run := query.RunOf(r.sweep, st)
+	for _, c := range runColumns {
+		v := c.Of(run)
+		if text, isText := v.(string); isText {
+			v = value.ToUTF8(text)
+		}
+		e.columns = append(e.columns, v)
 	}
 	for _, p := range st.Run.Params {
 		e.params = append(e.params, bound{p.Name, p.Value.Any()})
@@ -83,7 +81,6 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	if st.Run.Template != "" && !slices.ContainsFunc(e.labels, func(b bound) bool { return b.value == st.Run.Template }) {
 		e.labels = append(e.labels, bound{"template", st.Run.Template})
 	}
-	e.outcome(st)
 	found, err := r.recorded(ctx, st)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -99,39 +96,6 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	err = e.scraps(found, r.spool)
 	e.sortScraps()
 	return e, err
-}
-
-// outcome tells of the attempt that stands for the run, or, while there is
-// none, of the last.
-func (e *entry) outcome(st sweep.RunState) {
-	o := st.BestOut
-	if o == nil {
-		o = st.Last
-	}
-	if st.Best > 0 {
-		e.notebook = sweep.RunKey(st.Run.ID)
-	}
-	if o == nil {
-		if st.Began != nil {
-			e.started = st.Began.At
-		}
-		return
-	}
-	e.kind, e.reason = string(o.Kind), value.ToUTF8(o.Reason)
-	e.started = o.Start
-	e.code = o.Fingerprint.Code
-	if !o.End.IsZero() && !o.Start.IsZero() {
-		e.duration = o.Duration().Seconds()
-	}
-	if o.KernelStart > 0 {
-		e.kernelStart = o.KernelStart.Seconds()
-	}
-	if o.CPU > 0 {
-		e.cpu = o.CPU.Seconds()
-	}
-	if o.PeakRSS > 0 {
-		e.peak = o.PeakRSS
-	}
 }
 
 // notANotebook reports that an object could be read but not understood.
