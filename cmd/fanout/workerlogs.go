@@ -14,11 +14,11 @@ import (
 
 // workerLogs prints what the workers of a cluster said: of the shards that the
 // named runs travelled in, or of all.
-func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, named []string, f logsFlags) error {
-	if f.follow || f.attempt > 0 || f.where != "" || f.results || c.json {
+func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error {
+	if f.Follow || f.Attempt > 0 || f.where != "" || f.Results || c.json {
 		return unit.Mistake(unit.WithHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print"))
 	}
-	wanted, err := shardFilter(ctx, s, named)
+	wanted, err := shardFilter(ctx, s, f.Runs)
 	if err != nil {
 		return err
 	}
