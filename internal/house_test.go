@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"internal/kernel/kernelspec": {},
 	"internal/kernel":            {"internal/kernel/kernelspec", "internal/unit"},
 	"internal/runner":            {"internal/kernel", "internal/notebook"},
-	"internal/fan":               {"internal/sweep", "internal/outcome", "internal/value"},
+	"internal/fan":               {"internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/glob", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},

@@ -278,5 +278,5 @@ func (c *cli) printEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 		Retried int                    `json:"retried"`
 		Halted  string                 `json:"halted,omitempty"`
 		Summary string                 `json:"summary"`
-	}{"done", j.Where(), end.Counts, sum.Made, sum.Retried, sum.Halted, store.Join(j.Where(), end.Summary)})
+	}{"done", j.Where(), end.Counts, sum.Executed, sum.Retried, sum.Halted, store.Join(j.Where(), end.Summary)})
 }

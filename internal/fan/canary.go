@@ -13,14 +13,14 @@ import (
 // template's imports and set-up work.
 const canaryCells = 4
 
-// maxCanaries is how many runs may fail in their first cells, one after the
-// other, before the sweep is halted.
+// maxCanaries is how many runs may fail in their first cells, one after the other,
+// before the sweep is halted.
 const maxCanaries = 3
 
 // hopeless are exceptions that do not depend on parameters: one is enough.
 var hopeless = []string{"ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError", "NameError"}
 
-// canary holds the window at one run until a run got past its first cells.
+// canary keeps the window at one run until a run has passed its first cells.
 type canary struct {
 	alive  chan struct{} // closed when a run got past its first cells; nil once that is known
 	passed func()        // closes it, once
@@ -40,8 +40,8 @@ func (c *canary) window(n int) int {
 	return n
 }
 
-// open lets everybody go. The channel is not needed any more: a closed one
-// would keep the loop awake.
+// open opens the window. The channel is set to nil because a closed one would keep
+// the loop spinning.
 func (c *canary) open() { c.shut, c.alive = false, nil }
 
 // see may be called from any goroutine.
@@ -51,8 +51,8 @@ func (c *canary) see(n sweep.Note) {
 	}
 }
 
-// judge looks at a run that ended while the window is shut and says why the
-// sweep must halt, if it must.
+// judge examines a run that ended while the window was shut and returns why the
+// sweep must halt, or nothing.
 func (c *canary) judge(st sweep.RunState) string {
 	if !c.shut {
 		return ""

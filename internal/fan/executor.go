@@ -6,35 +6,33 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// An Executor makes the runs of a shard. Every clause of its contract is a
+// An Executor executes the runs of a shard. Every clause of its contract is a
 // sub-test of package fantest.
 //
 // Execute returns when every attempt that began has ended and is in the
-// sweep; runs of the shard that never began stay planned. However badly a
-// notebook goes is an outcome, not an error: an error means that the executor
-// cannot tell whether something is still running, and fan then starts nothing
-// more. Cancelling ctx stops the work within the grace period, with the
-// outcome canceled. When Execute has returned nothing is left of the shard:
+// sweep; runs of the shard that never began stay planned. Whatever a notebook does
+// is an outcome, not an error: an error means that the executor cannot tell
+// whether something is still running, and fan then starts nothing more. When ctx
+// ends, the work stops within the grace period, with the outcome canceled. When Execute has returned nothing is left of the shard:
 // no process, socket, goroutine or temporary file. note may be called at any
 // time before that, from any goroutine; nothing depends on it.
 //
-// A stored shard may be executed again, by another process: Execute then takes
-// part in what is under way, and begins nothing of a shard that ctx had
-// cancelled before.
+// A stored shard may be executed again, by another process: Execute then joins
+// what is running. If ctx has already ended, it begins nothing of the shard.
 type Executor interface {
 	Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error
 	Limits() Limits
 }
 
-// Limits is what an executor can take.
+// Limits says what an executor can take.
 type Limits struct {
 	Parallel int  // shards at once; 0 is no limit
-	PerShard int  // runs in a shard; 0 is as many as make a shard worth starting
+	PerShard int  // runs per shard; 0 lets fan decide
 	Remote   bool // shards outlive this process and are stored before they are executed
 }
 
-// A Classer tells which runs may travel together: those of one class.
-// Executors for which all runs are alike need not be one.
+// A Classer assigns runs to classes: only runs of one class share a shard.
+// Executors to which all runs are alike need not be one.
 type Classer interface {
 	Class(run sweep.Run) string
 }

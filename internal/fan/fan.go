@@ -1,11 +1,11 @@
-// Package fan makes the runs of a sweep happen: it decides which go when, on
-// an Executor that makes them. In go the runs to make and the policy for
-// failures; out comes how it went. It keeps a window of runs under way, sends
-// one ahead as a canary, tries failures again within their budget and stops
-// when the halt policy says so or its context ends.
+// Package fan executes the runs of a sweep: it decides which run goes when to an
+// Executor. In go the runs and the policy for failures; out comes a summary. It
+// keeps a window of runs in progress, sends one ahead as a canary, retries
+// failures within their budget and stops when the halt policy says so or its
+// context ends.
 //
-// Package fan knows nothing of kernels or clusters, and keeps no state that
-// the sweep does not: after a crash the same call finishes the job.
+// Package fan knows nothing of kernels or clusters. All its state is in the sweep:
+// after a crash the same call finishes the work.
 package fan
 
 import (
@@ -19,12 +19,13 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Options say what to make and how.
+// Options say what to execute and how.
 type Options struct {
 	Runs   []string // ids, in the order to take them
-	Jobs   int      // runs under way at once, at least 1; of remote executors Limits decides
+	Jobs   int      // concurrent runs, at least 1; for remote executors Limits decides
 	Canary bool     // one run must get past its first cells before the others start
 	Retry  Retry
 	Halt   Halt
@@ -32,7 +33,7 @@ type Options struct {
 	Note   func(sweep.Note) // may be nil
 }
 
-// Retry says which outcomes are tried again. Interruptions never are.
+// Retry says which failures are retried. Interruptions never are.
 type Retry struct {
 	N       int           // further attempts at one run
 	On      []string      // statuses, reason kinds, exception names, or patterns of "Name: message"; empty is any failure
@@ -40,41 +41,41 @@ type Retry struct {
 	Total   int           // further attempts in the whole call; 0 is no cap
 }
 
-// Halt stops a sweep that goes badly, in GNU parallel's words.
+// Halt stops a sweep that goes badly, in the terms of GNU parallel.
 type Halt struct {
-	When    string  // "never", "soon": start nothing more; "now": stop what runs, too
+	When    string  // "never", "soon": start nothing more; "now": also stop what runs
 	What    string  // "fail", "success" or "done"
-	Count   int     // after so many runs,
-	Percent float64 // or after so many per cent of the runs, and at least three
+	Count   int     // after this many runs,
+	Percent float64 // or after this percentage of the runs, and at least three
 }
 
-// ValueLimit bounds how many runs of one value of a parameter or label are
-// under way at once.
+// ValueLimit bounds how many runs with one value of a parameter or label execute at
+// once.
 type ValueLimit struct {
 	Name string
 	N    int
 }
 
-// A Summary is how a call went.
+// A Summary says how a call of Fan went.
 type Summary struct {
-	Made      int // attempts that ended
+	Executed  int // attempts that ended
 	Retried   int
-	Halted    string // why the sweep was halted; empty when it was not
-	Unstarted int    // runs that were asked for and never began
+	Halted    string // why the sweep was halted; empty if it was not
+	Unstarted int    // requested runs that never began
 }
 
-// haltedError is why runs are canceled when the policy says "now". Executors
-// find the reason kind in the cause of their context.
+// haltedError is the cause of the context when the policy cancels runs. Executors
+// take the reason kind from it.
 type haltedError struct{ why string }
 
 func (e haltedError) Error() string { return "halted: " + e.why }
 
-// ReasonKind is the reason of the runs that are canceled.
+// ReasonKind is the reason kind of canceled runs.
 func (e haltedError) ReasonKind() string { return string(outcome.Halted) }
 
-// Fan makes the runs and returns when none is under way any more. An error
-// means that fan could not go on; the sweep then says how far it came.
-// Cancelling ctx stops taking runs and cancels what is under way.
+// Fan executes the runs and returns when none is in progress. An error means that
+// fan could not continue; the sweep says how far it came. When ctx ends, no
+// further run starts and those in progress are canceled.
 func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, error) {
 	left, err := openShards(ctx, s, ex)
 	if err != nil {
@@ -89,13 +90,13 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 		sweep: s, ex: ex, o: o, cancel: cancel,
 		window: window(o.Jobs, ex.Limits()), typicalOf: -1, class: classOf(ex),
 		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
-		paces: newPaces(),
+		rates: newRates(),
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
 	for _, id := range o.Runs {
 		st, ok := s.Run(id)
 		if !ok {
-			return Summary{}, fmt.Errorf("make run %s: it was never planned", id)
+			return Summary{}, fmt.Errorf("execute run %s: it was never planned", id)
 		}
 		f.queue = append(f.queue, st.Run)
 	}
@@ -116,8 +117,8 @@ func openShards(ctx context.Context, s *sweep.Sweep, ex Executor) ([]sweep.OpenS
 	return s.OpenShards(context.WithoutCancel(ctx))
 }
 
-// settle ends what an earlier process left open, but for what is in shards
-// that are executed again.
+// settle ends what an earlier process left open, except for runs of shards that
+// are executed again.
 func settle(ctx context.Context, s *sweep.Sweep, ex Executor, left []sweep.OpenShard) error {
 	again := map[string]bool{}
 	for _, sh := range left {
@@ -131,11 +132,11 @@ func settle(ctx context.Context, s *sweep.Sweep, ex Executor, left []sweep.OpenS
 	}
 	if r, ok := ex.(Recoverer); ok {
 		if err := r.Recover(context.WithoutCancel(ctx), orphans); err != nil {
-			return fmt.Errorf("end what an earlier fanout left running: %w", err)
+			return fmt.Errorf("end what an earlier controller left running: %w", err)
 		}
 	}
 	for _, b := range orphans {
-		if err := s.Lose(context.WithoutCancel(ctx), b, "the fanout that made it ended without saying how it went"); err != nil {
+		if err := s.Lose(context.WithoutCancel(ctx), b, "the controller that executed it ended without recording how it went"); err != nil {
 			return err
 		}
 	}
@@ -153,7 +154,7 @@ func window(jobs int, l Limits) int {
 	return jobs
 }
 
-// classOf says which runs may travel together.
+// classOf returns the class of a run: only runs of one class share a shard.
 func classOf(ex Executor) func(sweep.Run) string {
 	if c, ok := ex.(Classer); ok {
 		return c.Class
@@ -161,7 +162,7 @@ func classOf(ex Executor) func(sweep.Run) string {
 	return func(sweep.Run) string { return "" }
 }
 
-// fanner is one call of Fan. Only its loop touches it.
+// fanner is one call of Fan. Only its loop uses it.
 type fanner struct {
 	sweep  *sweep.Sweep
 	ex     Executor
@@ -170,7 +171,7 @@ type fanner struct {
 	window int
 	canary *canary
 	class  func(sweep.Run) string
-	paces  *paces
+	rates  *rates
 
 	queue             []sweep.Run
 	underWay          int            // shards
@@ -225,7 +226,7 @@ func (f *fanner) loop(ctx context.Context) error {
 	}
 }
 
-// done is ctx's end, once: afterwards there is nothing to select on.
+// done reports the end of ctx, once.
 func (f *fanner) done(ctx context.Context) <-chan struct{} {
 	if f.stopped {
 		return nil
@@ -233,8 +234,8 @@ func (f *fanner) done(ctx context.Context) <-chan struct{} {
 	return ctx.Done()
 }
 
-// resume executes again what an earlier process left. What would be made
-// differently now is stopped instead.
+// resume executes the shards that an earlier process left. Shards whose runs would
+// be executed differently now are stopped.
 func (f *fanner) resume(ctx context.Context, left []sweep.OpenShard) {
 	canceled, cancel := context.WithCancelCause(ctx)
 	cancel(changedError{})
@@ -261,10 +262,10 @@ func (f *fanner) resume(ctx context.Context, left []sweep.OpenShard) {
 	f.queue = slices.DeleteFunc(f.queue, func(r sweep.Run) bool { _, ok := queued[r.ID]; return !ok })
 }
 
-// changedError is why shards of an earlier plan are stopped.
+// changedError is the cause with which shards of an earlier plan are stopped.
 type changedError struct{}
 
-func (changedError) Error() string { return "what it makes has changed" }
+func (changedError) Error() string { return "its runs have changed" }
 
 // start fills the window.
 func (f *fanner) start(ctx context.Context) {
@@ -284,8 +285,8 @@ func (f *fanner) start(ctx context.Context) {
 	}
 }
 
-// take removes up to n runs of one class from the queue, beginning with that
-// at i.
+// take removes up to n runs of one class from the queue, beginning with the one at
+// i.
 func (f *fanner) take(i, n int) []sweep.Run {
 	var runs []sweep.Run
 	class := f.class(f.queue[i])
@@ -303,7 +304,7 @@ func (f *fanner) take(i, n int) []sweep.Run {
 	return runs
 }
 
-// hand books a run as under way.
+// hand records that a run was handed out.
 func (f *fanner) hand(run sweep.Run) {
 	f.count(run, +1)
 	f.tries[run.ID]++
@@ -315,15 +316,15 @@ func (f *fanner) hand(run sweep.Run) {
 }
 
 func (f *fanner) execute(ctx context.Context, shard sweep.Shard, runs []sweep.Run) {
-	f.paces.began(shard)
+	f.rates.began(shard)
 	err := f.ex.Execute(ctx, shard, func(n sweep.Note) {
 		f.canary.see(n)
-		f.paces.see(shard.ID, n)
+		f.rates.see(shard.ID, n)
 		if f.o.Note != nil {
 			f.o.Note(n)
 		}
 	})
-	f.paces.ended(shard.ID)
+	f.rates.ended(shard.ID)
 	f.ended <- result{shard.ID, runs, err}
 }
 
@@ -353,7 +354,7 @@ func limitKey(l ValueLimit, r sweep.Run) (string, bool) {
 	return "", false
 }
 
-// end books what became of a shard and decides what follows.
+// end records how a shard ended and decides what follows.
 func (f *fanner) end(ctx context.Context, r result) {
 	f.underWay--
 	for _, run := range r.runs {
@@ -364,13 +365,13 @@ func (f *fanner) end(ctx context.Context, r result) {
 		f.stopped = true
 		return
 	}
-	recalled := f.paces.recalled(r.shard)
+	recalled := f.rates.recalled(r.shard)
 	for _, run := range r.runs {
 		f.settle(ctx, run, recalled)
 	}
 }
 
-// inShard says what could not be made.
+// inShard adds to an error the run or shard it is about.
 func (f *fanner) inShard(r result) error {
 	if len(r.runs) == 1 {
 		return fmt.Errorf("run %s: %w", r.runs[0].ID, r.err)
@@ -378,8 +379,8 @@ func (f *fanner) inShard(r result) error {
 	return fmt.Errorf("shard %s: %w", r.shard, r.err)
 }
 
-// settle books what became of one run. One of a shard that was recalled may
-// come back as often as it takes.
+// settle records how one run ended. A run of a recalled shard may come back any
+// number of times.
 func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 	st, _ := f.sweep.Run(run.ID)
 	if st.Attempts == f.before[run.ID] { // whatever an earlier attempt came to
@@ -387,9 +388,9 @@ func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 		f.unstarted(ctx, run, recalled)
 		return
 	}
-	f.sum.Made++
+	f.sum.Executed++
 	if st.Last.Status == outcome.Canceled && f.putBack(ctx, run, recalled) {
-		return // its worker was told to leave
+		return // its worker was asked to stop
 	}
 	if why := f.canary.judge(st); why != "" {
 		f.halt("soon", why)
@@ -408,15 +409,15 @@ func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 // maxReturns is how often a run may come back without having begun.
 const maxReturns = 5
 
-// unstarted puts a run back that never began because its shard was told to
-// leave, by a node that is drained say.
+// unstarted puts back a run that never began because its shard was asked to stop,
+// for example when its node is drained.
 func (f *fanner) unstarted(ctx context.Context, run sweep.Run, recalled bool) {
 	if !f.putBack(ctx, run, recalled) {
 		f.sum.Unstarted++
 	}
 }
 
-// putBack puts a run back that came to nothing and is not to blame for it.
+// putBack queues a run again that ended through no fault of its own.
 func (f *fanner) putBack(ctx context.Context, run sweep.Run, recalled bool) bool {
 	if !f.ex.Limits().Remote || f.stopped || ctx.Err() != nil || f.returned[run.ID] == maxReturns {
 		return false
@@ -429,7 +430,7 @@ func (f *fanner) putBack(ctx context.Context, run sweep.Run, recalled bool) bool
 	return true
 }
 
-// retry puts a run back if its budget allows.
+// retry queues a failed run again if its budget allows.
 func (f *fanner) retry(ctx context.Context, st sweep.RunState) bool {
 	again := f.tries[st.Run.ID]
 	spent := again > f.o.Retry.N || f.o.Retry.Total > 0 && f.retried >= f.o.Retry.Total
@@ -451,7 +452,7 @@ func (f *fanner) retry(ctx context.Context, st sweep.RunState) bool {
 }
 
 // backoff doubles with each attempt and is spread by a quarter either way, so
-// that runs that failed together are not tried again together.
+// that runs that failed together are not retried together.
 func backoff(base time.Duration, attempt int) time.Duration {
 	d := base << min(attempt-1, 10)
 	if d <= 0 {
@@ -473,7 +474,7 @@ func (r Retry) matches(o outcome.Outcome) bool {
 	})
 }
 
-// book counts a run that is settled and applies the halt policy.
+// book counts a settled run and applies the halt policy.
 func (f *fanner) book(st sweep.RunState) {
 	switch st.Status {
 	case outcome.Succeeded:
@@ -501,12 +502,12 @@ func (h Halt) due(failed, succeeded, total int) string {
 		return ""
 	}
 	n := map[string]int{"fail": failed, "success": succeeded, "done": failed + succeeded}[h.What]
-	word := map[string]string{"fail": "failed", "success": "succeeded", "done": "are done"}[h.What]
+	word := map[string]string{"fail": "failed", "success": "succeeded", "done": "ended"}[h.What]
 	switch {
 	case h.Percent > 0 && n >= 3 && float64(n)*100 >= h.Percent*float64(total):
-		return fmt.Sprintf("%d of %d runs %s, which is %g%% or more", n, total, word, h.Percent)
+		return fmt.Sprintf("%d of %s %s, which is %s%% or more", n, unit.Plural(total, "run"), word, unit.Number(h.Percent))
 	case h.Percent == 0 && h.Count > 0 && n >= h.Count:
-		return fmt.Sprintf("%d runs %s", n, word)
+		return unit.Plural(n, "run") + " " + word
 	}
 	return ""
 }

@@ -95,8 +95,8 @@ func TestWindow(t *testing.T) {
 		if took := time.Since(begin); took != 3*time.Minute {
 			t.Errorf("ten one-minute runs, four at a time, took %v", took)
 		}
-		if b.peak != 4 || sum.Made != 10 {
-			t.Errorf("peak %d, made %d", b.peak, sum.Made)
+		if b.peak != 4 || sum.Executed != 10 {
+			t.Errorf("peak %d, made %d", b.peak, sum.Executed)
 		}
 		if d := cmp.Diff(map[outcome.Status]int{outcome.Succeeded: 10}, b.Counts()); d != "" {
 			t.Error(d)
@@ -232,8 +232,8 @@ func TestCanary(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t, 8, c.deed)
 				sum := b.fan(t, fan.Options{Jobs: 4, Canary: true})
-				if sum.Made != c.made || (sum.Halted == "") != c.open {
-					t.Errorf("made %d, halted %q", sum.Made, sum.Halted)
+				if sum.Executed != c.made || (sum.Halted == "") != c.open {
+					t.Errorf("made %d, halted %q", sum.Executed, sum.Halted)
 				}
 				if c.open != (b.peak > 1) {
 					t.Errorf("%d at once", b.peak)
@@ -249,8 +249,8 @@ func TestCanaryTriesAnother(t *testing.T) {
 		b := newBench(t, 8, fantest.Succeed)
 		b.failing(99, 0)
 		sum := b.fan(t, fan.Options{Jobs: 4, Canary: true})
-		if sum.Made != 8 || sum.Halted != "" {
-			t.Errorf("made %d, halted %q", sum.Made, sum.Halted)
+		if sum.Executed != 8 || sum.Halted != "" {
+			t.Errorf("made %d, halted %q", sum.Executed, sum.Halted)
 		}
 	})
 }
@@ -355,7 +355,7 @@ func TestShards(t *testing.T) {
 		var sizes []int
 		ex := shardWatcher{b.fake, func(s sweep.Shard) { mu.Lock(); sizes = append(sizes, len(s.Runs)); mu.Unlock() }}
 		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 2, Canary: true})
-		if err != nil || sum.Made != 20 {
+		if err != nil || sum.Executed != 20 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		slices.Sort(sizes) // two at once begin in any order
@@ -378,7 +378,7 @@ func TestShardsThatLeave(t *testing.T) {
 		b.fake.Limit = fan.Limits{Remote: true, PerShard: 4}
 		ex := leaver{b.fake}
 		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 1})
-		if err != nil || sum.Made != 12 || sum.Unstarted != 0 {
+		if err != nil || sum.Executed != 12 || sum.Unstarted != 0 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 	})
@@ -412,7 +412,7 @@ func TestShardsThatLeaveRunsMadeBefore(t *testing.T) {
 		}
 		b.fake.Limit = fan.Limits{Remote: true, PerShard: 4}
 		sum, err := fan.Fan(t.Context(), b.Sweep, leaver{b.fake}, fan.Options{Runs: b.ids, Jobs: 1})
-		if err != nil || sum.Made != 8 || sum.Unstarted != 0 {
+		if err != nil || sum.Executed != 8 || sum.Unstarted != 0 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		for _, st := range b.Runs() {

@@ -7,15 +7,15 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
-// A shard should take long enough that starting it does not count, and short
-// enough that the last ones do not keep everybody waiting.
+// A shard should take long enough for its start to be negligible, and be short
+// enough that the last ones do not hold up the sweep.
 const (
 	shardTime = 30 * time.Second
 	maxGroup  = 500
 )
 
-// shardSize is how many runs the next shard gets. While the canary flies, and
-// until something is known of what runs take, they travel alone.
+// shardSize is how many runs the next shard gets: one while the canary is out, and
+// while nothing is known of how long runs take.
 func (f *fanner) shardSize() int {
 	n := f.ex.Limits().PerShard
 	switch {
@@ -27,8 +27,8 @@ func (f *fanner) shardSize() int {
 	return autoSize(f.typical(), len(f.queue), f.window)
 }
 
-// autoSize fills shardTime, but leaves two shards for every place in the
-// window, so that a slow one is made up for.
+// autoSize fills shardTime, but leaves two shards for every slot in the window, to
+// even out a slow one.
 func autoSize(took time.Duration, left, window int) int {
 	if took <= 0 {
 		return 1

@@ -8,27 +8,27 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// lookEvery is how often it is asked whether work is spread well.
+// lookEvery is how often the spread of the work is examined.
 const lookEvery = 2 * time.Second
 
-// worthSharing is how much must be left of a shard for others to take it over:
-// less does not pay for starting another one.
+// worthSharing is how much work must be left in a shard to share it: less does not
+// pay for starting another one.
 const worthSharing = 4 * time.Second
 
-// share recalls what one shard has not begun when there is nothing left to
-// begin for others: its runs come back and are spread anew. One at a time.
+// share recalls what the slowest shard has not begun, once slots are free and the
+// queue is empty: its runs come back and are spread again. One shard at a time.
 func (f *fanner) share(ctx context.Context) {
 	l := f.ex.Limits()
 	free := f.underWay < f.window && len(f.queue)+f.waiting == 0
-	if !l.Remote || l.PerShard > 0 || !free || f.stopped || ctx.Err() != nil || f.paces.anyRecalled() {
+	if !l.Remote || l.PerShard > 0 || !free || f.stopped || ctx.Err() != nil || f.rates.anyRecalled() {
 		return
 	}
-	id, left := f.paces.slowest(f.typical(), f.begun)
+	id, left := f.rates.slowest(f.typical(), f.begun)
 	if left < worthSharing {
 		return
 	}
-	if f.sweep.Recall(ctx, id, false) == nil { // else the next look does
-		f.paces.recall(id)
+	if f.sweep.Recall(ctx, id, false) == nil { // else again at the next look
+		f.rates.recall(id)
 	}
 }
 
@@ -38,15 +38,15 @@ func (f *fanner) begun(run string) bool {
 	return st.Attempts > f.before[run]
 }
 
-// paces is how fast the shards under way go, as seen from here: clocks of
+// rates knows how fast the shards in progress are, as seen from here: clocks of
 // other machines are not trusted.
-type paces struct {
+type rates struct {
 	mu     sync.Mutex
-	shards map[string]*pace
+	shards map[string]*rate
 	gone   map[string]bool // shards that were recalled and have ended
 }
 
-type pace struct {
+type rate struct {
 	runs     []string
 	began    time.Time // the shard
 	since    time.Time // the last run
@@ -54,15 +54,15 @@ type pace struct {
 	recalled bool
 }
 
-func newPaces() *paces { return &paces{shards: map[string]*pace{}, gone: map[string]bool{}} }
+func newRates() *rates { return &rates{shards: map[string]*rate{}, gone: map[string]bool{}} }
 
-func (p *paces) began(s sweep.Shard) {
+func (p *rates) began(s sweep.Shard) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.shards[s.ID] = &pace{runs: s.Runs, began: time.Now()}
+	p.shards[s.ID] = &rate{runs: s.Runs, began: time.Now()}
 }
 
-func (p *paces) ended(id string) {
+func (p *rates) ended(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.shards[id].recalled {
@@ -72,7 +72,7 @@ func (p *paces) ended(id string) {
 }
 
 // see may be called from any goroutine.
-func (p *paces) see(id string, n sweep.Note) {
+func (p *rates) see(id string, n sweep.Note) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.shards[id]
@@ -86,7 +86,7 @@ func (p *paces) see(id string, n sweep.Note) {
 	}
 }
 
-func (p *paces) recall(id string) {
+func (p *rates) recall(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.shards[id]; s != nil {
@@ -94,7 +94,7 @@ func (p *paces) recall(id string) {
 	}
 }
 
-func (p *paces) anyRecalled() bool {
+func (p *rates) anyRecalled() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, s := range p.shards {
@@ -106,7 +106,7 @@ func (p *paces) anyRecalled() bool {
 }
 
 // recalled reports, once, whether a shard that has ended had been recalled.
-func (p *paces) recalled(id string) bool {
+func (p *rates) recalled(id string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	was := p.gone[id]
@@ -114,18 +114,18 @@ func (p *paces) recalled(id string) bool {
 	return was
 }
 
-// slowest is the shard that will take longest for what it has not begun, and
-// how long: each run as long as typical, or as its own so far. A shard that
-// has begun nothing still starts: taken away, it would have to start again.
-func (p *paces) slowest(typical time.Duration, begun func(run string) bool) (id string, left time.Duration) {
+// slowest returns the shard that will take longest for what it has not begun, and
+// how long: each run as long as typical, or as its own so far. A shard that has
+// begun nothing is still starting and is left alone.
+func (p *rates) slowest(typical time.Duration, begun func(run string) bool) (id string, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for s, pace := range p.shards {
-		if pace.ended == 0 && pace.since.IsZero() {
+	for s, rate := range p.shards {
+		if rate.ended == 0 && rate.since.IsZero() {
 			continue
 		}
-		each, n := max(typical, pace.each()), 0
-		for _, run := range pace.runs {
+		each, n := max(typical, rate.each()), 0
+		for _, run := range rate.runs {
 			if !begun(run) {
 				n++
 			}
@@ -137,9 +137,9 @@ func (p *paces) slowest(typical time.Duration, begun func(run string) bool) (id 
 	return id, left
 }
 
-// each is what a run of the shard has taken so far: on average, or the one it
-// is at.
-func (p *pace) each() time.Duration {
+// each is how long a run of the shard takes: the average so far, or the current run
+// if that is longer.
+func (p *rate) each() time.Duration {
 	var mean, last time.Duration
 	if p.ended > 0 {
 		mean = time.Since(p.began) / time.Duration(p.ended+1)

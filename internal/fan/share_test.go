@@ -36,7 +36,7 @@ func TestLongRunsAmongShortOnes(t *testing.T) {
 			}
 			b.fake.Limit = fan.Limits{Remote: true, Parallel: window}
 			began := time.Now()
-			if sum := b.fan(t, fan.Options{}); sum.Made != 520 {
+			if sum := b.fan(t, fan.Options{}); sum.Executed != 520 {
 				t.Errorf("%+v", sum)
 			}
 			bound := (20*long + 500*short) / window
@@ -65,7 +65,7 @@ func TestOpenShardsAreExecutedAgain(t *testing.T) {
 		var ids []string
 		ex := shardWatcher{b.fake, func(s sweep.Shard) { b.mu.Lock(); ids = append(ids, s.ID); b.mu.Unlock() }}
 		sum, err := fan.Fan(t.Context(), b.Sweep, ex, fan.Options{Runs: b.ids, Jobs: 1})
-		if err != nil || sum.Made != 10 || sum.Unstarted != 0 {
+		if err != nil || sum.Executed != 10 || sum.Unstarted != 0 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		if len(ids) != 3 || ids[0] != left.ID {
@@ -146,7 +146,7 @@ func TestShardsThatStartAreLeftAlone(t *testing.T) {
 		b.fake.Limit = fan.Limits{Remote: true, Parallel: 3}
 		began := time.Now()
 		sum, err := fan.Fan(t.Context(), b.Sweep, slowStart{b.fake}, fan.Options{Runs: b.ids})
-		if err != nil || sum.Made != 4 {
+		if err != nil || sum.Executed != 4 {
 			t.Errorf("%+v, %v", sum, err)
 		}
 		if took := time.Since(began); took > 3*time.Minute {

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // attempt makes one attempt at a run, from its record to its end.
@@ -22,51 +23,51 @@ func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(swe
 	run := st.Run
 	template, doc, err := e.sweep.TemplateOf(ctx, run)
 	if err != nil {
-		return fmt.Errorf("make run %s: %w", run.ID, err)
+		return fmt.Errorf("execute run %s: %w", run.ID, err)
 	}
-	seat, err := e.kernels.seat(run, template, st.Attempts+1)
+	workdir, err := e.kernels.workdir(run, template, st.Attempts+1)
 	if err != nil {
-		return fmt.Errorf("make run %s: %w", run.ID, err)
+		return fmt.Errorf("execute run %s: %w", run.ID, err)
 	}
-	defer seat.remove()
+	defer workdir.remove()
 	began, err := e.sweep.Begin(ctx, run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot})
 	if err != nil {
 		return err
 	}
 	a := &attempt{
-		Attempt: began, Executor: e, run: run, template: template, seat: seat, tell: note,
+		Attempt: began, Executor: e, run: run, template: template, workdir: workdir, notify: note,
 		before: st, ctx: context.WithoutCancel(ctx),
 	}
 	a.note(sweep.Note{Kind: sweep.NoteBegan})
-	return a.make(ctx, doc)
+	return a.execute(ctx, doc)
 }
 
-// An attempt is one try at a run under way; it is the runner's sink.
+// An attempt is one running try at a run. It is the runner's sink.
 type attempt struct {
 	*sweep.Attempt
 	*Executor
 	run      sweep.Run
 	template sweep.Template
-	seat     *seat
-	tell     func(sweep.Note)
+	workdir  *workdir
+	notify   func(sweep.Note)
 	before   sweep.RunState
-	ctx      context.Context // outlives the run's: what happened is written down in any case
+	ctx      context.Context // outlives the run's: the outcome is recorded in any case
 }
 
 func (a *attempt) note(n sweep.Note) {
 	n.Run, n.Attempt = a.run.ID, a.Attempt.Attempt
-	a.tell(n)
+	a.notify(n)
 }
 
-// make prepares the document, executes it and writes down how it went.
-func (a *attempt) make(ctx context.Context, doc *notebook.Notebook) error {
+// execute prepares the document, executes it and records the outcome.
+func (a *attempt) execute(ctx context.Context, doc *notebook.Notebook) error {
 	recipe := a.kernels.recipe
 	warnings, err := doc.Prepare(notebook.PrepareOptions{
 		Args: arguments(a.run, recipe), InputPath: a.template.Path, OutputPath: sweep.RunKey(a.run.ID),
 		Kernel: a.kernels.name(a.run),
 	})
 	for _, w := range warnings {
-		a.remark(a.tell, a.run.ID, w)
+		a.remark(a.notify, a.run.ID, w)
 	}
 	if err != nil {
 		return a.unprepared(doc, err)
@@ -103,14 +104,14 @@ func arguments(run sweep.Run, recipe sweep.Recipe) []notebook.Argument {
 	return args
 }
 
-// launch starts the kernel and records which processes are the attempt's.
+// launch starts the kernel and records by which mark its processes are found.
 func (a *attempt) launch(ctx context.Context) (*kernel.Kernel, error) {
-	k, words, err := a.kernels.launch(ctx, a.seat)
+	k, remarks, err := a.kernels.launch(ctx, a.workdir)
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range words {
-		a.remark(a.tell, a.run.ID, w)
+	for _, w := range remarks {
+		a.remark(a.notify, a.run.ID, w)
 	}
 	if err := a.Started(k.ID()); err != nil {
 		k.Kill()
@@ -139,8 +140,8 @@ func (a *attempt) Log(stream string, text []byte) error {
 	return nil
 }
 
-// End implements runner.Sink. An attempt that was stopped before its first
-// cell has never been.
+// End implements runner.Sink. An attempt that was stopped before its first cell
+// does not count.
 func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 	if r.Status == runner.Canceled && !r.Began {
 		return a.Abandon()
@@ -177,12 +178,12 @@ func (a *attempt) outcome(r runner.Result) outcome.Outcome {
 	return o
 }
 
-// maxLog bounds what is kept of what a kernel wrote outside its cells.
+// maxLog bounds, in bytes, what is kept of a kernel's log.
 const maxLog = 4 << 20
 
-// log is the end of what the kernel's process wrote outside its cells.
+// log returns the end of what the kernel's process wrote outside its cells.
 func (a *attempt) log() []byte {
-	f := a.seat.log
+	f := a.workdir.log
 	info, err := f.Stat()
 	if err != nil || info.Size() == 0 {
 		return nil
@@ -196,7 +197,7 @@ func (a *attempt) log() []byte {
 		if i := bytes.IndexByte(b, '\n'); i >= 0 {
 			b = b[i+1:]
 		}
-		b = append([]byte(fmt.Sprintf("[the first %d bytes are not kept]\n", from)), b...)
+		b = append([]byte(fmt.Sprintf("[the first %s are not kept]\n", unit.Bytes(from))), b...)
 	}
 	return runner.Redact(a.secrets, b)
 }
@@ -204,13 +205,13 @@ func (a *attempt) log() []byte {
 // cached: artifacts survive the death of this process, as partial notebooks do.
 const cached = false
 
-// keep stores the files of the attempt that are to be kept. Those of a
-// success are never replaced by those of something less.
+// keep stores the files that the sweep keeps. Those of a success are never
+// replaced by those of a failure.
 func (a *attempt) keep(o outcome.Outcome) error {
 	if b := a.before.BestOut; b != nil && b.Status == outcome.Succeeded && o.Status != outcome.Succeeded {
 		return nil
 	}
-	files, err := a.seat.kept()
+	files, err := a.workdir.kept()
 	if err != nil {
 		return fmt.Errorf("keep the files of run %s: %w", a.run.ID, err)
 	}

@@ -7,17 +7,16 @@ import (
 	"time"
 )
 
-// credentials are for fanout and its cluster; a notebook has no business with
-// them.
+// credentials are for fanout and its cluster, not for notebooks.
 var credentials = []string{"NOMAD_TOKEN", "NOMAD_HTTP_AUTH", "NOMAD_CLIENT_KEY", "VAULT_TOKEN", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_AUTH"}
 
-// pools are the variables by which numerical libraries size their thread
-// pools: by default each run would use every core.
+// pools are the variables that size the thread pools of numerical libraries: by
+// default each run would use every core.
 var pools = []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}
 
-// baseEnv is what all kernels of a sweep have in common: the environment
-// without what is ours, the sweep's own variables, and thread pools that share
-// the cores.
+// baseEnv is the environment that all kernels of a sweep share: environ without
+// variables of fanout's own, the variables of the sweep, and thread pools that
+// share the cores.
 func baseEnv(environ, own []string, cores, jobs int) []string {
 	var env []string
 	for _, kv := range environ {
@@ -36,7 +35,7 @@ func baseEnv(environ, own []string, cores, jobs int) []string {
 	return env
 }
 
-// runEnv is what tells a notebook which attempt it is.
+// runEnv adds the variables that identify the attempt.
 func runEnv(base []string, run string, attempt int, asOf time.Time, out string) []string {
 	return override(base, []string{
 		"FANOUT_RUN_ID=" + run, fmt.Sprintf("FANOUT_ATTEMPT=%d", attempt),

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A gate lets no further run start while memory is short. One run is always
-// let in: waiting would help nobody.
+// A gate lets no further run start while memory is short, except the first: with
+// none running, waiting would not help.
 type gate struct {
 	mu        sync.Mutex
 	inside    int
@@ -15,14 +15,14 @@ type gate struct {
 }
 
 const (
-	// reserve is the share of memory, in per cent, that is left alone.
+	// reserve is the share of memory, in percent, that is kept free.
 	reserve   = 5
 	gatePause = 500 * time.Millisecond
 )
 
 func newGate() *gate { return &gate{available: memoryAvailable} }
 
-// enter waits until there is memory for a run that needs so many bytes, 0 for
+// enter waits until there is memory for a run that needs this many bytes; 0 is
 // unknown.
 func (g *gate) enter(ctx context.Context, need int64) error {
 	for !g.admit(need) {

@@ -16,12 +16,12 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// A kind is a way to start kernels: which specification, for templates of
-// which folder; with a shared prefix, for which template alone.
+// A kind is a way to start kernels: the specification, the folder of the templates
+// and, with a shared prefix, the template.
 type kind struct{ name, source, template string }
 
-// kernels starts the kernels of a sweep: forked from a warm server where that
-// can be, else cold; the next one while the current run executes.
+// kernels starts the kernels of a sweep: forked from a warm server where that is
+// possible, else cold; the next one while the current run executes.
 type kernels struct {
 	e      *Executor
 	recipe sweep.Recipe
@@ -35,9 +35,9 @@ type kernels struct {
 
 	mu      sync.Mutex
 	servers map[kind]*server
-	queue   []string         // runs that nobody has asked for yet
-	ready   map[string]*seat // run → its seat with a kernel started ahead of time
-	taken   map[string]bool  // runs that have been asked for
+	queue   []string            // runs that have not been executed yet
+	ready   map[string]*workdir // run → its working directory, with a kernel started ahead of time
+	taken   map[string]bool     // runs that have been executed, or are
 	closed  bool
 	work    sync.WaitGroup
 }
@@ -51,8 +51,8 @@ type server struct {
 	warm  *kernel.Server
 	cold  string // why not warm
 
-	dropped []string // what is left to each kernel, and why
-	seat    *seat    // where the shared prefix works; nil when there is none
+	dropped []string // modules that each kernel imports by itself, and why
+	workdir *workdir // of the shared prefix; nil if there is none
 }
 
 var errClosed = errors.New("start a kernel: the executor is closed")
@@ -60,13 +60,13 @@ var errClosed = errors.New("start a kernel: the executor is closed")
 func newKernels(ctx context.Context, e *Executor, r sweep.Recipe) *kernels {
 	k := &kernels{
 		e: e, recipe: r, env: baseEnv(e.o.Environ, r.Env, e.machine.cores, e.o.Jobs),
-		servers: map[kind]*server{}, queue: e.o.Queue, ready: map[string]*seat{}, taken: map[string]bool{},
+		servers: map[kind]*server{}, queue: e.o.Queue, ready: map[string]*workdir{}, taken: map[string]bool{},
 	}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	return k
 }
 
-// name is the kernel a run wishes for; empty is the template's own.
+// name is the kernel that the sweep sets for a run; empty is the template's own.
 func (k *kernels) name(r sweep.Run) string {
 	if s := k.e.sweep.SettingsOf(r); s.Kernel != "" {
 		return s.Kernel
@@ -74,8 +74,8 @@ func (k *kernels) name(r sweep.Run) string {
 	return k.recipe.Kernel
 }
 
-// seat is where an attempt is going to work.
-func (k *kernels) seat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
+// workdir returns the working directory of an attempt.
+func (k *kernels) workdir(run sweep.Run, t sweep.Template, n int) (*workdir, error) {
 	k.mu.Lock()
 	s := k.ready[run.ID]
 	delete(k.ready, run.ID)
@@ -87,10 +87,10 @@ func (k *kernels) seat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
 	if s != nil {
 		s.remove()
 	}
-	return k.newSeat(run, t, n)
+	return k.newWorkdir(run, t, n)
 }
 
-func (k *kernels) newSeat(run sweep.Run, t sweep.Template, n int) (*seat, error) {
+func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, error) {
 	s, source, err := k.place(t.Path)
 	if err != nil {
 		return nil, fmt.Errorf("make a working directory: %w", err)
@@ -105,9 +105,9 @@ func (k *kernels) newSeat(run sweep.Run, t sweep.Template, n int) (*seat, error)
 	return s, nil
 }
 
-// place makes a working directory for a template, and says which folder the
-// template is in.
-func (k *kernels) place(template string) (s *seat, source string, err error) {
+// place makes a working directory for a template and returns the folder of the
+// template too.
+func (k *kernels) place(template string) (s *workdir, source string, err error) {
 	frozen, err := k.frozenFiles()
 	if err != nil {
 		return nil, "", err
@@ -119,11 +119,11 @@ func (k *kernels) place(template string) (s *seat, source string, err error) {
 	if dir := filepath.FromSlash(path.Dir(template)); filepath.IsLocal(dir) {
 		frozen = filepath.Join(frozen, dir)
 	}
-	s, err = newSeat(k.e.base, source, frozen, k.recipe.Workdir == "shared", k.recipe.Keep)
+	s, err = newWorkdir(k.e.base, source, frozen, k.recipe.Workdir == "shared", k.recipe.Keep)
 	return s, source, err
 }
 
-// kernelName is the specification to look for.
+// kernelName is the name of the specification to find.
 func (k *kernels) kernelName(run sweep.Run, t sweep.Template) string {
 	if n := k.name(run); n != "" {
 		return n
@@ -152,8 +152,8 @@ func (k *kernels) frozenFiles() (string, error) {
 	return k.frozen, k.broken
 }
 
-// server finds the specification, and serves it warm if that can be. It does
-// not wait for it.
+// server finds the specification and serves it warm if possible. It does not wait
+// for the server.
 func (k *kernels) server(kd kind) *server {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -184,7 +184,7 @@ func (k *kernels) serve(kd kind, s *server) {
 	}
 	s.spec = spec.WithModules(k.e.modules)
 	if k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
-		return // for one run a cold kernel is as cheap as a server
+		return // for one run a cold kernel is as cheap
 	}
 	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, Dir: kd.source}
 	if kd.template != "" {
@@ -204,8 +204,8 @@ func (k *kernels) serve(kd kind, s *server) {
 	}
 }
 
-// prefix gives a server what is above the parameters of the template to
-// execute, in a working directory of its own.
+// prefix has a server execute the cells above the parameters of the template, in a
+// working directory of its own.
 func (k *kernels) prefix(kd kind, s *server, o *kernel.ServerOptions) error {
 	head, _ := k.e.sweep.Head()
 	for _, t := range head.Templates {
@@ -216,10 +216,10 @@ func (k *kernels) prefix(kd kind, s *server, o *kernel.ServerOptions) error {
 		if err != nil {
 			return err
 		}
-		if s.seat, _, err = k.place(t.Path); err != nil {
+		if s.workdir, _, err = k.place(t.Path); err != nil {
 			return fmt.Errorf("make a working directory: %w", err)
 		}
-		o.Dir, o.Prefix, o.PrefixTimeout = s.seat.dir, runner.Prefix(doc), head.Recipe.Settings.CellTimeout
+		o.Dir, o.Prefix, o.PrefixTimeout = s.workdir.dir, runner.Prefix(doc), head.Recipe.Settings.CellTimeout
 	}
 	return nil
 }
@@ -232,13 +232,13 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// launch starts the kernel of a seat. words say what of it is not warm
-// although it was to be.
-func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, words []string, err error) {
+// launch starts the kernel of a working directory. remarks say in what it is not
+// warm although the sweep wants it to be.
+func (k *kernels) launch(ctx context.Context, s *workdir) (kn *kernel.Kernel, remarks []string, err error) {
 	if sp := s.spare; sp != nil {
 		s.spare = nil
 		if kn := sp.take(ctx); kn != nil {
-			return kn, sp.server.words(kn), nil
+			return kn, sp.server.remarks(kn), nil
 		}
 	}
 	srv := k.server(s.kind)
@@ -256,7 +256,7 @@ func (k *kernels) launch(ctx context.Context, s *seat) (kn *kernel.Kernel, words
 	if kn, err = srv.launch(ctx, k.options(s)); err != nil {
 		return nil, nil, err
 	}
-	return kn, srv.words(kn), nil
+	return kn, srv.remarks(kn), nil
 }
 
 // launch starts a kernel of a server whose fields are valid.
@@ -267,26 +267,26 @@ func (s *server) launch(ctx context.Context, o kernel.Options) (*kernel.Kernel, 
 	return s.warm.Launch(ctx, o)
 }
 
-// words say what of a kernel is not warm although it was to be.
-func (s *server) words(kn *kernel.Kernel) []string {
+// remarks say in what a kernel is not warm although the sweep wants it to be.
+func (s *server) remarks(kn *kernel.Kernel) []string {
 	if s.warm == nil {
-		return coldWords(s.cold)
+		return coldRemarks(s.cold)
 	}
-	words := coldWords(kn.ColdReason())
+	remarks := coldRemarks(kn.ColdReason())
 	for _, d := range s.dropped {
-		words = append(words, "not shared by warm kernels: "+d)
+		remarks = append(remarks, "not shared by warm kernels: "+d)
 	}
-	return words
+	return remarks
 }
 
-func coldWords(why string) []string {
+func coldRemarks(why string) []string {
 	if why == "" {
 		return nil
 	}
 	return []string{"kernels start cold: " + why}
 }
 
-func (k *kernels) options(s *seat) kernel.Options {
+func (k *kernels) options(s *workdir) kernel.Options {
 	settings := sweep.Settings{}
 	if st, ok := k.e.sweep.Run(s.run); ok {
 		settings = k.e.sweep.SettingsOf(st.Run)
@@ -294,17 +294,16 @@ func (k *kernels) options(s *seat) kernel.Options {
 	return kernel.Options{Dir: s.dir, Env: s.env, Log: s.log, StartTimeout: settings.StartTimeout, MemoryLimit: settings.Memory}
 }
 
-// A spare is a kernel that is started, or starting, for a run that nobody has
-// asked for yet.
+// A spare is a kernel started ahead of time, or starting, for a run to come.
 type spare struct {
 	server *server
 	done   chan struct{}
 	cancel context.CancelFunc
-	kernel *kernel.Kernel // once done; nil when it did not start
+	kernel *kernel.Kernel // valid once done; nil if it did not start
 }
 
-// take waits for the kernel. It is nil when it did not start: starting again
-// says why.
+// take waits for the kernel. It returns nil if the kernel did not start: starting
+// another one shows why.
 func (s *spare) take(ctx context.Context) *kernel.Kernel {
 	select {
 	case <-s.done:
@@ -325,7 +324,7 @@ func (s *spare) take(ctx context.Context) *kernel.Kernel {
 	}
 }
 
-// discard ends a kernel that nobody needs.
+// discard ends a kernel that is not needed.
 func (s *spare) discard() {
 	s.cancel()
 	<-s.done
@@ -354,8 +353,8 @@ func (k *kernels) ahead() {
 	}
 }
 
-// reserve makes a seat and begins to start its kernel.
-func (k *kernels) reserve(id string) *seat {
+// reserve makes a working directory and begins to start its kernel.
+func (k *kernels) reserve(id string) *workdir {
 	st, ok := k.e.sweep.Run(id)
 	if !ok {
 		return nil
@@ -364,7 +363,7 @@ func (k *kernels) reserve(id string) *seat {
 	if err != nil {
 		return nil
 	}
-	s, err := k.newSeat(st.Run, t, st.Attempts+1)
+	s, err := k.newWorkdir(st.Run, t, st.Attempts+1)
 	if err != nil {
 		return nil
 	}
@@ -386,7 +385,7 @@ func (k *kernels) reserve(id string) *seat {
 	return s
 }
 
-// known is the way to start kernels of a kind, if it is known by now.
+// known returns the server of a kind, unless it is still starting or has failed.
 func (k *kernels) known(kd kind) *server {
 	srv := k.servers[kd]
 	if srv == nil {
@@ -403,12 +402,12 @@ func (k *kernels) known(kd kind) *server {
 	return srv
 }
 
-// close ends servers and kernels that nobody has asked for.
+// close ends servers and kernels that were started ahead of time.
 func (k *kernels) close() {
 	k.mu.Lock()
 	k.closed = true
 	ready, servers := k.ready, k.servers
-	k.ready = map[string]*seat{}
+	k.ready = map[string]*workdir{}
 	k.mu.Unlock()
 	k.cancel()
 	for _, s := range ready {
@@ -419,8 +418,8 @@ func (k *kernels) close() {
 		if s.warm != nil {
 			s.warm.Close()
 		}
-		if s.seat != nil {
-			s.seat.remove()
+		if s.workdir != nil {
+			s.workdir.remove()
 		}
 	}
 }

@@ -1,4 +1,4 @@
-// Package local makes the runs of a sweep on this machine: it is the
+// Package local executes the runs of a sweep on this machine: it is the
 // fan.Executor that needs nothing but a kernel.
 //
 // In go shards of a sweep whose lease this process holds; out come ended
@@ -7,11 +7,11 @@
 //
 // It promises the executor's contract: whatever a notebook does is an
 // outcome; when Execute has returned no process, socket or temporary file of
-// the shard is left; what an earlier fanout left running is ended by Recover
-// before anybody starts the same run again. The working directory of this
+// the shard is left; Recover ends what an earlier controller left
+// running before the same run starts again. The working directory of this
 // process never changes.
 //
-// It does not decide what runs when, nor tries failures again.
+// It neither decides what runs when nor retries.
 package local
 
 import (
@@ -28,28 +28,27 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// Options say how runs are made on this machine.
+// Options say how runs are executed on this machine.
 type Options struct {
-	Jobs    int           // runs under way at once; 0 is the number of cores
-	Queue   []string      // run ids in the order they will probably be asked for: the next kernel is started ahead of time
-	Warm    string        // "off" starts every kernel cold, "" is the sweep's own wish
+	Jobs    int           // concurrent runs; 0 is the number of cores
+	Queue   []string      // run ids in the order in which they will probably be executed: the next kernel is started ahead of time
+	Warm    string        // "off" starts every kernel cold, "" leaves it to the sweep
 	Grace   time.Duration // between the end of a context or limit and the end of the run; 0 is 10 s
-	Save    time.Duration // between saves of a notebook that is under way; 0 is 2 s
-	Python  string        // virtual environment or interpreter in place of the sweep's
+	Save    time.Duration // between saves of a running notebook; 0 is 2 s
+	Python  string        // virtual environment or interpreter instead of the sweep's
 	Version string        // of fanout, recorded with every attempt
 	Environ []string      // environment to derive the kernels' from; nil is this process's
 
-	MaxCellOutput, MaxOutput int64 // bytes; 0 are the runner's
+	MaxCellOutput, MaxOutput int64 // bytes; 0 is the runner's default
 }
 
-// A machine is where runs are made.
+// A machine is the computer that executes runs.
 type machine struct {
 	host, boot string
 	cores      int
 }
 
-// An Executor makes runs of one sweep. Its methods may be called
-// concurrently.
+// An Executor executes runs of one sweep. Its methods may be called concurrently.
 type Executor struct {
 	sweep   *sweep.Sweep
 	o       Options
@@ -63,13 +62,13 @@ type Executor struct {
 
 	provenance string // key of what is recorded with every attempt
 
-	mu   sync.Mutex
-	said map[string]bool // remarks made already
+	mu      sync.Mutex
+	remarks map[string]bool // made already
 }
 
-// New prepares this machine for the sweep, whose lease the caller holds. It
-// refuses secrets that are missing from the environment or too short to be
-// kept secret. The caller closes the Executor.
+// New prepares this machine for the sweep, whose lease the caller holds. A secret
+// that is missing from the environment, or too short to be masked, is an error.
+// The caller closes the Executor.
 func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	if o.Jobs <= 0 {
 		o.Jobs = runtime.NumCPU()
@@ -79,7 +78,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	}
 	head, ok := s.Head()
 	if !ok {
-		return nil, errors.New("make runs: the sweep was never planned")
+		return nil, errors.New("execute runs: the sweep was never planned")
 	}
 	secrets, err := secretValues(head.Recipe.Secrets, o.Environ)
 	if err != nil {
@@ -91,7 +90,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	}
 	e := &Executor{
 		sweep: s, o: o, machine: thisMachine(), base: base, modules: filepath.Join(base, "modules"), secrets: secrets,
-		memory: newGate(), medians: newMedians(s.Runs()), said: map[string]bool{},
+		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
 		return nil, errors.Join(fmt.Errorf("make a folder for modules: %w", err), removeAll(base))
@@ -103,8 +102,8 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	return e, nil
 }
 
-// secretValues reads the secrets where the runs are made, and checks that
-// they can be kept.
+// secretValues reads the secrets from the environment and checks that they can be
+// masked.
 func secretValues(secrets []sweep.Secret, environ []string) ([]string, error) {
 	var values []string
 	for _, s := range secrets {
@@ -120,7 +119,7 @@ func secretValues(secrets []sweep.Secret, environ []string) ([]string, error) {
 	return values, nil
 }
 
-// secretError says which secret cannot be used.
+// secretError reports a secret that cannot be used.
 type secretError struct {
 	secret sweep.Secret
 	err    error
@@ -136,17 +135,17 @@ func (e *secretError) Hint() string {
 	return fmt.Sprintf("set %s to a value of six characters or more before you start fanout", e.secret.Env)
 }
 
-// Jobs is how many runs this machine is to make at once.
+// Jobs is how many runs this machine executes at once.
 func (e *Executor) Jobs() int { return e.o.Jobs }
 
-// Close ends what serves several runs: warm servers, kernels started ahead of
+// Close releases what several runs share: warm servers, kernels started ahead of
 // time, unpacked files.
 func (e *Executor) Close() error {
 	e.kernels.close()
 	return removeAll(e.base)
 }
 
-// Execute makes the runs of a shard, one after the other. See fan.Executor.
+// Execute executes the runs of a shard, one after the other. See fan.Executor.
 func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
 	for _, id := range shard.Runs {
 		if ctx.Err() != nil {
@@ -154,7 +153,7 @@ func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(swe
 		}
 		st, ok := e.sweep.Run(id)
 		if !ok {
-			return fmt.Errorf("make run %s: it was never planned", id)
+			return fmt.Errorf("execute run %s: it was never planned", id)
 		}
 		if err := e.memory.enter(ctx, e.sweep.SettingsOf(st.Run).Memory); err != nil {
 			return nil // canceled while it waited
@@ -168,19 +167,19 @@ func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(swe
 	return nil
 }
 
-// remark tells people something once.
+// remark passes a text on to people, once.
 func (e *Executor) remark(note func(sweep.Note), run, text string) {
 	e.mu.Lock()
-	told := e.said[text]
-	e.said[text] = true
+	known := e.remarks[text]
+	e.remarks[text] = true
 	e.mu.Unlock()
-	if !told {
+	if !known {
 		note(sweep.Note{Kind: sweep.NoteWord, Run: run, Text: text})
 	}
 }
 
-// limits are the timeouts of a run, percentages resolved: the smaller of the
-// two counts.
+// limits resolves the timeouts of a run: of a duration and a percentage the
+// smaller one counts.
 func (e *Executor) limits(s sweep.Settings) runner.Timeouts {
 	return runner.Timeouts{
 		Start: s.StartTimeout,
@@ -189,7 +188,7 @@ func (e *Executor) limits(s sweep.Settings) runner.Timeouts {
 	}
 }
 
-// smaller treats zero as no limit.
+// smaller returns the smaller limit; zero is no limit.
 func smaller(a, b time.Duration) time.Duration {
 	if a == 0 || b != 0 && b < a {
 		return b

@@ -16,7 +16,8 @@ func thisMachine() machine {
 	return machine{host: host, boot: strings.TrimSpace(string(boot)), cores: runtime.NumCPU()}
 }
 
-// memoryAvailable is what the machine, or the cgroup we are in, has left.
+// memoryAvailable returns the free memory of the machine, or of our cgroup, in
+// bytes.
 func memoryAvailable() (free, total int64, known bool) {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {

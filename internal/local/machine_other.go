@@ -13,8 +13,8 @@ func thisMachine() machine {
 	return machine{host: host, cores: runtime.NumCPU()}
 }
 
-// memoryAvailable is not known here.
+// memoryAvailable is unknown here.
 func memoryAvailable() (free, total int64, known bool) { return 0, 0, false }
 
-// tempFile is Linux's alone.
+// tempFile exists on Linux only.
 func tempFile(string) (*os.File, error) { return nil, errors.ErrUnsupported }

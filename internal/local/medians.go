@@ -9,15 +9,15 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// medians knows how long successful runs took, so that a limit can be given
-// in per cent of what is usual.
+// medians knows how long successful runs took, so that a limit can be a percentage
+// of the median.
 type medians struct {
 	mu    sync.Mutex
 	times []time.Duration // sorted
 }
 
-// usual is how many runs make a median worth trusting.
-const usual = 3
+// enough is how many runs a median needs to be trusted.
+const enough = 3
 
 func newMedians(states []sweep.RunState) *medians {
 	m := &medians{}
@@ -40,12 +40,12 @@ func (m *medians) add(o outcome.Outcome) {
 	m.times = slices.Insert(m.times, i, o.Duration())
 }
 
-// percent is p per cent of the median, at least a second: what is over in no
-// time varies by more than it takes. 0 while too little is known.
+// percent is p percent of the median, at least a second, because the time of short
+// runs varies most. It is 0 while too little is known.
 func (m *medians) percent(p float64) time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if p <= 0 || len(m.times) < usual {
+	if p <= 0 || len(m.times) < enough {
 		return 0
 	}
 	return max(time.Second, time.Duration(float64(m.times[len(m.times)/2])*p/100))

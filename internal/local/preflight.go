@@ -9,9 +9,9 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel"
 )
 
-// Preflight finds out, before a run is made, which of the modules that the
-// templates import are missing where its kernel runs: all of them at once,
-// where the notebook would name the first. It says nothing of other languages.
+// Preflight finds out before a run which of the modules that the templates import
+// its kernel lacks: all of them at once, where the notebook would name only the
+// first. It knows Python alone.
 func (e *Executor) Preflight(ctx context.Context, run string) error {
 	modules := e.kernels.recipe.Modules
 	st, ok := e.sweep.Run(run)
@@ -22,12 +22,12 @@ func (e *Executor) Preflight(ctx context.Context, run string) error {
 	if err != nil {
 		return err
 	}
-	seat, err := e.kernels.newSeat(st.Run, template, 0)
+	workdir, err := e.kernels.newWorkdir(st.Run, template, 0)
 	if err != nil {
 		return err
 	}
-	defer seat.remove()
-	k, _, err := e.kernels.launch(ctx, seat)
+	defer workdir.remove()
+	k, _, err := e.kernels.launch(ctx, workdir)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (e *Executor) Preflight(ctx context.Context, run string) error {
 	return &missingError{answer.Missing, answer.Python, e.machine.host}
 }
 
-// findModules prints what of a list of modules cannot be found, and by whom.
+// findModules prints which of a list of modules the interpreter cannot find.
 const findModules = `
 def _missing(names):
     import importlib.util, json, sys
@@ -74,11 +74,11 @@ func missingModules(ctx context.Context, k *kernel.Kernel, modules []string) (a 
 	if err != nil {
 		return a, fmt.Errorf("look for the modules that the template imports: %w", err)
 	}
-	json.Unmarshal([]byte(printed.String()), &a) // a kernel that does not answer has nothing to say
+	json.Unmarshal([]byte(printed.String()), &a) // no answer: nothing is known to be missing
 	return a, nil
 }
 
-// missingError names what a machine lacks.
+// missingError reports modules that a machine lacks.
 type missingError struct {
 	modules      []string
 	python, host string

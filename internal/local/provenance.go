@@ -15,8 +15,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
-// provenance says who computed, where and from which state of the source. It
-// identifies nothing and makes nothing stale.
+// provenance says who computed, where and from which state of the source. It is
+// part of no identity and makes nothing stale.
 type provenance struct {
 	Fanout string `json:"fanout,omitempty"`
 	Host   string `json:"host"`
@@ -43,9 +43,9 @@ func (e *Executor) provenanceOf(ctx context.Context) (string, error) {
 	return e.sweep.Freeze(ctx, append(b, '\n'), ".json")
 }
 
-// packages are what is installed beside the interpreter of the sweep's kernel,
-// as its folders of metadata say: nothing is started for it. Kernels of other
-// languages have none.
+// packages lists what is installed beside the interpreter of the sweep's kernel,
+// from its metadata folders: no process is started. Kernels of other languages
+// have none.
 func (e *Executor) packages(ctx context.Context) []string {
 	head, _ := e.sweep.Head()
 	name := head.Recipe.Kernel
@@ -85,8 +85,8 @@ func packagesIn(prefix string) []string {
 	return slices.Compact(out)
 }
 
-// gitState is the commit that dir is at, and whether files differ from it. It
-// is empty where git does not know.
+// gitState returns the commit of dir and whether files differ from it. It is empty
+// outside a repository.
 func gitState(ctx context.Context, dir string) (commit string, dirty bool) {
 	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
 		return "", false

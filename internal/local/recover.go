@@ -9,18 +9,18 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// recoverLimit is how long the processes of one attempt may take to be gone.
+// recoverLimit is how long the processes of one attempt may take to end.
 const recoverLimit = 10 * time.Second
 
-// Recover ends what is left of attempts that an earlier fanout began on this
-// machine: every process that carries the mark of their kernel. On another
-// machine, or before this one was last started, there is nothing to end: a
-// kernel dies with the fanout that started it.
+// Recover ends what is left of attempts that an earlier controller began on this
+// machine: every process that carries the mark of their kernel. Attempts of
+// another machine, or of before its last boot, are left alone: a kernel dies with
+// the controller that started it.
 func (e *Executor) Recover(ctx context.Context, orphans []sweep.Began) error {
 	return Recover(ctx, orphans)
 }
 
-// Recover is Executor.Recover for whoever makes its own runs elsewhere.
+// Recover is Executor.Recover for a controller whose runs are executed elsewhere.
 func Recover(ctx context.Context, orphans []sweep.Began) error {
 	here := thisMachine()
 	for _, b := range orphans {
@@ -34,13 +34,13 @@ func Recover(ctx context.Context, orphans []sweep.Began) error {
 	return nil
 }
 
-// endMarked kills until nothing is found any more.
+// endMarked kills until no process is found.
 func endMarked(ctx context.Context, mark string) error {
 	ctx, cancel := context.WithTimeout(ctx, recoverLimit)
 	defer cancel()
 	for kernel.KillMarked(mark) > 0 {
 		if wait := ctx.Err(); wait != nil {
-			return fmt.Errorf("processes marked %s do not end: %w", mark, wait)
+			return fmt.Errorf("processes marked %s have not ended: %w", mark, wait)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}

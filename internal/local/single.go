@@ -30,9 +30,9 @@ type Single struct {
 	Log  func(stream string, text []byte) error // what cells print; nil is nowhere
 }
 
-// ExecuteSingle executes a prepared document and says how it went. An error
-// means that nothing can be said: no kernel of that name, a file that cannot
-// be written.
+// ExecuteSingle executes a prepared document and returns its status and the reason.
+// An error means that there is no outcome: no kernel of that name, a file that
+// cannot be written.
 func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outcome.Status, string, error) {
 	if o.Environ == nil {
 		o.Environ = os.Environ()

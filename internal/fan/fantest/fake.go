@@ -25,7 +25,7 @@ type Fake struct {
 	Deed   func(run sweep.Run, attempt int, d Deed) Deed               // replaces a deed for one attempt; may be nil
 }
 
-// FakeMachine is the Fake as the suite wants it.
+// FakeMachine is the Fake for the suite.
 func FakeMachine() Machine {
 	cells := map[Deed]string{}
 	for _, d := range []Deed{Succeed, Glue, Raise, Die, Hang, HangHard, ExitZero, WriteFile, Grandchild, Unicode, Large} {
@@ -42,8 +42,8 @@ func FakeMachine() Machine {
 // Limits returns what Limit says.
 func (f *Fake) Limits() fan.Limits { return f.Limit }
 
-// Execute makes the runs of the shard one after the other. As a remote one it
-// stores the shard, leaves it when it is recalled, and closes it.
+// Execute executes the runs of the shard one after the other. A remote Fake stores
+// the shard, leaves it when it is recalled, and closes it.
 func (f *Fake) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
 	if !f.Limit.Remote {
 		return f.execute(ctx, shard, note)
@@ -61,14 +61,14 @@ func (f *Fake) execute(ctx context.Context, shard sweep.Shard, note func(sweep.N
 			return err
 		}
 		st, _ := f.Sweep.Run(id)
-		if err := f.make(ctx, st, note); err != nil {
+		if err := f.attempt(ctx, st, note); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (f *Fake) make(ctx context.Context, st sweep.RunState, note func(sweep.Note)) error {
+func (f *Fake) attempt(ctx context.Context, st sweep.RunState, note func(sweep.Note)) error {
 	run := st.Run
 	if f.Before != nil {
 		if err := f.Before(ctx, run, st.Attempts+1); err != nil {

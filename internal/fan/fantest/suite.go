@@ -27,18 +27,17 @@ import (
 // it.
 type Machine struct {
 	Name string
-	// New returns the executor for a sweep whose lease is held. Cleanup is
-	// the test's.
+	// New returns the executor for a sweep whose lease is held, and
+	// registers its cleanup.
 	New func(t *testing.T, s *sweep.Sweep) fan.Executor
 	// Kernelspec and Language go into the templates.
 	Kernelspec, Language string
 	// Cells maps what a cell does to its source.
 	Cells map[Deed]string
-	// Survivors returns the processes that runs left behind; nil when the
-	// machine has none to leave.
+	// Survivors returns the processes that runs left behind. It is nil for a
+	// machine without processes.
 	Survivors func(t *testing.T) []int
-	// Interrupts says that a cancelled run is interrupted rather than
-	// killed, so that it may take up to Grace.
+	// Grace is how long a canceled run may take to end.
 	Grace time.Duration
 	// Outlives says that shards outlive the process that handed them out, so
 	// that another one may execute them again.
