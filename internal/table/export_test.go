@@ -54,7 +54,7 @@ func TestReadTable(t *testing.T) {
 	}
 	for i, c := range table.Columns() {
 		d := again.Columns()[i]
-		if c.Name() != d.Name() || !c.typ.Same(d.typ) || c.Role() != d.Role() || c.Unit() != d.Unit() || c.Goal() != d.Goal() {
+		if c.Name() != d.Name() || !cmp.Equal(c.typ, d.typ) || c.Role() != d.Role() || c.Unit() != d.Unit() || c.Goal() != d.Goal() {
 			t.Errorf("%s: %v became %s %v", c.Name(), c.typ, d.Name(), d.typ)
 		}
 		for row := range table.Len() {

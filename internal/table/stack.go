@@ -284,7 +284,7 @@ func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
 	return lost, nil
 }
 
-// cellValue is the value in a form that appendValue takes back.
+// cellValue is the value in a form that AppendTo takes back.
 func (c Column) cellValue(row int) any {
 	v := c.Any(row)
 	if c.typ.Kind == JSON && v != nil {

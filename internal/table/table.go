@@ -13,6 +13,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Version is that of the layout of the files, as docs/files.md tells it.
@@ -180,6 +181,21 @@ func (c Column) Instant(row int) (time.Time, bool) {
 func (c Column) Text(row int) string {
 	a, i := c.at(row)
 	return cell.Text(a, i, c.typ)
+}
+
+// Value is the value as JSON, to be compared with others. A decimal is a number;
+// dates, times, bytes, and what JSON has no number for, are texts. A null is the
+// zero Value.
+func (c Column) Value(row int) value.Value {
+	x := c.Any(row)
+	v, err := value.Of(x)
+	if err != nil {
+		v, err = value.Parse(cell.AppendJSON(nil, x))
+	}
+	if err != nil { // a number too long to be one
+		v, _ = value.Of(c.Text(row))
+	}
+	return v
 }
 
 // Any is nil, bool, int64, *big.Int, float64 or string; dates, times and

@@ -267,3 +267,29 @@ func save(t testing.TB, path string, write func(io.Writer) error) {
 		t.Fatal(err)
 	}
 }
+
+func TestValues(t *testing.T) {
+	table := everyType(t)
+	want := map[string][]string{
+		"flag":     {"true", "false", "null", "true"},
+		"n":        {"1", "9223372036854775807", "null", "-5"},
+		"Größe 大小": {"0.5", "3.0", `"NaN"`, `"-Infinity"`},
+		"day":      {`"2026-01-01"`, `"1969-12-31"`, "null", `"9999-12-31"`},
+		"huge":     {"12345678901234567890123456789012345678", "-1", "null", "7"},
+		"price":    {"12.5", "-0.001", "null", "3.0"},
+		"mixed":    {"1", `"one"`, "true", "2.5"},
+		"list":     {"[1,2]", "[]", "null", "[null,3]"},
+		"ragged":   {`{"a":1}`, `{"b":[1.0]}`, "null", "[]"},
+		"nothing":  {"null", "null", "null", "null"},
+	}
+	for name, texts := range want {
+		c, _ := table.Column(name)
+		var got []string
+		for i := range table.Len() {
+			got = append(got, c.Value(i).String())
+		}
+		if d := cmp.Diff(texts, got); d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err erro
 	for _, n := range f.columns {
 		names = append(names, n.name)
 	}
-	fr := &frameReader{File: f}
+	fr := &frameReader{file: f}
 	for _, g := range f.file.RowGroups() {
 		if g.NumRows() == 0 {
 			continue
@@ -45,8 +45,8 @@ func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err erro
 
 // row is the next row as Go values.
 func (r *frameReader) row() ([]any, error) {
-	row := make([]any, len(r.File.columns))
-	for i, n := range r.File.columns {
+	row := make([]any, len(r.file.columns))
+	for i, n := range r.file.columns {
 		v, err := r.tree(n)
 		if err != nil {
 			return nil, ended(err)

@@ -12,7 +12,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
 )
 
-// appendValue adds v to an Arrow builder of type d. The type was resolved from
+// AppendTo adds v to an Arrow builder of type d. The type was resolved from
 // a shape that has seen v, so that it holds it; an error is a bug of ours.
 func AppendTo(b array.Builder, d Type, v any) error {
 	if v == nil {
@@ -104,8 +104,7 @@ func scaled(v any, scale int32) (*big.Int, bool) {
 	default:
 		return new(big.Int), false
 	}
-	ten := new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(scale-own)), nil)
-	return ten.Mul(ten, n), true
+	return new(big.Int).Mul(n, Pow10(scale-own)), true
 }
 
 func plainText(v any) string {
@@ -146,6 +145,7 @@ func appendStruct(b *array.StructBuilder, d Type, v any) error {
 	return nil
 }
 
+// Instant is a timestamp in the zone of the type.
 func (d Type) Instant(v arrow.Timestamp) time.Time {
 	t := time.UnixMicro(int64(v))
 	if d.Nano {
@@ -154,6 +154,7 @@ func (d Type) Instant(v arrow.Timestamp) time.Time {
 	return t.In(location(d.Zone))
 }
 
+// Text is the value of row i as people write it; of a null it is "".
 func Text(a arrow.Array, i int, d Type) string {
 	switch v := At(a, i, d).(type) {
 	case nil:
@@ -177,7 +178,7 @@ func Text(a arrow.Array, i int, d Type) string {
 	}
 }
 
-// valueAt is the value of row i of an array of type d.
+// At is the value of row i of an array of type d.
 func At(a arrow.Array, i int, d Type) any {
 	if IsNull(a, i) {
 		return nil
@@ -201,7 +202,7 @@ func At(a arrow.Array, i int, d Type) any {
 		}
 		return d.Instant(a.Value(i)).Format(ZonedLayout)
 	case *array.Time64:
-		return time.Unix(0, int64(a.Value(i))*d.Tick()).UTC().Format("15:04:05.999999999")
+		return time.Unix(0, int64(a.Value(i))*d.Tick()).UTC().Format(ClockLayout)
 	case *array.Duration:
 		return time.Duration(int64(a.Value(i)) * d.Tick()).String()
 	case *array.Decimal128:
@@ -218,7 +219,7 @@ func At(a arrow.Array, i int, d Type) any {
 	return nil
 }
 
-// tick is the nanoseconds of one unit.
+// Tick is the nanoseconds of one unit.
 func (d Type) Tick() int64 {
 	if d.Nano {
 		return 1
@@ -237,20 +238,17 @@ func textAt(s string, d Type) any {
 	return v
 }
 
+// DecimalAt is n / 10^scale: n itself, or a DecimalText.
 func DecimalAt(n *big.Int, scale int32) any {
 	if scale == 0 {
 		return n
 	}
-	s := new(big.Int).Abs(n).String()
-	for len(s) <= int(scale) {
-		s = "0" + s
-	}
-	point := len(s) - int(scale)
-	s = s[:point] + "." + s[point:]
-	if n.Sign() < 0 {
-		s = "-" + s
-	}
-	return DecimalText(s)
+	return DecimalText(new(big.Rat).SetFrac(n, Pow10(scale)).FloatString(int(scale)))
+}
+
+// Pow10 is 10^n.
+func Pow10(n int32) *big.Int {
+	return new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(n)), nil)
 }
 
 func listAt(a *array.List, i int, d Type) any {
@@ -262,7 +260,7 @@ func listAt(a *array.List, i int, d Type) any {
 	return list
 }
 
-// isNull knows what Arrow's own IsNull forgets: a null array has no bitmap.
+// IsNull knows what Arrow's own IsNull forgets: a null array has no bitmap.
 func IsNull(a arrow.Array, i int) bool {
 	return a.DataType().ID() == arrow.NULL || a.IsNull(i)
 }

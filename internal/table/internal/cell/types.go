@@ -6,9 +6,10 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 )
 
-// Type is the kind of the values in a column.
+// Kind is the kind of the values in a column.
 type Kind uint8
 
+// The kinds of values.
 const (
 	Null      Kind = iota // no value was ever seen
 	Bool                  //
@@ -31,7 +32,7 @@ var kindNames = [...]string{"null", "bool", "int", "float", "string", "json", "d
 
 func (t Kind) String() string { return kindNames[t] }
 
-// dtype is the resolved type of a column or of a part of it.
+// Type is the resolved type of a column or of a part of it.
 type Type struct {
 	Kind             Kind
 	Zone             string // Time: "UTC", or a fixed offset as "+01:00", or a zone's name
@@ -41,25 +42,10 @@ type Type struct {
 	Fields           []Field
 }
 
+// Field is a column, or a part of one, with its type.
 type Field struct {
 	Name string
 	Type Type
-}
-
-// same reports whether two types are the same all the way down.
-func (d Type) Same(e Type) bool {
-	if d.Kind != e.Kind || d.Zone != e.Zone || d.Nano != e.Nano || d.Precision != e.Precision || d.Scale != e.Scale || len(d.Fields) != len(e.Fields) {
-		return false
-	}
-	if (d.Elem == nil) != (e.Elem == nil) || d.Elem != nil && !d.Elem.Same(*e.Elem) {
-		return false
-	}
-	for i, f := range d.Fields {
-		if f.Name != e.Fields[i].Name || !f.Type.Same(e.Fields[i].Type) {
-			return false
-		}
-	}
-	return true
 }
 
 // String describes the type for people: "list of double".
@@ -84,7 +70,7 @@ func (d Type) unit() arrow.TimeUnit {
 	return arrow.Microsecond
 }
 
-// arrow is the Arrow type that holds the values.
+// Arrow is the Arrow type that holds the values.
 func (d Type) Arrow() arrow.DataType {
 	switch d.Kind {
 	case Null:
@@ -121,7 +107,7 @@ func (d Type) Arrow() arrow.DataType {
 	return arrow.BinaryTypes.String
 }
 
-// arrow is the field, with a mark where its text is JSON.
+// Arrow is the field, with a mark where its text is JSON.
 func (f Field) arrow() arrow.Field {
 	a := arrow.Field{Name: f.Name, Type: f.Type.Arrow(), Nullable: true}
 	if f.Type.Kind == JSON {
@@ -136,7 +122,7 @@ const BatchRows = 16 << 10
 // MetaEncoding is the key of the field metadata that marks text that is JSON.
 const MetaEncoding = "encoding"
 
-// dtypeOf reads back what dtype.arrow wrote.
+// TypeOf reads back what Type.Arrow and Field.Arrow wrote.
 func TypeOf(t arrow.DataType, meta arrow.Metadata) Type {
 	switch t := t.(type) {
 	case *arrow.BooleanType:

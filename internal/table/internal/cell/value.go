@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"math/big"
@@ -15,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -56,7 +56,7 @@ func allDigits(s string) bool {
 	return true
 }
 
-// valueOf brings what callers hand in to one of the forms of a cell's value.
+// Of brings what callers hand in to one of the forms of a cell's value.
 func Of(x any) (any, error) {
 	switch v := x.(type) {
 	case nil, bool, int64, float64, JSONText, instant:
@@ -120,22 +120,12 @@ func Of(x any) (any, error) {
 // ParseJSON reads one JSON value. Integers stay exact whatever their size; NaN,
 // Infinity and -Infinity, which Python writes, are read as what they are.
 func ParseJSON(raw []byte) (any, error) {
-	raw = bytes.TrimSpace(raw)
-	switch string(raw) {
-	case "NaN", "Infinity", "-Infinity":
-		return numberOf(string(raw)), nil
+	if !utf8.Valid(raw) {
+		raw = bytes.ToValidUTF8(raw, []byte("\uFFFD"))
 	}
-	if len(raw) > 0 && (raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9') && json.Valid(raw) {
-		return numberOf(string(raw)), nil
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	var v any
-	if err := d.Decode(&v); err != nil {
+	v, err := value.Decode(raw)
+	if err != nil {
 		return nil, fmt.Errorf("read value: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("read value: more than one JSON value")
 	}
 	return settle(v), nil
 }
@@ -179,6 +169,8 @@ func numberOf(s string) any {
 // Converting longer integers costs more than they are worth.
 const maxIntegerDigits = 4096
 
+// WholeNumber is an integer as int64 or *big.Int, or as JSONText when it is too
+// long.
 func WholeNumber(s string) any {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n
@@ -193,7 +185,7 @@ func WholeNumber(s string) any {
 	return n
 }
 
-// appendJSON writes v as JSON: keys sorted, a float keeps its point, what JSON
+// AppendJSON writes v as JSON: keys sorted, a float keeps its point, what JSON
 // has no number for is a string.
 func AppendJSON(b []byte, v any) []byte {
 	switch v := v.(type) {
@@ -243,6 +235,7 @@ func AppendJSON(b []byte, v any) []byte {
 	return append(b, "null"...)
 }
 
+// AppendQuoted writes a JSON string.
 func AppendQuoted(b []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')
@@ -270,7 +263,7 @@ func AppendQuoted(b []byte, s string) []byte {
 	return append(append(b, s[start:]...), '"')
 }
 
-// floatText is the shortest text that reads back as the same double, and shows
+// FloatText is the shortest text that reads back as the same double, and shows
 // that it is one.
 func FloatText(f float64) string {
 	switch {
@@ -292,9 +285,11 @@ func FloatText(f float64) string {
 	return s
 }
 
+// How days and times are written.
 const (
 	DayLayout   = "2006-01-02"
 	LocalLayout = "2006-01-02T15:04:05.999999999"
+	ClockLayout = "15:04:05.999999999"
 	ZonedLayout = "2006-01-02T15:04:05.999999999Z07:00"
 )
 
@@ -366,6 +361,7 @@ const (
 	tagOdd     = 'o'
 )
 
+// Append encodes a value in the form that Of gives.
 func Append(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case bool:
@@ -414,6 +410,7 @@ func cutPart(b []byte) (part, rest []byte) {
 	return b[n : n+int(size)], b[n+int(size):]
 }
 
+// Decode is the value that Append encoded; of nothing it is nil.
 func Decode(b []byte) any {
 	if len(b) == 0 {
 		return nil
@@ -459,4 +456,5 @@ func Decode(b []byte) any {
 	return nil
 }
 
+// Base64 is how bytes are written as text.
 func Base64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }

@@ -26,7 +26,7 @@ const (
 	groupBytes = 64 << 20
 )
 
-// parquetWriter writes record batches of one schema as a Parquet file: zstd,
+// Writer writes record batches of one schema as a Parquet file: zstd,
 // dictionaries for what repeats, statistics, logical types, and the Arrow schema
 // so that Arrow readers restore zones and field metadata. The bytes depend on
 // the rows and on how they are batched, on nothing else.
@@ -36,7 +36,7 @@ type Writer struct {
 	group  *Group // that Write fills
 }
 
-// rowGroup is a part of the file. Several may be filled at the same time; they
+// Group is a part of the file. Several may be filled at the same time; they
 // are committed one after the other.
 type Group struct {
 	into   *parquet.ConcurrentRowGroupWriter
@@ -108,7 +108,7 @@ func (p *Writer) Close() error {
 	return p.file.Close()
 }
 
-// write adds rows, an array for each column from the given one on.
+// Write adds rows, an array for each column from the given one on.
 func (g *Group) Write(from int, columns []arrow.Array) error {
 	for i, a := range columns {
 		s := g.shredder(from + i)
@@ -120,7 +120,7 @@ func (g *Group) Write(from int, columns []arrow.Array) error {
 	return nil
 }
 
-// repeat adds value i of an array to a column, as many times as there are rows.
+// Repeat adds value i of an array to a column, as many times as there are rows.
 func (g *Group) Repeat(column int, a arrow.Array, i, rows int) error {
 	s, d := g.shredder(column), g.fields[column]
 	s.optional(a, d, i, 0, 0, 0)
@@ -155,10 +155,10 @@ func (s shredder) flush() error {
 	return nil
 }
 
-// done says that rows have been added to every column.
+// Done says that rows have been added to every column.
 func (g *Group) Done(rows int) { g.rows += int64(rows) }
 
-// full reports whether the group is as large as groups get.
+// Full reports whether the group is as large as groups get.
 func (g *Group) Full() bool {
 	n := 0
 	for _, l := range g.leaves {
@@ -167,7 +167,7 @@ func (g *Group) Full() bool {
 	return g.rows >= groupRows || n >= groupBytes
 }
 
-// commit writes the group to the file and empties it.
+// Commit writes the group to the file and empties it.
 func (g *Group) Commit() error {
 	if g.rows == 0 {
 		return nil

@@ -86,7 +86,7 @@ func TestUnifyIsCommutativeAndAssociative(t *testing.T) {
 		if d := cmp.Diff(a, b, cmp.AllowUnexported(cell.Shape{})); d != "" {
 			t.Fatalf("%s: %s", law, d)
 		}
-		if x, y := a.Resolve(), b.Resolve(); !x.Same(y) {
+		if x, y := a.Resolve(), b.Resolve(); !cmp.Equal(x, y) {
 			t.Fatalf("%s: %v and %v", law, x, y)
 		}
 	}

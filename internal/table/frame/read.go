@@ -24,17 +24,17 @@ import (
 // frameReader reads a frame as record batches of given columns: those the frame
 // lacks are null, those of another type are converted.
 type frameReader struct {
-	File    *File
+	file    *File
 	cursors []*cursor
 	spent   int64 // bytes of text appended
 	lost    int   // values that their column's type cannot hold
 }
 
-// read calls emit with at most cell.BatchRows rows at a time. The arrays are
+// Read calls emit with at most cell.BatchRows rows at a time. The arrays are
 // emit's to release.
 func (f *File) Read(fields []cell.Field, emit func(columns []arrow.Array, rows int) error) (lost int, err error) {
 	defer recovered("read frame", &err)
-	r := &frameReader{File: f}
+	r := &frameReader{file: f}
 	byName := map[string]*frameNode{}
 	for _, n := range f.columns {
 		byName[n.name] = n
@@ -76,7 +76,7 @@ func (f *File) Read(fields []cell.Field, emit func(columns []arrow.Array, rows i
 
 func (r *frameReader) open(g parquet.RowGroup) error {
 	chunks := g.ColumnChunks()
-	if len(chunks) != len(r.File.leaves) {
+	if len(chunks) != len(r.file.leaves) {
 		return errors.New("read frame: a row group lacks columns")
 	}
 	r.cursors = make([]*cursor, len(chunks))
@@ -373,6 +373,7 @@ func (n *frameNode) float(v *parquet.Value) float64 {
 	return math.NaN()
 }
 
+// Note: the Float32 of arrow's float16 reads no subnormal numbers.
 func halfFloat(h uint16) float64 {
 	sign, exponent, fraction := h>>15, int(h>>10&31), float64(h&1023)
 	f := math.Ldexp(1+fraction/1024, exponent-15)
@@ -413,7 +414,7 @@ func (n *frameNode) decimal(v *parquet.Value, scale int32) *big.Int {
 		x = bigEndian(v.ByteArray())
 	}
 	if more := scale - n.own.Scale; more > 0 {
-		x.Mul(x, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(more)), nil))
+		x.Mul(x, cell.Pow10(more))
 	}
 	return x
 }
@@ -449,7 +450,7 @@ func (n *frameNode) any(v *parquet.Value) any {
 	case cell.Time, cell.LocalTime:
 		return n.moment(n.integer(v) * n.tick)
 	case cell.Clock:
-		return time.Unix(0, n.integer(v)*n.tick*n.own.Tick()).UTC().Format("15:04:05.999999999")
+		return time.Unix(0, n.integer(v)*n.tick*n.own.Tick()).UTC().Format(cell.ClockLayout)
 	case cell.Duration:
 		return time.Duration(n.integer(v) * n.tick * n.own.Tick()).String()
 	}

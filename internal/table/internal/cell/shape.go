@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// A shape is what has been seen of a column's values: a set of atoms, and for
+// A Shape is what has been seen of a column's values: a set of atoms, and for
 // lists and objects the shapes of their parts. Joining shapes is a union, so it
 // does not matter in which order, or in which groups, values are met; the type
 // is computed from the whole at the end.
@@ -21,8 +21,10 @@ type Shape struct {
 	Ragged bool // objects with different keys were seen
 }
 
+// Seen is a set of the sorts of values that were met.
 type Seen uint32
 
+// The sorts of values.
 const (
 	SawBool    Seen = 1 << iota
 	SawInt53        // an integer that a double holds exactly
@@ -44,6 +46,7 @@ const (
 	SawOdd          // something no column type holds
 )
 
+// Sorts that share a type, and limits.
 const (
 	SawInts  = SawInt53 | SawInt64
 	SawWhole = SawInts | SawInt128
@@ -54,7 +57,7 @@ const (
 	MaxDepth  = 8   // a deeper value is JSON text
 )
 
-// join adds what other has seen. other is not changed, nor kept.
+// Join adds what other has seen. other is not changed, nor kept.
 func (s *Shape) Join(other *Shape) {
 	if other == nil {
 		return
@@ -124,7 +127,7 @@ func sameKeys(a, b map[string]*Shape) bool {
 	return true
 }
 
-// resolve is the narrowest type that holds every value seen without changing
+// Resolve is the narrowest type that holds every value seen without changing
 // what it means.
 func (s *Shape) Resolve() Type { return s.resolveAt(0) }
 
@@ -220,9 +223,10 @@ func foldsTogether(fields map[string]*Shape) bool {
 	return false
 }
 
-// Integers up to this size are exact in a double.
+// Exact is the size up to which integers are exact in a double.
 const Exact = 1 << 53
 
+// SawIntOf is the sort of an integer.
 func SawIntOf(n int64) Seen {
 	if n >= -Exact && n <= Exact {
 		return SawInt53
@@ -240,7 +244,7 @@ func bigAtom(n *big.Int) Seen {
 	return SawIntBig
 }
 
-// see adds one value in the form decodeCell gives.
+// See adds one value in the form that Of gives.
 func (s *Shape) See(v any) {
 	switch v := v.(type) {
 	case nil:
@@ -295,7 +299,7 @@ func (s *Shape) seeObject(v map[string]any) {
 	s.Join(one)
 }
 
-// kinds are the words for what has been seen, those that widen into each other
+// Kinds are the words for what has been seen, those that widen into each other
 // counted once.
 func (s *Shape) Kinds() []string {
 	var k []string

@@ -26,7 +26,7 @@ const (
 	frameHeld   = 1 << 30   // bytes of pages in memory at once, one of each column
 )
 
-// frame is an open Parquet file of somebody else's.
+// File is an open Parquet file of somebody else's.
 type File struct {
 	file    *parquet.File
 	columns []*frameNode
@@ -85,7 +85,7 @@ func checkFrame(r io.ReaderAt, size int64) (f *File, err error) {
 	return f, nil
 }
 
-// openFrame reads the footer of a Parquet file.
+// Open reads the footer of a Parquet file.
 func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	defer recovered("read frame", &err)
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(32<<10))
@@ -136,7 +136,7 @@ func (f *File) single(c *parquet.Column, a hint, depth int) (*frameNode, error) 
 		n.leaves = 1
 		return n, f.describe(n, c, a)
 	}
-	if repeated := onlyRepeated(c); repeated != nil && isListNode(c) {
+	if repeated := onlyRepeated(c); repeated != nil && isList(c) {
 		return f.listNode(n, c.MaxDefinitionLevel(), repeated.MaxRepetitionLevel(), func() (*frameNode, error) {
 			if element, ok := elementOf(repeated); ok {
 				return f.node(element, hint{}, depth+2)
@@ -176,7 +176,7 @@ func onlyRepeated(c *parquet.Column) *parquet.Column {
 	return nil
 }
 
-func isListNode(c *parquet.Column) bool {
+func isList(c *parquet.Column) bool {
 	l := c.Type().LogicalType()
 	if l != nil {
 		switch l.Value.(type) {
