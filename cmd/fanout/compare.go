@@ -18,11 +18,13 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // compareFlags are the projection of a comparison, and its form.
@@ -162,14 +164,18 @@ func rowsWanted(s *sweep.Sweep, t *table.Table, keep func(sweep.RunState) (bool,
 // project applies the flags to what the sweep file says.
 func (f compareFlags) project(o *compare.Options, t *table.Table) error {
 	if len(f.baseline) > 0 {
-		o.Baseline = map[string]string{}
+		o.Baseline = nil
 	}
 	for _, b := range f.baseline {
-		name, value, ok := strings.Cut(b, "=")
+		name, text, ok := strings.Cut(b, "=")
 		if !ok {
 			return fmt.Errorf("--baseline %q: want name=value", b)
 		}
-		o.Baseline[name] = value
+		v, err := compare.ValueAmong(t, name, readings(text)...)
+		if err != nil {
+			return fmt.Errorf("--baseline %q: %w", b, err)
+		}
+		o.Baseline = value.Bind(o.Baseline, name, v)
 	}
 	for _, list := range [][]string{f.rows, f.cols, f.metrics} {
 		for _, name := range list {
@@ -189,6 +195,16 @@ func (f compareFlags) project(o *compare.Options, t *table.Table) error {
 		}
 	}
 	return nil
+}
+
+// readings are the values that a text may be: what it says as YAML, and the
+// text itself, as 1.10 may be a version.
+func readings(text string) []value.Value {
+	literal, _ := value.Of(strings.ToValidUTF8(text, "\uFFFD"))
+	if said, err := grid.DecodeBindings("", []byte("value: "+text)); err == nil && len(said) == 1 {
+		return []value.Value{said[0].Value, literal}
+	}
+	return []value.Value{literal}
 }
 
 // chosen are the metrics of these names, as declared where they are.

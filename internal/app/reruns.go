@@ -3,15 +3,12 @@ package app
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare"
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
-	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // reruns are the commands that make exactly the runs of each group of failures
@@ -20,7 +17,7 @@ func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
 	head, _ := s.Head()
 	out := make([]string, len(failures))
 	for i, g := range failures {
-		src, ok := expression(head.Axes, g.When)
+		src, ok := expression(g.When)
 		if ok && selects(s, src, g.Runs) {
 			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", unit.Quote(rerunTarget(s, head)), unit.Quote(src))
 		}
@@ -29,18 +26,10 @@ func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
 }
 
 // expression says conditions in the language of --only.
-func expression(axes []grid.Axis, when []compare.Condition) (string, bool) {
+func expression(when []compare.Condition) (string, bool) {
 	var parts []string
 	for _, c := range when {
-		i := slices.IndexFunc(axes, func(a grid.Axis) bool { return a.Name == c.Name })
-		if i < 0 {
-			return "", false
-		}
-		j := slices.IndexFunc(axes[i].Values, func(v value.Value) bool { return v.Text() == c.Value })
-		if j < 0 {
-			return "", false
-		}
-		literal, err := json.Marshal(axes[i].Values[j].Any())
+		literal, err := json.Marshal(c.Value.Any())
 		if err != nil {
 			return "", false
 		}

@@ -132,21 +132,15 @@ func reportAxis(a grid.Axis) report.Axis {
 func CompareOptions(s *sweep.Sweep) compare.Options {
 	head, _ := s.Head()
 	spec := s.Spec()
-	o := compare.Options{}
+	o := compare.Options{Baseline: spec.Baseline}
 	for _, a := range head.Axes {
-		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate"})
+		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate", Template: a.Kind == "template"})
 	}
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, compare.Metric{
 			Name: m.Name, Goal: m.Goal, Unit: m.Unit, MinEffect: m.MinEffect, MinEffectRelative: m.MinEffectRelative,
 			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials, By: compare.Method(m.By),
 		})
-	}
-	for _, b := range spec.Baseline {
-		if o.Baseline == nil {
-			o.Baseline = map[string]string{}
-		}
-		o.Baseline[b.Name] = b.Value.Text()
 	}
 	return o
 }

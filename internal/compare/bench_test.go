@@ -11,7 +11,7 @@ import (
 // BenchmarkCompare compares 10,000 runs of four axes by 20 metrics.
 func BenchmarkCompare(b *testing.B) {
 	specs := []table.ColumnSpec{{Name: "run_id"}, {Name: "run_status"}}
-	o := Options{Baseline: map[string]string{"variant": "1"}, Axes: []Axis{{Name: "variant"}, {Name: "region"}, {Name: "seed", Replicate: true}, {Name: "day", Ordered: true}}}
+	o := Options{Baseline: at("variant", 1), Axes: []Axis{{Name: "variant"}, {Name: "region"}, {Name: "seed", Replicate: true}, {Name: "day", Ordered: true}}}
 	for _, a := range o.Axes {
 		specs = append(specs, table.ColumnSpec{Name: a.Name, Role: table.RoleParameter})
 	}

@@ -1,6 +1,6 @@
 // Package compare groups a table of runs and says how sure it is.
 //
-// In go a collect.Table and what the sweep says about metrics and axes; out
+// In go a table.Table and what the sweep says about metrics and axes; out
 // comes a Report: per metric a group for every variant, with how it compares
 // to the baseline, and the warnings a reader must see. A failed, missing or
 // stale run never counts as a number.
@@ -12,14 +12,15 @@ package compare
 
 import (
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Metric is a scrap to compare runs by.
@@ -64,13 +65,14 @@ type Axis struct {
 	Name      string
 	Ordered   bool
 	Replicate bool
+	Template  bool // its values are templates
 }
 
 // Options say what to compare.
 type Options struct {
 	Metrics  []Metric // none: every numeric scrap, exploratory
 	Axes     []Axis
-	Baseline map[string]string  // axis → value as text: a partial point
+	Baseline []value.Binding    // values of axes: a partial point
 	Rows     []string           // axes that make the groups; none: those of the baseline, else all but replicates
 	Keep     func(row int) bool // rows of the table that count; nil keeps all
 	Alpha    float64            // 0 is 0.05
@@ -113,8 +115,8 @@ type MetricTable struct {
 
 // A Group is the runs of one variant.
 type Group struct {
-	Key      []string // values of Report.Rows
-	Name     string   // Key for people
+	Key      []value.Value // of Report.Rows
+	Name     string        // Key for people
 	Baseline bool
 	N        int         // values
 	Missing  int         // planned runs of the group without a value
@@ -127,17 +129,9 @@ type Group struct {
 	Against  *Comparison // nil for the baseline and without one
 }
 
-// found is what a test says.
-type found struct {
-	Shift  float64 // median difference: of pairs, or Hodges and Lehmann's; or of means
-	Lo, Hi float64 // its interval
-	P      float64 // two-sided; one-sided for a guardrail
-	least  float64 // p that so many values can give
-}
-
 // A Comparison is a group against the baseline.
 type Comparison struct {
-	found
+	stats.Change
 	Paired    bool
 	Counted   bool    // trials are compared, not runs
 	Pairs     int     // pairs, or the smaller number of values
@@ -192,15 +186,10 @@ func Compare(t *table.Table, o Options) (*Report, error) {
 	}
 	r := &Report{Rows: c.rows, Alpha: c.alpha, Confidence: c.confidence, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
 	r.Metrics = c.tables()
-	c.holm(r.Metrics)
-	for i := range r.Metrics {
-		c.judge(&r.Metrics[i])
-	}
-	if len(r.Metrics) > 0 {
-		for _, g := range r.Metrics[0].Groups {
-			if g.Baseline {
-				r.Baseline = g.Name
-			}
+	c.conclude(r)
+	for _, g := range c.groups {
+		if g.Baseline {
+			r.Baseline = g.Name
 		}
 	}
 	if !o.Brief {
@@ -228,378 +217,6 @@ func (c *comparer) tables() []MetricTable {
 	}
 	all.Wait()
 	return tables
-}
-
-// comparer holds what all metrics share. None of it changes while metrics are
-// compared.
-type comparer struct {
-	t          *table.Table
-	texts      map[string][]string // of columns
-	o          Options
-	alpha      float64
-	confidence float64
-	rows       []string
-	planned    []int  // rows of the table that are planned
-	used       []int  // and succeeded, freshly
-	past       []int  // succeeded, freshly, and are planned no more
-	family     int    // comparisons that Holm adjusts together
-	axis       string // along which the samples of a group lie, if any
-	place      map[string]int
-	averaged   []string
-}
-
-func newComparer(t *table.Table, o Options) (*comparer, error) {
-	c := &comparer{t: t, o: o, alpha: o.Alpha, confidence: o.Confidence, texts: textsOf(t)}
-	if c.alpha == 0 {
-		c.alpha = 0.05
-	}
-	if c.confidence == 0 {
-		c.confidence = 0.95
-	}
-	if c.rows = o.Rows; len(c.rows) == 0 {
-		c.rows = c.defaultRows()
-	}
-	for _, name := range c.rows {
-		if _, ok := t.Column(name); !ok {
-			return nil, fmt.Errorf("compare by %q: the table has no such column", name)
-		}
-	}
-	for i := range t.Len() {
-		if o.Keep != nil && !o.Keep(i) {
-			continue
-		}
-		counts := c.text(i, "run_status") == "succeeded" && c.text(i, "run_stale") != "true"
-		if c.text(i, "run_planned") == "false" {
-			if counts {
-				c.past = append(c.past, i)
-			}
-			continue
-		}
-		c.planned = append(c.planned, i)
-		if counts {
-			c.used = append(c.used, i)
-		}
-	}
-	c.axis, c.place = c.order()
-	c.averaged = c.averages()
-	return c, nil
-}
-
-// maxGroups is how many groups the default projection makes at most.
-const maxGroups = 60
-
-// defaultRows are the baseline's axes, else every axis that is no replicate,
-// as long as that leaves groups one can read; else the first axis.
-func (c *comparer) defaultRows() []string {
-	var rows []string
-	for _, a := range c.o.Axes {
-		if _, ok := c.o.Baseline[a.Name]; ok && !a.Replicate {
-			rows = append(rows, a.Name)
-		}
-	}
-	if len(rows) > 0 {
-		return rows
-	}
-	for _, a := range c.o.Axes {
-		if !a.Replicate {
-			rows = append(rows, a.Name)
-		}
-	}
-	for len(rows) > 1 && c.groupsOf(rows) > maxGroups {
-		rows = rows[:len(rows)-1]
-	}
-	return rows
-}
-
-func (c *comparer) groupsOf(rows []string) int {
-	seen := map[string]bool{}
-	for i := range c.t.Len() {
-		seen[c.joined(i, rows)] = true
-	}
-	return len(seen)
-}
-
-// text is empty in a column that is not there.
-func (c *comparer) text(row int, column string) string {
-	if texts, ok := c.texts[column]; ok {
-		return texts[row]
-	}
-	if col, ok := c.t.Column(column); ok {
-		return col.Text(row)
-	}
-	return ""
-}
-
-// textsOf writes down the texts of columns that are no scraps: they are asked
-// for again and again, by several metrics at once.
-func textsOf(t *table.Table) map[string][]string {
-	all := map[string][]string{}
-	for _, col := range t.Columns() {
-		if role := col.Role(); role == table.RoleScrap || role == table.RoleFrame {
-			continue
-		}
-		texts := make([]string, t.Len())
-		for i := range texts {
-			texts[i] = col.Text(i)
-		}
-		all[col.Name()] = texts
-	}
-	return all
-}
-
-func (c *comparer) key(row int, names []string) []string {
-	key := make([]string, len(names))
-	for i, n := range names {
-		key[i] = c.text(row, n)
-	}
-	return key
-}
-
-// joined is the key as one text.
-func (c *comparer) joined(row int, names []string) string {
-	if len(names) == 1 {
-		return c.text(row, names[0])
-	}
-	return strings.Join(c.key(row, names), "\x00")
-}
-
-// axes are those by name: where they stand in the sweep file decides nothing.
-func (c *comparer) axes() []Axis {
-	return slices.SortedFunc(slices.Values(c.o.Axes), func(a, b Axis) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// averages are axes that vary within a group and are no replicates: a group's
-// numbers average over them.
-func (c *comparer) averages() []string {
-	var out []string
-	for _, a := range c.axes() {
-		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.groupsOf([]string{a.Name}) > 1 {
-			out = append(out, a.Name)
-		}
-	}
-	return out
-}
-
-// metrics are the declared ones, or every numeric scrap.
-func (c *comparer) metrics() []Metric {
-	if len(c.o.Metrics) > 0 {
-		return c.o.Metrics
-	}
-	var out []Metric
-	for _, col := range c.t.Columns() {
-		if col.Role() == table.RoleScrap && numeric(col.Type()) {
-			out = append(out, Metric{Name: col.Name(), Unit: col.Unit(), Goal: col.Goal()})
-		}
-	}
-	return out
-}
-
-func numeric(t table.Type) bool {
-	switch t {
-	case table.Bool, table.Int, table.Float, table.Decimal, table.Duration:
-		return true
-	}
-	return false
-}
-
-// sample is one value with what it is paired by.
-type sample struct {
-	row   int
-	value float64
-	pair  string
-	place int      // along the ordered axis
-	of    fraction // of a proportion
-}
-
-// group gathers the samples of one key.
-type group struct {
-	Group
-	samples []sample
-}
-
-func (c *comparer) table(m Metric) MetricTable {
-	mt := MetricTable{Metric: m}
-	col, ok := c.t.Column(m.Name)
-	if !ok {
-		mt.Warnings = append(mt.Warnings, fmt.Sprintf("no run recorded a scrap called %s", m.Name))
-		return mt
-	}
-	if !numeric(col.Type()) && col.Type() != table.Null {
-		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%s holds %s values, which have no median", m.Name, col.Type()))
-		return mt
-	}
-	value, why, err := c.reader(m, col)
-	if err != nil {
-		mt.Warnings = append(mt.Warnings, err.Error())
-		return mt
-	}
-	groups, odd := c.gather(value)
-	if odd > 0 {
-		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%d values of %s %s and are left out", odd, m.Name, why))
-	}
-	for _, g := range groups {
-		summarize(m, g, c.confidence)
-	}
-	compareBy := testOf(m)
-	switch {
-	case m.Trials == "":
-	case uneven(groups):
-		mt.Warnings = append(mt.Warnings, unevenWarning(m))
-	default:
-		compareBy = proportions
-	}
-	base := baselineOf(groups)
-	for _, g := range groups {
-		if base != nil && !g.Baseline && len(g.samples) > 0 && len(base.samples) > 0 {
-			g.Against = against(m, compareBy, base, g, c.confidence)
-		}
-	}
-	for _, g := range groups {
-		mt.Groups = append(mt.Groups, g.Group)
-	}
-	mt.resemblance(c.axis)
-	mt.inexact()
-	if c.o.Brief {
-		return mt
-	}
-	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups, value)
-	mt.Crosses = c.crosses(m, groups)
-	mt.Best = c.best(m, groups)
-	return mt
-}
-
-// reading is the value of a metric in a row of the table.
-type reading = func(row int) (s sample, found, good bool)
-
-// reader reads the value of a metric in a row of the table: found is false
-// where there is none, good where it cannot be used, and why says why not.
-func (c *comparer) reader(m Metric, col table.Column) (read reading, why string, err error) {
-	if m.Trials == "" {
-		return func(row int) (s sample, found, good bool) {
-			x, ok := col.Float(row)
-			return sample{row: row, value: x}, ok, !math.IsNaN(x) && !math.IsInf(x, 0)
-		}, "are not finite", nil
-	}
-	trials, ok := c.t.Column(m.Trials)
-	if !ok || !numeric(trials.Type()) {
-		return nil, "", fmt.Errorf("no run recorded %s, the trials of %s, as a number", m.Trials, m.Name)
-	}
-	return func(row int) (s sample, found, good bool) {
-		f, ok := fractionAt(col, trials, row)
-		return sample{row: row, value: f.rate(), of: f}, !col.Null(row), ok
-	}, "are no count out of " + m.Trials, nil
-}
-
-// gather puts every planned run into its group; those that count bring their
-// value. odd is how many values cannot be used.
-func (c *comparer) gather(read reading) (groups []*group, odd int) {
-	byKey := map[string]*group{}
-	counts := map[int]bool{}
-	for _, i := range c.used {
-		counts[i] = true
-	}
-	pairing := c.pairing()
-	for _, i := range c.planned {
-		joined := c.joined(i, c.rows)
-		g := byKey[joined]
-		if g == nil {
-			key := c.key(i, c.rows)
-			g = &group{Group: Group{Key: key, Name: strings.Join(key, ", "), Baseline: c.isBaseline(key)}}
-			byKey[joined] = g
-			groups = append(groups, g)
-		}
-		s, found, good := read(i)
-		if !counts[i] || !found || !good {
-			g.Missing++
-			if counts[i] && found {
-				odd++
-			}
-			continue
-		}
-		s.pair, s.place = c.joined(i, pairing), c.place[c.text(i, c.axis)]
-		g.samples = append(g.samples, s)
-	}
-	sortGroups(groups)
-	return groups, odd
-}
-
-// pairing are the axes whose equal values make two runs of different groups a
-// pair: all that do not make groups.
-func (c *comparer) pairing() []string {
-	var out []string
-	for _, a := range c.o.Axes {
-		if !slices.Contains(c.rows, a.Name) {
-			if _, ok := c.t.Column(a.Name); ok {
-				out = append(out, a.Name)
-			}
-		}
-	}
-	sort.Strings(out)
-	return out
-}
-
-func (c *comparer) isBaseline(key []string) bool {
-	if len(c.o.Baseline) == 0 {
-		return false
-	}
-	for i, name := range c.rows {
-		if want, ok := c.o.Baseline[name]; ok && want != key[i] {
-			return false
-		}
-	}
-	for name := range c.o.Baseline {
-		if !slices.Contains(c.rows, name) {
-			return false
-		}
-	}
-	return true
-}
-
-func baselineOf(groups []*group) *group {
-	var base *group
-	for _, g := range groups {
-		if g.Baseline {
-			if base != nil {
-				return nil // a partial point that several groups match compares nothing
-			}
-			base = g
-		}
-	}
-	return base
-}
-
-// sortGroups puts the baseline first, then keys in natural order: numbers by
-// size. The order of rows in the table does not matter.
-func sortGroups(groups []*group) {
-	slices.SortFunc(groups, func(a, b *group) int {
-		if a.Baseline != b.Baseline {
-			return map[bool]int{true: -1, false: 1}[a.Baseline]
-		}
-		for i := range a.Key {
-			if d := compareText(a.Key[i], b.Key[i]); d != 0 {
-				return d
-			}
-		}
-		return 0
-	})
-	for _, g := range groups {
-		slices.SortFunc(g.samples, func(a, b sample) int {
-			if d := strings.Compare(a.pair, b.pair); d != 0 {
-				return d
-			}
-			return compareFloat(a.value, b.value)
-		})
-	}
-}
-
-func compareFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // maxBest is how many runs are named as the best of a metric.
@@ -643,7 +260,7 @@ func (c *comparer) name(row int) string {
 	var parts []string
 	for _, a := range c.o.Axes {
 		if col, ok := c.t.Column(a.Name); ok && !col.Null(row) {
-			parts = append(parts, a.Name+"="+col.Text(row))
+			parts = append(parts, a.Name+"="+c.text(row, a.Name))
 		}
 	}
 	return strings.Join(parts, " ")
@@ -659,22 +276,36 @@ func (c *comparer) warnings(r *Report) []string {
 		out = append(out, "values average over "+strings.Join(r.Averaged, ", "))
 	}
 	out = append(out, c.inert(c.metrics())...)
-	if n := c.groupsAmong(c.used, "run_code"); n > 1 {
+	if n := c.varieties(c.used, "run_code"); n > 1 {
 		out = append(out, fmt.Sprintf("the runs were made by %d versions of the template's code", n))
 	}
-	if len(c.o.Baseline) > 0 && r.Baseline == "" && len(r.Metrics) > 0 {
-		out = append(out, "the baseline names no single group, so nothing is compared to it")
+	if w := c.noBaseline(); w != "" && len(r.Metrics) > 0 {
+		out = append(out, w)
 	}
 	return out
 }
 
-func (c *comparer) groupsAmong(rows []int, column string) int {
-	if _, ok := c.t.Column(column); !ok {
-		return 0
+// noBaseline says why nothing is compared to the baseline, if that is so.
+func (c *comparer) noBaseline() string {
+	if len(c.o.Baseline) == 0 || c.matched == 1 {
+		return ""
 	}
-	seen := map[string]bool{}
-	for _, i := range rows {
-		seen[c.text(i, column)] = true
+	why := "no run is planned with these values"
+	if c.matched > 1 {
+		why = fmt.Sprintf("it is %d of them", c.matched)
 	}
-	return len(seen)
+	said := make([]string, len(c.o.Baseline))
+	for i, b := range c.o.Baseline {
+		text := b.Value.Text()
+		if there := c.textsOf(c.planned, b.Name); !slices.Contains(c.rows, b.Name) {
+			why = "groups are made by " + unit.List(c.rows)
+		} else if !slices.Contains(c.levelsOf(c.planned, b.Name), c.baseline[b.Name]) {
+			why = fmt.Sprintf("the values of %s are %s", b.Name, unit.List(there))
+			if slices.Contains(there, text) { // of another kind
+				text = b.Value.String()
+			}
+		}
+		said[i] = b.Name + "=" + text
+	}
+	return fmt.Sprintf("the baseline, %s, names no single group: %s, so nothing is compared to it", strings.Join(said, " "), why)
 }

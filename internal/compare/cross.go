@@ -1,10 +1,9 @@
 package compare
 
 import (
+	"maps"
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/stat"
 )
 
 // A Cross is a metric's centres by two axes: the rows are groups, or the values
@@ -62,28 +61,32 @@ func (c *comparer) isOrdered(axis string) bool {
 }
 
 func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample) string) Cross {
+	type cell struct {
+		row   string
+		level int
+	}
 	x := Cross{Axis: axis, Ordered: c.isOrdered(axis)}
-	cells, rows, columns := map[[2]string][]sample{}, map[string]bool{}, map[string]bool{}
+	cells, rows, levels := map[cell][]sample{}, map[string]bool{}, map[int]bool{}
 	for _, g := range groups {
 		for _, s := range g.samples {
-			r, column := row(s), c.text(s.row, axis)
-			if !rows[r] {
-				rows[r] = true
-				x.Rows = append(x.Rows, r)
+			at := cell{row(s), c.level(s.row, axis)}
+			if !rows[at.row] {
+				rows[at.row] = true
+				x.Rows = append(x.Rows, at.row)
 			}
-			columns[column] = true
-			cells[[2]string{r, column}] = append(cells[[2]string{r, column}], s)
+			levels[at.level] = true
+			cells[at] = append(cells[at], s)
 		}
 	}
-	for column := range columns {
-		x.Columns = append(x.Columns, column)
+	columns := slices.Sorted(maps.Keys(levels))
+	for _, level := range columns {
+		x.Columns = append(x.Columns, c.factors[axis].texts[level])
 	}
-	slices.SortFunc(x.Columns, compareText)
 	for _, r := range x.Rows {
-		line := make([]float64, len(x.Columns))
-		for i, column := range x.Columns {
+		line := make([]float64, len(columns))
+		for i, level := range columns {
 			line[i] = math.NaN()
-			if v := cells[[2]string{r, column}]; len(v) > 0 {
+			if v := cells[cell{r, level}]; len(v) > 0 {
 				line[i] = centre(m, v)
 			}
 		}
@@ -92,42 +95,29 @@ func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample
 	return x
 }
 
-// centre is what CentreName says, of the samples of one cell.
-func centre(m Metric, of []sample) float64 {
-	switch {
-	case m.Trials != "":
-		return counts(of).rate()
-	case m.byMean():
-		return stat.Mean(values(of), nil)
-	}
-	return median(values(of))
-}
-
 // coverage is that of every ordered axis of dates.
 func (c *comparer) coverage() []Coverage {
 	var out []Coverage
-	for _, a := range c.axes() {
-		if _, ok := c.t.Column(a.Name); !ok || !a.Ordered || a.Replicate {
-			continue
-		}
-		names := c.valuesOf(a.Name)
-		if !dates(names) {
+	for _, a := range c.ordered() {
+		line := c.lineOf(a)
+		if !line.dates() {
 			continue
 		}
 		planned, used := c.tally(c.planned, a.Name), c.tally(c.used, a.Name)
 		v := Coverage{Axis: a.Name}
-		for _, n := range names {
-			v.Places = append(v.Places, Place{n, planned[n], used[n]})
+		for _, level := range line.levels {
+			v.Places = append(v.Places, Place{line.texts[level], planned[level], used[level]})
 		}
 		out = append(out, v)
 	}
 	return out
 }
 
-func (c *comparer) tally(rows []int, axis string) map[string]int {
-	n := map[string]int{}
+// tally counts rows by the level of an axis.
+func (c *comparer) tally(rows []int, axis string) map[int]int {
+	n := map[int]int{}
 	for _, row := range rows {
-		n[c.text(row, axis)]++
+		n[c.level(row, axis)]++
 	}
 	return n
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 )
 
 // factors is a full grid of two variants, three regions and n seeds.
@@ -128,23 +130,10 @@ func TestOddAmongConstantPeriods(t *testing.T) {
 }
 
 func TestNoTrend(t *testing.T) {
-	if got := trendsOf(t, days(minPeriods-1, func(day int) float64 { return float64(day) })); len(got) > 0 {
+	if got := trendsOf(t, days(stats.MinPlaces-1, func(day int) float64 { return float64(day) })); len(got) > 0 {
 		t.Errorf("few periods: %+v", got)
 	}
 	if got := trendsOf(t, days(20, func(int) float64 { return 5 })); got[0].P != 1 || got[0].Change != 0 || len(got[0].Odd) > 0 {
 		t.Errorf("constant: %+v", got)
-	}
-}
-
-// Of many periods the slope comes from fewer pairs, and is the same.
-func TestSlopeOfManyPeriods(t *testing.T) {
-	rng := rand.New(rand.NewPCG(4, 4))
-	var at []int
-	var y []float64
-	for i := range 1000 {
-		at, y = append(at, i), append(y, 0.5*float64(i)+rng.NormFloat64())
-	}
-	if got := theilSen(at, y); math.Abs(got-0.5) > 0.001 {
-		t.Errorf("slope %v, want 0.5", got)
 	}
 }

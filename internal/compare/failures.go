@@ -1,10 +1,12 @@
 package compare
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
-	"sort"
-	"strings"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A FailureGroup is the planned runs that went wrong in the same way.
@@ -21,7 +23,7 @@ type FailureGroup struct {
 type Condition struct {
 	Name  string
 	Op    string // "=", or ">=" or "<=" of an ordered axis
-	Value string
+	Value value.Value
 }
 
 // digits differ between occurrences of one mistake.
@@ -40,67 +42,74 @@ func fingerprint(kind, reason string) string {
 const maxExplained = 20
 
 func (c *comparer) failures() []FailureGroup {
-	groups := map[string]*FailureGroup{}
-	var order []string
-	rows := map[string][]int{}
+	index := map[string]int{}
+	var groups []FailureGroup
 	for _, i := range c.planned {
-		status := c.text(i, "run_status")
-		if status == "succeeded" || status == "planned" || status == "running" || status == "" {
+		status := outcome.Status(c.text(i, "run_status"))
+		if status == outcome.Succeeded || !status.Ended() {
 			continue
 		}
-		kind, reason := c.text(i, "run_reason_kind"), c.text(i, "run_error")
-		if kind == "" {
-			kind = status
-		}
+		kind, reason := cmp.Or(c.text(i, "run_reason_kind"), string(status)), c.text(i, "run_error")
 		print := fingerprint(kind, reason)
-		g := groups[print]
-		if g == nil {
-			g = &FailureGroup{Kind: kind, Reason: reason}
-			groups[print] = g
-			order = append(order, print)
+		k, ok := index[print]
+		if !ok {
+			k = len(groups)
+			index[print], groups = k, append(groups, FailureGroup{Kind: kind, Reason: reason})
 		}
-		g.Runs = append(g.Runs, c.run(i, 0))
-		rows[print] = append(rows[print], i)
+		groups[k].Runs = append(groups[k].Runs, c.run(i, 0))
 	}
-	sort.SliceStable(order, func(i, j int) bool { return len(rows[order[i]]) > len(rows[order[j]]) })
-	var out []FailureGroup
-	for i, p := range order {
-		g := groups[p]
-		if i < maxExplained {
-			g.When = c.explain(rows[p])
+	slices.SortStableFunc(groups, func(a, b FailureGroup) int { return cmp.Compare(len(b.Runs), len(a.Runs)) })
+	for i := range groups[:min(len(groups), maxExplained)] {
+		var rows []int
+		for _, r := range groups[i].Runs {
+			rows = append(rows, r.Row)
 		}
-		out = append(out, *g)
+		groups[i].When = c.explain(rows)
 	}
-	return out
+	return groups
 }
 
 // minRange is how many failures a range, or three conditions, must explain:
 // fewer are always within some.
 const minRange = 4
 
+// A bound is a condition on the levels of an axis.
+type bound struct {
+	axis, op string
+	level    int
+}
+
 // explain finds the fewest conditions, up to three, that are true of all failed
 // runs and together of no success. With no success to tell apart there is
 // nothing to explain.
 func (c *comparer) explain(failed []int) []Condition {
-	succeeded := slices.DeleteFunc(slices.Clone(c.planned), func(i int) bool { return c.text(i, "run_status") != "succeeded" })
+	succeeded := slices.DeleteFunc(slices.Clone(c.planned), func(i int) bool { return !c.succeeded(i) })
 	if len(succeeded) == 0 {
 		return nil
 	}
 	shared, most := c.shared(failed), 2
 	if len(failed) >= minRange {
-		shared, most = append(shared, c.bounds(failed)...), 3
+		shared, most = append(shared, c.ranges(failed)...), 3
 	}
 	for n := 1; n <= most; n++ {
 		if found := c.separate(shared, nil, succeeded, n); found != nil {
-			return found
+			return c.conditions(found)
 		}
 	}
 	return nil
 }
 
-// separate chooses n of the conditions so that none of the rows has them all,
+func (c *comparer) conditions(bounds []bound) []Condition {
+	var out []Condition
+	for _, b := range bounds {
+		out = append(out, Condition{b.axis, b.op, c.factors[b.axis].levels[b.level]})
+	}
+	return out
+}
+
+// separate chooses n of the bounds so that none of the rows is within them all,
 // the earliest first.
-func (c *comparer) separate(from, chosen []Condition, rows []int, n int) []Condition {
+func (c *comparer) separate(from, chosen []bound, rows []int, n int) []bound {
 	if n == 0 {
 		if len(rows) > 0 {
 			return nil
@@ -119,55 +128,36 @@ func (c *comparer) separate(from, chosen []Condition, rows []int, n int) []Condi
 	return nil
 }
 
-// holds reports whether a condition is true of a row.
-func (c *comparer) holds(row int, x Condition) bool {
-	have := c.text(row, x.Name)
-	switch x.Op {
+// holds reports whether a row is within a bound.
+func (c *comparer) holds(row int, x bound) bool {
+	have := c.level(row, x.axis)
+	switch x.op {
 	case ">=":
-		return compareText(have, x.Value) >= 0
+		return have >= x.level
 	case "<=":
-		return compareText(have, x.Value) <= 0
+		return have <= x.level
 	}
-	return have == x.Value
+	return have == x.level
 }
 
 // shared are the values that all rows have in common, on what varies.
-func (c *comparer) shared(rows []int) []Condition {
-	var out []Condition
-	for _, a := range c.o.Axes {
-		if _, ok := c.t.Column(a.Name); !ok {
-			continue
-		}
-		x := Condition{a.Name, "=", c.text(rows[0], a.Name)}
-		if !slices.ContainsFunc(rows, func(i int) bool { return !c.holds(i, x) }) {
-			out = append(out, x)
+func (c *comparer) shared(rows []int) []bound {
+	var out []bound
+	for _, a := range c.axes() {
+		if levels := c.levelsOf(rows, a.Name); len(levels) == 1 {
+			out = append(out, bound{a.Name, "=", levels[0]})
 		}
 	}
-	sort.Slice(out, func(i, j int) bool { return strings.Compare(out[i].Name, out[j].Name) < 0 })
 	return out
 }
 
-// bounds are the ranges of the ordered axes that all rows lie in.
-func (c *comparer) bounds(rows []int) []Condition {
-	var out []Condition
-	for _, a := range c.o.Axes {
-		if _, ok := c.t.Column(a.Name); !ok || !a.Ordered {
-			continue
-		}
-		lo, hi := c.text(rows[0], a.Name), c.text(rows[0], a.Name)
-		for _, i := range rows[1:] {
-			x := c.text(i, a.Name)
-			if compareText(x, lo) < 0 {
-				lo = x
-			}
-			if compareText(x, hi) > 0 {
-				hi = x
-			}
-		}
-		if lo != hi {
-			out = append(out, Condition{a.Name, ">=", lo}, Condition{a.Name, "<=", hi})
+// ranges are those of the ordered axes that all rows lie in.
+func (c *comparer) ranges(rows []int) []bound {
+	var out []bound
+	for _, a := range c.axes() {
+		if levels := c.levelsOf(rows, a.Name); a.Ordered && len(levels) > 1 {
+			out = append(out, bound{a.Name, ">=", levels[0]}, bound{a.Name, "<=", levels[len(levels)-1]})
 		}
 	}
-	sort.SliceStable(out, func(i, j int) bool { return out[i].Name < out[j].Name })
 	return out
 }

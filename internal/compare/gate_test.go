@@ -10,7 +10,7 @@ func TestGates(t *testing.T) {
 	for i := range 12 {
 		rows = append(rows, row{variant: "a", seed: i, y: 100.0 + float64(i)}, row{variant: "b", seed: i, y: 95.0 + float64(i)})
 	}
-	r, err := Compare(tableOf(t, rows), Options{Metrics: []Metric{{Name: "y", Goal: "maximize"}}, Axes: axes, Baseline: map[string]string{"variant": "a"}})
+	r, err := Compare(tableOf(t, rows), Options{Metrics: []Metric{{Name: "y", Goal: "maximize"}}, Axes: axes, Baseline: at("variant", "a")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestGates(t *testing.T) {
 // A gate that cannot be applied is not passed.
 func TestGateWithoutValues(t *testing.T) {
 	r, err := Compare(tableOf(t, []row{{variant: "a", y: 1.0}, {variant: "b", y: 1.0, status: "failed"}}),
-		Options{Metrics: []Metric{{Name: "y"}}, Axes: axes, Baseline: map[string]string{"variant": "a"}})
+		Options{Metrics: []Metric{{Name: "y"}}, Axes: axes, Baseline: at("variant", "a")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func alike(r *rand.Rand, days int, rho, shift float64) []row {
 func compareDays(t *testing.T, rows []row) MetricTable {
 	t.Helper()
 	r, err := Compare(tableOf(t, rows), Options{
-		Metrics: []Metric{{Name: "y", Goal: "maximize"}}, Axes: []Axis{{Name: "variant"}, {Name: "region", Ordered: true}}, Baseline: map[string]string{"variant": "a"},
+		Metrics: []Metric{{Name: "y", Goal: "maximize"}}, Axes: []Axis{{Name: "variant"}, {Name: "region", Ordered: true}}, Baseline: at("variant", "a"),
 	})
 	if err != nil {
 		t.Fatal(err)

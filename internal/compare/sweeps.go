@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -44,7 +45,8 @@ func (s Side) comparer(o Options) (*comparer, error) {
 }
 
 // Sweeps compares the runs that two sweeps have in common, which are those of
-// the same parameters: the second against the first.
+// the same parameters: the second against the first. Values are compared, not
+// how they are spelled: 1 is 1.0, and no "1".
 func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 	first, err := a.comparer(o)
 	if err != nil {
@@ -55,14 +57,15 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		return nil, Join{}, err
 	}
 	r := &Report{Rows: []string{"sweep"}, Baseline: a.Name, Alpha: first.alpha, Confidence: first.confidence, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
-	moved := map[string]Move{}
+	other := match(first, second)
+	moved := map[int]Move{}
 	for _, m := range union(first.metrics(), second.metrics()) {
 		if m.By == ByMedian {
 			m.By = o.By
 		}
-		x, y := first.all(m, a.Name), second.all(m, b.Name)
-		x.Baseline = true
-		x.samples, y.samples = first.common(m, x.samples, y.samples, moved)
+		x, y := &group{Group: Group{Name: a.Name, Baseline: true}, paired: true}, &group{Group: Group{Name: b.Name}, paired: true}
+		x.samples, y.samples = common(first.all(m), second.all(m), other)
+		first.move(moved, m, x.samples, y.samples)
 		summarize(m, x, first.confidence)
 		summarize(m, y, first.confidence)
 		if len(x.samples) > 0 { // and as many of the other
@@ -70,16 +73,10 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		}
 		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}})
 	}
-	first.holm(r.Metrics)
-	for i := range r.Metrics {
-		first.judge(&r.Metrics[i])
-	}
-	j := joined(first, second)
+	first.conclude(r)
+	j := joined(first, second, other)
 	j.Moved = slices.SortedFunc(maps.Values(moved), func(a, b Move) int {
-		if d := compareFloat(b.by(), a.by()); d != 0 {
-			return d
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(cmp.Compare(b.by(), a.by()), strings.Compare(a.ID, b.ID))
 	})
 	return r, j, nil
 }
@@ -87,76 +84,136 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 func union(a, b []Metric) []Metric {
 	seen := map[string]bool{}
 	var out []Metric
-	for _, list := range [][]Metric{a, b} {
-		for _, m := range list {
-			if !seen[m.Name] {
-				seen[m.Name] = true
-				out = append(out, m)
-			}
+	for _, m := range slices.Concat(a, b) {
+		if !seen[m.Name] {
+			seen[m.Name] = true
+			out = append(out, m)
 		}
 	}
 	return out
 }
 
-// all is every value of a metric as one group, paired by run.
-func (c *comparer) all(m Metric, name string) *group {
-	g := &group{Group: Group{Key: []string{name}, Name: name}}
-	col, ok := c.t.Column(m.Name)
-	if !ok || !numeric(col.Type()) {
-		return g
+// match finds for each used row of a the one of b that computed the same: that
+// of the same id, else the only one of equal parameters.
+func match(a, b *comparer) map[int]int {
+	other, taken, byID := map[int]int{}, map[int]bool{}, map[string]int{}
+	for _, row := range b.used {
+		byID[b.text(row, "run_id")] = row
 	}
-	read, _, err := c.reader(m, col)
-	if err != nil {
-		return g
-	}
-	for _, i := range c.used {
-		if s, found, good := read(i); found && good {
-			s.pair = c.text(i, "run_id")
-			g.samples = append(g.samples, s)
+	for _, row := range a.used {
+		if same, ok := byID[a.text(row, "run_id")]; ok {
+			other[row], taken[same] = same, true
 		}
 	}
-	sortGroups([]*group{g})
-	return g
+	class := sameParameters(a, b)
+	left := func(c *comparer, start int, done func(row int) bool) map[int][]int {
+		byClass := map[int][]int{}
+		for _, row := range c.used {
+			if k := class[start+row]; !done(row) {
+				byClass[k] = append(byClass[k], row)
+			}
+		}
+		return byClass
+	}
+	rest := left(b, a.t.Len(), func(row int) bool { return taken[row] })
+	for k, rows := range left(a, 0, func(row int) bool { _, ok := other[row]; return ok }) {
+		if len(rows) == 1 && len(rest[k]) == 1 {
+			other[rows[0]] = rest[k][0]
+		}
+	}
+	return other
 }
 
-// common keeps the samples of runs that both have, and notes those that moved.
-func (c *comparer) common(m Metric, a, b []sample, moved map[string]Move) (x, y []sample) {
-	other := map[string]sample{}
+// sameParameters numbers the rows of a, then those of b, by what they compute.
+func sameParameters(a, b *comparer) []int {
+	var factors []*factor
+	for _, name := range computedBy(a, b) {
+		factors = append(factors, newFactor(tableColumn{a.t, name}, tableColumn{b.t, name}))
+	}
+	class, _ := classes(a.t.Len()+b.t.Len(), factors)
+	return class
+}
+
+// computedBy are the columns that say what a run computes, by name: parameters,
+// the replicate and the template.
+func computedBy(sides ...*comparer) []string {
+	names := map[string]bool{"template": true, "run_replicate": true}
+	for _, c := range sides {
+		for _, col := range c.t.Columns() {
+			if col.Role() == table.RoleParameter {
+				names[col.Name()] = true
+			}
+		}
+		for _, a := range c.o.Axes {
+			if a.Template {
+				names[a.Name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// all are the values of a metric.
+func (c *comparer) all(m Metric) []sample {
+	read, _, err := c.reader(m)
+	if err != nil {
+		return nil
+	}
+	var all []sample
+	for _, row := range c.used {
+		if s, found, good := read(row); found && good {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// common keeps the samples of runs that both have, pair by pair in the order of
+// the first.
+func common(a, b []sample, other map[int]int) (x, y []sample) {
+	byRow := map[int]sample{}
 	for _, s := range b {
-		other[s.pair] = s
+		byRow[s.row] = s
 	}
 	for _, s := range a {
-		t, ok := other[s.pair]
+		row, ok := other[s.row]
 		if !ok {
 			continue
 		}
-		x, y = append(x, s), append(y, t)
-		if s.value != t.value {
-			move := Move{Run: c.run(s.row, t.value), Metric: m.Name, From: s.value, To: t.value}
-			if was, ok := moved[s.pair]; !ok || move.by() > was.by() {
-				moved[s.pair] = move
-			}
+		if t, ok := byRow[row]; ok {
+			s.pair, t.pair = s.row, s.row
+			x, y = append(x, s), append(y, t)
 		}
 	}
 	return x, y
 }
 
-func joined(a, b *comparer) (j Join) {
-	alone := func(c, other *comparer) (runs []Run, both int) {
-		has := map[string]bool{}
-		for _, i := range other.used {
-			has[other.text(i, "run_id")] = true
-		}
-		for _, i := range c.used {
-			if has[c.text(i, "run_id")] {
-				both++
-			} else {
-				runs = append(runs, c.run(i, 0))
+// move notes the runs that have another value in y than in x.
+func (c *comparer) move(moved map[int]Move, m Metric, x, y []sample) {
+	for i, s := range x {
+		if to := y[i].value; to != s.value {
+			move := Move{Run: c.run(s.row, to), Metric: m.Name, From: s.value, To: to}
+			if was, ok := moved[s.row]; !ok || move.by() > was.by() {
+				moved[s.row] = move
 			}
 		}
-		return runs, both
 	}
-	j.Vanished, j.Both = alone(a, b)
-	j.Appeared, _ = alone(b, a)
+}
+
+func joined(a, b *comparer, other map[int]int) (j Join) {
+	has := map[int]bool{}
+	for _, row := range a.used {
+		if same, ok := other[row]; ok {
+			j.Both++
+			has[same] = true
+		} else {
+			j.Vanished = append(j.Vanished, a.run(row, 0))
+		}
+	}
+	for _, row := range b.used {
+		if !has[row] {
+			j.Appeared = append(j.Appeared, b.run(row, 0))
+		}
+	}
 	return j
 }

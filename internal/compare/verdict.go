@@ -1,11 +1,22 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 )
+
+// conclude adjusts the p of all comparisons and judges every metric.
+func (c *comparer) conclude(r *Report) {
+	c.holm(r.Metrics)
+	for i := range r.Metrics {
+		c.judge(&r.Metrics[i])
+	}
+}
 
 // holm adjusts the p of every comparison of a primary metric, over all primary
 // metrics and groups together. When no metric is declared primary, those with
@@ -13,6 +24,7 @@ import (
 func (c *comparer) holm(tables []MetricTable) {
 	declared := slices.ContainsFunc(tables, func(t MetricTable) bool { return t.Primary })
 	var family []*Comparison
+	var ps []float64
 	for i := range tables {
 		t := &tables[i]
 		t.Exploratory = declared && !t.Primary || !declared && t.Goal == ""
@@ -23,16 +35,13 @@ func (c *comparer) holm(tables []MetricTable) {
 			}
 			a.PAdjusted = a.P
 			if !t.Exploratory && !a.Exact {
-				family = append(family, a)
+				family, ps = append(family, a), append(ps, a.P)
 			}
 		}
 	}
-	slices.SortStableFunc(family, func(a, b *Comparison) int { return compareFloat(a.P, b.P) })
 	c.family = len(family)
-	high := 0.0
-	for i, a := range family {
-		high = math.Max(high, math.Min(1, a.P*float64(len(family)-i)))
-		a.PAdjusted = high
+	for i, p := range stats.Holm(ps) {
+		family[i].PAdjusted = p
 	}
 }
 
@@ -57,6 +66,24 @@ func (t *MetricTable) base() float64 {
 	return math.NaN()
 }
 
+// maxNeed is the most samples that are worth naming: a change that needs more
+// is as good as none.
+const maxNeed = 10_000
+
+// needed is how many values a side a change of the observed size would need
+// for p below alpha; 0 when the data say nothing of it. confidence is that of
+// the interval.
+func needed(m Metric, a *Comparison, alpha, confidence float64) int {
+	n := stats.Needed(a.Change, a.Pairs, alpha, confidence)
+	if a.Shift != 0 && a.Least >= alpha && !a.Counted && !m.byMean() {
+		n = max(n, float64(stats.Enough(a.Paired, alpha)))
+	}
+	if n > maxNeed || n <= float64(a.Pairs) {
+		return 0
+	}
+	return int(n)
+}
+
 // times is how many comparisons a metric's p answers for.
 func (c *comparer) times(t *MetricTable) float64 {
 	if t.Exploratory {
@@ -70,7 +97,7 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 	switch {
 	case a.Equal:
 		return Same
-	case a.PAdjusted >= c.alpha && a.least*c.times(t) >= c.alpha:
+	case a.PAdjusted >= c.alpha && a.Least*c.times(t) >= c.alpha:
 		return TooFew
 	case a.PAdjusted >= c.alpha:
 		return Unclear
@@ -140,7 +167,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 	}
 	add(none, hasHave(none)+" no values")
 	if len(parts) == 0 {
-		return noVerdict(t)
+		return c.noVerdict(t)
 	}
 	return strings.Join(parts, "; ") + "." + pairing(t.Groups)
 }
@@ -205,7 +232,7 @@ func pairing(groups []Group) string {
 	return fmt.Sprintf(" Compared on %d pairs.", possible)
 }
 
-func noVerdict(t *MetricTable) string {
+func (c *comparer) noVerdict(t *MetricTable) string {
 	switch {
 	case len(t.Groups) == 0:
 		return "There are no values to compare."
@@ -213,6 +240,8 @@ func noVerdict(t *MetricTable) string {
 		return "There is one group, and nothing to compare it to."
 	case slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Baseline && g.N == 0 }):
 		return "The baseline has no values."
+	case math.IsNaN(t.base()) && len(c.o.Baseline) > 0:
+		return span(t) + "The baseline is no single group, so the groups are described and not tested."
 	case math.IsNaN(t.base()):
 		return span(t) + "No baseline is named, so the groups are described and not tested."
 	}
@@ -231,7 +260,7 @@ func span(t *MetricTable) string {
 	if len(with) < 2 {
 		return ""
 	}
-	byCentre := func(a, b Group) int { return compareFloat(a.Centre, b.Centre) }
+	byCentre := func(a, b Group) int { return cmp.Compare(a.Centre, b.Centre) }
 	low, high := slices.MinFunc(with, byCentre), slices.MaxFunc(with, byCentre)
 	if low.Centre == high.Centre {
 		return "All groups are at " + short(low.Centre) + ". "

@@ -13,19 +13,19 @@ import (
 	"github.com/fanout-dev/fanout/internal/table"
 )
 
-// A value is one run of a bad table: its variant, replicate and metric.
-type value struct {
+// A point is one run of a bad table: its variant, replicate and metric.
+type point struct {
 	variant string
 	seed    int
 	y       any
 }
 
 // each makes n runs of every variant.
-func each(n int, y func(variant, seed int) any, variants ...string) []value {
-	var out []value
+func each(n int, y func(variant, seed int) any, variants ...string) []point {
+	var out []point
 	for v, name := range variants {
 		for seed := range n {
-			out = append(out, value{name, seed, y(v, seed)})
+			out = append(out, point{name, seed, y(v, seed)})
 		}
 	}
 	return out
@@ -47,7 +47,7 @@ func everyScript() []string {
 func TestBadInput(t *testing.T) {
 	inf := math.Inf(1)
 	for name, c := range map[string]struct {
-		values []value
+		values []point
 		says   string // a regular expression
 		not    string
 	}{
@@ -89,7 +89,7 @@ func TestBadInput(t *testing.T) {
 	}
 }
 
-func badInput(t *testing.T, values []value) Input {
+func badInput(t *testing.T, values []point) Input {
 	t.Helper()
 	columns := []table.ColumnSpec{
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_notebook"}, {Name: "variant", Role: table.RoleLabel},
@@ -108,7 +108,7 @@ func badInput(t *testing.T, values []value) Input {
 	}
 	in.Compare, err = compare.Compare(table, compare.Options{
 		Metrics: []compare.Metric{{Name: "y", Goal: "maximize", Unit: "EUR"}}, Axes: []compare.Axis{{Name: "variant"}, {Name: "seed", Replicate: true}},
-		Baseline: map[string]string{"variant": values[0].variant},
+		Baseline: at("variant", values[0].variant),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ const (
 func drawLine(t compare.MetricTable, groups []compare.Group, axis Axis) (picture, error) {
 	names := make([]string, len(groups))
 	for i, g := range groups {
-		names[i] = g.Key[0]
+		names[i] = g.Name
 	}
 	at := positions(names)
 	p := newPlot(drawable(plain(axis.Name)))

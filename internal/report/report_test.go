@@ -17,10 +17,20 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // hostile is text that tries to be something else wherever it is put.
 const hostile = "<script>alert(1)</script>|`x`*b*_i_[l](javascript:1)\x1b[31mred\x1b[0m\n# head\u202e ![p](x)"
+
+// at is a partial point of one axis.
+func at(name, text string) []value.Binding {
+	v, err := value.Of(text)
+	if err != nil {
+		panic(err)
+	}
+	return []value.Binding{{Name: name, Value: v}}
+}
 
 // inputOf makes a summary's input from variants × seeds.
 func inputOf(t *testing.T, variants []string, seeds int) Input {
@@ -56,7 +66,7 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 	o := compare.Options{
 		Metrics:  []compare.Metric{{Name: "y", Goal: "maximize", Unit: "EUR"}},
 		Axes:     []compare.Axis{{Name: "variant"}, {Name: "seed", Replicate: true}},
-		Baseline: map[string]string{"variant": variants[0]},
+		Baseline: at("variant", variants[0]),
 	}
 	if in.Compare, err = compare.Compare(table, o); err != nil {
 		t.Fatal(err)
@@ -281,7 +291,7 @@ func wide(t *testing.T, variants, regions []string, days int, gone func(variant,
 	in.Compare, err = compare.Compare(table, compare.Options{
 		Metrics:  []compare.Metric{{Name: "y", Goal: "maximize", Unit: "EUR"}},
 		Axes:     []compare.Axis{{Name: "variant"}, {Name: "region"}, {Name: "day", Ordered: true}, {Name: "seed", Replicate: true}},
-		Baseline: map[string]string{"variant": variants[0]},
+		Baseline: at("variant", variants[0]),
 	})
 	if err != nil {
 		t.Fatal(err)

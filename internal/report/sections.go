@@ -421,7 +421,7 @@ func failureSection(in Input) section {
 func conditions(when []compare.Condition) string {
 	var parts []string
 	for _, c := range when {
-		parts = append(parts, safe(c.Name+" "+operator(c.Op)+" "+c.Value))
+		parts = append(parts, safe(c.Name+" "+operator(c.Op)+" "+c.Value.Text()))
 	}
 	return strings.Join(parts, " and ")
 }

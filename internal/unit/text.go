@@ -46,9 +46,24 @@ func Fit(text string, width int) string { return ansi.Truncate(text, width, "…
 const maxListed = 6
 
 // All joins names as a sentence does, however many: "a, b and c".
-func All(names []string) string {
+func All(names []string) string { return joined(names, " and ") }
+
+// List is All for at most six names: "a, b and 3 more".
+func List(names []string) string { return joined(few(names), " and ") }
+
+// Either is List with "or" before the last.
+func Either(names []string) string { return joined(few(names), " or ") }
+
+func few(names []string) []string {
+	if more := len(names) - maxListed; more > 0 {
+		return append(names[:maxListed:maxListed], fmt.Sprintf("%d more", more))
+	}
+	return names
+}
+
+func joined(names []string, last string) string {
 	if n := len(names); n > 1 {
-		return strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+		return strings.Join(names[:n-1], ", ") + last + names[n-1]
 	}
 	return strings.Join(names, "")
 }
@@ -56,15 +71,6 @@ func All(names []string) string {
 // Wrap breaks text into lines of at most the given width.
 func Wrap(text string, width int) string {
 	return ansi.Wordwrap(strings.ReplaceAll(text, "\n", " "), width, "")
-}
-
-// List joins names as a sentence does: "a, b and c", or six of them "and 3
-// more".
-func List(names []string) string {
-	if n := len(names); n > maxListed {
-		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", n-maxListed)
-	}
-	return All(names)
 }
 
 // maxName is how many characters of a run's name are worth reading.

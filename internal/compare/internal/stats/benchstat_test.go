@@ -1,4 +1,4 @@
-package compare
+package stats
 
 import (
 	"encoding/csv"
@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,15 +31,16 @@ func TestAgainstBenchstat(t *testing.T) {
 		t.Fatalf("benchstat answers %d of %d cases", len(rows), len(cases))
 	}
 	for i, c := range cases {
-		row, a, b := rows[i], groupOf(c.A, false), groupOf(c.B, false)
-		got := against(Metric{}, testOf(Metric{}), a, b, 0.95)
-		for j, g := range []*group{a, b} {
-			centre, err := strconv.ParseFloat(row[1+2*j], 64)
-			if err != nil || math.Abs(centre-g.Centre) > 1e-9*math.Abs(centre) {
-				t.Errorf("case %d: median %v, benchstat says %s", i, g.Centre, row[1+2*j])
+		row := rows[i]
+		got, _ := answer(Ranks, c)
+		for j, sample := range [][]float64{c.A, c.B} {
+			centre, lo, hi := Summary(slices.Sorted(slices.Values(sample)), 0.95)
+			want, err := strconv.ParseFloat(row[1+2*j], 64)
+			if err != nil || math.Abs(want-centre) > 1e-9*math.Abs(want) {
+				t.Errorf("case %d: median %v, benchstat says %s", i, centre, row[1+2*j])
 			}
-			if width := width(g); width != row[2+2*j] {
-				t.Errorf("case %d: interval %s around %v, benchstat says %s", i, width, g.Centre, row[2+2*j])
+			if width := width(centre, lo, hi); width != row[2+2*j] {
+				t.Errorf("case %d: interval %s around %v, benchstat says %s", i, width, centre, row[2+2*j])
 			}
 		}
 		p := benchstatP.FindStringSubmatch(row[6])
@@ -56,8 +58,8 @@ func TestAgainstBenchstat(t *testing.T) {
 
 // width is an interval as benchstat writes it: the wider side, as a
 // percentage of the centre.
-func width(g *group) string {
-	side := max(g.Hi-g.Centre, g.Centre-g.Lo) / math.Abs(g.Centre)
+func width(centre, lo, hi float64) string {
+	side := max(hi-centre, centre-lo) / math.Abs(centre)
 	if math.IsInf(side, 0) {
 		return "∞"
 	}

@@ -1,4 +1,4 @@
-package compare
+package stats
 
 import (
 	"bytes"
@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"strconv"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,18 +46,18 @@ func draws() []drawn {
 	return out
 }
 
-// group makes a group of values; pairs carry their index.
-func groupOf(values []float64, paired bool) *group {
-	g := &group{}
-	for i, v := range values {
-		s := sample{row: i, value: v}
-		if paired {
-			s.pair = strconv.Itoa(i)
-		}
-		g.samples = append(g.samples, s)
+// answer compares the samples of a case.
+func answer(m Method, c drawn) (change Change, size float64) {
+	a, b := slices.Sorted(slices.Values(c.A)), slices.Sorted(slices.Values(c.B))
+	if !c.Paired {
+		return m.Two(a, b, 0.95), m.SizeTwo(a, b)
 	}
-	summarize(Metric{}, g, 0.95)
-	return g
+	diffs := make([]float64, len(c.A))
+	for i := range diffs {
+		diffs[i] = c.B[i] - c.A[i]
+	}
+	slices.Sort(diffs)
+	return m.One(diffs, 0.95), m.SizeOne(diffs)
 }
 
 // ask has scipy and numpy answer cases: kind is a function of the oracle.
@@ -91,9 +91,9 @@ func TestAgainstScipy(t *testing.T) {
 	var want []struct{ P, Shift, Size float64 }
 	ask(t, "ranks", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{}, testOf(Metric{}), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
-		if got.Paired != c.Paired || math.Abs(got.P-want[i].P) > 1e-9 || math.Abs(got.Shift-want[i].Shift) > 1e-9 || math.Abs(got.Size-want[i].Size) > 1e-9 {
-			t.Errorf("case %d (%d and %d values, paired %v): p %v, shift %v, size %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.P, got.Shift, got.Size, want[i])
+		got, size := answer(Ranks, c)
+		if math.Abs(got.P-want[i].P) > 1e-9 || math.Abs(got.Shift-want[i].Shift) > 1e-9 || math.Abs(size-want[i].Size) > 1e-9 {
+			t.Errorf("case %d (%d and %d values, paired %v): p %v, shift %v, size %v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.P, got.Shift, size, want[i])
 		}
 	}
 }
@@ -105,10 +105,10 @@ func TestMeansAgainstScipy(t *testing.T) {
 	var want []struct{ P, Shift, Lo, Hi, Size float64 }
 	ask(t, "means", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{By: ByMean}, testOf(Metric{By: ByMean}), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
-		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Shift, want[i].Shift}, {got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}, {got.Size, want[i].Size}} {
+		got, size := answer(Means, c)
+		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Shift, want[i].Shift}, {got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}, {size, want[i].Size}} {
 			if math.Abs(x[0]-x[1]) > 1e-9 {
-				t.Errorf("case %d (%d and %d values, paired %v): %+v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got.found, want[i])
+				t.Errorf("case %d (%d and %d values, paired %v): %+v; scipy says %+v", i, len(c.A), len(c.B), c.Paired, got, want[i])
 			}
 		}
 	}
@@ -122,7 +122,7 @@ func TestTrendsAgainstScipy(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(7, 8))
 	var cases []series
-	for n := minPeriods; n < 80; n++ {
+	for n := MinPlaces; n < 80; n++ {
 		s := series{}
 		for i := range n {
 			y := r.NormFloat64() + float64(i)*r.Float64()/float64(n)
@@ -137,7 +137,7 @@ func TestTrendsAgainstScipy(t *testing.T) {
 	ask(t, "trend", cases, &want)
 	for i, c := range cases {
 		if p, slope := mannKendall(c.Y), theilSen(c.At, c.Y); math.Abs(p-want[i].P) > 1e-9 || math.Abs(slope-want[i].Slope) > 1e-9 {
-			t.Errorf("%d periods: p %v, slope %v, want %+v", len(c.At), p, slope, want[i])
+			t.Errorf("%d places: p %v, slope %v, want %+v", len(c.At), p, slope, want[i])
 		}
 	}
 }
@@ -157,18 +157,16 @@ func TestProportionsAgainstScipy(t *testing.T) {
 	ask(t, "proportions", cases, &want)
 	exact := 0
 	for i, c := range cases {
-		a, b := fraction{c.A[0], c.A[1]}, fraction{c.B[0], c.B[1]}
+		a, b := Fraction{c.A[0], c.A[1]}, Fraction{c.B[0], c.B[1]}
 		if expected(a, b) < minExpected {
 			exact++
 		}
-		base, g := &group{samples: []sample{{of: a, value: a.rate()}}}, &group{samples: []sample{{of: b, value: b.rate()}}}
-		summarize(Metric{Trials: "n"}, base, 0.95)
-		summarize(Metric{Trials: "n"}, g, 0.95)
-		got := proportions(base, g, 0.95)
+		lo, hi := Wilson(b, 0.95)
+		got, size := Proportions(a, b, 0.95)
 		if math.Abs(got.P-want[i].P) > 1e-6*want[i].P {
 			t.Errorf("%v: p %v, want %v", c, got.P, want[i].P)
 		}
-		for _, x := range [][2]float64{{got.P, want[i].P}, {got.Size, want[i].Size}, {g.Lo, want[i].Lo}, {g.Hi, want[i].Hi}, {got.Lo, want[i].DiffLo}, {got.Hi, want[i].DiffHi}} {
+		for _, x := range [][2]float64{{got.P, want[i].P}, {size, want[i].Size}, {lo, want[i].Lo}, {hi, want[i].Hi}, {got.Lo, want[i].DiffLo}, {got.Hi, want[i].DiffHi}} {
 			if math.Abs(x[0]-x[1]) > 1e-9 {
 				t.Errorf("%v: %v, want %v (%+v, %+v)", c, x[0], x[1], got, want[i])
 			}
@@ -191,7 +189,7 @@ func TestPermutationsAgainstScipy(t *testing.T) {
 	var want []struct{ P float64 }
 	ask(t, "permutations", cases, &want)
 	for i, c := range cases {
-		got := against(Metric{By: ByBootstrap}, testOf(Metric{By: ByBootstrap}), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
+		got, _ := answer(Resamples, c)
 		if math.Abs(got.P-want[i].P) > 1e-9 {
 			t.Errorf("case %d (%d and %d values, paired %v): p %v; scipy says %v", i, len(c.A), len(c.B), c.Paired, got.P, want[i].P)
 		}
@@ -213,10 +211,9 @@ func TestBootstrapAgainstScipy(t *testing.T) {
 	var want []struct{ Lo, Hi, SE float64 }
 	ask(t, "bootstrap", cases, &want)
 	for i, c := range cases {
-		by := Metric{By: ByBootstrap}
-		got := against(by, testOf(by), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95)
-		if again := against(by, testOf(by), groupOf(c.A, c.Paired), groupOf(c.B, c.Paired), 0.95); again.found != got.found {
-			t.Errorf("case %d: %+v, and again %+v", i, got.found, again.found)
+		got, _ := answer(Resamples, c)
+		if again, _ := answer(Resamples, c); again != got {
+			t.Errorf("case %d: %+v, and again %+v", i, got, again)
 		}
 		for _, x := range [][2]float64{{got.Lo, want[i].Lo}, {got.Hi, want[i].Hi}} {
 			if math.Abs(x[0]-x[1]) > 0.2*want[i].SE {
@@ -240,15 +237,7 @@ func TestHolmAgainstStatsmodels(t *testing.T) {
 	var want [][]float64
 	ask(t, "holm", cases, &want)
 	for i, ps := range cases {
-		tables := make([]MetricTable, 1+i%3)
-		for j, p := range ps {
-			m := &tables[j%len(tables)]
-			m.Primary = true
-			m.Groups = append(m.Groups, Group{Against: &Comparison{found: found{P: p}}})
-		}
-		(&comparer{alpha: 0.05}).holm(tables)
-		for j := range ps {
-			got := tables[j%len(tables)].Groups[j/len(tables)].Against.PAdjusted
+		for j, got := range Holm(ps) {
 			if math.Abs(got-want[i][j]) > 1e-9 {
 				t.Errorf("family of %d: p %v becomes %v, statsmodels says %v", len(ps), ps[j], got, want[i][j])
 			}

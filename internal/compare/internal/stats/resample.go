@@ -1,4 +1,4 @@
-package compare
+package stats
 
 import (
 	"hash/fnv"
@@ -41,28 +41,28 @@ func source(samples ...[]float64) *rand.Rand {
 
 // oneByResamples is the mean of differences, with the bias-corrected and
 // accelerated bootstrap's interval, and p from giving them other signs.
-func oneByResamples(diffs []float64, confidence float64) found {
-	f := found{Shift: stat.Mean(diffs, nil)}
+func oneByResamples(diffs []float64, confidence float64) Change {
+	c := Change{Shift: stat.Mean(diffs, nil)}
 	if len(diffs) < 2 {
-		return found{Shift: f.Shift, Lo: math.Inf(-1), Hi: math.Inf(1), P: 1, least: 1}
+		return unknown(c.Shift)
 	}
 	r := source(diffs)
-	f.P, f.least = flips(diffs, r)
-	f.Lo, f.Hi = accelerated(r, confidence, nil, diffs)
-	return f
+	c.P, c.Least = flips(diffs, r)
+	c.Lo, c.Hi = accelerated(r, confidence, nil, diffs)
+	return c
 }
 
 // twoByResamples is the difference of two means, with the same interval, and
 // p from dealing the values to the two samples anew.
-func twoByResamples(a, b []float64, confidence float64) found {
-	f := found{Shift: stat.Mean(b, nil) - stat.Mean(a, nil)}
+func twoByResamples(a, b []float64, confidence float64) Change {
+	c := Change{Shift: stat.Mean(b, nil) - stat.Mean(a, nil)}
 	if len(a) < 2 || len(b) < 2 {
-		return found{Shift: f.Shift, Lo: math.Inf(-1), Hi: math.Inf(1), P: 1, least: 1}
+		return unknown(c.Shift)
 	}
 	r := source(a, b)
-	f.P, f.least = deals(a, b, r)
-	f.Lo, f.Hi = accelerated(r, confidence, a, b)
-	return f
+	c.P, c.Least = deals(a, b, r)
+	c.Lo, c.Hi = accelerated(r, confidence, a, b)
+	return c
 }
 
 // tails counts the sums that are at most, and at least, as large as the one

@@ -1,4 +1,4 @@
-package compare
+package stats
 
 import (
 	"math"
@@ -70,6 +70,6 @@ func inUnits(mean, sd float64) float64 {
 }
 
 // arcsine is Cohen's h of two proportions.
-func arcsine(a, b fraction) float64 {
-	return 2*math.Asin(math.Sqrt(b.rate())) - 2*math.Asin(math.Sqrt(a.rate()))
+func arcsine(a, b Fraction) float64 {
+	return 2*math.Asin(math.Sqrt(b.Rate())) - 2*math.Asin(math.Sqrt(a.Rate()))
 }

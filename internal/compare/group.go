@@ -1,0 +1,370 @@
+package compare
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// comparer holds what all metrics share. None of it changes while metrics are
+// compared.
+type comparer struct {
+	t          *table.Table
+	factors    map[string]*factor
+	o          Options
+	alpha      float64
+	confidence float64
+	rows       []string
+	planned    []int          // rows of the table that are planned
+	used       []int          // and succeeded, freshly
+	counts     []bool         // by row, whether it is used
+	past       []int          // succeeded, freshly, and are planned no more
+	groups     []Group        // without values, in their order
+	groupOf    []int          // by row, of the planned ones
+	baseline   map[string]int // level by axis; -1 where there is no such value
+	matched    int            // how many groups the baseline matches
+	pair       []int          // by row: equal in runs of different groups that are a pair; nil when nothing tells pairs
+	axis       string         // along which the samples of a group lie, if any
+	place      []int          // by level of axis
+	averaged   []string
+	family     int // comparisons that Holm adjusts together
+}
+
+func newComparer(t *table.Table, o Options) (*comparer, error) {
+	c := &comparer{t: t, o: o, alpha: cmp.Or(o.Alpha, 0.05), confidence: cmp.Or(o.Confidence, 0.95)}
+	names := append(axisNames(o.Axes), "run_code")
+	c.factors = factorsOf(t, append(names, o.Rows...))
+	if c.rows = o.Rows; len(c.rows) == 0 {
+		c.rows = c.defaultRows()
+	}
+	for _, name := range c.rows {
+		if c.factors[name] == nil {
+			return nil, fmt.Errorf("compare by %q: the table has no such column", name)
+		}
+	}
+	c.divide()
+	c.makeGroups()
+	c.axis, c.place = c.order()
+	c.averaged = c.averages()
+	return c, nil
+}
+
+// divide tells rows that are planned, and those whose numbers count.
+func (c *comparer) divide() {
+	c.counts = make([]bool, c.t.Len())
+	for i := range c.t.Len() {
+		if c.o.Keep != nil && !c.o.Keep(i) {
+			continue
+		}
+		counts := c.succeeded(i) && c.text(i, "run_stale") != "true"
+		if c.text(i, "run_planned") == "false" {
+			if counts {
+				c.past = append(c.past, i)
+			}
+			continue
+		}
+		c.planned = append(c.planned, i)
+		if c.counts[i] = counts; counts {
+			c.used = append(c.used, i)
+		}
+	}
+}
+
+func (c *comparer) succeeded(row int) bool {
+	return outcome.Status(c.text(row, "run_status")) == outcome.Succeeded
+}
+
+// makeGroups makes a group of every combination of levels that is planned, the
+// baseline first, then by value. The order of rows in the table does not matter.
+func (c *comparer) makeGroups() {
+	c.baseline = map[string]int{}
+	for _, b := range c.o.Baseline {
+		c.baseline[b.Name] = -1
+		if f := c.factors[b.Name]; f != nil {
+			if level, ok := f.find(b.Value); ok {
+				c.baseline[b.Name] = level
+			}
+		}
+	}
+	class, _ := classes(c.t.Len(), c.factorsOf(c.rows))
+	rowOf := map[int]int{} // of each class its first planned row
+	for _, row := range c.planned {
+		if _, ok := rowOf[class[row]]; !ok {
+			rowOf[class[row]] = row
+		}
+	}
+	order := slices.SortedFunc(maps.Keys(rowOf), func(a, b int) int { return c.compareGroups(rowOf[a], rowOf[b]) })
+	groupOf := map[int]int{}
+	for i, k := range order {
+		groupOf[k] = i
+		c.groups = append(c.groups, c.newGroup(rowOf[k]))
+		if c.isBaseline(rowOf[k]) {
+			c.matched++
+		}
+	}
+	if c.matched == 1 { // a partial point that several groups match compares nothing
+		c.groups[0].Baseline = true
+	}
+	c.groupOf = make([]int, c.t.Len())
+	for _, row := range c.planned {
+		c.groupOf[row] = groupOf[class[row]]
+	}
+	if names := c.pairing(); len(names) > 0 {
+		c.pair, _ = classes(c.t.Len(), c.factorsOf(names))
+	}
+}
+
+func (c *comparer) newGroup(row int) Group {
+	var g Group
+	var texts []string
+	for _, name := range c.rows {
+		f := c.factors[name]
+		g.Key, texts = append(g.Key, f.levels[f.at[row]]), append(texts, f.texts[f.at[row]])
+	}
+	g.Name = strings.Join(texts, ", ")
+	return g
+}
+
+func (c *comparer) compareGroups(a, b int) int {
+	if is := c.isBaseline(a); is != c.isBaseline(b) {
+		return map[bool]int{true: -1, false: 1}[is]
+	}
+	for _, name := range c.rows {
+		if d := cmp.Compare(c.level(a, name), c.level(b, name)); d != 0 {
+			return d
+		}
+	}
+	return 0
+}
+
+// isBaseline reports whether a row is of the partial point that others are
+// compared to. One that names what does not make the groups is no group.
+func (c *comparer) isBaseline(row int) bool {
+	for name, level := range c.baseline {
+		if !slices.Contains(c.rows, name) || c.level(row, name) != level {
+			return false
+		}
+	}
+	return len(c.baseline) > 0
+}
+
+// maxGroups is how many groups the default projection makes at most.
+const maxGroups = 60
+
+// defaultRows are the baseline's axes, else every axis that is no replicate,
+// as long as that leaves groups one can read; else the first axis.
+func (c *comparer) defaultRows() []string {
+	var rows []string
+	for _, a := range c.o.Axes {
+		if _, ok := value.Lookup(c.o.Baseline, a.Name); ok && !a.Replicate {
+			rows = append(rows, a.Name)
+		}
+	}
+	if len(rows) > 0 {
+		return rows
+	}
+	for _, a := range c.o.Axes {
+		if !a.Replicate {
+			rows = append(rows, a.Name)
+		}
+	}
+	for len(rows) > 1 {
+		if _, n := classes(c.t.Len(), c.factorsOf(rows)); n <= maxGroups {
+			break
+		}
+		rows = rows[:len(rows)-1]
+	}
+	return rows
+}
+
+// level is that of a row in a column; 0 in one that is not there.
+func (c *comparer) level(row int, column string) int {
+	if f := c.factors[column]; f != nil {
+		return f.at[row]
+	}
+	return 0
+}
+
+// text is empty in a column that is not there.
+func (c *comparer) text(row int, column string) string {
+	if f := c.factors[column]; f != nil {
+		return f.texts[f.at[row]]
+	}
+	if col, ok := c.t.Column(column); ok {
+		return col.Text(row)
+	}
+	return ""
+}
+
+// factorsOf leaves out columns that are not there.
+func (c *comparer) factorsOf(names []string) []*factor {
+	var out []*factor
+	for _, name := range names {
+		if f := c.factors[name]; f != nil {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+func axisNames(axes []Axis) []string {
+	names := make([]string, len(axes))
+	for i, a := range axes {
+		names[i] = a.Name
+	}
+	return names
+}
+
+// axes are those of the table, by name: where they stand in the sweep file
+// decides nothing.
+func (c *comparer) axes() []Axis {
+	there := slices.DeleteFunc(slices.Clone(c.o.Axes), func(a Axis) bool { return c.factors[a.Name] == nil })
+	slices.SortFunc(there, func(a, b Axis) int { return strings.Compare(a.Name, b.Name) })
+	return there
+}
+
+// ordered are the axes along which something can move.
+func (c *comparer) ordered() []Axis {
+	return slices.DeleteFunc(c.axes(), func(a Axis) bool { return !a.Ordered || a.Replicate })
+}
+
+// pairing are the axes whose equal values make two runs of different groups a
+// pair: all that do not make groups.
+func (c *comparer) pairing() []string {
+	return slices.DeleteFunc(axisNames(c.axes()), func(name string) bool { return slices.Contains(c.rows, name) })
+}
+
+// averages are axes that vary within a group and are no replicates: a group's
+// numbers average over them.
+func (c *comparer) averages() []string {
+	var out []string
+	for _, a := range c.axes() {
+		if !a.Replicate && !slices.Contains(c.rows, a.Name) && len(c.factors[a.Name].levels) > 1 {
+			out = append(out, a.Name)
+		}
+	}
+	return out
+}
+
+// varieties is how many levels of a column some rows have.
+func (c *comparer) varieties(rows []int, column string) int { return len(c.levelsOf(rows, column)) }
+
+// levelsOf are the levels of a column that some rows have, ascending.
+func (c *comparer) levelsOf(rows []int, column string) []int {
+	if c.factors[column] == nil {
+		return nil
+	}
+	seen := map[int]bool{}
+	for _, row := range rows {
+		seen[c.level(row, column)] = true
+	}
+	return slices.Sorted(maps.Keys(seen))
+}
+
+// textsOf are the levels of a column that some rows have, for people.
+func (c *comparer) textsOf(rows []int, column string) []string {
+	var texts []string
+	for _, level := range c.levelsOf(rows, column) {
+		texts = append(texts, c.factors[column].texts[level])
+	}
+	return texts
+}
+
+// order is the ordered axis along which the samples of a group lie, with the
+// place of each of its levels; "" when there is none with places enough.
+func (c *comparer) order() (axis string, place []int) {
+	most := 0
+	for _, a := range c.ordered() {
+		levels := c.levelsOf(c.planned, a.Name)
+		if slices.Contains(c.rows, a.Name) || len(levels) < stats.MinPlaces || len(levels) <= most {
+			continue
+		}
+		axis, most = a.Name, len(levels)
+		place = make([]int, len(c.factors[a.Name].levels))
+		for i, level := range levels {
+			place[level] = i
+		}
+	}
+	return axis, place
+}
+
+// sample is one value with what it is paired by.
+type sample struct {
+	row   int
+	value float64
+	pair  int            // that of two groups is a pair where it is equal
+	place int            // along the ordered axis
+	of    stats.Fraction // of a proportion
+}
+
+// group gathers the samples of one key.
+type group struct {
+	Group
+	samples []sample // ascending
+	paired  bool     // samples have pairs
+}
+
+// gather puts every planned run into its group; those that count bring their
+// value. odd is how many values cannot be used.
+func (c *comparer) gather(read reading) (groups []*group, odd int) {
+	for _, g := range c.groups {
+		groups = append(groups, &group{Group: g, paired: c.pair != nil})
+	}
+	for _, i := range c.planned {
+		g := groups[c.groupOf[i]]
+		s, found, good := read(i)
+		if !c.counts[i] || !found || !good {
+			g.Missing++
+			if c.counts[i] && found {
+				odd++
+			}
+			continue
+		}
+		if g.paired {
+			s.pair = c.pair[i]
+		}
+		if c.axis != "" {
+			s.place = c.place[c.level(i, c.axis)]
+		}
+		g.samples = append(g.samples, s)
+	}
+	for _, g := range groups {
+		sortSamples(g.samples)
+	}
+	return groups, odd
+}
+
+func sortSamples(samples []sample) {
+	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.value, b.value) })
+}
+
+func values(samples []sample) []float64 {
+	out := make([]float64, len(samples))
+	for i, s := range samples {
+		out[i] = s.value
+	}
+	slices.Sort(out)
+	return out
+}
+
+func fractions(samples []sample) []stats.Fraction {
+	out := make([]stats.Fraction, len(samples))
+	for i, s := range samples {
+		out[i] = s.of
+	}
+	return out
+}
+
+func baselineOf(groups []*group) *group {
+	if len(groups) > 0 && groups[0].Baseline {
+		return groups[0]
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package stats
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// oneByMeans is the paired t test.
+func oneByMeans(diffs []float64, confidence float64) Change {
+	mean, variance := stat.MeanVariance(diffs, nil)
+	n := float64(len(diffs))
+	return byStudent(mean, math.Sqrt(variance/n), n-1, confidence)
+}
+
+// twoByMeans is Welch's t test.
+func twoByMeans(a, b []float64, confidence float64) Change {
+	ma, va := stat.MeanVariance(a, nil)
+	mb, vb := stat.MeanVariance(b, nil)
+	na, nb := float64(len(a)), float64(len(b))
+	ea, eb := va/na, vb/nb
+	return byStudent(mb-ma, math.Sqrt(ea+eb), (ea+eb)*(ea+eb)/(ea*ea/(na-1)+eb*eb/(nb-1)), confidence)
+}
+
+// byStudent tests a mean with its standard error. Without freedom nothing can
+// be said of it.
+func byStudent(mean, se, freedom, confidence float64) Change {
+	switch {
+	case !(freedom > 0):
+		return unknown(mean)
+	case se == 0:
+		c := Change{Shift: mean, Lo: mean, Hi: mean}
+		if mean == 0 {
+			c.P = 1
+		}
+		return c
+	}
+	t := distuv.StudentsT{Sigma: 1, Nu: freedom}
+	half := t.Quantile(0.5+confidence/2) * se
+	return Change{Shift: mean, Lo: mean - half, Hi: mean + half, P: 2 * t.Survival(math.Abs(mean/se))}
+}
+
+// unknown is a change of which so few values say nothing.
+func unknown(shift float64) Change {
+	return Change{Shift: shift, Lo: math.Inf(-1), Hi: math.Inf(1), P: 1, Least: 1}
+}

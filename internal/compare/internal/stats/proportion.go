@@ -1,0 +1,119 @@
+package stats
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// A Fraction is how many of some trials succeeded: whole numbers, Hits at most
+// Trials and Trials at least one.
+type Fraction struct{ Hits, Trials float64 }
+
+// Rate is hits by trials.
+func (f Fraction) Rate() float64 { return f.Hits / f.Trials }
+
+// Wilson is the score interval of a proportion.
+func Wilson(f Fraction, confidence float64) (lo, hi float64) {
+	z := normalQuantile(0.5 + confidence/2)
+	n, p := f.Trials, f.Rate()
+	middle := (p + z*z/(2*n)) / (1 + z*z/n)
+	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
+	return math.Max(0, middle-half), math.Min(1, middle+half)
+}
+
+// Total adds up fractions.
+func Total(of []Fraction) (sum Fraction) {
+	for _, f := range of {
+		sum.Hits += f.Hits
+		sum.Trials += f.Trials
+	}
+	return sum
+}
+
+// dispersionAlpha is how sure one must be that runs differ before trials are
+// no longer taken for independent.
+const dispersionAlpha = 0.01
+
+// Uneven reports whether the rates within the groups vary by more than
+// counting explains: Pearson's test of homogeneity, over all groups.
+func Uneven(groups [][]Fraction) bool {
+	chi, free := 0.0, 0
+	for _, g := range groups {
+		p := Total(g).Rate()
+		if len(g) < 2 || p == 0 || p == 1 {
+			continue
+		}
+		for _, f := range g {
+			d := f.Hits - f.Trials*p
+			chi += d * d / (f.Trials * p * (1 - p))
+		}
+		free += len(g) - 1
+	}
+	return free > 0 && distuv.ChiSquared{K: float64(free)}.Survival(chi) < dispersionAlpha
+}
+
+// minExpected is the usual bound of tests that rest on the normal
+// distribution.
+const minExpected = 5
+
+// Proportions is the change from the rate of a to that of b: by the score test,
+// or Fisher's where a cell expects fewer than minExpected, with Newcombe's
+// interval of the difference; size is Cohen's h.
+func Proportions(a, b Fraction, confidence float64) (c Change, size float64) {
+	c.Shift = b.Rate() - a.Rate()
+	c.Least = fisher(Fraction{0, a.Trials}, Fraction{b.Trials, b.Trials})
+	la, ua := Wilson(a, confidence)
+	lb, ub := Wilson(b, confidence)
+	c.Lo = c.Shift - math.Hypot(b.Rate()-lb, ua-a.Rate())
+	c.Hi = c.Shift + math.Hypot(ub-b.Rate(), a.Rate()-la)
+	if c.P = scoreTest(a, b); expected(a, b) < minExpected {
+		c.P = fisher(a, b)
+	}
+	return c, arcsine(a, b)
+}
+
+// expected is the least count that a cell of the table would have if both
+// rates were one.
+func expected(a, b Fraction) float64 {
+	hits, trials := a.Hits+b.Hits, a.Trials+b.Trials
+	return math.Min(hits, trials-hits) * math.Min(a.Trials, b.Trials) / trials
+}
+
+// scoreTest is the two-sided p of the pooled z test.
+func scoreTest(a, b Fraction) float64 {
+	p := (a.Hits + b.Hits) / (a.Trials + b.Trials)
+	sd := math.Sqrt(p * (1 - p) * (1/a.Trials + 1/b.Trials))
+	if sd == 0 {
+		return 1
+	}
+	return math.Min(1, twoTails(math.Abs(b.Rate()-a.Rate())/sd))
+}
+
+// fisher is the two-sided p of Fisher's exact test: of all tables with these
+// margins, those that are no likelier.
+func fisher(a, b Fraction) float64 {
+	hits := a.Hits + b.Hits
+	lo, hi := math.Max(0, hits-b.Trials), math.Min(hits, a.Trials)
+	// Chances follow each other by ratios from the likeliest table, which is 1:
+	// factorials of millions would cost the last digits.
+	chance := make([]float64, int(hi-lo)+1)
+	top := math.Floor((hits + 1) * (a.Trials + 1) / (a.Trials + b.Trials + 2))
+	top = math.Min(math.Max(top, lo), hi)
+	up := func(h float64) float64 { return (a.Trials - h) * (hits - h) / ((h + 1) * (b.Trials - hits + h + 1)) }
+	chance[int(top-lo)] = 1
+	for h := top; h < hi; h++ {
+		chance[int(h-lo)+1] = chance[int(h-lo)] * up(h)
+	}
+	for h := top; h > lo; h-- {
+		chance[int(h-lo)-1] = chance[int(h-lo)] / up(h-1)
+	}
+	seen := chance[int(a.Hits-lo)] * (1 + 1e-7) // equal chances differ in their last digits
+	p, all := 0.0, 0.0
+	for _, x := range chance {
+		if all += x; x <= seen {
+			p += x
+		}
+	}
+	return math.Min(1, p/all)
+}

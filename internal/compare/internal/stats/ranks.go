@@ -1,0 +1,194 @@
+package stats
+
+import (
+	"math"
+	"sort"
+
+	"golang.org/x/perf/benchmath"
+)
+
+// oneByRanks is Wilcoxon's signed-rank test.
+func oneByRanks(diffs []float64, confidence float64) Change {
+	c := Change{P: signedRank(diffs), Least: leastByRanks(true, len(diffs))}
+	c.Shift, c.Lo, c.Hi = walsh(diffs, confidence)
+	return c
+}
+
+// twoByRanks is the Mann–Whitney test, as benchstat computes it.
+func twoByRanks(a, b []float64, confidence float64) Change {
+	c := Change{P: benchmath.AssumeNothing.Compare(benchSample(a), benchSample(b)).P, Least: leastByRanks(false, min(len(a), len(b)))}
+	c.Shift, c.Lo, c.Hi = hodgesLehmann(a, b, confidence)
+	return c
+}
+
+// maxExact is the most pairs for which the signed-rank test is exact.
+const maxExact = 50
+
+// signedRank is the two-sided p of Wilcoxon's signed-rank test. Zero
+// differences are left out, ties share their mean rank; the distribution is
+// exact for up to maxExact differences, else normal with a correction for ties.
+func signedRank(diffs []float64) float64 {
+	var abs, signed []float64
+	for _, d := range diffs {
+		if d != 0 {
+			abs, signed = append(abs, math.Abs(d)), append(signed, d)
+		}
+	}
+	n := len(abs)
+	if n == 0 {
+		return 1
+	}
+	doubled, ties := doubledRanks(abs)
+	plus, total := 0, 0
+	for i, r := range doubled {
+		total += r
+		if signed[i] > 0 {
+			plus += r
+		}
+	}
+	if n <= maxExact {
+		return exactRankP(doubled, plus, total)
+	}
+	variance := float64(n*(n+1)*(2*n+1))/24 - ties/48
+	z := math.Abs(float64(plus)/2-float64(total)/4) / math.Sqrt(variance)
+	return math.Min(1, twoTails(z))
+}
+
+// doubledRanks are twice the mean ranks, which are whole numbers; ties is the
+// sum of t³-t.
+func doubledRanks(abs []float64) (ranks []int, ties float64) {
+	order := make([]int, len(abs))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(i, j int) bool { return abs[order[i]] < abs[order[j]] })
+	ranks = make([]int, len(abs))
+	for i := 0; i < len(order); {
+		j := i
+		for j < len(order) && abs[order[j]] == abs[order[i]] {
+			j++
+		}
+		for k := i; k < j; k++ {
+			ranks[order[k]] = i + 1 + j
+		}
+		t := float64(j - i)
+		ties += t*t*t - t
+		i = j
+	}
+	return ranks, ties
+}
+
+// exactRankP counts the sign patterns at least as extreme.
+func exactRankP(doubled []int, plus, total int) float64 {
+	ways := make([]float64, total+1)
+	ways[0] = 1
+	reach := 0
+	for _, r := range doubled {
+		reach += r
+		for s := reach; s >= r; s-- {
+			ways[s] += ways[s-r]
+		}
+	}
+	tail := 0.0
+	low := min(plus, total-plus)
+	for s := 0; s <= low; s++ {
+		tail += ways[s]
+	}
+	return math.Min(1, 2*tail/math.Exp2(float64(len(doubled))))
+}
+
+// walsh is the median of all averages of two differences, which are sorted,
+// with the interval that belongs to the signed-rank test.
+func walsh(diffs []float64, confidence float64) (centre, lo, hi float64) {
+	n := len(diffs)
+	averages := pairwise{n * (n + 1) / 2, diffs[0], diffs[n-1], func(x float64) (below int) {
+		j := n - 1
+		for i := range diffs {
+			for j >= i && (diffs[i]+diffs[j])/2 > x {
+				j--
+			}
+			if j < i {
+				break
+			}
+			below += j - i + 1
+		}
+		return below
+	}}
+	sd := math.Sqrt(float64(n*(n+1)*(2*n+1)) / 24)
+	lo, hi = averages.interval(sd, confidence)
+	return averages.median(), lo, hi
+}
+
+// hodgesLehmann is the median of all differences between two sorted samples,
+// with the interval that belongs to the rank-sum test.
+func hodgesLehmann(a, b []float64, confidence float64) (centre, lo, hi float64) {
+	diffs := pairwise{len(a) * len(b), b[0] - a[len(a)-1], b[len(b)-1] - a[0], func(x float64) (below int) {
+		j := 0
+		for i := range a {
+			for j < len(b) && b[j]-a[i] <= x {
+				j++
+			}
+			below += j
+		}
+		return below
+	}}
+	n, m := float64(len(a)), float64(len(b))
+	lo, hi = diffs.interval(math.Sqrt(n*m*(n+m+1)/12), confidence)
+	return diffs.median(), lo, hi
+}
+
+// pairwise are numbers that pairs make, too many to write down: how many there
+// are, their ends, and how many are at most x.
+type pairwise struct {
+	n      int
+	lo, hi float64
+	atMost func(x float64) int
+}
+
+// at is the kth smallest, from 1: the least number that k of them do not
+// exceed, found by halving the floating-point numbers between the ends.
+func (p pairwise) at(k int) float64 {
+	lo, hi := ordered(p.lo), ordered(p.hi)
+	for lo < hi {
+		middle := lo + (hi-lo)/2
+		if p.atMost(unordered(middle)) >= k {
+			hi = middle
+		} else {
+			lo = middle + 1
+		}
+	}
+	return unordered(lo)
+}
+
+// ordered numbers the floating-point numbers by size.
+func ordered(x float64) uint64 {
+	b := math.Float64bits(x)
+	if b>>63 == 1 {
+		return ^b
+	}
+	return b | 1<<63
+}
+
+func unordered(b uint64) float64 {
+	if b>>63 == 1 {
+		return math.Float64frombits(b &^ (1 << 63))
+	}
+	return math.Float64frombits(^b)
+}
+
+func (p pairwise) median() float64 {
+	if p.n%2 == 1 {
+		return p.at(p.n/2 + 1)
+	}
+	return (p.at(p.n/2) + p.at(p.n/2+1)) / 2
+}
+
+// interval cuts so far from the middle as the rank statistic with this
+// standard deviation allows. Too few numbers have no bounds.
+func (p pairwise) interval(sd, confidence float64) (lo, hi float64) {
+	k := int(math.Floor(float64(p.n)/2 - normalQuantile(0.5+confidence/2)*sd))
+	if k < 1 {
+		return math.Inf(-1), math.Inf(1)
+	}
+	return p.at(k), p.at(p.n - k + 1)
+}

@@ -1,0 +1,127 @@
+// Package stats computes: summaries of samples, tests and intervals of changes,
+// sizes of effects, trends and families of p values.
+//
+// In go numbers, out come numbers: it knows no table, no metric and no words,
+// and keeps nothing. The same numbers give the same answer, also where it
+// resamples. Samples are finite and sorted, ascending, unless a function says
+// otherwise, and are never changed. Nobody else computes statistics.
+package stats
+
+import (
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// A Change is an estimated change and how sure it is.
+type Change struct {
+	Shift  float64 // the estimate: of medians, means or rates
+	Lo, Hi float64 // its interval; infinite where so few values have none
+	P      float64 // two-sided
+	Least  float64 // the smallest P that this many values can have
+}
+
+// A Method finds the change of paired differences, and that between two
+// samples, which are not empty.
+type Method struct {
+	One func(diffs []float64, confidence float64) Change
+	Two func(a, b []float64, confidence float64) Change
+
+	SizeName string // what the sizes of its effects are called
+	SizeOne  func(diffs []float64) float64
+	SizeTwo  func(a, b []float64) float64
+}
+
+// The methods.
+var (
+	Ranks     = Method{oneByRanks, twoByRanks, "r", rankCorrelation, dominance}             // assumes nothing
+	Means     = Method{oneByMeans, twoByMeans, "d", meanInDeviations, standardized}         // Student's and Welch's t tests
+	Resamples = Method{oneByResamples, twoByResamples, "d", meanInDeviations, standardized} // of means, by bootstrap and permutation
+)
+
+// Summary is the median of a sample with its order-statistic interval, as
+// benchstat computes them.
+func Summary(sample []float64, confidence float64) (centre, lo, hi float64) {
+	s := benchmath.AssumeNothing.Summary(benchSample(sample), confidence)
+	return s.Center, s.Lo, s.Hi
+}
+
+func benchSample(x []float64) *benchmath.Sample {
+	return benchmath.NewSample(slices.Clone(x), &benchmath.DefaultThresholds)
+}
+
+// Quartiles are the first and the third of a sample, interpolated.
+func Quartiles(sample []float64) (q1, q3 float64) {
+	return stat.Quantile(0.25, stat.LinInterp, sample, nil), stat.Quantile(0.75, stat.LinInterp, sample, nil)
+}
+
+// Mean is that of a sample.
+func Mean(sample []float64) float64 { return stat.Mean(sample, nil) }
+
+// Median is that of a sample.
+func Median(sample []float64) float64 {
+	n := len(sample)
+	if n%2 == 1 {
+		return sample[n/2]
+	}
+	return (sample[n/2-1] + sample[n/2]) / 2
+}
+
+func medianOf(unsorted []float64) float64 { return Median(slices.Sorted(slices.Values(unsorted))) }
+
+// Explained is how much of the variance of a sample its levels explain, from 0
+// to 1: the adjusted R² of the means by level. sample[i] has level[i], one of
+// the given number of levels. It is not ok when fewer than two levels have
+// values, every value has a level of its own, or the values are all equal.
+func Explained(sample []float64, level []int, levels int) (share float64, ok bool) {
+	total, by := spread{}, make([]spread, levels)
+	centre := Median(sample) // squares of small numbers keep their digits
+	for i, x := range sample {
+		total.add(x - centre)
+		by[level[i]].add(x - centre)
+	}
+	var parts []float64
+	for _, s := range by {
+		if s.n > 0 {
+			parts = append(parts, math.Max(s.variation(), 0))
+		}
+	}
+	slices.Sort(parts) // sums do not depend on the order of levels
+	within := 0.0
+	for _, p := range parts {
+		within += p
+	}
+	n, k, whole := total.n, float64(len(parts)), total.variation()
+	if k < 2 || n <= k || !(whole > 0) || math.IsInf(whole, 0) { // squares of huge numbers are no numbers
+		return 0, false
+	}
+	return math.Max(0, 1-within/(n-k)/(whole/(n-1))), true
+}
+
+// A spread adds up numbers and their squares.
+type spread struct{ n, sum, squares float64 }
+
+func (s *spread) add(x float64) {
+	s.n++
+	s.sum += x
+	s.squares += x * x
+}
+
+// variation is the sum of the squared distances from the mean.
+func (s *spread) variation() float64 { return s.squares - s.sum*s.sum/s.n }
+
+// twoTails is the chance of a normal value at least z from its mean, also
+// where it is tiny.
+func twoTails(z float64) float64 { return math.Erfc(z / math.Sqrt2) }
+
+func logChoose(n, k float64) float64 {
+	of := func(x float64) float64 { v, _ := math.Lgamma(x + 1); return v }
+	return of(n) - of(k) - of(n-k)
+}
+
+// normalQuantile is the value below which a normal variable lies with
+// probability p.
+func normalQuantile(p float64) float64 { return distuv.UnitNormal.Quantile(p) }

@@ -1,0 +1,96 @@
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// MinPlaces is how many places say something of a trend, or of how neighbouring
+// ones resemble each other.
+const MinPlaces = 8
+
+// maxSlopes is for how many places every pair has its slope.
+const maxSlopes = 300
+
+// A Line is a robust straight line through levels at places.
+type Line struct {
+	Slope float64   // Theil and Sen's: the change from one place to the next
+	Off   []float64 // how far each level lies above the line
+	Scale float64   // the standard deviation of Off, robustly; 0 when all lie on it
+	P     float64   // of no trend: Mann and Kendall's, two-sided
+}
+
+// Fit lays a line through the levels y at places, which ascend; there are at
+// least two.
+func Fit(at []int, y []float64) Line {
+	l := Line{Slope: theilSen(at, y), P: mannKendall(y)}
+	l.Off = make([]float64, len(at))
+	for i := range at {
+		l.Off[i] = y[i] - l.Slope*float64(at[i])
+	}
+	base := medianOf(l.Off)
+	distances := make([]float64, len(at))
+	for i := range l.Off {
+		l.Off[i] -= base
+		distances[i] = math.Abs(l.Off[i])
+	}
+	l.Scale = deviation(distances)
+	return l
+}
+
+// deviation is the standard deviation that distances from a line speak of:
+// by their median, or by their mean where most are zero.
+func deviation(distances []float64) float64 {
+	const byMedian, byMean = 1.4826, 1.2533 // of a normal distribution
+	sorted := slices.Sorted(slices.Values(distances))
+	if m := Median(sorted); m > 0 {
+		return byMedian * m
+	}
+	return byMean * stat.Mean(sorted, nil)
+}
+
+// theilSen is the median of the slopes between all pairs; of many places
+// between those half the axis apart, Theil's incomplete method.
+func theilSen(at []int, y []float64) float64 {
+	var slopes []float64
+	step, last := 1, len(at)
+	if len(at) > maxSlopes {
+		step, last = (len(at)+1)/2, 1
+	}
+	for i := range at {
+		for j := i + step; j < min(len(at), i+step+last); j++ {
+			slopes = append(slopes, (y[j]-y[i])/float64(at[j]-at[i]))
+		}
+	}
+	return medianOf(slopes)
+}
+
+// mannKendall is the two-sided p of no trend, from the normal distribution,
+// corrected for ties.
+func mannKendall(y []float64) float64 {
+	n := float64(len(y))
+	s := 0
+	for i := range y {
+		for j := i + 1; j < len(y); j++ {
+			s += cmp.Compare(y[j], y[i])
+		}
+	}
+	variance := n * (n - 1) * (2*n + 5)
+	sorted := slices.Sorted(slices.Values(y))
+	for i := 0; i < len(sorted); {
+		j := i
+		for j < len(sorted) && sorted[j] == sorted[i] {
+			j++
+		}
+		t := float64(j - i)
+		variance -= t * (t - 1) * (2*t + 5)
+		i = j
+	}
+	if variance <= 0 {
+		return 1
+	}
+	return twoTails(math.Abs(float64(s)) / math.Sqrt(variance/18))
+}
