@@ -26,7 +26,7 @@ func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	keep, err := Filter(s, c.Where)
+	keep, err := compile(s, c.Where)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +39,7 @@ func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
 		if (c.Failed || c.Stale) && !(c.Failed && WentWrong(st) || c.Stale && len(r.Stale) > 0) {
 			continue
 		}
-		ok, err := keep(st)
+		ok, err := keep(r)
 		if err != nil {
 			return nil, err
 		}

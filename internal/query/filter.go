@@ -13,6 +13,7 @@ package query
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid/expr"
@@ -25,8 +26,16 @@ import (
 // empty one is true of all. A run that did not record a scrap that the
 // expression names does not satisfy it.
 func Filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), error) {
+	keep, err := compile(s, src)
+	if err != nil {
+		return nil, err
+	}
+	return func(st sweep.RunState) (bool, error) { return keep(RunOf(s, st)) }, nil
+}
+
+func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 	if src == "" {
-		return func(sweep.RunState) (bool, error) { return true, nil }, nil
+		return func(Run) (bool, error) { return true, nil }, nil
 	}
 	e, err := expr.Compile(src)
 	if err != nil {
@@ -39,8 +48,8 @@ func Filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), err
 			scraps = append(scraps, n)
 		}
 	}
-	return func(st sweep.RunState) (bool, error) {
-		env := environment(RunOf(s, st))
+	return func(r Run) (bool, error) {
+		env := environment(r)
 		for _, n := range scraps {
 			if _, has := env[n]; !has {
 				return false, nil
@@ -48,7 +57,7 @@ func Filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), err
 		}
 		ok, err := e.Bool(env)
 		if err != nil {
-			err = unit.Mistake(fmt.Errorf("run %s: %w", st.Run.ID, err))
+			err = unit.Mistake(fmt.Errorf("run %s: %w", r.Run.ID, err))
 		}
 		return ok, err
 	}, nil
@@ -57,7 +66,8 @@ func Filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), err
 // environment is what an expression sees of a run. Parameters win over scraps
 // of their name. A time is text in RFC 3339; what is unknown is zero or empty.
 func environment(r Run) map[string]any {
-	env := Scraps(r.RunState)
+	env := make(map[string]any, len(r.Scraps)+len(r.Run.Labels)+len(r.Run.Params)+len(columns))
+	maps.Copy(env, Scraps(r.RunState))
 	for _, b := range r.Run.Labels {
 		env[b.Name] = b.Value.Any()
 	}
