@@ -234,7 +234,7 @@ func (g *Grid) warnf(format string, args ...any) {
 }
 
 // Defaults are the settings of points that no override matches.
-func (g *Grid) Defaults() Settings { return g.spec.Point() }
+func (g *Grid) Defaults() Settings { return g.spec.PerPoint() }
 
 // Settings are the settings of one point: the defaults, changed by every
 // override that matches, in their order.

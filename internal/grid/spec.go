@@ -6,8 +6,9 @@
 // form, so a point has an identity that neither the order of axes nor the
 // spelling of numbers changes.
 //
-// Package grid is pure: rows of files that the grid draws on are handed in.
-// It is the only reader of YAML and the only home of the expression language.
+// Package grid is pure: rows of files that the grid draws on are handed in. How
+// YAML, dates, rows, axes and settings are read are packages beneath it; package
+// grid knows what they mean together.
 package grid
 
 import (

@@ -48,8 +48,8 @@ type Point struct {
 	Kernel    string
 }
 
-// Point has the settings of points that no override matches.
-func (s *Sweep) Point() Point {
+// PerPoint has the settings of points that no override matches.
+func (s *Sweep) PerPoint() Point {
 	return Point{Timeout: s.Timeout, Retries: s.Retries, Resources: s.Resources, Kernel: s.Kernel}
 }
 
