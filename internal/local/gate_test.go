@@ -58,9 +58,25 @@ func TestOpens(t *testing.T) {
 	}{
 		{"*.csv", "a", false}, {"a/*.csv", "a", true}, {"a/*.csv", "b", false}, {"./a/*.csv", "a", true},
 		{"*/b/*.csv", "x", true}, {"*/b/*.csv", "x/b", true}, {"*/b/*.csv", "x/c", false}, {"a/b", "a/b", false},
+		{"a/**", "a/b/c", true}, {"a/**", "b", false}, {"**/*.csv", "a/b", true}, {"{a,b}/*.csv", "b", true},
 	} {
 		if got := opens([]string{tc.pattern}, tc.folder); got != tc.want {
 			t.Errorf("%s opens %s: %v", tc.pattern, tc.folder, got)
+		}
+	}
+}
+
+func TestMatches(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"*.csv", "a/b/x.csv", true}, {"*.csv", "a/.csv", true}, {"./*.csv", "x.csv", true}, {"./*.csv", "a/x.csv", false},
+		{"a/*.csv", "a/b/x.csv", false}, {"a/**/*.csv", "a/b/x.csv", true}, {"a/**/*.csv", "a/x.csv", true},
+		{"a/**", "a/b/x", true}, {"**", "a/b/x", true}, {"*.{csv,png}", "a/x.png", true}, {"[", "[", false},
+	} {
+		if got := matches([]string{tc.pattern}, tc.name); got != tc.want {
+			t.Errorf("%s matches %s: %v", tc.pattern, tc.name, got)
 		}
 	}
 }
