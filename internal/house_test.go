@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"go/build"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -381,6 +383,35 @@ func TestWords(t *testing.T) {
 	for _, name := range []string{"util", "utils", "common", "types", "models", "helpers", "manager", "service", "pkg", "mocks"} {
 		if _, err := os.Stat(name); err == nil {
 			t.Errorf("internal/%s: give its contents a home in a package that is a word of the sentence", name)
+		}
+	}
+}
+
+// machinePackages execute runs. One file of the command names them, so that
+// adding one is a package and a line.
+var machinePackages = []string{"internal/kernel", "internal/runner", "internal/local", "internal/nomad"}
+
+// TestExecutors fails when another file of the command names a machine.
+func TestExecutors(t *testing.T) {
+	files, err := filepath.Glob("../cmd/fanout/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if name := filepath.Base(file); name == "executors.go" || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range parsed.Imports {
+			path := strings.Trim(imported.Path.Value, `"`)
+			for _, m := range machinePackages {
+				if within(path, module+m) {
+					t.Errorf("%s imports %s: executors.go is the one place that names machines", filepath.Base(file), path)
+				}
+			}
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -56,7 +55,7 @@ func (c *cli) doctor(ctx context.Context, name, dir string) error {
 
 // here is what this machine has.
 func (c *cli) here(ctx context.Context, name string) []outcome.Finding {
-	return local.Look(ctx, name, c.settings.GetString("python"), c.kernelEnv())
+	return lookHere(ctx, name, c.settings.GetString("python"), c.kernelEnv())
 }
 
 // writeFinding tries to make a file where sweeps would be.

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/grid"
-	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -154,7 +153,7 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 		return unit.Mistake(err)
 	}
 	defer closeLogs()
-	status, reason, err := c.executeSingle(ctx, doc, local.Single{
+	status, reason, err := c.executeSingle(ctx, doc, single{
 		Kernel: f.kernel, Python: f.python, Dir: f.cwd, Secrets: masks(params),
 		StartTimeout: seconds(f.startTimeout), CellTimeout: seconds(f.cellTimeout), RunTimeout: f.runTimeout,
 		SaveEvery: seconds(f.autosave), Save: to.save, End: to.end, Log: log,

@@ -21,6 +21,27 @@ import (
 	"github.com/fanout-dev/fanout/internal/worker"
 )
 
+// What the command's other files know of the executors.
+type (
+	single       = local.Single
+	nomadOptions = nomad.Options
+	payload      = nomad.Payload
+	probe        = nomad.Probe
+	workerLog    = nomad.WorkerLog
+	schedule     = nomad.Schedule
+	schedules    = nomad.Schedules
+	firing       = nomad.Firing
+)
+
+var (
+	lookHere      = local.Look
+	lookAtCluster = nomad.Doctor
+	readPayload   = nomad.ReadPayload
+	newSchedules  = nomad.NewSchedules
+	nextFiring    = nomad.NextFiring
+	thisFiring    = nomad.ThisFiring
+)
+
 // machines are where this invocation executes runs. This file is the only one
 // that knows which there are.
 type machines struct{ *cli }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
-	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -38,7 +37,7 @@ func (c *cli) scheduleFire() *cobra.Command {
 
 // fire runs the sweep as of the time at which this firing was due.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
-	when, kit, err := nomad.ThisFiring(f.zone)
+	when, kit, err := thisFiring(f.zone)
 	if err != nil {
 		return unit.Mistake(err)
 	}
@@ -49,7 +48,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	if err := sweep.UnpackBundle(ctx, st, f.kit, kit); err != nil {
 		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}
-	if err := c.takeSettings(filepath.Join(kit, settingsInKit)); err != nil {
+	if err := c.takeSettings(filepath.Join(kit, bundledSettings)); err != nil {
 		return err
 	}
 	c.settings.Set("on", "nomad")
@@ -60,7 +59,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	})
 }
 
-// takeSettings reads the settings that were packed with a kit, if any were.
+// takeSettings reads the settings that were packed with a bundle, if any were.
 func (c *cli) takeSettings(file string) error {
 	if !exists(file) {
 		return nil

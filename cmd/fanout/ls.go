@@ -69,25 +69,6 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	return nil
 }
 
-// openPlanned opens a sweep that has a plan, with the sweep file it was
-// planned from.
-func (c *cli) openPlanned(ctx context.Context, where string) (*sweep.Sweep, error) {
-	st, err := c.openStore(ctx, where)
-	if err != nil {
-		return nil, err
-	}
-	return sweep.OpenPlanned(ctx, st)
-}
-
-// openSweep opens the sweep at where: a directory, or a bucket's URL.
-func (c *cli) openSweep(ctx context.Context, where string) (*sweep.Sweep, error) {
-	st, err := c.openStore(ctx, where)
-	if err != nil {
-		return nil, err
-	}
-	return sweep.Open(ctx, st)
-}
-
 // runPrinter prints runs as a table or as JSON lines.
 func (c *cli) runPrinter(s *sweep.Sweep) (print func(query.Run), flush func() error) {
 	if c.json {

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 
-	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -13,7 +12,7 @@ import (
 )
 
 // probe looks at this machine on behalf of a doctor elsewhere.
-func (c *cli) probe(ctx context.Context, p nomad.Payload) error {
+func (c *cli) probe(ctx context.Context, p payload) error {
 	st, err := c.openStore(ctx, p.Dir)
 	if err != nil {
 		return err
@@ -32,8 +31,8 @@ func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
 	}
 	var b [6]byte
 	rand.Read(b[:])
-	p := nomad.Probe{ID: hex.EncodeToString(b[:]), Kernel: kernelName}
-	findings := append([]outcome.Finding{c.storeFinding(ctx, dir)}, nomad.Doctor(ctx, o, p)...)
+	p := probe{ID: hex.EncodeToString(b[:]), Kernel: kernelName}
+	findings := append([]outcome.Finding{c.storeFinding(ctx, dir)}, lookAtCluster(ctx, o, p)...)
 	if last := findings[len(findings)-1]; last.Err == nil {
 		findings = append(findings, c.probedFindings(ctx, dir, p.ID)...)
 	}

@@ -7,12 +7,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) rerunCommand() *cobra.Command {
 	var f runFlags
-	var again app.Again
+	var again query.Choice
 	cmd := &cobra.Command{
 		Use:   "rerun DIR.sweep [RUN…]",
 		Short: "Make chosen runs of a sweep again",

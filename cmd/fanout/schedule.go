@@ -16,7 +16,6 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
-	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -98,7 +97,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err := app.CheckSize(ctx, d); err != nil {
 		return err
 	}
-	kit, err := c.kit(d)
+	files, err := c.bundle(d)
 	if err != nil {
 		return unit.Mistake(err)
 	}
@@ -110,20 +109,24 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return unit.Mistake(err)
 	}
-	all, err := nomad.NewSchedules(o)
+	all, err := newSchedules(o)
 	if err != nil {
 		return err
 	}
-	key, err := c.storeKit(ctx, out, d.Spec.Name, kit)
+	sw, err := c.app.Create(ctx, out, d.Spec.Name)
 	if err != nil {
 		return err
 	}
-	in := nomad.Schedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireArgs(out, key, kit.Spec, f.zone)}
+	key, err := sw.PutBundle(ctx, files.Files)
+	if err != nil {
+		return err
+	}
+	in := schedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireArgs(out, key, files.Spec, f.zone)}
 	replaced, err := all.Put(ctx, &in)
 	if err != nil {
 		return err
 	}
-	c.tellSchedule(in, next, replaced, kit)
+	c.tellSchedule(in, next, replaced, files.Outside)
 	if otherDay(next) && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
 		fmt.Fprintf(c.stderr, "fanout: warning: at that time UTC has another day, and `dates` are days of UTC unless they say tz: %s\n", f.zone)
 	}
@@ -143,7 +146,7 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 	case f.zone == "Local":
 		return next, unit.WithHint(errors.New("--tz Local would be the zone of Nomad's servers"), "name the zone: --tz Europe/Berlin")
 	}
-	next, err = nomad.NextFiring(f.crons, f.zone, time.Now())
+	next, err = nextFiring(f.crons, f.zone, time.Now())
 	if err == nil && next.IsZero() {
 		err = errors.New("--cron: it never fires")
 	}
@@ -158,68 +161,36 @@ func absolute(out string) (string, error) {
 	return filepath.Abs(out)
 }
 
-// settingsInKit is the file of a kit with the `nomad:` of the settings.
-const settingsInKit = "fanout.settings.yaml"
+// bundledSettings is the file of a bundle with the `nomad:` of the settings.
+const bundledSettings = "fanout.settings.yaml"
 
-// kit is what a firing needs of this machine's files.
-func (c *cli) kit(d *draft.Draft) (draft.Bundle, error) {
-	if err := c.selfContained(d); err != nil {
-		return draft.Bundle{}, err
-	}
-	var others []string
-	if r := d.Spec.Report; r != nil && r.Template != "" {
-		others = append(others, r.Template)
-	}
+// bundle is what a firing needs of this machine's files.
+func (c *cli) bundle(d *draft.Draft) (draft.Bundle, error) {
 	set, err := c.settings.nomad(d.Spec.Nomad)
 	if err != nil {
 		return draft.Bundle{}, err
 	}
+	var others []string
 	if file := set.GetString("job"); file != "" {
 		others = append(others, file)
 	}
-	k, err := d.BundleWith(others...)
+	b, err := d.Bundle(others...)
 	if err != nil {
-		return k, err
+		return b, err
 	}
 	if set := c.settings.GetStringMap("nomad"); len(set) > 0 || c.settings.IsSet("classes") {
 		text, err := json.Marshal(map[string]any{"nomad": set, "classes": c.settings.GetStringMap("classes")}) // JSON is YAML
 		if err != nil {
-			return k, err
+			return b, err
 		}
-		k.Files = append(k.Files, pack.File{Name: settingsInKit, Mode: 0o644, Data: text})
+		b.Files = append(b.Files, pack.File{Name: bundledSettings, Mode: 0o644, Data: text})
 	}
-	return k, nil
-}
-
-// selfContained refuses what a sweep file may only say where its folder stays.
-func (c *cli) selfContained(d *draft.Draft) error {
-	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
-	if p := d.Spec.Python; p != "" && relative(p) {
-		return unit.WithHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", d.Spec.Where("python"), p), "give the path that it has on the clients")
-	}
-	if d.Spec.Workdir == "shared" {
-		return unit.WithHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files get to the clients", d.Spec.Where("workdir")), "leave it out, and name what the runs read under `files:`")
-	}
-	for _, p := range d.Spec.Inputs {
-		if relative(p) {
-			return unit.WithHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", d.Spec.Where("inputs"), p), "give the path that it has on the clients, or name it under `files:`")
-		}
-	}
-	return nil
-}
-
-// storeKit makes the sweep, if it is not there, and puts the kit into it.
-func (c *cli) storeKit(ctx context.Context, out, name string, kit draft.Bundle) (key string, err error) {
-	s, err := c.app.Create(ctx, out, name)
-	if err != nil {
-		return "", err
-	}
-	return s.PutBundle(ctx, kit.Files)
+	return b, nil
 }
 
 // scheduleOptions say how a firing's own job is made: as the workers' are, but
 // from a specification of its own.
-func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job string) (nomad.Options, error) {
+func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job string) (nomadOptions, error) {
 	o, err := c.nomadOptions(d.Spec.Nomad, out, d.Path)
 	if err != nil {
 		return o, err
@@ -236,12 +207,12 @@ func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job strin
 }
 
 // scheduler is the cluster with its schedules, where the settings say they are.
-func (c *cli) scheduler() (*nomad.Schedules, error) {
+func (c *cli) scheduler() (*schedules, error) {
 	set, err := c.settings.nomad(nil)
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
-	return nomad.NewSchedules(nomad.Options{Region: set.GetString("region"), Namespace: set.GetString("namespace")})
+	return newSchedules(nomadOptions{Region: set.GetString("region"), Namespace: set.GetString("namespace")})
 }
 
 // changedSettings pass what is set here on to the firings.
@@ -255,14 +226,14 @@ func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
 	return env
 }
 
-func (c *cli) tellSchedule(in nomad.Schedule, next time.Time, replaced bool, kit draft.Bundle) {
+func (c *cli) tellSchedule(in schedule, next time.Time, replaced bool, outside []string) {
 	verb := "fires"
 	if replaced {
 		verb = "was scheduled already, and now fires"
 	}
 	fmt.Fprintf(c.stderr, "%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, moment(next))
 	fmt.Fprintf(c.stderr, "  sweep  %s\n", in.Store)
-	for _, p := range kit.Outside {
+	for _, p := range outside {
 		fmt.Fprintf(c.stderr, "fanout: warning: %s is not copied: the clients must have it there\n", p)
 	}
 }
@@ -299,7 +270,7 @@ type firingLine struct {
 }
 
 func (c *cli) listSchedules(ctx context.Context) error {
-	all, err := c.schedules(ctx)
+	all, err := c.allSchedules(ctx)
 	if err != nil {
 		return err
 	}
@@ -329,7 +300,7 @@ func (c *cli) listSchedules(ctx context.Context) error {
 	return w.Flush()
 }
 
-func lineOfSchedule(v nomad.Schedule) scheduleLine {
+func lineOfSchedule(v schedule) scheduleLine {
 	l := scheduleLine{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped}
 	if !v.Next.IsZero() {
 		l.Next = &v.Next
@@ -351,7 +322,7 @@ func inZone(t time.Time, zone string) time.Time {
 }
 
 // wentWords say how a firing goes or went.
-func wentWords(f nomad.Firing) string {
+func wentWords(f firing) string {
 	switch {
 	case f.State == "waiting":
 		return "it waits for a node"
@@ -380,7 +351,7 @@ func wentWords(f nomad.Firing) string {
 }
 
 // schedules are all that the settings' region and namespace have.
-func (c *cli) schedules(ctx context.Context) ([]nomad.Schedule, error) {
+func (c *cli) allSchedules(ctx context.Context) ([]schedule, error) {
 	all, err := c.scheduler()
 	if err != nil {
 		return nil, err
@@ -389,16 +360,16 @@ func (c *cli) schedules(ctx context.Context) ([]nomad.Schedule, error) {
 }
 
 // findSchedule finds one by its id or its sweep's name.
-func (c *cli) findSchedule(ctx context.Context, name string) (*nomad.Schedules, nomad.Schedule, error) {
+func (c *cli) findSchedule(ctx context.Context, name string) (*schedules, schedule, error) {
 	cluster, err := c.scheduler()
 	if err != nil {
-		return nil, nomad.Schedule{}, err
+		return nil, schedule{}, err
 	}
 	all, err := cluster.List(ctx)
 	if err != nil {
-		return nil, nomad.Schedule{}, err
+		return nil, schedule{}, err
 	}
-	var found []nomad.Schedule
+	var found []schedule
 	for _, v := range all {
 		if v.ID == name || v.Sweep == name {
 			found = append(found, v)
@@ -408,9 +379,9 @@ func (c *cli) findSchedule(ctx context.Context, name string) (*nomad.Schedules, 
 	case 1:
 		return cluster, found[0], nil
 	case 0:
-		return nil, nomad.Schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is"))
+		return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is"))
 	}
-	return nil, nomad.Schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID))
+	return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID))
 }
 
 func (c *cli) removeSchedule(ctx context.Context, name string) error {

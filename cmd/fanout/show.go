@@ -11,8 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
-	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -34,40 +32,19 @@ id that ls prints, or as many of its first characters as it takes.`,
 }
 
 // shown is one run as show --json prints it.
-type shown struct {
-	run       query.Run
-	attempts  []shownAttempt
-	failure   *shownFailure
-	artifacts []string
-	reproduce string
-}
+type shown struct{ app.Description }
 
 func (v shown) MarshalJSON() ([]byte, error) {
-	o := lineOfRun(v.run)
-	o.set("attempts", v.attempts)
-	if v.failure != nil {
-		o.set("failure", v.failure)
+	o := lineOfRun(v.Run)
+	o.set("attempts", v.Attempts)
+	if v.Failure != nil {
+		o.set("failure", v.Failure)
 	}
-	if len(v.artifacts) > 0 {
-		o.set("artifacts", v.artifacts)
+	if len(v.Artifacts) > 0 {
+		o.set("artifacts", v.Artifacts)
 	}
-	o.set("reproduce", v.reproduce)
+	o.set("reproduce", v.Reproduce)
 	return o.MarshalJSON()
-}
-
-type shownAttempt struct {
-	Number   int             `json:"attempt"`
-	Outcome  outcome.Outcome `json:"outcome"`
-	Notebook string          `json:"notebook"`
-	Log      string          `json:"log,omitempty"`
-}
-
-// shownFailure is the cell that failed.
-type shownFailure struct {
-	Cell      int      `json:"cell"`  // among code cells, from 1
-	Cells     int      `json:"cells"` // code cells
-	Source    string   `json:"source"`
-	Traceback []string `json:"traceback,omitempty"`
 }
 
 func (c *cli) show(ctx context.Context, dir, name string) error {
@@ -79,7 +56,7 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 	if err != nil {
 		return err
 	}
-	v, err := describe(ctx, s, id)
+	v, err := app.Describe(ctx, s, id)
 	if err != nil {
 		return err
 	}
@@ -87,71 +64,23 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 		enc := json.NewEncoder(c.stdout)
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
-		return enc.Encode(v)
+		return enc.Encode(shown{v})
 	}
 	c.printShown(s, id, v)
 	return nil
 }
 
-func describe(ctx context.Context, s *sweep.Sweep, id string) (shown, error) {
-	st, _ := s.Run(id)
-	v := shown{run: query.RunOf(s, st), reproduce: app.Reproduce(s, st.Run)}
-	past, err := s.History(ctx, id)
-	if err != nil {
-		return v, err
-	}
-	for _, p := range past {
-		v.attempts = append(v.attempts, shownAttempt{p.Attempt, p.Outcome, p.Key, p.Log})
-	}
-	for o, err := range s.Store().List(ctx, sweep.PrefixArtifacts+id+"/") {
-		if err != nil {
-			return v, err
-		}
-		v.artifacts = append(v.artifacts, o.Key)
-	}
-	if n := len(past); n > 0 && past[n-1].Outcome.Status != outcome.Succeeded {
-		v.failure, err = failureIn(ctx, s, past[n-1].Key)
-	}
-	return v, err
-}
-
-// failureIn reads the cell that failed out of an attempt's notebook.
-func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*shownFailure, error) {
-	b, err := s.Object(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	doc, err := notebook.Decode(b)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
-	}
-	f, ok := doc.Failure()
-	if !ok {
-		return nil, nil
-	}
-	v := &shownFailure{Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback}
-	for i, cell := range doc.Cells {
-		if cell.Type == "code" {
-			v.Cells++
-			if i <= f.Cell {
-				v.Cell++
-			}
-		}
-	}
-	return v, nil
-}
-
-func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
+func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	st, _ := s.Run(id)
 	p := func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
 	p("%s  %s", id, s.RunName(id))
-	p("  %s%s", statusWords(v.run), usage(v.run))
-	for _, part := range v.run.Stale {
+	p("  %s%s", statusWords(v.Run), usage(v.Run))
+	for _, part := range v.Run.Stale {
 		p("  stale: %s", staleWhy[part])
 	}
 	c.printGiven(slices.Concat(st.Run.Labels, st.Run.Params))
 	p("attempts")
-	for _, a := range v.attempts {
+	for _, a := range v.Attempts {
 		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), a.Outcome.Status.Words(),
 			unit.Duration(a.Outcome.Duration()), unit.Line(a.Outcome.Reason))
 		p("     %s", app.PlaceOf(s, a.Notebook))
@@ -159,19 +88,19 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v shown) {
 			p("     %s", app.PlaceOf(s, a.Log))
 		}
 	}
-	if len(v.attempts) == 0 {
+	if len(v.Attempts) == 0 {
 		p("  none")
 	}
 	c.printScraps(query.Scraps(st), st.More)
-	c.printFailure(v.failure)
-	if len(v.artifacts) > 0 {
+	c.printFailure(v.Failure)
+	if len(v.Artifacts) > 0 {
 		p("artifacts")
-		for _, a := range v.artifacts {
+		for _, a := range v.Artifacts {
 			p("  %s", app.PlaceOf(s, a))
 		}
 	}
 	p("reproduce")
-	p("  %s", v.reproduce)
+	p("  %s", v.Reproduce)
 }
 
 // staleWhy says what a differing part of a fingerprint means.
@@ -238,7 +167,7 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 	}
 }
 
-func (c *cli) printFailure(f *shownFailure) {
+func (c *cli) printFailure(f *app.FailedCell) {
 	if f == nil {
 		return
 	}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/worker"
@@ -38,17 +37,17 @@ what runs and leaves the rest of the shard planned.`,
 	return cmd
 }
 
-func workerPayload(file string, args []string) (nomad.Payload, error) {
+func workerPayload(file string, args []string) (payload, error) {
 	switch {
 	case file == "" && len(args) == 2:
-		return nomad.Payload{Dir: args[0], Shard: args[1]}, nil
+		return payload{Dir: args[0], Shard: args[1]}, nil
 	case file == "" || len(args) > 0:
-		return nomad.Payload{}, errors.New("want a sweep and a shard, or --payload alone")
+		return payload{}, errors.New("want a sweep and a shard, or --payload alone")
 	}
-	return nomad.ReadPayload(file)
+	return readPayload(file)
 }
 
-func (c *cli) worker(ctx context.Context, p nomad.Payload) error {
+func (c *cli) worker(ctx context.Context, p payload) error {
 	s, err := c.app.Open(ctx, p.Dir)
 	if err != nil {
 		return unit.WithHint(err, "does this machine see the sweep's directory?")

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -27,7 +26,7 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 		return err
 	}
 	n := 0
-	err = cluster.WorkerLogs(ctx, wanted, func(l nomad.WorkerLog) {
+	err = cluster.WorkerLogs(ctx, wanted, func(l workerLog) {
 		n++
 		name := fmt.Sprintf("allocation %s on %s", l.Alloc, unit.Line(l.Node))
 		for line := range strings.Lines(l.Text) {

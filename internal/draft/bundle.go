@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/pack"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Bundle is all the files that drafting a sweep takes, for a machine that
@@ -19,13 +20,20 @@ type Bundle struct {
 	Outside []string    // paths that the sweep file gives absolutely: they are not in it
 }
 
-// BundleWith gathers what the sweep file names: templates, rows, frozen files
-// and others, which are paths as the sweep file has them.
-func (d *Draft) BundleWith(others ...string) (Bundle, error) {
+// Bundle gathers what the sweep file names: templates, rows, frozen files, the
+// report and others, which are paths as the sweep file has them. A sweep file
+// that says what only holds where its folder stays is an error.
+func (d *Draft) Bundle(others ...string) (Bundle, error) {
+	if err := d.selfContained(); err != nil {
+		return Bundle{}, err
+	}
 	var b Bundle
 	paths := append(d.Spec.Sources(), others...)
 	for _, t := range d.Templates {
 		paths = append(paths, t.Path)
+	}
+	if r := d.Spec.Report; r != nil && r.Template != "" {
+		paths = append(paths, r.Template)
 	}
 	inside := map[string]bool{}
 	for _, p := range paths {
@@ -66,4 +74,22 @@ func (d *Draft) above(names []string) string {
 	}
 	parts := strings.Split(strings.Trim(filepath.ToSlash(d.Dir), "/"), "/")
 	return path.Join(parts[max(0, len(parts)-up):]...)
+}
+
+// selfContained refuses what a sweep file may only say where its folder stays.
+func (d *Draft) selfContained() error {
+	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
+	where := d.Spec.Where
+	if p := d.Spec.Python; p != "" && relative(p) {
+		return unit.WithHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", where("python"), p), "give the path that it has on the clients")
+	}
+	if d.Spec.Workdir == "shared" {
+		return unit.WithHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files get to the clients", where("workdir")), "leave it out, and name what the runs read under `files:`")
+	}
+	for _, p := range d.Spec.Inputs {
+		if relative(p) {
+			return unit.WithHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", where("inputs"), p), "give the path that it has on the clients, or name it under `files:`")
+		}
+	}
+	return nil
 }

@@ -37,7 +37,7 @@ func TestBundle(t *testing.T) {
 	write("a/own.ipynb", "{}")
 	write("a/b/s.yaml", "template: ../t.ipynb\nfrom: rows.csv\nfiles: [data/*]\n")
 	d := draftAt(t, filepath.Join(home, "a", "b", "s.yaml"))
-	k, err := d.BundleWith("../own.ipynb")
+	k, err := d.Bundle("../own.ipynb")
 	if err != nil {
 		t.Fatal(err)
 	}

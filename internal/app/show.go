@@ -1,0 +1,86 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A Description is all that is known of one run.
+type Description struct {
+	Run       query.Run
+	Attempts  []Attempt   // oldest first
+	Failure   *FailedCell // of the last attempt; nil when it succeeded, or shows no error
+	Artifacts []string    // keys of kept files
+	Reproduce string      // the command that executes the run alone
+}
+
+// An Attempt is one try at a run that ended.
+type Attempt struct {
+	Number   int             `json:"attempt"`
+	Outcome  outcome.Outcome `json:"outcome"`
+	Notebook string          `json:"notebook"` // key
+	Log      string          `json:"log,omitempty"`
+}
+
+// FailedCell is the cell that failed.
+type FailedCell struct {
+	Cell      int      `json:"cell"`  // among code cells, from 1
+	Cells     int      `json:"cells"` // code cells
+	Source    string   `json:"source"`
+	Traceback []string `json:"traceback,omitempty"`
+}
+
+// Describe reads what is known of a run.
+func Describe(ctx context.Context, s *sweep.Sweep, id string) (Description, error) {
+	st, _ := s.Run(id)
+	d := Description{Run: query.RunOf(s, st), Reproduce: Reproduce(s, st.Run)}
+	past, err := s.History(ctx, id)
+	if err != nil {
+		return d, err
+	}
+	for _, p := range past {
+		d.Attempts = append(d.Attempts, Attempt{p.Attempt, p.Outcome, p.Key, p.Log})
+	}
+	for o, err := range s.Store().List(ctx, sweep.PrefixArtifacts+id+"/") {
+		if err != nil {
+			return d, err
+		}
+		d.Artifacts = append(d.Artifacts, o.Key)
+	}
+	if n := len(past); n > 0 && past[n-1].Outcome.Status != outcome.Succeeded {
+		d.Failure, err = failureIn(ctx, s, past[n-1].Key)
+	}
+	return d, err
+}
+
+// failureIn reads the cell that failed out of an attempt's notebook.
+func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*FailedCell, error) {
+	b, err := s.Object(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	doc, err := notebook.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", key, err)
+	}
+	f, failed := doc.Failure()
+	if !failed {
+		return nil, nil
+	}
+	cell := &FailedCell{Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback}
+	for i, c := range doc.Cells {
+		if c.Type != "code" {
+			continue
+		}
+		cell.Cells++
+		if i <= f.Cell {
+			cell.Cell++
+		}
+	}
+	return cell, nil
+}
