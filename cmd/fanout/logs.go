@@ -23,12 +23,12 @@ func (c *cli) logsCommand() *cobra.Command {
 	var f logsFlags
 	cmd := &cobra.Command{
 		Use:   "logs DIR.sweep [RUN…]",
-		Short: "Print what the cells print, also while runs are made",
+		Short: "Print what the cells print, also while runs are executing",
 		Long: `Logs prints what the cells of runs printed, the tracebacks of those that failed,
 and what their kernels printed outside the cells: of every run, or of those that
 are named by their ids, by as many of their first characters as it takes. One
 run that is named is printed as it is, several have the run's name before each
-line. It reads the sweep alone, so it does not matter where the runs are made.
+line. It reads only the sweep, so it does not matter where the runs execute.
 
 A line that is overwritten, as progress bars are, is printed once, as it ended.
 
@@ -39,8 +39,8 @@ A line that is overwritten, as progress bars are, is printed once, as it ended.
 		},
 	}
 	fl := cmd.Flags()
-	fl.BoolVarP(&f.Follow, "follow", "f", false, "go on as runs print more, until they ended")
-	fl.IntVar(&f.Attempt, "attempt", 0, "this attempt at each run (default: the last)")
+	fl.BoolVarP(&f.Follow, "follow", "f", false, "keep printing until the runs have ended")
+	fl.IntVar(&f.Attempt, "attempt", 0, "this attempt of each run (default: the last)")
 	fl.StringVar(&f.where, "where", "", "only runs for which this expression is true")
 	fl.BoolVar(&f.Results, "results", false, "also results and displays that have a text form")
 	fl.BoolVar(&f.workers, "workers", false, "what the workers on a cluster said, while the cluster has it")

@@ -20,10 +20,10 @@ func (c *cli) topCommand() *cobra.Command {
 	var ascending bool
 	cmd := &cobra.Command{
 		Use:   "top DIR.sweep",
-		Short: "Show the leading runs by a metric, also while others are made",
+		Short: "Show the leading runs by a metric, also while others are running",
 		Long: `Top lists the runs that succeeded by a scrap, the best first: the largest, or the
-smallest where the sweep file says minimize. While a sweep is made it shows the
-leaders so far, runs under way among them once they recorded it.
+smallest where the sweep file says minimize. While a sweep is running it shows the
+leaders so far, including runs under way that have recorded it.
 
 ` + whereHelp,
 		Args: cobra.ExactArgs(1),
