@@ -92,16 +92,16 @@ func write(ctx context.Context, dir string, n int, r recorded) error {
 	if err != nil {
 		return err
 	}
-	if err := s.Acquire(ctx); err != nil {
+	if _, err := s.Acquire(ctx); err != nil {
 		return err
 	}
-	defer s.Release()
+	defer s.Lease().Release()
 	begin := time.Now()
 	if err := d.Expand(ctx); err != nil {
 		return err
 	}
 	d.SetSource(out)
-	if _, err := s.Plan(ctx, d.Plan); err != nil {
+	if _, err := s.Lease().Plan(ctx, d.Plan); err != nil {
 		return err
 	}
 	fmt.Printf("planned %d runs in %.2f s\n", n, time.Since(begin).Seconds())
@@ -149,7 +149,7 @@ func end(ctx context.Context, s *sweep.Sweep, st sweep.RunState, r recorded) err
 		last.Outputs = append(last.Outputs, shown(r.image), scrap("lines", strings.Repeat("a line\n", 700)))
 	}
 	last.Touch()
-	a, err := s.Begin(ctx, st.Run.ID, sweep.Began{Host: "bench"})
+	a, err := s.Lease().Begin(ctx, st.Run.ID, sweep.Began{Host: "bench"})
 	if err != nil {
 		return err
 	}

@@ -319,17 +319,17 @@ func TestWorkerOnBucket(t *testing.T) {
 	where := server.Where("victim")
 	v.ok(t, "run", "--no-progress", "sweep.yaml", "-o", where, "--limit", "1")
 	s := openAt(t, where)
-	if err := s.Acquire(t.Context()); err != nil {
+	if _, err := s.Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer s.Release()
+	defer s.Lease().Release()
 	var ids []string
 	for _, st := range s.Runs() {
 		if st.Status == outcome.Planned {
 			ids = append(ids, st.Run.ID)
 		}
 	}
-	if _, err := s.PutShard(t.Context(), sweep.Shard{ID: "1-1", Runs: ids}); err != nil {
+	if _, err := s.Lease().PutShard(t.Context(), sweep.Shard{ID: "1-1", Runs: ids}); err != nil {
 		t.Fatal(err)
 	}
 	elsewhere := v.command("worker", where, "1-1")
@@ -341,7 +341,7 @@ func TestWorkerOnBucket(t *testing.T) {
 	}
 	notes := 0
 	absorb := func() {
-		news, err := s.Absorb(t.Context(), "1-1")
+		news, err := s.Stored("1-1").Absorb(t.Context())
 		if err != nil {
 			t.Error(err)
 		}

@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 func (c *cli) cancelCommand() *cobra.Command {
@@ -29,7 +29,7 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	asking := func(h sweep.Holder) { fmt.Fprintf(c.stderr, "asking process %d on %s to stop\n", h.PID, h.Host) }
+	asking := func(h lease.Holder) { fmt.Fprintf(c.stderr, "asking process %d on %s to stop\n", h.PID, h.Host) }
 	if err := c.app.Cancel(ctx, s, asking); err != nil {
 		return err
 	}

@@ -20,17 +20,17 @@ func leaveShard(t *testing.T, v *victim) sweep.Shard {
 	t.Helper()
 	v.ok(t, "run", "--no-progress", "sweep.yaml", "--limit", "1")
 	s := openVictim(t, v)
-	if err := s.Acquire(t.Context()); err != nil {
+	if _, err := s.Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	defer s.Release()
+	defer s.Lease().Release()
 	shard := sweep.Shard{ID: "2-1"}
 	for _, st := range s.Runs() {
 		if st.Status == outcome.Planned {
 			shard.Runs = append(shard.Runs, st.Run.ID)
 		}
 	}
-	if _, err := s.PutShard(t.Context(), shard); err != nil {
+	if _, err := s.Lease().PutShard(t.Context(), shard); err != nil {
 		t.Fatal(err)
 	}
 	return shard

@@ -10,8 +10,8 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -62,7 +62,7 @@ func (c *cli) exitCode(err error) int {
 	c.tell(err)
 	var (
 		spec grid.Errors
-		held *sweep.HeldError
+		held *lease.HeldError
 		gate gateError
 		book *app.NotebookError
 	)

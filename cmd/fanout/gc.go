@@ -56,16 +56,16 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 	if len(kinds) == 0 {
 		return unit.Mistake(unit.WithHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans"))
 	}
-	if err := s.Acquire(ctx); err != nil {
+	if _, err := s.Acquire(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Release()) }()
+	defer func() { err = errors.Join(err, s.Lease().Release()) }()
 	for _, k := range kinds {
 		g, err := s.Garbage(ctx, k)
 		if err != nil {
 			return err
 		}
-		if err := s.Remove(ctx, g); err != nil {
+		if err := s.Lease().Remove(ctx, g); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.stdout, "removed %s\n", garbageWords(g))

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -34,7 +35,7 @@ type statusReport struct {
 	Runs      int                    `json:"runs"`
 	Counts    map[outcome.Status]int `json:"counts"`
 	Unplanned int                    `json:"no_longer_planned,omitempty"`
-	Holder    *sweep.Holder          `json:"holder,omitempty"`
+	Holder    *lease.Holder          `json:"holder,omitempty"`
 	LeftS     *float64               `json:"left_s,omitempty"`
 	Failures  []failureLine          `json:"failures,omitempty"`
 }
@@ -75,7 +76,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 }
 
 // timeLeft estimates from the runs that ended since the holder began.
-func timeLeft(s *sweep.Sweep, h sweep.Holder) *float64 {
+func timeLeft(s *sweep.Sweep, h lease.Holder) *float64 {
 	done, left := 0, 0
 	for _, st := range s.Runs() {
 		switch {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -15,7 +16,7 @@ import (
 // holds the sweep to stop and waits until it has, or stops what an earlier
 // process left on a cluster or on this machine. asking is called with the
 // holder, if there is one, before it is asked.
-func (a *App) Cancel(ctx context.Context, s *sweep.Sweep, asking func(sweep.Holder)) error {
+func (a *App) Cancel(ctx context.Context, s *sweep.Sweep, asking func(lease.Holder)) error {
 	if h, held := s.Held(ctx); held {
 		asking(h)
 		if err := s.AskCancel(ctx); err != nil {
@@ -25,10 +26,11 @@ func (a *App) Cancel(ctx context.Context, s *sweep.Sweep, asking func(sweep.Hold
 			return err
 		}
 	}
-	if err := s.Acquire(ctx); err != nil {
+	held, err := s.Acquire(ctx)
+	if err != nil {
 		return err
 	}
-	return errors.Join(a.stopLeft(ctx, s), s.Release())
+	return errors.Join(a.stopLeft(ctx, s), held.Release())
 }
 
 // stopMargin is what a process takes to leave beyond the grace of its runs: a
@@ -47,7 +49,7 @@ func (a *App) awaitRelease(ctx context.Context, s *sweep.Sweep) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-limit:
-			return &sweep.HeldError{Where: s.Where(), Holder: h}
+			return &lease.HeldError{Where: s.Where(), Holder: h}
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
@@ -71,7 +73,7 @@ func (a *App) stopLeft(ctx context.Context, s *sweep.Sweep) error {
 }
 
 // Canceled is why a context ended when somebody asked for that elsewhere.
-type Canceled struct{ By sweep.Holder }
+type Canceled struct{ By lease.Holder }
 
 func (c Canceled) Error() string {
 	return fmt.Sprintf("fanout cancel by user %s on %s", c.By.User, c.By.Host)
@@ -94,7 +96,7 @@ func HeedCancel(ctx context.Context, s *sweep.Sweep) (heeding context.Context, s
 				return
 			case <-time.After(askEvery):
 			}
-			if by, asked, err := s.CancelAsked(ctx); err == nil && asked {
+			if by, asked, err := s.Lease().CancelAsked(ctx); err == nil && asked {
 				cancel(Canceled{by})
 			}
 		}

@@ -100,13 +100,14 @@ func (a *App) Plan(ctx context.Context, d *draft.Draft, where string) (*Job, err
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Acquire(ctx); err != nil {
+	lease, err := s.Acquire(ctx)
+	if err != nil {
 		return nil, err
 	}
 	d.SetSource(where)
-	delta, err := s.Plan(ctx, d.Plan)
+	delta, err := lease.Plan(ctx, d.Plan)
 	if err != nil {
-		return nil, errors.Join(err, s.Release())
+		return nil, errors.Join(err, lease.Release())
 	}
 	return a.job(ctx, s, &delta)
 }
@@ -131,7 +132,7 @@ func (a *App) Resume(ctx context.Context, where string) (*Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Acquire(ctx); err != nil {
+	if _, err := s.Acquire(ctx); err != nil {
 		return nil, err
 	}
 	return a.job(ctx, s, nil)

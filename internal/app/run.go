@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -26,27 +27,27 @@ type Job struct {
 // job connects a sweep whose lease is held to where its runs execute.
 func (a *App) job(ctx context.Context, s *sweep.Sweep, delta *sweep.Delta) (*Job, error) {
 	if err := a.LimitRuns(s); err != nil {
-		return nil, errors.Join(err, s.Release())
+		return nil, errors.Join(err, s.Lease().Release())
 	}
 	m, err := a.Machines.Connect(ctx, s)
 	if err != nil {
-		return nil, errors.Join(err, s.Release())
+		return nil, errors.Join(err, s.Lease().Release())
 	}
 	return &Job{Sweep: s, Delta: delta, app: a, machine: m}, nil
 }
 
 // Close gives back the machine and the lease.
-func (j *Job) Close() error { return errors.Join(j.machine.Close(), j.Release()) }
+func (j *Job) Close() error { return errors.Join(j.machine.Close(), j.Lease().Release()) }
 
 // Execute executes the runs and returns when none is under way any more.
 // Meanwhile it heeds a cancellation that is asked for elsewhere, writes the
 // tables now and then, and calls note, from any goroutine. A context that
 // ended is no error: the sweep says how far it came. Losing the lease is one.
 func (j *Job) Execute(ctx context.Context, runs []string, note func(sweep.Note)) (fan.Summary, error) {
-	ctx, stop := j.Guard(ctx)
+	ctx, stop := j.Lease().Guard(ctx)
 	defer stop()
 	sum, err := j.fan(ctx, runs, note)
-	var lost *sweep.HeldError
+	var lost *lease.HeldError
 	if errors.As(context.Cause(ctx), &lost) {
 		return sum, lost // nothing here is ours any more
 	}

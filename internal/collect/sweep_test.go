@@ -30,10 +30,10 @@ func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Acquire(ctx); err != nil {
+	if _, err := s.Acquire(ctx); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Release() })
+	t.Cleanup(func() { s.Lease().Release() })
 	valueOf := func(x any) value.Value {
 		v, err := value.Of(x)
 		if err != nil {
@@ -45,7 +45,7 @@ func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
 	for i := range runs {
 		p.Runs = append(p.Runs, sweep.Run{ID: fmt.Sprintf("r%d", i), Replicate: i % 2, Params: []value.Binding{{Name: "day", Value: valueOf(fmt.Sprintf("2026-01-%02d", i+1))}, {Name: "n", Value: valueOf(i)}}})
 	}
-	if _, err := s.Plan(ctx, p); err != nil {
+	if _, err := s.Lease().Plan(ctx, p); err != nil {
 		t.Fatal(err)
 	}
 	return s, dir
@@ -54,7 +54,7 @@ func newSweep(t testing.TB, runs int) (*sweep.Sweep, string) {
 func finishRun(t testing.TB, s *sweep.Sweep, id, doc string, status outcome.Status) {
 	t.Helper()
 	ctx := context.Background()
-	a, err := s.Begin(ctx, id, sweep.Began{Host: "here"})
+	a, err := s.Lease().Begin(ctx, id, sweep.Began{Host: "here"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestSweep(t *testing.T) {
 	finishRun(t, s, "r1", withOutputs("", glued("auc", "1")+","+figure), outcome.Succeeded)
 	finishRun(t, s, "r2", withOutputs("", glued("auc", "NaN")), outcome.Failed)
 	finishRun(t, s, "r3", withOutputs("", glued("auc", "0.25")), outcome.Succeeded)
-	open, err := s.Begin(t.Context(), "r4", sweep.Began{Host: "here"})
+	open, err := s.Lease().Begin(t.Context(), "r4", sweep.Began{Host: "here"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -136,7 +136,7 @@ func settle(ctx context.Context, s *sweep.Sweep, ex Executor, left []sweep.OpenS
 		}
 	}
 	for _, b := range orphans {
-		if err := s.Lose(context.WithoutCancel(ctx), b, "the controller that executed it ended without recording how it went"); err != nil {
+		if err := s.Lease().Lose(context.WithoutCancel(ctx), b, "the controller that executed it ended without recording how it went"); err != nil {
 			return err
 		}
 	}
@@ -277,7 +277,7 @@ func (f *fanner) start(ctx context.Context) {
 		runs := f.take(i, f.shardSize())
 		f.underWay++
 		f.shards++
-		shard := sweep.Shard{ID: fmt.Sprintf("%d-%d", f.sweep.Epoch(), f.shards)}
+		shard := sweep.Shard{ID: fmt.Sprintf("%d-%d", f.sweep.Lease().Epoch(), f.shards)}
 		for _, r := range runs {
 			shard.Runs = append(shard.Runs, r.ID)
 		}

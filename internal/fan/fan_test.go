@@ -328,7 +328,7 @@ func (r *recoverer) Recover(_ context.Context, orphans []sweep.Began) error {
 func TestOrphansAreEndedThenLostThenMadeAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 3, fantest.Succeed)
-		if _, err := b.Begin(t.Context(), b.ids[1], sweep.Began{Host: "earlier"}); err != nil {
+		if _, err := b.Lease().Begin(t.Context(), b.ids[1], sweep.Began{Host: "earlier"}); err != nil {
 			t.Fatal(err)
 		}
 		r := &recoverer{Fake: b.fake}

@@ -27,7 +27,7 @@ func (f *fanner) share(ctx context.Context) {
 	if left < worthSharing {
 		return
 	}
-	if f.sweep.Recall(ctx, id, false) == nil { // else again at the next look
+	if f.sweep.Stored(id).Recall(ctx, false) == nil { // else again at the next look
 		f.rates.recall(id)
 	}
 }

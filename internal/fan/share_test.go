@@ -59,7 +59,7 @@ func TestOpenShardsAreExecutedAgain(t *testing.T) {
 		b := newBench(t, 10, fantest.Succeed)
 		b.fake.Limit = fan.Limits{Remote: true, PerShard: 4}
 		left := sweep.Shard{ID: "0-7", Runs: b.ids[3:6]}
-		if _, err := b.PutShard(t.Context(), left); err != nil {
+		if _, err := b.Lease().PutShard(t.Context(), left); err != nil {
 			t.Fatal(err)
 		}
 		var ids []string
@@ -113,11 +113,11 @@ func TestDrainedRunsAreMadeElsewhere(t *testing.T) {
 		}
 		b.fake.Limit = fan.Limits{Remote: true, PerShard: 4}
 		for _, id := range b.ids[1:] { // only the first hangs
-			a, err := b.Begin(t.Context(), id, sweep.Began{})
+			a, err := b.Lease().Begin(t.Context(), id, sweep.Began{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := b.Lose(t.Context(), a.Began, "gone"); err != nil {
+			if err := b.Lease().Lose(t.Context(), a.Began, "gone"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -159,7 +159,7 @@ func TestShardsThatStartAreLeftAlone(t *testing.T) {
 type slowStart struct{ *fantest.Fake }
 
 func (s slowStart) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
-	if _, err := s.Sweep.PutShard(ctx, shard); err != nil {
+	if _, err := s.Sweep.Lease().PutShard(ctx, shard); err != nil {
 		return err
 	}
 	time.Sleep(30 * time.Second)

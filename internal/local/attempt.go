@@ -30,7 +30,7 @@ func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(swe
 		return fmt.Errorf("execute run %s: %w", run.ID, err)
 	}
 	defer workdir.remove()
-	began, err := e.sweep.Begin(ctx, run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot})
+	began, err := e.sweep.Lease().Begin(ctx, run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot})
 	if err != nil {
 		return err
 	}

@@ -53,10 +53,10 @@ func settle(t testing.TB, kernel string, recipe sweep.Recipe, files, bundle map[
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Acquire(t.Context()); err != nil {
+	if _, err := s.Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Release() })
+	t.Cleanup(func() { s.Lease().Release() })
 	plan := sweep.Plan{TemplateDocs: [][]byte{template(kernel, cells)}}
 	plan.Name, plan.Source, plan.Recipe = "test", "..", recipe
 	plan.AsOf = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
@@ -71,7 +71,7 @@ func settle(t testing.TB, kernel string, recipe sweep.Recipe, files, bundle map[
 		}
 		plan.Runs = append(plan.Runs, sweep.Run{ID: fmt.Sprintf("run%013d", i), Params: []value.Binding{{Name: "x", Value: x}}})
 	}
-	if _, err := s.Plan(t.Context(), plan); err != nil {
+	if _, err := s.Lease().Plan(t.Context(), plan); err != nil {
 		t.Fatal(err)
 	}
 	p.Sweep = s
@@ -498,7 +498,7 @@ func TestSharedPrefix(t *testing.T) {
 	for _, st := range p.Runs() {
 		plan.Runs = append(plan.Runs, st.Run)
 	}
-	if _, err := p.Plan(t.Context(), plan); err != nil {
+	if _, err := p.Lease().Plan(t.Context(), plan); err != nil {
 		t.Fatal(err)
 	}
 	n := p.execute(t, local.Options{Jobs: 2, Environ: venvEnv(t, python)})

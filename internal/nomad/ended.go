@@ -13,7 +13,7 @@ import (
 
 // reason says why the shard's allocation ended, for the runs that it left open.
 func (m *monitor) reason(ctx context.Context) string {
-	if text := m.sweep.Complaint(ctx, m.shard.ID); text != "" {
+	if text := m.stored().Complaint(ctx); text != "" {
 		return fmt.Sprintf("%s: %s", m.ended, text)
 	}
 	return m.whyEnded(ctx, m.class.place, *m.ended)

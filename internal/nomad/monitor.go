@@ -31,6 +31,8 @@ type monitor struct {
 	active time.Time // when we last saw a beat or a record of the worker
 }
 
+func (m *monitor) stored() sweep.Stored { return m.sweep.Stored(m.shard.ID) }
+
 // execute dispatches the shard, or joins one that is running, and settles it.
 func (m *monitor) execute(ctx context.Context, fresh bool) (err error) {
 	work := context.WithoutCancel(ctx)
@@ -147,8 +149,8 @@ const presentNodeFactor = 10
 
 // report passes on what the worker has recorded.
 func (m *monitor) report(ctx context.Context) error {
-	notes, err := m.sweep.Absorb(ctx, m.shard.ID)
-	cells, beat := m.sweep.Beats(ctx, m.shard.ID)
+	notes, err := m.stored().Absorb(ctx)
+	cells, beat := m.stored().Beats(ctx)
 	if len(notes) > 0 || !beat.Equal(m.beat) {
 		m.beat, m.active = beat, time.Now()
 	}
@@ -217,13 +219,13 @@ func (m *monitor) unplaced(ctx context.Context, stopping bool) (bool, error) {
 // been silent for the given time.
 func (m *monitor) giveUpIfSilent(ctx context.Context, why string, limit time.Duration) (bool, error) {
 	if m.child == "" {
-		err := m.sweep.Withdraw(ctx, m.shard.ID)
+		err := m.stored().Withdraw(ctx)
 		if err == nil || !errors.Is(err, sweep.ErrClaimed) {
 			return err == nil, err
 		}
-		if open, err := m.sweep.Settle(ctx, m.shard.Runs); len(open) == 0 || err != nil {
+		if open, err := m.sweep.Lease().Settle(ctx, m.shard.Runs); len(open) == 0 || err != nil {
 			if err == nil {
-				err = m.sweep.Recall(ctx, m.shard.ID, true) // a worker that is alive begins nothing more
+				err = m.stored().Recall(ctx, true) // a worker that is alive begins nothing more
 			}
 			return err == nil, err
 		}
@@ -232,7 +234,7 @@ func (m *monitor) giveUpIfSilent(ctx context.Context, why string, limit time.Dur
 		return false, nil
 	}
 	m.why = fmt.Sprintf("%s, and its worker has been silent for %s", why, unit.Duration(time.Since(m.active)))
-	return true, errors.Join(m.sweep.Recall(ctx, m.shard.ID, true), m.stop(ctx))
+	return true, errors.Join(m.stored().Recall(ctx, true), m.stop(ctx))
 }
 
 // settle closes a shard of which nothing is running: runs that began and did not
@@ -241,7 +243,7 @@ func (m *monitor) settle(ctx context.Context) error {
 	if err := m.report(ctx); err != nil {
 		return err
 	}
-	open, err := m.sweep.Settle(ctx, m.shard.Runs)
+	open, err := m.sweep.Lease().Settle(ctx, m.shard.Runs)
 	if err != nil {
 		return err
 	}
@@ -249,9 +251,9 @@ func (m *monitor) settle(ctx context.Context) error {
 		m.why = m.reason(ctx)
 	}
 	for _, b := range open {
-		if err := m.sweep.Lose(ctx, b, m.why); err != nil {
+		if err := m.sweep.Lease().Lose(ctx, b, m.why); err != nil {
 			return err
 		}
 	}
-	return m.sweep.CloseShard(ctx, m.shard.ID)
+	return m.stored().Close(ctx)
 }

@@ -28,6 +28,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -214,8 +215,8 @@ func (e *Executor) Close() error {
 // superseded reports whether another controller has taken the sweep over, and
 // with it what is on the cluster.
 func (e *Executor) superseded(ctx context.Context) bool {
-	var lost *sweep.HeldError
-	return errors.As(e.sweep.Holding(ctx), &lost)
+	var lost *lease.HeldError
+	return errors.As(e.sweep.Lease().Check(ctx), &lost)
 }
 
 // Payload says what a worker is to do: Nomad passes it on byte for byte.
@@ -227,14 +228,14 @@ type Payload struct {
 
 // Execute executes the runs of a shard in an allocation. See fan.Executor.
 func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
-	if len(shard.Runs) == 0 || ctx.Err() != nil && !e.sweep.ShardOpen(shard.ID) {
+	if len(shard.Runs) == 0 || ctx.Err() != nil && !e.sweep.Stored(shard.ID).Open() {
 		return nil
 	}
 	st, ok := e.sweep.Run(shard.Runs[0])
 	if !ok {
 		return fmt.Errorf("execute run %s: it was never planned", shard.Runs[0])
 	}
-	fresh, err := e.sweep.PutShard(context.WithoutCancel(ctx), shard)
+	fresh, err := e.sweep.Lease().PutShard(context.WithoutCancel(ctx), shard)
 	if err != nil {
 		return err
 	}

@@ -22,29 +22,30 @@ type attemptTag struct {
 // An Attempt is one try at a run, open until End.
 type Attempt struct {
 	Began
-	sweep *Sweep
+	lease *Lease
 }
 
 // ErrEnded reports an attempt that somebody else ended first. What they
 // wrote stands.
 var ErrEnded = errors.New("the attempt has ended already")
 
-// Begin opens the next attempt at a run. b says who makes it; Run, Attempt
-// and At are filled in. It needs the lease.
-func (s *Sweep) Begin(ctx context.Context, run string, b Began) (*Attempt, error) {
-	if err := s.mustHold(ctx); err != nil {
+// Begin opens the next attempt at a run. b says where it executes; Run,
+// Attempt, At and Worker are filled in.
+func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error) {
+	if err := l.Check(ctx); err != nil {
 		return nil, err
 	}
+	s := l.sweep
 	s.mu.Lock()
 	st, ok := s.byID[run]
 	if !ok {
 		s.mu.Unlock()
 		return nil, fmt.Errorf("begin run %s: it was never planned", run)
 	}
-	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), s.lease.worker
+	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), l.worker
 	st.began(b)
 	s.mu.Unlock()
-	return &Attempt{Began: b, sweep: s}, s.write(ctx, record{Began: &b})
+	return &Attempt{Began: b, lease: l}, l.write(ctx, record{Began: &b})
 }
 
 // Started adds to an open attempt by which mark its kernel's processes are
@@ -52,15 +53,15 @@ func (s *Sweep) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 func (a *Attempt) Started(kernel string) error {
 	a.Kernel = kernel
 	b := a.Began
-	a.sweep.mu.Lock()
-	a.sweep.byID[b.Run].began(b)
-	a.sweep.mu.Unlock()
-	return a.sweep.write(context.Background(), record{Began: &b})
+	a.lease.sweep.mu.Lock()
+	a.lease.sweep.byID[b.Run].began(b)
+	a.lease.sweep.mu.Unlock()
+	return a.lease.write(context.Background(), record{Began: &b})
 }
 
 // Part saves the notebook as it stands, replacing what Part saved before.
 func (a *Attempt) Part(ctx context.Context, doc []byte) error {
-	return a.sweep.store.Put(ctx, keyPart(a.Run, a.Attempt), doc, store.Cached)
+	return a.lease.sweep.store.Put(ctx, keyPart(a.Run, a.Attempt), doc, store.Cached)
 }
 
 // End ends the attempt: doc, with o in its metadata, becomes its notebook,
@@ -71,7 +72,7 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Out
 	if !o.Status.Ended() {
 		return fmt.Errorf("end run %s: %q is not how an attempt ends", a.Run, o.Status)
 	}
-	s := a.sweep
+	s := a.lease.sweep
 	if err := doc.SetRecord(attemptTag{a.Run, a.Attempt, o}); err != nil {
 		return fmt.Errorf("end run %s: %w", a.Run, err)
 	}
@@ -83,7 +84,7 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Out
 	key := keyAttempt(a.Run, a.Attempt)
 	err := s.store.Create(ctx, key, doc.Encode(), store.Synced)
 	if errors.Is(err, fs.ErrExist) {
-		err = s.catchUp(ctx, a.Run, a.Attempt)
+		err = a.lease.catchUp(ctx, a.Run, a.Attempt)
 		return errors.Join(fmt.Errorf("end run %s: %w", a.Run, ErrEnded), err)
 	}
 	if err != nil {
@@ -95,20 +96,20 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Out
 func (a *Attempt) ended(ctx context.Context, doc *notebook.Notebook, o outcome.Outcome) error {
 	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o}
 	e.Scraps, e.More = smallScraps(doc)
-	a.sweep.mu.Lock()
-	a.sweep.byID[a.Run].ended(e)
-	a.sweep.mu.Unlock()
-	return a.sweep.index(ctx, e)
+	a.lease.sweep.mu.Lock()
+	a.lease.sweep.byID[a.Run].ended(e)
+	a.lease.sweep.mu.Unlock()
+	return a.lease.index(ctx, e)
 }
 
 // Abandon takes back an attempt of which nothing was executed: it leaves no
 // trace but its record, and its number is used again.
 func (a *Attempt) Abandon() error {
 	gone := abandoned{a.Run, a.Attempt}
-	a.sweep.mu.Lock()
-	a.sweep.byID[a.Run].abandoned(gone)
-	a.sweep.mu.Unlock()
-	return a.sweep.write(context.Background(), record{Abandoned: &gone})
+	a.lease.sweep.mu.Lock()
+	a.lease.sweep.byID[a.Run].abandoned(gone)
+	a.lease.sweep.mu.Unlock()
+	return a.lease.write(context.Background(), record{Abandoned: &gone})
 }
 
 // Limits of what the log carries of an attempt's scraps.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
@@ -37,7 +38,7 @@ func TestNotebooksInBucketAreNotChanged(t *testing.T) {
 		attempt(t, s, "r1", outcome.Failed, "")
 		time.Sleep(1100 * time.Millisecond) // a copy is younger than what it copies
 		attempt(t, s, "r1", outcome.Succeeded, "2")
-		if err := s.Release(); err != nil {
+		if err := s.Lease().Release(); err != nil {
 			t.Fatal(err)
 		}
 		fresh, err := sweep.Open(t.Context(), st)
@@ -67,17 +68,17 @@ func TestRecordsComeTwice(t *testing.T) {
 	attempt(t, s, "r0", outcome.Succeeded, "1")
 	attempt(t, s, "r1", outcome.Succeeded, "2")
 	attempt(t, s, "r1", outcome.Failed, "")
-	a, err := s.Begin(t.Context(), "r2", sweep.Began{})
+	a, err := s.Lease().Begin(t.Context(), "r2", sweep.Began{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Abandon(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Begin(t.Context(), "r3", sweep.Began{}); err != nil {
+	if _, err := s.Lease().Begin(t.Context(), "r3", sweep.Began{}); err != nil {
 		t.Fatal(err)
 	}
-	s.Release()
+	s.Lease().Release()
 	once := view(t, st)
 	for l, err := range st.Logs(t.Context(), "log/") {
 		if err != nil {
@@ -124,21 +125,21 @@ func TestLostLease(t *testing.T) {
 	st := &losing{Store: store.Mem()}
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "r0", "r1"))
-	a, err := s.Begin(t.Context(), "r0", sweep.Began{})
+	a, err := s.Lease().Begin(t.Context(), "r0", sweep.Began{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	guarded, stop := s.Guard(t.Context())
+	guarded, stop := s.Lease().Guard(t.Context())
 	defer stop()
 	time.Sleep(1500 * time.Millisecond)
 	if guarded.Err() != nil {
 		t.Error("the guard of a lease that is held ends")
 	}
 	st.lost.Store(true)
-	_, beginErr := s.Begin(t.Context(), "r1", sweep.Began{})
-	_, planErr := s.Plan(t.Context(), planOf(t, "d", "r0"))
+	_, beginErr := s.Lease().Begin(t.Context(), "r1", sweep.Began{})
+	_, planErr := s.Lease().Plan(t.Context(), planOf(t, "d", "r0"))
 	for what, err := range map[string]error{"begin": beginErr, "plan": planErr, "abandon": a.Abandon(), "started": a.Started("k")} {
-		var held *sweep.HeldError
+		var held *lease.HeldError
 		if !errors.As(err, &held) || !held.Lost || held.PID != os.Getpid() || !strings.Contains(held.Error(), "was taken over") {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -148,7 +149,7 @@ func TestLostLease(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Error("the guard does not notice")
 	}
-	var held *sweep.HeldError
+	var held *lease.HeldError
 	if !errors.As(context.Cause(guarded), &held) {
 		t.Errorf("the cause is %v", context.Cause(guarded))
 	}
@@ -163,7 +164,7 @@ func TestHeldOnlyReads(t *testing.T) {
 	if h, ok := s.Held(t.Context()); !ok || h.PID != os.Getpid() {
 		t.Errorf("held: %v by %+v", ok, h)
 	}
-	s.Release()
+	s.Lease().Release()
 	if err := os.RemoveAll(filepath.Join(dir, "lease")); err != nil {
 		t.Fatal(err)
 	}

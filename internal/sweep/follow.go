@@ -3,12 +3,10 @@ package sweep
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -104,29 +102,4 @@ func (s *Sweep) Saved(ctx context.Context, run string, n int, known store.Object
 		}
 	}
 	return Saved{}, err
-}
-
-// ShardsOf names the stored shards that a run has travelled in.
-func (s *Sweep) ShardsOf(ctx context.Context, run string) ([]string, error) {
-	var ids []string
-	for o, err := range s.store.List(ctx, prefixShards) {
-		if err != nil {
-			return nil, err
-		}
-		if !strings.HasSuffix(o.Key, ".json") {
-			continue
-		}
-		text, err := s.store.Get(ctx, o.Key)
-		if err != nil {
-			return nil, fmt.Errorf("read shard: %w", err)
-		}
-		var sh storedShard
-		if err := json.Unmarshal(text, &sh); err != nil {
-			return nil, fmt.Errorf("read %s: %w", o.Key, err)
-		}
-		if slices.Contains(sh.Runs, run) {
-			ids = append(ids, sh.ID)
-		}
-	}
-	return ids, nil
 }

@@ -138,23 +138,23 @@ func (s *Sweep) referred() map[string]bool {
 	return used
 }
 
-// Remove deletes garbage. It needs the lease. Stopped half-way, what is left
-// is garbage still. Runs that are forgotten are as if they had never been
-// made, should they ever be planned again.
-func (s *Sweep) Remove(ctx context.Context, g Garbage) error {
-	if err := s.mustHold(ctx); err != nil {
+// Remove deletes garbage. Stopped half-way, what is left is garbage still. Runs
+// that are forgotten are as if they had never been executed, should they ever
+// be planned again.
+func (l *Lease) Remove(ctx context.Context, g Garbage) error {
+	if err := l.Check(ctx); err != nil {
 		return err
 	}
 	if len(g.Runs) > 0 {
-		if err := s.forget(ctx, g.Runs); err != nil {
+		if err := l.forget(ctx, g.Runs); err != nil {
 			return err
 		}
 	}
 	for _, key := range g.Keys {
-		if err := s.mustHold(ctx); err != nil {
+		if err := l.Check(ctx); err != nil {
 			return err
 		}
-		if err := s.store.Delete(ctx, key); err != nil {
+		if err := l.sweep.store.Delete(ctx, key); err != nil {
 			return fmt.Errorf("remove %s: %w", path.Base(key), err)
 		}
 	}
@@ -163,7 +163,8 @@ func (s *Sweep) Remove(ctx context.Context, g Garbage) error {
 
 // forget writes a plan without the runs, then takes back what the log says of
 // them.
-func (s *Sweep) forget(ctx context.Context, ids []string) error {
+func (l *Lease) forget(ctx context.Context, ids []string) error {
+	s := l.sweep
 	gone := map[string]bool{}
 	for _, id := range ids {
 		gone[id] = true
@@ -186,7 +187,7 @@ func (s *Sweep) forget(ctx context.Context, ids []string) error {
 	for _, id := range ids {
 		st, _ := s.Run(id)
 		f := forgotten{id, st.Attempts}
-		if err := s.write(ctx, record{Forgotten: &f}); err != nil {
+		if err := l.write(ctx, record{Forgotten: &f}); err != nil {
 			return err
 		}
 		s.mu.Lock()

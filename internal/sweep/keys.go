@@ -6,12 +6,10 @@ import (
 	"strings"
 )
 
-// The keys of a sweep's objects. No other file, of no other package, spells
-// one.
+// The keys of a sweep's objects, except those of its lease, which package lease
+// knows. No other file, of no other package, spells one.
 const (
 	keyFormat     = "FORMAT"
-	keyLock       = "lease/lock"
-	prefixLease   = "lease/"
 	prefixPlan    = "plan/"
 	prefixFrozen  = "frozen/"
 	prefixLog     = "log/"
@@ -41,9 +39,8 @@ const (
 	formatVersion = 1
 )
 
-func keyPlanRuns(n int) string  { return fmt.Sprintf("%s%06d.jsonl", prefixPlan, n) }
-func keyPlanHead(n int) string  { return fmt.Sprintf("%s%06d.json", prefixPlan, n) }
-func keyLease(epoch int) string { return fmt.Sprintf("%s%06d", prefixLease, epoch) }
+func keyPlanRuns(n int) string { return fmt.Sprintf("%s%06d.jsonl", prefixPlan, n) }
+func keyPlanHead(n int) string { return fmt.Sprintf("%s%06d.json", prefixPlan, n) }
 func keyLog(epoch int, writer string) string {
 	return fmt.Sprintf("%s%06d/%s.jsonl", prefixLog, epoch, writer)
 }
@@ -54,7 +51,6 @@ func keyClaim(id string) string { return prefixShards + id + ".claim" }
 
 func keyRecall(id string) string    { return prefixShards + id + ".recall" }
 func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
-func keyCancel(epoch int) string    { return keyLease(epoch) + ".cancel" }
 
 func keyBundle(sha string) string      { return prefixBundles + sha + ".tar.zst" }
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }

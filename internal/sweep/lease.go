@@ -7,103 +7,87 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
-	"os/user"
-	"path"
-	"strconv"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
-// A Holder says who has, or had, the lease of a sweep.
-type Holder struct {
-	Host  string    `json:"host"`
-	PID   int       `json:"pid"`
-	User  string    `json:"user"`
-	Since time.Time `json:"since"`
-}
-
-// HeldError reports that a live fanout holds the sweep.
-type HeldError struct {
-	Where string
-	Holder
-	Lost bool // it was ours, and the other has taken it over
-}
-
-func (e *HeldError) Error() string {
-	if e.Lost {
-		return fmt.Sprintf("sweep %s was taken over by process %d of %s on %s, because nothing was heard of this one", e.Where, e.PID, e.User, e.Host)
-	}
-	return fmt.Sprintf("sweep %s is held by a live fanout: process %d of %s on %s, since %s",
-		e.Where, e.PID, e.User, e.Host, e.Since.Local().Format("2006-01-02 15:04:05"))
-}
-
-// Hint says what to do about it.
-func (e *HeldError) Hint() string {
-	if e.Lost {
-		return "leave it to the other, which has all that was finished; `fanout status` shows how far it is"
-	}
-	return fmt.Sprintf("wait for it, or end process %d; `fanout status` shows how far it is", e.PID)
-}
-
-// A lease is the right to begin and end attempts: the holder's, or that of the
-// worker of one shard.
-type lease struct {
+// A Lease is the right to change a sweep: its holder's or, as far as one shard
+// goes, that of the shard's worker. Its methods may be called concurrently;
+// after Release, and when another has taken the sweep over, they fail.
+type Lease struct {
+	sweep  *Sweep
+	term   *lease.Term // nil for a worker
 	epoch  int
-	worker string     // empty for the holder
-	lock   store.Lock // nil for a worker
+	worker string // empty for the holder
 	log    store.Appender
 	stop   chan struct{}
 	done   chan struct{}
 }
 
-// Acquire takes the lease, so that this process alone plans and makes runs
-// until Release. A *HeldError says who has it. It reads the sweep again: what
-// the last holder did is known afterwards.
-func (s *Sweep) Acquire(ctx context.Context) error {
-	lock, err := s.lock(ctx)
-	if errors.Is(err, store.ErrLocked) {
-		return &HeldError{Where: s.store.String(), Holder: s.holder(ctx)}
-	}
+// Acquire takes the lease, so that this process alone plans and executes runs
+// until Release. A *lease.HeldError says who has it. It reads the sweep again:
+// what the last holder did is known afterwards.
+func (s *Sweep) Acquire(ctx context.Context) (*Lease, error) {
+	term, err := lease.Take(ctx, s.store)
 	if err != nil {
-		return fmt.Errorf("take the lease of %s: %w", s.store, err)
+		return nil, err
 	}
+	l := &Lease{sweep: s, term: term, epoch: term.Epoch()}
 	// Before there is a new log: the lack of any says that all have to be rebuilt.
 	fresh, err := Open(ctx, s.store)
-	if err != nil {
-		lock.Unlock()
-		return err
+	if err == nil {
+		err = l.start(ctx, "fanout")
 	}
-	l, err := s.newEpoch(ctx, lock)
 	if err != nil {
-		lock.Unlock()
-		return fmt.Errorf("take the lease of %s: %w", s.store, err)
+		return nil, errors.Join(err, term.End())
 	}
-	s.mu.Lock()
-	s.lease = l
-	s.mu.Unlock()
+	if err := l.takeOver(ctx, fresh); err != nil {
+		return nil, errors.Join(err, l.Release())
+	}
+	return l, nil
+}
+
+// start opens the log of the lease's writer and makes the lease the one that
+// this process has.
+func (l *Lease) start(ctx context.Context, writer string) (err error) {
+	if l.log, err = l.sweep.store.Append(ctx, keyLog(l.epoch, writer)); err != nil {
+		return fmt.Errorf("open a log of %s: %w", l.sweep.store, err)
+	}
+	l.stop, l.done = make(chan struct{}), make(chan struct{})
+	l.sweep.mu.Lock()
+	l.sweep.lease = l
+	l.sweep.mu.Unlock()
 	go l.syncLog()
-	if err := s.takeOver(ctx, fresh); err != nil {
-		return errors.Join(err, s.Release())
-	}
 	return nil
 }
 
-// Reload reads the sweep again: others may have ended attempts meanwhile. It
-// needs the lease.
-func (s *Sweep) Reload(ctx context.Context) error {
-	fresh, err := Open(ctx, s.store)
+// Lease is what this process has of the sweep. While it only reads, that is a
+// lease whose methods fail.
+func (s *Sweep) Lease() *Lease {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lease == nil {
+		return &Lease{sweep: s}
+	}
+	return s.lease
+}
+
+// Reload reads the sweep again: others may have ended attempts meanwhile.
+func (l *Lease) Reload(ctx context.Context) error {
+	fresh, err := Open(ctx, l.sweep.store)
 	if err != nil {
 		return err
 	}
-	return s.takeOver(ctx, fresh)
+	return l.takeOver(ctx, fresh)
 }
 
-// takeOver makes what fresh knows what s knows.
-func (s *Sweep) takeOver(ctx context.Context, fresh *Sweep) error {
+// takeOver makes what fresh knows what the sweep knows.
+func (l *Lease) takeOver(ctx context.Context, fresh *Sweep) error {
+	s := l.sweep
 	s.mu.Lock()
 	s.head, s.planned, s.runs, s.byID = fresh.head, fresh.planned, fresh.runs, fresh.byID
 	s.unlogged, s.closed = fresh.unlogged, fresh.closed
@@ -114,138 +98,32 @@ func (s *Sweep) takeOver(ctx context.Context, fresh *Sweep) error {
 			return err
 		}
 	}
-	return s.relog(ctx)
+	return l.relog(ctx)
 }
 
-// lock tries for a moment: Held shares the lock for an instant to look.
-func (s *Sweep) lock(ctx context.Context) (lock store.Lock, err error) {
-	for range 5 {
-		if lock, err = s.store.Lock(ctx, keyLock); !errors.Is(err, store.ErrLocked) {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return lock, err
-}
+// Epoch numbers the terms of the lease, from 1; a worker has that of the
+// controller which composed its shard. It is 0 while this process only reads.
+func (l *Lease) Epoch() int { return l.epoch }
 
-func (s *Sweep) newEpoch(ctx context.Context, lock store.Lock) (*lease, error) {
-	last, err := s.lastEpoch(ctx)
-	if err != nil {
-		return nil, err
+// Check says why this process may not change the sweep any more, or nothing: a
+// *lease.HeldError is who has it now.
+func (l *Lease) Check(ctx context.Context) error {
+	l.sweep.mu.Lock()
+	held := l.sweep.lease == l
+	l.sweep.mu.Unlock()
+	if !held {
+		return fmt.Errorf("sweep %s: the lease is not held", l.sweep.store)
 	}
-	l := &lease{epoch: last + 1, lock: lock, stop: make(chan struct{}), done: make(chan struct{})}
-	text, err := json.Marshal(thisHolder())
-	if err != nil {
-		return nil, err
-	}
-	if err := s.store.Create(ctx, keyLease(l.epoch), append(text, '\n'), store.Cached); err != nil {
-		return nil, err
-	}
-	l.log, err = s.store.Append(ctx, keyLog(l.epoch, "fanout"))
-	return l, err
-}
-
-func thisHolder() Holder {
-	host, _ := os.Hostname()
-	name := strconv.Itoa(os.Getuid())
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	return Holder{Host: host, PID: os.Getpid(), User: name, Since: now()}
-}
-
-func (s *Sweep) lastEpoch(ctx context.Context) (int, error) {
-	last := 0
-	for o, err := range s.store.List(ctx, prefixLease) {
-		if err != nil {
-			return 0, err
-		}
-		if n, err := strconv.Atoi(path.Base(o.Key)); err == nil {
-			last = max(last, n)
-		}
-	}
-	return last, nil
-}
-
-func (s *Sweep) holder(ctx context.Context) Holder {
-	var h Holder
-	if last, err := s.lastEpoch(ctx); err == nil {
-		if b, err := s.store.Get(ctx, keyLease(last)); err == nil {
-			json.Unmarshal(b, &h)
-		}
-	}
-	return h
-}
-
-// Held reports who holds the sweep at this moment, if anybody does. It writes
-// nothing.
-func (s *Sweep) Held(ctx context.Context) (Holder, bool) {
-	if locked, err := s.store.Locked(ctx, keyLock); err != nil || !locked {
-		return Holder{}, false
-	}
-	return s.holder(ctx), true
-}
-
-// Epoch numbers the lease this process holds, from 1.
-func (s *Sweep) Epoch() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lease == nil {
-		return 0
-	}
-	return s.lease.epoch
-}
-
-// Release gives the lease back. What was recorded is Synced first.
-func (s *Sweep) Release() error {
-	s.mu.Lock()
-	l := s.lease
-	s.lease = nil
-	s.mu.Unlock()
-	if l == nil {
+	if l.term == nil {
 		return nil
 	}
-	close(l.stop)
-	<-l.done
-	err := l.log.Close()
-	if l.lock != nil {
-		err = errors.Join(err, l.lock.Unlock())
-	}
-	return err
+	return l.term.Check(ctx)
 }
 
-// Holding says why this process may not write the sweep any more, or nothing: a
-// *HeldError is who has it now.
-func (s *Sweep) Holding(ctx context.Context) error { return s.mustHold(ctx) }
-
-// mustHold refuses to go on without the lease. A holder that another has
-// taken the sweep from is told so by a *HeldError.
-func (s *Sweep) mustHold(ctx context.Context) error {
-	_, err := s.leased(ctx)
-	return err
-}
-
-func (s *Sweep) leased(ctx context.Context) (*lease, error) {
-	s.mu.Lock()
-	l := s.lease
-	s.mu.Unlock()
-	if l == nil {
-		return nil, fmt.Errorf("sweep %s: the lease is not held", s.store)
-	}
-	if l.lock == nil {
-		return l, nil
-	}
-	err := l.lock.Check(ctx)
-	if errors.Is(err, store.ErrLost) {
-		return nil, &HeldError{Where: s.store.String(), Holder: s.holder(ctx), Lost: true}
-	}
-	return l, err
-}
-
-// Guard returns a context that ends, with a *HeldError as its cause, when this
-// process learns that it has lost the lease: what it makes must stop, because
-// somebody else makes it now.
-func (s *Sweep) Guard(ctx context.Context) (guarded context.Context, stop func()) {
+// Guard returns a context that ends, with a *lease.HeldError as its cause, when
+// this process learns that another has taken the sweep over: it must stop what
+// it executes, because the other executes it now.
+func (l *Lease) Guard(ctx context.Context) (guarded context.Context, stop func()) {
 	guarded, cancel := context.WithCancelCause(ctx)
 	go func() {
 		tick := time.NewTicker(guardEvery)
@@ -256,8 +134,8 @@ func (s *Sweep) Guard(ctx context.Context) (guarded context.Context, stop func()
 				return
 			case <-tick.C:
 			}
-			var lost *HeldError
-			if errors.As(s.mustHold(guarded), &lost) {
+			var lost *lease.HeldError
+			if errors.As(l.Check(guarded), &lost) {
 				cancel(lost)
 			}
 		}
@@ -268,19 +146,54 @@ func (s *Sweep) Guard(ctx context.Context) (guarded context.Context, stop func()
 // guardEvery is how often Guard looks: the lock knows without asking anybody.
 const guardEvery = time.Second
 
-// write adds a record to the log: the reader of the log may rely on it.
-func (s *Sweep) write(ctx context.Context, r record) error {
-	return s.log(ctx, r, func(l store.Appender, line []byte) error { _, err := l.Write(line); return err })
+// CancelAsked says who asked this process, the holder, to stop, if anybody did.
+func (l *Lease) CancelAsked(ctx context.Context) (by lease.Holder, asked bool, err error) {
+	if l.term == nil {
+		return by, false, nil
+	}
+	return l.term.CancelAsked(ctx)
+}
+
+// Release gives the lease back, once; what was recorded is Synced first.
+func (l *Lease) Release() error {
+	l.sweep.mu.Lock()
+	held := l.sweep.lease == l
+	if held {
+		l.sweep.lease = nil
+	}
+	l.sweep.mu.Unlock()
+	if !held {
+		return nil
+	}
+	close(l.stop)
+	<-l.done
+	err := l.log.Close()
+	if l.term != nil {
+		err = errors.Join(err, l.term.End())
+	}
+	return err
+}
+
+// Held reports who holds the sweep at this moment, if anybody does. It writes
+// nothing.
+func (s *Sweep) Held(ctx context.Context) (lease.Holder, bool) { return lease.HeldBy(ctx, s.store) }
+
+// AskCancel asks the process that holds the sweep to stop what it executes and
+// to leave.
+func (s *Sweep) AskCancel(ctx context.Context) error { return lease.AskCancel(ctx, s.store) }
+
+// write adds a record to the log: readers of the log may rely on it.
+func (l *Lease) write(ctx context.Context, r record) error {
+	return l.add(ctx, r, func(log store.Appender, line []byte) error { _, err := log.Write(line); return err })
 }
 
 // writeLater adds a record of which the store has the truth elsewhere.
-func (s *Sweep) writeLater(ctx context.Context, r record) error {
-	return s.log(ctx, r, store.Appender.Later)
+func (l *Lease) writeLater(ctx context.Context, r record) error {
+	return l.add(ctx, r, store.Appender.Later)
 }
 
-func (s *Sweep) log(ctx context.Context, r record, add func(store.Appender, []byte) error) error {
-	l, err := s.leased(ctx)
-	if err != nil {
+func (l *Lease) add(ctx context.Context, r record, add func(store.Appender, []byte) error) error {
+	if err := l.Check(ctx); err != nil {
 		return err
 	}
 	var b bytes.Buffer
@@ -297,7 +210,7 @@ func (s *Sweep) log(ctx context.Context, r record, add func(store.Appender, []by
 
 // syncLog makes the log Synced once a second: after a power cut at most that
 // much of the index has to be found again in the attempts.
-func (l *lease) syncLog() {
+func (l *Lease) syncLog() {
 	defer close(l.done)
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -325,8 +238,8 @@ func (s *Sweep) Orphans() []Began {
 
 // Lose ends an orphaned attempt as lost, with the notebook as far as it was
 // saved, or the template when nothing was.
-func (s *Sweep) Lose(ctx context.Context, b Began, reason string) error {
-	doc, err := s.lastSeen(ctx, b)
+func (l *Lease) Lose(ctx context.Context, b Began, reason string) error {
+	doc, err := l.sweep.lastSeen(ctx, b)
 	if err != nil {
 		return fmt.Errorf("end the lost run %s: %w", b.Run, err)
 	}
@@ -334,7 +247,7 @@ func (s *Sweep) Lose(ctx context.Context, b Began, reason string) error {
 	if o.End.Before(o.Start) {
 		o.End = o.Start // the clock was set back
 	}
-	err = (&Attempt{Began: b, sweep: s}).End(ctx, doc, o, nil)
+	err = (&Attempt{Began: b, lease: l}).End(ctx, doc, o, nil)
 	if errors.Is(err, ErrEnded) {
 		return nil
 	}
@@ -345,20 +258,11 @@ func (s *Sweep) lastSeen(ctx context.Context, b Began) (*notebook.Notebook, erro
 	text, err := s.store.Get(ctx, keyPart(b.Run, b.Attempt))
 	if errors.Is(err, fs.ErrNotExist) {
 		st, _ := s.Run(b.Run)
-		text, err = s.Object(ctx, s.templateKey(st.Run))
+		_, doc, err := s.TemplateOf(ctx, st.Run)
+		return doc, err
 	}
 	if err != nil {
 		return nil, err
 	}
 	return notebook.Decode(text)
-}
-
-func (s *Sweep) templateKey(r Run) string {
-	h, _ := s.Head()
-	for _, t := range h.Templates {
-		if t.Slot == r.Template {
-			return t.Key
-		}
-	}
-	return ""
 }

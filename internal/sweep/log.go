@@ -122,9 +122,6 @@ func (s *Sweep) apply(r record) {
 }
 
 func (s *Sweep) close(c closedShard) {
-	if s.closed == nil {
-		s.closed = map[string]bool{}
-	}
 	s.closed[c.Shard] = true
 	delete(s.shards, c.Shard)
 }
@@ -272,12 +269,12 @@ func (s *Sweep) readAttempt(ctx context.Context, run string, n int) (ended, erro
 
 // catchUp takes over an attempt whose notebook stands and whose end nobody has
 // recorded.
-func (s *Sweep) catchUp(ctx context.Context, run string, n int) error {
-	e, err := s.readAttempt(ctx, run, n)
+func (l *Lease) catchUp(ctx context.Context, run string, n int) error {
+	e, err := l.sweep.readAttempt(ctx, run, n)
 	if err != nil {
 		return err
 	}
-	return s.index(ctx, e)
+	return l.index(ctx, e)
 }
 
 // attemptIn reads the notebook of an attempt that ended, and what it says of
@@ -300,13 +297,13 @@ func (s *Sweep) attemptIn(ctx context.Context, key string) (*notebook.Notebook, 
 
 // relog finishes what a crash, or the loss of the log, left undone for
 // attempts whose notebooks stand: their records and the runs' notebooks.
-func (s *Sweep) relog(ctx context.Context) error {
-	for _, e := range s.unlogged {
-		if err := s.index(ctx, e); err != nil {
+func (l *Lease) relog(ctx context.Context) error {
+	for _, e := range l.sweep.unlogged {
+		if err := l.index(ctx, e); err != nil {
 			return err
 		}
 	}
-	s.unlogged = nil
+	l.sweep.unlogged = nil
 	return nil
 }
 
@@ -331,14 +328,35 @@ func (s *Sweep) show(ctx context.Context, e *ended) error {
 
 // index makes the end of an attempt, whose notebook stands already, known to
 // people and quick to find.
-func (s *Sweep) index(ctx context.Context, e ended) error {
+func (l *Lease) index(ctx context.Context, e ended) error {
+	s := l.sweep
 	if st, _ := s.Run(e.Run); st.Best == e.Attempt {
 		if err := s.show(ctx, &e); err != nil {
 			return fmt.Errorf("end run %s: %w", e.Run, err)
 		}
 	}
-	if err := s.writeLater(ctx, record{Ended: &e}); err != nil {
+	if err := l.writeLater(ctx, record{Ended: &e}); err != nil {
 		return err
 	}
 	return s.store.Delete(ctx, keyPart(e.Run, e.Attempt))
+}
+
+// Settle looks for the ends of attempts that nobody has recorded: their
+// notebooks say that they ended. What is still open is returned.
+func (l *Lease) Settle(ctx context.Context, runs []string) ([]Began, error) {
+	var open []Began
+	for _, id := range runs {
+		st, _ := l.sweep.Run(id)
+		if st.Began == nil {
+			continue
+		}
+		err := l.catchUp(ctx, id, st.Began.Attempt)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			open = append(open, *st.Began)
+		case err != nil:
+			return open, err
+		}
+	}
+	return open, nil
 }

@@ -32,7 +32,7 @@ type Sweep struct {
 	templates map[string]*notebook.Notebook // by key, decoded
 	runLimit  *grid.Limit                   // in place of the planned run timeouts
 	unlogged  []ended                       // ends found in notebooks, not in the log
-	lease     *lease                        // nil while this process only reads
+	lease     *Lease                        // nil while this process only reads
 	absorbed  map[string]int64              // shard → bytes of its log that are known
 	shards    map[string]int                // open shard → epoch of the lease it was composed under
 	closed    map[string]bool               // shards of which nothing is at work any more
@@ -130,7 +130,8 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 	if f.Version != formatVersion {
 		return nil, &FormatError{st.String(), f.Version}
 	}
-	s := &Sweep{store: st, name: f.Name, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{}}
+	s := &Sweep{store: st, name: f.Name, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{},
+		absorbed: map[string]int64{}, shards: map[string]int{}, closed: map[string]bool{}}
 	if err := s.readPlan(ctx); err != nil {
 		return nil, fmt.Errorf("open sweep %s: %w", st, err)
 	}

@@ -51,7 +51,7 @@ type Template struct {
 	Text string `json:"text"`           // digest of the prose
 }
 
-// A Plan is what Sweep.Plan writes down.
+// A Plan is what Lease.Plan writes down.
 type Plan struct {
 	Head
 	Spec         *grid.Spec        // nil for none; shadows the key in Head
@@ -105,12 +105,12 @@ func (s *Sweep) Freeze(ctx context.Context, b []byte, ext string) (string, error
 }
 
 // Plan makes p the plan in force. Runs of earlier plans stay known and are
-// unplanned. It needs the lease. A plan equal to the one in force writes
-// nothing.
-func (s *Sweep) Plan(ctx context.Context, p Plan) (Delta, error) {
-	if err := s.mustHold(ctx); err != nil {
+// unplanned. A plan equal to the one in force writes nothing.
+func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
+	if err := l.Check(ctx); err != nil {
 		return Delta{}, err
 	}
+	s := l.sweep
 	delta, runs := s.merge(p.Runs, p.Inputs)
 	lines, err := encodeRuns(runs)
 	if err != nil {

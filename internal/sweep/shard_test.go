@@ -26,7 +26,7 @@ func TestShardsSettleAtOnce(t *testing.T) {
 	var settling sync.WaitGroup
 	for _, id := range ids {
 		shard := sweep.Shard{ID: "s" + id, Runs: []string{id}}
-		if _, err := s.PutShard(t.Context(), shard); err != nil {
+		if _, err := s.Lease().PutShard(t.Context(), shard); err != nil {
 			t.Fatal(err)
 		}
 		worker, err := sweep.Open(t.Context(), st)
@@ -36,18 +36,18 @@ func TestShardsSettleAtOnce(t *testing.T) {
 		if _, err := worker.Join(t.Context(), shard.ID, "w"); err != nil {
 			t.Fatal(err)
 		}
-		a, err := worker.Begin(t.Context(), id, sweep.Began{})
+		a, err := worker.Lease().Begin(t.Context(), id, sweep.Began{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Absorb(t.Context(), shard.ID); err != nil {
+		if _, err := s.Stored(shard.ID).Absorb(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		end(t, worker, a, outcome.Succeeded, "1")
-		worker.Release()
+		worker.Lease().Release()
 		want[id] = "succeeded 1"
 		settling.Go(func() {
-			if open, err := s.Settle(t.Context(), shard.Runs); err != nil || len(open) > 0 {
+			if open, err := s.Lease().Settle(t.Context(), shard.Runs); err != nil || len(open) > 0 {
 				t.Errorf("settle %s: open %v, %v", shard.ID, open, err)
 			}
 		})

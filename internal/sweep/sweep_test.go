@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -52,16 +53,16 @@ func held(t *testing.T, st store.Store) *sweep.Sweep {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Acquire(t.Context()); err != nil {
+	if _, err := s.Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Release() })
+	t.Cleanup(func() { s.Lease().Release() })
 	return s
 }
 
 func plan(t *testing.T, s *sweep.Sweep, p sweep.Plan) sweep.Delta {
 	t.Helper()
-	d, err := s.Plan(t.Context(), p)
+	d, err := s.Lease().Plan(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func plan(t *testing.T, s *sweep.Sweep, p sweep.Plan) sweep.Delta {
 // attempt makes one attempt at a run that ends with status, and glues y.
 func attempt(t *testing.T, s *sweep.Sweep, run string, status outcome.Status, y string) {
 	t.Helper()
-	a, err := s.Begin(t.Context(), run, sweep.Began{Host: "h"})
+	a, err := s.Lease().Begin(t.Context(), run, sweep.Began{Host: "h"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +137,7 @@ func TestReopenedSweepKnowsEverything(t *testing.T) {
 				t.Error(d)
 			}
 			// Without its log the sweep says the same.
-			if err := s.Release(); err != nil {
+			if err := s.Lease().Release(); err != nil {
 				t.Fatal(err)
 			}
 			for o := range st.List(t.Context(), "log/") {
@@ -160,7 +161,7 @@ func TestTornLogLine(t *testing.T) {
 	plan(t, s, planOf(t, "c", "a", "b"))
 	attempt(t, s, "a", outcome.Succeeded, "1")
 	attempt(t, s, "b", outcome.Succeeded, "2")
-	s.Release()
+	s.Lease().Release()
 	for o := range st.List(t.Context(), "log/") {
 		b, err := st.Get(t.Context(), o.Key)
 		if err != nil {
@@ -185,7 +186,7 @@ func TestOneWinnerEndsAnAttempt(t *testing.T) {
 	st := store.Mem()
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "a"))
-	a, err := s.Begin(t.Context(), "a", sweep.Began{})
+	a, err := s.Lease().Begin(t.Context(), "a", sweep.Began{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestAbandonedAttemptLeavesTheRunPlanned(t *testing.T) {
 	st := store.Mem()
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "a"))
-	a, err := s.Begin(t.Context(), "a", sweep.Began{})
+	a, err := s.Lease().Begin(t.Context(), "a", sweep.Began{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,40 +278,40 @@ func TestLease(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var heldErr *sweep.HeldError
-	if err := other.Acquire(t.Context()); !errors.As(err, &heldErr) || heldErr.PID != os.Getpid() {
+	var heldErr *lease.HeldError
+	if _, err := other.Acquire(t.Context()); !errors.As(err, &heldErr) || heldErr.PID != os.Getpid() {
 		t.Errorf("second Acquire: %v", err)
 	}
-	if _, err := other.Plan(t.Context(), planOf(t, "c", "a")); err == nil {
+	if _, err := other.Lease().Plan(t.Context(), planOf(t, "c", "a")); err == nil {
 		t.Error("a plan was made without the lease")
 	}
-	if err := s.Release(); err != nil {
+	if err := s.Lease().Release(); err != nil {
 		t.Fatal(err)
 	}
-	if err := other.Acquire(t.Context()); err != nil {
+	if _, err := other.Acquire(t.Context()); err != nil {
 		t.Errorf("Acquire after Release: %v", err)
 	}
-	other.Release()
+	other.Lease().Release()
 }
 
 func TestOrphansAreLost(t *testing.T) {
 	st := store.Mem()
 	s := held(t, st)
 	plan(t, s, planOf(t, "c", "a"))
-	a, err := s.Begin(t.Context(), "a", sweep.Began{Host: "h"})
+	a, err := s.Lease().Begin(t.Context(), "a", sweep.Began{Host: "h"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Part(t.Context(), []byte(strings.Replace(template, "x = 0", "x = 0  # so far", 1))); err != nil {
 		t.Fatal(err)
 	}
-	s.Release() // as a crash would leave it
+	s.Lease().Release() // as a crash would leave it
 	s = held(t, st)
 	orphans := s.Orphans()
 	if len(orphans) != 1 || orphans[0].Attempt != 1 {
 		t.Fatalf("orphans %v", orphans)
 	}
-	if err := s.Lose(t.Context(), orphans[0], "gone"); err != nil {
+	if err := s.Lease().Lose(t.Context(), orphans[0], "gone"); err != nil {
 		t.Fatal(err)
 	}
 	if got := view(t, st)["a"]; got != "lost" {
@@ -424,13 +425,13 @@ func TestSpec(t *testing.T) {
 		if p.Spec, err = grid.Decode("s.yaml", []byte("template: t.ipynb\ngrid: {x: [0]}\nretries: "+retries+"\n")); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Acquire(ctx); err != nil {
+		if _, err := s.Acquire(ctx); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.Plan(ctx, p); err != nil {
+		if _, err := s.Lease().Plan(ctx, p); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Release(); err != nil {
+		if err := s.Lease().Release(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -443,10 +444,10 @@ func TestSpec(t *testing.T) {
 		t.Errorf("retries are %d and %d, want 1", a, b)
 	}
 	plan(s, "2")
-	if err := other.Acquire(ctx); err != nil {
+	if _, err := other.Acquire(ctx); err != nil {
 		t.Fatal(err)
 	}
-	defer other.Release()
+	defer other.Lease().Release()
 	if n := other.Spec().Retries.N; n != 2 {
 		t.Errorf("retries are %d after the plan of another, want 2", n)
 	}

@@ -15,8 +15,7 @@ import (
 // whether the shard was given up. It is best effort: the ends of runs are in
 // the sweep.
 type pulse struct {
-	sweep  *sweep.Sweep
-	shard  string
+	claim  *sweep.Claim
 	giveUp context.CancelCauseFunc
 
 	mu    sync.Mutex
@@ -60,13 +59,13 @@ const patience = 2 * sweep.QuietEvery
 func (p *pulse) beat(cells []sweep.Note) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	p.sweep.Beat(ctx, p.shard, cells)
+	p.claim.Beat(ctx, cells)
 }
 
 func (p *pulse) ask() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	if _, stop, err := p.sweep.Recalled(ctx, p.shard); err == nil && stop {
+	if _, stop, err := p.claim.Recalled(ctx); err == nil && stop {
 		p.giveUp(errGivenUp)
 	}
 }

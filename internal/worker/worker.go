@@ -49,13 +49,13 @@ type Options struct {
 // another worker has the shard: nothing was done. Any other error is left in
 // the sweep too, for the controller.
 func Work(ctx context.Context, s *sweep.Sweep, shard string, o Options) (err error) {
-	sh, err := s.Join(ctx, shard, o.name())
+	claim, err := s.Join(ctx, shard, o.name())
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Release()) }()
-	if err := work(ctx, s, sh, o); err != nil {
-		return errors.Join(err, s.Complain(context.WithoutCancel(ctx), sh.ID, complaint(err)))
+	defer func() { err = errors.Join(err, claim.Release()) }()
+	if err := work(ctx, s, claim, o); err != nil {
+		return errors.Join(err, claim.Complain(context.WithoutCancel(ctx), complaint(err)))
 	}
 	return nil
 }
@@ -76,22 +76,22 @@ func complaint(err error) string {
 	return why
 }
 
-func work(ctx context.Context, s *sweep.Sweep, shard sweep.Shard, o Options) (err error) {
-	m, err := o.Start(ctx, shard.Runs)
+func work(ctx context.Context, s *sweep.Sweep, claim *sweep.Claim, o Options) (err error) {
+	m, err := o.Start(ctx, claim.Runs)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
 	if s.Counts()[outcome.Succeeded] == 0 { // nothing shows yet that these machines have what the template needs
-		if err := m.Preflight(ctx, shard.Runs[0]); err != nil {
+		if err := m.Preflight(ctx, claim.Runs[0]); err != nil {
 			return err
 		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p := &pulse{sweep: s, shard: shard.ID, cells: map[string]sweep.Note{}, giveUp: cancel}
+	p := &pulse{claim: claim, cells: map[string]sweep.Note{}, giveUp: cancel}
 	defer p.start()()
-	return execute(ctx, s, shard, m, func(n sweep.Note) {
+	return execute(ctx, claim, m, func(n sweep.Note) {
 		p.note(n)
 		o.Note(n)
 	})
@@ -99,20 +99,20 @@ func work(ctx context.Context, s *sweep.Sweep, shard sweep.Shard, o Options) (er
 
 // execute executes the runs, as many at a time as the machine takes. After a
 // recall or an error none begins.
-func execute(ctx context.Context, s *sweep.Sweep, shard sweep.Shard, m Machine, note func(sweep.Note)) error {
-	queue := make(chan string, len(shard.Runs))
-	for _, id := range shard.Runs {
+func execute(ctx context.Context, claim *sweep.Claim, m Machine, note func(sweep.Note)) error {
+	queue := make(chan string, len(claim.Runs))
+	for _, id := range claim.Runs {
 		queue <- id
 	}
 	close(queue)
 	var over atomic.Bool
 	one := func(id string) error {
-		recalled, _, err := s.Recalled(ctx, shard.ID)
+		recalled, _, err := claim.Recalled(ctx)
 		if recalled || err != nil {
 			over.Store(true)
 			return err
 		}
-		err = m.Execute(ctx, sweep.Shard{ID: shard.ID, Runs: []string{id}}, note)
+		err = m.Execute(ctx, sweep.Shard{ID: claim.ID, Runs: []string{id}}, note)
 		if err != nil {
 			over.Store(true)
 		}

@@ -53,7 +53,7 @@ func stored(t *testing.T, runs int) (controller, own *sweep.Sweep) {
 	for _, r := range controller.Runs() {
 		shard.Runs = append(shard.Runs, r.Run.ID)
 	}
-	if _, err := controller.PutShard(t.Context(), shard); err != nil {
+	if _, err := controller.Lease().PutShard(t.Context(), shard); err != nil {
 		t.Fatal(err)
 	}
 	own, err := sweep.Open(t.Context(), st)
@@ -76,7 +76,7 @@ func work(ctx context.Context, s *sweep.Sweep, m *machine) error {
 // what the worker recorded.
 func counts(t *testing.T, controller *sweep.Sweep) string {
 	t.Helper()
-	if _, err := controller.Absorb(t.Context(), "1-1"); err != nil {
+	if _, err := controller.Stored("1-1").Absorb(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c := controller.Counts()
@@ -107,7 +107,7 @@ func TestWorkerComplains(t *testing.T) {
 	if err := work(t.Context(), own, m); err == nil || !m.closed {
 		t.Errorf("%v; closed: %t", err, m.closed)
 	}
-	if got, want := controller.Complaint(t.Context(), "1-1"), "torch is missing (install it)"; got != want {
+	if got, want := controller.Stored("1-1").Complaint(t.Context()), "torch is missing (install it)"; got != want {
 		t.Errorf("complaint %q, want %q", got, want)
 	}
 	if got := counts(t, controller); got != "0 succeeded, 2 planned" {
@@ -121,7 +121,7 @@ func TestRecalledShard(t *testing.T) {
 	var begun atomic.Int32
 	m := &machine{busy: func(context.Context, sweep.Run, func(sweep.Note)) {
 		if begun.Add(1) == 2 {
-			if err := controller.Recall(t.Context(), "1-1", false); err != nil {
+			if err := controller.Stored("1-1").Recall(t.Context(), false); err != nil {
 				t.Error(err)
 			}
 		}
@@ -141,7 +141,7 @@ func TestBusyWorkerGivesUp(t *testing.T) {
 		began := time.Now()
 		m := &machine{busy: func(ctx context.Context, run sweep.Run, note func(sweep.Note)) {
 			time.Sleep(100 * time.Millisecond)
-			if err := controller.Recall(t.Context(), "1-1", true); err != nil {
+			if err := controller.Stored("1-1").Recall(t.Context(), true); err != nil {
 				t.Error(err)
 			}
 			for i := 0; ctx.Err() == nil && i < 1000; i++ {

@@ -48,15 +48,15 @@ func (f *Fake) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.N
 	if !f.Limit.Remote {
 		return f.execute(ctx, shard, note)
 	}
-	if _, err := f.Sweep.PutShard(context.WithoutCancel(ctx), shard); err != nil {
+	if _, err := f.Sweep.Lease().PutShard(context.WithoutCancel(ctx), shard); err != nil {
 		return err
 	}
-	return errors.Join(f.execute(ctx, shard, note), f.Sweep.CloseShard(context.WithoutCancel(ctx), shard.ID))
+	return errors.Join(f.execute(ctx, shard, note), f.Sweep.Stored(shard.ID).Close(context.WithoutCancel(ctx)))
 }
 
 func (f *Fake) execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
 	for _, id := range shard.Runs {
-		recalled, _, err := f.Sweep.Recalled(context.WithoutCancel(ctx), shard.ID)
+		recalled, _, err := f.Sweep.Stored(shard.ID).Recalled(context.WithoutCancel(ctx))
 		if recalled || err != nil || ctx.Err() != nil {
 			return err
 		}
@@ -75,7 +75,7 @@ func (f *Fake) attempt(ctx context.Context, st sweep.RunState, note func(sweep.N
 			return err
 		}
 	}
-	a, err := f.Sweep.Begin(context.WithoutCancel(ctx), run.ID, sweep.Began{Host: "fake"})
+	a, err := f.Sweep.Lease().Begin(context.WithoutCancel(ctx), run.ID, sweep.Began{Host: "fake"})
 	if err != nil {
 		return err
 	}

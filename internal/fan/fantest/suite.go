@@ -120,10 +120,10 @@ func sweepOf(t *testing.T, m Machine, settings sweep.Settings, runs int, deeds .
 func NewSweep(t *testing.T, st store.Store, m Machine, settings sweep.Settings, runs int, deeds ...Deed) *sweep.Sweep {
 	t.Helper()
 	s := must(sweep.Init(t.Context(), st, "test"))(t)
-	if err := s.Acquire(t.Context()); err != nil {
+	if _, err := s.Acquire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Release() })
+	t.Cleanup(func() { s.Lease().Release() })
 	p := sweep.Plan{TemplateDocs: [][]byte{templateOf(t, m, deeds)}}
 	p.Name, p.Source = "test", ".."
 	p.Templates = []sweep.Template{{Path: "template.ipynb", Code: "c"}}
@@ -134,7 +134,7 @@ func NewSweep(t *testing.T, st store.Store, m Machine, settings sweep.Settings, 
 			Params: []value.Binding{{Name: "x", Value: valueOf(t, i)}, {Name: "y", Value: valueOf(t, 0)}},
 		})
 	}
-	if _, err := s.Plan(t.Context(), p); err != nil {
+	if _, err := s.Lease().Plan(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -1,0 +1,114 @@
+package sweep
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// ErrClaimed reports a shard that another worker has taken already.
+var ErrClaimed = errors.New("another worker has taken the shard")
+
+// The clocks that the worker of a shard and whoever watches over it share.
+const (
+	BeatEvery   = time.Second     // between beats while the worker has news
+	QuietEvery  = 5 * time.Second // between beats while it has none
+	RecallEvery = 5 * time.Second // the worker looks for a recall at least this often
+	LostAfter   = 2 * time.Minute // silence after which a worker on a node that is away is lost, unless the user says otherwise
+)
+
+// A Claim is a stored shard in the hands of its worker, the only one it ever
+// has. The worker's Lease allows it to begin attempts at the shard's runs.
+type Claim struct {
+	Shard
+	lease *Lease
+}
+
+// Join makes this process the worker of a stored shard until Release. worker
+// says who it is to whoever reads the sweep. ErrClaimed says that somebody else
+// is.
+func (s *Sweep) Join(ctx context.Context, shard, worker string) (*Claim, error) {
+	sh, err := s.readShard(ctx, shard)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Stored(shard).claim(ctx, worker); err != nil {
+		return nil, fmt.Errorf("join shard %s: %w", shard, err)
+	}
+	l := &Lease{sweep: s, epoch: sh.Epoch, worker: worker}
+	if err := l.start(ctx, shardWriter(shard)); err != nil {
+		return nil, fmt.Errorf("join shard %s: %w", shard, err)
+	}
+	return &Claim{sh.Shard, l}, nil
+}
+
+// claimant says who executes a shard.
+type claimant struct {
+	Worker string    `json:"worker"`
+	Host   string    `json:"host"`
+	At     time.Time `json:"at"`
+}
+
+// claim takes the shard for one worker, for good. ErrClaimed says that it is
+// taken.
+func (h Stored) claim(ctx context.Context, worker string) error {
+	text, err := json.Marshal(claimant{worker, lease.Me().Host, now()})
+	if err != nil {
+		return err
+	}
+	err = h.sweep.store.Create(ctx, keyClaim(h.id), append(text, '\n'), store.Synced)
+	if errors.Is(err, fs.ErrExist) {
+		return ErrClaimed
+	}
+	return err
+}
+
+// Release ends the claim; what was recorded is Synced first.
+func (c *Claim) Release() error { return c.lease.Release() }
+
+// Recalled reports whether the worker is to begin nothing more, and whether it
+// is to stop what it is executing.
+func (c *Claim) Recalled(ctx context.Context) (recalled, stop bool, err error) {
+	return c.lease.sweep.Stored(c.ID).Recalled(ctx)
+}
+
+// Complain records why the worker cannot begin.
+func (c *Claim) Complain(ctx context.Context, why string) error {
+	return c.lease.sweep.store.Put(ctx, keyComplaint(c.ID), []byte(why+"\n"), store.Cached)
+}
+
+// A beat is what a worker says of itself now and then.
+type beat struct {
+	At   time.Time `json:"at"` // by the worker's clock
+	Runs []runBeat `json:"runs,omitempty"`
+}
+
+// runBeat is where a run is that a worker is executing.
+type runBeat struct {
+	Run     string `json:"run"`
+	Attempt int    `json:"n"`
+	Cell    int    `json:"cell"`
+	Cells   int    `json:"cells"`
+}
+
+// Beat says to whoever watches the shard that its worker lives and how far its
+// runs are: cells are notes of kind NoteCell.
+func (c *Claim) Beat(ctx context.Context, cells []Note) error {
+	b := beat{At: now()}
+	for _, n := range cells {
+		b.Runs = append(b.Runs, runBeat{n.Run, n.Attempt, n.Cell, n.Cells})
+	}
+	text, err := json.Marshal(b)
+	if err != nil {
+		return err
+	}
+	return c.lease.sweep.store.Put(ctx, keyBeat(c.ID), append(text, '\n'), store.Cached)
+}
+
+func shardWriter(shard string) string { return "shard-" + shard }
