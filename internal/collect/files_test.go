@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/table/frame"
 )
 
 // collectFiles collects a pile and closes the result at the end of the test.
@@ -108,6 +109,7 @@ func TestScrapbook(t *testing.T) {
 	if r.Table.Len() != len(expected) {
 		t.Fatalf("%d rows for %d notebooks", r.Table.Len(), len(expected))
 	}
+	files := written(t, r)
 	for id, want := range expected {
 		row := rowOf(t, r.Table, id)
 		for name, v := range want.Parameters {
@@ -116,7 +118,7 @@ func TestScrapbook(t *testing.T) {
 			}
 		}
 		for name, s := range want.Scraps {
-			checkScrap(t, r, id, name, row[name], s.Data, s.Encoder)
+			checkScrap(t, files, id, name, row[name], s.Data, s.Encoder)
 		}
 	}
 	if got := rowOf(t, r.Table, "displays")["both"]; got != int64(44) {
@@ -135,7 +137,6 @@ func TestScrapbook(t *testing.T) {
 	if got := problemsOf(r.Table, "twice"); !slices.Equal(got, []string{"duplicate_scrap x"}) {
 		t.Errorf("problems of the scrap recorded twice: %v", got)
 	}
-	files := written(t, r)
 	var names []string
 	for name := range files {
 		names = append(names, name)
@@ -154,12 +155,13 @@ func TestScrapbook(t *testing.T) {
 	}
 }
 
-func checkScrap(t *testing.T, r *Result, id, name string, got, want any, encoder string) {
+func checkScrap(t *testing.T, files map[string][]byte, id, name string, got, want any, encoder string) {
 	t.Helper()
 	switch {
 	case encoder == "pandas":
-		i := slices.IndexFunc(r.stacks, func(s *table.Stack) bool { return s.Name == name })
-		if i < 0 || float64(r.stacks[i].Rows()) != want.(map[string]any)["rows"] {
+		file := files["tables/"+fileName(name)+".parquet"]
+		f, err := frame.Check(bytes.NewReader(file), int64(len(file)))
+		if err != nil || float64(f.Rows) != want.(map[string]any)["rows"] {
 			t.Errorf("%s: frame %s is not stacked", id, name)
 		}
 	case encoder == "display":

@@ -33,7 +33,6 @@ type Builder struct {
 	rows    int
 	starts  []int // first row of each batch
 	size    int   // bytes in the batch being filled
-	issues  []Problem
 }
 
 type columnBuilder struct {
@@ -144,9 +143,6 @@ func (b *Builder) Set(column int, x any) error {
 	return nil
 }
 
-// Problem adds a problem to the table.
-func (b *Builder) Problem(p Problem) { b.issues = append(b.issues, p) }
-
 // Table builds the table. The builder is spent.
 func (b *Builder) Table() (*Table, error) {
 	fields := make([]arrow.Field, len(b.columns))
@@ -162,7 +158,7 @@ func (b *Builder) Table() (*Table, error) {
 		c.data, c.ends = nil, nil
 	}
 	schema := arrow.NewSchema(fields, &tableMetadata)
-	t := &Table{schema: schema, problems: b.issues, rows: b.rows, starts: b.starts}
+	t := &Table{schema: schema, rows: b.rows, starts: b.starts}
 	for k := range b.starts {
 		columns := make([]arrow.Array, len(b.columns))
 		for i := range columns {

@@ -38,14 +38,14 @@ func TestExportsAgree(t *testing.T) {
 	}
 }
 
-// TestReadTable reads runs.arrow back.
-func TestReadTable(t *testing.T) {
+// TestRead reads runs.arrow back.
+func TestRead(t *testing.T) {
 	table := everyType(t)
 	var b bytes.Buffer
 	if err := table.WriteArrow(&b); err != nil {
 		t.Fatal(err)
 	}
-	again, err := ReadTable(bytes.NewReader(b.Bytes()))
+	again, err := Read(bytes.NewReader(b.Bytes()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestReadTable(t *testing.T) {
 		}
 	}
 	for cut := 0; cut < b.Len(); cut += 97 {
-		if _, err := ReadTable(bytes.NewReader(b.Bytes()[:cut])); err == nil {
+		if _, err := Read(bytes.NewReader(b.Bytes()[:cut])); err == nil {
 			t.Errorf("read a table cut off at %d", cut)
 		}
 	}

@@ -28,7 +28,7 @@ type Stack struct {
 	frames  []stacked
 	order   []string // names in the frames
 	shapes  map[string]*cell.Shape
-	leading []leading
+	leading []Column     // one value for all rows of a frame
 	columns []cell.Field // parallel to order: names in the table, and types
 }
 
@@ -38,12 +38,6 @@ type stacked struct {
 	row  int // of the runs table
 	rows int64
 	file *io.SectionReader
-}
-
-// leading is a column whose value is the same for all rows of a frame.
-type leading struct {
-	column Column
-	name   string
 }
 
 // Add adds a frame that was checked, and the run and the row of the runs table
@@ -64,55 +58,51 @@ func (s *Stack) Add(run string, row int, f *frame.Summary, file *io.SectionReade
 	s.frames = append(s.frames, stacked{run, row, f.Rows, file})
 }
 
-// Rows is how many rows its frames say they have.
-func (s *Stack) Rows() int64 {
-	n := int64(0)
-	for _, f := range s.frames {
-		n += f.rows
-	}
-	return n
-}
-
 // Resolve settles names and types, once all frames are there, and says which
 // were changed.
 func (s *Stack) Resolve(runs *Table) []Problem {
-	var problems []Problem
 	taken := map[string]bool{}
 	for _, c := range runs.Columns() {
 		if c.Name() == "run_id" || c.Role() == RoleParameter || c.Role() == RoleLabel {
-			s.leading = append(s.leading, leading{c, c.Name()})
+			s.leading = append(s.leading, c)
 			taken[strings.ToLower(c.Name())] = true
 		}
 	}
-	s.columns = s.columns[:0]
+	var problems []Problem
+	note := func(kind, detail string, about ...any) {
+		problems = append(problems, Problem{Kind: kind, Name: s.Name, Cell: -1, Detail: fmt.Sprintf(detail, about...)})
+	}
 	for _, name := range s.order {
-		column := name
-		for n := 2; taken[strings.ToLower(column)] || column == ""; n++ {
-			column = "frame_" + name
-			if n > 2 {
-				column = fmt.Sprintf("frame_%s_%d", name, n-1)
-			}
-		}
+		column := freeName(name, taken)
 		if column != name {
-			problems = append(problems, Problem{Kind: "renamed", Name: s.Name, Cell: -1,
-				Detail: fmt.Sprintf("the column %q of the frames is %q in the table, because the name is taken", name, column)})
+			note("renamed", "the column %q of the frames is %q in the table, because the name is taken", name, column)
 		}
 		taken[strings.ToLower(column)] = true
 		d := s.shapes[name].Resolve()
 		if k := s.shapes[name].Kinds(); (d.Kind == JSON || d.Kind == String) && len(k) > 1 {
-			problems = append(problems, Problem{Kind: "promoted", Name: s.Name, Cell: -1,
-				Detail: fmt.Sprintf("the column %q is %s in the frames of different runs: it is text in the table", name, strings.Join(k, " and "))})
+			note("promoted", "the column %q is %s in the frames of different runs: it is text in the table", name, strings.Join(k, " and "))
 		}
 		s.columns = append(s.columns, cell.Field{Name: column, Type: d})
 	}
 	return problems
 }
 
+// freeName is a name for a column of the frames that no other column has.
+func freeName(name string, taken map[string]bool) string {
+	column := name
+	for n := 1; taken[strings.ToLower(column)] || column == ""; n++ {
+		column = "frame_" + name
+		if n > 1 {
+			column = fmt.Sprintf("frame_%s_%d", name, n)
+		}
+	}
+	return column
+}
+
 func (s *Stack) schema() *arrow.Schema {
 	var fields []arrow.Field
 	for _, l := range s.leading {
-		spec := l.column.spec
-		fields = append(fields, spec.field(l.column.typ))
+		fields = append(fields, l.spec.field(l.typ))
 	}
 	for _, c := range s.columns {
 		fields = append(fields, ColumnSpec{Name: c.Name, Role: RoleFrame}.field(c.Type))
@@ -263,7 +253,7 @@ func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
 	lost.values, lost.err = f.Read(w.fields, func(columns []arrow.Array, rows int) error {
 		lost.rows += rows
 		for i, l := range w.stack.leading {
-			a, at := l.column.at(s.row)
+			a, at := l.at(s.row)
 			if writing = w.group.Repeat(i, a, at, rows); writing != nil {
 				return writing
 			}

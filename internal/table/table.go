@@ -206,9 +206,9 @@ func (c Column) Any(row int) any {
 	return cell.At(a, i, c.typ)
 }
 
-// ReadTable reads a table from a file this package wrote in the Arrow IPC file
+// Read reads a table from a file this package wrote in the Arrow IPC file
 // format (runs.arrow). It is read whole; r may be closed afterwards.
-func ReadTable(r interface {
+func Read(r interface {
 	io.ReaderAt
 	io.ReadSeeker
 }) (t *Table, err error) {
