@@ -1,7 +1,8 @@
-// Package kernel finds, starts, talks to and reaps Jupyter kernels.
+// Package kernel starts, talks to and reaps Jupyter kernels. Package kernelspec
+// finds them.
 //
-// In go a kernel specification, a working directory, an environment and source
-// code; out come the messages of the Jupyter protocol, in order, and how the
+// In go a kernelspec.Spec, a working directory, an environment and source code; out
+// come the messages of the Jupyter protocol, in order, and how the
 // process ended. Launch starts a kernel cold; Serve keeps a process from which
 // Python kernels are forked warm. Both give the same Kernel.
 //
@@ -69,7 +70,7 @@ type DeadError struct{ Exit Exit }
 func (e *DeadError) Error() string        { return "kernel died: " + e.Exit.String() }
 func (e *DeadError) Is(target error) bool { return target == ErrDead }
 
-// StartError says why a kernel did not come up. Starting again may help.
+// StartError says why a kernel did not start. Starting again may help.
 type StartError struct {
 	Spec    string // name of the kernel
 	Reason  string // one line
@@ -138,7 +139,7 @@ type Kernel struct {
 
 	identity     string
 	shell, iopub *wire.Conn
-	stdin        *wire.Conn // nil for an ipykernel, which never asks when told so
+	stdin        *wire.Conn // nil for an ipykernel, which respects allow_stdin
 	controlMu    sync.Mutex
 	control      *wire.Conn // connected when first needed
 	readers      sync.WaitGroup
@@ -148,7 +149,7 @@ type Kernel struct {
 	asked        atomic.Bool
 	busy         atomic.Bool // a cell may be running
 
-	own       sync.Map // ids of our own requests, whose messages are nobody's output
+	own       sync.Map // ids of our own requests, whose messages are no output
 	done      chan struct{}
 	exit      Exit
 	closeOnce sync.Once
@@ -164,7 +165,7 @@ type Info struct {
 	LanguageInfo          json.RawMessage `json:"language_info"`
 }
 
-// Info returns what the kernel said about itself when it became ready.
+// Info returns the kernel's description of itself.
 func (k *Kernel) Info() Info { return k.info }
 
 // ID is the value of FANOUT_KERNEL_ID in the environment of the kernel and of
@@ -173,9 +174,6 @@ func (k *Kernel) ID() string { return k.id }
 
 // Pid is the process id of the kernel, which leads its own session and group.
 func (k *Kernel) Pid() int { return k.proc.Pid() }
-
-// Group is the process group of the kernel.
-func (k *Kernel) Group() int { return k.proc.Pid() }
 
 // StartTook is the time from the request to the first answer.
 func (k *Kernel) StartTook() time.Duration { return k.took }
@@ -371,19 +369,6 @@ func (k *Kernel) Drain(d time.Duration, on func(Message)) {
 			return
 		}
 	}
-}
-
-// Answer replies to an input_request with text. A notebook that runs
-// unattended has nobody to answer; kernels that respect allow_stdin never ask.
-func (k *Kernel) Answer(request Message, text string) error {
-	content, err := json.Marshal(map[string]string{"value": text})
-	if err != nil {
-		return err
-	}
-	if k.stdin == nil {
-		return errors.New("answer a kernel that was not connected to answers")
-	}
-	return k.stdin.Send(Message{Header: k.stdin.Header("input_reply"), Parent: request.Header, Content: content})
 }
 
 // Interrupt stops the running cell in the way the specification names: SIGINT

@@ -18,7 +18,7 @@ import (
 var overTCP sync.Map
 
 // Launch starts a kernel and returns when it has answered. The error is a
-// *StartError when the kernel did not come up; starting again may then help.
+// *StartError when the kernel did not start; starting again may then help.
 // Sockets are Unix sockets in a private directory; TCP on the loopback
 // interface is used where they cannot be, see Transport.
 func Launch(ctx context.Context, spec kernelspec.Spec, o Options) (*Kernel, error) {
@@ -41,7 +41,7 @@ func Launch(ctx context.Context, spec kernelspec.Spec, o Options) (*Kernel, erro
 	if err == nil || ctx.Err() != nil || !errors.As(err, new(*StartError)) {
 		return k, err
 	}
-	why := "the kernel did not come up on Unix sockets"
+	why := "the kernel did not start on Unix sockets"
 	k, tcpErr := launch(ctx, spec, o, true, why)
 	if tcpErr != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func connect(ctx context.Context, spec kernelspec.Spec, e *endpoint, p proc.Proc
 	return k, nil
 }
 
-// notStarted reaps a kernel that did not come up and says why.
+// notStarted reaps a kernel that did not start and says why.
 func (k *Kernel) notStarted(ctx context.Context, cause error) error {
 	e := &StartError{Spec: k.spec.Name, Reason: cause.Error()}
 	// A process about to die explains more than the connection it drops.
@@ -136,7 +136,7 @@ func (k *Kernel) dialOne(ctx context.Context, channel string) (*wire.Conn, error
 	for {
 		var err error
 		for _, a := range addrs {
-			// Much cheaper than a socket, and asked many times.
+			// Much cheaper than a socket, and done many times.
 			if network == "unix" && syscall.Access(a, 0) != nil {
 				continue
 			}
@@ -183,7 +183,7 @@ func (k *Kernel) read(c *wire.Conn) {
 	}
 }
 
-// deliver keeps from the mailbox what only concerns this package.
+// deliver keeps from the mailbox what concerns only this package.
 func (k *Kernel) deliver(m Message) {
 	if m.Channel == wire.IOPub {
 		k.box.live()

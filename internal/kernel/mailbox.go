@@ -4,7 +4,7 @@ import "sync"
 
 // A mailbox is an unbounded queue of messages with one taker. It has no bound
 // because a kernel drops output, silently, once its own queue of a thousand
-// messages is full: whoever reads the socket must never wait.
+// messages is full: the reader of the socket must never wait.
 type mailbox struct {
 	mu    sync.Mutex
 	items []Message
@@ -30,7 +30,8 @@ func (b *mailbox) live() {
 	}
 }
 
-// answered keeps a reply to one of our own requests; later ones are nobody's.
+// answered keeps a reply to one of our own requests; once the kernel has started
+// nothing takes them.
 func (b *mailbox) answered(m Message) {
 	select {
 	case b.answers <- m:

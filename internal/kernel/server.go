@@ -40,7 +40,7 @@ const (
 	// forkTimeout is how long a forked kernel may take to answer: a hundred
 	// times what it takes.
 	forkTimeout = 10 * time.Second
-	// failuresAllowed in a row; then the server is trusted no more.
+	// failuresAllowed in a row; then no more kernels are forked.
 	failuresAllowed = 2
 	// redoLimit bounds how often a server is started anew without a module.
 	redoLimit = 4
@@ -183,7 +183,7 @@ func (s *Server) warmUp(ctx context.Context, extra []string, mode string, import
 	return s.imports(ctx, imports, false)
 }
 
-// imports has modules imported and returns those that must not have been.
+// imports imports modules and returns those that spoilt the process.
 func (s *Server) imports(ctx context.Context, modules []string, quiet bool) ([]string, error) {
 	if modules == nil {
 		return nil, nil
@@ -241,7 +241,7 @@ func (s *Server) probe(ctx context.Context) ([]string, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the first forked kernel did not answer: %w", err)
 	case r.Status != "ok":
-		return nil, fmt.Errorf("the first forked kernel said %s: %s", r.Ename, r.Evalue)
+		return nil, fmt.Errorf("the first forked kernel raised %s: %s", r.Ename, r.Evalue)
 	case json.Unmarshal([]byte(proc.LastLine(text.String())), &modules) != nil:
 		return nil, fmt.Errorf("the first forked kernel answered %.200q", text.String())
 	}
@@ -275,7 +275,7 @@ func (s *Server) Launch(ctx context.Context, o Options) (*Kernel, error) {
 		if err == nil {
 			return k, nil
 		}
-		why = "the forked kernel did not come up: " + err.Error()
+		why = "the forked kernel did not start: " + err.Error()
 	}
 	k, err := Launch(ctx, s.spec, o)
 	if k != nil {
@@ -307,7 +307,7 @@ func (s *Server) tried(err error) {
 		return
 	}
 	if s.failures++; s.failures >= failuresAllowed && s.retired == "" {
-		s.retired = fmt.Sprintf("%d forked kernels in a row did not come up", s.failures)
+		s.retired = fmt.Sprintf("%d forked kernels in a row did not start", s.failures)
 	}
 }
 

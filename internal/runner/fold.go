@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A fold turns the messages of a kernel into the outputs of a document, as
@@ -33,15 +34,15 @@ type fold struct {
 	places  map[string][]place // of outputs with a display_id
 	widgets widgets
 	used    int64
-	heard   []heard // what streams said since it was last taken
-	changed bool    // the document, since then
+	printed []printed // since it was last taken
+	changed bool      // the document, since then
 }
 
-// caps are the most bytes of output kept.
+// caps are how many bytes of output are kept at most.
 type caps struct{ cell, run int64 }
 
-// A heard is text for the log.
-type heard struct{ stream, text string }
+// printed is text for the log.
+type printed struct{ stream, text string }
 
 // A place is an output of a cell.
 type place struct {
@@ -81,8 +82,8 @@ func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
 	}
 }
 
-// begin says that cell is executed next. The first unknown parent among the
-// messages is its request.
+// begin makes a cell the current one. The first unknown parent among the messages
+// is its request.
 func (f *fold) begin(index, number int) *cellFold {
 	c := &cellFold{Cell: f.doc.Cells[index], fold: f, number: number}
 	c.Outputs = nil
@@ -128,7 +129,7 @@ func (f *fold) cellOf(parent string) (c *cellFold, known bool) {
 		return c, true
 	}
 	if len(f.cells) == 0 {
-		return nil, false // said while the kernel started
+		return nil, false // sent while the kernel started
 	}
 	return f.current, false
 }
@@ -223,7 +224,7 @@ func (f *fold) say(c *cellFold, name, text string) {
 		c.Outputs = append(c.Outputs, streamOutput(name, text))
 	}
 	c.Touch()
-	f.heard = append(f.heard, heard{name, text})
+	f.printed = append(f.printed, printed{name, text})
 	if !whole {
 		f.cutMark(c)
 	}
@@ -247,7 +248,7 @@ func (f *fold) settle() {
 		if c.tail != nil {
 			text := c.tail
 			c.settle()
-			c.tail = text // goes on
+			c.tail = text // more may follow
 		}
 	}
 	f.widgets.store(f.doc)
@@ -294,7 +295,7 @@ func (f *fold) display(c *cellFold, msgType, parent string, content json.RawMess
 		f.places[id] = append(f.places[id], place{c, len(c.Outputs) - 1})
 	}
 	if text, ok := plain(b.Data[displayText]); ok {
-		f.heard = append(f.heard, heard{logDisplay, text + "\n"})
+		f.printed = append(f.printed, printed{logDisplay, text + "\n"})
 	}
 }
 
@@ -472,28 +473,18 @@ func (f *fold) room(c *cellFold, n int64) (room int64, whole bool) {
 	return max(room, 0), n <= room
 }
 
-// cutMark says, once, that output is missing from here on.
+// cutMark marks, once, that output is missing from here on.
 func (f *fold) cutMark(c *cellFold) {
 	if c.cut {
 		return
 	}
 	c.cut = true
-	text := fmt.Sprintf("[output cut here: the cell has more than %s]\n", bytesText(f.caps.cell))
+	text := fmt.Sprintf("[output cut here: the cell has more than %s of output]\n", unit.Bytes(f.caps.cell))
 	if f.caps.run-f.used < f.caps.cell-c.used {
-		text = fmt.Sprintf("[output cut here: the run has more than %s]\n", bytesText(f.caps.run))
+		text = fmt.Sprintf("[output cut here: the run has more than %s of output]\n", unit.Bytes(f.caps.run))
 	}
 	f.append(c, streamOutput(logStderr, text))
-	f.heard = append(f.heard, heard{logStderr, text})
-}
-
-func bytesText(n int64) string {
-	switch {
-	case n >= 1<<20 && n%(1<<20) == 0:
-		return fmt.Sprintf("%d MiB of output", n>>20)
-	case n >= 1<<10 && n%(1<<10) == 0:
-		return fmt.Sprintf("%d KiB of output", n>>10)
-	}
-	return fmt.Sprintf("%d bytes of output", n)
+	f.printed = append(f.printed, printed{logStderr, text})
 }
 
 // size is what an output costs against the caps.
@@ -559,12 +550,12 @@ func (f *fold) maskBuffers(buffers [][]byte) [][]byte {
 	return out
 }
 
-// take returns what streams have said, and whether the document has changed,
-// since it was last asked.
-func (f *fold) take() (said []heard, changed bool) {
-	said, changed = f.heard, f.changed || f.widgets.changed
-	f.heard, f.changed = nil, false
-	return said, changed
+// take returns what was printed, and whether the document has changed, since the
+// last call.
+func (f *fold) take() (text []printed, changed bool) {
+	text, changed = f.printed, f.changed || f.widgets.changed
+	f.printed, f.changed = nil, false
+	return text, changed
 }
 
 // Touch says that the cell has changed.

@@ -234,10 +234,10 @@ func TestCutOutputIsNotSaved(t *testing.T) {
 	changes := 0
 	for range 50 {
 		f.message(sayMsg("m", "stdout", strings.Repeat("x", 30)))
-		if said, changed := f.take(); changed {
+		if text, changed := f.take(); changed {
 			changes++
-		} else if len(said) > 0 {
-			t.Errorf("dropped output is logged: %v", said)
+		} else if len(text) > 0 {
+			t.Errorf("dropped output is logged: %v", text)
 		}
 	}
 	if changes != 2 { // the first, and the one that is cut
@@ -318,7 +318,7 @@ func TestSecretsInMessages(t *testing.T) {
 	f.begin(1, 2)
 	f.message(sayMsg("m2", "stdout", "tail hunter"))
 	f.finish()
-	all := string(d.Encode()) + fmt.Sprint(f.heard)
+	all := string(d.Encode()) + fmt.Sprint(f.printed)
 	if strings.Contains(all, "hunter2x") || strings.Contains(all, "aHVudGVyMng") {
 		t.Error(all)
 	}

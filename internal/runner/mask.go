@@ -18,14 +18,14 @@ import (
 // masked stands where a secret was.
 const masked = "[secret]"
 
-// minSecret is the length, in bytes, under which a value would be found in
-// places where it is not a secret.
+// minSecret is the length, in bytes, below which a value would also be found where
+// it is no secret.
 const minSecret = 6
 
-// CheckSecret says why a value cannot be kept secret, if it cannot.
+// CheckSecret returns an error if a value is too short to be masked.
 func CheckSecret(value string) error {
 	if len(strings.TrimSpace(value)) < minSecret {
-		return fmt.Errorf("mask a secret: its value has fewer than %d characters and could not be told from other text", minSecret)
+		return fmt.Errorf("mask a secret: its value has fewer than %d characters and cannot be distinguished from other text", minSecret)
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func Redact(values []string, text []byte) []byte {
 	return []byte(m.text(string(text)))
 }
 
-// A mask finds secrets in what a notebook says, in the forms programs give
+// A mask finds secrets in the output of a notebook, in the forms that programs give
 // them. A nil mask finds nothing.
 type mask struct {
 	forms    []string // longest first

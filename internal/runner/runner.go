@@ -1,4 +1,4 @@
-// Package runner walks one notebook through one kernel.
+// Package runner executes one notebook in one kernel.
 //
 // In go a document that is ready to be executed, a way to start its kernel,
 // and limits; out come the document with its outputs, through a Sink, and a
@@ -7,11 +7,11 @@
 //
 // It promises that a run ends: within its limits, or within the grace period
 // after its context does; that the kernel is gone then; that the document is
-// valid at every moment and what the sink has seen of it is never more than
-// some seconds old; that the values of Task.Mask appear in nothing that goes
+// valid at every moment, and what the sink has of it is never more than a few
+// seconds old; that the values of Task.Mask appear in nothing that goes
 // to the sink; and that output beyond the caps is cut, with a mark.
 //
-// It knows no sweep, no attempt and no file.
+// It knows nothing of sweeps, attempts or files.
 package runner
 
 import (
@@ -49,16 +49,16 @@ const (
 	defaultRunOutput  = 500 << 20
 )
 
-// EventKind says what an Event tells.
+// EventKind says what an Event is about.
 type EventKind string
 
 // The kinds of events.
 const (
-	EventKernel EventKind = "kernel" // the kernel is ready; Text says how it was started when it had to be tried again
+	EventKernel EventKind = "kernel" // the kernel is ready; Text says so if it took more than one attempt
 	EventCell   EventKind = "cell"   // code cell Cell of Cells begins
 )
 
-// An Event tells people what goes on.
+// An Event reports progress to people.
 type Event struct {
 	Kind  EventKind
 	Cell  int // from 1, among code cells
@@ -66,8 +66,8 @@ type Event struct {
 	Text  string
 }
 
-// A Sink is where a run goes. Save and Log are not called at the same time as
-// End, but may be called at the same time as each other.
+// A Sink takes the document, the log and the end of a run. Save and Log may be
+// called concurrently with each other, but not with End.
 type Sink interface {
 	// Save takes the document as it stands, encoded. A failing Save is tried
 	// again with the next one.
@@ -75,7 +75,7 @@ type Sink interface {
 	// Log takes what a cell printed: stream is stdout, stderr, or display for
 	// the plain text of what was shown.
 	Log(stream string, text []byte) error
-	// End takes the final document and how it went, once.
+	// End takes the final document and the result, once.
 	End(doc *notebook.Notebook, r Result) error
 }
 
@@ -103,10 +103,10 @@ type Result struct {
 // its last cell.
 func (r Result) EarlyExit() bool { return r.Kind == EarlyExit }
 
-// Run executes a notebook. However badly the notebook goes is a Result; an
-// error means that the sink failed, or that a value cannot be kept secret, in
-// which case nothing was started. When ctx ends the run is canceled; a cause
-// of ctx with a method ReasonKind() string names the kind.
+// Run executes a notebook. Whatever the notebook does is a Result; an error means
+// that the sink failed, or that a value cannot be masked, in which case nothing
+// was started. When ctx ends the run is canceled; a cause of ctx with a method
+// ReasonKind() string names the kind.
 func Run(ctx context.Context, t Task, s Sink) (Result, error) {
 	m, err := newMask(t.Mask)
 	if err != nil {
@@ -150,7 +150,7 @@ type walk struct {
 	kernel session
 	guard  *guard
 	end    ending
-	at     int  // index of the cell the walk is at; -1 before the first
+	at     int  // index of the current cell; -1 before the first
 	number int  // of that cell among code cells
 	shared int  // cells that were done before the kernel was forked
 	total  int  // code cells
@@ -202,14 +202,14 @@ func (w *walk) run(ctx context.Context) (Result, error) {
 	return w.result, w.errs
 }
 
-// Starting is tried again without anybody counting it: kernels that are asked
-// for at the same time may lose a race.
+// A start that fails is retried and not counted as an attempt: kernels that start
+// at the same time may lose a race.
 const (
 	startTries = 3
 	startPause = 200 * time.Millisecond
 )
 
-// start brings a kernel up.
+// start starts a kernel.
 func (w *walk) start(ctx context.Context) bool {
 	for try := 1; ; try++ {
 		k, err := w.launchOnce(ctx)
@@ -239,8 +239,8 @@ func (w *walk) launchOnce(ctx context.Context) (session, error) {
 	return w.launch(ctx)
 }
 
-// again reports whether a kernel that did not start may start the next time.
-// One that took too long is given one more chance only.
+// again reports whether starting a kernel is worth another try. One that took too
+// long gets one more.
 func again(err error, try int) bool {
 	var e *kernel.StartError
 	if errors.Is(err, context.DeadlineExceeded) {
@@ -266,12 +266,12 @@ func (w *walk) started(k session, try int) {
 	w.mu.Unlock()
 	e := Event{Kind: EventKernel, Cells: w.total}
 	if try > 1 {
-		e.Text = fmt.Sprintf("the kernel came up at the %d. try", try)
+		e.Text = fmt.Sprintf("the kernel started on attempt %d", try)
 	}
-	w.tell(e)
+	w.notify(e)
 }
 
-func (w *walk) tell(e Event) {
+func (w *walk) notify(e Event) {
 	if w.On != nil {
 		w.On(e)
 	}
@@ -325,7 +325,7 @@ func Prefix(doc *notebook.Notebook) []string {
 	return nil
 }
 
-// recall gives a cell the outputs it had when it was executed for all runs.
+// recall gives a cell the outputs from its execution for all runs.
 func (w *walk) recall(i int, done kernel.PrefixCell) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -336,12 +336,12 @@ func (w *walk) recall(i int, done kernel.PrefixCell) {
 		w.fold.message(m)
 	}
 	w.fold.release(c)
-	w.fold.take() // it was not this run that said so
+	w.fold.take() // this run has not printed it
 	w.Doc.EndCell(i, done.Reply.Idle)
 	w.saver.touch()
 }
 
-// pass notes a cell that is not executed.
+// pass records a cell that is not executed.
 func (w *walk) pass(i int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -350,7 +350,7 @@ func (w *walk) pass(i int) {
 	w.Doc.EndCell(i, now)
 }
 
-// due reports why the next cell must not begin, if it must not.
+// due returns why the next cell must not begin, if it must not.
 func (w *walk) due(ctx context.Context) stop {
 	switch {
 	case ctx.Err() != nil:
@@ -369,7 +369,7 @@ func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
 	w.fold.begin(i, w.number)
 	w.mu.Unlock()
 	w.saver.touch()
-	w.tell(Event{Kind: EventCell, Cell: w.number, Cells: w.total})
+	w.notify(Event{Kind: EventCell, Cell: w.number, Cells: w.total})
 
 	allowed := c.HasTag("raises-exception")
 	release := w.guard.watch(ctx, w.Timeout.Cell)
@@ -399,24 +399,24 @@ func (w *walk) take(m kernel.Message) {
 	}
 	w.mu.Lock()
 	w.fold.message(m)
-	said, changed := w.fold.take()
+	text, changed := w.fold.take()
 	w.mu.Unlock()
 	if changed {
 		w.saver.touch()
 	}
-	w.log(said)
+	w.log(text)
 }
 
-func (w *walk) log(said []heard) {
-	for _, h := range said {
+func (w *walk) log(text []printed) {
+	for _, h := range text {
 		if err := w.sink.Log(h.stream, []byte(h.text)); err != nil && w.errs == nil {
 			w.errs = fmt.Errorf("log what a cell printed: %w", err)
 		}
 	}
 }
 
-// judge reports whether the walk goes on after a cell, and otherwise notes
-// why not. A run that ends badly has an error output that says so.
+// judge reports whether the next cell may follow and otherwise records why not. A
+// run that fails gets an error output that says so.
 func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 	cell := w.fold.current
 	w.fold.release(cell)
@@ -439,7 +439,7 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 		return true
 	}
 	if !cell.errored {
-		w.fold.fail(cell, w.unsaid(reply, err))
+		w.fold.fail(cell, w.missingError(reply, err))
 	}
 	w.end.early = reply.Ename == "SystemExit" && harmless(reply.Evalue)
 	return false
@@ -448,7 +448,7 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 // harmless reports whether the argument of a SystemExit means success.
 func harmless(evalue string) bool { return evalue == "" || evalue == "0" || evalue == "None" }
 
-// quits reports whether a cell has told its kernel to quit.
+// quits reports whether a cell has asked its kernel to quit.
 func quits(reply json.RawMessage) bool {
 	var r struct {
 		Payload []struct {
@@ -467,7 +467,7 @@ func quits(reply json.RawMessage) bool {
 	return false
 }
 
-// mishap is the error output of a cell that did not come to an end.
+// mishap is the error output of a cell that did not finish.
 func (w *walk) mishap() notebook.Output {
 	ename := map[stop]string{stopCell: "CellTimeoutError", stopRun: "RunTimeoutError", stopInput: noStdin, notStopped: "DeadKernelError"}[w.end.stop]
 	_, kind := w.end.verdict()
@@ -475,9 +475,9 @@ func (w *walk) mishap() notebook.Output {
 	return notebook.Output{Type: "error", Ename: ename, Evalue: text, Traceback: []string{ename + ": " + text}}
 }
 
-// unsaid is the error output of a cell whose kernel replied with an error and
-// showed none, as for a magic that does not exist.
-func (w *walk) unsaid(reply kernel.Reply, err error) notebook.Output {
+// missingError is the error output of a cell whose kernel replied with an error and
+// sent none, as for a magic that does not exist.
+func (w *walk) missingError(reply kernel.Reply, err error) notebook.Output {
 	o := notebook.Output{Type: "error", Ename: reply.Ename, Evalue: w.mask.text(reply.Evalue)}
 	if o.Ename == "" {
 		o.Ename = "CellExecutionError"
@@ -499,8 +499,8 @@ func (w *walk) unsaid(reply kernel.Reply, err error) notebook.Output {
 	return o
 }
 
-// close ends the kernel. After a stop three quarters of the grace period may
-// be gone already.
+// close ends the kernel. After a stop three quarters of the grace period may have
+// passed already.
 func (w *walk) close() {
 	w.kernel.Drain(0, w.take)
 	grace := w.Grace
@@ -508,18 +508,18 @@ func (w *walk) close() {
 		grace = w.Grace / 8
 	}
 	x := w.kernel.Close(grace)
-	w.kernel.Drain(0, w.take) // some kernels say "idle" before all that a cell said is sent
+	w.kernel.Drain(0, w.take) // some kernels report idle before all output is sent
 	w.result.CPU, w.result.PeakRSS = x.CPU, x.PeakRSS
 	if w.end.exit != nil {
 		w.result.LogTail = w.mask.text(x.LogTail)
 	}
 }
 
-// conclude writes down how it went.
+// conclude fills in the result.
 func (w *walk) conclude(ctx context.Context, began time.Time) {
 	w.fold.finish()
-	said, _ := w.fold.take()
-	w.log(said)
+	text, _ := w.fold.take()
+	w.log(text)
 	f, failed := w.Doc.Failure()
 	if failed && w.end.stop == notStopped && w.end.exit == nil && !w.end.quit && !w.end.early {
 		w.end.raised = &f
@@ -541,7 +541,7 @@ func (w *walk) conclude(ctx context.Context, began time.Time) {
 	}
 	r.Kind = named(ctx, r.Kind)
 	if w.ended {
-		w.Doc.EndRun(time.Now()) // else cells still wait, which it would call completed
+		w.Doc.EndRun(time.Now()) // otherwise cells are left that it would mark as completed
 	}
 	if failed && r.Status != Succeeded && r.Status != Canceled {
 		w.Doc.MarkFailure(f)

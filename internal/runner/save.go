@@ -2,9 +2,8 @@ package runner
 
 import "time"
 
-// A saver writes the document down while it changes: not more often than
-// every says, and not longer behind, unless a save is so slow that saving
-// would take more than an eighth of the time.
+// A saver saves the document while it changes, at the interval every, or less often
+// if saving would take more than an eighth of the time.
 type saver struct {
 	every time.Duration
 	write func() // takes the document's lock itself; a failure shows when the run ends
@@ -30,7 +29,7 @@ func startSaver(every time.Duration, write func()) *saver {
 	return s
 }
 
-// touch says that the document has changed. It never waits.
+// touch notes that the document has changed. It never waits.
 func (s *saver) touch() {
 	select {
 	case s.dirty <- struct{}{}:

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A guard stops a kernel that must not go on: it interrupts, terminates and
-// kills, each when the step before was in vain.
+// A guard stops a kernel: it interrupts, terminates and kills it, each step only
+// if the one before had no effect.
 type guard struct {
 	kernel session
 	grace  time.Duration
@@ -49,10 +49,10 @@ func (g *guard) sit(ctx context.Context, limit time.Duration, over <-chan struct
 	return why
 }
 
-// escalate spends three quarters of the grace period; the last one is for
-// writing down what happened.
+// escalate takes three quarters of the grace period; the last quarter is for
+// recording the end.
 func (g *guard) escalate(over <-chan struct{}) {
-	_ = g.kernel.Interrupt() // a kernel that cannot be asked is terminated
+	_ = g.kernel.Interrupt() // on failure the next step follows
 	if wait(over, g.grace/2) {
 		return
 	}

@@ -79,8 +79,8 @@ func (w *widgets) buffer(id string, path json.RawMessage, data []byte) {
 	w.buffers[id] = append(w.buffers[id], b)
 }
 
-// open notes output widgets: they take the output of a cell while they are
-// told its message id.
+// open registers output widgets: they take the output of a cell while they have its
+// message id.
 func (w *widgets) open(id, target string, state map[string]json.RawMessage) {
 	if target != "jupyter.widget" || str(state["_model_module"]) != "@jupyter-widgets/output" || str(state["_model_name"]) != "OutputModel" {
 		return
@@ -91,8 +91,8 @@ func (w *widgets) open(id, target string, state map[string]json.RawMessage) {
 }
 
 func (w *widgets) redirect(o *outputWidget, state map[string]json.RawMessage) {
-	raw, told := state["msg_id"]
-	if !told {
+	raw, found := state["msg_id"]
+	if !found {
 		return
 	}
 	if id := str(raw); id != "" {
@@ -241,7 +241,7 @@ func (o *outputWidget) endStream() {
 func (o *outputWidget) state() json.RawMessage {
 	if text := o.text; text != nil {
 		o.endStream()
-		o.text = text // goes on
+		o.text = text // more may follow
 	}
 	if len(o.outputs) == 0 {
 		return json.RawMessage("[]")

@@ -16,8 +16,8 @@ import (
 	"gocloud.dev/gcerrors"
 )
 
-// bucket keeps objects in a bucket of an object store. Its client rides out
-// faults that pass; see patient.
+// bucket keeps objects in a bucket of an object store. Its client retries during
+// faults; see patient.
 type bucket struct {
 	blobs  *blob.Bucket
 	name   string // the URL
@@ -50,7 +50,7 @@ func (e *bucketError) Unwrap() error { return e.error }
 // Hint says what to do.
 func (e *bucketError) Hint() string { return e.hint }
 
-// failed makes an error of the client one of ours.
+// failed turns an error of the client into an error of this package.
 func (b *bucket) failed(op, key string, err error) error {
 	if err == nil {
 		return nil
@@ -80,8 +80,8 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	return b.read(ctx, key, 0)
 }
 
-// read returns an object from a byte on. The client begins no reply again that
-// broke off; read does.
+// read returns an object from a byte on. It retries replies that break off, which
+// the client does not.
 func (b *bucket) read(ctx context.Context, key string, from int64) ([]byte, error) {
 	var got bytes.Buffer
 	for try := 1; ; try++ {
@@ -155,9 +155,9 @@ func (b *bucket) Write(ctx context.Context, key string, write func(io.Writer) er
 	return b.failed("write", key, w.Close())
 }
 
-// writerKey is the metadata by which the writer of an object finds out that
-// it was the one: when the reply to a request is lost it is made again, and
-// then refused because of what the first one wrote.
+// writerKey is the metadata by which a writer recognizes its own object: if the
+// reply to a request is lost, the client repeats the request, and the store refuses
+// it because of the object that the first one wrote.
 const writerKey = "fanout-writer"
 
 func (b *bucket) Create(ctx context.Context, key string, data []byte, _ Durability) error {
@@ -200,7 +200,7 @@ func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 			}
 			key := strings.TrimPrefix(o.Key, b.prefix)
 			if strings.HasSuffix(key, "/") {
-				continue // what some programs make to show a folder
+				continue // some programs create it to show a folder
 			}
 			if !yield(Object{key, o.Size, seconds(o.ModTime)}, nil) {
 				return
@@ -209,7 +209,7 @@ func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 	}
 }
 
-// seconds is the time as every kind of request tells it: some tell more.
+// seconds cuts a time to the precision that every kind of request has.
 func seconds(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }
 
 func (b *bucket) Stat(ctx context.Context, key string) (Object, error) {

@@ -13,14 +13,14 @@ import (
 )
 
 // A lock in a bucket is a lease. Its n-th holder created the object "KEY.<n>",
-// which nobody else can then create, and writes it again now and then: the
-// holder with the highest number has the lock. Who finds that its object has
-// not been written for long, by the store's clock, or that it belongs to a
-// process of this machine that is gone, takes the lock over by creating the next one.
+// which nobody else can then create, and rewrites it at intervals: the holder with
+// the highest number has the lock. If that object has not been written for a while,
+// by the store's clock, or belongs to a process of this machine that has ended,
+// another process takes the lock over by creating the next one.
 
-// leaseTimes are how long things take. A holder that is superseded learns it
-// within beat; until then it has acted on no confirmation older than trust,
-// which is shorter than stale.
+// leaseTimes are the periods of a lease. A superseded holder notices within beat;
+// until then it has relied on no confirmation older than trust, which is shorter
+// than stale.
 type leaseTimes struct {
 	beat  time.Duration // how often a holder shows that it lives
 	trust time.Duration // how long a holder relies on what it last saw
@@ -29,7 +29,7 @@ type leaseTimes struct {
 
 var defaultLease = leaseTimes{beat: 10 * time.Second, trust: 30 * time.Second, stale: 45 * time.Second}
 
-// holding is what the object of a holder says.
+// holding is the content of a holder's object.
 type holding struct {
 	process
 	Released bool `json:"released,omitempty"`
@@ -56,15 +56,15 @@ type freedom int
 
 const (
 	held   freedom = iota
-	free           // nobody has it: there is no doubt
-	silent         // its holder has not been heard of for long
+	free           // nobody has it
+	silent         // its holder has been silent for long
 )
 
 // judge looks at the holder of a lock. now is by the store's clock.
 func (b *bucket) judge(ctx context.Context, o Object) (freedom, error) {
 	text, err := b.Get(ctx, o.Key)
 	if errors.Is(err, fs.ErrNotExist) {
-		return held, nil // by somebody who came meanwhile, and tidied up
+		return held, nil // by a holder that came meanwhile and deleted older objects
 	}
 	if err != nil {
 		return held, err
@@ -135,7 +135,7 @@ type bucketLock struct {
 	done chan struct{}
 
 	mu        sync.Mutex // held while the store is asked
-	confirmed time.Time  // when it was last asked, and said yes
+	confirmed time.Time  // when the store last confirmed the lock
 	lost      bool
 }
 
@@ -157,8 +157,8 @@ func (l *bucketLock) take(ctx context.Context) error {
 	return err
 }
 
-// outwait gives a holder that was silent, and showed up in the very moment it
-// was superseded, the time it takes to learn that it was.
+// outwait gives a silent holder that came back at the moment it was superseded the
+// time to notice.
 func (l *bucketLock) outwait(ctx context.Context, was Object, n int) error {
 	found, _, err := l.b.holders(ctx, l.key)
 	if err != nil {
@@ -175,8 +175,8 @@ func (l *bucketLock) outwait(ctx context.Context, was Object, n int) error {
 	}
 }
 
-// confirm shows that this holder lives, then looks whether anybody came after
-// it: in this order, of two who do so one at least sees the other.
+// confirm writes this holder's object, then looks for later holders: in this order,
+// of two holders that confirm at least one sees the other.
 func (l *bucketLock) confirm(ctx context.Context) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

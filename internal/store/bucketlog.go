@@ -213,7 +213,7 @@ func (b *bucket) Append(ctx context.Context, key string) (Appender, error) {
 }
 
 // bucketLog writes records of several writers with one request: those that
-// come while one is under way go with the next.
+// come while one is in progress go with the next.
 type bucketLog struct {
 	b   *bucket
 	ctx context.Context
@@ -262,7 +262,7 @@ func (l *bucketLog) flush() error {
 	}
 	mine := l.batch + 1
 	if len(l.pending) == 0 {
-		mine = l.batch // what is under way
+		mine = l.batch // in progress
 	}
 	for l.tried < mine {
 		if l.busy {

@@ -9,10 +9,10 @@ import (
 
 var dialer = &net.Dialer{Timeout: dialLimit, KeepAlive: 30 * time.Second}
 
-// clock tells the time by the store's clock, as its last reply did.
+// clock follows the store's clock, from the dates of its replies.
 type clock struct {
 	mu  sync.Mutex
-	off time.Duration // what the store's clock is ahead
+	off time.Duration // how far the store's clock is ahead
 }
 
 func (c *clock) now() time.Time {
@@ -21,7 +21,7 @@ func (c *clock) now() time.Time {
 	return time.Now().Add(c.off)
 }
 
-func (c *clock) heard(r *http.Response) {
+func (c *clock) read(r *http.Response) {
 	if r == nil {
 		return
 	}
@@ -32,7 +32,7 @@ func (c *clock) heard(r *http.Response) {
 	}
 }
 
-// clockedClient is an HTTP client that tells a clock what time it is.
+// clockedClient is an HTTP client that sets a clock from the replies.
 type clockedClient struct {
 	client interface {
 		Do(*http.Request) (*http.Response, error)
@@ -42,7 +42,7 @@ type clockedClient struct {
 
 func (c clockedClient) Do(r *http.Request) (*http.Response, error) {
 	res, err := c.client.Do(r)
-	c.clock.heard(res)
+	c.clock.read(res)
 	return res, err
 }
 
@@ -54,6 +54,6 @@ type clockedTransport struct {
 
 func (t clockedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.RoundTripper.RoundTrip(r)
-	t.clock.heard(res)
+	t.clock.read(res)
 	return res, err
 }

@@ -120,8 +120,8 @@ func cause(err error) error {
 	return err
 }
 
-// openTemp creates a temporary file beside key. Somebody may have removed the
-// folder since we made it: derived files may be deleted at any time.
+// openTemp creates a temporary file beside key. The folder may have been removed
+// since it was made: derived files may be deleted at any time.
 func (d *dir) openTemp(key string) (f *os.File, err error) {
 	for range 2 {
 		temp, err := d.tempName(key)
@@ -191,7 +191,7 @@ func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
 	}
 	err := filepath.WalkDir(start, func(file string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed while we were looking
+			return nil // removed meanwhile
 		}
 		if err != nil {
 			return err

@@ -33,8 +33,7 @@ func openGCS(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 	}
 	var gcs *storage.Client
 	if b.As(&gcs) {
-		// Every request of ours can be made twice: what must happen once has
-		// a condition.
+		// Every request can be repeated: what must happen once has a condition.
 		gcs.SetRetry(storage.WithPolicy(storage.RetryAlways), storage.WithMaxAttempts(attempts),
 			storage.WithBackoff(gax.Backoff{Initial: firstPause, Max: maxPause, Multiplier: 2}))
 	}

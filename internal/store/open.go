@@ -69,7 +69,7 @@ func Open(ctx context.Context, where string) (Store, error) {
 		return nil, &placeError{where, errors.Unwrap(err)}
 	}
 	if u.User != nil {
-		return nil, &placeError{u.Redacted(), errors.New("credentials do not belong in a URL: they would be written down")}
+		return nil, &placeError{u.Redacted(), errors.New("credentials do not belong in a URL: it is recorded")}
 	}
 	if u.Scheme != "s3" && u.Scheme != "gs" {
 		return nil, &placeError{where, fmt.Errorf("there are no stores of kind %q", u.Scheme)}
@@ -84,7 +84,7 @@ func Open(ctx context.Context, where string) (Store, error) {
 	return openS3(ctx, u, prefix)
 }
 
-// checkParameters refuses what a URL of this kind does not have.
+// checkParameters refuses unknown and repeated parameters of a URL.
 func checkParameters(u *url.URL, known ...string) error {
 	q, err := url.ParseQuery(u.RawQuery)
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 )
 
-// probeError says what a store does not do.
+// probeError reports what a store cannot do.
 type probeError struct {
 	where, step string
 	err         error
@@ -33,9 +33,9 @@ func (e *probeError) Hint() string {
 	return e.hint
 }
 
-// Probe finds out whether a store does what is asked of it: it writes an
-// object, reads it, tries to create it a second time, lists, copies and
-// deletes it. The error says which of these the store does not do.
+// Probe finds out whether a store works: it writes an object, reads it, tries to
+// create it a second time, copies, lists and deletes it. The error says which of
+// these the store cannot do.
 func Probe(ctx context.Context, st Store) error {
 	key := "probe-" + randomName() // no folder, which a directory would keep
 	copied := key + ".copy"
@@ -54,7 +54,7 @@ func Probe(ctx context.Context, st Store) error {
 		return failed("it does not read", err)
 	}
 	if !bytes.Equal(got, want) {
-		return failed("it reads back something else than was written", nil)
+		return failed("it returns something other than what was written", nil)
 	}
 	if err := st.Create(ctx, key, want, Synced); !errors.Is(err, fs.ErrExist) {
 		return &probeError{st.String(), "it lets two writers create one object", err,

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// process tells one process from all others, also of other machines.
+// process identifies a process among those of all machines.
 type process struct {
 	Boot  string `json:"boot"`  // of the machine, this time
 	Space string `json:"space"` // the pid namespace
@@ -21,8 +21,7 @@ func thisProcess() process {
 	return process{strings.TrimSpace(string(boot)), space, pid, startOf(pid)}
 }
 
-// startOf is when a process of this machine began; "" when there is none that
-// could still do anything.
+// startOf is when a process of this machine began; "" if it has ended.
 func startOf(pid int) string {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -36,8 +35,8 @@ func startOf(pid int) string {
 	return fields[19]
 }
 
-// deadFor reports whether me knows that p has ended, because they share a
-// machine and its numbering of processes.
+// deadFor reports whether me can tell that p has ended: they must share a machine
+// and a pid namespace.
 func (p process) deadFor(me process) bool {
 	if p.Boot == "" || p.Space == "" || p.Boot != me.Boot || p.Space != me.Space {
 		return false

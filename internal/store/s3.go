@@ -20,23 +20,23 @@ import (
 	"gocloud.dev/blob/s3blob"
 )
 
-// How long a store that is away, or asks for less, is put up with: so many
-// attempts at a request, with pauses that grow from the first to at most so
-// long, make about four minutes.
+// How long requests are retried while a store is down or throttles: this many
+// attempts, with pauses that grow from the first to the longest, take about four
+// minutes.
 const (
 	attempts   = 38
 	firstPause = 50 * time.Millisecond
 	maxPause   = 10 * time.Second
 )
 
-// pause is how long to wait after the n-th attempt, counted from 1: half of it
-// is left to chance, so that many who were refused do not come back at once.
+// pause is how long to wait after the n-th attempt, from 1. Half of it is random, so
+// that clients that were refused together do not come back together.
 func pause(n int) time.Duration {
 	d := min(firstPause<<min(max(n-1, 0), 16), maxPause)
 	return d/2 + rand.N(d/2)
 }
 
-// How long one attempt may stand still.
+// How long one attempt may make no progress.
 const (
 	dialLimit  = 10 * time.Second
 	replyLimit = 60 * time.Second
@@ -50,8 +50,8 @@ func openS3(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 	o := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(limitTransport)),
 		config.WithRetryer(func() aws.Retryer { return patient() }),
-		// Other servers than Amazon's reject the checksums that the client
-		// adds of its own accord.
+		// Servers other than Amazon's reject the checksums that the client adds
+		// by default.
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired),
 	}
@@ -73,7 +73,7 @@ func openS3(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 		if v := q.Get("endpoint"); v != "" {
 			o.BaseEndpoint = aws.String(v)
 		}
-		// Servers of one's own seldom have a name for every bucket.
+		// Private servers seldom have a host name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil && q.Get("use_path_style") != "false" || q.Get("use_path_style") == "true"
 		o.HTTPClient = clockedClient{o.HTTPClient, clock}
 	})
@@ -90,20 +90,20 @@ func limitTransport(t *http.Transport) {
 	t.MaxIdleConnsPerHost = 32
 }
 
-// patient is the retryer of every request. It has no quota of retries: the
-// pauses are what spares the store.
+// patient is the retryer of every request. It has no quota of retries: the pauses
+// protect the store.
 func patient() aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts, o.RateLimiter = attempts, ratelimit.None
 		o.Backoff = retry.BackoffDelayerFunc(func(n int, _ error) (time.Duration, error) { return pause(n), nil })
 		o.Retryables = append(o.Retryables,
 			retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{http.StatusTooManyRequests: {}}},
-			// Two conditional writes met; the second has to ask again.
+			// Two conditional writes collided; the second has to be repeated.
 			retry.RetryableErrorCode{Codes: map[string]struct{}{"ConditionalRequestConflict": {}, "OperationAborted": {}, "InternalError": {}}})
 	})
 }
 
-// hintS3 says what to do about an error that no patience helps against.
+// hintS3 says what to do about an error that retrying does not cure.
 func hintS3(err error) string {
 	var api smithy.APIError
 	code := ""

@@ -6,8 +6,7 @@
 // sees half of one. A missing object is fs.ErrNotExist, a lost race to create
 // one is fs.ErrExist, both found with errors.Is.
 //
-// Package store knows nothing of sweeps: what a key means is the caller's
-// affair.
+// Package store knows nothing of sweeps: the meaning of a key is up to the caller.
 package store
 
 import (
@@ -31,7 +30,7 @@ var ErrLost = errors.New("taken over by somebody else")
 type Object struct {
 	Key     string
 	Size    int64     // bytes
-	ModTime time.Time // by the store's clock; a bucket tells whole seconds
+	ModTime time.Time // by the store's clock; in whole seconds for a bucket
 }
 
 // Durability says what a write survives once it has returned.
@@ -72,12 +71,12 @@ type Store interface {
 	// Logs yields the logs whose keys begin with prefix, in key order.
 	Logs(ctx context.Context, prefix string) iter.Seq2[Log, error]
 	// Tail returns what a log holds from byte from on, and the position to
-	// go on from. A log that is not there yet is empty.
+	// continue from. A log that does not exist yet is empty.
 	Tail(ctx context.Context, key string, from int64) (data []byte, next int64, err error)
 	// Lock takes an exclusive lock, which does not outlive this process: a
-	// directory's ends with it, a bucket's when its holder has not been
-	// heard of for a while. It never waits for a holder: ErrLocked means
-	// that there is one.
+	// directory's ends with it, a bucket's when its holder has been silent
+	// for a while. It never waits for a holder: ErrLocked means that there
+	// is one.
 	Lock(ctx context.Context, key string) (Lock, error)
 	// Locked reports whether somebody holds a lock. It writes nothing.
 	Locked(ctx context.Context, key string) (bool, error)
@@ -107,8 +106,8 @@ type Log struct {
 
 // A Lock is held until Unlock, unless it is lost.
 type Lock interface {
-	// Check returns nil while nobody else can have the lock. ErrLost says
-	// that somebody has. It may have to ask the store.
+	// Check returns nil while nobody else can have the lock, and ErrLost
+	// once somebody has. It may have to ask the store.
 	Check(ctx context.Context) error
 	// Unlock gives the lock back.
 	Unlock() error

@@ -60,7 +60,7 @@ func (f Finder) Find(name string) (Spec, error) {
 	}
 	if !specName.MatchString(name) {
 		return Spec{}, &Error{Name: name, Msg: "not a kernel's name: letters, digits, '.', '_' and '-' are allowed",
-			hint: "list the kernels there are with: fanout doctor"}
+			hint: "list the kernels with: fanout doctor"}
 	}
 	var named *environment
 	if f.Python != "" {
@@ -78,9 +78,9 @@ func (f Finder) Find(name string) (Spec, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			continue
 		case err != nil:
-			// Jupyter skips a broken one, too; it is named if none is good.
+			// Jupyter skips a broken one too; it is reported if none is good.
 			broken = errors.Join(broken, &Error{Name: name, Msg: "broken specification", err: err,
-				hint: "mend or remove " + filepath.Join(d.path, name)})
+				hint: "repair or remove " + filepath.Join(d.path, name)})
 			continue
 		}
 		if named != nil && strings.EqualFold(s.Language, "python") && d.env != *named {
@@ -254,7 +254,7 @@ func (f Finder) check(s Spec, env environment) (Spec, error) {
 	if _, err := environ.LookPath(s.Argv[0], f.Env); err != nil {
 		hint := "reinstall the kernel, or remove " + s.Dir
 		if s.IsIPykernel() {
-			hint = "make the environment again, or choose another with --python"
+			hint = "create the environment again, or choose another with --python"
 		}
 		return Spec{}, &Error{Name: s.Name, Msg: fmt.Sprintf("%s names a program that does not exist", filepath.Join(s.Dir, "kernel.json")), err: err, hint: hint}
 	}
@@ -273,7 +273,7 @@ func missingIPykernel(name, interpreter string) error {
 		hint: fmt.Sprintf("%s -m pip install ipykernel", interpreter)}
 }
 
-// synthesise makes a specification for a Python environment that has
+// synthesise builds a specification for a Python environment that has
 // ipykernel and no kernel.json of that name.
 func (f Finder) synthesise(name string, named *environment) (Spec, error) {
 	envs := f.active()
@@ -314,7 +314,7 @@ func (f Finder) unknown(name string) error {
 	for _, s := range specs {
 		names = append(names, s.Name)
 	}
-	e := &Error{Name: name, Msg: "there is none of that name"}
+	e := &Error{Name: name, Msg: "there is no kernel of that name"}
 	if len(names) == 0 {
 		e.hint = "no kernel was found at all; install one: python3 -m pip install ipykernel"
 	} else {

@@ -90,11 +90,11 @@ func TestFindErrorsHint(t *testing.T) {
 		`{"argv": ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}`)
 	env := []string{"HOME=" + root, "PATH=/nowhere", "JUPYTER_PATH=" + root}
 	for _, tt := range []struct{ name, python, want, hint string }{
-		{name: "nosuch", want: "there is none of that name", hint: "good"},
+		{name: "nosuch", want: "there is no kernel of that name", hint: "good"},
 		{name: "../etc", want: "not a kernel's name", hint: "fanout doctor"},
-		{name: "broken", want: "unexpected end of JSON", hint: "mend or remove"},
-		{name: "empty", want: "argv is empty", hint: "mend or remove"},
-		{name: "nofile", want: "argv has no {connection_file}", hint: "mend or remove"},
+		{name: "broken", want: "unexpected end of JSON", hint: "repair or remove"},
+		{name: "empty", want: "argv is empty", hint: "repair or remove"},
+		{name: "nofile", want: "argv has no {connection_file}", hint: "repair or remove"},
 		{name: "gone", want: "/no/such/program", hint: "reinstall the kernel"},
 		{name: "bare", python: bare, want: "has no ipykernel", hint: bare + "/bin/python -m pip install ipykernel"},
 		{name: "python3", python: bare, want: "has no ipykernel", hint: "-m pip install ipykernel"},

@@ -27,10 +27,10 @@ import (
 )
 
 // Spec says how to start a kernel: what a kernel.json says, with the
-// interpreter of its environment in place of a bare "python".
+// interpreter of its environment instead of a bare "python".
 type Spec struct {
 	Name          string
-	Dir           string // directory of kernel.json; "" when it was made up for an environment that has ipykernel
+	Dir           string // directory of kernel.json; "" for an environment that has ipykernel and no kernel.json
 	DisplayName   string
 	Language      string
 	Argv          []string
@@ -113,7 +113,7 @@ func (s Spec) IsIPykernel() bool {
 	return false
 }
 
-// Key tells specifications apart.
+// Key identifies a specification.
 func (s Spec) Key() string { return s.Dir + "\x00" + strings.Join(s.Argv, "\x00") }
 
 const memoryHistory = "--HistoryManager.hist_file=:memory:"
@@ -143,7 +143,7 @@ func (s Spec) Environ(base []string) []string {
 			return "${" + n + "}"
 		})
 	}
-	// 1 stands for a parent that need not be watched: we see to that.
+	// 1 means that the kernel need not watch its parent: package proc does.
 	set["JPY_PARENT_PID"] = "1"
 	// Else the debugger's complaint about frozen modules, written while an
 	// ipykernel starts, turns up in the first cell now and then.

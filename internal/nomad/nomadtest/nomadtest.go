@@ -51,7 +51,6 @@ type Server struct {
 	tokens  map[string]string
 	allocs  []*alloc
 	serial  int
-	deaf    bool
 	idle    bool
 	work    sync.WaitGroup
 }
@@ -466,14 +465,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	sent := map[string]uint64{}
 	for {
 		s.mu.Lock()
-		changed, deaf := s.changed, s.deaf
+		changed := s.changed
 		s.mu.Unlock()
 		for _, a := range s.stubs(func(a *alloc) bool { return sent[a.stub.ID] < a.stub.ModifyIndex }) {
 			sent[a.ID] = a.ModifyIndex
 			event := map[string]any{"Topic": "Allocation", "Key": a.ID, "Index": a.ModifyIndex, "Payload": map[string]any{"Allocation": a}}
-			if !deaf {
-				json.NewEncoder(w).Encode(map[string]any{"Index": a.ModifyIndex, "Events": []any{event}})
-			}
+			json.NewEncoder(w).Encode(map[string]any{"Index": a.ModifyIndex, "Events": []any{event}})
 		}
 		flush.Flush()
 		select {
@@ -494,13 +491,6 @@ func (s *Server) Idle() {
 // Running counts the allocations that run.
 func (s *Server) Running() int {
 	return len(s.stubs(func(a *alloc) bool { return a.stub.ClientStatus == api.AllocClientStatusRunning }))
-}
-
-// Deafen drops every event from now on, as a full buffer does.
-func (s *Server) Deafen() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.deaf = true
 }
 
 func ptr[T any](v T) *T { return &v }

@@ -72,7 +72,7 @@ func (s *Server) Refuse(fraction float64) { s.set(func() { s.refused = fraction 
 func (s *Server) Away(d time.Duration) { s.set(func() { s.away = time.Now().Add(d) }) }
 
 // Lose does what the requests that match ask for and then cuts the connection
-// in place of an answer. It asks about every request, one at a time; nil is none.
+// instead of an answer. It asks about every request, one at a time; nil is none.
 func (s *Server) Lose(match func(*http.Request) bool) { s.set(func() { s.lose = match }) }
 
 // Deny answers every request with an HTTP status and no more; 0 ends that.

@@ -42,7 +42,7 @@ func Get(env []string, name string) string {
 	return ""
 }
 
-// With returns base with the variables of set in place of its own.
+// With returns base with the variables of set, which replace those of base.
 func With(base []string, set map[string]string) []string {
 	if base == nil {
 		base = os.Environ()

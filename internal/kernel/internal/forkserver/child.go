@@ -36,7 +36,7 @@ func (c *Child) Signal(s syscall.Signal) {
 		}
 		select {
 		case <-c.done:
-		case <-c.server.gone: // finish sees to it
+		case <-c.server.gone: // finish kills it
 		default:
 			syscall.Kill(-c.number, syscall.SIGKILL)
 			if !proc.WaitFor(c.done, killTimeout) {

@@ -46,7 +46,7 @@ func (s *Server) RunCell(ctx context.Context, code, msgID string) (messages []wi
 	return s.takeOutput(), "", nil
 }
 
-// Seal ends the cells: the process must not change any more.
+// Seal ends the cells: from now on the process must not change.
 func (s *Server) Seal(ctx context.Context) error {
 	_, err := s.ask(ctx, request{"op": "seal"}, "sealed")
 	return err

@@ -180,7 +180,7 @@ func (s *Server) deliver(n notice) {
 			delete(s.waiting, n.Req)
 			n.child = k
 			c <- n
-		} else { // nobody waits any more
+		} else { // no longer wanted
 			go k.Signal(syscall.SIGKILL)
 		}
 	case "exit":

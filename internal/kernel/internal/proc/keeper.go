@@ -43,10 +43,10 @@ type keeperClient struct {
 	dir    string
 }
 
-// Forked tells the keeper of the group of a process that is not our own child.
+// Forked registers the group of a process that is not our own child.
 func Forked(pid int) { keep.add(pid) }
 
-// Gone tells the keeper that a process reported by Forked has ended.
+// Gone removes a process that Forked registered and that has ended.
 func Gone(pid int) { keep.drop(pid) }
 
 // RemoveAfterDeath has the keeper remove dir once this process has ended. There
@@ -56,8 +56,8 @@ func RemoveAfterDeath(dir string) { keep.note("dir", dir) }
 func (k *keeperClient) add(pid int) error { return k.note("add", fmt.Sprint(pid)) }
 func (k *keeperClient) drop(pid int)      { k.note("drop", fmt.Sprint(pid)) }
 
-// note tells the keeper of a group that began (add), one that is gone (drop),
-// or the directory to remove (dir). A keeper that someone killed is replaced.
+// note informs the keeper of a group that began (add), one that is gone (drop), or
+// the directory to remove (dir). A keeper that was killed is replaced.
 func (k *keeperClient) note(verb, what string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -85,7 +85,7 @@ func (k *keeperClient) note(verb, what string) error {
 	return k.start()
 }
 
-// start starts a keeper and tells it all there is.
+// start starts a keeper and informs it of everything registered.
 func (k *keeperClient) start() error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -108,7 +108,7 @@ func (k *keeperClient) start() error {
 		fmt.Fprintln(&all, "add", g)
 	}
 	if _, err := io.WriteString(w, all.String()); err != nil {
-		return fmt.Errorf("tell the keeper of kernels: %w", err)
+		return fmt.Errorf("write to the keeper of kernels: %w", err)
 	}
 	return nil
 }

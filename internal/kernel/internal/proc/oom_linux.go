@@ -27,8 +27,8 @@ func WatchOOM() OOMWatch {
 	return w
 }
 
-// Happened says why a process that was killed by nobody we know probably ran
-// out of memory, or nothing.
+// Happened returns why a process that was killed from outside probably ran out of
+// memory, or nothing.
 func (w OOMWatch) Happened(pid int) string {
 	if kernelLogNames(pid, w.began) {
 		return "the system's log says so"

@@ -67,7 +67,7 @@ var (
 	emptyJSON = []byte("{}")
 )
 
-// Errors of Decode. A message that is refused for one of them is to be
+// Errors of Decode. A message that is refused for one of them must be
 // dropped: nothing in it can be trusted.
 var (
 	ErrMalformed = errors.New("malformed message")
