@@ -10,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
 	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -566,7 +567,7 @@ func (g *Grid) warn() {
 	}
 	if s := g.spec.Sample; s.N > 0 {
 		if n := g.sampleFrom(); n >= 0 && n <= s.N {
-			g.warnf("sample: there are only %d points to take %d from", n, s.N)
+			g.warnf("sample: only %s to take %d from", unit.Plural(n, "point"), s.N)
 		}
 	}
 }

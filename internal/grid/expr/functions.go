@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/dates"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -35,7 +36,7 @@ func plain(x any) any {
 
 func textArgs(name string, args []any, n int) ([]string, error) {
 	if len(args) != n {
-		return nil, fmt.Errorf("%s takes %d arguments, not %d", name, n, len(args))
+		return nil, fmt.Errorf("%s takes %s, not %d", name, unit.Plural(n, "argument"), len(args))
 	}
 	out := make([]string, n)
 	for i, a := range args {

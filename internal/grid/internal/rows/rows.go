@@ -18,6 +18,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -73,7 +74,7 @@ func readTable(file string, text []byte, comma rune) ([][]value.Binding, error) 
 		}
 		line, _ := r.FieldPos(0)
 		if len(record) != len(names) {
-			errs = append(errs, &diagnostic.Error{File: file, Line: line, Col: 1, Msg: fmt.Sprintf("%d fields, and the first line names %d", len(record), len(names))})
+			errs = append(errs, &diagnostic.Error{File: file, Line: line, Col: 1, Msg: fmt.Sprintf("%s, and the first line names %d", unit.Plural(len(record), "field"), len(names))})
 			continue
 		}
 		row := make([]value.Binding, len(names))

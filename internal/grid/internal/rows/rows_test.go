@@ -48,7 +48,7 @@ func TestReadMistakes(t *testing.T) {
 	for _, c := range []struct{ name, file, text, want string }{
 		{"empty", "r.csv", "", "r.csv: the file is empty"},
 		{"empty json", "r.jsonl", "", "r.jsonl: the file has no rows"},
-		{"ragged", "r.csv", "a,b\n1\n1,2\n1,2,3\n", "r.csv:2:1: 1 fields, and the first line names 2\nr.csv:4:1: 3 fields, and the first line names 2"},
+		{"ragged", "r.csv", "a,b\n1\n1,2\n1,2,3\n", "r.csv:2:1: 1 field, and the first line names 2\nr.csv:4:1: 3 fields, and the first line names 2"},
 		{"a bare quote", "r.csv", "a\nx\"y\n", "r.csv:2:2: bare"},
 		{"a name twice", "r.csv", "a,a\n1,2\n", "two columns are called `a`"},
 		{"no name", "r.csv", "a,\n1,2\n", "column 2 has no name"},
