@@ -104,9 +104,6 @@ func open(raw net.Conn, channel string, kind zmq4.SocketType, identity string, s
 	return &Conn{channel: channel, zmtp: z, stream: s, in: codec.Clone(), out: codec.Clone()}, nil
 }
 
-// Peer is the routing identity the other end announced.
-func (c *Conn) Peer() string { return c.zmtp.Peer.Meta["Identity"] }
-
 // Header returns a fresh header in the session of the connection.
 func (c *Conn) Header(msgType string) Header { return c.out.Header(msgType) }
 
@@ -135,8 +132,8 @@ func (c *Conn) write(frames [][]byte) error {
 	return c.stream.w.Flush()
 }
 
-// Receive returns the next message. An error that is ErrMalformed or
-// ErrSignature concerns that message alone; any other ends the connection.
+// Receive returns the next message. An error for which
+// Dropped is true concerns that message alone; any other ends the connection.
 func (c *Conn) Receive() (Message, error) {
 	frames, err := c.ReceiveFrames()
 	if err != nil {
@@ -172,5 +169,5 @@ func (c *Conn) Close() error { return c.stream.Conn.Close() }
 // Dropped reports whether err means one refused message rather than the end
 // of the connection.
 func Dropped(err error) bool {
-	return errors.Is(err, ErrMalformed) || errors.Is(err, ErrSignature)
+	return errors.Is(err, errMalformed) || errors.Is(err, errSignature)
 }

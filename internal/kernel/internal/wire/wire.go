@@ -70,8 +70,8 @@ var (
 // Errors of Decode. A message that is refused for one of them must be
 // dropped: nothing in it can be trusted.
 var (
-	ErrMalformed = errors.New("malformed message")
-	ErrSignature = errors.New("message is not signed with the key of the connection")
+	errMalformed = errors.New("malformed message")
+	errSignature = errors.New("message is not signed with the key of the connection")
 )
 
 // A Codec signs and verifies the messages of one connection file. It is not
@@ -180,32 +180,32 @@ func (c *Codec) Decode(frames [][]byte) (Message, error) {
 		}
 	}
 	if at < 0 {
-		return m, fmt.Errorf("%w: no delimiter in %d frames", ErrMalformed, len(frames))
+		return m, fmt.Errorf("%w: no delimiter in %d frames", errMalformed, len(frames))
 	}
 	if len(frames) < at+6 {
-		return m, fmt.Errorf("%w: %d frames after the delimiter, 5 needed", ErrMalformed, len(frames)-at-1)
+		return m, fmt.Errorf("%w: %d frames after the delimiter, 5 needed", errMalformed, len(frames)-at-1)
 	}
 	signed := frames[at+2 : at+6]
 	if c.mac != nil {
 		var want [2 * sha256.Size]byte
 		if !hmac.Equal(c.sign(want[:0], signed), frames[at+1]) {
-			return m, ErrSignature
+			return m, errSignature
 		}
 	}
 	if err := json.Unmarshal(signed[0], &m.Header); err != nil {
-		return m, fmt.Errorf("%w: header: %w", ErrMalformed, err)
+		return m, fmt.Errorf("%w: header: %w", errMalformed, err)
 	}
 	if m.Header.MsgType == "" {
-		return m, fmt.Errorf("%w: header names no message type", ErrMalformed)
+		return m, fmt.Errorf("%w: header names no message type", errMalformed)
 	}
 	if err := decodeObject(signed[1], &m.Parent); err != nil {
-		return m, fmt.Errorf("%w: parent header: %w", ErrMalformed, err)
+		return m, fmt.Errorf("%w: parent header: %w", errMalformed, err)
 	}
 	if err := decodeObject(signed[2], &m.Metadata); err != nil {
-		return m, fmt.Errorf("%w: metadata: %w", ErrMalformed, err)
+		return m, fmt.Errorf("%w: metadata: %w", errMalformed, err)
 	}
 	if !valid(signed[3]) {
-		return m, fmt.Errorf("%w: content is not JSON", ErrMalformed)
+		return m, fmt.Errorf("%w: content is not JSON", errMalformed)
 	}
 	m.Content = signed[3]
 	m.Identity = frames[:at]

@@ -91,17 +91,17 @@ func TestDecodeRefuses(t *testing.T) {
 		frames [][]byte
 		want   error
 	}{
-		{"nothing", nil, ErrMalformed},
-		{"no delimiter", good[1:], ErrMalformed},
-		{"too few frames", good[:4], ErrMalformed},
-		{"unsigned", with(1, ""), ErrSignature},
-		{"signature of another key", with(1, string(NewCodec([]byte("x")).sign(nil, good[2:6]))), ErrSignature},
-		{"changed content", with(5, `{"a":1}`), ErrSignature},
-		{"header is not JSON", sign("{", "{}", "{}", "{}"), ErrMalformed},
-		{"header without a type", sign("{}", "{}", "{}", "{}"), ErrMalformed},
-		{"parent is a list", sign(`{"msg_type":"x"}`, "[1]", "{}", "{}"), ErrMalformed},
-		{"metadata is text", sign(`{"msg_type":"x"}`, "{}", `"a"`, "{}"), ErrMalformed},
-		{"content is not JSON", sign(`{"msg_type":"x"}`, "{}", "{}", "{"), ErrMalformed},
+		{"nothing", nil, errMalformed},
+		{"no delimiter", good[1:], errMalformed},
+		{"too few frames", good[:4], errMalformed},
+		{"unsigned", with(1, ""), errSignature},
+		{"signature of another key", with(1, string(NewCodec([]byte("x")).sign(nil, good[2:6]))), errSignature},
+		{"changed content", with(5, `{"a":1}`), errSignature},
+		{"header is not JSON", sign("{", "{}", "{}", "{}"), errMalformed},
+		{"header without a type", sign("{}", "{}", "{}", "{}"), errMalformed},
+		{"parent is a list", sign(`{"msg_type":"x"}`, "[1]", "{}", "{}"), errMalformed},
+		{"metadata is text", sign(`{"msg_type":"x"}`, "{}", `"a"`, "{}"), errMalformed},
+		{"content is not JSON", sign(`{"msg_type":"x"}`, "{}", "{}", "{"), errMalformed},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if _, err := c.Decode(tt.frames); !errors.Is(err, tt.want) {
@@ -165,8 +165,8 @@ func TestConnCarriesMessagesBothWays(t *testing.T) {
 	defer client.Close()
 	kernel := <-server
 	defer kernel.Close()
-	if kernel.Peer() != "me" {
-		t.Errorf("peer = %q", kernel.Peer())
+	if kernel.zmtp.Peer.Meta["Identity"] != "me" {
+		t.Errorf("peer = %q", kernel.zmtp.Peer.Meta["Identity"])
 	}
 	big := json.RawMessage(`"` + string(make64k()) + `"`)
 	want := Message{Header: client.Header("execute_request"), Content: big, Buffers: [][]byte{{}, {1, 2}}}
