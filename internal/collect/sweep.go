@@ -17,7 +17,7 @@ import (
 
 // Sweep collects a sweep: a row for every run ever planned, in the order of the
 // plan. Plain scraps come from the sweep's log; only notebooks that hold more, or
-// that somebody edited, or that are being written, are opened.
+// that were edited, or that are being written, are opened.
 func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error) {
 	runs := s.Runs()
 	replicates := slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Replicate > 0 })
@@ -151,8 +151,8 @@ func (e *entry) logged(scraps sweep.Scraps, to *spool) error {
 	return nil
 }
 
-// sortScraps makes the log and the notebook tell the same: the log has neither
-// the order of the scraps nor the encoder of a text.
+// sortScraps makes the scraps of the log equal to those of the notebook: the log
+// has neither their order nor the encoder of a text.
 func (e *entry) sortScraps() {
 	for i := range e.items {
 		it := &e.items[i]

@@ -21,7 +21,7 @@ type ColumnSpec struct {
 	Role Role
 	Unit string // of a metric, as "EUR"
 	Goal string // "maximize", "minimize" or ""
-	Type Type   // what the column is whatever it holds; Null: as its values ask
+	Type Type   // of the column even if all its values are null; Null: the type that its values need
 }
 
 // Builder gathers rows into a Table. Values are nil, bool, any integer,

@@ -121,9 +121,10 @@ func (s *Stack) sources() []cell.Field {
 
 // portion is some frames that share a row group, or one large frame.
 type portion struct {
-	frames []stacked
-	turn   chan struct{} // closed when the portions before are in the file
-	done   chan struct{} // closed when this one is
+	frames   []stacked
+	turn     chan struct{} // closed when the portions before are in the file
+	done     chan struct{} // closed when this one is
+	problems []Problem
 }
 
 const portionRows = 64 << 10
@@ -156,28 +157,19 @@ func (s *Stack) Write(w io.Writer) ([]Problem, error) {
 	}
 	all := s.portions()
 	var (
-		next     = make(chan *portion)
-		quit     = make(chan struct{})
-		once     sync.Once
-		wg       sync.WaitGroup
-		mu       sync.Mutex
-		failed   error
-		problems []Problem
+		next   = make(chan *portion)
+		quit   = make(chan struct{})
+		once   sync.Once
+		wg     sync.WaitGroup
+		failed error
 	)
-	fail := func(err error) {
-		once.Do(func() { failed = err; close(quit) })
-	}
 	for range min(runtime.GOMAXPROCS(0), 4, len(all)) {
 		group := p.Group()
 		wg.Go(func() {
 			sw := &stackWriter{stack: s, group: group, fields: s.sources(), quit: quit}
 			for part := range next {
-				found, err := sw.portion(part)
-				mu.Lock()
-				problems = append(problems, found...)
-				mu.Unlock()
-				if err != nil {
-					fail(err)
+				if err := sw.portion(part); err != nil {
+					once.Do(func() { failed = err; close(quit) })
 				}
 				close(part.done)
 			}
@@ -191,6 +183,10 @@ func (s *Stack) Write(w io.Writer) ([]Problem, error) {
 	if failed != nil {
 		return nil, failed
 	}
+	var problems []Problem
+	for _, part := range all { // in the order of the frames
+		problems = append(problems, part.problems...)
+	}
 	return problems, p.Close()
 }
 
@@ -202,27 +198,27 @@ type stackWriter struct {
 	quit   chan struct{} // closed when another one failed
 }
 
-func (w *stackWriter) portion(p *portion) (problems []Problem, err error) {
+func (w *stackWriter) portion(p *portion) error {
 	for _, f := range p.frames {
 		select {
 		case <-w.quit:
-			return nil, nil
+			return nil
 		default:
 		}
 		lost, err := w.frame(p, f)
 		if err != nil {
-			return problems, err
+			return err
 		}
 		if lost.err != nil {
-			problems = append(problems, Problem{Run: f.run, Kind: "unreadable", Name: w.stack.Name, Cell: -1,
+			p.problems = append(p.problems, Problem{Run: f.run, Kind: "unreadable", Name: w.stack.Name, Cell: -1,
 				Detail: fmt.Sprintf("after %d rows: %v", lost.rows, lost.err)})
 		}
 		if lost.values > 0 {
-			problems = append(problems, Problem{Run: f.run, Kind: "lost_values", Name: w.stack.Name, Cell: -1,
+			p.problems = append(p.problems, Problem{Run: f.run, Kind: "lost_values", Name: w.stack.Name, Cell: -1,
 				Detail: fmt.Sprintf("%d times are too far away for nanoseconds and are null in the table", lost.values)})
 		}
 	}
-	return problems, w.commit(p)
+	return w.commit(p)
 }
 
 // commit waits for the portions before.

@@ -16,7 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// Version is that of the layout of the files, as docs/files.md tells it.
+// Version is the version of the layout of the files; see docs/files.md.
 const Version = "1"
 
 var tableMetadata = arrow.NewMetadata([]string{"fanout"}, []string{Version})
@@ -50,7 +50,7 @@ const (
 	metaDirection = "direction"
 )
 
-// Problem is something a reader of the tables should know: what was met where.
+// Problem is something a reader of the tables should know.
 type Problem struct {
 	Run    string // run id, or path of the file; "" for the table as a whole
 	Kind   string // a word: "duplicate", "missing", "unreadable", "promoted", …

@@ -51,7 +51,8 @@ func (t *Table) WriteStream(w io.Writer) error {
 	return s.Close()
 }
 
-// positioned tells the file writer, which only appends, where it is.
+// positioned is a writer that knows its position: Arrow's file writer asks for it
+// and only appends.
 type positioned struct {
 	w io.Writer
 	n int64

@@ -16,7 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// Limits of one frame, which somebody else's program wrote.
+// Limits of one frame, which another program wrote.
 const (
 	framePage   = 64 << 20  // bytes of one page, unpacked
 	frameValues = 16 << 20  // values in one page
@@ -26,7 +26,7 @@ const (
 	frameHeld   = 1 << 30   // bytes of pages in memory at once, one of each column
 )
 
-// File is an open Parquet file of somebody else's.
+// File is an open Parquet file that another program wrote.
 type File struct {
 	file    *parquet.File
 	columns []*frameNode

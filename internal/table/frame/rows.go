@@ -9,7 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
-// ReadRows reads a whole Parquet file of somebody else's: the names of its
+// ReadRows reads a whole Parquet file of another program: the names of its
 // columns and its rows, a value a column. Values are nil, bool, int64,
 // float64, json.Number (an integer beyond int64), string, []any or
 // map[string]any; days, times and decimals are strings in their ISO form.
