@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,16 @@ func TestLocalRunRefusesShards(t *testing.T) {
 	v.ok(t, "cancel", "victim.sweep")
 	v.ok(t, "run", "--no-progress", "sweep.yaml")
 	v.check(t, 3)
+}
+
+// Commands that clusters start are not for people.
+func TestHelpHidesWhatClustersStart(t *testing.T) {
+	for args, hidden := range map[string]string{"--help": "worker", "schedule --help": "fire"} {
+		code, out, _ := fanout(t, strings.Fields(args)...)
+		if code != exitOK || regexp.MustCompile(`(?m)^  `+hidden+` `).MatchString(out) {
+			t.Errorf("exit code %d:\n%s", code, out)
+		}
+	}
 }
 
 // Workers that end without a word leave the sweep undone, and the exit code

@@ -21,21 +21,29 @@ type Column struct {
 }
 
 // Type is the type of a column's values.
-type Type uint8
+type Type string
 
 // The types of columns.
 const (
-	Text  Type = iota
-	Bool       //
-	Int        // 64 bits
-	Float      //
-	Time       // an instant
+	Text  Type = "text"
+	Bool  Type = "bool"
+	Int   Type = "int" // 64 bits
+	Float Type = "float"
+	Time  Type = "time" // an instant
 )
 
-func (t Type) String() string { return [...]string{"text", "bool", "int", "float", "time"}[t] }
-
 // zero is what an expression sees of a value that is unknown.
-func (t Type) zero() any { return [...]any{"", false, int64(0), 0.0, ""}[t] }
+func (t Type) zero() any {
+	switch t {
+	case Bool:
+		return false
+	case Int:
+		return int64(0)
+	case Float:
+		return 0.0
+	}
+	return ""
+}
 
 // Replicate is the column that is in tables of repeated sweeps alone.
 const Replicate = "run_replicate"

@@ -50,7 +50,7 @@ func TestDocs(t *testing.T) {
 	}
 	want := "| column | type | |\n|---|---|---|\n"
 	for _, c := range query.Columns() {
-		kind := c.Type.String()
+		kind := string(c.Type)
 		if c.Unit != "" {
 			kind += ", " + c.Unit
 		}
