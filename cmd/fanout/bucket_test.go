@@ -259,7 +259,7 @@ func TestBucketIsHeld(t *testing.T) {
 	if code := second.ProcessState.ExitCode(); code != exitHeld || !strings.Contains(string(out), want) {
 		t.Errorf("the second exits with %d:\n%s", code, out)
 	}
-	if out, _ := v.ok(t, "status", where); !strings.Contains(out, "is at work") {
+	if out, _ := v.ok(t, "status", where); !strings.Contains(out, "is running") {
 		t.Errorf("status says:\n%s", out)
 	}
 	if err := first.Wait(); err != nil {

@@ -14,7 +14,7 @@ import (
 func (c *cli) cancelCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "cancel DIR.sweep",
-		Short: "Stop a sweep, here or on a cluster, from anywhere",
+		Short: "Stop a running sweep, here or on a cluster, from anywhere",
 		Long: `Cancel asks the process that runs the sweep to stop, as Ctrl-C does: runs under
 way are interrupted and recorded as canceled. If that process is gone, cancel
 stops what it left on the cluster. Nothing that was recorded is lost, and

@@ -27,9 +27,8 @@ func (c *cli) collectCommand() *cobra.Command {
 it reads whatever papermill, scrapbook or Jupyter Book recorded in them and
 writes the same tables, a row for every file, into the folder -o names.
 
-With --format, --partition-by or -o - the table of runs is exported, and nothing
-else is written: "-o -" is an Arrow stream on standard output, or what --format
-says.`,
+With --format, --partition-by or -o -, only the table of runs is exported. "-o -"
+writes an Arrow stream to standard output, or the format that --format names.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()
@@ -43,7 +42,7 @@ says.`,
 		},
 	}
 	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a run that succeeded lacks this `scrap` (repeatable)")
-	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep; of an export its file, or -")
+	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep; for an export, its file, or - for standard output")
 	cmd.Flags().StringVar(&ex.format, "format", "", "export the table of runs as csv, json or arrow")
 	cmd.Flags().StringSliceVar(&ex.partition, "partition-by", nil, "export the table of runs as Parquet files in folders by these `columns`")
 	return cmd
@@ -82,10 +81,10 @@ func (c *cli) reportCommand() *cobra.Command {
 	var execute, show bool
 	cmd := &cobra.Command{
 		Use:   "report DIR.sweep",
-		Short: "Write the summary again from what is there",
+		Short: "Write the summary of a sweep again",
 		Long: `Report writes the summary again, and executes the report notebook that the sweep
-file names, if it names one. With --execute the summary's own code is run, and its
-outputs are kept.`,
+file names, if it names one. With --execute, the summary's own code cells are executed
+and their outputs kept.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.report(cmd.Context(), args[0], execute, show)
@@ -134,5 +133,5 @@ func (c *cli) browse(ctx context.Context, s *sweep.Sweep, key string) error {
 			return exec.CommandContext(ctx, path, file).Run()
 		}
 	}
-	return unit.WithHint(errors.New("--open: there is no browser to be found"), "set BROWSER, or open %s", file)
+	return unit.WithHint(errors.New("--open: no browser was found"), "set BROWSER, or open %s", file)
 }

@@ -16,8 +16,9 @@ func (c *cli) configCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print every setting with its value and where it comes from",
-		Long: `Config prints every setting. A flag wins over the environment (FANOUT_ and the
-key in capitals), that over fanout.yaml, that over the default.`,
+		Long: `Config prints every setting and where its value comes from. A flag wins over the
+environment (FANOUT_ and the key in capitals), the environment over fanout.yaml,
+and fanout.yaml over the default.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.printConfig(cmd, asJSON) },
 	}

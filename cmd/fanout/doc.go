@@ -28,12 +28,13 @@ alone.
 	$ fanout plan --count sweep.yaml
 	4
 
-Run makes the runs, collects what they recorded and writes a summary. It says
-on standard output where the summary is, and all else on standard error.
+Run executes the runs, collects what they recorded and writes a summary. It
+prints the summary's path on standard output and everything else on standard
+error.
 
 	$ fanout run sweep.yaml
 	walk: 4 runs: 4 new
-	making 4 in walk.sweep
+	running 4 runs in walk.sweep
 	fanout: kernels start cold: kernel "fake" is not a plain ipykernel
 	walk: 4 runs: 4 succeeded
 	  notebooks  walk.sweep/runs
@@ -41,7 +42,7 @@ on standard output where the summary is, and all else on standard error.
 	  summary    walk.sweep/summary.ipynb
 	walk.sweep/summary.ipynb
 
-The same command again makes only what is new, failed or stale.
+The same command again executes only what is new, failed or stale.
 
 	$ fanout run sweep.yaml
 	walk: 4 runs: 4 kept
@@ -66,13 +67,13 @@ runs, here and wherever a flag takes one.
 	4 kept
 
 	$ fanout gc walk.sweep
-	--unplanned  0 objects, 0.0 MB
-	--attempts   0 objects, 0.0 MB
-	--plans      2 objects, 0.0 MB
-	nothing was removed; choose, and add --yes: fanout gc walk.sweep --attempts --yes
+	--unplanned  0 objects, 0 bytes
+	--attempts   0 objects, 0 bytes
+	--plans      2 objects, 1 kB
+	nothing was removed; choose what to remove and add --yes: fanout gc walk.sweep --attempts --yes
 
-What the cells of runs print can be read at any time, and followed with -f while
-runs are made, wherever that is.
+What the cells print can be read at any time, and followed with -f while runs
+execute, wherever they do.
 
 	$ fanout logs walk.sweep --where seed==1
 	drift=0.0 seed=1: walked
@@ -81,22 +82,23 @@ runs are made, wherever that is.
 	$ fanout logs walk.sweep kk7p
 	walked
 
-"fanout show walk.sweep RUN" says all that is known of one run: what it was
-given, every attempt, what it recorded, the cell that failed, why it is stale,
-and the command that makes it alone.
+"fanout show walk.sweep RUN" shows everything known about one run: its
+parameters, every attempt, what it recorded, the cell that failed, why it is
+stale, and the command that reproduces it.
 
-Cancel stops whatever makes a sweep, here or on a cluster, from anywhere; the next
-run goes on. Of a sweep that nothing makes it says how far it is.
+Cancel stops a running sweep, here or on a cluster, from anywhere; the next run
+resumes it. For a sweep that is not running it says how far it is.
 
 	$ fanout cancel walk.sweep
 	walk: 4 runs: 4 succeeded
 
 # A cluster
 
-"fanout run --on nomad" makes the runs as Nomad batch jobs. "fanout schedule
-sweep.yaml --cron '0 2 * * *' --tz Europe/Berlin" makes the sweep grow there,
-each night as of that night; "fanout schedule ls", "rm" and "run-now" look after
-it. "fanout doctor --on nomad" says what a cluster lacks. See docs/nomad.md.
+"fanout run --on nomad" executes the runs as Nomad batch jobs. "fanout schedule
+sweep.yaml --cron '0 2 * * *' --tz Europe/Berlin" extends the sweep there every
+night, as of that night; "fanout schedule ls", "rm" and "run-now" manage
+schedules. "fanout doctor --on nomad" says what a cluster lacks. See
+docs/nomad.md.
 
 # Exit codes
 
@@ -104,9 +106,9 @@ it. "fanout doctor --on nomad" says what a cluster lacks. See docs/nomad.md.
 	1    fanout could not finish
 	2    usage or sweep file is wrong; nothing was run
 	3    finished, and some runs did not succeed
-	4    a live fanout holds the sweep
+	4    another fanout is running the sweep
 	5    a gate was violated
-	130  interrupted; 143 terminated: the same command goes on
+	130  interrupted; 143 terminated: run the same command again to resume
 
 # Settings
 

@@ -18,11 +18,11 @@ func (c *cli) doctorCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
-		Short: "Check that kernels can be found and started, and DIR written",
-		Long: `Doctor finds out whether runs could be made, and says of what is missing how to
-get it: kernels that start here and DIR, where sweeps are to be kept. With
---on nomad it looks at the cluster too, sends a worker to a client and lets it
-look there.`,
+		Short: "Check that kernels can be found and started, and that DIR is writable",
+		Long: `Doctor checks whether runs can execute and says how to fix what is missing:
+kernels that start on this machine, and DIR, where sweeps will be kept. With
+--on nomad it also checks the cluster, and sends a worker to a client to check
+that machine.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
@@ -39,7 +39,7 @@ look there.`,
 			}
 		},
 	}
-	cmd.Flags().String("on", "local", "where runs are to be made: local or nomad")
+	cmd.Flags().String("on", "local", "where runs will execute: local or nomad")
 	cmd.Flags().String("python", "", "virtual environment or interpreter to look in")
 	cmd.Flags().StringVarP(&name, "kernel", "k", "", "kernel to start (default: python3)")
 	return cmd
@@ -62,7 +62,7 @@ func (c *cli) here(ctx context.Context, name string) []outcome.Finding {
 func writeFinding(dir string) outcome.Finding {
 	f, err := os.CreateTemp(dir, ".fanout-doctor-*")
 	if err != nil {
-		return outcome.Finding{What: "write to " + dir, Err: unit.WithHint(err, "give sweeps another place with -o")}
+		return outcome.Finding{What: "write to " + dir, Err: unit.WithHint(err, "keep sweeps somewhere else with -o")}
 	}
 	err = errors.Join(f.Close(), os.Remove(f.Name()))
 	return outcome.Finding{What: "write to " + filepath.Clean(dir), Err: err}
@@ -76,13 +76,13 @@ func (c *cli) printFindings(findings []outcome.Finding) error {
 			continue
 		}
 		bad++
-		fmt.Fprintf(c.stdout, "no    %s: %s\n", f.What, unit.Line(f.Err.Error()))
+		fmt.Fprintf(c.stdout, "FAIL  %s: %s\n", f.What, unit.Line(f.Err.Error()))
 		if hint := unit.HintOf(f.Err); hint != "" {
 			fmt.Fprintf(c.stdout, "      %s\n", hint)
 		}
 	}
 	if bad > 0 {
-		return fmt.Errorf("%d of %d checks say no", bad, len(findings))
+		return fmt.Errorf("%d of %d checks failed", bad, len(findings))
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (c *cli) execCommand() *cobra.Command {
 		Use:   "exec IN.ipynb [OUT.ipynb]",
 		Short: "Execute one notebook with parameters, as papermill's command does",
 		Long: `Exec executes one notebook and writes the result. Flags are those of papermill;
-"-" is standard input or output. Exit code 3 says that the notebook failed.`,
+"-" is standard input or output. Exit code 3 means that the notebook failed.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.exec(cmd.Context(), args, f) },
 	}
@@ -57,7 +57,7 @@ func (c *cli) execCommand() *cobra.Command {
 	fl.BoolVar(&f.inject, "inject-paths", false, "pass both paths")
 	fl.BoolVar(&f.prepareOnly, "prepare-only", false, "inject the parameters and execute nothing")
 	fl.BoolVar(&f.reportMode, "report-mode", false, "hide the input of code cells")
-	fl.StringVarP(&f.kernel, "kernel", "k", "", "kernel to use in place of the notebook's")
+	fl.StringVarP(&f.kernel, "kernel", "k", "", "kernel to use instead of the notebook's")
 	fl.StringVarP(&f.language, "language", "l", "", "language of the notebook")
 	fl.StringVar(&f.python, "python", "", "virtual environment or interpreter whose ipykernel is used")
 	fl.StringVar(&f.cwd, "cwd", "", "working directory of the kernel (default: this one)")
@@ -65,10 +65,10 @@ func (c *cli) execCommand() *cobra.Command {
 	fl.Float64Var(&f.cellTimeout, "execution-timeout", 0, "`seconds` a cell may take")
 	fl.DurationVar(&f.runTimeout, "run-timeout", 0, "time the whole notebook may take, such as 30m")
 	fl.Float64Var(&f.autosave, "autosave-cell-every", 2, "`seconds` between saves while a cell runs")
-	fl.StringVar(&f.stdoutFile, "stdout-file", "", "file that gets what cells print to stdout")
-	fl.StringVar(&f.stderrFile, "stderr-file", "", "file that gets what cells print to stderr")
+	fl.StringVar(&f.stdoutFile, "stdout-file", "", "`file` to write what cells print to stdout to")
+	fl.StringVar(&f.stderrFile, "stderr-file", "", "`file` to write what cells print to stderr to")
 	fl.BoolVar(&f.logOutput, "log-output", false, "print what the cells print")
-	fl.BoolVar(&f.progress, "progress-bar", true, "accepted and ignored: one line says how it went")
+	fl.BoolVar(&f.progress, "progress-bar", true, "accepted for papermill's sake and ignored; one line reports the outcome")
 	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
 	fl.Lookup("start-timeout").Usage += " (also --start_timeout)"
 	fl.SetNormalizeFunc(normalizeFlag)
@@ -242,7 +242,7 @@ func (f execFlags) arguments(args []string) ([]notebook.Argument, error) {
 		for _, pair := range pairs.of {
 			name, value, ok := strings.Cut(pair, pairSeparator)
 			if !ok {
-				return nil, fmt.Errorf("%s takes two words, a name and a value", pairs.flag)
+				return nil, fmt.Errorf("%s takes two arguments, a name and a value", pairs.flag)
 			}
 			set(pairs.make(name, value))
 		}

@@ -203,7 +203,7 @@ func (c *cli) onlyLocal(ctx context.Context, s *sweep.Sweep) error {
 	err := error(nil)
 	for _, b := range s.Orphans() {
 		if b.Worker != "" {
-			err = fmt.Errorf("run %s may still be made by %s on %s", b.Run, b.Worker, b.Host)
+			err = fmt.Errorf("run %s may still be running: worker %s on %s", b.Run, b.Worker, b.Host)
 			break
 		}
 	}
@@ -215,9 +215,9 @@ func (c *cli) onlyLocal(ctx context.Context, s *sweep.Sweep) error {
 		case len(open) == 0:
 			return nil
 		}
-		err = fmt.Errorf("an earlier fanout left %s on a cluster", unit.Plural(len(open), "shard"))
+		err = fmt.Errorf("an earlier fanout left %s running on a cluster", unit.Plural(len(open), "shard"))
 	}
-	return unit.WithHint(err, "add --on nomad, which goes on from there, or end it with: fanout cancel %s", unit.Quote(unit.Path(s.Where())))
+	return unit.WithHint(err, "add --on nomad to resume it, or stop it with: fanout cancel %s", unit.Quote(unit.Path(s.Where())))
 }
 
 // workerOptions say how the runs of a shard are executed on this machine for a
@@ -294,7 +294,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 	}
 	if text := set.GetString("lost_after"); text != "" {
 		if o.LostAfter, err = time.ParseDuration(text); err != nil || o.LostAfter < time.Second {
-			return o, fmt.Errorf("nomad: lost_after %q: want a time such as 2m", text)
+			return o, fmt.Errorf("nomad: lost_after %q: want a duration such as 2m", text)
 		}
 	}
 	if file := set.GetString("job"); file != "" {
@@ -313,7 +313,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 func countOf(text string) (int, error) {
 	n, err := strconv.Atoi(text)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q: want a number from 1", text)
+		return 0, fmt.Errorf("%q: want a number of at least 1", text)
 	}
 	return n, nil
 }

@@ -24,7 +24,7 @@ func fireArgs(store, kit, spec, zone string) []string {
 func (c *cli) scheduleFire() *cobra.Command {
 	var f fireFlags
 	cmd := &cobra.Command{
-		Use: "fire", Short: "Fire a schedule; its job runs this", Hidden: true, Args: cobra.NoArgs,
+		Use: "fire", Short: "Run one firing of a schedule; started by Nomad", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.fire(cmd.Context(), f) },
 	}
 	fl := cmd.Flags()

@@ -16,10 +16,10 @@ func (c *cli) gcCommand() *cobra.Command {
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "gc DIR.sweep",
-		Short: "Remove what a sweep can do without, after showing it",
-		Long: `Gc shows what a sweep could do without and how much room that takes. With a
-choice and --yes it is removed. Nothing that stands for a planned run is ever
-among it.`,
+		Short: "Show what a sweep no longer needs, and remove it on request",
+		Long: `Gc shows what a sweep no longer needs and how much space that takes. With a choice
+and --yes it is removed. The notebook that stands for a planned run is never
+removed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var kinds []sweep.Leftover
@@ -41,8 +41,8 @@ among it.`,
 
 var leftoverHelp = map[sweep.Leftover]string{
 	sweep.LeftUnplanned: "runs that are no longer planned: notebooks, logs, artifacts and rows of the tables",
-	sweep.LeftAttempts:  "attempts that neither stand for their run nor were its last",
-	sweep.LeftPlans:     "earlier plans, and frozen copies that nothing left refers to",
+	sweep.LeftAttempts:  "attempts that are neither the run's best nor its latest",
+	sweep.LeftPlans:     "earlier plans, and frozen copies that nothing refers to any more",
 }
 
 func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bool) (err error) {
@@ -54,7 +54,7 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 		return c.showGarbage(ctx, s, kinds)
 	}
 	if len(kinds) == 0 {
-		return unit.Mistake(unit.WithHint(errors.New("--yes without a choice"), "add --unplanned, --attempts or --plans"))
+		return unit.Mistake(unit.WithHint(errors.New("--yes needs a choice of what to remove"), "add --unplanned, --attempts or --plans"))
 	}
 	if _, err := s.Acquire(ctx); err != nil {
 		return err
@@ -92,12 +92,12 @@ func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Lef
 			fmt.Fprintf(c.stdout, "  %s  %s\n", id, s.RunName(id))
 		}
 	}
-	fmt.Fprintf(c.stderr, "nothing was removed; choose, and add --yes: fanout gc %s --attempts --yes\n", unit.Quote(unit.Path(s.Where())))
+	fmt.Fprintf(c.stderr, "nothing was removed; choose what to remove and add --yes: fanout gc %s --attempts --yes\n", unit.Quote(unit.Path(s.Where())))
 	return nil
 }
 
 func garbageWords(g sweep.Garbage) string {
-	text := fmt.Sprintf("%s, %.1f MB", unit.Plural(len(g.Keys), "object"), float64(g.Bytes)/1e6)
+	text := unit.Plural(len(g.Keys), "object") + ", " + unit.Bytes(g.Bytes)
 	if len(g.Runs) > 0 {
 		text = unit.Plural(len(g.Runs), "run") + ": " + text
 	}

@@ -33,7 +33,7 @@ func (c *cli) init(dir string) error {
 	files := templates.Starter()
 	for _, f := range files {
 		if _, err := os.Lstat(filepath.Join(dir, f.Name)); !errors.Is(err, fs.ErrNotExist) {
-			return unit.Mistake(unit.WithHint(fmt.Errorf("%s exists already, and init overwrites nothing", filepath.Join(dir, f.Name)), "give another folder: fanout init NAME"))
+			return unit.Mistake(unit.WithHint(fmt.Errorf("%s already exists, and init never overwrites", filepath.Join(dir, f.Name)), "give another folder: fanout init NAME"))
 		}
 	}
 	if err := os.MkdirAll(dir, 0o777); err != nil {

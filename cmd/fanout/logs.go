@@ -23,14 +23,15 @@ func (c *cli) logsCommand() *cobra.Command {
 	var f logsFlags
 	cmd := &cobra.Command{
 		Use:   "logs DIR.sweep [RUN…]",
-		Short: "Print what the cells print, also while runs are executing",
-		Long: `Logs prints what the cells of runs printed, the tracebacks of those that failed,
-and what their kernels printed outside the cells: of every run, or of those that
-are named by their ids, by as many of their first characters as it takes. One
-run that is named is printed as it is, several have the run's name before each
-line. It reads only the sweep, so it does not matter where the runs execute.
+		Short: "Print what the cells print, live or afterwards",
+		Long: `Logs prints what the cells of runs printed, the tracebacks of failed runs, and
+what the kernels printed outside the cells: for every run, or for those named by
+id or by an unambiguous prefix of it. The output of one named run is printed as
+it is; with several, each line starts with the run's name. It reads the sweep
+alone, so it does not matter where the runs execute.
 
-A line that is overwritten, as progress bars are, is printed once, as it ended.
+A line that is overwritten, such as a progress bar, is printed once, in its final
+form.
 
 ` + whereHelp,
 		Args: cobra.MinimumNArgs(1),
@@ -39,11 +40,11 @@ A line that is overwritten, as progress bars are, is printed once, as it ended.
 		},
 	}
 	fl := cmd.Flags()
-	fl.BoolVarP(&f.Follow, "follow", "f", false, "keep printing until the runs have ended")
-	fl.IntVar(&f.Attempt, "attempt", 0, "this attempt of each run (default: the last)")
+	fl.BoolVarP(&f.Follow, "follow", "f", false, "keep printing as runs print more, until they end")
+	fl.IntVar(&f.Attempt, "attempt", 0, "which attempt at each run (default: the latest)")
 	fl.StringVar(&f.where, "where", "", "only runs for which this expression is true")
 	fl.BoolVar(&f.Results, "results", false, "also results and displays that have a text form")
-	fl.BoolVar(&f.workers, "workers", false, "what the workers on a cluster said, while the cluster has it")
+	fl.BoolVar(&f.workers, "workers", false, "what the workers on a cluster printed, while the cluster still has it")
 	fl.BoolVar(&c.json, "json", false, "one JSON object a line")
 	return cmd
 }
@@ -52,7 +53,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 	open := c.app.OpenPlanned
 	if f.Follow {
 		open = func(ctx context.Context, dir string) (*sweep.Sweep, error) {
-			return c.app.AwaitPlan(ctx, dir, func() { fmt.Fprintln(c.stderr, "fanout: nothing is planned yet; waiting for it") })
+			return c.app.AwaitPlan(ctx, dir, func() { fmt.Fprintln(c.stderr, "fanout: nothing is planned yet; waiting") })
 		}
 	}
 	s, err := open(ctx, dir)

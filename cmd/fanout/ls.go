@@ -20,22 +20,22 @@ func (c *cli) lsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls DIR.sweep",
 		Short: "List the runs of a sweep",
-		Long: `Ls prints a line for every planned run: its status, what makes it stale, how
-long it took, and what it was given.
+		Long: `Ls prints one line for each planned run: its status, what makes it stale, how long
+it took, and its parameters.
 
 ` + whereHelp,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.ls(cmd.Context(), args[0], where, all) },
 	}
 	cmd.Flags().StringVar(&where, "where", "", "only runs for which this expression is true")
-	cmd.Flags().BoolVar(&all, "all", false, "also runs that are no longer planned")
+	cmd.Flags().BoolVar(&all, "all", false, "include runs that are no longer planned")
 	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a run")
 	return cmd
 }
 
 // whereHelp says what expressions see.
 var whereHelp = unit.Wrap(`An expression sees the parameters and the plain scraps under their own names, and
-`+unit.All(columnNames())+`. A run that did not record a scrap the expression names is left out:`, 80) + `
+`+unit.All(columnNames())+`. A run that did not record a scrap named in the expression is left out:`, 80) + `
 
     fanout ls DIR.sweep --where 'region == "apac" && run_status != "succeeded"'
     fanout ls DIR.sweep --where 'auc > 0.9'`

@@ -106,8 +106,9 @@ tables, and writes a summary notebook that compares the variants.
     fanout init demo && fanout run demo/sweep.yaml
 
 Exit codes: 0 done, 1 could not finish, 2 usage or sweep file is wrong,
-3 finished but some runs did not succeed, 4 a live fanout holds the sweep,
-5 a gate was violated, 130 and 143 interrupted (the same command resumes).`
+3 finished but some runs did not succeed, 4 another fanout is running the sweep,
+5 a gate was violated, 130 and 143 interrupted, terminated (run the same command
+again to resume).`
 
 // withSignals ends the context at the first SIGINT or SIGTERM and the process,
 // with every kernel, at the second. stopped tells which signal came.

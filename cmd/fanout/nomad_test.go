@@ -337,7 +337,7 @@ func TestCancelOnNomad(t *testing.T) {
 				cmd.Process.Kill()
 				cmd.Wait()
 			}
-			if out, _ := v.command("status", "victim.sweep").Output(); dead && !strings.Contains(string(out), "workers may be at work; to go on: fanout run --on nomad victim.sweep") {
+			if out, _ := v.command("status", "victim.sweep").Output(); dead && !strings.Contains(string(out), "workers may still be running; to resume: fanout run --on nomad victim.sweep") {
 				t.Errorf("status says:\n%s", out)
 			}
 			if out, err := v.command("cancel", "victim.sweep").CombinedOutput(); err != nil {

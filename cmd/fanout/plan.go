@@ -51,9 +51,8 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan SWEEP.yaml",
 		Short: "Show what a sweep file would run, and run nothing",
-		Long: `Plan lists the runs of a sweep file. Where the sweep exists already it says
-which of them a run would make, and how long that takes, learnt from what has
-succeeded there.`,
+		Long: `Plan lists the runs of a sweep file. If the sweep already exists, it says which of
+them would run and estimates how long they take from those that succeeded.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.plan(cmd.Context(), args[0], spec, f)
@@ -63,9 +62,9 @@ succeeded there.`,
 	fl := cmd.Flags()
 	fl.BoolVar(&f.json, "json", false, "one JSON object a run")
 	fl.BoolVar(&f.csv, "csv", false, "comma-separated values")
-	fl.BoolVar(&f.count, "count", false, "only how many")
-	fl.IntVar(&f.limit, "limit", 0, "only the first so many")
-	fl.IntVarP(&f.jobs, "jobs", "j", 0, "runs under way at once, for the estimate (default: cores)")
+	fl.BoolVar(&f.count, "count", false, "print only the number of runs")
+	fl.IntVar(&f.limit, "limit", 0, "only the first `N` runs")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "runs at once, for the estimate (default: cores)")
 	fl.StringVarP(&f.output, "output", "o", "", "sweep directory to compare with (default: NAME.sweep beside the sweep file)")
 	return cmd
 }

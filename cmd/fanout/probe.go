@@ -41,7 +41,7 @@ func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
 
 // probedFindings are what the worker left in the store.
 func (c *cli) probedFindings(ctx context.Context, dir, id string) []outcome.Finding {
-	seen := outcome.Finding{What: "the store from both sides", Detail: "what the worker wrote is here"}
+	seen := outcome.Finding{What: "the store from both sides", Detail: "what the worker wrote is readable here"}
 	var found []outcome.Finding
 	st, err := c.openStore(ctx, dir)
 	if err == nil {

@@ -16,17 +16,16 @@ func (c *cli) rerunCommand() *cobra.Command {
 	var again query.Choice
 	cmd := &cobra.Command{
 		Use:   "rerun DIR.sweep [RUN…]",
-		Short: "Make chosen runs of a sweep again",
-		Long: `Rerun makes exactly the runs that are chosen again: those that did not succeed,
-those that are stale, those for which an expression is true, or those whose ids
-are given, by as many of their first characters as it takes. Everything else
-stands as it is.
+		Short: "Run chosen runs of a sweep again",
+		Long: `Rerun executes exactly the chosen runs again: those that did not succeed, those
+that are stale, those for which an expression is true, or those named by id or by
+an unambiguous prefix of it. Everything else is left as it is.
 
 ` + whereHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !app.IsSweep(args[0]) {
-				return unit.Mistake(unit.WithHint(fmt.Errorf("%s is no sweep directory", args[0]), "to make what a sweep file plans: fanout run %s", unit.Quote(args[0])))
+				return unit.Mistake(unit.WithHint(fmt.Errorf("%s is not a sweep directory", args[0]), "to run a sweep file: fanout run %s", unit.Quote(args[0])))
 			}
 			if !again.Failed && !again.Stale && f.Only == "" && len(args) == 1 {
 				return unit.Mistake(unit.WithHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows"))
@@ -36,10 +35,10 @@ stands as it is.
 		},
 	}
 	fl := cmd.Flags()
-	fl.BoolVar(&again.Failed, "failed", false, "runs that failed, timed out, were canceled or got lost")
+	fl.BoolVar(&again.Failed, "failed", false, "runs that failed, timed out, were canceled or are lost")
 	fl.BoolVar(&again.Stale, "stale", false, "runs whose code, files or inputs changed since")
 	fl.StringVar(&f.Only, "only", "", "runs for which this expression is true")
 	c.addMaking(cmd, &f)
-	fl.BoolVar(&f.dryRun, "dry-run", false, "list the runs that would be made, and stop")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "list what would run, and stop")
 	return cmd
 }

@@ -36,10 +36,10 @@ func (c *cli) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
 		Use:   "run SWEEP.yaml | DIR.sweep",
-		Short: "Make the runs of a sweep, collect their scraps and write the summary",
-		Long: `Run expands the sweep file's grid, makes every run that is new, failed or
-stale, collects what the notebooks recorded and writes the summary. Stopped at
-any moment, the same command finishes the job. A sweep directory in place of
+		Short: "Run a sweep, collect its scraps and write the summary",
+		Long: `Run expands the sweep file's grid, executes every run that is new, failed or
+stale, collects what the notebooks recorded and writes the summary. If it is
+interrupted, run the same command again to resume. A sweep directory instead of
 the sweep file resumes what was planned there.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
@@ -48,28 +48,28 @@ the sweep file resumes what was planned there.`,
 	c.addMaking(cmd, &f)
 	fl := cmd.Flags()
 	fl.StringVarP(&f.output, "output", "o", "", "where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
-	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run and stop")
-	fl.BoolVar(&f.yes, "yes", false, "go on although there are more runs than max_runs")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run, and stop")
+	fl.BoolVar(&f.yes, "yes", false, "continue even if there are more runs than max_runs")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
-	fl.IntVar(&f.Limit, "limit", 0, "make at most so many runs now")
-	fl.StringVar(&f.Only, "only", "", "make only runs for which this expression is true")
-	fl.StringVar((*string)(&f.Reprocess), "reprocess", string(due.Stale), "runs made before to make again: none, failed, stale (and failed) or all")
+	fl.IntVar(&f.Limit, "limit", 0, "execute at most `N` runs now")
+	fl.StringVar(&f.Only, "only", "", "execute only runs for which this expression is true")
+	fl.StringVar((*string)(&f.Reprocess), "reprocess", string(due.Stale), "which earlier runs to run again: none, failed, stale (and failed) or all")
 	return cmd
 }
 
 // addMaking adds the flags that say how runs are made.
 func (c *cli) addMaking(cmd *cobra.Command, f *runFlags) {
 	fl := cmd.Flags()
-	fl.IntP("jobs", "j", 0, "runs under way at once (default: cores)")
-	fl.BoolVar(&c.json, "json", false, "print one JSON object a line in place of words")
+	fl.IntP("jobs", "j", 0, "runs at once (default: cores)")
+	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
-	fl.BoolVar(&f.noCanary, "no-canary", false, "start all runs at once, sending none ahead")
-	fl.String("on", "local", "where runs are made: local or nomad")
+	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
+	fl.String("on", "local", "where runs execute: local or nomad")
 	fl.StringVar(&f.Order, "order", "as-planned", "as-planned, newest-first, longest-first or shuffle")
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")
 	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
-	fl.Bool("log-output", false, "print what the cells print, each line behind the name of its run")
+	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
 }
 
 func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
@@ -180,7 +180,7 @@ func (c *cli) tellPlan(j *app.Job, todo due.List) {
 	}
 	fmt.Fprintf(c.stderr, "%s: %s: %s%s\n", j.Name(), unit.Plural(head.Runs, "run"), todo, gone)
 	if n := len(todo.Runs); n > 0 {
-		fmt.Fprintf(c.stderr, "making %d in %s\n", n, unit.Path(j.Where()))
+		fmt.Fprintf(c.stderr, "running %s in %s\n", unit.Plural(n, "run"), unit.Path(j.Where()))
 	}
 }
 
@@ -224,11 +224,11 @@ func (c *cli) tellEnd(ctx context.Context, j *app.Job, sum fan.Summary, end app.
 		if !stopped {
 			return cause
 		}
-		fmt.Fprintf(c.stderr, "stopped by %s; to resume: %s\n", who, c.resumeWith(j.Sweep))
+		fmt.Fprintf(c.stderr, "stopped by %s; run the same command again to resume: %s\n", who, c.resumeWith(j.Sweep))
 		return errIncomplete
 	}
 	if sum.Halted == "" && sum.Unstarted > 0 {
-		fmt.Fprintf(c.stderr, "%s came back from the cluster again and again without having begun\n", unit.Plural(sum.Unstarted, "run"))
+		fmt.Fprintf(c.stderr, "%s repeatedly came back from the cluster without having begun\n", unit.Plural(sum.Unstarted, "run"))
 	}
 	if sum.Halted != "" || sum.Unstarted > 0 || end.Incomplete() {
 		return errIncomplete

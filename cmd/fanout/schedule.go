@@ -33,23 +33,24 @@ func (c *cli) scheduleCommand() *cobra.Command {
 	var f scheduleFlags
 	cmd := &cobra.Command{
 		Use:   `schedule SWEEP.yaml --cron "0 2 * * *"`,
-		Short: "Make a sweep grow on a schedule, on a Nomad cluster",
+		Short: "Extend a sweep on a schedule, on a Nomad cluster",
 		Long: `Schedule registers a periodic Nomad job. Each firing runs
 
-    fanout run --on nomad --as-of THE-TIME-IT-WAS-TO-FIRE-AT -o SWEEP SWEEP.yaml
+    fanout run --on nomad --as-of TIME-IT-WAS-DUE -o SWEEP SWEEP.yaml
 
-so that dates such as "yesterday" count from the schedule, however late it
-starts. All firings make one sweep grow. The sweep file, and the files it names
-relative to itself, travel with the schedule as they are now: after an edit,
-schedule it again. A firing that is due while one still runs is left out.`,
+so that dates such as "yesterday" count from the time the firing was due, however
+late it starts. All firings extend one sweep. The sweep file, and the files it
+names relative to itself, travel with the schedule as they are now: after an
+edit, schedule it again. A firing that is due while another is still running is
+skipped.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.schedule(cmd, args[0], f) },
 	}
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.crons, "cron", nil, "`expression` that says when to fire: minute hour day month weekday (repeatable)")
 	fl.StringVar(&f.zone, "tz", "UTC", "time zone that the expression is in, such as Europe/Berlin")
-	fl.StringVarP(&f.output, "output", "o", "", "sweep directory, as the clients find it, too (default: NAME.sweep beside the sweep file)")
-	fl.StringVar(&f.job, "job", "", "job specification of your own, in HCL, for the firings")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep directory, at the same path on the clients (default: NAME.sweep beside the sweep file)")
+	fl.StringVar(&f.job, "job", "", "your own job specification, in HCL, for the firings")
 	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
 	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
 	cmd.AddCommand(c.scheduleLs(), c.scheduleRm(), c.scheduleNow(), c.scheduleFire())
@@ -128,7 +129,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	}
 	c.tellSchedule(in, next, replaced, files.Outside)
 	if otherDay(next) && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
-		fmt.Fprintf(c.stderr, "fanout: warning: at that time UTC has another day, and `dates` are days of UTC unless they say tz: %s\n", f.zone)
+		fmt.Fprintf(c.stderr, "fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)
 	}
 	fmt.Fprintln(c.stdout, in.ID)
 	return nil
@@ -140,7 +141,7 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 	case target == "-":
 		return next, errors.New("a schedule needs a sweep file, not standard input")
 	case app.IsSweep(target):
-		return next, unit.WithHint(fmt.Errorf("%s is a folder", target), "give the sweep file: a schedule plans the sweep anew at every firing")
+		return next, unit.WithHint(fmt.Errorf("%s is a folder", target), "give the sweep file: every firing plans the sweep again")
 	case len(f.crons) == 0:
 		return next, unit.WithHint(errors.New("--cron is missing"), `every night at two: --cron "0 2 * * *" --tz Europe/Berlin`)
 	case f.zone == "Local":
@@ -229,12 +230,12 @@ func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
 func (c *cli) tellSchedule(in schedule, next time.Time, replaced bool, outside []string) {
 	verb := "fires"
 	if replaced {
-		verb = "was scheduled already, and now fires"
+		verb = "was already scheduled, and now fires"
 	}
 	fmt.Fprintf(c.stderr, "%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, moment(next))
 	fmt.Fprintf(c.stderr, "  sweep  %s\n", in.Store)
 	for _, p := range outside {
-		fmt.Fprintf(c.stderr, "fanout: warning: %s is not copied: the clients must have it there\n", p)
+		fmt.Fprintf(c.stderr, "fanout: warning: %s is not copied: the clients need it at that path\n", p)
 	}
 }
 
@@ -327,7 +328,7 @@ func wentWords(f firing) string {
 	case f.State == "waiting":
 		return "it waits for a node"
 	case f.State == "forgotten":
-		return "Nomad has forgotten how it went"
+		return "Nomad no longer knows how it ended"
 	case f.State != "ended":
 		return f.State
 	case f.Code < 0:
@@ -379,7 +380,7 @@ func (c *cli) findSchedule(ctx context.Context, name string) (*schedules, schedu
 	case 1:
 		return cluster, found[0], nil
 	case 0:
-		return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "fanout schedule ls lists what is"))
+		return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "`fanout schedule ls` lists the schedules"))
 	}
 	return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID))
 }
@@ -393,9 +394,9 @@ func (c *cli) removeSchedule(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%s fires no more; its sweep stays: %s\n", v.ID, v.Store)
+	fmt.Fprintf(c.stderr, "%s no longer fires; its sweep is kept: %s\n", v.ID, v.Store)
 	for _, id := range running {
-		fmt.Fprintf(c.stderr, "a firing goes on; to end it: nomad job stop %s\n", unit.Quote(id))
+		fmt.Fprintf(c.stderr, "a firing is still running; to stop it: nomad job stop %s\n", unit.Quote(id))
 	}
 	return nil
 }
@@ -406,13 +407,13 @@ func (c *cli) fireNow(ctx context.Context, name string) error {
 		return err
 	}
 	if f := v.Last; f != nil && (f.State == "running" || f.State == "waiting") {
-		fmt.Fprintf(c.stderr, "fanout: warning: %s has not ended, and this firing does not wait for it: should it still hold the sweep, this one ends with exit code 4\n", f.ID)
+		fmt.Fprintf(c.stderr, "fanout: warning: %s is still running and this firing does not wait for it: if it still holds the sweep, this one ends with exit code 4\n", f.ID)
 	}
 	id, err := cluster.Force(ctx, v.ID)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%s fires; to watch: fanout logs -f %s\n", v.Sweep, unit.Quote(v.Store))
+	fmt.Fprintf(c.stderr, "%s is firing; to follow it: fanout logs -f %s\n", v.Sweep, unit.Quote(v.Store))
 	fmt.Fprintln(c.stdout, id)
 	return nil
 }

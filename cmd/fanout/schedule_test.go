@@ -67,7 +67,7 @@ func TestScheduleFires(t *testing.T) {
 	if code != 0 || !strings.Contains(out, id) || !strings.Contains(out, " CE") {
 		t.Errorf("ls: exit %d\n%s%s", code, out, words)
 	}
-	if code, _, words := v.say(t, "schedule", "rm", "victim"); code != 0 || !strings.Contains(words, "fires no more") {
+	if code, _, words := v.say(t, "schedule", "rm", "victim"); code != 0 || !strings.Contains(words, "no longer fires") {
 		t.Errorf("rm: exit %d\n%s", code, words)
 	}
 	if _, out, words := v.say(t, "schedule", "ls"); out != "" || !strings.Contains(words, "nothing is scheduled") {
@@ -253,7 +253,7 @@ func TestScheduleRunNow(t *testing.T) {
 	if code, out, _ := v.say(t, "schedule", "ls"); code != 0 || !strings.HasSuffix(strings.TrimSpace(out), "  done") {
 		t.Errorf("ls: exit %d\n%s", code, out)
 	}
-	if code, _, words := v.say(t, "schedule", "rm", strings.TrimSpace(id)); code != 0 || strings.Contains(words, "goes on") {
+	if code, _, words := v.say(t, "schedule", "rm", strings.TrimSpace(id)); code != 0 || strings.Contains(words, "still running") {
 		t.Errorf("rm: exit %d\n%s", code, words)
 	}
 }

@@ -30,19 +30,19 @@ type setting struct {
 // known lists every setting.
 func known() []setting {
 	return []setting{
-		{"jobs", "jobs", runtime.NumCPU(), "runs under way at once"},
-		{"on", "on", "local", "where runs are made: local or nomad"},
+		{"jobs", "jobs", runtime.NumCPU(), "runs at once"},
+		{"on", "on", "local", "where runs execute: local or nomad"},
 		{"retries", "retries", -1, "further attempts at a run that failed; -1: as the sweep file says"},
 		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
-		{"grace", "", "10s", "time a run has to stop when it is told to"},
+		{"grace", "", "10s", "how long a run may take to stop when asked to"},
 		{"warm", "warm", "auto", "fork kernels from a warm server: auto or off"},
 		{"canary", "", true, "one run must get past its first cells before the others start"},
-		{"progress", "", true, "show what goes on"},
-		{"refresh", "", "30s", "how often the tables are written while runs are made; 0: at the end alone"},
+		{"progress", "", true, "show progress"},
+		{"refresh", "", "30s", "how often the tables are written while runs execute; 0: only at the end"},
 		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
-		{"output_cap", "", "64MB", "output kept of one cell; the rest is cut with a mark"},
-		{"python", "python", "", "virtual environment or interpreter in place of the sweep file's"},
-		{"jupyter_path", "", "", "more folders to look for kernelspecs in"},
+		{"output_cap", "", "64MB", "how much output of one cell is kept; the rest is cut, with a mark"},
+		{"python", "python", "", "virtual environment or interpreter, instead of the sweep file's"},
+		{"jupyter_path", "", "", "additional folders to look for kernelspecs in"},
 	}
 }
 
@@ -140,7 +140,7 @@ func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 	v := viper.New()
 	v.MergeConfigMap(s.GetStringMap("nomad"))
 	for _, b := range own {
-		v.Set(b.Name, b.Value.Any())
+		v.Set(b.Name, b.Value.Any()) // over all that is merged
 	}
 	name := v.GetString("class")
 	if name == "" {
@@ -150,13 +150,12 @@ func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 	if len(class) == 0 {
 		return nil, unit.WithHint(fmt.Errorf("workload class %q is not known", name), "fanout.yaml defines them: classes: {%s: {priority: 50, node_pool: default}}", name)
 	}
-	for key, value := range class {
+	for key := range class {
 		if !slices.Contains(classKeys, key) {
 			return nil, unit.WithHint(fmt.Errorf("classes.%s: unknown key %q", name, key), "a workload class has %s", strings.Join(classKeys, ", "))
 		}
-		v.SetDefault(key, value)
 	}
-	return v, nil
+	return v, v.MergeConfigMap(class)
 }
 
 // classKeys are what a workload class decides.

@@ -20,10 +20,10 @@ import (
 func (c *cli) showCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show DIR.sweep RUN",
-		Short: "Show all that is known of one run",
-		Long: `Show prints what a run was given, every attempt at it, what it recorded, the cell
-that failed, why it is stale, and the command that makes it alone. RUN is the
-id that ls prints, or as many of its first characters as it takes.`,
+		Short: "Show everything known about one run",
+		Long: `Show prints a run's parameters, every attempt at it, what it recorded, the cell
+that failed, why it is stale, and the command that reproduces it. RUN is the id
+that ls prints, or an unambiguous prefix of it.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.show(cmd.Context(), args[0], args[1]) },
 	}
@@ -163,7 +163,7 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 		fmt.Fprintf(c.stdout, "  %s = %s\n", unit.Line(n), string(line))
 	}
 	if more {
-		fmt.Fprintln(c.stdout, "  and larger ones: see results/")
+		fmt.Fprintln(c.stdout, "  larger values are in results/")
 	}
 }
 

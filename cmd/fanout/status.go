@@ -21,7 +21,7 @@ import (
 func (c *cli) statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status DIR.sweep",
-		Short: "Say how far a sweep is and what failed",
+		Short: "Show how far a sweep is and what failed",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return c.status(cmd.Context(), args[0]) },
 	}
@@ -118,13 +118,13 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 	}
 	switch {
 	case r.Holder != nil && r.LeftS != nil:
-		fmt.Fprintf(c.stdout, "process %d on %s is at work, about %s left\n", r.Holder.PID, r.Holder.Host, unit.Duration(time.Duration(*r.LeftS*float64(time.Second))))
+		fmt.Fprintf(c.stdout, "process %d on %s is running, about %s left\n", r.Holder.PID, r.Holder.Host, unit.Duration(time.Duration(*r.LeftS*float64(time.Second))))
 	case r.Holder != nil:
-		fmt.Fprintf(c.stdout, "process %d on %s is at work\n", r.Holder.PID, r.Holder.Host)
+		fmt.Fprintf(c.stdout, "process %d on %s is running\n", r.Holder.PID, r.Holder.Host)
 	case remote(s.Orphans()):
-		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may be at work; to go on: %s\n", c.resumeWith(s))
+		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
 	case r.Counts[outcome.Succeeded] < r.Runs:
-		fmt.Fprintf(c.stdout, "nothing is at work; to go on: %s\n", c.resumeWith(s))
+		fmt.Fprintf(c.stdout, "nothing is running; to resume: %s\n", c.resumeWith(s))
 	}
 	for i, f := range r.Failures {
 		if i == maxFailures {

@@ -21,9 +21,9 @@ func (c *cli) topCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top DIR.sweep",
 		Short: "Show the leading runs by a metric, also while others are running",
-		Long: `Top lists the runs that succeeded by a scrap, the best first: the largest, or the
-smallest where the sweep file says minimize. While a sweep is running it shows the
-leaders so far, including runs under way that have recorded it.
+		Long: `Top lists the runs that succeeded, the best first by a scrap: the largest, or the
+smallest where the sweep file says minimize. While the sweep is running it shows
+the leaders so far, including running ones that have already recorded the scrap.
 
 ` + whereHelp,
 		Args: cobra.ExactArgs(1),

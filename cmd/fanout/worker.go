@@ -16,7 +16,7 @@ func (c *cli) workerCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:    "worker DIR.sweep SHARD | --payload FILE",
-		Short:  "Execute the runs of one shard; clusters start it",
+		Short:  "Execute the runs of one shard; started by a cluster",
 		Hidden: true,
 		Long: `Worker claims a shard that fanout run has stored in a sweep, executes its runs
 on this machine and writes them to the sweep. When it is stopped, it interrupts

@@ -15,7 +15,7 @@ import (
 // named runs travelled in, or of all.
 func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error {
 	if f.Follow || f.Attempt > 0 || f.where != "" || f.Results || c.json {
-		return unit.Mistake(unit.WithHint(errors.New("--workers prints what Nomad has of the workers, and takes no other flag"), "leave out --workers to see what the cells print"))
+		return unit.Mistake(unit.WithHint(errors.New("--workers prints what Nomad keeps of the workers and takes no other flag"), "leave out --workers to see what the cells print"))
 	}
 	wanted, err := shardFilter(ctx, s, f.Runs)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 		}
 	})
 	if err == nil && n == 0 {
-		fmt.Fprintln(c.stderr, "Nomad knows of no worker of this sweep: none was dispatched, or it has forgotten them; fanout logs without --workers prints what the cells printed")
+		fmt.Fprintln(c.stderr, "Nomad knows no worker of this sweep: none was dispatched, or Nomad no longer keeps them; fanout logs without --workers prints what the cells printed")
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func TestWorkerLogs(t *testing.T) {
 	}
 	c.fake.Collect()
 	out, err = v.command("logs", "--workers", "victim.sweep").CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "Nomad knows of no worker of this sweep") {
+	if err != nil || !strings.Contains(string(out), "Nomad knows no worker of this sweep") {
 		t.Errorf("after garbage collection: %v\n%s", err, out)
 	}
 }

@@ -28,7 +28,7 @@ func (a *App) Collect(ctx context.Context, s *sweep.Sweep, require []string) (*c
 	})
 	if err != nil {
 		res.Close()
-		return nil, unit.WithHint(fmt.Errorf("write tables: %w", err), "the old tables stand; make room and type: fanout collect %s", unit.Quote(unit.Path(s.Where())))
+		return nil, unit.WithHint(fmt.Errorf("write tables: %w", err), "the old tables are unchanged; free some space and run: fanout collect %s", unit.Quote(unit.Path(s.Where())))
 	}
 	_ = res.Keep(ctx, s) // a cache: where it cannot be written the next collect reads more
 	return res, removeOthers(ctx, s.Store(), names)
@@ -118,7 +118,7 @@ func (a *App) writeTables(ctx context.Context, res *collect.Result, output strin
 		return st.Write(ctx, name, write, store.Cached)
 	})
 	if err != nil {
-		return unit.WithHint(fmt.Errorf("write tables: %w", err), "tables that were there and are not written again stand as they were; make room and run the same command again")
+		return unit.WithHint(fmt.Errorf("write tables: %w", err), "tables that were not rewritten are unchanged; free some space and run the same command again")
 	}
 	return nil
 }

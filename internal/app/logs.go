@@ -242,7 +242,7 @@ func (t *tail) missing(st sweep.RunState, r *readHead) error {
 	case st.Began != nil && st.Began.Attempt <= r.attempt:
 		return nil
 	case t.Attempt > st.Attempts && len(t.Runs) > 0 && !t.Follow:
-		return unit.Mistake(unit.WithHint(fmt.Errorf("run %s has %s, there is no %d", st.Run.ID, unit.Plural(st.Attempts, "attempt"), t.Attempt),
+		return unit.Mistake(unit.WithHint(fmt.Errorf("run %s has %s; there is no attempt %d", st.Run.ID, unit.Plural(st.Attempts, "attempt"), t.Attempt),
 			"fanout show %s %s lists them", unit.Quote(unit.Path(t.sweep.Where())), st.Run.ID))
 	}
 	r.ended = t.Attempt <= st.Attempts

@@ -120,7 +120,7 @@ func (a *App) Create(ctx context.Context, where, name string) (*sweep.Sweep, err
 	}
 	s, err := sweep.Init(ctx, st, name)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, syscall.EROFS) {
-		err = unit.WithHint(err, "%s is not writable: give another place with -o", where)
+		err = unit.WithHint(err, "%s is not writable: choose another place with -o", where)
 	}
 	return s, err
 }

@@ -81,14 +81,14 @@ func (d *Draft) selfContained() error {
 	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
 	where := d.Spec.Where
 	if p := d.Spec.Python; p != "" && relative(p) {
-		return unit.WithHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself gets to the clients", where("python"), p), "give the path that it has on the clients")
+		return unit.WithHint(fmt.Errorf("%s: python: %s is relative to the sweep file, and only the file itself is sent to the clients", where("python"), p), "give its path on the clients")
 	}
 	if d.Spec.Workdir == "shared" {
-		return unit.WithHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files get to the clients", where("workdir")), "leave it out, and name what the runs read under `files:`")
+		return unit.WithHint(fmt.Errorf("%s: workdir: shared needs the template's folder, and only its files are sent to the clients", where("workdir")), "leave it out, and name what the runs read under `files:`")
 	}
 	for _, p := range d.Spec.Inputs {
 		if relative(p) {
-			return unit.WithHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", where("inputs"), p), "give the path that it has on the clients, or name it under `files:`")
+			return unit.WithHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", where("inputs"), p), "give its path on the clients, or name it under `files:`")
 		}
 	}
 	return nil

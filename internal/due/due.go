@@ -113,7 +113,7 @@ func (l List) String() string {
 	for _, p := range slices.Sorted(maps.Keys(l.Stale)) {
 		add(l.Stale[p], "stale ("+p+")")
 	}
-	add(l.Redone, "made again")
+	add(l.Redone, "to run again")
 	if len(parts) == 0 {
 		return "nothing planned"
 	}

@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// TestClass: what a sweep file says of Nomad wins over its workload class, and
+// the class over the rest of the settings.
+func TestClass(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "fanout.yaml")
+	text := "nomad: {priority: 10, namespace: day, node_pool: small, class: night}\nclasses: {night: {priority: 20, namespace: night}}\n"
+	if err := os.WriteFile(file, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+	flags.String("config", file, "")
+	s, err := readSettings(flags)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, _ := value.Of("sweep")
+	v, err := s.nomad([]value.Binding{{Name: "namespace", Value: own}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for key, want := range map[string]string{"priority": "20", "namespace": "sweep", "node_pool": "small"} {
+		if got := v.GetString(key); got != want {
+			t.Errorf("%s is %s, want %s", key, got, want)
+		}
+	}
+}
