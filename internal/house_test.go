@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"internal/table/frame": {"internal/value"},
 	"internal/collect":     {"internal/query", "internal/table", "internal/table/frame", "internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
 	"internal/compare":     {"internal/table", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/report":      {"internal/compare", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+	"internal/report":      {"internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
 	"internal/app": {"internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/report", "internal/due", "internal/table"},

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -101,7 +102,7 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err := c.tellEnd(ctx, j, sum, end); err != nil {
 		return err
 	}
-	return checkGates(gates, []block{{report: end.Comparison}})
+	return checkGates(gates, report.Comparison{{Report: end.Comparison}})
 }
 
 // openJob plans the sweep that a sweep file describes, or takes up the one

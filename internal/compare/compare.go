@@ -11,6 +11,7 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"slices"
@@ -173,7 +174,7 @@ const (
 type Run struct {
 	Row      int // in the table
 	ID       string
-	Name     string
+	Name     string // what varies; the id where nothing does
 	Notebook string
 	Value    float64
 }
@@ -252,7 +253,8 @@ func (c *comparer) best(m Metric, groups []*group) []Run {
 }
 
 func (c *comparer) run(row int, value float64) Run {
-	return Run{Row: row, ID: c.text(row, "run_id"), Name: c.name(row), Notebook: c.text(row, "run_notebook"), Value: value}
+	id := c.text(row, "run_id")
+	return Run{Row: row, ID: id, Name: cmp.Or(c.name(row), id), Notebook: c.text(row, "run_notebook"), Value: value}
 }
 
 // name is a run for people: what varies.

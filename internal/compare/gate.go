@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Gate is a change from the baseline that must not be.
@@ -73,7 +75,7 @@ func (g Gate) inTable(t MetricTable) (violated []string, err error) {
 			return nil, fmt.Errorf("gate %q: the change of %s in %s cannot be computed", g.text, g.metric, group.Name)
 		}
 		if (g.below && change < g.limit || !g.below && change > g.limit) && (g.p == 0 || a.PAdjusted < g.p) {
-			violated = append(violated, fmt.Sprintf("%s changed by %s in %s, p %.3g", g.metric, changeWords(a, g.relative), group.Name, a.PAdjusted))
+			violated = append(violated, fmt.Sprintf("%s changed by %s in %s, p %s", g.metric, g.change(a), group.Name, unit.P(a.PAdjusted)))
 		}
 	}
 	if compared == 0 {
@@ -82,9 +84,9 @@ func (g Gate) inTable(t MetricTable) (violated []string, err error) {
 	return violated, nil
 }
 
-func changeWords(a *Comparison, relative bool) string {
-	if relative {
-		return fmt.Sprintf("%+.2f%%", 100*a.Relative)
+func (g Gate) change(a *Comparison) string {
+	if g.relative {
+		return unit.Percent(a.Relative)
 	}
-	return fmt.Sprintf("%+.4g", a.Shift)
+	return unit.Change(a.Shift)
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // conclude adjusts the p of all comparisons and judges every metric.
@@ -149,7 +150,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 	var parts []string
 	add := func(names []string, words string) {
 		if len(names) > 0 {
-			parts = append(parts, listed(names)+" "+words)
+			parts = append(parts, unit.List(names)+" "+words)
 		}
 	}
 	baseline := t.baselineName()
@@ -188,9 +189,9 @@ func (t *MetricTable) direction(a *Comparison) Verdict {
 // effect is how much would matter.
 func (t *MetricTable) effect() string {
 	if t.MinEffectRelative {
-		return fmt.Sprintf(" (%.4g%%)", 100*t.MinEffect)
+		return " (" + unit.Number(100*t.MinEffect) + "%)"
 	}
-	return strings.TrimRight(fmt.Sprintf(" (%.4g %s", t.MinEffect, t.Unit), " ") + ")"
+	return " (" + strings.TrimSpace(unit.Number(t.MinEffect)+" "+t.Unit) + ")"
 }
 
 func (t *MetricTable) baselineName() string {
@@ -263,7 +264,7 @@ func span(t *MetricTable) string {
 	byCentre := func(a, b Group) int { return cmp.Compare(a.Centre, b.Centre) }
 	low, high := slices.MinFunc(with, byCentre), slices.MaxFunc(with, byCentre)
 	if low.Centre == high.Centre {
-		return "All groups are at " + short(low.Centre) + ". "
+		return "All groups are at " + unit.Number(low.Centre) + ". "
 	}
 	at := func(g Group) string {
 		var names []string
@@ -273,24 +274,20 @@ func span(t *MetricTable) string {
 			}
 		}
 		if len(names) > 2 {
-			return fmt.Sprintf("%s (%d groups)", short(g.Centre), len(names))
+			return fmt.Sprintf("%s (%d groups)", unit.Number(g.Centre), len(names))
 		}
-		return fmt.Sprintf("%s (%s)", short(g.Centre), listed(names))
+		return fmt.Sprintf("%s (%s)", unit.Number(g.Centre), unit.List(names))
 	}
 	return "From " + at(low) + " to " + at(high) + ". "
 }
 
+// change is a change as people read it, relative where that says something.
 func change(a *Comparison) string {
 	if math.IsNaN(a.Relative) {
-		return minus(fmt.Sprintf("%+.4g", a.Shift))
+		return unit.Change(a.Shift)
 	}
-	return minus(fmt.Sprintf("%+.2f%%", 100*a.Relative))
+	return unit.Percent(a.Relative)
 }
-
-// minus writes the sign as people do.
-func minus(number string) string { return strings.Replace(number, "-", "−", 1) }
-
-func short(x float64) string { return minus(fmt.Sprintf("%.4g", x)) }
 
 func isAre(names []string) string {
 	if len(names) == 1 {
@@ -306,25 +303,7 @@ func hasHave(names []string) string {
 	return "have"
 }
 
-// maxListed is how many names a sentence holds.
-const maxListed = 6
+// maxName is how many characters of a name a sentence holds.
+const maxName = 60
 
-// maxNameInSentence is how many characters of a name a sentence holds.
-const maxNameInSentence = 60
-
-func shortName(name string) string {
-	if r := []rune(name); len(r) > maxNameInSentence {
-		return string(r[:maxNameInSentence-1]) + "…"
-	}
-	return name
-}
-
-func listed(names []string) string {
-	if len(names) > maxListed {
-		return strings.Join(names[:maxListed], ", ") + fmt.Sprintf(" and %d more", len(names)-maxListed)
-	}
-	if len(names) > 1 {
-		return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
-	}
-	return names[0]
-}
+func shortName(name string) string { return unit.Cut(name, maxName) }

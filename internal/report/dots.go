@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // drawDots puts a row for each group: its values as small dots, the median
@@ -57,7 +58,7 @@ func saysDots(in Input, t compare.MetricTable, shown []compare.Group, all int) s
 		Single, Intervals, Lacking                           bool
 		Shown, All                                           int
 	}{
-		label(t), safe(joined(in.Compare.Rows)), centreOf(t), t.CentreName(), number(100 * in.Compare.Confidence), in.Compare.Baseline,
+		label(t), safe(joined(in.Compare.Rows)), centreOf(t), t.CentreName(), unit.Number(100 * in.Compare.Confidence), in.Compare.Baseline,
 		oneEach(shown), intervals > 0, intervals < len(shown), len(shown), all,
 	})
 }

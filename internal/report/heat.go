@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 const (
@@ -141,7 +142,7 @@ func (h heat) drawCell(c draw.Canvas, r vg.Rectangle, v float64) {
 		if share > 0.5 {
 			on = color.White
 		}
-		c.FillText(write(10, on, text.XCenter, text.YCenter), middle, number(v))
+		c.FillText(write(10, on, text.XCenter, text.YCenter), middle, unit.Number(v))
 	}
 }
 

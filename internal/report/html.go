@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"html/template"
 	"image/png"
+	"strings"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
@@ -23,14 +24,20 @@ var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.W
 // HTML lays the summary out as one page that needs nothing else: the pictures
 // are in it. It reads without its script, in light and in dark.
 func (s *Summary) HTML() ([]byte, error) {
-	var source bytes.Buffer
+	var source strings.Builder
 	pictures := map[string][]byte{}
 	for _, p := range s.sections {
 		source.WriteString(p.markdown(func(p picture) string { pictures[p.file] = p.png; return p.file }) + "\n\n")
 	}
+	return pageOf(s.in.Name, source.String(), pictures)
+}
+
+// pageOf renders Markdown of ours as a page. Pictures are by the files that it
+// names.
+func pageOf(title, source string, pictures map[string][]byte) ([]byte, error) {
 	var body bytes.Buffer
-	if err := markdown.Convert(source.Bytes(), &body); err != nil {
-		return nil, fmt.Errorf("render the summary: %w", err)
+	if err := markdown.Convert([]byte(source), &body); err != nil {
+		return nil, fmt.Errorf("render %s: %w", title, err)
 	}
 	text := body.Bytes()
 	for file, data := range pictures {
@@ -41,7 +48,7 @@ func (s *Summary) HTML() ([]byte, error) {
 	err := page.Execute(&out, struct {
 		Title string
 		Body  template.HTML
-	}{plain(s.in.Name), template.HTML(text)})
+	}{plain(title), template.HTML(text)})
 	return out.Bytes(), err
 }
 

@@ -19,6 +19,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // Plots are drawn on white, so that they read on a dark page too. Colours are
@@ -176,7 +177,7 @@ const maxNumbered = 12
 func labels(names []string) (short []string, note string) {
 	var numbered []string
 	for i, n := range names {
-		s := cut(plain(n))
+		s := unit.Cut(plain(n), maxLabel)
 		if drawable(s) != s {
 			s = fmt.Sprintf("№ %d", i+1)
 			numbered = append(numbered, say("numbered", struct{ Mark, Name string }{s, n}))
@@ -225,14 +226,6 @@ func horizontalGrid() *plotter.Grid {
 	g.Vertical.Color = nil
 	g.Horizontal.Color, g.Horizontal.Width = grid, 0.8
 	return g
-}
-
-func cut(s string) string {
-	r := []rune(s)
-	if len(r) > maxLabel {
-		return string(r[:maxLabel-1]) + "…"
-	}
-	return s
 }
 
 // render draws a plot with its margins.

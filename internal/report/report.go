@@ -121,22 +121,22 @@ const partVerdict = "verdict"
 // parts are the summary in its order: did everything run, which variant is
 // better and how sure are we, what drives it, what is odd, where to look next.
 var parts = []part{
-	{partVerdict, always(verdictSection)},
-	{"swept", always(sweptSection)},
+	{partVerdict, single(verdictSection)},
+	{"swept", single(sweptSection)},
 	{"calendar", func(in Input) ([]section, error) {
 		s, err := calendarSection(in)
 		return []section{s}, err
 	}},
 	{"metrics", metricSections},
-	{"effects", always(driveSection)},
-	{"best", always(bestSection)},
-	{"failures", always(failureSection)},
-	{"cost", always(costSection)},
-	{"problems", always(oddSection)},
-	{"provenance", always(factSection)},
+	{"effects", single(driveSection)},
+	{"best", single(bestSection)},
+	{"failures", single(failureSection)},
+	{"cost", single(costSection)},
+	{"problems", single(oddSection)},
+	{"provenance", single(factSection)},
 }
 
-func always(one func(Input) section) func(Input) ([]section, error) {
+func single(one func(Input) section) func(Input) ([]section, error) {
 	return func(in Input) ([]section, error) { return []section{one(in)}, nil }
 }
 
@@ -177,10 +177,7 @@ func metricSections(in Input) ([]section, error) {
 
 // Notebook lays the summary out as a notebook.
 func (s *Summary) Notebook() *notebook.Notebook {
-	n := &notebook.Notebook{Minor: 5, Metadata: map[string]any{
-		"kernelspec":    map[string]any{"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-		"language_info": map[string]any{"name": "python"},
-	}}
+	n := newNotebook()
 	for i, p := range s.sections {
 		n.Cells = append(n.Cells, p.cell(fmt.Sprintf("part-%d", i+1)))
 	}
@@ -199,6 +196,13 @@ func (s *Summary) Markdown() []byte {
 		texts = append(texts, p.markdown(nil))
 	}
 	return []byte(strings.Join(texts, "\n\n") + "\n")
+}
+
+func newNotebook() *notebook.Notebook {
+	return &notebook.Notebook{Minor: 5, Metadata: map[string]any{
+		"kernelspec":    map[string]any{"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+		"language_info": map[string]any{"name": "python"},
+	}}
 }
 
 func (s section) cell(id string) *notebook.Cell {

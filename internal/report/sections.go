@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // How much of a long list is shown; the rest is counted.
@@ -104,11 +105,7 @@ func axisValues(a Axis) string {
 	case n > 12:
 		return fmt.Sprintf("%s … %s (%d)", safe(a.Values[0]), safe(a.Values[n-1]), n)
 	}
-	escaped := make([]string, n)
-	for i, v := range a.Values {
-		escaped[i] = safe(v)
-	}
-	return strings.Join(escaped, ", ")
+	return joined(textsOf(a.Values, safe))
 }
 
 func metricSection(in Input, t compare.MetricTable, index int) (section, error) {
@@ -153,7 +150,7 @@ func movement(t compare.Trend) string {
 		Sure, Up bool
 		By, P    string
 		Periods  int
-	}{Sure: t.P < trendAlpha, Up: t.Change > 0, P: pValue(t.P), Periods: t.Periods}
+	}{Sure: t.P < trendAlpha, Up: t.Change > 0, P: unit.P(t.P), Periods: t.Periods}
 	if t.Change != 0 {
 		view.By = strings.TrimLeft(off(t.Change, t.Relative), "+−")
 	}
@@ -162,13 +159,10 @@ func movement(t compare.Trend) string {
 
 // off is a distance, relative where that says something.
 func off(by, relative float64) string {
-	switch {
-	case math.IsNaN(relative) && by > 0:
-		return "+" + number(by)
-	case math.IsNaN(relative):
-		return number(by)
+	if math.IsNaN(relative) {
+		return unit.Change(by)
 	}
-	return percent(relative)
+	return unit.Percent(relative)
 }
 
 // driveSection says which parameters the metrics depend on.
@@ -205,42 +199,16 @@ func driveSection(in Input) section {
 	}{head, rows})
 }
 
-// tableView is the main table of a metric.
-type tableView struct {
-	Head  []string
-	Rows  [][]string
-	Sizes string // what the sizes of effects are
-	Left  int    // groups that are not shown
-	Which string // of all are they
-}
-
 // groupTable is the main table of a metric.
 func groupTable(in Input, t compare.MetricTable) string {
 	groups, which := shownGroups(in, t.Groups)
-	view := tableView{Left: len(t.Groups) - len(groups), Which: which}
-	if single(t) {
-		view.Head = []string{safe(joined(in.Compare.Rows)), label(t)}
-		for _, g := range groups {
-			view.Rows = append(view.Rows, singleRow(g))
-		}
-		return say("metric.table", view)
-	}
-	view.Head = []string{safe(joined(in.Compare.Rows)), "n", t.CentreName(), intervalHead(in), "quartiles"}
-	if t.Trials != "" {
-		view.Head[4] = safe(t.Name + " of " + t.Trials)
-	}
-	compared := slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil })
-	if compared {
-		view.Head = append(view.Head, "change", "interval of the change", "p", "effect", "")
-		view.Sizes = sizes(groups)
-	}
-	for _, g := range groups {
-		view.Rows = append(view.Rows, groupRow(g, compared))
-	}
-	return say("metric.table", view)
+	return say("metric.table", struct {
+		Table string
+		Sizes string // what the sizes of effects are
+		Left  int    // groups that are not shown
+		Which string // of all are they
+	}{tableOf(t, groups, in.Compare.Confidence, joined(in.Compare.Rows), true).markdown(), sizes(groups), len(t.Groups) - len(groups), which})
 }
-
-func intervalHead(in Input) string { return fmt.Sprintf("%.4g %% interval", 100*in.Compare.Confidence) }
 
 // sizes explain the kinds of effect sizes in a table.
 func sizes(groups []compare.Group) string {
@@ -265,102 +233,6 @@ func shownGroups(in Input, groups []compare.Group) ([]compare.Group, string) {
 	return groups[:min(len(groups), maxRows)], "more"
 }
 
-// single says whether no group has more than one value, so that nothing is
-// spread and nothing tested.
-func single(t compare.MetricTable) bool {
-	return t.Trials == "" && !slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.N > 1 || g.Baseline })
-}
-
-// singleRow has the one value of a group.
-func singleRow(g compare.Group) []string {
-	if g.N == 0 {
-		return []string{safe(g.Name), noValue}
-	}
-	return []string{safe(g.Name), number(g.Centre)}
-}
-
-// noValue stands where a group has none, and is no number.
-const noValue = "no value"
-
-func groupRow(g compare.Group, compared bool) []string {
-	n := fmt.Sprint(g.N)
-	if g.Missing > 0 {
-		n += fmt.Sprintf(" of %d", g.N+g.Missing)
-	}
-	name := safe(g.Name)
-	if g.Baseline {
-		name += " *(baseline)*"
-	}
-	row := []string{name, n, number(g.Centre), interval(g.Lo, g.Hi), interval(g.Q1, g.Q3)}
-	if g.Trials > 0 {
-		row[4] = number(g.Hits) + " of " + number(g.Trials)
-	}
-	if g.N == 0 {
-		row[2], row[3], row[4] = noValue, "", ""
-	}
-	switch a := g.Against; {
-	case !compared:
-	case a == nil:
-		row = append(row, "", "", "", "", "")
-	case a.Exact:
-		row = append(row, shift(a), shiftInterval(a), "exact", "", mark(a))
-	default:
-		row = append(row, shift(a), shiftInterval(a), pValue(a.PAdjusted), effectSize(a), mark(a))
-	}
-	return row
-}
-
-func shift(a *compare.Comparison) string {
-	switch {
-	case a.Pairs == 0:
-		return ""
-	case math.IsNaN(a.Relative):
-		return number(a.Shift)
-	}
-	return percent(a.Relative)
-}
-
-func shiftInterval(a *compare.Comparison) string {
-	switch {
-	case a.Pairs == 0:
-		return ""
-	case math.IsInf(a.Lo, 0) || math.IsInf(a.Hi, 0):
-		return "too few"
-	case math.IsNaN(a.Relative):
-		return interval(a.Lo, a.Hi)
-	}
-	return percent(a.RelLo) + bridge + percent(a.RelHi)
-}
-
-func effectSize(a *compare.Comparison) string {
-	if a.SizeName == "" || math.IsNaN(a.Size) || math.IsInf(a.Size, 0) {
-		return ""
-	}
-	return a.SizeName + "\u00a0=\u00a0" + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
-}
-
-// mark is the verdict at the end of a row, and what it rests on.
-func mark(a *compare.Comparison) string {
-	word := string(a.Verdict)
-	if a.Verdict == compare.Unclear {
-		word = "~"
-	}
-	switch {
-	case a.Counted:
-		return word + ", by single trials"
-	case a.Paired:
-		return word + ", " + pairs(a)
-	}
-	return word
-}
-
-func pairs(a *compare.Comparison) string {
-	if a.Possible > a.Pairs {
-		return fmt.Sprintf("%d of %d pairs", a.Pairs, a.Possible)
-	}
-	return fmt.Sprintf("%d pairs", a.Pairs)
-}
-
 func bestSection(in Input) section {
 	var rows [][]string
 	for _, t := range in.Compare.Metrics {
@@ -369,7 +241,7 @@ func bestSection(in Input) section {
 			if i == 0 {
 				name = safe(t.Name)
 			}
-			rows = append(rows, []string{name, number(r.Value), runLink(r)})
+			rows = append(rows, []string{name, unit.Number(r.Value), runLink(r)})
 		}
 	}
 	if len(rows) == 0 {
@@ -379,14 +251,10 @@ func bestSection(in Input) section {
 }
 
 func runLink(r compare.Run) string {
-	name := r.Name
-	if name == "" {
-		name = r.ID
-	}
 	if r.Notebook == "" {
-		return safe(name)
+		return safe(r.Name)
 	}
-	return link(name, r.Notebook)
+	return link(r.Name, r.Notebook)
 }
 
 // failureView is the runs that failed in one way. When and Runs are Markdown.
@@ -443,7 +311,7 @@ func costSection(in Input) section {
 	view := struct {
 		Total, Each        string
 		Slowest, Hungriest [][]string
-	}{Total: duration(total), Each: duration(total / time.Duration(len(ended)))}
+	}{Total: unit.Duration(total), Each: unit.Duration(total / time.Duration(len(ended)))}
 	view.Slowest = costRows(ended, func(r Run) float64 { return r.Duration.Seconds() })
 	if measured := slices.DeleteFunc(ended, func(r Run) bool { return r.PeakRSS == 0 }); len(measured) > maxCosts {
 		view.Hungriest = costRows(measured, func(r Run) float64 { return float64(r.PeakRSS) })
@@ -457,9 +325,9 @@ func costRows(all []Run, cost func(Run) float64) [][]string {
 	for _, r := range all[:min(len(all), maxCosts)] {
 		memory := ""
 		if r.PeakRSS > 0 {
-			memory = size(r.PeakRSS)
+			memory = unit.Bytes(r.PeakRSS)
 		}
-		rows = append(rows, []string{link(r.Name, r.Notebook), duration(r.Duration), memory, spaced(string(r.Status))})
+		rows = append(rows, []string{link(r.Name, r.Notebook), unit.Duration(r.Duration), memory, spaced(string(r.Status))})
 	}
 	return rows
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"gonum.org/v1/plot"
+
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // roundTicks are that many ticks at most, at round numbers, each with its label.
@@ -14,7 +16,7 @@ type roundTicks int
 // Ticks implements plot.Ticker.
 func (most roundTicks) Ticks(low, high float64) []plot.Tick {
 	if !(high > low) || math.IsInf(high-low, 0) {
-		return []plot.Tick{{Value: low, Label: number(low)}}
+		return []plot.Tick{{Value: low, Label: unit.Number(low)}}
 	}
 	step, digits := roundStep((high - low) / float64(most))
 	var ticks []plot.Tick
@@ -41,7 +43,7 @@ func roundStep(least float64) (step float64, digits int) {
 
 func tickLabel(x float64, digits int) string {
 	if a := math.Abs(x); a >= 1e7 || digits > 6 {
-		return number(x)
+		return unit.Number(x)
 	}
 	if x == 0 {
 		x = 0 // not −0

@@ -1,16 +1,16 @@
 package report
 
 import (
-	"fmt"
 	"strings"
 	"text/template"
 
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
 )
 
 // words are what the summary says; they are ours and embedded.
 var words = template.Must(template.New("summary").Funcs(template.FuncMap{
-	"safe": safe, "sentence": sentence, "number": number, "table": markdownTable, "list": joined, "some": listed, "count": count,
+	"safe": safe, "sentence": sentence, "number": unit.Number, "table": plainTable, "list": joined, "some": listed, "count": unit.Plural,
 	"words": func(words ...string) []string { return words },
 }).Parse(templates.SummaryText))
 
@@ -21,12 +21,4 @@ func say(name string, of any) string {
 		panic(err) // a template of ours that does not fit: every one is executed by a test
 	}
 	return strings.Trim(b.String(), "\n")
-}
-
-// count is a number of things.
-func count(n int, thing string) string {
-	if n == 1 {
-		return "1 " + thing
-	}
-	return fmt.Sprintf("%d %ss", n, thing)
 }

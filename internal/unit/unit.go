@@ -79,10 +79,7 @@ func minus(s string) string {
 	if !strings.ContainsAny(s, "123456789") {
 		return strings.TrimLeft(s, "+-")
 	}
-	if abs, negative := strings.CutPrefix(s, "-"); negative {
-		return "−" + abs
-	}
-	return s
+	return strings.ReplaceAll(s, "-", "−")
 }
 
 // Bytes writes a size in decimal units: 1 MB is a million bytes.

@@ -1,0 +1,249 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A cell is what a table says of a group: a text that may be foreign, and a
+// note of ours behind it.
+type cell struct{ text, note string }
+
+func (c cell) plain() string {
+	if c.note == "" {
+		return unit.Line(c.text)
+	}
+	return unit.Line(c.text) + " (" + c.note + ")"
+}
+
+func (c cell) markdown() string {
+	if c.note == "" {
+		return safe(c.text)
+	}
+	return safe(c.text) + " *(" + c.note + ")*"
+}
+
+// A column of the table of a metric.
+type column struct {
+	head  func(t compare.MetricTable, confidence float64) string
+	cell  func(g compare.Group) cell
+	right bool
+	shown func(t compare.MetricTable, wide bool) bool
+}
+
+// columns describe the table of a metric, wherever it is shown. The first one
+// has the title that the place gives it.
+var columns = []column{
+	{headed(""), nameCell, false, always},
+	{headed("n"), said(countText), true, several},
+	{centreHead, said(centreText), true, always},
+	{intervalHead, said(func(g compare.Group) string { return interval(g.Lo, g.Hi, unit.Number) }), true, several},
+	{spreadHead, said(spreadText), true, func(t compare.MetricTable, wide bool) bool { return wide && several(t, wide) }},
+	{headed("change"), against(shift), true, compared},
+	{intervalHead, against(shiftInterval), true, compared},
+	{headed("p"), against(pText), true, compared},
+	{headed("effect"), against(effectSize), true, compared},
+	{headed(""), against(mark), false, compared},
+}
+
+func headed(text string) func(compare.MetricTable, float64) string {
+	return func(compare.MetricTable, float64) string { return text }
+}
+
+func said(text func(compare.Group) string) func(compare.Group) cell {
+	return func(g compare.Group) cell { return cell{text: text(g)} }
+}
+
+// against is empty of a group that is compared to nothing.
+func against(text func(*compare.Comparison) string) func(compare.Group) cell {
+	return func(g compare.Group) cell {
+		if g.Against == nil {
+			return cell{}
+		}
+		return cell{text: text(g.Against)}
+	}
+}
+
+func always(compare.MetricTable, bool) bool { return true }
+
+// several says whether some group has more than one value, so that something
+// is spread and can be tested.
+func several(t compare.MetricTable, _ bool) bool {
+	return t.Trials != "" || slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.N > 1 || g.Baseline })
+}
+
+func compared(t compare.MetricTable, _ bool) bool {
+	return slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil })
+}
+
+func centreHead(t compare.MetricTable, _ float64) string {
+	if !several(t, true) {
+		return titleOf(t)
+	}
+	return t.CentreName()
+}
+
+func intervalHead(_ compare.MetricTable, confidence float64) string {
+	return unit.Number(100*confidence) + "% interval"
+}
+
+func spreadHead(t compare.MetricTable, _ float64) string {
+	if t.Trials != "" {
+		return t.Name + " of " + t.Trials
+	}
+	return "quartiles"
+}
+
+func nameCell(g compare.Group) cell {
+	c := cell{text: g.Name}
+	if len(g.Key) == 0 && c.text == "" {
+		c.text = "all"
+	}
+	if g.Baseline {
+		c.note = "baseline"
+	}
+	return c
+}
+
+func countText(g compare.Group) string {
+	if g.Missing > 0 {
+		return fmt.Sprintf("%d of %d", g.N, g.N+g.Missing)
+	}
+	return fmt.Sprint(g.N)
+}
+
+// noValue stands where a group has none, and is no number.
+const noValue = "no value"
+
+func centreText(g compare.Group) string {
+	if g.N == 0 {
+		return noValue
+	}
+	return unit.Number(g.Centre)
+}
+
+func spreadText(g compare.Group) string {
+	if g.Trials > 0 {
+		return unit.Number(g.Hits) + " of " + unit.Number(g.Trials)
+	}
+	return interval(g.Q1, g.Q3, unit.Number)
+}
+
+// bridge joins the ends of an interval, which no table tears apart.
+const bridge = "\u00a0…\u00a0"
+
+// interval writes bounds; an unbounded one says why there is none.
+func interval(lo, hi float64, text func(float64) string) string {
+	switch {
+	case math.IsNaN(lo):
+		return ""
+	case math.IsInf(lo, 0) || math.IsInf(hi, 0):
+		return "too few"
+	}
+	return text(lo) + bridge + text(hi)
+}
+
+func shift(a *compare.Comparison) string {
+	if math.IsNaN(a.Relative) {
+		return unit.Change(a.Shift)
+	}
+	return unit.Percent(a.Relative)
+}
+
+func shiftInterval(a *compare.Comparison) string {
+	if math.IsNaN(a.Relative) {
+		return interval(a.Lo, a.Hi, unit.Change)
+	}
+	return interval(a.RelLo, a.RelHi, unit.Percent)
+}
+
+func pText(a *compare.Comparison) string {
+	if a.Exact {
+		return "exact"
+	}
+	return unit.P(a.PAdjusted)
+}
+
+func effectSize(a *compare.Comparison) string {
+	if a.SizeName == "" || math.IsNaN(a.Size) || math.IsInf(a.Size, 0) {
+		return ""
+	}
+	return a.SizeName + "=" + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
+}
+
+// mark is the verdict at the end of a row, and what it rests on.
+func mark(a *compare.Comparison) string {
+	word := string(a.Verdict)
+	if a.Verdict == compare.Unclear {
+		word = "~"
+	}
+	switch {
+	case a.Counted:
+		return word + ", by single trials"
+	case a.Paired && a.Possible > a.Pairs:
+		return fmt.Sprintf("%s, %d of %d pairs", word, a.Pairs, a.Possible)
+	case a.Paired:
+		return word + ", " + unit.Plural(a.Pairs, "pair")
+	}
+	return word
+}
+
+// titleOf is a metric by its name, with its trials or its unit.
+func titleOf(t compare.MetricTable) string {
+	switch {
+	case t.Trials != "":
+		return t.Name + " / " + t.Trials
+	case t.Unit != "":
+		return t.Name + " [" + t.Unit + "]"
+	}
+	return t.Name
+}
+
+// A metricTable is the table of a metric, laid out.
+type metricTable struct {
+	head  []cell
+	right []bool
+	rows  [][]cell
+}
+
+// tableOf lays out the table of some groups of a metric, first being the title
+// of its first column. A wide one also says how values spread.
+func tableOf(t compare.MetricTable, groups []compare.Group, confidence float64, first string, wide bool) metricTable {
+	out := metricTable{rows: make([][]cell, len(groups))}
+	for i, c := range columns {
+		if !c.shown(t, wide) {
+			continue
+		}
+		head := cell{text: c.head(t, confidence)}
+		if i == 0 {
+			head.text = first
+		}
+		out.head, out.right = append(out.head, head), append(out.right, c.right)
+		for j, g := range groups {
+			out.rows[j] = append(out.rows[j], c.cell(g))
+		}
+	}
+	return out
+}
+
+func (m metricTable) markdown() string {
+	rows := make([][]string, len(m.rows))
+	for i, r := range m.rows {
+		rows[i] = textsOf(r, cell.markdown)
+	}
+	return markdownTable(textsOf(m.head, cell.markdown), rows, m.right)
+}
+
+// textsOf are the texts of all.
+func textsOf[T any](all []T, text func(T) string) []string {
+	out := make([]string, len(all))
+	for i, x := range all {
+		out[i] = text(x)
+	}
+	return out
+}
