@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fanout-dev/fanout/internal/table/frame"
 )
 
@@ -69,5 +71,32 @@ func TestStackAgreesWithPyarrow(t *testing.T) {
 	}
 	if again, _ := stackFiles(t, paths); !bytes.Equal(again, written) {
 		t.Error("the stack differs the second time")
+	}
+}
+
+func TestBrokenFramesAreProblemsInTheirOrder(t *testing.T) {
+	s := &Stack{Name: "frame"}
+	var rows [][]any
+	var want []string
+	for k := range 40 {
+		run := string(rune('A' + k))
+		want, rows = append(want, run), append(rows, []any{run})
+		s.Add(run, k, &frame.Summary{Rows: portionRows}, io.NewSectionReader(strings.NewReader("broken"), 0, 6))
+	}
+	runs, err := Build([]ColumnSpec{{Name: "run_id"}}, rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Resolve(runs)
+	problems, err := s.Write(io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.Run)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
 	}
 }
