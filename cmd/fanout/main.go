@@ -134,4 +134,4 @@ type interrupted struct{ signal syscall.Signal }
 func (i interrupted) Error() string { return i.signal.String() }
 
 // ReasonKind is the reason of the runs that are canceled.
-func (i interrupted) ReasonKind() string { return string(outcome.Interrupted) }
+func (i interrupted) ReasonKind() outcome.Kind { return outcome.Interrupted }

@@ -171,7 +171,7 @@ func (c *cli) printFailure(f *app.FailedCell) {
 	if f == nil {
 		return
 	}
-	fmt.Fprintf(c.stdout, "failed in code cell %d of %d\n", f.Cell, f.Cells)
+	fmt.Fprintf(c.stdout, "failed in cell %d of %d\n", f.Cell, f.Cells)
 	for line := range strings.Lines(f.Source) {
 		fmt.Fprintf(c.stdout, "  | %s\n", printable(line))
 	}

@@ -41,14 +41,14 @@ type statusReport struct {
 }
 
 type failureLine struct {
-	Run      string `json:"run"`
-	Name     string `json:"name"`
-	Status   string `json:"status"`
-	Kind     string `json:"kind,omitempty"`
-	Reason   string `json:"reason"`
-	Cell     int    `json:"cell,omitempty"`
-	Attempts int    `json:"attempts"`
-	Notebook string `json:"notebook"`
+	Run      string         `json:"run"`
+	Name     string         `json:"name"`
+	Status   outcome.Status `json:"status"`
+	Kind     outcome.Kind   `json:"kind,omitempty"`
+	Reason   string         `json:"reason"`
+	Cell     int            `json:"cell,omitempty"`
+	Attempts int            `json:"attempts"`
+	Notebook string         `json:"notebook"`
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
@@ -101,7 +101,7 @@ func failures(s *sweep.Sweep) []failureLine {
 			continue
 		}
 		lines = append(lines, failureLine{
-			Run: st.Run.ID, Name: s.RunName(st.Run.ID), Status: string(st.Last.Status), Kind: string(st.Last.Kind),
+			Run: st.Run.ID, Name: s.RunName(st.Run.ID), Status: st.Last.Status, Kind: st.Last.Kind,
 			Reason: st.Last.Reason, Cell: st.Last.Cell, Attempts: st.Attempts, Notebook: sweep.RunKey(st.Run.ID),
 		})
 	}
@@ -131,7 +131,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 			fmt.Fprintf(c.stdout, "… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
 			return
 		}
-		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", strings.ReplaceAll(f.Status, "_", " "), f.Name, unit.Line(f.Reason), f.Notebook)
+		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, unit.Line(f.Reason), f.Notebook)
 	}
 }
 
@@ -152,13 +152,13 @@ func remote(open []sweep.Began) bool {
 
 // byReason counts failures by what went wrong.
 func byReason(lines []failureLine) string {
-	n := map[string]int{}
+	n := map[outcome.Kind]int{}
 	for _, f := range lines {
 		n[f.Kind]++
 	}
 	var parts []string
 	for kind, k := range n {
-		parts = append(parts, fmt.Sprintf("%d %s", k, kind))
+		parts = append(parts, fmt.Sprintf("%d %s", k, kind.Words()))
 	}
 	sort.Strings(parts)
 	return strings.Join(parts, ", ")

@@ -80,7 +80,7 @@ func (c Canceled) Error() string {
 }
 
 // ReasonKind is the reason of the runs that are canceled.
-func (Canceled) ReasonKind() string { return string(outcome.Interrupted) }
+func (Canceled) ReasonKind() outcome.Kind { return outcome.Interrupted }
 
 // askEvery is how often a process looks whether it is to stop.
 const askEvery = 2 * time.Second

@@ -72,15 +72,7 @@ func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*FailedCell, er
 	if !failed {
 		return nil, nil
 	}
-	cell := &FailedCell{Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback}
-	for i, c := range doc.Cells {
-		if c.Type != "code" {
-			continue
-		}
-		cell.Cells++
-		if i <= f.Cell {
-			cell.Cell++
-		}
-	}
-	return cell, nil
+	return &FailedCell{
+		Cell: doc.CodeCell(f.Cell), Cells: doc.CodeCells(), Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback,
+	}, nil
 }

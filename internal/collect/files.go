@@ -163,8 +163,8 @@ func (r *fileReader) entry(name string) (*entry, error) {
 	defer r.release()
 	n, dropped, err := r.notebook(name)
 	if err != nil {
-		e.ended(string(outcome.Lost), "", err.Error())
-		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: value.ToUTF8(err.Error()), Cell: -1})
+		e.ended(outcome.Lost, "", err.Error())
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: value.ToUTF8(err.Error())})
 		return e, nil
 	}
 	e.problems = append(e.problems, dropped...)
@@ -195,7 +195,7 @@ func (r *fileReader) notebook(name string) (*notebook.Notebook, []table.Problem,
 	}
 	if !utf8.Valid(doc) {
 		doc = bytes.ToValidUTF8(doc, []byte("\uFFFD"))
-		dropped = append(dropped, table.Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced", Cell: -1})
+		dropped = append(dropped, table.Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced"})
 	}
 	n, err := notebook.Decode(doc)
 	return n, dropped, err
@@ -240,10 +240,10 @@ func (r *fileReader) release() {
 }
 
 // ended notes how the run of a notebook ended.
-func (e *entry) ended(status, kind, reason string) {
+func (e *entry) ended(status outcome.Status, kind outcome.Kind, reason string) {
 	e.status = status
-	e.tell("run_status", status)
-	e.tell("run_reason_kind", kind)
+	e.tell("run_status", string(status))
+	e.tell("run_reason_kind", string(kind))
 	e.tell("run_error", value.ToUTF8(reason))
 }
 

@@ -37,7 +37,8 @@ type bound struct {
 
 // entry is one run or one file, read.
 type entry struct {
-	id, status     string
+	id             string
+	status         outcome.Status
 	columns        []any // of runColumns, nil where unknown
 	params, labels []bound
 	items          []item
@@ -148,7 +149,7 @@ func (g *gatherer) add(e *entry) error {
 		}
 	}
 	for _, name := range g.require {
-		if !have[name] && e.status == string(outcome.Succeeded) {
+		if !have[name] && e.status == outcome.Succeeded {
 			g.problem(e, "missing", name, fmt.Sprintf("the required scrap %q was not recorded", name))
 		}
 	}
@@ -169,7 +170,7 @@ func (g *gatherer) set(e *entry, column int, v any) {
 }
 
 func (g *gatherer) problem(e *entry, kind, name, detail string) {
-	g.keepProblem(table.Problem{Run: e.id, Kind: kind, Name: name, Detail: detail, Cell: -1})
+	g.keepProblem(table.Problem{Run: e.id, Kind: kind, Name: name, Detail: detail})
 }
 
 func (g *gatherer) keepProblem(p table.Problem) {

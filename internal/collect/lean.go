@@ -26,6 +26,7 @@ type leanReader struct {
 	meta    []byte
 	top     []byte // the other members
 	count   int    // of cells
+	code    int    // of code cells passed
 	spent   int
 	dropped []table.Problem
 }
@@ -149,7 +150,7 @@ func (l *leanReader) copySmall(to *[]byte, key []byte) error {
 		}
 	}
 	if v.raw == nil {
-		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Name: string(key), Cell: -1, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
+		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Name: string(key), Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
 		return nil
 	}
 	*to = append(append(append(*to, '"'), key...), `":`...)
@@ -161,7 +162,7 @@ func (l *leanReader) cellList() error {
 	if ok, err := l.scan.opens('['); !ok {
 		return err
 	}
-	l.cells, l.count = l.cells[:0], 0
+	l.cells, l.count, l.code = l.cells[:0], 0, 0
 	err := l.scan.array(func() error {
 		if l.count > 0 {
 			l.cells = append(l.cells, ',')
@@ -202,6 +203,9 @@ func (l *leanReader) cell() error {
 		return l.scan.skip()
 	})
 	l.cells = append(append(l.cells, '{'), small...)
+	if isCode {
+		l.code++
+	}
 	if isCode || len(outputs) > 0 {
 		l.cells = append(append(append(l.cells, `"outputs":[`...), outputs...), `],`...)
 	}
@@ -218,7 +222,7 @@ func (l *leanReader) source(key string, source span, meta []byte) []byte {
 	}
 	b := append(append(append(l.cells, '"'), key...), `":`...)
 	switch {
-	case source.raw != nil && mayHoldParameters(meta):
+	case source.raw != nil && (mayHoldParameters(meta) || mayBeBanner(source.raw)):
 		return append(b, source.raw...)
 	case source.end == 0 || source.raw != nil && blank(source.raw):
 		return append(b, `""`...)
@@ -246,6 +250,12 @@ func blank(raw []byte) bool {
 // default parameters, however the tag is escaped.
 func mayHoldParameters(meta []byte) bool {
 	return bytes.Contains(meta, []byte("parameters")) || bytes.Contains(meta, []byte(`\u`))
+}
+
+// mayBeBanner is true for code that shows HTML: papermill before 2.1 marked
+// failures with such cells, which do not count as code cells.
+func mayBeBanner(source []byte) bool {
+	return bytes.Contains(source[:min(len(source), 64)], []byte("%%html"))
 }
 
 // outputs copies the outputs that hold scraps or errors.
@@ -318,7 +328,7 @@ func isScrapMime(key []byte) bool {
 func (l *leanReader) keepOutput(to *[]byte, start, end int64) error {
 	size := int(end - start)
 	if l.spent+size > l.limit {
-		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Cell: l.count - 1,
+		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Cell: l.code + 1,
 			Detail: fmt.Sprintf("an output of %d bytes that holds a scrap or an error was left out: one notebook may hold %d bytes of them", size, l.limit)})
 		return nil
 	}

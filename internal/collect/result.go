@@ -130,7 +130,7 @@ func (r *Result) ProblemTable() (*table.Table, error) {
 		if p.Run == "" {
 			row[0] = nil
 		}
-		if p.Cell < 0 {
+		if p.Cell == 0 {
 			row[4] = nil
 		}
 		rows = append(rows, row)

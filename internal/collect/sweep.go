@@ -63,7 +63,7 @@ type runReader struct {
 // entry reads one run. What is wrong with its notebook is in the entry; the
 // error is of the store or the spool.
 func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error) {
-	e := &entry{id: st.Run.ID, status: string(st.Status)}
+	e := &entry{id: st.Run.ID, status: st.Status}
 	run := query.RunOf(r.sweep, st)
 	for _, c := range runColumns {
 		v := c.Of(run)
@@ -84,9 +84,9 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	found, err := r.recorded(ctx, st)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error(), Cell: -1})
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error()})
 	case errors.As(err, new(*notANotebook)):
-		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: err.Error(), Cell: -1})
+		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: err.Error()})
 	case err != nil:
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func decodeRecorded(doc []byte, err error) (*recorded, error) {
 // logged takes the scraps that the log holds.
 func (e *entry) logged(scraps sweep.Scraps, to *spool) error {
 	for name, data := range scraps {
-		s := notebook.Scrap{Name: name, Encoder: "json", Data: json.RawMessage(data), HasData: true, Cell: -1}
+		s := notebook.Scrap{Name: name, Encoder: "json", Data: json.RawMessage(data), HasData: true}
 		it, problems, err := decodeScrap(s, to)
 		if err != nil {
 			return err

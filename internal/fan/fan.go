@@ -71,7 +71,7 @@ type haltedError struct{ why string }
 func (e haltedError) Error() string { return "halted: " + e.why }
 
 // ReasonKind is the reason kind of canceled runs.
-func (e haltedError) ReasonKind() string { return string(outcome.Halted) }
+func (e haltedError) ReasonKind() outcome.Kind { return outcome.Halted }
 
 // Fan executes the runs and returns when none is in progress. An error means that
 // fan could not continue; the sweep says how far it came. When ctx ends, no

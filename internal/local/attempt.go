@@ -85,11 +85,11 @@ func (a *attempt) sweep() *sweep.Sweep { return a.Executor.sweep }
 // unprepared ends an attempt whose parameters the template's language cannot
 // express.
 func (a *attempt) unprepared(doc *notebook.Notebook, err error) error {
-	now := time.Now()
-	return a.End(doc, runner.Result{
-		Status: runner.Failed, Kind: runner.StartFailed, Reason: "prepare the notebook: " + err.Error(),
-		Cell: -1, Start: now, End: now, Began: true,
-	})
+	now := time.Now().UTC()
+	return a.End(doc, runner.Result{Began: true, Outcome: outcome.Outcome{
+		Status: outcome.Failed, Kind: outcome.StartFailed, Reason: "prepare the notebook: " + err.Error(),
+		Start: now, End: now, Kernel: "cold",
+	}})
 }
 
 // arguments are the run's parameters and the sweep's secrets.
@@ -143,7 +143,7 @@ func (a *attempt) Log(stream string, text []byte) error {
 // End implements runner.Sink. An attempt that was stopped before its first cell
 // does not count.
 func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
-	if r.Status == runner.Canceled && !r.Began {
+	if r.Status == outcome.Canceled && !r.Began {
 		return a.Abandon()
 	}
 	o := a.outcome(r)
@@ -163,16 +163,9 @@ func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 }
 
 func (a *attempt) outcome(r runner.Result) outcome.Outcome {
-	o := outcome.Outcome{
-		Status: outcome.Status(r.Status), Kind: outcome.Kind(r.Kind), Reason: r.Reason,
-		Cell: r.CodeCell, Ename: r.Ename, Evalue: r.Evalue,
-		Start: r.Start.UTC(), End: r.End.UTC(), KernelStart: r.KernelStart, CPU: r.CPU, PeakRSS: r.PeakRSS,
-		Kernel: "cold", Fingerprint: a.sweep().Current(a.run), Provenance: a.provenance,
-	}
-	if r.Warm {
-		o.Kernel = "warm"
-	}
-	if r.Status == runner.Succeeded {
+	o := r.Outcome
+	o.Fingerprint, o.Provenance = a.sweep().Current(a.run), a.provenance
+	if o.Status == outcome.Succeeded {
 		o.Cell = 0
 	}
 	return o

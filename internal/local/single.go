@@ -62,7 +62,7 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 		Timeout: runner.Timeouts{Start: o.StartTimeout, Cell: o.CellTimeout, Run: o.RunTimeout},
 		Grace:   o.Grace, SaveEvery: o.SaveEvery, Mask: o.Secrets,
 	}, &singleSink{o})
-	return outcome.Status(r.Status), r.Reason, err
+	return r.Status, r.Reason, err
 }
 
 // singleSink hands a run on to the caller's functions.

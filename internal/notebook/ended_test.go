@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // TestVerdict judges notebooks that papermill and nbclient left behind.
@@ -25,16 +27,20 @@ func TestVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			n := mustDecode(t, read(t, "ended/"+name+".ipynb"))
 			v := n.Verdict()
-			if !oneOf(c.Expect[0], v.Status) || !oneOf(c.Expect[1], v.Kind) || c.Expect[2] != float64(v.Cell) {
+			cell := 0
+			if i := c.Expect[2].(float64); i >= 0 { // index in Cells
+				cell = n.CodeCell(int(i))
+			}
+			if !oneOf(c.Expect[0], string(v.Status)) || !oneOf(c.Expect[1], string(v.Kind)) || v.Cell != cell {
 				t.Errorf("got %+v, want %v", v, c.Expect)
 			}
-			if (v.Reason == "") != (v.Status == "succeeded" && v.Kind == "") {
+			if (v.Reason == "") != (v.Status == outcome.Succeeded && v.Kind == "") {
 				t.Errorf("reason %q of %+v", v.Reason, v)
 			}
-			if _, failed := n.Failure(); failed != (v.Status == "failed" || v.Status == "timed_out") {
+			if _, failed := n.Failure(); failed != (v.Status == outcome.Failed || v.Status == outcome.TimedOut) {
 				t.Errorf("failure is %v, verdict %+v", failed, v)
 			}
-			if n.EarlyExit() != (v.Kind == "early_exit") {
+			if n.EarlyExit() != (v.Kind == outcome.EarlyExit) {
 				t.Error("early exit is", n.EarlyExit())
 			}
 		})
@@ -56,14 +62,14 @@ func TestVerdictOfOldDocuments(t *testing.T) {
 	interrupt := Output{Type: "error", Ename: "KeyboardInterrupt"}
 	for name, c := range map[string]struct {
 		n    *Notebook
-		want Verdict
+		want outcome.Outcome
 	}{
-		"interrupted by a time limit": {&Notebook{Metadata: record("x", nil), Cells: []*Cell{cell("completed", true, interrupt), cell("completed", false)}}, Verdict{Status: "timed_out", Kind: "cell_timeout"}},
-		"interrupted by somebody":     {&Notebook{Metadata: record("x", true), Cells: []*Cell{cell("failed", true, interrupt), cell("pending", false)}}, Verdict{Status: "failed", Kind: "exception"}},
-		"completed and never run":     {&Notebook{Metadata: record("x", nil), Cells: []*Cell{cell("completed", true), cell("completed", true), cell("completed", false)}}, Verdict{Status: "lost", Kind: "unfinished", Cell: 1}},
-		"no end":                      {&Notebook{Metadata: record(nil, nil), Cells: []*Cell{cell("completed", true), cell("running", true)}}, Verdict{Status: "lost", Kind: "unfinished", Cell: 1}},
-		"marked only":                 {&Notebook{Metadata: record("x", true), Cells: []*Cell{cell("completed", true)}}, Verdict{Status: "failed", Kind: "exception", Cell: -1}},
-		"some cells by hand":          {&Notebook{Cells: []*Cell{{Type: "code", Source: "a", ExecutionCount: new(int)}, {Type: "code", Source: "b"}}}, Verdict{Status: "lost", Kind: "unfinished", Cell: 1}},
+		"interrupted by a time limit": {&Notebook{Metadata: record("x", nil), Cells: []*Cell{cell("completed", true, interrupt), cell("completed", false)}}, outcome.Outcome{Status: outcome.TimedOut, Kind: outcome.CellTimeout, Cell: 1, Ename: "KeyboardInterrupt"}},
+		"interrupted by somebody":     {&Notebook{Metadata: record("x", true), Cells: []*Cell{cell("failed", true, interrupt), cell("pending", false)}}, outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Cell: 1, Ename: "KeyboardInterrupt"}},
+		"completed and never run":     {&Notebook{Metadata: record("x", nil), Cells: []*Cell{cell("completed", true), cell("completed", true), cell("completed", false)}}, outcome.Outcome{Status: outcome.Lost, Kind: outcome.Unfinished, Cell: 2}},
+		"no end":                      {&Notebook{Metadata: record(nil, nil), Cells: []*Cell{cell("completed", true), cell("running", true)}}, outcome.Outcome{Status: outcome.Lost, Kind: outcome.Unfinished, Cell: 2}},
+		"marked only":                 {&Notebook{Metadata: record("x", true), Cells: []*Cell{cell("completed", true)}}, outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception}},
+		"some cells by hand":          {&Notebook{Cells: []*Cell{{Type: "code", Source: "a", ExecutionCount: new(int)}, {Type: "code", Source: "b"}}}, outcome.Outcome{Status: outcome.Lost, Kind: outcome.Unfinished, Cell: 2}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.n.Verdict()

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // A Failure is where and how a notebook failed.
@@ -81,65 +81,58 @@ func (n *Notebook) MarkFailure(f Failure) {
 	n.Cells = slices.Insert(n.Cells, 0, top)
 }
 
-// A Verdict is how a notebook of unknown origin ended, as far as it tells.
-type Verdict struct {
-	Status string // planned, succeeded, failed, timed_out or lost
-	Kind   string // exception, early_exit, cell_timeout, unfinished; "" for plain success and planned
-	Reason string // a sentence; "" for plain success
-	Cell   int    // index in Cells of the cell to blame, -1 when there is none
-}
-
 // Verdict derives how the notebook ended from its outputs, counts and times,
 // and never from the mark "completed", which papermill also gives to cells
-// that did not run. It does not read the notebook's own Record.
-func (n *Notebook) Verdict() Verdict {
+// that did not run. It does not read the notebook's own Record. The outcome has
+// a status (planned, succeeded, failed, timed_out or lost), and where they are
+// known kind, reason, cell and exception; nothing else.
+func (n *Notebook) Verdict() outcome.Outcome {
 	if f, failed := n.Failure(); failed {
 		return n.failedVerdict(f)
 	}
 	if i := n.exitCell(); i >= 0 {
-		return Verdict{"succeeded", "early_exit", fmt.Sprintf("cell %d ended the notebook early, on purpose", n.ordinal(i)), i}
+		return n.verdict(outcome.Succeeded, outcome.EarlyExit, i, outcome.EndedEarly)
 	}
 	record, _ := n.Metadata["papermill"].(map[string]any)
 	if record["start_time"] == nil {
 		return n.verdictByCounts()
 	}
 	if record["exception"] == true {
-		return Verdict{"failed", "exception", "the notebook is marked as failed and shows no error", -1}
+		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Reason: outcome.Unexplained}
 	}
 	if i := n.unanswered(); i >= 0 {
-		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d began and the kernel never answered: it died or ran out of time", n.ordinal(i)), i}
+		return n.verdict(outcome.Lost, outcome.Unfinished, i, outcome.Unanswered)
 	}
 	if record["end_time"] == nil {
-		return Verdict{"lost", "unfinished", "the notebook's execution never ended: it still runs or was killed", n.unended()}
+		o := outcome.Outcome{Status: outcome.Lost, Kind: outcome.Unfinished, Reason: outcome.NeverEnded}
+		if i := n.unended(); i >= 0 {
+			o.Cell = n.CodeCell(i)
+		}
+		return o
 	}
 	if i := n.neverBegun(); i >= 0 {
-		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", n.ordinal(i)), i}
+		return n.verdict(outcome.Lost, outcome.Unfinished, i, outcome.NeverRan)
 	}
-	return Verdict{Status: "succeeded", Cell: -1}
+	return outcome.Outcome{Status: outcome.Succeeded}
 }
 
-// ordinal is the number of a cell for people: from 1, banners not counted.
-func (n *Notebook) ordinal(i int) int {
-	banners := 0
-	for _, c := range n.Cells[:i] {
-		if isBanner(c) {
-			banners++
-		}
-	}
-	return i - banners + 1
+// verdict blames cell i.
+func (n *Notebook) verdict(s outcome.Status, k outcome.Kind, i int, sentence func(cell int) string) outcome.Outcome {
+	cell := n.CodeCell(i)
+	return outcome.Outcome{Status: s, Kind: k, Reason: sentence(cell), Cell: cell}
 }
 
 // failedVerdict tells a time limit from an exception: papermill interrupts a
 // kernel that ran out of time and does not record that as an exception.
-func (n *Notebook) failedVerdict(f Failure) Verdict {
+func (n *Notebook) failedVerdict(f Failure) outcome.Outcome {
+	var o outcome.Outcome
 	if record := n.Cells[f.Cell].papermill(); f.Ename == "KeyboardInterrupt" && record["status"] == "completed" && record["exception"] != true {
-		return Verdict{"timed_out", "cell_timeout", fmt.Sprintf("cell %d was interrupted, and not by an exception of its own", n.ordinal(f.Cell)), f.Cell}
+		o = n.verdict(outcome.TimedOut, outcome.CellTimeout, f.Cell, outcome.CutShort)
+	} else {
+		o = n.verdict(outcome.Failed, outcome.Exception, f.Cell, func(cell int) string { return outcome.Raised(cell, f.Ename, f.Evalue) })
 	}
-	what := f.Ename
-	if f.Evalue != "" {
-		what += ": " + strings.TrimSpace(dialect.SplitLines(f.Evalue + "\n")[0])
-	}
-	return Verdict{"failed", "exception", fmt.Sprintf("cell %d raised %s", n.ordinal(f.Cell), what), f.Cell}
+	o.Ename, o.Evalue = f.Ename, f.Evalue
+	return o
 }
 
 // runs reports whether executing the notebook executes the cell.
@@ -148,7 +141,7 @@ func (c *Cell) runs() bool {
 }
 
 // verdictByCounts judges a notebook that papermill did not execute.
-func (n *Notebook) verdictByCounts() Verdict {
+func (n *Notebook) verdictByCounts() outcome.Outcome {
 	ran, not := 0, -1
 	for i, c := range n.Cells {
 		switch {
@@ -161,11 +154,11 @@ func (n *Notebook) verdictByCounts() Verdict {
 	}
 	switch {
 	case ran == 0 && not >= 0:
-		return Verdict{"planned", "", "the notebook was never executed", -1}
+		return outcome.Outcome{Status: outcome.Planned, Reason: outcome.NeverExecuted}
 	case not >= 0:
-		return Verdict{"lost", "unfinished", fmt.Sprintf("cell %d never ran, and nothing says why", n.ordinal(not)), not}
+		return n.verdict(outcome.Lost, outcome.Unfinished, not, outcome.NeverRan)
 	}
-	return Verdict{Status: "succeeded", Cell: -1}
+	return outcome.Outcome{Status: outcome.Succeeded}
 }
 
 // unanswered is the cell whose messages nbclient began to time and whose

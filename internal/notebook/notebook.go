@@ -71,6 +71,28 @@ type Output struct {
 // Touch says that the cell has changed since it was last encoded.
 func (c *Cell) Touch() { c.encoded = nil }
 
+// CodeCell is the number that people know the cell with index i by: among code
+// cells, from 1. For a cell that holds no code it is the number of the next that
+// does. Banners of an earlier failure do not count, whatever their type.
+//
+// Outcomes, logs, problems and messages all number cells so, and nothing else
+// does.
+func (n *Notebook) CodeCell(i int) int {
+	number := 1
+	for _, c := range n.Cells[:i] {
+		if c.isCode() {
+			number++
+		}
+	}
+	return number
+}
+
+// CodeCells is how many code cells there are.
+func (n *Notebook) CodeCells() int { return n.CodeCell(len(n.Cells)) - 1 }
+
+// isCode reports whether the cell counts as a code cell.
+func (c *Cell) isCode() bool { return c.Type == "code" && !isBanner(c) }
+
 // HasTag reports whether the cell carries a tag.
 func (c *Cell) HasTag(tag string) bool {
 	switch tags := c.Metadata["tags"].(type) {

@@ -49,7 +49,7 @@ func (n *Notebook) parameters(d *dialect.Dialect) (ps []Parameter, found bool, e
 	}
 	ps, err = d.Declarations(n.Cells[at].Source)
 	if err != nil {
-		err = fmt.Errorf("read parameters of cell %d: %w", at+1, err)
+		err = fmt.Errorf("read parameters of cell %d: %w", n.CodeCell(at), err)
 	}
 	return ps, true, err
 }

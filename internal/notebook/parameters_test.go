@@ -10,7 +10,7 @@ import (
 func TestParametersErrors(t *testing.T) {
 	n := &Notebook{Cells: []*Cell{{Type: "markdown"}, {Type: "code", Source: "a = 1\nb = 'open\nc = 2", Metadata: map[string]any{"tags": []any{"parameters"}}}}}
 	ps, found, err := n.Parameters()
-	if !found || len(ps) != 1 || err == nil || err.Error() != "read parameters of cell 2: line 2: a text is not closed" {
+	if !found || len(ps) != 1 || err == nil || err.Error() != "read parameters of cell 1: line 2: a text is not closed" {
 		t.Error(ps, found, err)
 	}
 	n.Cells[1].Source = "a = [1,\n2"

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -172,7 +173,7 @@ func TestNeverRunCellsStayPending(t *testing.T) {
 	if got := n.papermill()["end_time"]; got != "2024-01-01T00:00:02+00:00" {
 		t.Error(got)
 	}
-	if v := n.Verdict(); v.Status != "lost" || v.Cell != 1 {
+	if v := n.Verdict(); v.Status != outcome.Lost || v.Cell != 2 {
 		t.Error(v)
 	}
 }

@@ -13,15 +13,13 @@ type Print struct {
 // order; with results also the text form of results and displays.
 func (n *Notebook) Prints(results bool) []Print {
 	var all []Print
-	cell := 0
-	for _, c := range n.Cells {
+	for i, c := range n.Cells {
 		if c.Type != "code" {
 			continue
 		}
-		cell++
 		for _, o := range c.Outputs {
 			if stream, text := o.printed(results); text != "" {
-				all = append(all, Print{cell, stream, text})
+				all = append(all, Print{n.CodeCell(i), stream, text})
 			}
 		}
 	}

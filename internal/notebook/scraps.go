@@ -25,7 +25,7 @@ type Scrap struct {
 	HasData bool
 	Display map[string]json.RawMessage // how the value shows itself, by MIME type; nil when it does not
 	Mime    string                     // MIME type the data was recorded under; "" for a display alone
-	Cell    int                        // index in Cells
+	Cell    int                        // number of the code cell; see CodeCell
 	Legacy  string                     // the old or foreign form it was recorded in; "" for scrapbook's own
 }
 
@@ -43,7 +43,7 @@ type Problem struct {
 	Kind   string // duplicate_scrap, newer_scrap, malformed_scrap
 	Name   string // of the scrap, "" when it has none
 	Detail string // a sentence
-	Cell   int    // index in Cells
+	Cell   int    // number of the code cell
 }
 
 // Number returns the value of a scrap that is a number; also for NaN and the
@@ -80,7 +80,7 @@ func (n *Notebook) Scraps() ([]Scrap, []Problem) {
 			continue
 		}
 		for _, o := range c.Outputs {
-			ss, ps := ScrapsOf(i, o)
+			ss, ps := ScrapsOf(n.CodeCell(i), o)
 			all, problems = append(all, ss...), append(problems, ps...)
 		}
 	}
@@ -130,8 +130,8 @@ const (
 	mimeScrap  = "application/scrapbook.scrap"
 )
 
-// ScrapsOf returns what one output of the cell with index cell recorded, in
-// every form there ever was.
+// ScrapsOf returns what one output of the code cell with the number cell
+// recorded, in every form there ever was.
 func ScrapsOf(cell int, o Output) ([]Scrap, []Problem) {
 	if o.Type != "display_data" && o.Type != "execute_result" {
 		return nil, nil

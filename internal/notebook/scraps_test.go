@@ -70,7 +70,7 @@ func TestScrapsAsScrapbook(t *testing.T) {
 			compareData(t, w.Name, g, w.Data)
 		}
 	}
-	if len(problems) != 1 || problems[0].Name != "twice" || problems[0].Kind != "duplicate_scrap" || problems[0].Cell != 9 {
+	if len(problems) != 1 || problems[0].Name != "twice" || problems[0].Kind != "duplicate_scrap" || problems[0].Cell != 10 {
 		t.Errorf("%+v", problems)
 	}
 	if string(got["both"].Data) != "3" || string(got["twice"].Data) != "2" || string(got["beyond"].Data) != "9007199254740993" {

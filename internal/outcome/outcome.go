@@ -1,6 +1,6 @@
 // Package outcome is how a run stands and how an attempt ended: the statuses,
-// the kinds of reasons and the outcome itself. It is the only package that
-// spells them. It imports nothing of fanout.
+// the kinds of reasons, the sentences for people and the outcome itself. It is
+// the only package that spells them. It imports nothing of fanout.
 package outcome
 
 import (
@@ -46,7 +46,7 @@ func (s Status) Ended() bool {
 	return false
 }
 
-// ReasonKind classifies why an attempt ended as it did. It is empty for an
+// Kind classifies why an attempt ended as it did. It is empty for an
 // attempt that simply succeeded.
 type Kind string
 
@@ -62,8 +62,12 @@ const (
 	Halted      Kind = "halted"      // stopped by the halt policy
 	Interrupted Kind = "interrupted" // stopped by the user
 	InputAsked  Kind = "input_asked" // a cell asked for input
-	WorkerGone  Kind = "worker_gone" // whoever made the run is gone
+	WorkerGone  Kind = "worker_gone" // the worker that executed the run is gone
+	Unfinished  Kind = "unfinished"  // the notebook does not say how its execution ended
 )
+
+// Words is the kind as people read it: "out of memory".
+func (k Kind) Words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
 // Fingerprint says how an attempt was computed, a digest a part.
 type Fingerprint struct {
@@ -79,7 +83,7 @@ type Outcome struct {
 	Status      Status        `json:"status"`
 	Kind        Kind          `json:"kind,omitempty"`
 	Reason      string        `json:"reason,omitempty"` // a sentence for people
-	Cell        int           `json:"cell"`             // index of the code cell that failed among code cells, from 1; 0 when none did
+	Cell        int           `json:"cell"`             // number of the code cell that failed among code cells, from 1; 0 when none did
 	Ename       string        `json:"ename,omitempty"`
 	Evalue      string        `json:"evalue,omitempty"`
 	Start       time.Time     `json:"start"`

@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 const corpus = "testdata/corpus"
@@ -38,8 +39,8 @@ var unlikePapermill = map[string]struct {
 }
 
 // verdicts of the corpus where papermill's exit code says otherwise.
-var verdictUnlike = map[string]string{
-	"error-allowed": Succeeded, "exit-allowed": Succeeded,
+var verdictUnlike = map[string]outcome.Status{
+	"error-allowed": outcome.Succeeded, "exit-allowed": outcome.Succeeded,
 }
 
 type launcher = func(context.Context, kernel.Options) (*kernel.Kernel, error)
@@ -111,7 +112,7 @@ func compareCorpus(t *testing.T, same bool, launch launcher) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("papermill (-), ours (+):\n%s", diff)
 			}
-			status := map[bool]string{true: Succeeded, false: Failed}[verdicts[name]]
+			status := map[bool]outcome.Status{true: outcome.Succeeded, false: outcome.Failed}[verdicts[name]]
 			if other, ok := verdictUnlike[name]; ok {
 				status = other
 			}
@@ -378,7 +379,7 @@ func TestQuit(t *testing.T) {
 		r, _ := runReal(t, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
 			return kernel.Launch(ctx, spec, o)
 		}, d)
-		if r.Status != Succeeded || !r.EarlyExit() || r.CodeCell != 2 || len(d.Cells[2].Outputs) > 0 {
+		if r.Status != outcome.Succeeded || !r.EarlyExit() || r.Cell != 2 || len(d.Cells[2].Outputs) > 0 {
 			t.Errorf("%s: %+v", code, r)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 func fakeSpec(t *testing.T, env map[string]string) kernelspec.Spec {
@@ -54,37 +55,37 @@ func TestEndings(t *testing.T) {
 		task   Task
 		memory int64
 		cells  []string
-		status string
-		kind   string
+		status outcome.Status
+		kind   outcome.Kind
 		cell   int
 		reason string // part of it
 		text   string // of all outputs
 	}{
-		{name: "success", cells: []string{"print a", "stderr b", "result c"}, status: Succeeded, text: "a\nb\n"},
-		{name: "raises", cells: []string{"print a", "error ValueError no good", "print never"}, status: Failed, kind: Exception, cell: 2,
+		{name: "success", cells: []string{"print a", "stderr b", "result c"}, status: outcome.Succeeded, text: "a\nb\n"},
+		{name: "raises", cells: []string{"print a", "error ValueError no good", "print never"}, status: outcome.Failed, kind: outcome.Exception, cell: 2,
 			reason: "cell 2 raised ValueError: no good", text: "a\n"},
-		{name: "fails without a word", cells: []string{"print a", "fail-silently", "print never"}, status: Failed, kind: Exception, cell: 2,
+		{name: "fails without a word", cells: []string{"print a", "fail-silently", "print never"}, status: outcome.Failed, kind: outcome.Exception, cell: 2,
 			reason: "UsageError: no such magic", text: "a\n"},
-		{name: "exits early", cells: []string{"print a", "exit-cell", "error E e"}, status: Succeeded, kind: EarlyExit, cell: 2, text: "a\n"},
-		{name: "dies", cells: []string{"print a", "print b\ndie 9", "print never"}, status: Failed, kind: KernelDied, cell: 2, reason: "signal: killed", text: "a\nb\n"},
-		{name: "is terminated", cells: []string{"die 15"}, status: Failed, kind: KernelDied, cell: 1, reason: "signal: terminated"},
-		{name: "exits the process", cells: []string{"print a\nexit 3"}, status: Failed, kind: KernelDied, cell: 1, reason: "exit status 3", text: "a\n"},
-		{name: "asks for input", cells: []string{"input name?"}, status: Failed, kind: InputAsked, cell: 1, reason: "asked for input"},
-		{name: "hangs", task: Task{Timeout: Timeouts{Cell: time.Second}}, cells: []string{"print a", "print b\nhang"}, status: TimedOut,
-			kind: CellTimeout, cell: 2, reason: "longer than 1s", text: "a\nb\n"},
+		{name: "exits early", cells: []string{"print a", "exit-cell", "error E e"}, status: outcome.Succeeded, kind: outcome.EarlyExit, cell: 2, text: "a\n"},
+		{name: "dies", cells: []string{"print a", "print b\ndie 9", "print never"}, status: outcome.Failed, kind: outcome.KernelDied, cell: 2, reason: "signal: killed", text: "a\nb\n"},
+		{name: "is terminated", cells: []string{"die 15"}, status: outcome.Failed, kind: outcome.KernelDied, cell: 1, reason: "signal: terminated"},
+		{name: "exits the process", cells: []string{"print a\nexit 3"}, status: outcome.Failed, kind: outcome.KernelDied, cell: 1, reason: "exit status 3", text: "a\n"},
+		{name: "asks for input", cells: []string{"input name?"}, status: outcome.Failed, kind: outcome.InputAsked, cell: 1, reason: "asked for input"},
+		{name: "hangs", task: Task{Timeout: Timeouts{Cell: time.Second}}, cells: []string{"print a", "print b\nhang"}, status: outcome.TimedOut,
+			kind: outcome.CellTimeout, cell: 2, reason: "longer than 1s", text: "a\nb\n"},
 		{name: "hangs and is deaf", task: Task{Timeout: Timeouts{Cell: 100 * time.Millisecond}, Grace: 400 * time.Millisecond},
-			cells: []string{"ignore-interrupt\nignore-term\nignore-shutdown\nhang"}, status: TimedOut, kind: CellTimeout, cell: 1},
-		{name: "run timeout", task: Task{Timeout: Timeouts{Run: 2 * time.Second}}, cells: []string{"print a", "hang"}, status: TimedOut, kind: RunTimeout, cell: 2, text: "a\n"},
+			cells: []string{"ignore-interrupt\nignore-term\nignore-shutdown\nhang"}, status: outcome.TimedOut, kind: outcome.CellTimeout, cell: 1},
+		{name: "run timeout", task: Task{Timeout: Timeouts{Run: 2 * time.Second}}, cells: []string{"print a", "hang"}, status: outcome.TimedOut, kind: outcome.RunTimeout, cell: 2, text: "a\n"},
 		{name: "no reply", task: Task{Timeout: Timeouts{Cell: time.Second}, Grace: 400 * time.Millisecond}, cells: []string{"print a\nno-reply"},
-			status: TimedOut, kind: CellTimeout, cell: 1, text: "a\n"},
-		{name: "out of memory", memory: 100 << 20, cells: []string{"print a\nalloc 400_000_000\nsleep 10s"}, status: Failed, kind: OutOfMemory, cell: 1, reason: "memory", text: "a\n"},
-		{name: "lies", cells: []string{"malformed\nprint true"}, status: Succeeded, text: "true\n"},
-		{name: "closes its output", cells: []string{"close-stdout\nprint a"}, status: Succeeded, text: "a\n"},
-		{name: "leaves a grandchild", cells: []string{"fork-grandchild setsid\nprint a"}, status: Succeeded},
-		{name: "speaks late", cells: []string{"late 30ms a", "sleep 200ms\nprint b"}, status: Succeeded, text: "a\nb\n"},
-		{name: "prints for ever", task: Task{MaxCellOutput: 1 << 16, Timeout: Timeouts{Cell: 10 * time.Second}}, cells: []string{"spam 20000 xxxxxxxxxx"}, status: Succeeded},
-		{name: "cut on purpose", task: Task{MaxOutput: 1 << 10}, cells: []string{"big 5000", "print b"}, status: Succeeded},
-		{name: "unicode", cells: []string{"print naïve Ω 漢字 😀"}, status: Succeeded, text: "naïve Ω 漢字 😀\n"},
+			status: outcome.TimedOut, kind: outcome.CellTimeout, cell: 1, text: "a\n"},
+		{name: "out of memory", memory: 100 << 20, cells: []string{"print a\nalloc 400_000_000\nsleep 10s"}, status: outcome.Failed, kind: outcome.OutOfMemory, cell: 1, reason: "memory", text: "a\n"},
+		{name: "lies", cells: []string{"malformed\nprint true"}, status: outcome.Succeeded, text: "true\n"},
+		{name: "closes its output", cells: []string{"close-stdout\nprint a"}, status: outcome.Succeeded, text: "a\n"},
+		{name: "leaves a grandchild", cells: []string{"fork-grandchild setsid\nprint a"}, status: outcome.Succeeded},
+		{name: "speaks late", cells: []string{"late 30ms a", "sleep 200ms\nprint b"}, status: outcome.Succeeded, text: "a\nb\n"},
+		{name: "prints for ever", task: Task{MaxCellOutput: 1 << 16, Timeout: Timeouts{Cell: 10 * time.Second}}, cells: []string{"spam 20000 xxxxxxxxxx"}, status: outcome.Succeeded},
+		{name: "cut on purpose", task: Task{MaxOutput: 1 << 10}, cells: []string{"big 5000", "print b"}, status: outcome.Succeeded},
+		{name: "unicode", cells: []string{"print naïve Ω 漢字 😀"}, status: outcome.Succeeded, text: "naïve Ω 漢字 😀\n"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -92,8 +93,8 @@ func TestEndings(t *testing.T) {
 				tc.task.Grace = 3 * time.Second
 			}
 			r, s := onFake(t, tc.task, kernel.Options{MemoryLimit: tc.memory}, tc.cells...)
-			if r.Status != tc.status || r.Kind != tc.kind || r.CodeCell != tc.cell || !strings.Contains(r.Reason, tc.reason) {
-				t.Errorf("%s %s in cell %d (%s); want %s %s in cell %d (%s)", r.Status, r.Kind, r.CodeCell, r.Reason, tc.status, tc.kind, tc.cell, tc.reason)
+			if r.Status != tc.status || r.Kind != tc.kind || r.Cell != tc.cell || !strings.Contains(r.Reason, tc.reason) {
+				t.Errorf("%s %s in cell %d (%s); want %s %s in cell %d (%s)", r.Status, r.Kind, r.Cell, r.Reason, tc.status, tc.kind, tc.cell, tc.reason)
 			}
 			var text string
 			for _, c := range s.doc.Cells {
@@ -106,7 +107,7 @@ func TestEndings(t *testing.T) {
 				t.Errorf("%d bytes of output are kept", len(text))
 			}
 			f, failed := s.doc.Failure()
-			if failed != (tc.status != Succeeded) {
+			if failed != (tc.status != outcome.Succeeded) {
 				t.Errorf("the document's own failure is %v, %+v", failed, f)
 			}
 			if r.KernelStart <= 0 || !r.End.After(r.Start) {
@@ -180,7 +181,7 @@ func TestNoKernel(t *testing.T) {
 		tries++
 		return kernel.Launch(ctx, spec, kernel.Options{StartTimeout: 5 * time.Second})
 	}}, s)
-	if err != nil || r.Kind != StartFailed || !strings.Contains(r.Reason, "no module named anything") || tries != startTries {
+	if err != nil || r.Kind != outcome.StartFailed || !strings.Contains(r.Reason, "no module named anything") || tries != startTries {
 		t.Errorf("%+v %v after %d tries", r, err, tries)
 	}
 }
@@ -198,7 +199,7 @@ func TestCancelOverTheWire(t *testing.T) {
 			}
 		},
 	}, s)
-	if err != nil || r.Status != Canceled || r.CodeCell != 2 || time.Since(began) > 6*time.Second {
+	if err != nil || r.Status != outcome.Canceled || r.Cell != 2 || time.Since(began) > 6*time.Second {
 		t.Errorf("%+v %v after %v", r, err, time.Since(began))
 	}
 	if textOf(s.doc.Cells[0]) != "a\n" {

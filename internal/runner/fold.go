@@ -55,7 +55,6 @@ type cellFold struct {
 	*notebook.Cell
 	fold    *fold
 	id      string // message id of the request, once known
-	number  int    // among code cells, from 1
 	clear   bool   // before the next output
 	used    int64
 	cut     bool
@@ -84,8 +83,8 @@ func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
 
 // begin makes a cell the current one. The first unknown parent among the messages
 // is its request.
-func (f *fold) begin(index, number int) *cellFold {
-	c := &cellFold{Cell: f.doc.Cells[index], fold: f, number: number}
+func (f *fold) begin(index int) *cellFold {
+	c := &cellFold{Cell: f.doc.Cells[index], fold: f}
 	c.Outputs = nil
 	c.Touch()
 	if c.Metadata == nil {

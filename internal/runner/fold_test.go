@@ -64,7 +64,7 @@ func replay(f *fold, lines []line) {
 	for _, l := range lines {
 		if l.Begin != nil {
 			number++
-			f.begin(*l.Begin, number)
+			f.begin(*l.Begin)
 			continue
 		}
 		m := kernel.Message{Channel: l.Channel, Header: l.Header, Parent: l.Parent, Content: l.Content, Received: time.Unix(0, 0)}
@@ -161,10 +161,10 @@ func textOf(c *notebook.Cell) string {
 func TestLateOutputGoesToItsCell(t *testing.T) {
 	d := doc("one", "two")
 	f := newFold(d, nil, caps{1 << 20, 1 << 20})
-	f.begin(0, 1)
+	f.begin(0)
 	f.message(msg("m1", "status", map[string]string{"execution_state": "busy"}))
 	f.message(msg("m1", "status", map[string]string{"execution_state": "idle"}))
-	f.begin(1, 2)
+	f.begin(1)
 	f.message(sayMsg("m1", "stdout", "late "))
 	f.message(msg("m2", "status", map[string]string{"execution_state": "busy"}))
 	f.message(sayMsg("m1", "stdout", "later"))
@@ -203,7 +203,7 @@ func TestCaps(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			d := doc("cell")
 			f := newFold(d, nil, tc.caps)
-			f.begin(0, 1)
+			f.begin(0)
 			for _, m := range tc.msgs {
 				f.message(m)
 			}
@@ -230,7 +230,7 @@ func TestCaps(t *testing.T) {
 // TestCutOutputIsNotSaved: what is dropped changes nothing.
 func TestCutOutputIsNotSaved(t *testing.T) {
 	f := newFold(doc("cell"), nil, caps{100, 1000})
-	f.begin(0, 1)
+	f.begin(0)
 	changes := 0
 	for range 50 {
 		f.message(sayMsg("m", "stdout", strings.Repeat("x", 30)))
@@ -255,7 +255,7 @@ func manyEmpty(n int) (ms []kernel.Message) {
 func TestCapOfUpdates(t *testing.T) {
 	d := doc("cell")
 	f := newFold(d, nil, caps{1000, 1000})
-	f.begin(0, 1)
+	f.begin(0)
 	show := func(kind, text string) {
 		f.message(msg("m", kind, map[string]any{"data": map[string]string{"text/plain": text}, "metadata": map[string]any{}, "transient": map[string]string{"display_id": "d"}}))
 	}
@@ -276,7 +276,7 @@ func TestStreamsAreJoinedWhenMany(t *testing.T) {
 	const n = 200_000
 	d := doc("cell")
 	f := newFold(d, nil, caps{1 << 30, 1 << 30})
-	f.begin(0, 1)
+	f.begin(0)
 	var want strings.Builder
 	for i := range n {
 		text := fmt.Sprintf("%d\n", i)
@@ -305,7 +305,7 @@ func TestSecretsInMessages(t *testing.T) {
 	}
 	d := doc("one", "two")
 	f := newFold(d, m, caps{1 << 20, 1 << 20})
-	f.begin(0, 1)
+	f.begin(0)
 	for _, r := range "a hunter2x b hunter2" {
 		f.message(sayMsg("m1", "stdout", string(r)))
 	}
@@ -315,7 +315,7 @@ func TestSecretsInMessages(t *testing.T) {
 	f.message(sayMsg("m1", "stdout", "er2x"))
 	f.message(msg("m1", "error", map[string]any{"ename": "E", "evalue": "hunter2x", "traceback": []string{"x=hunter2x"}}))
 	f.message(msg("m1", "comm_open", map[string]any{"comm_id": "w", "target_name": "jupyter.widget", "data": map[string]any{"state": map[string]any{"_model_name": "T", "value": "hunter2x"}}}))
-	f.begin(1, 2)
+	f.begin(1)
 	f.message(sayMsg("m2", "stdout", "tail hunter"))
 	f.finish()
 	all := string(d.Encode()) + fmt.Sprint(f.printed)
@@ -349,7 +349,7 @@ func FuzzFold(f *testing.F) {
 		}
 		d := doc("cell")
 		fold := newFold(d, m, caps{4096, 4096})
-		fold.begin(0, 1)
+		fold.begin(0)
 		for range 3 {
 			for _, m := range []kernel.Message{msgRaw(kind1, content1), msgRaw(kind2, content2)} {
 				fold.message(m)

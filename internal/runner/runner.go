@@ -25,6 +25,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // A Task is one run: what, on which kernel, and how far.
@@ -79,34 +80,22 @@ type Sink interface {
 	End(doc *notebook.Notebook, r Result) error
 }
 
-// A Result is how a run went.
+// A Result is how a run went. Its Fingerprint and Provenance are empty: they
+// are not the runner's to know.
 type Result struct {
-	Status string // succeeded, failed, timed_out or canceled
-	Kind   string // a reason kind; empty when it simply succeeded
-	Reason string // a sentence; empty when it simply succeeded
-
-	Cell     int // of the cell that ended the run: its index in the document given, -1 for none
-	CodeCell int // the same, counted among code cells from 1; 0 for none
-	Ename    string
-	Evalue   string
-
-	Began       bool // a cell was sent to the kernel
-	Start, End  time.Time
-	KernelStart time.Duration // from asking for a kernel to its first answer
-	CPU         time.Duration // of the kernel and its children
-	PeakRSS     int64         // bytes; 0 when unknown
-	Warm        bool          // the kernel was forked
-	LogTail     string        // the last the kernel's process wrote outside its cells, when it died or did not start
+	outcome.Outcome
+	Began   bool   // a cell was sent to the kernel
+	LogTail string // the last the kernel's process wrote outside its cells, when it died or did not start
 }
 
 // EarlyExit reports whether the notebook ended itself, successfully, before
 // its last cell.
-func (r Result) EarlyExit() bool { return r.Kind == EarlyExit }
+func (r Result) EarlyExit() bool { return r.Kind == outcome.EarlyExit }
 
 // Run executes a notebook. Whatever the notebook does is a Result; an error means
 // that the sink failed, or that a value cannot be masked, in which case nothing
 // was started. When ctx ends the run is canceled; a cause of ctx with a method
-// ReasonKind() string names the kind.
+// ReasonKind() outcome.Kind names the kind.
 func Run(ctx context.Context, t Task, s Sink) (Result, error) {
 	m, err := newMask(t.Mask)
 	if err != nil {
@@ -150,8 +139,7 @@ type walk struct {
 	kernel session
 	guard  *guard
 	end    ending
-	at     int  // index of the current cell; -1 before the first
-	number int  // of that cell among code cells
+	number int  // of the current cell; 0 before the first
 	shared int  // cells that were done before the kernel was forked
 	total  int  // code cells
 	ended  bool // by the last cell, or by one that none may follow
@@ -170,13 +158,10 @@ func newWalk(t Task, s Sink, m *mask, launch func(context.Context) (session, err
 	if t.Grace <= 0 {
 		t.Grace = defaultGrace
 	}
-	w := &walk{Task: t, sink: s, mask: m, launch: launch, at: -1}
+	w := &walk{Task: t, sink: s, mask: m, launch: launch}
+	w.result.Kernel = "cold"
 	w.fold = newFold(t.Doc, m, caps{t.MaxCellOutput, t.MaxOutput})
-	for _, c := range t.Doc.Cells {
-		if c.Type == "code" {
-			w.total++
-		}
-	}
+	w.total = t.Doc.CodeCells()
 	return w
 }
 
@@ -260,7 +245,10 @@ func isClosed(c <-chan struct{}) bool {
 
 func (w *walk) started(k session, try int) {
 	w.kernel = k
-	w.result.KernelStart, w.result.Warm = k.StartTook(), k.Warm()
+	w.result.KernelStart = k.StartTook()
+	if k.Warm() {
+		w.result.Kernel = "warm"
+	}
 	w.mu.Lock()
 	_ = w.Doc.SetLanguageInfo(k.Info().LanguageInfo) // the template's stays if the kernel has none
 	w.mu.Unlock()
@@ -280,14 +268,11 @@ func (w *walk) notify(e Event) {
 // cells walks the document.
 func (w *walk) cells(ctx context.Context) {
 	for i, c := range w.Doc.Cells {
-		if c.Type == "code" {
-			w.number++
-		}
-		w.at = i
 		if !executed(c) {
 			w.pass(i)
 			continue
 		}
+		w.number = w.Doc.CodeCell(i)
 		if w.end.stop = w.due(ctx); w.end.stop != notStopped {
 			return
 		}
@@ -300,7 +285,7 @@ func (w *walk) cells(ctx context.Context) {
 			return
 		}
 	}
-	w.at, w.ended = -1, true
+	w.ended = true
 }
 
 // executed reports whether a cell is sent to the kernel at all.
@@ -330,7 +315,7 @@ func (w *walk) recall(i int, done kernel.PrefixCell) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.Doc.BeginCell(i, done.Reply.Sent)
-	c := w.fold.begin(i, w.number)
+	c := w.fold.begin(i)
 	c.Metadata["fanout"] = map[string]any{"shared_prefix": true}
 	for _, m := range done.Messages {
 		w.fold.message(m)
@@ -366,7 +351,7 @@ func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
 	w.mu.Lock()
 	w.result.Began = true
 	w.Doc.BeginCell(i, time.Now())
-	w.fold.begin(i, w.number)
+	w.fold.begin(i)
 	w.mu.Unlock()
 	w.saver.touch()
 	w.notify(Event{Kind: EventCell, Cell: w.number, Cells: w.total})
@@ -526,15 +511,13 @@ func (w *walk) conclude(ctx context.Context, began time.Time) {
 	}
 	r := &w.result
 	r.Status, r.Kind = w.end.verdict()
-	r.Cell = -1
-	if r.Kind != "" && r.Kind != StartFailed && w.number > 0 {
-		r.Cell, r.CodeCell = w.at, w.number
+	if r.Kind != "" && r.Kind != outcome.StartFailed {
+		r.Cell = w.number
 	}
 	if w.end.raised != nil {
-		r.Cell, r.CodeCell = f.Cell, w.codeNumber(f.Cell)
-		r.Ename, r.Evalue = f.Ename, f.Evalue
+		r.Cell, r.Ename, r.Evalue = w.Doc.CodeCell(f.Cell), f.Ename, f.Evalue
 	}
-	r.Reason = w.mask.text(w.end.reason(r.Kind, r.CodeCell, w.Timeout))
+	r.Reason = w.mask.text(w.end.reason(r.Kind, r.Cell, w.Timeout))
 	var start *kernel.StartError
 	if errors.As(w.end.start, &start) {
 		r.LogTail = w.mask.text(start.LogTail)
@@ -543,30 +526,19 @@ func (w *walk) conclude(ctx context.Context, began time.Time) {
 	if w.ended {
 		w.Doc.EndRun(time.Now()) // otherwise cells are left that it would mark as completed
 	}
-	if failed && r.Status != Succeeded && r.Status != Canceled {
+	if failed && r.Status != outcome.Succeeded && r.Status != outcome.Canceled {
 		w.Doc.MarkFailure(f)
 	}
-	r.Start, r.End = began, began.Add(time.Since(began)).Round(0)
-	r.Start = began.Round(0)
+	r.Start, r.End = began.Round(0).UTC(), began.Add(time.Since(began)).Round(0).UTC()
 }
 
 // named is the kind that the cause of the context gives an interruption.
-func named(ctx context.Context, kind string) string {
-	var cause interface{ ReasonKind() string }
-	if kind == Interrupted && errors.As(context.Cause(ctx), &cause) {
+func named(ctx context.Context, kind outcome.Kind) outcome.Kind {
+	var cause interface{ ReasonKind() outcome.Kind }
+	if kind == outcome.Interrupted && errors.As(context.Cause(ctx), &cause) {
 		return cause.ReasonKind()
 	}
 	return kind
-}
-
-// codeNumber counts code cells up to and with index, from 1.
-func (w *walk) codeNumber(index int) (n int) {
-	for _, c := range w.Doc.Cells[:index+1] {
-		if c.Type == "code" {
-			n++
-		}
-	}
-	return n
 }
 
 // save gives the sink the document as it stands.

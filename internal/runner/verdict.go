@@ -1,29 +1,11 @@
 package runner
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
-)
-
-// The statuses and reason kinds of a Result.
-const (
-	Succeeded = "succeeded"
-	Failed    = "failed"
-	TimedOut  = "timed_out"
-	Canceled  = "canceled"
-
-	Exception   = "exception"
-	KernelDied  = "kernel_died"
-	OutOfMemory = "out_of_memory"
-	EarlyExit   = "early_exit"
-	StartFailed = "start_failed"
-	CellTimeout = "cell_timeout"
-	RunTimeout  = "run_timeout"
-	Interrupted = "interrupted"
-	InputAsked  = "input_asked"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // A stop is why the walk, and not the notebook, ended a run.
@@ -60,80 +42,58 @@ type ending struct {
 //	an error output, or a reply, not allowed    failed     exception, or input_asked
 //	SystemExit of 0 or nothing                  succeeded  early_exit
 //	none of these                               succeeded
-func (e ending) verdict() (status, kind string) {
+func (e ending) verdict() (outcome.Status, outcome.Kind) {
 	switch {
 	case e.stop == stopCancel:
-		return Canceled, Interrupted
+		return outcome.Canceled, outcome.Interrupted
 	case e.stop == stopRun:
-		return TimedOut, RunTimeout
+		return outcome.TimedOut, outcome.RunTimeout
 	case e.stop == stopCell:
-		return TimedOut, CellTimeout
+		return outcome.TimedOut, outcome.CellTimeout
 	case e.start != nil:
-		return Failed, StartFailed
+		return outcome.Failed, outcome.StartFailed
 	case e.stop == stopInput:
-		return Failed, InputAsked
+		return outcome.Failed, outcome.InputAsked
 	case e.quit:
-		return Succeeded, EarlyExit
+		return outcome.Succeeded, outcome.EarlyExit
 	case e.exit != nil && e.exit.OOM:
-		return Failed, OutOfMemory
+		return outcome.Failed, outcome.OutOfMemory
 	case e.exit != nil:
-		return Failed, KernelDied
+		return outcome.Failed, outcome.KernelDied
 	case e.raised != nil && e.raised.Ename == noStdin:
-		return Failed, InputAsked
+		return outcome.Failed, outcome.InputAsked
 	case e.raised != nil:
-		return Failed, Exception
+		return outcome.Failed, outcome.Exception
 	case e.early:
-		return Succeeded, EarlyExit
+		return outcome.Succeeded, outcome.EarlyExit
 	}
-	return Succeeded, ""
+	return outcome.Succeeded, ""
 }
 
 // noStdin is what kernels raise when a cell asks for input.
 const noStdin = "StdinNotImplementedError"
 
 // reason says the verdict in a sentence. cell counts code cells from 1.
-func (e ending) reason(kind string, cell int, limits Timeouts) string {
+func (e ending) reason(kind outcome.Kind, cell int, limits Timeouts) string {
 	switch kind {
-	case Interrupted:
-		if cell == 0 {
-			return "stopped before its first cell"
-		}
-		return fmt.Sprintf("stopped on request in cell %d", cell)
-	case RunTimeout:
-		return fmt.Sprintf("the run took longer than %v; it was in cell %d", limits.Run, cell)
-	case CellTimeout:
-		return fmt.Sprintf("cell %d took longer than %v", cell, limits.Cell)
-	case StartFailed:
+	case outcome.Interrupted:
+		return outcome.StoppedIn(cell)
+	case outcome.RunTimeout:
+		return outcome.RunTooLong(cell, limits.Run)
+	case outcome.CellTimeout:
+		return outcome.CellTooLong(cell, limits.Cell)
+	case outcome.StartFailed:
 		return e.start.Error()
-	case InputAsked:
-		return fmt.Sprintf("cell %d asked for input, and nobody is there to answer", cell)
-	case KernelDied, OutOfMemory:
-		return fmt.Sprintf("the kernel died in cell %d: %s", cell, e.exit)
-	case Exception:
-		return fmt.Sprintf("cell %d raised %s", cell, raisedText(e.raised))
-	case EarlyExit:
-		return fmt.Sprintf("cell %d ended the notebook early, on purpose", cell)
+	case outcome.InputAsked:
+		return outcome.AskedForInput(cell)
+	case outcome.KernelDied, outcome.OutOfMemory:
+		return outcome.Died(cell, e.exit.String())
+	case outcome.Exception:
+		return outcome.Raised(cell, e.raised.Ename, e.raised.Evalue)
+	case outcome.EarlyExit:
+		return outcome.EndedEarly(cell)
 	}
 	return ""
-}
-
-// raisedText is the exception as Python prints it, its first line.
-func raisedText(f *notebook.Failure) string {
-	s := f.Ename
-	if f.Evalue != "" {
-		s += ": " + f.Evalue
-	}
-	return firstLine(s)
-}
-
-func firstLine(s string) string {
-	const most = 500
-	for i, r := range s {
-		if r == '\n' || i >= most {
-			return s[:i] + " …"
-		}
-	}
-	return s
 }
 
 // Timeouts limit the parts of a run; zero is no limit.

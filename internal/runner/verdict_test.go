@@ -2,6 +2,7 @@ package runner
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // TestVerdictTable says the truth table again, row by row, over every
@@ -26,25 +28,25 @@ func TestVerdictTable(t *testing.T) {
 					for _, flags := range []int{0, 1, 2, 3} {
 						e := ending{start: start, stop: stop, exit: exit, raised: raised, quit: flags&1 != 0, early: flags&2 != 0}
 						status, kind := e.verdict()
-						seen[status+" "+kind]++
-						check := func(when bool, wantStatus, wantKind string) bool {
+						seen[fmt.Sprint(status, " ", kind)]++
+						check := func(when bool, wantStatus outcome.Status, wantKind outcome.Kind) bool {
 							if when && (status != wantStatus || kind != wantKind) {
 								t.Errorf("%+v: %s %s, want %s %s", e, status, kind, wantStatus, wantKind)
 							}
 							return when
 						}
-						_ = check(stop == stopCancel, Canceled, Interrupted) ||
-							check(stop == stopRun, TimedOut, RunTimeout) ||
-							check(stop == stopCell, TimedOut, CellTimeout) ||
-							check(start != nil, Failed, StartFailed) ||
-							check(stop == stopInput, Failed, InputAsked) ||
-							check(e.quit, Succeeded, EarlyExit) ||
-							check(exit != nil && exit.OOM, Failed, OutOfMemory) ||
-							check(exit != nil, Failed, KernelDied) ||
-							check(raised != nil && raised.Ename == noStdin, Failed, InputAsked) ||
-							check(raised != nil, Failed, Exception) ||
-							check(e.early, Succeeded, EarlyExit) ||
-							check(true, Succeeded, "")
+						_ = check(stop == stopCancel, outcome.Canceled, outcome.Interrupted) ||
+							check(stop == stopRun, outcome.TimedOut, outcome.RunTimeout) ||
+							check(stop == stopCell, outcome.TimedOut, outcome.CellTimeout) ||
+							check(start != nil, outcome.Failed, outcome.StartFailed) ||
+							check(stop == stopInput, outcome.Failed, outcome.InputAsked) ||
+							check(e.quit, outcome.Succeeded, outcome.EarlyExit) ||
+							check(exit != nil && exit.OOM, outcome.Failed, outcome.OutOfMemory) ||
+							check(exit != nil, outcome.Failed, outcome.KernelDied) ||
+							check(raised != nil && raised.Ename == noStdin, outcome.Failed, outcome.InputAsked) ||
+							check(raised != nil, outcome.Failed, outcome.Exception) ||
+							check(e.early, outcome.Succeeded, outcome.EarlyExit) ||
+							check(true, outcome.Succeeded, "")
 						sentence := e.reason(kind, 3, Timeouts{Cell: time.Second, Run: time.Minute})
 						if (sentence == "") != (kind == "") {
 							t.Errorf("%+v: kind %q has the reason %q", e, kind, sentence)
@@ -75,8 +77,8 @@ func TestReason(t *testing.T) {
 	}{
 		{ending{stop: stopCancel}, 0, "stopped before its first cell"},
 		{ending{stop: stopCancel}, 4, "stopped on request in cell 4"},
-		{ending{stop: stopCell}, 2, "cell 2 took longer than 10m0s"},
-		{ending{stop: stopRun}, 2, "the run took longer than 1h0m0s; it was in cell 2"},
+		{ending{stop: stopCell}, 2, "cell 2 took longer than 10m"},
+		{ending{stop: stopRun}, 2, "the run took longer than 1h; it was in cell 2"},
 		{ending{stop: stopInput}, 1, "cell 1 asked for input, and nobody is there to answer"},
 		{ending{exit: &kernel.Exit{Code: -1, Signal: "killed"}}, 5, "the kernel died in cell 5: signal: killed"},
 		{ending{raised: &notebook.Failure{Ename: "E", Evalue: "a\nb"}}, 3, "cell 3 raised E: a …"},
@@ -87,7 +89,7 @@ func TestReason(t *testing.T) {
 			t.Errorf("%s: %s", kind, diff)
 		}
 	}
-	long := raisedText(&notebook.Failure{Ename: "E", Evalue: strings.Repeat("é", 10_000)})
+	long := ending{raised: &notebook.Failure{Ename: "E", Evalue: strings.Repeat("é", 10_000)}}.reason(outcome.Exception, 1, limits)
 	if len(long) > 600 || strings.ContainsRune(long, '\uFFFD') {
 		t.Errorf("a long message is %d bytes", len(long))
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // actor is a kernel without a process: its cells are durations and words.
@@ -164,26 +165,26 @@ func TestStops(t *testing.T) {
 		cells  []string
 		limits Timeouts
 		cancel time.Duration
-		status string
-		kind   string
+		status outcome.Status
+		kind   outcome.Kind
 		cell   int
 		did    []string
 	}{
-		{"in time", []string{"sleep 59s", "sleep 59s"}, minute, 0, Succeeded, "", 0, []string{"close 1m58s"}},
-		{"cell interrupted", []string{"say x", "sleep 2m", "say never"}, minute, 0, TimedOut, CellTimeout, 2,
+		{"in time", []string{"sleep 59s", "sleep 59s"}, minute, 0, outcome.Succeeded, "", 0, []string{"close 1m58s"}},
+		{"cell interrupted", []string{"say x", "sleep 2m", "say never"}, minute, 0, outcome.TimedOut, outcome.CellTimeout, 2,
 			[]string{"interrupt 1m0s", "close 1m0s"}},
-		{"cell terminated", []string{"deaf 2m"}, minute, 0, TimedOut, CellTimeout, 1,
+		{"cell terminated", []string{"deaf 2m"}, minute, 0, outcome.TimedOut, outcome.CellTimeout, 1,
 			[]string{"interrupt 1m0s", "terminate 1m4s", "close 1m4s"}},
-		{"cell killed", []string{"stone"}, minute, 0, TimedOut, CellTimeout, 1,
+		{"cell killed", []string{"stone"}, minute, 0, outcome.TimedOut, outcome.CellTimeout, 1,
 			[]string{"interrupt 1m0s", "terminate 1m4s", "kill 1m6s", "close 1m6s"}},
-		{"late but whole is still late", []string{"deaf 63s"}, minute, 0, TimedOut, CellTimeout, 1,
+		{"late but whole is still late", []string{"deaf 63s"}, minute, 0, outcome.TimedOut, outcome.CellTimeout, 1,
 			[]string{"interrupt 1m0s", "close 1m3s"}},
-		{"run", []string{"sleep 40s", "sleep 40s"}, Timeouts{Cell: time.Minute, Run: time.Minute}, 0, TimedOut, RunTimeout, 2,
+		{"run", []string{"sleep 40s", "sleep 40s"}, Timeouts{Cell: time.Minute, Run: time.Minute}, 0, outcome.TimedOut, outcome.RunTimeout, 2,
 			[]string{"interrupt 1m0s", "close 1m0s"}},
-		{"cancel", []string{"sleep 1h"}, minute, 10 * time.Second, Canceled, Interrupted, 1, []string{"interrupt 10s", "close 10s"}},
-		{"cancel a stone", []string{"stone"}, Timeouts{}, 10 * time.Second, Canceled, Interrupted, 1,
+		{"cancel", []string{"sleep 1h"}, minute, 10 * time.Second, outcome.Canceled, outcome.Interrupted, 1, []string{"interrupt 10s", "close 10s"}},
+		{"cancel a stone", []string{"stone"}, Timeouts{}, 10 * time.Second, outcome.Canceled, outcome.Interrupted, 1,
 			[]string{"interrupt 10s", "terminate 14s", "kill 16s", "close 16s"}},
-		{"cancel when all is done", []string{"sleep 5s"}, minute, 10 * time.Second, Succeeded, "", 0, []string{"close 5s"}},
+		{"cancel when all is done", []string{"sleep 5s"}, minute, 10 * time.Second, outcome.Succeeded, "", 0, []string{"close 5s"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -194,8 +195,8 @@ func TestStops(t *testing.T) {
 				}
 				a := newActor()
 				r, s := runActor(ctx, a, Task{Doc: doc(tc.cells...), Timeout: tc.limits, Grace: 8 * time.Second})
-				if r.Status != tc.status || r.Kind != tc.kind || r.CodeCell != tc.cell {
-					t.Errorf("%s %s cell %d (%s), want %s %s cell %d", r.Status, r.Kind, r.CodeCell, r.Reason, tc.status, tc.kind, tc.cell)
+				if r.Status != tc.status || r.Kind != tc.kind || r.Cell != tc.cell {
+					t.Errorf("%s %s cell %d (%s), want %s %s cell %d", r.Status, r.Kind, r.Cell, r.Reason, tc.status, tc.kind, tc.cell)
 				}
 				if diff := cmp.Diff(tc.did, a.did); diff != "" {
 					t.Error(diff)
@@ -204,7 +205,7 @@ func TestStops(t *testing.T) {
 					t.Errorf("ended %d times", s.ends)
 				}
 				_, bad := s.doc.Failure()
-				if bad != (tc.status == TimedOut) && tc.status != Canceled {
+				if bad != (tc.status == outcome.TimedOut) && tc.status != outcome.Canceled {
 					t.Errorf("the document's failure is %v, the run %s", bad, tc.status)
 				}
 			})
@@ -215,14 +216,14 @@ func TestStops(t *testing.T) {
 // reasoned is a cause that names a kind.
 type reasoned struct{ error }
 
-func (reasoned) ReasonKind() string { return "halted" }
+func (reasoned) ReasonKind() outcome.Kind { return outcome.Halted }
 
 func TestCauseNamesTheKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		time.AfterFunc(time.Second, func() { cancel(reasoned{errors.New("too many failures")}) })
 		r, _ := runActor(ctx, newActor(), Task{Doc: doc("sleep 1h")})
-		if r.Status != Canceled || r.Kind != "halted" {
+		if r.Status != outcome.Canceled || r.Kind != outcome.Halted {
 			t.Errorf("%s %s", r.Status, r.Kind)
 		}
 	})
@@ -233,13 +234,13 @@ func TestStartRetries(t *testing.T) {
 		name  string
 		fails []error // of each try; nil for one that waits for its context
 		tries int32
-		kind  string
+		kind  outcome.Kind
 		took  time.Duration
 	}{
 		{"second time lucky", []error{&kernel.StartError{Reason: "lost a race"}}, 2, "", 200 * time.Millisecond},
-		{"gives up", []error{&kernel.StartError{}, &kernel.StartError{}, &kernel.StartError{}}, 3, StartFailed, 600 * time.Millisecond},
-		{"no such kernel", []error{errors.New("find kernel: none")}, 1, StartFailed, 0},
-		{"too slow twice", []error{nil, nil}, 2, StartFailed, 2*time.Minute + 200*time.Millisecond},
+		{"gives up", []error{&kernel.StartError{}, &kernel.StartError{}, &kernel.StartError{}}, 3, outcome.StartFailed, 600 * time.Millisecond},
+		{"no such kernel", []error{errors.New("find kernel: none")}, 1, outcome.StartFailed, 0},
+		{"too slow twice", []error{nil, nil}, 2, outcome.StartFailed, 2*time.Minute + 200*time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -280,7 +281,7 @@ func TestStartIsNotTheRun(t *testing.T) {
 			time.Sleep(time.Minute)
 			return newActor(), nil
 		})
-		if r, err := w.run(t.Context()); err != nil || r.Status != Succeeded {
+		if r, err := w.run(t.Context()); err != nil || r.Status != outcome.Succeeded {
 			t.Errorf("%+v %v", r, err)
 		}
 	})
@@ -306,7 +307,7 @@ func TestSaves(t *testing.T) {
 				a := newActor()
 				w := newWalk(Task{Doc: doc(tc.cell)}, s, nil, func(context.Context) (session, error) { return a, nil })
 				r, err := w.run(t.Context())
-				if !errors.Is(err, tc.fail) || r.Status != Succeeded {
+				if !errors.Is(err, tc.fail) || r.Status != outcome.Succeeded {
 					t.Errorf("%+v %v", r, err)
 				}
 				if len(s.saves) != tc.saves {
@@ -340,7 +341,7 @@ func TestPrefix(t *testing.T) {
 			Messages: []kernel.Message{sayMsg("p1", "stdout", "shared\n")},
 		}}
 		r, s := runActor(t.Context(), a, Task{Doc: d})
-		if r.Status != Succeeded {
+		if r.Status != outcome.Succeeded {
 			t.Fatalf("%+v", r)
 		}
 		if got := textOf(d.Cells[2]) + textOf(d.Cells[3]); got != "shared\nc\n" {

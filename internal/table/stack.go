@@ -70,7 +70,7 @@ func (s *Stack) Resolve(runs *Table) []Problem {
 	}
 	var problems []Problem
 	note := func(kind, detail string, about ...any) {
-		problems = append(problems, Problem{Kind: kind, Name: s.Name, Cell: -1, Detail: fmt.Sprintf(detail, about...)})
+		problems = append(problems, Problem{Kind: kind, Name: s.Name, Detail: fmt.Sprintf(detail, about...)})
 	}
 	for _, name := range s.order {
 		column := freeName(name, taken)
@@ -210,11 +210,11 @@ func (w *stackWriter) portion(p *portion) error {
 			return err
 		}
 		if lost.err != nil {
-			p.problems = append(p.problems, Problem{Run: f.run, Kind: "unreadable", Name: w.stack.Name, Cell: -1,
+			p.problems = append(p.problems, Problem{Run: f.run, Kind: "unreadable", Name: w.stack.Name,
 				Detail: fmt.Sprintf("after %d rows: %v", lost.rows, lost.err)})
 		}
 		if lost.values > 0 {
-			p.problems = append(p.problems, Problem{Run: f.run, Kind: "lost_values", Name: w.stack.Name, Cell: -1,
+			p.problems = append(p.problems, Problem{Run: f.run, Kind: "lost_values", Name: w.stack.Name,
 				Detail: fmt.Sprintf("%d times are too far away for nanoseconds and are null in the table", lost.values)})
 		}
 	}

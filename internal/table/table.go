@@ -56,7 +56,7 @@ type Problem struct {
 	Kind   string // a word: "duplicate", "missing", "unreadable", "promoted", …
 	Name   string // of the scrap, column or table it is about; may be empty
 	Detail string // a sentence
-	Cell   int    // index of the cell in the notebook, -1 when none
+	Cell   int    // number of the code cell among code cells, from 1; 0 when none
 }
 
 // Table is a typed table that does not change. It may be read from several

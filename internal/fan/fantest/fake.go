@@ -104,7 +104,7 @@ func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, 
 	o := outcome.Outcome{Status: outcome.Succeeded, Start: time.Now().UTC(), Fingerprint: f.Sweep.Current(run)}
 	limits := f.Sweep.SettingsOf(run)
 	for i, c := range doc.Cells {
-		note(sweep.Note{Kind: sweep.NoteCell, Run: run.ID, Attempt: attempt, Cell: i + 1, Cells: len(doc.Cells)})
+		note(sweep.Note{Kind: sweep.NoteCell, Run: run.ID, Attempt: attempt, Cell: doc.CodeCell(i), Cells: doc.CodeCells()})
 		d := Deed(strings.TrimSpace(c.Source))
 		if f.Deed != nil {
 			d = f.Deed(run, attempt, d)
@@ -113,7 +113,7 @@ func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, 
 		if end.Status != "" {
 			o.Status, o.Kind, o.Reason, o.Ename, o.Evalue = end.Status, end.Kind, end.Reason, end.Ename, end.Evalue
 			if o.Status != outcome.Succeeded {
-				o.Cell = i + 1
+				o.Cell = doc.CodeCell(i)
 			}
 			break
 		}
@@ -160,8 +160,8 @@ func hang(ctx context.Context, limits sweep.Settings) outcome.Outcome {
 	select {
 	case <-ctx.Done():
 		kind := outcome.Interrupted
-		if k, ok := context.Cause(ctx).(interface{ ReasonKind() string }); ok {
-			kind = outcome.Kind(k.ReasonKind())
+		if k, ok := context.Cause(ctx).(interface{ ReasonKind() outcome.Kind }); ok {
+			kind = k.ReasonKind()
 		}
 		return outcome.Outcome{Status: outcome.Canceled, Kind: kind, Reason: "canceled"}
 	case <-cell:
