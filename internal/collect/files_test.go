@@ -398,3 +398,27 @@ func FuzzScraps(f *testing.F) {
 		written(t, r)
 	})
 }
+
+// TestOneNumberOfACell: what people read of a cell is its number among code
+// cells, in a reason and in a problem alike.
+func TestOneNumberOfACell(t *testing.T) {
+	twice := scrapOutput + "," + scrapOutput
+	doc := `{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[
+		{"cell_type":"code","metadata":{},"source":"%%html\n<span>An Exception was encountered at 'In [2]'.</span>","outputs":[]},
+		{"cell_type":"markdown","metadata":{},"source":"words"},
+		{"cell_type":"code","metadata":{},"source":"x = 1","outputs":[` + twice + `],"execution_count":1},
+		{"cell_type":"markdown","metadata":{},"source":"more words"},
+		{"cell_type":"code","metadata":{},"source":"no()","outputs":[{"output_type":"error","ename":"KeyError","evalue":"'k'","traceback":[]}],"execution_count":2}]}`
+	r, err := Files(t.Context(), fstest.MapFS{"a.ipynb": {Data: []byte(doc)}}, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	reason, _ := r.Table.Column("run_error")
+	if got := reason.Any(0); got != "cell 2 raised KeyError: 'k'" {
+		t.Errorf("the reason is %v", got)
+	}
+	if ps := r.Table.Problems(); len(ps) != 1 || ps[0].Kind != "duplicate_scrap" || ps[0].Cell != 1 {
+		t.Errorf("problems are %+v", ps)
+	}
+}
