@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -45,7 +45,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := sweep.UnpackBundle(ctx, st, f.kit, kit); err != nil {
+	if err := draft.Unbundle(ctx, st, f.kit, kit); err != nil {
 		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}
 	if err := c.takeSettings(filepath.Join(kit, bundledSettings)); err != nil {

@@ -7,12 +7,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/gc"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func (c *cli) gcCommand() *cobra.Command {
-	chosen := map[sweep.Leftover]*bool{}
+	chosen := map[gc.Kind]*bool{}
 	var yes bool
 	cmd := &cobra.Command{
 		Use:   "gc DIR.sweep",
@@ -22,8 +23,8 @@ and --yes it is removed. The notebook that stands for a planned run is never
 removed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var kinds []sweep.Leftover
-			for _, k := range sweep.Leftovers() {
+			var kinds []gc.Kind
+			for _, k := range gc.Kinds() {
 				if *chosen[k] {
 					kinds = append(kinds, k)
 				}
@@ -32,20 +33,20 @@ removed.`,
 		},
 	}
 	fl := cmd.Flags()
-	for _, k := range sweep.Leftovers() {
+	for _, k := range gc.Kinds() {
 		chosen[k] = fl.Bool(string(k), false, leftoverHelp[k])
 	}
 	fl.BoolVar(&yes, "yes", false, "remove what was chosen")
 	return cmd
 }
 
-var leftoverHelp = map[sweep.Leftover]string{
-	sweep.LeftUnplanned: "runs that are no longer planned: notebooks, logs, artifacts and rows of the tables",
-	sweep.LeftAttempts:  "attempts that are neither the run's best nor its latest",
-	sweep.LeftPlans:     "earlier plans, and frozen copies that nothing refers to any more",
+var leftoverHelp = map[gc.Kind]string{
+	gc.Unplanned: "runs that are no longer planned: notebooks, logs, artifacts and rows of the tables",
+	gc.Attempts:  "attempts that are neither the run's best nor its latest",
+	gc.Plans:     "earlier plans, and frozen copies that nothing refers to any more",
 }
 
-func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bool) (err error) {
+func (c *cli) gc(ctx context.Context, dir string, kinds []gc.Kind, yes bool) (err error) {
 	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
@@ -61,11 +62,11 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 	}
 	defer func() { err = errors.Join(err, s.Lease().Release()) }()
 	for _, k := range kinds {
-		g, err := s.Garbage(ctx, k)
+		g, err := gc.Find(ctx, s, k)
 		if err != nil {
 			return err
 		}
-		if err := s.Lease().Remove(ctx, g); err != nil {
+		if err := gc.Remove(ctx, s, g); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.stdout, "removed %s\n", garbageWords(g))
@@ -74,12 +75,12 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []sweep.Leftover, yes bo
 	return c.app.Summarize(ctx, s)
 }
 
-func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Leftover) error {
+func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []gc.Kind) error {
 	if len(kinds) == 0 {
-		kinds = sweep.Leftovers()
+		kinds = gc.Kinds()
 	}
 	for _, k := range kinds {
-		g, err := s.Garbage(ctx, k)
+		g, err := gc.Find(ctx, s, k)
 		if err != nil {
 			return err
 		}
@@ -96,7 +97,7 @@ func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []sweep.Lef
 	return nil
 }
 
-func garbageWords(g sweep.Garbage) string {
+func garbageWords(g gc.Garbage) string {
 	text := unit.Plural(len(g.Keys), "object") + ", " + unit.Bytes(g.Bytes)
 	if len(g.Runs) > 0 {
 		text = unit.Plural(len(g.Runs), "run") + ": " + text

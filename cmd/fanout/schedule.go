@@ -118,7 +118,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return err
 	}
-	key, err := sw.PutBundle(ctx, files.Files)
+	key, err := files.Put(ctx, sw)
 	if err != nil {
 		return err
 	}

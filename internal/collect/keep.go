@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -54,7 +55,7 @@ const (
 // readPacks reads what is kept. A pack that is gone or broken is not there.
 func readPacks(ctx context.Context, s *sweep.Sweep, to *spool) (*keeper, error) {
 	k := &keeper{spool: to, packs: map[string]*pack{}, known: map[string]*keptRun{}}
-	for o, err := range s.Collected(ctx) {
+	for o, err := range s.Store().List(ctx, sweep.PrefixCollected) {
 		if err != nil {
 			return nil, err
 		}
@@ -149,7 +150,7 @@ func (k *keeper) keep(ctx context.Context, s *sweep.Sweep) error {
 		if leave[key] {
 			continue
 		}
-		if err := s.DropCollected(ctx, key); err != nil {
+		if err := s.Store().Delete(ctx, key); err != nil {
 			return err
 		}
 	}
@@ -185,7 +186,9 @@ func (k *keeper) write(ctx context.Context, s *sweep.Sweep, leave map[string]boo
 		if b.Len() == 0 {
 			return nil
 		}
-		key, err := s.KeepCollected(ctx, b.Bytes())
+		// Named by its digest, so that two collects at once do not disturb each other.
+		key := sweep.PrefixCollected + sweep.Digest(b.Bytes())[:24] + ".jsonl"
+		err := s.Store().Put(ctx, key, b.Bytes(), store.Cached)
 		leave[key] = true
 		b.Reset()
 		return err

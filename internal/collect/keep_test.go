@@ -34,7 +34,7 @@ func collectKept(t testing.TB, s *sweep.Sweep) (int, map[string][]byte) {
 
 func packsOf(t testing.TB, s *sweep.Sweep) (keys []string) {
 	t.Helper()
-	for o, err := range s.Collected(context.Background()) {
+	for o, err := range s.Store().List(context.Background(), sweep.PrefixCollected) {
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,14 +1,20 @@
 package draft
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/pack"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -90,6 +96,40 @@ func (d *Draft) selfContained() error {
 		if relative(p) {
 			return unit.WithHint(fmt.Errorf("%s: inputs: %s is relative to the sweep file, and inputs are not copied to the clients", where("inputs"), p), "give its path on the clients, or name it under `files:`")
 		}
+	}
+	return nil
+}
+
+// Put stores the bundle in a sweep and returns its key.
+func (b Bundle) Put(ctx context.Context, s *sweep.Sweep) (key string, err error) {
+	archive, err := pack.Files(b.Files)
+	if err != nil {
+		return "", err
+	}
+	key = keyOf(archive)
+	err = s.Store().Create(ctx, key, archive, store.Synced)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", fmt.Errorf("store %s: %w", key, err)
+	}
+	return key, nil
+}
+
+func keyOf(archive []byte) string { return sweep.PrefixBundles + sweep.Digest(archive) + ".tar.zst" }
+
+// Unbundle writes the files of a bundle that Put stored into a new folder.
+func Unbundle(ctx context.Context, st store.Store, key, folder string) error {
+	archive, err := st.Get(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", key, err)
+	}
+	if key != keyOf(archive) {
+		return fmt.Errorf("read %s: it does not hold what its name says", key)
+	}
+	if err := os.Mkdir(folder, 0o777); err != nil {
+		return err
+	}
+	if err := pack.Unpack(archive, folder); err != nil {
+		return fmt.Errorf("unpack %s: %w", key, err)
 	}
 	return nil
 }

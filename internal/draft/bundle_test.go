@@ -55,15 +55,15 @@ func TestBundle(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := s.PutBundle(t.Context(), k.Files)
+	key, err := k.Put(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := s.PutBundle(t.Context(), k.Files); err != nil || again != key {
+	if again, err := k.Put(t.Context(), s); err != nil || again != key {
 		t.Errorf("the same bundle again: %s, %v", again, err)
 	}
 	there := filepath.Join(t.TempDir(), "bundle")
-	if err := sweep.UnpackBundle(t.Context(), st, key, there); err != nil {
+	if err := draft.Unbundle(t.Context(), st, key, there); err != nil {
 		t.Fatal(err)
 	}
 	e := draftAt(t, filepath.Join(there, filepath.FromSlash(k.Spec)))

@@ -132,6 +132,31 @@ func (t *Term) Check(ctx context.Context) error {
 	return err
 }
 
+// Guard returns a context that ends, with a *HeldError as its cause, when check
+// says that somebody else has the lease. check is called once a second.
+func Guard(ctx context.Context, check func(context.Context) error) (guarded context.Context, stop func()) {
+	guarded, cancel := context.WithCancelCause(ctx)
+	go func() {
+		tick := time.NewTicker(guardEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-guarded.Done():
+				return
+			case <-tick.C:
+			}
+			var lost *HeldError
+			if errors.As(check(guarded), &lost) {
+				cancel(lost)
+			}
+		}
+	}()
+	return guarded, func() { cancel(context.Canceled) }
+}
+
+// guardEvery is how often Guard looks: the lock knows without asking anybody.
+const guardEvery = time.Second
+
 // CancelAsked says who asked this process to stop, if anybody did.
 func (t *Term) CancelAsked(ctx context.Context) (by Holder, asked bool, err error) {
 	text, err := t.store.Get(ctx, keyCancel(t.epoch))

@@ -78,6 +78,21 @@ type Fingerprint struct {
 	Environment string `json:"environment,omitempty"`
 }
 
+// Differs names the parts, of those asked for, in which the two fingerprints
+// differ.
+func (f Fingerprint) Differs(now Fingerprint, parts []string) (names []string) {
+	differs := map[string]bool{
+		"code": f.Code != now.Code, "text": f.Text != now.Text, "files": f.Files != now.Files,
+		"inputs": f.Inputs != now.Inputs, "environment": f.Environment != now.Environment,
+	}
+	for _, p := range parts {
+		if differs[p] {
+			names = append(names, p)
+		}
+	}
+	return names
+}
+
 // An Outcome is how an attempt ended. It is never changed.
 type Outcome struct {
 	Status      Status        `json:"status"`

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -58,11 +57,7 @@ type claimant struct {
 // claim takes the shard for one worker, for good. ErrClaimed says that it is
 // taken.
 func (h Stored) claim(ctx context.Context, worker string) error {
-	text, err := json.Marshal(claimant{worker, lease.Me().Host, now()})
-	if err != nil {
-		return err
-	}
-	err = h.sweep.store.Create(ctx, keyClaim(h.id), append(text, '\n'), store.Synced)
+	err := h.sweep.store.Create(ctx, keyClaim(h.id), encodeLine(claimant{worker, lease.Me().Host, now()}), store.Synced)
 	if errors.Is(err, fs.ErrExist) {
 		return ErrClaimed
 	}
@@ -104,11 +99,7 @@ func (c *Claim) Beat(ctx context.Context, cells []Note) error {
 	for _, n := range cells {
 		b.Runs = append(b.Runs, runBeat{n.Run, n.Attempt, n.Cell, n.Cells})
 	}
-	text, err := json.Marshal(b)
-	if err != nil {
-		return err
-	}
-	return c.lease.sweep.store.Put(ctx, keyBeat(c.ID), append(text, '\n'), store.Cached)
+	return c.lease.sweep.store.Put(ctx, keyBeat(c.ID), encodeLine(b), store.Cached)
 }
 
 func shardWriter(shard string) string { return "shard-" + shard }

@@ -6,9 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
-	"strconv"
-	"strings"
 
 	"github.com/fanout-dev/fanout/internal/store"
 )
@@ -45,16 +42,11 @@ func (f *Follower) Read(ctx context.Context) error {
 // readPlan adopts a plan that is newer than the one in force.
 func (f *Follower) readPlan(ctx context.Context) error {
 	head, _ := f.sweep.Head()
-	for o, err := range f.sweep.store.List(ctx, prefixPlan) {
-		if err != nil {
-			return err
-		}
-		name, isHead := strings.CutSuffix(path.Base(o.Key), ".json")
-		if n, err := strconv.Atoi(name); isHead && err == nil && n > head.Number {
-			return f.sweep.readPlan(ctx)
-		}
+	newest, err := f.sweep.newestPlan(ctx)
+	if err != nil || newest <= head.Number {
+		return err
 	}
-	return nil
+	return f.sweep.readPlan(ctx)
 }
 
 func (f *Follower) readLog(ctx context.Context, key string) error {

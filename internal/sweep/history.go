@@ -2,7 +2,8 @@ package sweep
 
 import (
 	"context"
-	"sort"
+	"slices"
+	"strings"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 )
@@ -37,6 +38,26 @@ func (s *Sweep) History(ctx context.Context, run string) ([]Past, error) {
 		}
 		all = append(all, p)
 	}
-	sort.Slice(all, func(i, j int) bool { return all[i].Attempt < all[j].Attempt })
+	slices.SortFunc(all, func(a, b Past) int { return a.Attempt - b.Attempt })
 	return all, nil
+}
+
+// A Version tells one state of a stored notebook from another.
+type Version struct {
+	Size    int64 // bytes
+	ModTime int64 // nanoseconds
+}
+
+// Versions are the notebooks that stand for runs, by run id.
+func (s *Sweep) Versions(ctx context.Context) (map[string]Version, error) {
+	versions := map[string]Version{}
+	for o, err := range s.store.List(ctx, prefixRuns) {
+		if err != nil {
+			return nil, err
+		}
+		if id, ok := strings.CutSuffix(strings.TrimPrefix(o.Key, prefixRuns), ".ipynb"); ok {
+			versions[id] = Version{o.Size, o.ModTime.UnixNano()}
+		}
+	}
+	return versions, nil
 }

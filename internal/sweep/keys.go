@@ -17,10 +17,11 @@ const (
 	prefixRuns    = "runs/"
 	prefixShards  = "shards/"
 	prefixBeats   = "beats/"
-	prefixBundles = "kits/"
-	// prefixCollected is where collect keeps what it read.
-	prefixCollected = "collected/"
+	// PrefixCollected is where collect keeps what it read: a cache.
+	PrefixCollected = "collected/"
 
+	// PrefixBundles is where the files are that drafting the sweep takes.
+	PrefixBundles = "kits/"
 	// PrefixArtifacts is where kept files are, a folder a run.
 	PrefixArtifacts = "artifacts/"
 	// PrefixResults is where the tables are.
@@ -52,7 +53,6 @@ func keyClaim(id string) string { return prefixShards + id + ".claim" }
 func keyRecall(id string) string    { return prefixShards + id + ".recall" }
 func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
 
-func keyBundle(sha string) string      { return prefixBundles + sha + ".tar.zst" }
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 
 func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }

@@ -1,9 +1,7 @@
 package sweep
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -76,15 +74,6 @@ func (s *Sweep) Lease() *Lease {
 	return s.lease
 }
 
-// Reload reads the sweep again: others may have ended attempts meanwhile.
-func (l *Lease) Reload(ctx context.Context) error {
-	fresh, err := Open(ctx, l.sweep.store)
-	if err != nil {
-		return err
-	}
-	return l.takeOver(ctx, fresh)
-}
-
 // takeOver makes what fresh knows what the sweep knows.
 func (l *Lease) takeOver(ctx context.Context, fresh *Sweep) error {
 	s := l.sweep
@@ -124,27 +113,8 @@ func (l *Lease) Check(ctx context.Context) error {
 // this process learns that another has taken the sweep over: it must stop what
 // it executes, because the other executes it now.
 func (l *Lease) Guard(ctx context.Context) (guarded context.Context, stop func()) {
-	guarded, cancel := context.WithCancelCause(ctx)
-	go func() {
-		tick := time.NewTicker(guardEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-guarded.Done():
-				return
-			case <-tick.C:
-			}
-			var lost *lease.HeldError
-			if errors.As(l.Check(guarded), &lost) {
-				cancel(lost)
-			}
-		}
-	}()
-	return guarded, func() { cancel(context.Canceled) }
+	return lease.Guard(ctx, l.Check)
 }
-
-// guardEvery is how often Guard looks: the lock knows without asking anybody.
-const guardEvery = time.Second
 
 // CancelAsked says who asked this process, the holder, to stop, if anybody did.
 func (l *Lease) CancelAsked(ctx context.Context) (by lease.Holder, asked bool, err error) {
@@ -196,13 +166,11 @@ func (l *Lease) add(ctx context.Context, r record, add func(store.Appender, []by
 	if err := l.Check(ctx); err != nil {
 		return err
 	}
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
+	line, err := encodeLines([]record{r})
+	if err != nil {
 		return err
 	}
-	if err := add(l.log, b.Bytes()); err != nil {
+	if err := add(l.log, line); err != nil {
 		return fmt.Errorf("write the sweep's log: %w", err)
 	}
 	return nil

@@ -6,13 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime"
-	"sort"
-	"sync"
+	"slices"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-
-	jsonv1 "github.com/go-json-experiment/json/v1"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
@@ -83,27 +79,6 @@ func (s *Sweep) replay(b []byte) {
 			s.apply(r)
 		}
 	}
-}
-
-// decodeLines decodes lines of JSON, as many at once as there are cores. The
-// results are parallel to the lines.
-func decodeLines[T any](b []byte) ([]T, []error) {
-	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
-	if len(b) == 0 {
-		lines = nil
-	}
-	out, errs := make([]T, len(lines)), make([]error, len(lines))
-	share := len(lines)/runtime.GOMAXPROCS(0) + 1
-	var work sync.WaitGroup
-	for from := 0; from < len(lines); from += share {
-		work.Go(func() {
-			for i := from; i < min(from+share, len(lines)); i++ {
-				errs[i] = jsonv1.Unmarshal(lines[i], &out[i])
-			}
-		})
-	}
-	work.Wait()
-	return out, errs
 }
 
 func (s *Sweep) apply(r record) {
@@ -204,14 +179,10 @@ func (st *RunState) settled() outcome.Status {
 // settle looks for the notebooks of attempts that the log leaves open.
 func (s *Sweep) settle(ctx context.Context) error {
 	for _, id := range s.open() {
-		e, err := s.readAttempt(ctx, id, s.byID[id].Began.Attempt)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
+		err := s.find(ctx, id, s.byID[id].Began.Attempt)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		s.unlogged = append(s.unlogged, e)
 	}
 	return nil
 }
@@ -224,7 +195,7 @@ func (s *Sweep) open() []string {
 			ids = append(ids, id)
 		}
 	}
-	sort.Strings(ids)
+	slices.Sort(ids)
 	return ids
 }
 
@@ -234,17 +205,22 @@ func (s *Sweep) rebuild(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		run, n, ok := parseAttempt(o.Key)
-		if !ok {
-			continue
+		if run, n, ok := parseAttempt(o.Key); ok {
+			if err := s.find(ctx, run, n); err != nil {
+				return err
+			}
 		}
-		e, err := s.readAttempt(ctx, run, n)
-		if err != nil {
-			return err
-		}
-		s.unlogged = append(s.unlogged, e)
 	}
 	return nil
+}
+
+// find takes in an attempt that the log lacks the end of.
+func (s *Sweep) find(ctx context.Context, run string, n int) error {
+	e, err := s.readAttempt(ctx, run, n)
+	if err == nil {
+		s.unlogged = append(s.unlogged, e)
+	}
+	return err
 }
 
 // readAttempt applies what an attempt's notebook says of itself, and returns

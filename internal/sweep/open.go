@@ -80,11 +80,7 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 	if err := checkEmpty(ctx, st); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(format{formatName, formatVersion, name, newID()})
-	if err != nil {
-		return nil, err
-	}
-	if err := st.Create(ctx, keyFormat, append(text, '\n'), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := st.Create(ctx, keyFormat, encodeLine(format{formatName, formatVersion, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create sweep: %w", err)
 	}
 	return Open(ctx, st)
@@ -256,9 +252,7 @@ func (s *Sweep) Ended() (n int) {
 // Current is the fingerprint that an attempt at r made now would have, as far
 // as the plan in force knows it.
 func (s *Sweep) Current(r Run) outcome.Fingerprint {
-	s.mu.Lock()
-	h := s.head
-	s.mu.Unlock()
+	h, _ := s.Head()
 	return h.Fingerprint(r)
 }
 
@@ -285,18 +279,7 @@ func (st RunState) Stale(now outcome.Fingerprint, parts []string) []string {
 	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded {
 		return nil
 	}
-	was := st.BestOut.Fingerprint
-	differs := map[string]bool{
-		"code": was.Code != now.Code, "text": was.Text != now.Text, "files": was.Files != now.Files,
-		"inputs": was.Inputs != now.Inputs, "environment": was.Environment != now.Environment,
-	}
-	var names []string
-	for _, p := range parts {
-		if differs[p] {
-			names = append(names, p)
-		}
-	}
-	return names
+	return st.BestOut.Fingerprint.Differs(now, parts)
 }
 
 // now is UTC, as every time at rest.

@@ -112,7 +112,7 @@ func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
 	}
 	s := l.sweep
 	delta, runs := s.merge(p.Runs, p.Inputs)
-	lines, err := encodeRuns(runs)
+	lines, err := encodeLines(runs)
 	if err != nil {
 		return delta, err
 	}
@@ -240,18 +240,6 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 	s.head, s.runs, s.planned = head, states, true
 }
 
-func encodeRuns(runs []Run) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	for i := range runs {
-		if err := enc.Encode(&runs[i]); err != nil {
-			return nil, fmt.Errorf("encode run %s: %w", runs[i].ID, err)
-		}
-	}
-	return b.Bytes(), nil
-}
-
 func decodeRuns(b []byte) ([]Run, error) {
 	runs, errs := decodeLines[Run](b)
 	for i, err := range errs {
@@ -262,20 +250,25 @@ func decodeRuns(b []byte) ([]Run, error) {
 	return runs, nil
 }
 
-// readPlan loads the plan in force; a sweep that was never planned has none.
-func (s *Sweep) readPlan(ctx context.Context) error {
-	number := 0
+// newestPlan is the number of the plan in force, 0 for none.
+func (s *Sweep) newestPlan(ctx context.Context) (number int, err error) {
 	for o, err := range s.store.List(ctx, prefixPlan) {
 		if err != nil {
-			return err
+			return 0, err
 		}
 		name, isHead := strings.CutSuffix(path.Base(o.Key), ".json")
-		if n, err := strconv.Atoi(name); isHead && err == nil && n > number {
-			number = n
+		if n, err := strconv.Atoi(name); isHead && err == nil {
+			number = max(number, n)
 		}
 	}
-	if number == 0 {
-		return nil
+	return number, nil
+}
+
+// readPlan loads the plan in force; a sweep that was never planned has none.
+func (s *Sweep) readPlan(ctx context.Context) error {
+	number, err := s.newestPlan(ctx)
+	if err != nil || number == 0 {
+		return err
 	}
 	text, err := s.store.Get(ctx, keyPlanHead(number))
 	if err != nil {

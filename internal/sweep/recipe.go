@@ -2,10 +2,12 @@ package sweep
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -70,13 +72,7 @@ func (s *Sweep) TemplateOf(ctx context.Context, r Run) (Template, *notebook.Note
 		doc, err := s.template(ctx, t.Key)
 		return t, doc, err
 	}
-	return Template{}, nil, &noTemplateError{r.ID, r.Template}
-}
-
-type noTemplateError struct{ run, slot string }
-
-func (e *noTemplateError) Error() string {
-	return "run " + e.run + ": the plan has no template " + e.slot
+	return Template{}, nil, fmt.Errorf("run %s: the plan has no template %s", r.ID, r.Template)
 }
 
 // template decodes a frozen template once and hands out clones.
@@ -125,4 +121,19 @@ func (s *Sweep) LimitRuns(limit grid.Limit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runLimit = &limit
+}
+
+// Unpack writes the files frozen with the sweep into folder, which exists.
+func (s *Sweep) Unpack(ctx context.Context, folder string) error {
+	if s.head.Files == "" {
+		return nil
+	}
+	b, err := s.Object(ctx, s.head.Files)
+	if err != nil {
+		return err
+	}
+	if err := pack.Unpack(b, folder); err != nil {
+		return fmt.Errorf("unpack %s: %w", s.head.Files, err)
+	}
+	return nil
 }

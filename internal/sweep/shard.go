@@ -33,11 +33,7 @@ func (l *Lease) PutShard(ctx context.Context, sh Shard) (fresh bool, err error) 
 	if s.Stored(sh.ID).Open() {
 		return false, nil
 	}
-	text, err := json.Marshal(storedShard{sh, l.epoch, s.making()})
-	if err != nil {
-		return false, err
-	}
-	err = s.store.Create(ctx, keyShard(sh.ID), append(text, '\n'), store.Synced)
+	err = s.store.Create(ctx, keyShard(sh.ID), encodeLine(storedShard{sh, l.epoch, s.making()}), store.Synced)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return false, fmt.Errorf("store shard %s: %w", sh.ID, err)
 	}
@@ -56,15 +52,12 @@ func (s *Sweep) knowShard(id string, epoch int) {
 // under another one computes something else.
 func (s *Sweep) making() string {
 	h, _ := s.Head()
-	text, err := json.Marshal(struct {
+	line := encodeLine(struct {
 		Templates []Template
 		Files     string
 		Recipe    Recipe
 	}{h.Templates, h.FilesDigest, h.Recipe})
-	if err != nil {
-		return "" // a recipe is data
-	}
-	return Digest(text)
+	return Digest(bytes.TrimSuffix(line, []byte("\n")))
 }
 
 // An OpenShard is one that was stored and never closed: somebody may be
@@ -195,11 +188,7 @@ type recall struct {
 // Recall asks the worker of the shard to begin nothing more of it; with stop,
 // to stop what it is executing as well.
 func (h Stored) Recall(ctx context.Context, stop bool) error {
-	text, err := json.Marshal(recall{stop})
-	if err == nil {
-		err = h.sweep.store.Put(ctx, keyRecall(h.id), append(text, '\n'), store.Synced)
-	}
-	if err != nil {
+	if err := h.sweep.store.Put(ctx, keyRecall(h.id), encodeLine(recall{stop}), store.Synced); err != nil {
 		return fmt.Errorf("recall shard %s: %w", h.id, err)
 	}
 	return nil

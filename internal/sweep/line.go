@@ -1,0 +1,55 @@
+package sweep
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"sync"
+
+	jsonv1 "github.com/go-json-experiment/json/v1"
+)
+
+// encodeLine encodes what cannot fail to be encoded: a struct of texts, numbers
+// and times.
+func encodeLine(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic("sweep: " + err.Error())
+	}
+	return append(text, '\n')
+}
+
+// encodeLines encodes values as lines of JSON.
+func encodeLines[T any](values []T) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	for i := range values {
+		if err := enc.Encode(&values[i]); err != nil {
+			return nil, fmt.Errorf("encode %T: %w", values[i], err)
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// decodeLines decodes lines of JSON, as many at once as there are cores. The
+// results are parallel to the lines.
+func decodeLines[T any](b []byte) ([]T, []error) {
+	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
+	if len(b) == 0 {
+		lines = nil
+	}
+	out, errs := make([]T, len(lines)), make([]error, len(lines))
+	share := len(lines)/runtime.GOMAXPROCS(0) + 1
+	var work sync.WaitGroup
+	for from := 0; from < len(lines); from += share {
+		work.Go(func() {
+			for i := from; i < min(from+share, len(lines)); i++ {
+				errs[i] = jsonv1.Unmarshal(lines[i], &out[i])
+			}
+		})
+	}
+	work.Wait()
+	return out, errs
+}
