@@ -2,14 +2,17 @@
 // how they ended. It is the only package that knows the keys of a sweep's
 // objects, so a sweep can be read and resumed from nothing but its store.
 //
-// A Sweep is opened for reading by Open. Whoever wants to make runs or plan
-// new ones takes the lease first (Acquire) and gives it back (Release). What
-// has happened is told by objects that are written once: an attempt has ended
-// when attempts/<run>.<n>.ipynb exists, whoever wrote it and whatever any log
-// says. The log is an index that makes opening fast and is rebuilt from the
-// attempts when it is missing.
+// A Sweep is opened for reading by Open, or by OpenPlanned with the sweep file
+// that it was planned from. To change it takes a Lease: Acquire gives it to the
+// controller, which plans, begins an Attempt at a run and handles a Stored
+// shard; Join gives the worker of a shard a Claim. What has happened is
+// recorded in objects that are written once: an attempt has ended when
+// attempts/<run>.<n>.ipynb exists, whoever wrote it and whatever any log says.
+// The log is an index that makes opening fast and is rebuilt from the attempts
+// when it is missing.
 //
-// Package sweep starts nothing, executes nothing and prints nothing.
+// Package sweep reads no file of the user, starts and executes nothing, and
+// prints nothing.
 package sweep
 
 import (
