@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"strings"
 
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A lean notebook is the document without what collect has no use for: images
@@ -19,7 +22,7 @@ const leanLimit = 256 << 20
 
 // leanReader makes lean notebooks. It is used again for the next one.
 type leanReader struct {
-	scan    scanner
+	scan    value.Stream
 	again   func(start, end int64) ([]byte, error) // reads a part of the stream again
 	limit   int                                    // bytes of wanted outputs in one notebook
 	cells   []byte
@@ -34,11 +37,11 @@ type leanReader struct {
 // read gives the lean notebook of a stream, and the outputs left out because
 // they are too large. again reads a part of the same stream once more.
 func (l *leanReader) read(r io.Reader, again func(start, end int64) ([]byte, error)) ([]byte, []table.Problem, error) {
-	l.scan.reset(r)
+	l.scan.Reset(r)
 	l.again = again
 	l.cells, l.meta, l.top, l.count, l.spent, l.dropped = l.cells[:0], l.meta[:0], l.top[:0], 0, 0, nil
 	if err := l.document(); err != nil {
-		return nil, nil, err
+		return nil, nil, located(err)
 	}
 	doc := make([]byte, 0, len(l.cells)+len(l.meta)+len(l.top)+64)
 	doc = append(doc, '{')
@@ -47,13 +50,25 @@ func (l *leanReader) read(r io.Reader, again func(start, end int64) ([]byte, err
 	return doc, l.dropped, nil
 }
 
+// located says in which byte of the stream an error of syntax is.
+func located(err error) error {
+	var wrong *value.SyntaxError
+	switch {
+	case !errors.As(err, &wrong):
+		return err
+	case wrong.Ends:
+		return fmt.Errorf("truncated: the JSON ends at byte %d in the middle of a value", wrong.At)
+	}
+	return fmt.Errorf("not JSON: byte %d: %w", wrong.At, err)
+}
+
 func (l *leanReader) document() error {
 	s := &l.scan
 	if err := l.start(); err != nil {
 		return err
 	}
-	err := s.object(func(key []byte) error {
-		switch string(key) {
+	err := s.Object(func(key string) error {
+		switch key {
 		case "metadata":
 			return l.metadata(&l.meta, "papermill", "fanout", "kernelspec", "language_info")
 		case "nbformat", "nbformat_minor":
@@ -67,50 +82,44 @@ func (l *leanReader) document() error {
 		case "worksheets": // of nbformat 3
 			return l.worksheets()
 		}
-		return s.skip()
+		return s.Skip()
 	})
 	if err != nil {
 		return err
 	}
-	return s.finish()
+	return s.End()
 }
 
 // start passes a byte order mark and refuses what cannot be a notebook.
 func (l *leanReader) start() error {
 	s := &l.scan
-	c, err := s.peek()
-	if err != nil {
-		if errors.Is(s.err, io.EOF) {
-			return errors.New("not a notebook: the file is empty")
-		}
-		return err
-	}
-	if c == 0xEF && bytes.HasPrefix(s.buf[s.pos:s.end], []byte("\ufeff")) {
-		s.pos += len("\ufeff")
-		if c, err = s.peek(); err != nil {
+	s.PassPrefix("\ufeff")
+	switch s.Peek() {
+	case '{':
+		return nil
+	case 0:
+		if err := s.End(); err != nil {
 			return err
 		}
+		return errors.New("not a notebook: the file is empty")
 	}
-	if c != '{' {
-		return errors.New("not a notebook: it is not a JSON object")
-	}
-	return nil
+	return errors.New("not a notebook: it is not a JSON object")
 }
 
 func (l *leanReader) worksheets() error {
-	if ok, err := l.scan.opens('['); !ok {
+	if ok, err := l.scan.Opens('['); !ok {
 		return err
 	}
 	l.cells = l.cells[:0]
-	err := l.scan.array(func() error {
-		if ok, err := l.scan.opens('{'); !ok {
+	err := l.scan.Array(func() error {
+		if ok, err := l.scan.Opens('{'); !ok {
 			return err
 		}
-		return l.scan.object(func(key []byte) error {
-			if string(key) == "cells" {
+		return l.scan.Object(func(key string) error {
+			if key == "cells" {
 				return l.cellList()
 			}
-			return l.scan.skip()
+			return l.scan.Skip()
 		})
 	})
 	if err == nil {
@@ -121,49 +130,49 @@ func (l *leanReader) worksheets() error {
 
 // metadata copies the named members of an object.
 func (l *leanReader) metadata(to *[]byte, names ...string) error {
-	if ok, err := l.scan.opens('{'); !ok {
+	if ok, err := l.scan.Opens('{'); !ok {
 		return err
 	}
 	*to = (*to)[:0]
-	err := l.scan.object(func(key []byte) error {
+	err := l.scan.Object(func(key string) error {
 		for _, name := range names {
-			if string(key) == name {
+			if key == name {
 				return l.copySmall(to, key)
 			}
 		}
-		return l.scan.skip()
+		return l.scan.Skip()
 	})
 	*to = bytes.TrimSuffix(*to, []byte(","))
 	return err
 }
 
 // copySmall copies a member, whose key needs no escapes, and a comma.
-func (l *leanReader) copySmall(to *[]byte, key []byte) error {
-	v, err := l.scan.take(scanKeep)
+func (l *leanReader) copySmall(to *[]byte, key string) error {
+	v, err := l.scan.Take(math.MaxInt)
 	if err != nil {
 		return err
 	}
-	if size := int(v.end - v.start); v.raw == nil && l.spent+size <= l.limit {
+	if size := int(v.End - v.Start); v.Raw == nil && l.spent+size <= l.limit {
 		l.spent += size
-		if v.raw, err = l.again(v.start, v.end); err != nil {
+		if v.Raw, err = l.again(v.Start, v.End); err != nil {
 			return err
 		}
 	}
-	if v.raw == nil {
-		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Name: string(key), Detail: fmt.Sprintf("metadata of %d bytes was left out", v.end-v.start)})
+	if v.Raw == nil {
+		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Name: key, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.End-v.Start)})
 		return nil
 	}
 	*to = append(append(append(*to, '"'), key...), `":`...)
-	*to = append(append(*to, v.raw...), ',')
+	*to = append(append(*to, v.Raw...), ',')
 	return nil
 }
 
 func (l *leanReader) cellList() error {
-	if ok, err := l.scan.opens('['); !ok {
+	if ok, err := l.scan.Opens('['); !ok {
 		return err
 	}
 	l.cells, l.count, l.code = l.cells[:0], 0, 0
-	err := l.scan.array(func() error {
+	err := l.scan.Array(func() error {
 		if l.count > 0 {
 			l.cells = append(l.cells, ',')
 		}
@@ -174,16 +183,16 @@ func (l *leanReader) cellList() error {
 }
 
 func (l *leanReader) cell() error {
-	if ok, err := l.scan.opens('{'); !ok {
+	if ok, err := l.scan.Opens('{'); !ok {
 		l.cells = append(l.cells, "{}"...)
 		return err
 	}
 	var meta, outputs, small []byte
-	var source span
+	var source value.Span
 	var sourceKey string
 	isCode := false
-	err := l.scan.object(func(key []byte) (err error) {
-		switch string(key) {
+	err := l.scan.Object(func(key string) (err error) {
+		switch key {
 		case "cell_type":
 			before := len(small)
 			err = l.copySmall(&small, key)
@@ -194,13 +203,13 @@ func (l *leanReader) cell() error {
 		case "metadata":
 			return l.metadata(&meta, "tags", "papermill", "execution")
 		case "source", "input":
-			sourceKey = string(key)
-			source, err = l.scan.take(scanKeep)
+			sourceKey = key
+			source, err = l.scan.Take(math.MaxInt)
 			return err
 		case "outputs":
 			return l.outputs(&outputs)
 		}
-		return l.scan.skip()
+		return l.scan.Skip()
 	})
 	l.cells = append(append(l.cells, '{'), small...)
 	if isCode {
@@ -216,15 +225,15 @@ func (l *leanReader) cell() error {
 
 // source is kept where parameters may be; elsewhere it matters only whether
 // there is any.
-func (l *leanReader) source(key string, source span, meta []byte) []byte {
+func (l *leanReader) source(key string, source value.Span, meta []byte) []byte {
 	if key == "" {
 		key = "source"
 	}
 	b := append(append(append(l.cells, '"'), key...), `":`...)
 	switch {
-	case source.raw != nil && (mayHoldParameters(meta) || mayBeBanner(source.raw)):
-		return append(b, source.raw...)
-	case source.end == 0 || source.raw != nil && blank(source.raw):
+	case source.Raw != nil && (mayHoldParameters(meta) || mayBeBanner(source.Raw)):
+		return append(b, source.Raw...)
+	case source.End == 0 || source.Raw != nil && blank(source.Raw):
 		return append(b, `""`...)
 	}
 	return append(b, `"…"`...)
@@ -260,23 +269,22 @@ func mayBeBanner(source []byte) bool {
 
 // outputs copies the outputs that hold scraps or errors.
 func (l *leanReader) outputs(to *[]byte) error {
-	if ok, err := l.scan.opens('['); !ok {
+	if ok, err := l.scan.Opens('['); !ok {
 		return err
 	}
 	*to = (*to)[:0]
 	any := false
-	err := l.scan.array(func() error {
+	err := l.scan.Array(func() error {
 		any = true
-		if ok, err := l.scan.opens('{'); !ok {
+		if ok, err := l.scan.Opens('{'); !ok {
 			return err
 		}
-		start := l.scan.offset()
-		l.scan.outer = start
+		l.scan.Keep()
 		wanted, err := l.wanted()
+		output := l.scan.Kept()
 		if err == nil && wanted {
-			err = l.keepOutput(to, start, l.scan.offset())
+			err = l.keepOutput(to, output)
 		}
-		l.scan.outer = -1
 		return err
 	})
 	if any && len(*to) == 0 {
@@ -288,55 +296,53 @@ func (l *leanReader) outputs(to *[]byte) error {
 // wanted passes an output and reports whether it holds a scrap or an error.
 func (l *leanReader) wanted() (wanted bool, err error) {
 	s := &l.scan
-	err = s.object(func(key []byte) error {
-		switch string(key) {
+	err = s.Object(func(key string) error {
+		switch key {
 		case "output_type":
-			kind, err := s.take(64)
+			kind, err := s.Take(64)
 			if err == nil {
-				switch string(unescape(bytes.Trim(kind.raw, `"`))) {
-				case "error", "pyerr":
-					wanted = true
-				}
+				text, _ := value.NewScanner(kind.Raw).Text()
+				wanted = wanted || text == "error" || text == "pyerr"
 			}
 			return err
 		case "data":
 			return l.anyKey(&wanted, isScrapMime)
 		case "metadata":
-			return l.anyKey(&wanted, func(k []byte) bool { return string(k) == "scrapbook" || string(k) == "papermill" })
+			return l.anyKey(&wanted, func(k string) bool { return k == "scrapbook" || k == "papermill" })
 		}
-		return s.skip()
+		return s.Skip()
 	})
 	return wanted, err
 }
 
 // anyKey passes a value; found becomes true when it is an object one of whose
 // keys is looked for.
-func (l *leanReader) anyKey(found *bool, is func(key []byte) bool) error {
-	if ok, err := l.scan.opens('{'); !ok {
+func (l *leanReader) anyKey(found *bool, is func(key string) bool) error {
+	if ok, err := l.scan.Opens('{'); !ok {
 		return err
 	}
-	return l.scan.object(func(key []byte) error {
+	return l.scan.Object(func(key string) error {
 		*found = *found || is(key)
-		return l.scan.skip()
+		return l.scan.Skip()
 	})
 }
 
-func isScrapMime(key []byte) bool {
-	return bytes.HasPrefix(key, []byte("application/scrapbook.")) || bytes.HasPrefix(key, []byte("application/papermill.record"))
+func isScrapMime(key string) bool {
+	return strings.HasPrefix(key, "application/scrapbook.") || strings.HasPrefix(key, "application/papermill.record")
 }
 
-func (l *leanReader) keepOutput(to *[]byte, start, end int64) error {
-	size := int(end - start)
+func (l *leanReader) keepOutput(to *[]byte, output value.Span) error {
+	size := int(output.End - output.Start)
 	if l.spent+size > l.limit {
 		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Cell: l.code + 1,
 			Detail: fmt.Sprintf("an output of %d bytes that holds a scrap or an error was left out: one notebook may hold %d bytes of them", size, l.limit)})
 		return nil
 	}
 	l.spent += size
-	raw, whole := l.scan.since(start)
-	if !whole {
+	raw := output.Raw
+	if raw == nil {
 		var err error
-		if raw, err = l.again(start, end); err != nil {
+		if raw, err = l.again(output.Start, output.End); err != nil {
 			return err
 		}
 	}

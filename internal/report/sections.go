@@ -76,13 +76,11 @@ func counts(in Input) []string {
 	var parts []string
 	for _, s := range outcome.Statuses() {
 		if n := in.Counts[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, spaced(string(s))))
+			parts = append(parts, fmt.Sprintf("%d %s", n, s.Words()))
 		}
 	}
 	return parts
 }
-
-func spaced(word string) string { return strings.ReplaceAll(word, "_", " ") }
 
 func sweptSection(in Input) section {
 	var rows [][]string
@@ -271,7 +269,7 @@ func failureSection(in Input) section {
 	var groups []failureView
 	for n, g := range in.Compare.Failures {
 		shown := min(len(g.Runs), maxFailures)
-		view := failureView{Kind: spaced(g.Kind), Reason: g.Reason, When: conditions(g.When), All: len(g.Runs), Left: len(g.Runs) - shown}
+		view := failureView{Kind: outcome.Kind(g.Kind).Words(), Reason: g.Reason, When: conditions(g.When), All: len(g.Runs), Left: len(g.Runs) - shown}
 		for _, r := range g.Runs[:shown] {
 			view.Runs = append(view.Runs, runLink(r))
 		}
@@ -327,7 +325,7 @@ func costRows(all []Run, cost func(Run) float64) [][]string {
 		if r.PeakRSS > 0 {
 			memory = unit.Bytes(r.PeakRSS)
 		}
-		rows = append(rows, []string{link(r.Name, r.Notebook), unit.Duration(r.Duration), memory, spaced(string(r.Status))})
+		rows = append(rows, []string{link(r.Name, r.Notebook), unit.Duration(r.Duration), memory, r.Status.Words()})
 	}
 	return rows
 }

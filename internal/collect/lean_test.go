@@ -17,6 +17,9 @@ import (
 	"github.com/fanout-dev/fanout/internal/table"
 )
 
+// What value.Stream reads at a time, and keeps.
+const scanBuffer, scanKeep = 256 << 10, 1 << 20
+
 // leanOf reads a document through small reads, with a limit on what is kept.
 func leanOf(doc []byte, r io.Reader) ([]byte, []table.Problem, error) {
 	l := leanReader{limit: leanLimit}
@@ -56,7 +59,7 @@ func isWanted(o map[string]any) bool {
 	}
 	data, _ := o["data"].(map[string]any)
 	for mime := range data {
-		if isScrapMime([]byte(mime)) {
+		if isScrapMime(mime) {
 			return true
 		}
 	}
