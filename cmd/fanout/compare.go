@@ -250,47 +250,12 @@ func runsWords(runs []compare.Run) []string {
 
 // oneSweep compares within each value of the row axes.
 func oneSweep(s side, f compareFlags) (report.Comparison, error) {
+	parts, err := compare.Within(s.res.Table, f.rows, s.o)
 	var blocks report.Comparison
-	for _, title := range rowTitles(s.res.Table, f.rows) {
-		o := s.o
-		if len(f.rows) > 0 {
-			o.Keep = func(row int) bool { return s.o.Keep(row) && rowTitle(s.res.Table, f.rows, row) == title }
-		}
-		r, err := compare.Compare(s.res.Table, o)
-		if err != nil {
-			return nil, err
-		}
-		r.Warnings = slices.DeleteFunc(r.Warnings, func(w string) bool { return w == "values average over "+strings.Join(f.rows, ", ") })
-		if r.Runs > 0 {
-			blocks = append(blocks, report.Block{Title: title, Report: r})
-		}
+	for _, p := range parts {
+		blocks = append(blocks, report.Block{Title: p.Title, Report: p.Report})
 	}
-	return blocks, nil
-}
-
-// rowTitles are the values of the row axes, in the order of the table.
-func rowTitles(t *table.Table, rows []string) []string {
-	if len(rows) == 0 {
-		return []string{""}
-	}
-	var titles []string
-	seen := map[string]bool{}
-	for i := range t.Len() {
-		if title := rowTitle(t, rows, i); !seen[title] {
-			seen[title] = true
-			titles = append(titles, title)
-		}
-	}
-	return titles
-}
-
-func rowTitle(t *table.Table, rows []string, row int) string {
-	var parts []string
-	for _, name := range rows {
-		col, _ := t.Column(name)
-		parts = append(parts, name+"="+col.Text(row))
-	}
-	return strings.Join(parts, " ")
+	return blocks, err
 }
 
 func parseGates(texts []string) ([]compare.Gate, error) {

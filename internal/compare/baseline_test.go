@@ -168,3 +168,23 @@ func TestSweepsJoinValues(t *testing.T) {
 		})
 	}
 }
+
+// A table each: only what varies in one of them is averaged over.
+func TestWithin(t *testing.T) {
+	var rows []row
+	for _, region := range []string{"us", "eu"} {
+		rows = append(rows, row{variant: "a", region: region, y: 1.0}, row{variant: "b", region: region, y: 2.0})
+	}
+	parts, err := Within(tableOf(t, rows), []string{"region"}, Options{Metrics: []Metric{{Name: "y"}}, Axes: axes, Baseline: at("variant", "a")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parts) != 2 || parts[0].Title != "region=us" || parts[1].Title != "region=eu" {
+		t.Fatalf("%+v", parts)
+	}
+	for _, p := range parts {
+		if r := p.Report; r.Runs != 2 || len(r.Warnings) > 0 || r.Baseline != "a" {
+			t.Errorf("%s: %+v", p.Title, r)
+		}
+	}
+}

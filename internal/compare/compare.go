@@ -200,6 +200,40 @@ func Compare(t *table.Table, o Options) (*Report, error) {
 	return r, nil
 }
 
+// A Part is the comparison of those rows of a table that have the same values
+// of some columns.
+type Part struct {
+	Title  string // "region=eu day=3"
+	Report *Report
+}
+
+// Within compares within each combination of the values of some columns, in the
+// order of the table. Combinations without planned runs are left out.
+func Within(t *table.Table, columns []string, o Options) ([]Part, error) {
+	factors := make([]*factor, len(columns))
+	for i, name := range columns {
+		factors[i] = newFactor(tableColumn{t, name})
+	}
+	class, n := classes(t.Len(), factors)
+	parts, keep := make([]Part, n), o.Keep
+	for row, k := range class {
+		if parts[k].Report != nil {
+			continue
+		}
+		title := make([]string, len(columns))
+		for i, f := range factors {
+			title[i] = columns[i] + "=" + f.texts[f.at[row]]
+		}
+		o.Keep = func(row int) bool { return class[row] == k && (keep == nil || keep(row)) }
+		r, err := Compare(t, o)
+		if err != nil {
+			return nil, err
+		}
+		parts[k] = Part{strings.Join(title, " "), r}
+	}
+	return slices.DeleteFunc(parts, func(p Part) bool { return p.Report.Runs == 0 }), nil
+}
+
 // tables are those of all metrics, which are computed side by side.
 func (c *comparer) tables() []MetricTable {
 	metrics := c.metrics()
@@ -279,7 +313,7 @@ func (c *comparer) warnings(r *Report) []string {
 	}
 	out = append(out, c.inert(c.metrics())...)
 	if n := c.varieties(c.used, "run_code"); n > 1 {
-		out = append(out, fmt.Sprintf("the runs were made by %d versions of the template's code", n))
+		out = append(out, fmt.Sprintf("the runs come from %d versions of the template's code", n))
 	}
 	if w := c.noBaseline(); w != "" && len(r.Metrics) > 0 {
 		out = append(out, w)

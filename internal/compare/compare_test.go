@@ -112,7 +112,7 @@ func TestVerdicts(t *testing.T) {
 		{"lower is better", seeds(10, -0.1), Metric{Goal: "minimize"}, Better, "is better"},
 		{"no goal", seeds(10, 0.1), Metric{}, Different, "is different"},
 		{"too few", seeds(3, 0.1), Metric{Goal: "maximize"}, TooFew, "too few runs"},
-		{"nothing there", seeds(10, 0), Metric{Goal: "maximize"}, Unclear, "cannot be told"},
+		{"nothing there", seeds(10, 0), Metric{Goal: "maximize"}, Unclear, "cannot be distinguished"},
 		{"less than matters", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.5}, Small, "by less than matters"},
 		{"less than matters, relative", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.05, MinEffectRelative: true}, Small, "by less than matters"},
 		{"better by less than matters", seeds(10, 0.1), Metric{Goal: "maximize", MinEffect: 0.5, Unit: "EUR"}, Small, "is better than the baseline, a, but by less than matters (0.5 EUR)"},
@@ -285,7 +285,7 @@ func TestExact(t *testing.T) {
 	// Values that vary and are no pairs cannot be exact, and it is said.
 	rows := []row{{variant: "a", seed: 0, y: 1.0}, {variant: "a", seed: 1, y: 2.0}, {variant: "b", seed: 2, y: 3.0}, {variant: "b", seed: 3, y: 4.0}}
 	mt := compareY(t, rows, Metric{Goal: "maximize", By: ByExact})
-	if a := mt.Groups[1].Against; a.Exact || a.Verdict != TooFew || len(mt.Warnings) != 1 || !strings.Contains(mt.Warnings[0], "is said to be exact") {
+	if a := mt.Groups[1].Against; a.Exact || a.Verdict != TooFew || len(mt.Warnings) != 1 || !strings.Contains(mt.Warnings[0], "is declared exact") {
 		t.Errorf("%+v, %q", a, mt.Warnings)
 	}
 }
@@ -297,7 +297,7 @@ func TestRunsOfDifferentCodeAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := Compare(table, Options{Axes: []Axis{{Name: "variant"}}})
-	if err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "the runs were made by 2 versions of the template's code") {
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "the runs come from 2 versions of the template's code") {
 		t.Errorf("%q, %v", r.Warnings, err)
 	}
 }

@@ -98,10 +98,7 @@ func (c tableColumn) spellings(f *factor, all []spelled) []spelled {
 }
 
 func spell(col table.Column, row int, text string) spelled {
-	v, err := value.Of(col.Any(row))
-	if err != nil { // what JSON has no value for
-		v, _ = value.Of(text)
-	}
+	v := col.Value(row)
 	if v.Kind() == value.String {
 		text = v.Text() // also where the column holds JSON
 	}

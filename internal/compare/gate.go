@@ -31,7 +31,7 @@ func ParseGate(text string) (Gate, error) {
 	g := Gate{text: strings.TrimSpace(text), metric: m[1], below: m[2] == "<", relative: m[4] == "%"}
 	var err error
 	if g.limit, err = strconv.ParseFloat(m[3], 64); err != nil {
-		return g, fmt.Errorf("%q: %s is no number", text, m[3])
+		return g, fmt.Errorf("%q: %s is not a number", text, m[3])
 	}
 	if g.relative {
 		g.limit /= 100

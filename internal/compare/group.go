@@ -246,7 +246,7 @@ func (c *comparer) pairing() []string {
 func (c *comparer) averages() []string {
 	var out []string
 	for _, a := range c.axes() {
-		if !a.Replicate && !slices.Contains(c.rows, a.Name) && len(c.factors[a.Name].levels) > 1 {
+		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.varieties(c.planned, a.Name) > 1 {
 			out = append(out, a.Name)
 		}
 	}

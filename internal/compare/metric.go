@@ -57,7 +57,7 @@ func (c *comparer) reader(m Metric) (read reading, why string, err error) {
 	return func(row int) (s sample, found, good bool) {
 		f, ok := fractionAt(col, trials, row)
 		return sample{row: row, value: f.Rate(), of: f}, !col.Null(row), ok
-	}, "are no count out of " + m.Trials, nil
+	}, "are not a count out of " + m.Trials, nil
 }
 
 // fractionAt reads a run's counts; it is not ok when they are no counts.
@@ -335,7 +335,7 @@ func exactly(base, g *group) *Comparison {
 
 func varies(g *group) bool { return g.Values[0] != g.Values[g.N-1] }
 
-// inexact warns of a metric that is said to be exact and cannot be compared
+// inexact warns of a metric that is declared exact and cannot be compared
 // like that.
 func (t *MetricTable) inexact() {
 	if t.By != ByExact {
@@ -343,7 +343,7 @@ func (t *MetricTable) inexact() {
 	}
 	for _, g := range t.Groups {
 		if a := g.Against; a != nil && !a.Exact {
-			t.Warnings = append(t.Warnings, fmt.Sprintf("%s is said to be exact, and varies among runs that are no pairs: %s is compared by medians", t.Name, g.Name))
+			t.Warnings = append(t.Warnings, fmt.Sprintf("%s is declared exact, but varies among runs that are not pairs: %s is compared by medians", t.Name, g.Name))
 			return
 		}
 	}
@@ -358,6 +358,6 @@ func (t *MetricTable) resemblance(axis string) {
 		}
 	}
 	if worst != nil {
-		t.Warnings = append(t.Warnings, fmt.Sprintf("neighbouring values of %s resemble each other (autocorrelation up to %.2f): they count as %.0f independent ones, which p and the intervals say", axis, worst.Autocorrelation, worst.Effective))
+		t.Warnings = append(t.Warnings, fmt.Sprintf("neighbouring values of %s resemble each other (autocorrelation up to %.2f): they count as %.0f independent ones, which p and the intervals take into account", axis, worst.Autocorrelation, worst.Effective))
 	}
 }

@@ -215,7 +215,7 @@ func holds(v value.Value, x Condition) bool {
 // TestSentencesSayWhatTheTableSays reads the verdicts of random sweeps back.
 func TestSentencesSayWhatTheTableSays(t *testing.T) {
 	r := rand.New(rand.NewPCG(23, 24))
-	words := map[Verdict]string{Better: " better than", Worse: " worse than", Unclear: "cannot be told", Small: "less than matters", TooFew: "too few", Different: "different from"}
+	words := map[Verdict]string{Better: " better than", Worse: " worse than", Unclear: "cannot be distinguished", Small: "less than matters", TooFew: "too few", Different: "different from"}
 	said := 0
 	for range 60 {
 		for _, m := range simulated(t, r, 2+r.IntN(4), 3+r.IntN(18), 3*r.NormFloat64()).Metrics {

@@ -207,7 +207,7 @@ func (t *MetricTable) unclear(names []string) string {
 	if t.Guardrail && t.Goal != "" {
 		return isAre(names) + " not shown to be worse than "
 	}
-	return "cannot be told from "
+	return "cannot be distinguished from "
 }
 
 // pairing says on how many pairs a verdict rests, where runs were paired.

@@ -67,7 +67,7 @@ func TestBadInput(t *testing.T) {
 		"baseline zero":         {each(8, func(v, seed int) any { return float64(v) * (1 + float64(seed)) }, "a", "b"), `b \(\+[0-9.]+\) is better`, "%\\) is"},
 		"baseline negative":     {each(8, func(v, seed int) any { return -10 + spread(v, seed).(float64)/5 }, "a", "b"), `b \(\+[0-9.]+%\) is better`, ""},
 		"unequal n":             {append(each(12, spread, "a"), each(5, spread, "b")...), "Compared on 5 of 12 pairs|pairs that are missing", ""},
-		"ties":                  {each(12, func(v, seed int) any { return (v + seed) % 3 }, "a", "b"), "cannot be told from the baseline, a", "better"},
+		"ties":                  {each(12, func(v, seed int) any { return (v + seed) % 3 }, "a", "b"), "cannot be distinguished from the baseline, a", "better"},
 		"missing for a variant": {append(each(8, spread, "a", "b"), each(8, func(int, int) any { return nil }, "c")...), "c has no values", ""},
 		"1,000 variants":        {each(3, spread, numbered(1000)...), "960 more groups are in the tables", ""},
 		"every script":          {each(6, spread, everyScript()...), "…", ""},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,8 +44,7 @@ func (c Comparison) Write(w io.Writer, format string) error {
 	case "json":
 		return c.writeJSON(w)
 	case "markdown":
-		_, err := io.WriteString(w, strings.Join(c.markdown(), "\n\n")+"\n")
-		return err
+		return writeParts(w, c.markdown())
 	case "html":
 		text, err := pageOf("Comparison", "# Comparison\n\n"+strings.Join(c.markdown(), "\n\n"), nil)
 		if err != nil {
@@ -84,6 +84,14 @@ func (c Comparison) writeText(w io.Writer) error {
 		part = append(part, textsOf(b.Report.Warnings, warning(unit.Line))...)
 		parts = append(parts, strings.Join(part, "\n"))
 	}
+	return writeParts(w, parts)
+}
+
+// writeParts puts an empty line between texts.
+func writeParts(w io.Writer, parts []string) error {
+	if len(parts) == 0 {
+		return nil
+	}
 	_, err := io.WriteString(w, strings.Join(parts, "\n\n")+"\n")
 	return err
 }
@@ -96,8 +104,10 @@ func (m metricTable) text() string {
 		fmt.Fprintln(tw, strings.ReplaceAll(strings.Join(textsOf(r, cell.plain), "\t"), bridge, " … "))
 	}
 	tw.Flush()
-	return strings.TrimSuffix(b.String(), "\n")
+	return strings.TrimSuffix(trailing.ReplaceAllString(b.String(), "\n"), "\n")
 }
+
+var trailing = regexp.MustCompile(` +\n`)
 
 // markdown is a text for each block.
 func (c Comparison) markdown() []string {
