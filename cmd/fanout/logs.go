@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/progress"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -102,7 +103,7 @@ func (c *cli) linePrinter(s *sweep.Sweep, single bool) func(app.LogLine) {
 	return func(l app.LogLine) {
 		switch {
 		case c.json:
-			enc.Encode(event{Event: "log", Run: l.Run, Attempt: l.Attempt, Cell: l.Cell, Stream: l.Stream, Text: l.Text})
+			enc.Encode(progress.Event{Event: "log", Run: l.Run, Attempt: l.Attempt, Cell: l.Cell, Stream: l.Stream, Text: l.Text})
 		case single:
 			fmt.Fprintln(c.stdout, printable(l.Text))
 		default:

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/progress"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
@@ -187,27 +188,26 @@ func (c *cli) tellPlan(j *app.Job, todo due.List) {
 
 // fan executes the due runs and shows how they go.
 func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (fan.Summary, error) {
-	p := newProgress(len(todo.Runs), j.RunName)
-	paint := c.newPainter(p, c.settings.GetBool("progress") && !f.noProgress)
-	defer paint.stop()
+	paint := progress.New(len(todo.Runs), j.RunName, c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
+	defer paint.Stop()
 	return j.Execute(ctx, todo.Runs, c.noter(j.Sweep, paint))
 }
 
 // noter tells people what a note means.
-func (c *cli) noter(s *sweep.Sweep, paint painter) func(sweep.Note) {
+func (c *cli) noter(s *sweep.Sweep, paint progress.Painter) func(sweep.Note) {
 	logs := c.settings.GetBool("log_output")
 	return func(n sweep.Note) {
-		paint.note(n)
+		paint.Note(n)
 		switch {
 		case c.json:
 		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != outcome.Succeeded && n.Outcome.Status != outcome.Canceled:
-			paint.say(c.failure(s, n.Run, *n.Outcome))
+			paint.Say(c.failure(s, n.Run, *n.Outcome))
 		case n.Kind == sweep.NoteWord:
-			paint.say("fanout: " + unit.Line(n.Text))
+			paint.Say("fanout: " + unit.Line(n.Text))
 		case n.Kind == sweep.NoteLog && logs:
 			name := s.RunName(n.Run)
 			for line := range strings.Lines(n.Text) {
-				paint.say(name + ": " + unit.Line(strings.TrimRight(line, "\n")))
+				paint.Say(name + ": " + unit.Line(strings.TrimRight(line, "\n")))
 			}
 		}
 	}

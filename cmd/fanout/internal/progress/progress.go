@@ -1,4 +1,4 @@
-package main
+package progress
 
 import (
 	"fmt"
@@ -12,7 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// progress is what people are told while runs are made: counts, rate, time
+// progress is the state that people see while runs execute: counts, rate, time
 // left and what each slot does. It is fed with notes and read by painters.
 type progress struct {
 	mu      sync.Mutex

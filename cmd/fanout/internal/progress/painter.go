@@ -1,4 +1,13 @@
-package main
+// Package progress shows people how runs are going.
+//
+//   - Results go to stdout, text about progress to stderr.
+//   - On a terminal that text ends in one live view, which is repainted.
+//   - Elsewhere it is a line now and then, less often the longer it takes.
+//   - With JSON every note is an object a line on stdout, and nothing else.
+//   - A failure is reported when it happens, with what to look at and what to
+//     type.
+//   - Text out of a notebook is printed without control characters.
+package progress
 
 import (
 	"encoding/json"
@@ -18,32 +27,27 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// The rules of everything printed while runs are made:
-//
-//   - results go to stdout, words about what goes on to stderr;
-//   - on a terminal the words end in one live view that is repainted;
-//   - elsewhere a line now and then, less often the longer it takes;
-//   - with --json every note is an object a line on stdout, and no words;
-//   - a failure is told when it happens and names what to look at and what to
-//     type;
-//   - text that came out of a notebook is printed without control characters.
-
-// painter shows progress.
-type painter interface {
-	note(sweep.Note)
-	say(text string) // a remark that stays
-	stop()
+// A Painter shows how runs are going. Its methods may be called from any
+// goroutine; Stop is called once, last.
+type Painter interface {
+	Note(sweep.Note)
+	Say(text string) // a remark that stays
+	Stop()
 }
 
-// newPainter chooses how to show progress.
-func (c *cli) newPainter(p *progress, show bool) painter {
+// New chooses how to show the progress of total runs: as JSON objects on
+// stdout, one a note, or on stderr, painted where that is a terminal and as
+// lines elsewhere; show says whether the state is wanted besides remarks. name
+// names a run for people.
+func New(total int, name func(run string) string, stdout, stderr io.Writer, asJSON, show bool) Painter {
+	p := newProgress(total, name)
 	switch {
-	case c.json:
-		return &jsonPainter{enc: json.NewEncoder(c.stdout)}
-	case show && isTerminal(c.stderr):
-		return newLive(p, c.stderr.(*os.File))
+	case asJSON:
+		return &jsonPainter{enc: json.NewEncoder(stdout)}
+	case show && isTerminal(stderr):
+		return newLive(p, stderr.(*os.File))
 	}
-	return newPlain(p, c.stderr, show)
+	return newPlain(p, stderr, show)
 }
 
 func isTerminal(w io.Writer) bool {
@@ -57,18 +61,18 @@ type jsonPainter struct {
 	enc *json.Encoder
 }
 
-func (j *jsonPainter) note(n sweep.Note) {
-	e := event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Stream: n.Stream, Text: n.Text, Where: n.Where, Outcome: n.Outcome}
+func (j *jsonPainter) Note(n sweep.Note) {
+	e := Event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Stream: n.Stream, Text: n.Text, Where: n.Where, Outcome: n.Outcome}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.enc.Encode(e)
 }
 
-func (j *jsonPainter) say(text string) { j.note(sweep.Note{Kind: sweep.NoteWord, Text: text}) }
-func (j *jsonPainter) stop()           {}
+func (j *jsonPainter) Say(text string) { j.Note(sweep.Note{Kind: sweep.NoteWord, Text: text}) }
+func (j *jsonPainter) Stop()           {}
 
 // event is one line of --json.
-type event struct {
+type Event struct {
 	Event   string           `json:"event"`
 	Run     string           `json:"run,omitempty"`
 	Attempt int              `json:"attempt,omitempty"`
@@ -106,21 +110,21 @@ func (l *plain) loop(states bool) {
 		case <-time.After(wait):
 		}
 		if states {
-			l.say(l.p.line())
+			l.Say(l.p.line())
 		}
 		wait = min(wait*3/2, time.Minute)
 	}
 }
 
-func (l *plain) note(n sweep.Note) { l.p.note(n) }
+func (l *plain) Note(n sweep.Note) { l.p.note(n) }
 
-func (l *plain) say(text string) {
+func (l *plain) Say(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fmt.Fprintln(l.w, text)
 }
 
-func (l *plain) stop() {
+func (l *plain) Stop() {
 	close(l.quit)
 	<-l.done
 }
@@ -143,10 +147,10 @@ func newLive(p *progress, out *os.File) *live {
 	return l
 }
 
-func (l *live) note(n sweep.Note) { l.p.note(n) }
-func (l *live) say(text string)   { l.prog.Println(text) }
+func (l *live) Note(n sweep.Note) { l.p.note(n) }
+func (l *live) Say(text string)   { l.prog.Println(text) }
 
-func (l *live) stop() {
+func (l *live) Stop() {
 	l.prog.Send(tickMsg{last: true})
 	<-l.done
 }
