@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -71,7 +72,7 @@ func (c *cli) execCommand() *cobra.Command {
 	fl.BoolVar(&f.progress, "progress-bar", true, "accepted for papermill's sake and ignored; one line reports the outcome")
 	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
 	fl.Lookup("start-timeout").Usage += " (also --start_timeout)"
-	fl.SetNormalizeFunc(normalizeFlag)
+	fl.SetNormalizeFunc(papermill.NormalizeFlag)
 	return cmd
 }
 
@@ -235,12 +236,12 @@ func (f execFlags) arguments(args []string) ([]notebook.Argument, error) {
 		of   []string
 		make func(name, value string) notebook.Argument
 	}{
-		{"-p", f.params, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Value: guess(v)} }},
+		{"-p", f.params, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Value: papermill.Typed(v)} }},
 		{"-r", f.raw, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Value: v} }},
 		{"--secret", f.secrets, func(n, v string) notebook.Argument { return notebook.Argument{Name: n, Secret: v} }},
 	} {
 		for _, pair := range pairs.of {
-			name, value, ok := strings.Cut(pair, pairSeparator)
+			name, value, ok := strings.Cut(pair, papermill.Separator)
 			if !ok {
 				return nil, fmt.Errorf("%s takes two arguments, a name and a value", pairs.flag)
 			}

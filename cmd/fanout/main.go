@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -52,7 +53,7 @@ type cli struct {
 
 func (c *cli) main(ctx context.Context, args []string) int {
 	root := c.rootCommand()
-	root.SetArgs(splitPairs(args))
+	root.SetArgs(papermill.SplitPairs(args))
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)

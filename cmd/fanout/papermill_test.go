@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 )
 
 // fanout exec makes what papermill's command makes.
@@ -30,7 +32,7 @@ func TestExecIsPapermill(t *testing.T) {
 			if err := os.WriteFile(in, notebookOf("python3", "python", c.cells), 0o666); err != nil {
 				t.Fatal(err)
 			}
-			args := splitPairs(append([]string{"exec", in, out, "--python", interpreter}, c.flags...))
+			args := papermill.SplitPairs(append([]string{"exec", in, out, "--python", interpreter}, c.flags...))
 			if code, _, stderr := fanout(t, args...); code != c.code {
 				t.Fatalf("exit %d, want %d\n%s", code, c.code, stderr)
 			}

@@ -1,4 +1,6 @@
-package main
+// Package papermill is the command line of papermill: flags that take two
+// words, and values that are typed as they look.
+package papermill
 
 import (
 	"math"
@@ -10,9 +12,9 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// guess types a word as papermill's -p does: True, False and None, then what
+// Typed is a word as papermill's -p types it: True, False and None, then what
 // Python's int() and float() read, else a string.
-func guess(word string) any {
+func Typed(word string) any {
 	switch word {
 	case "True":
 		return true
@@ -77,8 +79,8 @@ func pythonFloat(s string) (float64, bool) {
 	return x, true
 }
 
-// normalizeFlag lets papermill's spellings with underscores and dashes stand
+// NormalizeFlag lets papermill's spellings with underscores and dashes stand
 // for each other.
-func normalizeFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+func NormalizeFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 }

@@ -1,10 +1,10 @@
-package main
+package papermill
 
 import "strings"
 
-// pairSeparator joins the two words of a flag that takes a name and a value.
+// Separator joins the two words of a flag that takes a name and a value.
 // No argument of a process can hold it.
-const pairSeparator = "\x00"
+const Separator = "\x00"
 
 // pairFlags take two words, as papermill's do.
 var pairFlags = map[string]bool{
@@ -13,9 +13,9 @@ var pairFlags = map[string]bool{
 	"--secret": true,
 }
 
-// splitPairs makes "-p name value" one argument for exec, so that values may
+// SplitPairs makes "-p name value" one argument for exec, so that values may
 // begin with a dash ("-p x -1") and names and values may hold anything.
-func splitPairs(args []string) []string {
+func SplitPairs(args []string) []string {
 	if !isExec(args) {
 		return args
 	}
@@ -25,7 +25,7 @@ func splitPairs(args []string) []string {
 		case args[i] == "--":
 			return append(out, args[i:]...)
 		case pairFlags[args[i]] && i+2 < len(args):
-			out = append(out, longName(args[i])+"="+args[i+1]+pairSeparator+args[i+2])
+			out = append(out, longName(args[i])+"="+args[i+1]+Separator+args[i+2])
 			i += 2
 		default:
 			out = append(out, args[i])
