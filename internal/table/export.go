@@ -14,6 +14,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // WriteCSV writes the table as RFC 4180 CSV with a header: a null is an empty
@@ -63,7 +64,7 @@ func (t *Table) WriteJSON(w io.Writer) error {
 			if i > 0 {
 				line = append(line, ',')
 			}
-			line = append(cell.AppendQuoted(line, c.Name()), ':')
+			line = append(value.AppendText(line, c.Name()), ':')
 			if c.typ.Kind == JSON && !c.Null(row) {
 				line = append(line, c.Text(row)...)
 			} else {

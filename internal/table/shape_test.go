@@ -146,7 +146,7 @@ func means(d cell.Type, v, got any) bool {
 	case float64:
 		f, ok := got.(float64)
 		if d.Kind == JSON && (math.IsNaN(v) || math.IsInf(v, 0)) {
-			return got == cell.FloatText(v)
+			return got == value.FloatJSON(v)
 		}
 		return ok && (f == v || f != f && v != v)
 	case string:

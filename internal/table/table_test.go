@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // everyType is a table with every type a runs table can have, nulls, nested
@@ -196,7 +197,7 @@ func plain(a arrow.Array, i int, d cell.Type, inside bool) any {
 	switch v := cell.At(a, i, d).(type) {
 	case float64:
 		if !inside {
-			return "float " + cell.FloatText(v)
+			return "float " + value.FloatJSON(v)
 		}
 		return v
 	case int64, *big.Int, DecimalText:

@@ -10,6 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/decimal128"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // AppendTo adds v to an Arrow builder of type d. The type was resolved from
@@ -169,7 +171,7 @@ func Text(a arrow.Array, i int, d Type) string {
 	case int64:
 		return strconv.FormatInt(v, 10)
 	case float64:
-		return FloatText(v)
+		return value.FloatJSON(v)
 	default:
 		if d.Kind == JSON {
 			return a.(*array.String).Value(i)

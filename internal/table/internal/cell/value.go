@@ -199,19 +199,19 @@ func AppendJSON(b []byte, v any) []byte {
 		return v.Append(b, 10)
 	case float64:
 		if math.IsNaN(v) || math.IsInf(v, 0) {
-			return AppendQuoted(b, FloatText(v))
+			return value.AppendText(b, value.FloatJSON(v))
 		}
-		return append(b, FloatText(v)...)
+		return append(b, value.FloatJSON(v)...)
 	case string:
-		return AppendQuoted(b, v)
+		return value.AppendText(b, v)
 	case instant:
-		return AppendQuoted(b, v.String())
+		return value.AppendText(b, v.String())
 	case DecimalText:
 		return append(b, v...)
 	case JSONText:
 		return append(b, v...)
 	case []byte:
-		return AppendQuoted(b, Base64(v))
+		return value.AppendText(b, Base64(v))
 	case []any:
 		b = append(b, '[')
 		for i, e := range v {
@@ -227,62 +227,12 @@ func AppendJSON(b []byte, v any) []byte {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			b = append(AppendQuoted(b, k), ':')
+			b = append(value.AppendText(b, k), ':')
 			b = AppendJSON(b, v[k])
 		}
 		return append(b, '}')
 	}
 	return append(b, "null"...)
-}
-
-// AppendQuoted writes a JSON string.
-func AppendQuoted(b []byte, s string) []byte {
-	const hex = "0123456789abcdef"
-	b = append(b, '"')
-	start := 0
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if c >= 0x20 && c != '"' && c != '\\' {
-			continue
-		}
-		b = append(b, s[start:i]...)
-		start = i + 1
-		switch c {
-		case '"', '\\':
-			b = append(b, '\\', c)
-		case '\n':
-			b = append(b, '\\', 'n')
-		case '\r':
-			b = append(b, '\\', 'r')
-		case '\t':
-			b = append(b, '\\', 't')
-		default:
-			b = append(b, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
-		}
-	}
-	return append(append(b, s[start:]...), '"')
-}
-
-// FloatText is the shortest text that reads back as the same double, and shows
-// that it is one.
-func FloatText(f float64) string {
-	switch {
-	case math.IsNaN(f):
-		return "NaN"
-	case math.IsInf(f, 1):
-		return "Infinity"
-	case math.IsInf(f, -1):
-		return "-Infinity"
-	}
-	format := byte('f')
-	if a := math.Abs(f); a != 0 && (a < 1e-5 || a >= 1e16) {
-		format = 'e'
-	}
-	s := strconv.FormatFloat(f, format, -1, 64)
-	if !strings.ContainsAny(s, ".e") {
-		s += ".0"
-	}
-	return s
 }
 
 // How days and times are written.
