@@ -41,7 +41,7 @@ writes an Arrow stream to standard output, or the format that --format names.`,
 			return c.collectOne(ctx, args, require)
 		},
 	}
-	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a run that succeeded lacks this `scrap` (repeatable)")
+	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a successful run lacks this `scrap` (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep; for an export, its file, or - for standard output")
 	cmd.Flags().StringVar(&ex.format, "format", "", "export the table of runs as csv, json or arrow")
 	cmd.Flags().StringSliceVar(&ex.partition, "partition-by", nil, "export the table of runs as Parquet files in folders by these `columns`")

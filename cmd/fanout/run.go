@@ -50,7 +50,7 @@ the sweep file resumes what was planned there.`,
 	c.addMaking(cmd, &f)
 	fl := cmd.Flags()
 	fl.StringVarP(&f.output, "output", "o", "", "where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
-	fl.BoolVar(&f.dryRun, "dry-run", false, "say what would run, and stop")
+	fl.BoolVar(&f.dryRun, "dry-run", false, "list what would run, and stop")
 	fl.BoolVar(&f.yes, "yes", false, "continue even if there are more runs than max_runs")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	fl.IntVar(&f.Limit, "limit", 0, "execute at most `N` runs now")

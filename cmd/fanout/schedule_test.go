@@ -185,7 +185,7 @@ func TestScheduleRefusals(t *testing.T) {
 		"a bad cron":         {"", []string{"--cron", "61 * * * *"}, `cron "61 * * * *": syntax error in minute field: '61'`},
 		"half a cron":        {"", []string{"--cron", "0 2"}, `cron "0 2": missing field(s)`},
 		"a day that is not":  {"", []string{"--cron", "0 0 31 2 *"}, "it never fires"},
-		"a bad zone":         {"", []string{"--cron", "0 2 * * *", "--tz", "Mars/Base"}, `time zone "Mars/Base": there is no such zone`},
+		"a bad zone":         {"", []string{"--cron", "0 2 * * *", "--tz", "Mars/Base"}, `time zone "Mars/Base": unknown`},
 		"the zone Local":     {"", []string{"--cron", "0 2 * * *", "--tz", "Local"}, "--tz Local would be the zone of Nomad's servers"},
 		"a sweep file":       {"grit: 1\n", nightly, "sweep.yaml:6:1: "},
 		"relative inputs":    {"inputs: [data/x.csv]\n", nightly, "inputs: data/x.csv is relative to the sweep file"},
@@ -224,7 +224,7 @@ func TestScheduleRunNow(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit %d\n%s", code, words)
 	}
-	if code, again, words := v.say(t, schedule...); code != 0 || again != id || !strings.Contains(words, "was scheduled already") {
+	if code, again, words := v.say(t, schedule...); code != 0 || again != id || !strings.Contains(words, "was already scheduled") {
 		t.Errorf("again: exit %d\n%s%s", code, again, words)
 	}
 	if code, out, _ := v.say(t, "schedule", "ls"); code != 0 || !strings.Contains(out, "-01-01 02:00:00 CET  -") {

@@ -42,7 +42,7 @@ func workerPayload(file string, args []string) (payload, error) {
 	case file == "" && len(args) == 2:
 		return payload{Dir: args[0], Shard: args[1]}, nil
 	case file == "" || len(args) > 0:
-		return payload{}, errors.New("want a sweep and a shard, or --payload alone")
+		return payload{}, errors.New("want a sweep and a shard, or only --payload")
 	}
 	return readPayload(file)
 }

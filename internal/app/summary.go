@@ -182,7 +182,7 @@ func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 	for _, f := range []struct {
 		name   string
 		values []string
-	}{{"git commit", commits}, {"made on", hosts}, {"packages", packages}} {
+	}{{"git commit", commits}, {"run on", hosts}, {"packages", packages}} {
 		if len(f.values) > 0 {
 			slices.Sort(f.values)
 			facts = append(facts, report.Fact{Name: f.name, Value: strings.Join(f.values, "; ")})

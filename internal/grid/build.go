@@ -246,7 +246,7 @@ func (g *Grid) checkDistinct(r *yaml.Reader, dim *axes.Dim) bool {
 			distinct = false
 			keep = append(keep, i)
 		case dim.Single != nil:
-			r.Hintf(dim.Single.Cols[0].Place(i), "give one of them a parameter that tells them apart",
+			r.Hintf(dim.Single.Cols[0].Place(i), "give one of them a parameter that distinguishes them",
 				"`%s` and `%s` of `%s` bind the same parameters: they would be one run", dim.Cols[0].Values[j].Text(), dim.Cols[0].Values[i].Text(), dim.Single.Name)
 		}
 	}

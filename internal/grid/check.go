@@ -46,7 +46,7 @@ func (g *Grid) checkNames(r *yaml.Reader) {
 		folded := strings.ToLower(name)
 		switch other, taken := owners[folded]; {
 		case taken && other != name:
-			r.Errorf(n, "`%s` and `%s` differ in case only, and tables cannot tell them apart", other, name)
+			r.Errorf(n, "`%s` and `%s` differ only in case, which tables do not distinguish", other, name)
 		case taken:
 			r.Errorf(n, "`%s` is %s here, and is %s %s already", name, as, what[folded], s.whereElse(at[folded]))
 		default:
@@ -280,7 +280,7 @@ func (g *Grid) checkPartials(r *yaml.Reader) {
 			switch {
 			case original(b.Name):
 			case g.names[b.Name] != 0:
-				r.Hintf(o.keys[i], "say it with `where`", "exclude: `%s` is no axis, and excludes come first", b.Name)
+				r.Hintf(o.keys[i], "use `where` instead", "exclude: `%s` is not an axis, and excludes are applied first", b.Name)
 			default:
 				g.unknownName(r, o.keys[i], "exclude", b.Name)
 			}
@@ -330,12 +330,12 @@ func (g *Grid) checkUsed(r *yaml.Reader) {
 	for i, o := range g.spec.exclude {
 		used := slices.ContainsFunc(g.blocks, func(b *axes.Block) bool { return !b.Own && !b.Excludes[i].Never })
 		if !used {
-			r.Errorf(o.at, "exclude: no point is %s", words(o.bindings))
+			r.Errorf(o.at, "exclude: no point matches %s", words(o.bindings))
 		}
 	}
 	for _, o := range g.spec.overrides {
 		if !g.mayMatch(o.match.bindings) {
-			g.warnf("overrides: no point is %s", words(o.match.bindings))
+			g.warnf("overrides: no point matches %s", words(o.match.bindings))
 		}
 	}
 }
@@ -528,7 +528,7 @@ func (g *Grid) checkBaseline(r *yaml.Reader) {
 				return
 			}
 		}
-		r.Hintf(s.baseline.at, "take a larger sample, or leave `sample` out", "baseline: no point of the sample is %s", words(s.Baseline))
+		r.Hintf(s.baseline.at, "take a larger sample, or leave `sample` out", "baseline: no point of the sample matches %s", words(s.Baseline))
 		return
 	}
 	names := g.readNames(append(g.exprs.filter(s.where), g.derivations()...)...)
@@ -549,7 +549,7 @@ func (g *Grid) checkBaseline(r *yaml.Reader) {
 			return
 		}
 	}
-	r.Errorf(s.baseline.at, "baseline: no point is %s", words(s.Baseline))
+	r.Errorf(s.baseline.at, "baseline: no point matches %s", words(s.Baseline))
 }
 
 func (g *Grid) derivations() []*placedExpr {

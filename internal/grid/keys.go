@@ -22,7 +22,7 @@ var keys = slices.Concat([]form.Key[Spec]{
 	form.Field("sample", "Keep some of the points.", sample(), func(s *Spec) *Sample { return &s.Sample }),
 	form.Field("repeat", "Replicates of every point.", repeat(), func(s *Spec) *Repeat { return &s.Repeat }),
 	{Name: "baseline", Doc: "A partial point that others are compared with.", Form: baseline()},
-	{Name: "limits", Doc: "How many runs of one value may be under way at once.", Form: limits()},
+	{Name: "limits", Doc: "How many runs with one value may execute at once.", Form: limits()},
 	form.Field("overrides", "Other settings for the points that match.", form.List("a list of {match, …}", overrideForm()), func(s *Spec) *[]override { return &s.overrides }),
 	{Name: "placement", Doc: "Nomad fields, and an expression over the point for each.", Form: placement()},
 }, form.Within(settings.Keys, func(s *Spec) *settings.Sweep { return &s.Sweep }))

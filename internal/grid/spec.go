@@ -209,6 +209,6 @@ func (s *Spec) decodeSource(r *yaml.Reader, root *yaml.Node, found []yaml.Field)
 		s.source = axes.Read(r, found[0])
 	default:
 		s.source = axes.Nothing()
-		r.Hintf(found[1].Key, "join them under `any_of`", "`%s` and `%s` both say which points there are", found[0].Name, found[1].Name)
+		r.Hintf(found[1].Key, "join them under `any_of`", "`%s` and `%s` both define the points", found[0].Name, found[1].Name)
 	}
 }

@@ -49,7 +49,7 @@ func newEndpoint(name string, tcp bool, why string) (*endpoint, error) {
 	seq := strconv.FormatInt(sequence.Add(1), 36)
 	e.file = filepath.Join(dir, seq+".json")
 	if !short && !tcp {
-		tcp, why = true, fmt.Sprintf("no directory for sockets has a path under %d bytes and lets sockets be made", maxSocketPath)
+		tcp, why = true, fmt.Sprintf("no directory for sockets has a path under %d bytes and allows sockets to be created", maxSocketPath)
 	}
 	if tcp {
 		e.transport, e.why, e.ip = "tcp", why, "127.0.0.1"
@@ -201,7 +201,7 @@ func makePrivateDir(bases []string) (dir string, short bool, err error) {
 		fallback = d
 	}
 	if fallback == "" {
-		return "", false, fmt.Errorf("make a directory for sockets: %w", errors.Join(errs...))
+		return "", false, fmt.Errorf("create a directory for sockets: %w", errors.Join(errs...))
 	}
 	return fallback, false, nil
 }

@@ -93,7 +93,7 @@ func (k *kernels) workdir(run sweep.Run, t sweep.Template, n int) (*workdir, err
 func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, error) {
 	s, source, err := k.place(t.Path)
 	if err != nil {
-		return nil, fmt.Errorf("make a working directory: %w", err)
+		return nil, fmt.Errorf("create a working directory: %w", err)
 	}
 	head, _ := k.e.sweep.Head()
 	s.run, s.n = run.ID, n
@@ -217,7 +217,7 @@ func (k *kernels) prefix(kd kind, s *server, o *kernel.ServerOptions) error {
 			return err
 		}
 		if s.workdir, _, err = k.place(t.Path); err != nil {
-			return fmt.Errorf("make a working directory: %w", err)
+			return fmt.Errorf("create a working directory: %w", err)
 		}
 		o.Dir, o.Prefix, o.PrefixTimeout = s.workdir.dir, runner.Prefix(doc), head.Recipe.Settings.CellTimeout
 	}

@@ -86,14 +86,14 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	}
 	base, err := os.MkdirTemp("", "fanout-")
 	if err != nil {
-		return nil, fmt.Errorf("make a folder for working directories: %w", err)
+		return nil, fmt.Errorf("create a folder for working directories: %w", err)
 	}
 	e := &Executor{
 		sweep: s, o: o, machine: thisMachine(), base: base, modules: filepath.Join(base, "modules"), secrets: secrets,
 		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
-		return nil, errors.Join(fmt.Errorf("make a folder for modules: %w", err), removeAll(base))
+		return nil, errors.Join(fmt.Errorf("create a folder for modules: %w", err), removeAll(base))
 	}
 	if e.provenance, err = e.provenanceOf(ctx); err != nil {
 		return nil, errors.Join(err, removeAll(base))

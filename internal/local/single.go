@@ -47,7 +47,7 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 	}
 	modules, err := os.MkdirTemp("", "fanout-exec-")
 	if err != nil {
-		return "", "", fmt.Errorf("make a folder for modules: %w", err)
+		return "", "", fmt.Errorf("create a folder for modules: %w", err)
 	}
 	defer os.RemoveAll(modules)
 	if err := writeModules(modules); err != nil {

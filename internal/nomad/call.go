@@ -139,7 +139,7 @@ func hintFor(code int, body string) string {
 	case strings.Contains(body, "is stopped"):
 		return "somebody stopped the sweep's job; run the same command again to register it"
 	}
-	return "docs/nomad.md says what a cluster needs"
+	return "docs/nomad.md lists what a cluster needs"
 }
 
 // rights are the capabilities that a token needs.

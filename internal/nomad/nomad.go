@@ -289,7 +289,7 @@ func (e *Executor) judge(m *monitor, began bool) error {
 	if e.useful && e.useless < maxUseless {
 		return nil
 	}
-	return unit.WithHint(errors.New("no run began: "+m.why), "clients need fanout (nomad: {command: PATH}), Python with ipykernel and the sweep's place: `fanout doctor --on nomad` says what is missing")
+	return unit.WithHint(errors.New("no run began: "+m.why), "clients need fanout (nomad: {command: PATH}), Python with ipykernel and the sweep's place: `fanout doctor --on nomad` reports what is missing")
 }
 
 // Cancel stops every job of the sweep: nothing more is dispatched, and running

@@ -81,7 +81,7 @@ func NextFiring(crons []string, zone string, after time.Time) (time.Time, error)
 	p := periodic(crons, zone)
 	loc, err := p.GetLocation()
 	if err != nil {
-		return time.Time{}, fmt.Errorf("time zone %q: there is no such zone", zone)
+		return time.Time{}, fmt.Errorf("time zone %q: unknown", zone)
 	}
 	var first time.Time
 	for _, spec := range crons {
@@ -147,7 +147,7 @@ func scheduleID(name, store string) string {
 func (s *Schedules) runTask(job *api.Job) (*api.Task, error) {
 	switch {
 	case job.Periodic != nil:
-		return nil, s.specError(errors.New("the job is periodic; --cron and --tz say when it fires"))
+		return nil, s.specError(errors.New("the job is already periodic; --cron and --tz set when it fires"))
 	case job.ParameterizedJob != nil:
 		return nil, s.specError(errors.New("the job is parameterized; a schedule has no parameters"))
 	}

@@ -70,12 +70,12 @@ func batch(tasks ...*api.Task) *api.Job {
 func TestScheduleShape(t *testing.T) {
 	task := &api.Task{Name: "mine"}
 	for want, job := range map[string]*api.Job{
-		"of type service":          {Type: ptr(api.JobTypeService)},
-		"the job is periodic":      {Periodic: &api.PeriodicConfig{}},
-		"the job is parameterized": {ParameterizedJob: &api.ParameterizedJobConfig{}},
-		"has 0 groups":             {},
-		"has count 2":              {TaskGroups: []*api.TaskGroup{{Count: ptr(2)}}},
-		"none is called fanout":    batch(task, &api.Task{Name: "other"}),
+		"of type service":             {Type: ptr(api.JobTypeService)},
+		"the job is already periodic": {Periodic: &api.PeriodicConfig{}},
+		"the job is parameterized":    {ParameterizedJob: &api.ParameterizedJobConfig{}},
+		"has 0 groups":                {},
+		"has count 2":                 {TaskGroups: []*api.TaskGroup{{Count: ptr(2)}}},
+		"none is called fanout":       batch(task, &api.Task{Name: "other"}),
 	} {
 		if _, err := (&Schedules{Executor: &Executor{}}).runTask(job); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -50,7 +50,7 @@ func RunTooLong(cell int, limit time.Duration) string {
 
 // AskedForInput says that a cell waited for somebody to type.
 func AskedForInput(cell int) string {
-	return fmt.Sprintf("cell %d asked for input, and nobody is there to answer", cell)
+	return fmt.Sprintf("cell %d asked for input, and nobody can answer", cell)
 }
 
 // Died says that the kernel's process ended, and how.
@@ -70,7 +70,7 @@ func Unanswered(cell int) string {
 
 // NeverRan says that a cell should have been executed.
 func NeverRan(cell int) string {
-	return fmt.Sprintf("cell %d never ran, and nothing says why", cell)
+	return fmt.Sprintf("cell %d never ran, and no reason was recorded", cell)
 }
 
 // asWritten is a limit as people write it: 10m.

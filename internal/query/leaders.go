@@ -37,7 +37,7 @@ func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {
 		}
 	}
 	if by == "" {
-		return Leaders{}, unit.Mistake(unit.WithHint(errors.New("the sweep file declares no metric"), "say which scrap with --by"))
+		return Leaders{}, unit.Mistake(unit.WithHint(errors.New("the sweep file declares no metric"), "name a scrap with --by"))
 	}
 	runs, err := Choose(s, Choice{Where: where})
 	if err != nil {

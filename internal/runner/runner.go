@@ -473,7 +473,7 @@ func (w *walk) missingError(reply kernel.Reply, err error) notebook.Output {
 	case reply.Status == "aborted":
 		o.Evalue = "the kernel did not execute the cell"
 	case o.Evalue == "":
-		o.Evalue = "the kernel replied with an error and did not say which"
+		o.Evalue = "the kernel replied with an error and no details"
 	}
 	for _, line := range reply.Traceback {
 		o.Traceback = append(o.Traceback, w.mask.text(line))

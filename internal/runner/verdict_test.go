@@ -79,7 +79,7 @@ func TestReason(t *testing.T) {
 		{ending{stop: stopCancel}, 4, "stopped on request in cell 4"},
 		{ending{stop: stopCell}, 2, "cell 2 took longer than 10m"},
 		{ending{stop: stopRun}, 2, "the run took longer than 1h; it was in cell 2"},
-		{ending{stop: stopInput}, 1, "cell 1 asked for input, and nobody is there to answer"},
+		{ending{stop: stopInput}, 1, "cell 1 asked for input, and nobody can answer"},
 		{ending{exit: &kernel.Exit{Code: -1, Signal: "killed"}}, 5, "the kernel died in cell 5: signal: killed"},
 		{ending{raised: &notebook.Failure{Ename: "E", Evalue: "a\nb"}}, 3, "cell 3 raised E: a …"},
 		{ending{start: errors.New("start kernel: no")}, 0, "start kernel: no"},

@@ -146,10 +146,10 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = other.Get(ctx, "k")
-	check(err, "make the bucket")
-	check(other.Put(ctx, "k", nil, Cached), "make the bucket")
+	check(err, "create the bucket")
+	check(other.Put(ctx, "k", nil, Cached), "create the bucket")
 	for _, err := range other.List(ctx, "") {
-		check(err, "make the bucket")
+		check(err, "create the bucket")
 	}
 	os.Unsetenv("AWS_ACCESS_KEY_ID")
 	_, err = openBucket(t, server).Get(ctx, "k")

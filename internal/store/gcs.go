@@ -62,7 +62,7 @@ func hintGCS(err error) string {
 	var api *googleapi.Error
 	switch {
 	case errors.Is(err, storage.ErrBucketNotExist):
-		return "make the bucket, or correct its name in the URL"
+		return "create the bucket, or correct its name in the URL"
 	case !errors.As(err, &api):
 		return ""
 	case api.Code == http.StatusForbidden:

@@ -72,11 +72,11 @@ func Open(ctx context.Context, where string) (Store, error) {
 		return nil, &placeError{u.Redacted(), errors.New("credentials do not belong in a URL: it is recorded")}
 	}
 	if u.Scheme != "s3" && u.Scheme != "gs" {
-		return nil, &placeError{where, fmt.Errorf("there are no stores of kind %q", u.Scheme)}
+		return nil, &placeError{where, fmt.Errorf("unknown kind of store %q", u.Scheme)}
 	}
 	prefix := strings.Trim(u.Path, "/")
 	if u.Host == "" || u.Fragment != "" || prefix != "" && checkKey(prefix) != nil {
-		return nil, &placeError{where, errors.New("it has no bucket, or an odd prefix")}
+		return nil, &placeError{where, errors.New("it has no bucket, or an invalid prefix")}
 	}
 	if u.Scheme == "gs" {
 		return openGCS(ctx, u, prefix)

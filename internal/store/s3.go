@@ -112,7 +112,7 @@ func hintS3(err error) string {
 	}
 	switch code {
 	case "NoSuchBucket":
-		return "make the bucket, or correct its name in the URL"
+		return "create the bucket, or correct its name in the URL"
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return "the bucket is in another region: add ?region=REGION to the URL"
 	case "AccessDenied", "Forbidden", "AllAccessDisabled":

@@ -249,7 +249,7 @@ func (e *Expr) Bool(env map[string]any) (bool, error) {
 	}
 	b, ok := out.(bool)
 	if !ok {
-		return false, fmt.Errorf("expression %q: it says %v, which is neither true nor false", e.src, out)
+		return false, fmt.Errorf("expression %q: it is %v, which is neither true nor false", e.src, out)
 	}
 	return b, nil
 }

@@ -316,7 +316,7 @@ func (f Finder) unknown(name string) error {
 	}
 	e := &Error{Name: name, Msg: "there is no kernel of that name"}
 	if len(names) == 0 {
-		e.hint = "no kernel was found at all; install one: python3 -m pip install ipykernel"
+		e.hint = "no kernel was found; install one: python3 -m pip install ipykernel"
 	} else {
 		e.hint = "there are: " + strings.Join(names, ", ")
 	}

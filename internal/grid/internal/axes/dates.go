@@ -84,7 +84,7 @@ func readZone(r *yaml.Reader, n *yaml.Node) *time.Location {
 	name := r.Text(n, "a time zone")
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "Local" {
-		r.Hintf(n, "for example Europe/Berlin or UTC", "there is no time zone %q", name)
+		r.Hintf(n, "for example Europe/Berlin or UTC", "unknown time zone %q", name)
 		return time.UTC
 	}
 	return zone

@@ -66,14 +66,14 @@ func readSpace(r *yaml.Reader, k yaml.Field, a *Axis) {
 	}
 }
 
-// numberSpace makes n numbers, evenly far apart or evenly often as large.
+// numberSpace returns n numbers, evenly spaced or with equal ratios.
 func numberSpace(r *yaml.Reader, k yaml.Field, args map[string]value.Value) []value.Value {
 	from, _ := args["from"].Float()
 	to, _ := args["to"].Float()
 	n, ok := args["n"].Any().(int64)
 	switch {
 	case !ok || n < 2 || n > maxValues:
-		r.Errorf(k.Key, "`n` of a %s says how many values: a whole number from 2 to %d", k.Name, maxValues)
+		r.Errorf(k.Key, "`n` of a %s is the number of values: a whole number from 2 to %d", k.Name, maxValues)
 		return nil
 	case k.Name == "logspace" && (from <= 0 || to <= 0):
 		r.Errorf(k.Key, "`logspace` needs `from` and `to` above zero: they are the first and last value, not exponents")

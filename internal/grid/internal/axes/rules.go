@@ -33,7 +33,7 @@ type rule struct {
 
 var rules = []rule{
 	{"range", "Numbers from one to another, both included.", numbers("range", "step").Schema, readRange},
-	{"linspace", "n numbers, evenly far apart.", numbers("linspace", "n").Schema, readSpace},
+	{"linspace", "n evenly spaced numbers.", numbers("linspace", "n").Schema, readSpace},
 	{"logspace", "n numbers, each as many times the one before.", numbers("logspace", "n").Schema, readSpace},
 	{"dates", "Dates from one to another, both included.", dateForm.Schema, readDates},
 	{"bundle", "Labels, and the parameters that each binds.", bundleSchema, readBundle},
@@ -143,7 +143,7 @@ func CheckName(r *yaml.Reader, n *yaml.Node, name string) {
 	case name == "":
 		r.Errorf(n, "a parameter needs a name")
 	case strings.HasPrefix(strings.ToLower(name), reserved):
-		r.Errorf(n, "the name `%s` begins with %s, which is kept for columns about the run", name, reserved)
+		r.Errorf(n, "the name `%s` begins with %s, which is reserved for columns about the run", name, reserved)
 	case !nameRE.MatchString(name):
 		r.Hintf(n, identHint(name), "`%s` is not a name that a notebook can give a parameter", name)
 	}

@@ -16,7 +16,7 @@ func Schemas() form.Schema {
 		"zip":    form.Described("Axes of equal length, walked side by side.", atLeastOne),
 		"list":   form.Described("The points.", list(form.Schema{"type": "object"})),
 		"from":   form.Described("A file of points: CSV, TSV, JSON lines or Parquet; - is standard input.", form.Text("").Schema),
-		"any_of": form.Described("Several ways to say the points, one after the other.", list(form.Ref("source"))),
+		"any_of": form.Described("Several lists of points, one after the other.", list(form.Ref("source"))),
 	}
 }
 

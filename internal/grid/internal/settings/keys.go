@@ -24,7 +24,7 @@ var Keys = []form.Key[Sweep]{
 	form.Field("timeout", "How long a run may take: a duration, or a percentage of the median of finished runs.", timeout(), func(s *Sweep) *Timeout { return &s.Timeout }),
 	form.Field("retries", "What is tried again.", retries(), func(s *Sweep) *Retries { return &s.Retries }),
 	form.Field("halt", "When to stop early, in GNU parallel's words.", halt(), func(s *Sweep) *Halt { return &s.Halt }),
-	form.Field("keep", "Patterns of files that runs leave and that are kept.", patterns("file patterns"), func(s *Sweep) *[]string { return &s.Keep }),
+	form.Field("keep", "Patterns of the files that runs write and that are kept.", patterns("file patterns"), func(s *Sweep) *[]string { return &s.Keep }),
 	form.Field("stale_on", "Parts whose change makes a success stale.", form.List("a list of code, text, files, inputs, environment", form.Word("code", "text", "files", "inputs", "environment")), func(s *Sweep) *[]string { return &s.StaleOn }),
 	form.Field("max_runs", "More runs than this need --yes.", form.Whole(1), func(s *Sweep) *int { return &s.MaxRuns }),
 	form.Field("resources", "What a run may use.", resources(), func(s *Sweep) *Resources { return &s.Resources }),

@@ -64,7 +64,7 @@ func document(text []byte) (*Node, error) {
 	case err != nil:
 		return nil, err
 	default:
-		return nil, fmt.Errorf("yaml: line %d: a sweep file is one document, and here begins another", second.Line)
+		return nil, fmt.Errorf("yaml: line %d: a sweep file is one document, and another begins here", second.Line)
 	}
 	root := doc.Content[0]
 	if root.Kind == yaml.ScalarNode && root.Style == 0 && (root.Value == "" || nullRE.MatchString(root.Value)) {

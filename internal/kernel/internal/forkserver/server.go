@@ -100,13 +100,13 @@ var errServerGone = errors.New("the server has ended")
 func Start(argv, env []string, dir string, log *os.File) (*Server, error) {
 	conn, theirs, err := socketPair()
 	if err != nil {
-		return nil, fmt.Errorf("make a socket for the server: %w", err)
+		return nil, fmt.Errorf("create a socket for the server: %w", err)
 	}
 	defer theirs.Close()
 	source, feed, err := os.Pipe()
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("make a pipe for the server: %w", err)
+		return nil, fmt.Errorf("create a pipe for the server: %w", err)
 	}
 	defer source.Close()
 	s := &Server{

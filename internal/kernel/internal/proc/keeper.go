@@ -89,7 +89,7 @@ func (k *keeperClient) note(verb, what string) error {
 func (k *keeperClient) start() error {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return fmt.Errorf("make a pipe for the keeper: %w", err)
+		return fmt.Errorf("create a pipe for the keeper: %w", err)
 	}
 	defer r.Close()
 	cmd := &exec.Cmd{

@@ -33,7 +33,7 @@ type Log struct {
 func NewLog(to *os.File) (*Log, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, fmt.Errorf("make a pipe for the log: %w", err)
+		return nil, fmt.Errorf("create a pipe for the log: %w", err)
 	}
 	return &Log{r: r, w: w, to: to, done: make(chan struct{})}, nil
 }

@@ -49,7 +49,7 @@ func (p *formatter) text(s string, depth int) (string, error) {
 			b.WriteByte(s[0])
 			s = s[2:]
 		case s[0] == '}':
-			return "", fmt.Errorf("a single } stands in it; write }} for one")
+			return "", fmt.Errorf("it contains a single }; write }} for one")
 		default:
 			end := fieldEnd(s)
 			if end < 0 {
