@@ -24,7 +24,7 @@ func TestExecIsPapermill(t *testing.T) {
 		{"structures", []string{"x = {}", "x"}, []string{"x", `{"a": [1, null, true]}`}, []string{"-y", `{"x": {"a": [1, null, true]}}`}, exitOK},
 		{"an error", []string{"x = 1", "print('before')", "1 / 0", "print('never')"}, nil, nil, exitIncomplete},
 		{"streams and displays", []string{"x = 1", "import sys\nprint('out')\nprint('err', file=sys.stderr)", "from IPython.display import HTML, display\ndisplay(HTML('<b>b</b>'))\nHTML('<i>i</i>')"}, nil, nil, exitOK},
-		{"an update of a display", []string{"x = 1", "from IPython.display import display\nh = unit.Path('first', display_id=True)", "h.update('second')"}, nil, nil, exitOK},
+		{"an update of a display", []string{"x = 1", "from IPython.display import display\nh = display('first', display_id=True)", "h.update('second')"}, nil, nil, exitOK},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
