@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -114,13 +113,10 @@ func (it *item) data(s notebook.Scrap, to *spool) error {
 // nonFinite gives back the numbers that are texts in JSON, which has none for
 // them.
 func nonFinite(v any) any {
-	switch v {
-	case "NaN":
-		return math.NaN()
-	case "Infinity":
-		return math.Inf(1)
-	case "-Infinity":
-		return math.Inf(-1)
+	if text, ok := v.(string); ok {
+		if f, ok := value.NonFinite(text); ok {
+			return f
+		}
 	}
 	return v
 }

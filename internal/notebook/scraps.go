@@ -58,16 +58,13 @@ func (s Scrap) Number() (float64, bool) {
 	}
 	switch v := v.(type) {
 	case string:
-		f, ok := specials[v]
-		return f, ok
+		return value.NonFinite(v)
 	case json.Number:
 		f, err := strconv.ParseFloat(string(v), 64)
 		return f, err == nil || math.IsInf(f, 0)
 	}
 	return 0, false
 }
-
-var specials = map[string]float64{"NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)}
 
 // Scraps returns what the notebook's outputs recorded, in the order in which
 // names first appear. Data and display of a name are one scrap. Of a name
@@ -352,7 +349,7 @@ func (s scanner) withoutSpecials(b []byte) ([]byte, error) {
 		return append(b, ']'), err
 	}
 	raw, err := s.Raw()
-	if _, special := specials[string(raw)]; special {
+	if _, special := value.NonFinite(string(raw)); special {
 		raw = TextJSON(string(raw))
 	}
 	return append(b, raw...), err
@@ -403,7 +400,7 @@ func (s *Scrap) readPlain() {
 	}
 	s.Data, s.HasData, s.Encoder, s.Mime = data, true, "json", "text/plain"
 	if data[0] == '"' {
-		if _, special := specials[strings.Trim(string(data), `"`)]; !special {
+		if _, special := value.NonFinite(strings.Trim(string(data), `"`)); !special {
 			s.Encoder = "text"
 		}
 	}

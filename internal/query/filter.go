@@ -13,7 +13,8 @@ package query
 
 import (
 	"fmt"
-	"maps"
+	"iter"
+	"slices"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid/expr"
@@ -67,12 +68,11 @@ func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 // of their name. A time is text in RFC 3339; what is unknown is zero or empty.
 func environment(r Run) map[string]any {
 	env := make(map[string]any, len(r.Scraps)+len(r.Run.Labels)+len(r.Run.Params)+len(columns))
-	maps.Copy(env, Scraps(r.RunState))
-	for _, b := range r.Run.Labels {
-		env[b.Name] = b.Value.Any()
+	for name, v := range scrapValues(r.RunState) {
+		env[name] = expr.OfScrap(v)
 	}
-	for _, b := range r.Run.Params {
-		env[b.Name] = b.Value.Any()
+	for _, b := range slices.Concat(r.Run.Labels, r.Run.Params) {
+		env[b.Name] = expr.Of(b.Value)
 	}
 	for _, c := range columns {
 		switch v := c.Of(r).(type) {
@@ -98,13 +98,22 @@ func scrapNames(s *sweep.Sweep) map[string]bool {
 	return names
 }
 
-// Scraps are the plain scraps that the sweep's log carries, by name.
+// Scraps are the plain scraps that the sweep's log carries, by name: values as
+// JSON has them.
 func Scraps(st sweep.RunState) map[string]any {
 	values := map[string]any{}
-	for name, raw := range st.Scraps {
-		if v, err := value.Parse(raw); err == nil {
-			values[name] = v.Any()
-		}
+	for name, v := range scrapValues(st) {
+		values[name] = v.Any()
 	}
 	return values
+}
+
+func scrapValues(st sweep.RunState) iter.Seq2[string, value.Value] {
+	return func(yield func(string, value.Value) bool) {
+		for name, raw := range st.Scraps {
+			if v, err := value.Parse(raw); err == nil && !yield(name, v) {
+				return
+			}
+		}
+	}
 }

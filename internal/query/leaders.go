@@ -3,6 +3,7 @@ package query
 import (
 	"cmp"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -26,7 +27,7 @@ type Leader struct {
 // Lead finds the planned runs that have a number of this name, by default the
 // first metric: those that succeeded and are not stale, and those under way.
 // The largest is first; the smallest where the sweep file minimizes the metric,
-// or with ascending. where narrows the choice.
+// or with ascending; NaN is last. where narrows the choice.
 func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {
 	if spec := s.Spec(); spec != nil {
 		if by == "" && len(spec.Metrics) > 0 {
@@ -51,18 +52,27 @@ func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {
 		}
 	}
 	slices.SortStableFunc(l.Runs, func(a, b Leader) int {
-		if ascending {
-			return cmp.Compare(a.Value, b.Value)
+		x, y := a.Value, b.Value
+		if !ascending {
+			x, y = -x, -y
 		}
-		return cmp.Compare(b.Value, a.Value)
+		if math.IsNaN(x) != math.IsNaN(y) { // which cmp puts first
+			x, y = y, x
+		}
+		return cmp.Compare(x, y)
 	})
 	return l, nil
 }
 
+// numberOf is also for NaN and the infinities, which were recorded, too.
 func numberOf(r Run, name string) (float64, bool) {
-	v, err := value.Of(environment(r)[name])
-	if err != nil {
-		return 0, false // NaN is no number
+	v := environment(r)[name]
+	if x, ok := v.(float64); ok {
+		return x, true
 	}
-	return v.Float()
+	number, err := value.Of(v)
+	if err != nil {
+		return 0, false
+	}
+	return number.Float()
 }

@@ -1,6 +1,7 @@
 package query_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -163,6 +165,97 @@ func TestLead(t *testing.T) {
 		}
 		if d := cmp.Diff(c.want, strings.Join(got, " ")); d != "" {
 			t.Errorf("by %s (-want +got):\n%s", c.by, d)
+		}
+	}
+}
+
+// recorded is a sweep whose runs recorded these values, as JSON, as scrap z.
+func recorded(t *testing.T, values ...string) *sweep.Sweep {
+	t.Helper()
+	s := fantest.NewSweep(t, store.Mem(), fantest.FakeMachine(), sweep.Settings{}, len(values), fantest.Succeed)
+	for i, v := range values {
+		st, _ := s.Run(runID(i))
+		a, err := s.Lease().Begin(t.Context(), runID(i), sweep.Began{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, doc, err := s.TemplateOf(t.Context(), st.Run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		doc.Cells[0].Outputs = append(doc.Cells[0].Outputs, notebook.Output{
+			Type:     "display_data",
+			Data:     map[string]json.RawMessage{"application/scrapbook.scrap.json+json": json.RawMessage(`{"name":"z","data":` + v + `,"encoder":"json","version":1}`)},
+			Metadata: map[string]any{"scrapbook": map[string]any{"name": "z", "data": true, "display": false}},
+		})
+		if err := a.End(t.Context(), doc, outcome.Outcome{Status: outcome.Succeeded, Fingerprint: s.Current(st.Run)}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// A run that recorded NaN, an infinity, null or a huge number is chosen or not
+// like any other, and does not keep others from being chosen.
+func TestChooseByStrangeNumbers(t *testing.T) {
+	s := recorded(t, "NaN", "Infinity", "-Infinity", "18446744073709551615", "9223372036854775807", "null", "2", "0.5")
+	for src, want := range map[string]string{
+		"z > 1":                     "1 3 4 6",
+		"z < 3":                     "2 6 7",
+		"not (z > 1)":               "0 2 5 7",
+		"z != 2":                    "0 1 2 3 4 5 7",
+		"z == z":                    "1 2 3 4 5 6 7",
+		"z != z":                    "0",
+		"z == nil":                  "5",
+		"z > 9223372036854775807":   "1 3",
+		"z == 18446744073709551615": "3",
+		"x > 5 && z <= 2":           "6 7",
+	} {
+		ids := make([]string, 8)
+		for i := range ids {
+			ids[i] = runID(i)
+		}
+		got, err := query.Matching(s, ids, src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+		}
+		for i, id := range got {
+			got[i] = strings.TrimPrefix(id, "run000000000000")
+		}
+		if d := cmp.Diff(want, strings.Join(got, " ")); d != "" {
+			t.Errorf("%s (-want +got):\n%s", src, d)
+		}
+	}
+}
+
+// NaN was recorded, and leads nobody.
+func TestLeadWithStrangeNumbers(t *testing.T) {
+	s := recorded(t, "NaN", "3", "-Infinity", "Infinity", "NaN", "18446744073709551615", `"text"`, "null")
+	for ascending, want := range map[bool]string{
+		false: "+Inf 1.8446744073709552e+19 3 -Inf NaN NaN",
+		true:  "-Inf 3 1.8446744073709552e+19 +Inf NaN NaN",
+	} {
+		l, err := query.Lead(s, "z", "", ascending)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, r := range l.Runs {
+			got = append(got, fmt.Sprint(r.Value))
+		}
+		if d := cmp.Diff(want, strings.Join(got, " ")); d != "" {
+			t.Errorf("ascending %v (-want +got):\n%s", ascending, d)
+		}
+	}
+}
+
+// What is shown of scraps is JSON.
+func TestScrapsAreJSON(t *testing.T) {
+	s := recorded(t, "NaN", "18446744073709551615")
+	for i, want := range []string{`{"z":"NaN"}`, `{"z":18446744073709551615}`} {
+		st, _ := s.Run(runID(i))
+		if got, err := json.Marshal(query.Scraps(st)); err != nil || string(got) != want {
+			t.Errorf("%s, %v, want %s", got, err, want)
 		}
 	}
 }

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // attemptTag is what an attempt's notebook says of itself, in its metadata.
@@ -139,11 +141,8 @@ func smallScraps(doc *notebook.Notebook) (Scraps, bool) {
 // looksSpecial reports a text that, without its encoder, would be taken for a
 // number that JSON cannot hold.
 func looksSpecial(data json.RawMessage) bool {
-	switch string(data) {
-	case `"NaN"`, `"Infinity"`, `"-Infinity"`:
-		return true
-	}
-	return false
+	_, special := value.NonFinite(strings.Trim(string(data), `"`))
+	return special
 }
 
 // Notebook returns the notebook that stands for a run: the one people see,

@@ -59,6 +59,20 @@ func FloatJSON(f float64) string {
 	return FloatRepr(f)
 }
 
+// NonFinite is the number that NaN, Infinity or -Infinity, as FloatJSON writes
+// them, stands for; ok is false for every other text.
+func NonFinite(text string) (f float64, ok bool) {
+	switch text {
+	case "NaN":
+		return math.NaN(), true
+	case "Infinity":
+		return math.Inf(1), true
+	case "-Infinity":
+		return math.Inf(-1), true
+	}
+	return 0, false
+}
+
 // FloatRepr is Python's repr of a float.
 func FloatRepr(f float64) string {
 	switch {

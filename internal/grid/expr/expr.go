@@ -43,12 +43,13 @@ const (
 // can make much of little.
 var builtins = []string{
 	"all", "any", "one", "none", "count", "sum", "map", "filter", "find", "findIndex", "findLast", "findLastIndex",
-	"len", "type", "abs", "ceil", "floor", "round", "int", "float", "min", "max", "mean", "median", "first", "last", "sort", "keys", "values",
+	"len", "type", "abs", "ceil", "floor", "round", "float", "min", "max", "mean", "median", "first", "last", "sort", "keys", "values",
 	"trim", "trimPrefix", "trimSuffix", "upper", "lower", "split", "indexOf", "lastIndexOf", "hasPrefix", "hasSuffix",
 }
 
 // functions are ours; dates are text in them.
 var functions = map[string]func(args ...any) (any, error){
+	"int":      intOf,
 	"string":   stringOf,
 	"join":     join,
 	"replace":  replace,
@@ -63,7 +64,7 @@ func Compile(src string) (*Expr, error) {
 	// Without optimization: it would fold ranges and escape the memory budget.
 	options := []expr.Option{
 		expr.Env(map[string]any{}), expr.AllowUndefinedVariables(), expr.MaxNodes(maxNodes), expr.Optimize(false),
-		expr.DisableAllBuiltins(), expr.Patch(v),
+		expr.DisableAllBuiltins(), expr.Patch(v), expr.Patch(namesFirst{}), expr.Patch(rewriter{}),
 	}
 	for _, name := range builtins {
 		options = append(options, expr.EnableBuiltin(name))
@@ -71,7 +72,10 @@ func Compile(src string) (*Expr, error) {
 	for name, f := range functions {
 		options = append(options, expr.Function(name, f))
 	}
-	program, err := expr.Compile(src, options...)
+	for op, f := range orders {
+		options = append(options, expr.Function(op, f))
+	}
+	program, err := expr.Compile(longNumbers(src), options...)
 	if err == nil {
 		err = v.problem()
 	}
@@ -186,10 +190,29 @@ func children(n ast.Node) []ast.Node {
 	return nil
 }
 
+// known are the functions of the language, in order.
+var known = slices.Sorted(slices.Values(slices.AppendSeq(slices.Clone(builtins), maps.Keys(functions))))
+
+// namesFirst reads a name that is a function's, too, from the environment,
+// unless it is called: the library takes it for the function.
+type namesFirst struct{}
+
+func (namesFirst) Visit(n *ast.Node) {
+	switch x := (*n).(type) {
+	case *ast.IdentifierNode:
+		if _, is := slices.BinarySearch(known, x.Value); is {
+			ast.Patch(n, &ast.MemberNode{Node: &ast.IdentifierNode{Value: "$env"}, Property: &ast.StringNode{Value: x.Value}})
+		}
+	case *ast.CallNode:
+		if m, ok := x.Callee.(*ast.MemberNode); ok {
+			if name, ok := m.Property.(*ast.StringNode); ok { // of $env, as there are no methods
+				x.Callee = &ast.IdentifierNode{Value: name.Value}
+			}
+		}
+	}
+}
+
 func (v *boundsVisitor) problem() error {
-	known := slices.Sorted(maps.Keys(functions))
-	known = append(known, builtins...)
-	slices.Sort(known)
 	for name := range v.calls {
 		if !slices.Contains(known, name) {
 			return fmt.Errorf("there is no function `%s`%s", name, diagnostic.DidYouMean(name, known))

@@ -12,33 +12,35 @@ import (
 func TestExpressions(t *testing.T) {
 	env := map[string]any{
 		"region": "eu", "rate": 0.5, "n": 3, "day": "2026-03-31", "xs": []any{1, 2, 3}, "none": nil,
-		"conf": map[string]any{"deep": "yes"}, "type": "a name that is a function, too",
+		"conf": map[string]any{"deep": "yes"}, "type": "a name that is a function, too", "mean": 3, "shift": "s",
 	}
 	for src, want := range map[string]any{
-		"rate < 0.6 && region in ['eu', 'us']":         true,
-		"n in [1, 2, 3]":                               true,
-		"n == 3.0":                                     true,
-		"not (region startsWith 'e')":                  false,
-		"region matches '^e.$'":                        true,
-		"'events_' + region":                           "events_eu",
-		"string(n) + '/' + string(0.5)":                "3/0.5",
-		"any(xs, # > 2)":                               true,
-		"sum(map(xs, # * n))":                          18,
-		"conf.deep":                                    "yes",
-		"none ?? 'x'":                                  "x",
-		"weekday(day)":                                 2,
-		"weekday('2026-03-29')":                        7,
-		"strftime(day, '%Y/%m')":                       "2026/03",
-		"shift(day, '-1mo')":                           "2026-02-28",
-		"shift(day, '1bd')":                            "2026-04-01",
-		"shift('2026-03-31T23:30', '1h')":              "2026-04-01T00:30",
-		"replace(day, '-', '')":                        "20260331",
-		"join(split('a b', ' '), '-')":                 "a-b",
-		"upper(region) + trim(' x ')":                  "EUx",
-		"type":                                         "a name that is a function, too",
-		"n > 2 ? 'many' : 'few'":                       "many",
-		"max(n, 7) - min(n, 7)":                        4,
-		"len(filter(xs, # != 2)) == count(xs, # != 2)": true,
+		"rate < 0.6 && region in ['eu', 'us']": true,
+		"n in [1, 2, 3]":                       true,
+		"n == 3.0":                             true,
+		"not (region startsWith 'e')":          false,
+		"region matches '^e.$'":                true,
+		"'events_' + region":                   "events_eu",
+		"string(n) + '/' + string(0.5)":        "3/0.5",
+		"any(xs, # > 2)":                       true,
+		"sum(map(xs, # * n))":                  18,
+		"conf.deep":                            "yes",
+		"none ?? 'x'":                          "x",
+		"weekday(day)":                         2,
+		"weekday('2026-03-29')":                7,
+		"strftime(day, '%Y/%m')":               "2026/03",
+		"shift(day, '-1mo')":                   "2026-02-28",
+		"shift(day, '1bd')":                    "2026-04-01",
+		"shift('2026-03-31T23:30', '1h')":      "2026-04-01T00:30",
+		"replace(day, '-', '')":                "20260331",
+		"join(split('a b', ' '), '-')":         "a-b",
+		"upper(region) + trim(' x ')":          "EUx",
+		"type":                                 "a name that is a function, too",
+		"mean == 3 and mean * 2 > mean and string(mean) + shift == '3s'": true,
+		"mean([1, mean]) + max(mean, 1)":                                 5,
+		"n > 2 ? 'many' : 'few'":                                         "many",
+		"max(n, 7) - min(n, 7)":                                          4,
+		"len(filter(xs, # != 2)) == count(xs, # != 2)":                   true,
 	} {
 		e, err := Compile(src)
 		if err != nil {
@@ -48,6 +50,71 @@ func TestExpressions(t *testing.T) {
 		got, err := e.Eval(env)
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s = %v, %v, want %v", src, got, err, want)
+		}
+	}
+}
+
+// Numbers compare in the order of IEEE, however large they are and whatever
+// kind they have; null is in no order.
+func TestNumbers(t *testing.T) {
+	parse := func(text string) value.Value {
+		v, err := value.Parse([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	env := map[string]any{
+		"nan": OfScrap(parse(`"NaN"`)), "inf": OfScrap(parse(`"Infinity"`)), "low": OfScrap(parse(`"-Infinity"`)),
+		"text": Of(parse(`"NaN"`)), "curve": OfScrap(parse(`[1,"NaN",{"y":"Infinity"}]`)),
+		"big": Of(parse("18446744073709551615")), "max": Of(parse("9223372036854775807")), "ids": Of(parse("[1,9223372036854775808]")),
+		"neg": Of(parse("-9223372036854775809")), "none": nil, "n": 3, "half": 0.5,
+	}
+	for src, want := range map[string]any{
+		"nan < 1 || nan <= 1 || nan > 1 || nan >= 1 || nan == 1 || nan == nan || nan in [nan, 1]": false,
+		"nan != 1 && nan != nan && not (nan > 0)":                                                 true,
+		"inf > 1e308 && inf == inf && low < neg && low < inf && inf >= big && -inf == low":        true,
+		"curve[0] < 2 && not (curve[1] < 2) && curve[2].y > 1":                                    true,
+		"text == 'NaN'": true,
+		"big > max && big > 18446744073709551614.5e-3 && big == 18446744073709551615 && n < big": true,
+		"big >= 9_223_372_036_854_775_808 && neg <= -9223372036854775808 && neg < 0":             true,
+		"ids[1] > ids[0] && any(ids, # >= 9223372036854775808) && big / 2 > 1e18":                true,
+		"'18446744073709551615' + '' == '18446744073709551615'":                                  true,
+		"max == 9223372036854775807 && max > 9223372036854775806":                                true,
+		"none < 1 || none > 1 || none <= none || n >= none":                                      false,
+		"none == nil && none != 1 && not (none < 1)":                                             true,
+		"count([1, nan, none, 4], # > 2)":                                                        1,
+		"int(half) + int(2.9) + int(-2.9) + int('4')":                                            4,
+		"int(inf) > 1 && int(nan) != int(nan) && int(big) == big":                                true,
+		"nan ?? 1":                  "NaN",
+		"nan < 1 ? 'low' : 'other'": "other",
+	} {
+		e, err := Compile(src)
+		if err != nil {
+			t.Errorf("%s: %v", src, err)
+			continue
+		}
+		got, err := e.Eval(env)
+		if err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s = %v, %v, want %v", src, got, err, want)
+		}
+		if e.String() != src {
+			t.Errorf("%s calls itself %s", src, e)
+		}
+	}
+}
+
+// A comparison of what has no order is a mistake, not an answer.
+func TestNoOrder(t *testing.T) {
+	for src, want := range map[string]string{
+		"region < 3": "string < int", "1 < 'a'": "int and string", "n > region": "int > string", "int(region)": "int wants a number",
+	} {
+		e, err := Compile(src)
+		if err == nil {
+			_, err = e.Eval(map[string]any{"region": "eu", "n": 1})
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), src) {
+			t.Errorf("%s: %v, want %q", src, err, want)
 		}
 	}
 }

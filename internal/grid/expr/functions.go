@@ -2,7 +2,6 @@ package expr
 
 import (
 	"fmt"
-	"math/big"
 	"strings"
 	"time"
 
@@ -10,29 +9,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
-
-// Of is a value as expressions see it.
-func Of(v value.Value) any { return plain(v.Any()) }
-
-// plain is a value as the library counts best: ints are int.
-func plain(x any) any {
-	switch x := x.(type) {
-	case int64:
-		return int(x)
-	case *big.Int: // as near as may be
-		f, _ := new(big.Float).SetInt(x).Float64()
-		return f
-	case []any:
-		for i := range x {
-			x[i] = plain(x[i])
-		}
-	case map[string]any:
-		for k := range x {
-			x[k] = plain(x[k])
-		}
-	}
-	return x
-}
 
 func textArgs(name string, args []any, n int) ([]string, error) {
 	if len(args) != n {

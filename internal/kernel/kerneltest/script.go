@@ -200,8 +200,12 @@ func (x *execution) display(kind, id, arg string) {
 func (x *execution) scrap(arg string) *raised {
 	name, value, _ := strings.Cut(arg, " ")
 	encoder, data := "json", jsonOr(value)
-	if _, text := data.(string); text {
-		encoder = "text"
+	switch data {
+	case "NaN", "Infinity", "-Infinity": // numbers, which kernels write as texts
+	default:
+		if _, text := data.(string); text {
+			encoder = "text"
+		}
 	}
 	x.publish(x.parent, "display_data", map[string]any{
 		"data": map[string]any{"application/scrapbook.scrap." + encoder + "+json": map[string]any{
