@@ -28,7 +28,7 @@ type Bundle struct {
 
 // Bundle gathers what the sweep file names: templates, rows, frozen files, the
 // report and others, which are paths as the sweep file has them. A sweep file
-// that says what only holds where its folder stays is an error.
+// that depends on where its folder is, is an error.
 func (d *Draft) Bundle(others ...string) (Bundle, error) {
 	if err := d.selfContained(); err != nil {
 		return Bundle{}, err
@@ -82,7 +82,7 @@ func (d *Draft) above(names []string) string {
 	return path.Join(parts[max(0, len(parts)-up):]...)
 }
 
-// selfContained refuses what a sweep file may only say where its folder stays.
+// selfContained refuses what depends on where the sweep file's folder is.
 func (d *Draft) selfContained() error {
 	relative := func(p string) bool { return !filepath.IsAbs(p) && !strings.Contains(p, "://") }
 	where := d.Spec.Where

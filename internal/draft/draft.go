@@ -1,5 +1,5 @@
-// Package draft reads what a user wrote to describe a sweep and makes the plan
-// of it: the sweep file with its overlays, the templates, the rows that `from:`
+// Package draft reads what a user wrote to describe a sweep and drafts its
+// plan: the sweep file with its overlays, the templates, the rows that `from:`
 // names, the files and modules that travel with the runs, and the state of
 // their inputs. Read checks all of it, reports every mistake with its place and
 // writes nothing; Expand lists the runs. The Plan in a Draft is what package
@@ -117,7 +117,7 @@ func readSpec(src Source) ([]byte, error) {
 	return os.ReadFile(src.File)
 }
 
-// Path makes a path of the sweep file one of this machine.
+// Path turns a path of the sweep file into one of this machine.
 func (d *Draft) Path(p string) string {
 	p = filepath.FromSlash(p)
 	if filepath.IsAbs(p) {

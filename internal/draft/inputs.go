@@ -41,8 +41,8 @@ func (d *inputDigester) digest(r sweep.Run) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// look lists the files of a pattern as they are now. URIs count by name alone,
-// and our own files only where a pattern asks for another sweep's.
+// look lists the files of a pattern as they are now. URIs count only by name,
+// and files of fanout only where a pattern asks for those of another sweep.
 func (d *inputDigester) look(pattern string) ([]byte, error) {
 	b := fmt.Appendf(nil, "pattern %q\n", pattern)
 	if strings.Contains(pattern, "://") {
@@ -62,7 +62,7 @@ func (d *inputDigester) look(pattern string) ([]byte, error) {
 	return b, err
 }
 
-// fillIn puts a run's parameters and labels in the place of {name}.
+// fillIn replaces {name} by a run's parameters and labels.
 func fillIn(pattern string, r sweep.Run) (string, error) {
 	values := map[string]string{}
 	for _, b := range append(append(r.Params[:0:0], r.Params...), r.Labels...) {

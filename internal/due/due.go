@@ -2,7 +2,7 @@
 // and estimates how long that takes.
 //
 // In go a sweep at rest, or a plan that it does not have yet, and the user's
-// choice; out come ids of runs, counts that say why, and a forecast learnt from
+// choice; out come ids of runs, counts with the reasons, and a forecast learnt from
 // what succeeded before. Package due writes nothing and executes nothing.
 package due
 
@@ -19,7 +19,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// Reprocess says which of the runs that were executed before are due again. Runs
+// Reprocess selects which of the runs that were executed before are due again. Runs
 // that never ended are always due.
 type Reprocess string
 
@@ -38,7 +38,7 @@ type List struct {
 	Again  map[outcome.Status]int // executed before, without success
 	Stale  map[string]int         // succeeded, but differently from now: by the parts that differ
 	Redone int                    // fresh successes executed again because all were asked for
-	Kept   int                    // stand as they are
+	Kept   int                    // left as they are
 }
 
 // Of lists the planned runs that are due. parts are the parts of a fingerprint
@@ -66,14 +66,14 @@ func Preview(s *sweep.Sweep, p sweep.Plan, how Reprocess, parts []string) (List,
 
 func newList() List { return List{Again: map[outcome.Status]int{}, Stale: map[string]int{}} }
 
-// note books one planned run.
+// note counts one planned run.
 func (l *List) note(st sweep.RunState, how Reprocess, stale []string) {
 	if l.add(st, how, stale) {
 		l.Runs = append(l.Runs, st.Run.ID)
 	}
 }
 
-// add books one run and reports whether it is due.
+// add counts one run and reports whether it is due.
 func (l *List) add(st sweep.RunState, how Reprocess, stale []string) bool {
 	switch {
 	case st.Status == outcome.Planned:
@@ -93,7 +93,7 @@ func (l *List) add(st sweep.RunState, how Reprocess, stale []string) bool {
 	return true
 }
 
-// String says what is due in one line, such as "12 new, 36 kept, 4 stale (code)".
+// String describes what is due in one line, such as "12 new, 36 kept, 4 stale (code)".
 func (l List) String() string {
 	var parts []string
 	add := func(n int, word string) {

@@ -36,7 +36,7 @@ func Check(pattern string) error {
 
 // Files lists the files that a pattern matches, links to files included. The
 // pattern is relative to dir, and so are the names, unless it is absolute.
-// The order depends on the names alone. Folders are never listed, and what
+// The order depends only on the names. Folders are never listed, and what
 // cannot be read is left out.
 func Files(dir, pattern string) ([]string, error) {
 	if err := Check(pattern); err != nil {
@@ -87,7 +87,7 @@ func Match(pattern, name string) bool {
 }
 
 // MayMatchWithin reports whether a pattern can match anything inside a folder.
-// It may be wrong about a pattern whose braces hold a slash: then it says yes.
+// For a pattern whose braces hold a slash it may report true wrongly.
 func MayMatchWithin(pattern, folder string) bool {
 	parts := strings.Split(path.Clean(pattern), "/")
 	for _, name := range strings.Split(folder, "/") {

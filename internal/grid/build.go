@@ -9,7 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// learnNames records what every name of the grid is.
+// learnNames records the kind of every name of the grid.
 func (g *Grid) learnNames() {
 	s := g.spec
 	for _, b := range s.Parameters {
@@ -90,7 +90,7 @@ func (g *Grid) templateDim() *axes.Dim {
 	return &axes.Dim{N: len(c.Values), Cols: []*axes.Column{c}}
 }
 
-// addOwn makes an include that fits nowhere a combination of its own. A value
+// addOwn turns an include that fits nowhere into a separate combination. A value
 // of a bundle stands for what it binds; a value of the template axis chooses
 // the template, and without one there is a combination for each.
 func (g *Grid) addOwn(r *yaml.Reader, o partial) {
@@ -162,7 +162,7 @@ func (g *Grid) bundled(b value.Binding) []value.Binding {
 	return nil
 }
 
-// contains reports whether other blocks make the point of a block of one. Only
+// contains reports whether other blocks yield the point of a block of one. Only
 // choices that agree with it are tried.
 func (g *Grid) contains(one *axes.Block) bool {
 	p, err := g.point(one, make([]int, len(one.Dims)), nil)
@@ -242,7 +242,7 @@ func (g *Grid) checkDistinct(r *yaml.Reader, dim *axes.Dim) bool {
 			first[everywhere] = i
 			keep = append(keep, i)
 		case label != nil:
-			// An expression reads the label and may tell the two apart.
+			// An expression reads the label and may distinguish the two.
 			distinct = false
 			keep = append(keep, i)
 		case dim.Single != nil:

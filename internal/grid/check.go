@@ -36,7 +36,7 @@ func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
 	}
 }
 
-// checkNames finds names given twice, or differing in case only.
+// checkNames finds names given twice, or differing only in case.
 func (g *Grid) checkNames(r *yaml.Reader) {
 	s := g.spec
 	owners := map[string]string{} // folded name → name
@@ -48,7 +48,7 @@ func (g *Grid) checkNames(r *yaml.Reader) {
 		case taken && other != name:
 			r.Errorf(n, "`%s` and `%s` differ only in case, which tables do not distinguish", other, name)
 		case taken:
-			r.Errorf(n, "`%s` is %s here, and is %s %s already", name, as, what[folded], s.whereElse(at[folded]))
+			r.Errorf(n, "`%s` is %s here, and is %s %s already", name, as, what[folded], s.otherPlace(at[folded]))
 		default:
 			owners[folded], at[folded], what[folded] = name, n, as
 		}
@@ -93,8 +93,8 @@ func (g *Grid) checkNames(r *yaml.Reader) {
 	}
 }
 
-// whereElse is the place of the other of two, in few words.
-func (s *Spec) whereElse(n *yaml.Node) string {
+// otherPlace is the short form of where the other of two is.
+func (s *Spec) otherPlace(n *yaml.Node) string {
 	here, there := s.reader.At(nil), s.reader.At(n)
 	switch {
 	case here.File == there.File:
@@ -188,7 +188,7 @@ func (s *Spec) passed(list []*axes.Axis) []placedName {
 	return out
 }
 
-// maxValueErrors bounds what is said about one axis.
+// maxValueErrors bounds the mistakes reported for one axis.
 const maxValueErrors = 3
 
 // checkValues finds values whose kind the template does not expect.
@@ -363,8 +363,8 @@ func words(bs []value.Binding) string {
 // and excludes do not look at is not counted among them.
 const maxSurvey = 100_000
 
-// checkExpressions computes every expression for every point it can tell
-// apart, so that nothing is found wrong after work began, and counts the
+// checkExpressions computes every expression for every point it can
+// distinguish, so that no mistake is found after work began, and counts the
 // points on the way.
 func (g *Grid) checkExpressions(r *yaml.Reader) {
 	s := g.spec
@@ -408,8 +408,8 @@ func (x expressions) filter(where *placedExpr) []*placedExpr {
 }
 
 // survey computes the expressions for the combinations that they and the
-// excludes can tell apart, and counts the points these stand for, as far as
-// the limit; 0 is no limit.
+// excludes can distinguish, and counts the points these represent, up to the
+// limit; 0 is no limit.
 func (g *Grid) survey(ctx context.Context, exprs []*placedExpr, limit int) (n int, complete bool, err error) {
 	names := g.readNames(exprs...)
 	compute := len(exprs) > 0
@@ -477,7 +477,7 @@ func (g *Grid) surveyPoint(b *axes.Block, idx []int, env map[string]any) (pass, 
 	return pass, g.spec.Repeat.N, nil
 }
 
-// checkDerived holds derived values against what the template declares.
+// checkDerived compares derived values with what the template declares.
 func (g *Grid) checkDerived(p Point) error {
 	for _, x := range g.spec.derive {
 		v, _ := value.Lookup(p.params, x.name)
@@ -516,7 +516,7 @@ func (g *Grid) look(b *axes.Block, names map[string]bool) []bool {
 	return look
 }
 
-// checkBaseline wants a point that the baseline matches.
+// checkBaseline reports a baseline that matches no point.
 func (g *Grid) checkBaseline(r *yaml.Reader) {
 	s := g.spec
 	if len(s.Baseline) == 0 {
@@ -560,7 +560,7 @@ func (g *Grid) derivations() []*placedExpr {
 	return out
 }
 
-// warn says what can be expanded but may not be meant.
+// warn reports what can be expanded but may be unintended.
 func (g *Grid) warn() {
 	if g.count == 0 {
 		g.warnf("no point is left: exclude and where drop them all")
@@ -573,7 +573,7 @@ func (g *Grid) warn() {
 }
 
 // sampleFrom counts what a sample is taken from where that is known without
-// making points, else it is -1.
+// expanding points, else it is -1.
 func (g *Grid) sampleFrom() int {
 	if !g.structural || g.spec.where != nil || len(g.spec.exclude) > 0 {
 		return -1

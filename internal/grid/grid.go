@@ -25,8 +25,8 @@ type Param struct {
 type Inputs struct {
 	AsOf     time.Time          // the logical date
 	Declared map[string][]Param // template slot → what it declares; a slot that is missing is not checked
-	Rows     map[string]Rows    // by the name `from:` gives
-	Ident    func(string) error // what the kernel's language says of a name; nil asks nothing more
+	Rows     map[string]Rows    // by the name that `from:` gives
+	Ident    func(string) error // whether the kernel's language allows a name; nil allows any
 }
 
 // An Axis is something that varies over the grid.
@@ -50,7 +50,7 @@ type Grid struct {
 	structural bool // no two combinations can be the same point
 	names      map[string]nameKind
 	exprs      expressions
-	count      int // of points; -1 when nobody counted
+	count      int // of points; -1 when not counted
 	warnings   []string
 	err        error
 }
@@ -144,7 +144,7 @@ func (g *Grid) Count(ctx context.Context) (int, error) {
 }
 
 // Err is why Points or Count stopped early: an expression that has no value
-// for a point which no check came to.
+// for a point that no check reached.
 func (g *Grid) Err() error { return g.err }
 
 // kinds are what the templates agree that each parameter is.
@@ -226,7 +226,7 @@ func (g *Grid) includedAxes() []Axis {
 	return slices.DeleteFunc(out, func(x Axis) bool { return len(x.Values) < 2 })
 }
 
-// Warnings are about a grid that can be expanded but may not be meant so.
+// Warnings are about a grid that can be expanded but may be unintended.
 func (g *Grid) Warnings() []string { return g.warnings }
 
 func (g *Grid) warnf(format string, args ...any) {

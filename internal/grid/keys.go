@@ -10,7 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// keys are the keys of a sweep file except the ways to say the points: those
+// keys are the keys of a sweep file except those that define the points: those
 // about points, and all settings.
 var keys = slices.Concat([]form.Key[Spec]{
 	{Name: "template", Doc: "The notebook, relative to this file; or several, which are an axis.", Form: templates()},
@@ -86,7 +86,7 @@ var partialPoint = form.Form[partial]{Read: func(r *yaml.Reader, n *yaml.Node, o
 	}
 }, Schema: form.Ref("point")}
 
-// someName wants a partial point to name something.
+// someName reports a partial point that names nothing.
 func someName(what string) form.Form[partial] {
 	return partialPoint.Checked(func(r *yaml.Reader, n *yaml.Node, o *partial) {
 		if len(o.bindings) == 0 {

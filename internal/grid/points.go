@@ -77,7 +77,7 @@ func (g *Grid) replicates(b *axes.Block, idx []int, env map[string]any, keep fun
 	return true
 }
 
-// digest tells points apart in 16 bytes.
+// digest identifies a point in 16 bytes.
 type digest [16]byte
 
 func digestOf(identity string, seed int64) digest {
@@ -146,7 +146,7 @@ func (h *digestHeap) Pop() any {
 	return d
 }
 
-// point makes the point of a combination, before replicates: constants first,
+// point returns the point of a combination, before replicates: constants first,
 // then its own values in the types its template declares, then what includes
 // add, then derived parameters that do not depend on the replicate.
 func (g *Grid) point(b *axes.Block, idx []int, env map[string]any) (Point, error) {
@@ -192,7 +192,7 @@ func (g *Grid) extend(p *Point, b *axes.Block, o partial, idx []int) {
 	}
 }
 
-// replicate makes a replicate of a base; ok is false when where drops it.
+// replicate returns a replicate of a base; ok is false when where drops it.
 func (g *Grid) replicate(base Point, r int, env map[string]any) (p Point, ok bool, err error) {
 	p = base
 	p.replicate = r

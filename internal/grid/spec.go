@@ -62,7 +62,7 @@ type TemplateRef struct{ Slot, Path string }
 // A Secret is a parameter read from the environment where a run executes.
 type Secret struct{ Param, Env string }
 
-// A ValueLimit bounds how many runs of one value are under way at once.
+// A ValueLimit bounds how many runs with one value execute at once.
 type ValueLimit struct {
 	Axis string
 	N    int
@@ -81,7 +81,7 @@ type (
 // ParseLimit reads a duration, or a percentage of the median: "30m", "300%".
 func ParseLimit(text string) (Limit, error) { return settings.ParseLimit(text) }
 
-// Repeat makes replicates. The parameter As, when named, receives 0 … N-1.
+// Repeat adds replicates. The parameter As, when named, receives 0 … N-1.
 type Repeat struct {
 	N  int
 	As string
@@ -133,7 +133,7 @@ type Rows = [][]value.Binding
 
 // ReadRows reads the points of a file of rows: comma- or tab-separated values
 // with a line of names, or JSON objects, one a line. The ending of the name
-// says which; where it says nothing, the text does. Values of a table are
+// decides which; for any other ending, the text does. Values of a table are
 // strings until Grid gives them the types that the template declares, and an
 // empty field is null. The error is Errors.
 func ReadRows(file string, text []byte) (Rows, error) { return rows.Read(file, text) }

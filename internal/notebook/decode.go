@@ -153,7 +153,7 @@ func integer(v any) (int, bool) {
 	return 0, false
 }
 
-// nameCells gives an id to every cell that has none of its own.
+// nameCells gives an id to every cell without one.
 func (n *Notebook) nameCells() {
 	used := map[string]bool{}
 	for _, c := range n.Cells {
@@ -196,13 +196,13 @@ type scanner struct{ *value.Scanner }
 
 func newScanner(b []byte) scanner { return scanner{value.NewScanner(b)} }
 
-// A span is a field of an object and where its value stands.
+// A span is a field of an object and the position of its value.
 type span struct {
 	key        string
 	start, end int64
 }
 
-// spans lists the fields of the output that stands here, and reads its mime
+// spans lists the fields of the output at this position, and reads its mime
 // bundle on the way.
 func (s scanner) spans() (all []span, data map[string]json.RawMessage, err error) {
 	err = s.Object(func(key string) (err error) {
@@ -223,7 +223,7 @@ func (s scanner) at(f span) scanner { return scanner{s.Section(f.start, f.end)} 
 
 func (d *decoder) cell() (*Cell, error) {
 	s, c := d.s, &Cell{}
-	var ofCode []span // belongs to code cells alone
+	var ofCode []span // belongs only to code cells
 	number := len(d.n.Cells) + 1
 	err := s.Object(func(key string) (err error) {
 		s.Peek()
@@ -308,7 +308,7 @@ func (s scanner) optionalMap() (map[string]any, error) {
 	return s.Map()
 }
 
-// count reads an execution count; anything but a whole number is none.
+// count reads an execution count; anything but a whole number counts as none.
 func (s scanner) count() (*int, error) {
 	v, err := s.Any()
 	if n, ok := integer(v); ok {

@@ -44,7 +44,7 @@ func without(m map[string]any, keys ...string) map[string]any {
 	return m
 }
 
-// cellIndent is how deep cells stand in a notebook.
+// cellIndent is the indentation of cells in a notebook.
 const cellIndent = 2
 
 // cell writes a cell, from memory when it can.

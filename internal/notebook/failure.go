@@ -18,8 +18,8 @@ type Failure struct {
 }
 
 // Failure returns the first error that no tag of its cell allows. SystemExit
-// of nothing or zero is none. A cell that papermill's metadata calls failed
-// though it shows no error is one, named CellExecutionError.
+// without a code, or with zero, is not an error. A cell that papermill's metadata
+// marks as failed without an error output is one, named CellExecutionError.
 func (n *Notebook) Failure() (Failure, bool) {
 	for i, c := range n.Cells {
 		if c.Type != "code" || c.HasTag(tagRaises) {
@@ -48,7 +48,7 @@ func (o *Output) exits() bool {
 	return o.Ename == "SystemExit" && (o.Evalue == "" || o.Evalue == "0" || o.Evalue == "None")
 }
 
-// papermill is what papermill says of the cell; nil when it says nothing.
+// papermill is papermill's metadata of the cell; nil when there is none.
 func (c *Cell) papermill() map[string]any {
 	m, _ := c.Metadata["papermill"].(map[string]any)
 	return m
@@ -122,7 +122,7 @@ func (n *Notebook) verdict(s outcome.Status, k outcome.Kind, i int, sentence fun
 	return outcome.Outcome{Status: s, Kind: k, Reason: sentence(cell), Cell: cell}
 }
 
-// failedVerdict tells a time limit from an exception: papermill interrupts a
+// failedVerdict distinguishes a time limit from an exception: papermill interrupts a
 // kernel that ran out of time and does not record that as an exception.
 func (n *Notebook) failedVerdict(f Failure) outcome.Outcome {
 	var o outcome.Outcome

@@ -50,7 +50,7 @@ type Cell struct {
 	Attachments map[string]map[string]json.RawMessage
 	Extra       map[string]any // fields that nbformat does not name
 
-	encoded *rope // nil when it must be made again
+	encoded *rope // nil when it must be encoded again
 }
 
 // An Output is one output of a code cell.

@@ -21,7 +21,7 @@ type Parameter = dialect.Parameter
 // notebook then holds code that reads it, never the value.
 type Argument = dialect.Argument
 
-// dialect is the language of the notebook, Python when nothing says otherwise.
+// dialect is the language of the notebook, Python by default.
 func (n *Notebook) dialect() *dialect.Dialect {
 	d, err := dialect.Of(n.Kernel())
 	if err != nil {
@@ -92,7 +92,7 @@ func argument(name string, v any) Argument {
 }
 
 // Imports returns the modules that the notebook's code cells import at the top
-// level, in order, if its language is Python: what stands after `import` and
+// level, in order, if its language is Python: the names after `import` and
 // `from`, dots included. Imports in functions, in try and if, and relative
 // ones are left out, and so are cells that are not executed.
 func (n *Notebook) Imports() []string {

@@ -20,16 +20,16 @@ const (
 	tagSkip       = "skip-execution"
 )
 
-// PrepareOptions say what Prepare puts into a notebook.
+// PrepareOptions are what Prepare puts into a notebook.
 type PrepareOptions struct {
 	Args                  []Argument // in the order they are written
 	InputPath, OutputPath string     // recorded; "" is null
-	Kernel, Language      string     // override what the notebook says
+	Kernel, Language      string     // override the notebook's
 	ReportMode            bool       // hide the input of code cells
 	Comment               string     // header of the injected cell; "" is "Parameters"
 }
 
-// Prepare makes the notebook ready to be executed, as papermill does: tags and
+// Prepare readies the notebook for execution, as papermill does: tags and
 // metadata of every cell, a cell with the arguments, paths, report mode,
 // banners of an earlier failure removed. Without arguments no cell is
 // injected, and one that is there stays.
@@ -63,7 +63,7 @@ func (n *Notebook) Prepare(o PrepareOptions) (warnings []string, err error) {
 	return warnings, nil
 }
 
-// papermill is the notebook's metadata.papermill, made if need be.
+// papermill is the notebook's metadata.papermill, created if absent.
 func (n *Notebook) papermill() map[string]any {
 	if n.Metadata == nil {
 		n.Metadata = map[string]any{}
@@ -96,7 +96,7 @@ func orNull(s string) any {
 	return s
 }
 
-// passed is what metadata.papermill.parameters says.
+// passed is metadata.papermill.parameters.
 func passed(args []Argument) map[string]any {
 	m := map[string]any{}
 	for _, a := range args {
@@ -109,7 +109,7 @@ func passed(args []Argument) map[string]any {
 	return m
 }
 
-// newInjected makes the cell that gives the parameters their values.
+// newInjected returns the cell that gives the parameters their values.
 func (n *Notebook) newInjected(o PrepareOptions) (*Cell, []string, error) {
 	d, err := dialect.Of(n.kernelAs(o.Kernel, o.Language))
 	if err != nil {
@@ -192,7 +192,7 @@ const (
 	bannerHere  = `<span id="papermill-error-cell" ` + bannerStyle + `>Execution using papermill encountered an exception here and stopped:</span>`
 )
 
-// isBanner reports whether a cell tells of an earlier failure: tagged since
+// isBanner reports whether a cell is the banner of an earlier failure: tagged since
 // papermill 2.1.1, untagged Markdown in 2.1.0, code that shows HTML before.
 func isBanner(c *Cell) bool {
 	if c.HasTag(tagError) {

@@ -2,7 +2,7 @@ package notebook
 
 import "strings"
 
-// A Print is text that a cell put out.
+// A Print is text that a cell printed.
 type Print struct {
 	Cell   int    // among code cells, from 1
 	Stream string // stdout, stderr, traceback, or result

@@ -27,7 +27,7 @@ func (n *Notebook) BeginRun(t time.Time) {
 	}
 }
 
-// record is what is said of cell i, to be changed.
+// record is papermill's metadata of cell i, to be changed.
 func (n *Notebook) record(i int) map[string]any {
 	c := n.Cells[i]
 	c.Touch()
@@ -97,7 +97,7 @@ func parseTime(s string) (time.Time, error) {
 }
 
 // Times returns when the notebook's execution started and ended, as its
-// metadata says; zero where it does not say.
+// metadata says; zero where it does not.
 func (n *Notebook) Times() (start, end time.Time) {
 	record, _ := n.Metadata["papermill"].(map[string]any)
 	began, _ := record["start_time"].(string)

@@ -24,7 +24,7 @@ type Scrap struct {
 	Data    json.RawMessage
 	HasData bool
 	Display map[string]json.RawMessage // how the value shows itself, by MIME type; nil when it does not
-	Mime    string                     // MIME type the data was recorded under; "" for a display alone
+	Mime    string                     // MIME type the data was recorded under; "" for only a display
 	Cell    int                        // number of the code cell; see CodeCell
 	Legacy  string                     // the old or foreign form it was recorded in; "" for scrapbook's own
 }
@@ -141,7 +141,7 @@ func ScrapsOf(cell int, o Output) ([]Scrap, []Problem) {
 	return r.scraps, r.problems
 }
 
-// A label is what an output's metadata says of a scrap.
+// A label is the scrap that an output's metadata names.
 type label struct {
 	name    string
 	display bool
@@ -284,7 +284,7 @@ func parseScalar(raw json.RawMessage) (any, error) {
 	return value.Decode(raw)
 }
 
-// jsonText is what a text recorded as JSON stands for: scrapbook reads texts
+// jsonText is the value of a text recorded as JSON: scrapbook reads texts
 // that are JSON as that, and kernels write NaN and the infinities as texts,
 // those of NumPy as NumPy prints them.
 func jsonText(text string) json.RawMessage {
@@ -319,7 +319,7 @@ func validJSON(raw json.RawMessage) json.RawMessage {
 	return out
 }
 
-// withoutSpecials appends the value that stands here to b.
+// withoutSpecials appends the value at this position to b.
 func (s scanner) withoutSpecials(b []byte) ([]byte, error) {
 	var err error
 	first := true

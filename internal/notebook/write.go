@@ -24,7 +24,7 @@ type rope struct {
 // shared is the length from which a payload is shared and not copied.
 const shared = 1 << 14
 
-// A writer makes JSON as Python's json.dumps(indent=1, sort_keys=True,
+// A writer writes JSON as Python's json.dumps(indent=1, sort_keys=True,
 // ensure_ascii=False) does.
 type writer struct {
 	rope
@@ -184,10 +184,10 @@ func (w *writer) number(n json.Number) {
 		w.str(string(n))
 		return
 	}
-	w.text(string(n)) // nobody but us makes such a Number
+	w.text(string(n)) // only fanout creates such a Number
 }
 
-// foreign writes a value of somebody else's type as encoding/json would.
+// foreign writes a value of any other type as encoding/json would.
 func (w *writer) foreign(v any, indent int) {
 	b, err := json.Marshal(v)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package outcome is how a run stands and how an attempt ended: the statuses,
+// Package outcome describes the state of a run and how an attempt ended: statuses,
 // the kinds of reasons, the sentences for people and the outcome itself. It is
 // the only package that spells them. It imports nothing of fanout.
 package outcome
@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Status says what has become of a run.
+// Status is the state of a run.
 type Status string
 
 // The statuses of a run, exactly.
@@ -56,7 +56,7 @@ const (
 	KernelDied  Kind = "kernel_died"   // the kernel's process ended by itself
 	OutOfMemory Kind = "out_of_memory" // the system or a cap killed the kernel for its memory
 	EarlyExit   Kind = "early_exit"    // sys.exit(0): a success
-	StartFailed Kind = "start_failed"  // no kernel came up
+	StartFailed Kind = "start_failed"  // no kernel started
 	CellTimeout Kind = "cell_timeout"
 	RunTimeout  Kind = "run_timeout"
 	Halted      Kind = "halted"      // stopped by the halt policy
@@ -69,7 +69,7 @@ const (
 // Words is the kind as people read it: "out of memory".
 func (k Kind) Words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
-// Fingerprint says how an attempt was computed, a digest a part.
+// Fingerprint describes how an attempt was computed, as one digest per part.
 type Fingerprint struct {
 	Code        string `json:"code,omitempty"`
 	Text        string `json:"text,omitempty"`

@@ -1,7 +1,7 @@
-// Package pack makes one archive of files and files of an archive.
+// Package pack packs files into one archive and unpacks it.
 //
 // In go files in memory, out comes a zstd-compressed tar whose bytes depend on
-// the names, modes and contents alone, not on order or time. Unpacking never
+// the names, modes and contents, not on order or time. Unpacking never
 // leaves the folder it is given, whatever the archive says. Package pack knows
 // nothing of sweeps.
 package pack
@@ -48,7 +48,7 @@ func sorted(files []File) []File {
 	return slices.SortedFunc(slices.Values(files), func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// Files makes an archive, which is the same for the same files.
+// Files returns an archive, which is the same for the same files.
 func Files(files []File) ([]byte, error) {
 	var b bytes.Buffer
 	z, err := zstd.NewWriter(&b)

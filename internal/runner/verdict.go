@@ -21,7 +21,7 @@ const (
 
 // An ending is all that decides how a run ended.
 type ending struct {
-	start  error             // no kernel came up
+	start  error             // no kernel started
 	stop   stop              // why the walk stopped the kernel
 	exit   *kernel.Exit      // the kernel ended by itself
 	quit   bool              // a cell told the kernel to quit

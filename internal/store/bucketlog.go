@@ -88,12 +88,12 @@ type span struct {
 // readPieces reads several pieces at once, each from its byte at "from" of the log on.
 func (b *bucket) readPieces(ctx context.Context, pieces []piece, from int64) []span {
 	spans := make([]span, len(pieces))
-	seats := make(chan struct{}, readers)
+	slots := make(chan struct{}, readers)
 	var work sync.WaitGroup
 	for i, p := range pieces {
-		seats <- struct{}{}
+		slots <- struct{}{}
 		work.Go(func() {
-			defer func() { <-seats }()
+			defer func() { <-slots }()
 			start := max(from, p.from)
 			data, err := b.read(ctx, p.Key, start-p.from)
 			spans[i] = span{start, data, err}
@@ -103,7 +103,7 @@ func (b *bucket) readPieces(ctx context.Context, pieces []piece, from int64) []s
 	return spans
 }
 
-// join puts together what was read of one log, from a byte on.
+// join concatenates what was read of one log, from a byte on.
 func join(spans []span, from int64) (data []byte, next int64, err error) {
 	next = from
 	for _, s := range spans {
@@ -255,7 +255,7 @@ func (l *bucketLog) Sync() error {
 	return l.flush()
 }
 
-// flush returns when what is pending has been stored, by whomever.
+// flush returns when the pending records have been stored.
 func (l *bucketLog) flush() error {
 	if len(l.pending) == 0 && !l.busy {
 		return nil

@@ -35,8 +35,8 @@ func startOf(pid int) string {
 	return fields[19]
 }
 
-// deadFor reports whether me can tell that p has ended: they must share a machine
-// and a pid namespace.
+// deadFor reports whether p is known to have ended: me must share its machine
+// and pid namespace.
 func (p process) deadFor(me process) bool {
 	if p.Boot == "" || p.Space == "" || p.Boot != me.Boot || p.Space != me.Space {
 		return false

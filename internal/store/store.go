@@ -63,7 +63,7 @@ type Store interface {
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
 	// Stat describes one object.
 	Stat(ctx context.Context, key string) (Object, error)
-	// Delete removes an object; an absent one is no error.
+	// Delete removes an object; an absent one is not an error.
 	Delete(ctx context.Context, key string) error
 	// Append opens a log for appending. A log has one writer at a time and
 	// is read by Logs and Tail: it may be kept in several objects.
@@ -90,7 +90,7 @@ type Appender interface {
 	// Write adds one record, Cached once it returns.
 	Write(record []byte) (int, error)
 	// Later adds a record that need not be Cached before the next Write or
-	// Sync returns. It costs a bucket no request of its own.
+	// Sync returns. In a bucket it costs no extra request.
 	Later(record []byte) error
 	// Sync makes every record written so far Synced.
 	Sync() error
@@ -98,7 +98,7 @@ type Appender interface {
 	Close() error
 }
 
-// A Log is a log as it stands.
+// A Log is the current state of a log.
 type Log struct {
 	Key  string
 	Data []byte

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// WithHint adds a line to an error that says what to type next. It keeps the
+// WithHint adds to an error a line with what to type next. It keeps the
 // error's own text and what it wraps.
 func WithHint(err error, format string, args ...any) error {
 	return &hinted{err, fmt.Sprintf(format, args...)}
@@ -30,7 +30,7 @@ func (e *hinted) Unwrap() error { return e.error }
 func (e *hinted) Hint() string  { return e.hint }
 
 // Mistake marks err as a fault in what the user asked for: a file that is
-// wrong, a value that is none, a run that is not there. Nothing was executed.
+// wrong, an invalid value, a run that does not exist. Nothing was executed.
 func Mistake(err error) error {
 	if err == nil {
 		return nil

@@ -66,7 +66,7 @@ func (v Value) rank() int {
 	return int(v.Kind())
 }
 
-// compareNumbers is exact: a float64 cannot tell 2^53 from its neighbor.
+// compareNumbers is exact: as a float64, 2^53 equals its neighbor.
 func compareNumbers(a, b string) int {
 	x, ok1 := new(big.Rat).SetString(a)
 	y, ok2 := new(big.Rat).SetString(b)

@@ -94,8 +94,8 @@ func (s *Scanner) Text() (string, error) {
 	return s.text()
 }
 
-// Quoted reads a string and returns what stands between its quotes, which it
-// has checked, and whether that has escapes.
+// Quoted reads and checks a string; it returns the text between its quotes, and
+// whether that has escapes.
 func (s *Scanner) Quoted() (inner []byte, escaped bool, err error) {
 	if s.Peek() != '"' {
 		return nil, false, s.Errorf("want a text, found %s", s.Found())

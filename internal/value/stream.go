@@ -15,7 +15,7 @@ const (
 // the window.
 type input struct {
 	r     io.Reader
-	err   error // what the reader said last
+	err   error // the reader's last error
 	mark  int64 // bytes from this offset on are kept while a key or value is passed; -1: none
 	outer int64 // the same, for Keep
 }
@@ -83,7 +83,7 @@ func (s *Stream) Kept() Span {
 	return Span{start, s.Offset(), raw}
 }
 
-// fill reads more. It reports whether there is more.
+// fill reads more and reports whether there was any.
 func (w *walker) fill() bool {
 	in, end := w.input, len(w.buf)
 	keep := w.pos

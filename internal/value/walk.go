@@ -40,8 +40,7 @@ func (w *walker) Offset() int64 { return w.base + int64(w.pos) }
 // more reads on once the window is used up.
 func (w *walker) more() bool { return w.input != nil && w.fill() }
 
-// Errorf makes an error about what stands here, or about the end of the text
-// if there is nothing.
+// Errorf returns an error about the text at this position, or about its end.
 func (w *walker) Errorf(format string, args ...any) error {
 	if w.pos < len(w.buf) {
 		return &SyntaxError{w.Offset(), fmt.Sprintf(format, args...), false}
@@ -70,7 +69,7 @@ func (w *walker) Peek() byte {
 	}
 }
 
-// Found names what stands here, for errors.
+// Found describes the text at this position, for errors.
 func (w *walker) Found() string {
 	c := w.Peek()
 	switch {
@@ -284,7 +283,7 @@ func (w *walker) word() ([]byte, error) {
 		return word, nil
 	case !whole && (first == '-' || first >= '0' && first <= '9'):
 		return nil, nil // more digits than anybody keeps
-	case w.pos == len(w.buf): // cut in the middle of it, as far as one can tell
+	case w.pos == len(w.buf): // possibly cut in the middle of it
 		return nil, w.Errorf("")
 	case len(word) == 0:
 		return nil, w.Errorf("want a value, found %s", w.Found())

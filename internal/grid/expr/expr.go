@@ -34,13 +34,13 @@ type Expr struct {
 const (
 	maxNodes   = 1000
 	maxMemory  = 100_000 // elements that ranges and lists may have, together
-	maxText    = 1 << 20 // bytes of one text that an expression makes
+	maxText    = 1 << 20 // bytes of one text that an expression returns
 	maxNesting = 2       // of predicates
 	maxUses    = 16      // of # in predicates
 )
 
 // builtins are the library's functions that neither look at the world nor
-// can make much of little.
+// can produce much from little.
 var builtins = []string{
 	"all", "any", "one", "none", "count", "sum", "map", "filter", "find", "findIndex", "findLast", "findLastIndex",
 	"len", "type", "abs", "ceil", "floor", "round", "float", "min", "max", "mean", "median", "first", "last", "sort", "keys", "values",
@@ -85,7 +85,7 @@ func Compile(src string) (*Expr, error) {
 	return &Expr{src: src, program: program, names: v.sorted(), machine: vm.VM{MemoryBudget: maxMemory}}, nil
 }
 
-// errorIn says where in the expression without the library's drawing of it.
+// errorIn gives the place in the expression, without the library's drawing of it.
 func errorIn(src string, err error) error {
 	if fe, ok := err.(*file.Error); ok {
 		if fe.Column > 0 && len(src) < 200 {
@@ -103,7 +103,7 @@ func firstLine(s string) string {
 
 // boundsVisitor collects the names that an expression reads and refuses what
 // could make its work large: a value can be used again only by its name in the
-// point or by #, so that what an expression makes grows with its own length,
+// point or by #, so that the result of an expression grows with its own length,
 // and predicates nest no deeper than two lists.
 type boundsVisitor struct {
 	names   map[string]int
@@ -264,7 +264,7 @@ func (e *Expr) Eval(env map[string]any) (any, error) {
 	return out, nil
 }
 
-// Bool computes an expression that says yes or no.
+// Bool computes an expression that is true or false.
 func (e *Expr) Bool(env map[string]any) (bool, error) {
 	out, err := e.Eval(env)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Package axes reads what a sweep file varies and makes the combinations of it.
+// Package axes reads what a sweep file varies and builds its combinations.
 //
 // In go the nodes of grid:, zip:, list:, from: and any_of:, out come axes with
 // their values, and blocks: products of choices that are walked one by one, in an
@@ -43,12 +43,12 @@ type Axis struct {
 	fill    func(p *Preparer, a *Axis)
 }
 
-// IsLabel reports whether the values are no parameter.
+// IsLabel reports whether the values are not a parameter.
 func (a *Axis) IsLabel() bool { return a.Cols[0].Label }
 func (a *Axis) len() int      { return len(a.Cols[0].Values) }
 
-// Increases reports whether a rule made the values, each larger than the one
-// before.
+// Increases reports whether the values come from a rule, each larger than the
+// one before.
 func (a *Axis) Increases() bool {
 	return a.Cols[0].places == nil && a.Ordered && a.fill == nil
 }
@@ -64,7 +64,7 @@ func (a *Axis) prepare(p *Preparer) {
 }
 
 // A Dim is one way in which combinations differ: an axis of a product, the
-// rows of a zip or a list, the templates. It makes one of n choices.
+// rows of a zip or a list, the templates. It has n choices.
 type Dim struct {
 	N      int
 	Cols   []*Column
@@ -84,7 +84,7 @@ func (a *Axis) Named() []*Column {
 	return out
 }
 
-// newColumn makes a column of n choices, all absent until they are set.
+// newColumn returns a column of n choices, all absent until they are set.
 func newColumn(name string, at *yaml.Node, n int) *Column {
 	c := &Column{Name: name, At: at, Values: make([]value.Value, n), absent: make([]bool, n)}
 	for i := range c.absent {
@@ -113,8 +113,8 @@ func (c *Column) seal() {
 	c.absent = nil
 }
 
-// RowKey tells the parameters of two choices of a dim apart, as a template
-// takes them.
+// RowKey identifies the parameters of a choice of a dim, as a template takes
+// them.
 func (d *Dim) RowKey(slot, i int) string {
 	var key []byte
 	for _, c := range d.Cols {

@@ -11,12 +11,12 @@ import (
 // block or several, one after the other.
 type Block struct {
 	Dims     []*Dim
-	Own      bool // made by an include: excludes and includes pass it by
+	Own      bool // from an include: other excludes and includes ignore it
 	Excludes []Matcher
 	Includes []Matcher // where each include fits
 }
 
-// Size is how many combinations the block makes before anything is excluded.
+// Size is how many combinations the block has before anything is excluded.
 func (b *Block) Size() int {
 	n := 1
 	for _, r := range b.Dims {
@@ -52,7 +52,7 @@ func (b *Block) Column(name string) (int, *Column) {
 	return -1, nil
 }
 
-// A Matcher says which choices of each dim a partial point is content with.
+// A Matcher holds which choices of each dim a partial point matches.
 type Matcher struct {
 	Never bool     // no combination matches
 	allow [][]bool // by dim; nil is any choice
@@ -147,8 +147,8 @@ func (b *Block) Constrained(into []bool, ms []Matcher) {
 
 // Walk yields the combinations that m allows, in order, and reports whether
 // yield wanted them all. The choices are an index per dim, valid until yield
-// returns. Where look is given, dims that it leaves out stand still, and
-// weight says how many combinations each call stands for.
+// returns. Where look is given, dims that it leaves out do not vary, and
+// weight is how many combinations each call represents.
 func (b *Block) Walk(m Matcher, look []bool, yield func(idx []int, weight int) bool) bool {
 	if m.Never {
 		return true

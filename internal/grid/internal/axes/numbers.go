@@ -10,7 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// maxValues bounds one axis that a rule makes.
+// maxValues bounds an axis that comes from a rule.
 const maxValues = 1_000_000
 
 // numbers is a map with from, to and another word, all of them numbers. Only
@@ -112,7 +112,8 @@ func exact(v value.Value) *big.Rat {
 	return r
 }
 
-// floats makes values that must differ: rules too fine for a float do not.
+// floats returns values that must differ: those of a rule too fine for a float
+// do not.
 func floats(r *yaml.Reader, k yaml.Field, xs []float64) []value.Value {
 	out := make([]value.Value, len(xs))
 	for i, x := range xs {

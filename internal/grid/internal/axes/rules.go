@@ -24,7 +24,7 @@ func readAxes(r *yaml.Reader, n *yaml.Node) []*Axis {
 	return out
 }
 
-// A rule is what may stand instead of a list of values.
+// A rule is a map that replaces a list of values.
 type rule struct {
 	name, doc string
 	schema    form.Schema
@@ -47,8 +47,7 @@ func ruleNames() []string {
 	return out
 }
 
-// readAxis reads the values of one axis: a list, or a map that says how to make
-// them.
+// readAxis reads the values of one axis: a list, or a rule that computes them.
 func readAxis(r *yaml.Reader, f yaml.Field) *Axis {
 	own := &Column{Name: f.Name, At: f.Key}
 	a := &Axis{Name: f.Name, At: f.Key, Cols: []*Column{own}}
@@ -120,10 +119,10 @@ func readBundle(r *yaml.Reader, k yaml.Field, a *Axis) {
 // reserved begins the names of columns that are about the run.
 const reserved = "run_"
 
-// nameRE is what languages of notebooks have in common; each allows less.
+// nameRE is what all languages of notebooks allow at most.
 var nameRE = regexp.MustCompile(`^[\p{L}\p{Nl}_][\p{L}\p{Nl}\p{M}\p{N}\p{Pc}.]*$`)
 
-// identHint offers a name that would do.
+// identHint suggests a valid name.
 func identHint(name string) string {
 	better := strings.Map(func(c rune) rune {
 		if nameRE.MatchString("_" + string(c)) {

@@ -4,7 +4,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 )
 
-// Schemas are the schemas of the ways to say the points, by their keys. They
+// Schemas are the schemas of the keys that define the points, by key. They
 // refer to the definitions axis and source.
 func Schemas() form.Schema {
 	atLeastOne := form.Schema{"type": "object", "additionalProperties": form.Ref("axis"), "minProperties": 1}

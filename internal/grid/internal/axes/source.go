@@ -11,14 +11,14 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// Ways are the keys that make points; a file has exactly one of them.
+// Ways are the keys that define points; a file has exactly one of them.
 var Ways = []string{"grid", "zip", "list", "from", "any_of"}
 
-// A Source makes combinations.
+// A Source yields combinations.
 type Source interface {
 	// Prepare reads what the source needs and reports mistakes.
 	Prepare(p *Preparer)
-	// Blocks are the products that make the combinations, in order.
+	// Blocks are the products of the combinations, in order.
 	Blocks() []*Block
 	// Axes are what varies, in order.
 	Axes() []*Axis
@@ -34,10 +34,10 @@ type Preparer struct {
 	Kinds map[string]value.Kind // that parameters are declared to have
 }
 
-// Nothing makes no combination.
+// Nothing yields no combination.
 func Nothing() Source { return &union{} }
 
-// Once makes one combination that assigns nothing.
+// Once yields one combination that assigns nothing.
 func Once(at *yaml.Node) Source { return &product{at: at} }
 
 // Read reads one of grid, zip, list, from and any_of.
@@ -281,7 +281,7 @@ func (s *union) Files() []string {
 	return out
 }
 
-// maxRowMistakes bounds what is said about one file of rows.
+// maxRowMistakes bounds the mistakes reported for one file of rows.
 const maxRowMistakes = 10
 
 // typed gives the values of rows the types that the templates declare. A

@@ -21,7 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
 )
 
-// A Rule says which dates follow from a first one, and how they are written.
+// A Rule defines which dates follow a first one, and how they are written.
 type Rule struct {
 	Zone   *time.Location
 	Align  string // start or end of the periods; empty keeps the day

@@ -1,4 +1,4 @@
-// Package diagnostic says what is wrong in a file that people wrote: where, in
+// Package diagnostic describes mistakes in a file that people wrote: where, in
 // which words, and what to type instead. It reads no file itself.
 package diagnostic
 
@@ -22,7 +22,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Col, e.Msg)
 }
 
-// Hint says what to type.
+// Hint is what to type.
 func (e *Error) Hint() string { return e.Help }
 
 // Errors are all mistakes of a file.

@@ -1,8 +1,8 @@
-// Package form says what the value of a key may be, once: how it is read, and
+// Package form defines once what the value of a key may be: how it is read, and
 // how an editor checks it.
 //
 // A Form has a reader of YAML nodes and a JSON Schema. Forms of words and
-// numbers are put together to lists and maps of keys, so that a key that is
+// numbers are combined into lists and maps of keys, so that a key that is
 // read cannot be missing from the schema, nor one that is in the schema be
 // unknown to the reader.
 package form
@@ -111,7 +111,7 @@ func (f Form[T]) Checked(check func(r *yaml.Reader, n *yaml.Node, x *T)) Form[T]
 	}, f.Schema}
 }
 
-// Or is a map that one word may stand for: short, read into a field of it.
+// Or is a map that has a short form: one word, read into a field of it.
 func Or[S, T any](short Form[T], field func(*S) *T, long Form[S]) Form[S] {
 	what := short.What + ", or " + long.What
 	return Form[S]{what, func(r *yaml.Reader, n *yaml.Node, s *S) {
@@ -132,7 +132,7 @@ func Text(what string) Form[string] {
 		Schema{"type": []string{"string", "number", "boolean"}, "minLength": 1}}
 }
 
-// Texts is a list of words; one word stands for a list of it.
+// Texts is a list of words; one word is read as a list of it.
 func Texts(what string) Form[[]string] {
 	word := Text(what).Schema
 	return Form[[]string]{what, func(r *yaml.Reader, n *yaml.Node, into *[]string) { *into = r.Texts(n, what) },
@@ -154,7 +154,7 @@ func Whole(low int) Form[int] {
 	return Form[int]{"a number", func(r *yaml.Reader, n *yaml.Node, into *int) { *into = r.Whole(n, low) }, Schema{"type": "integer", "minimum": low}}
 }
 
-// List is a list; what says of what.
+// List is a list; what names its items.
 func List[T any](what string, item Form[T]) Form[[]T] {
 	return Form[[]T]{what, func(r *yaml.Reader, n *yaml.Node, into *[]T) {
 		*into = nil

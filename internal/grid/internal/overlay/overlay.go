@@ -1,8 +1,8 @@
 // Package overlay changes a sweep file before it is read: by files laid over
 // it, and by values set for every run.
 //
-// In goes a document and what is laid over it, out comes a document that says
-// the same without the overlays, with everything in its place.
+// In goes a document and what is laid over it, out comes one document with the
+// overlays applied, in which every node keeps its place.
 package overlay
 
 import (
@@ -40,7 +40,7 @@ func Set(pair string) (Source, error) {
 	return Source{File: file, set: []value.Binding{{Name: name, Value: v}}}, withoutPlaces(file, err)
 }
 
-// withoutPlaces are the mistakes of a text that is no file.
+// withoutPlaces are the mistakes of a text that is not a file.
 func withoutPlaces(file string, err error) error {
 	var es diagnostic.Errors
 	switch {
@@ -56,7 +56,7 @@ func withoutPlaces(file string, err error) error {
 }
 
 // Apply lays a source over a document: maps are merged, all else is replaced.
-// One of the ways to say the points replaces another. The error is that of
+// One way to define the points replaces another. The error is that of
 // reading the source.
 func (s Source) Apply(r *yaml.Reader, root *yaml.Node, ways []string) (*yaml.Node, error) {
 	if len(s.set) > 0 {
@@ -75,7 +75,7 @@ func (s Source) Apply(r *yaml.Reader, root *yaml.Node, ways []string) (*yaml.Nod
 	return yaml.Merge(root, top), nil
 }
 
-// withoutOtherWays drops the base's way to say the points when the overlay
+// withoutOtherWays drops the base's definition of the points when the overlay
 // has another.
 func withoutOtherWays(base, over *yaml.Node, ways []string) *yaml.Node {
 	has := func(k string) bool { return yaml.Get(over, k) != nil }
@@ -91,7 +91,7 @@ func withoutOtherWays(base, over *yaml.Node, ways []string) *yaml.Node {
 }
 
 // fix sets a name for every run. A value of a bundle or a template chooses it;
-// any other name becomes a constant and is no axis any more.
+// any other name becomes a constant and is no longer an axis.
 func fix(r *yaml.Reader, root *yaml.Node, b value.Binding, file string) *yaml.Node {
 	if !r.IsMap(root) {
 		return root
@@ -112,8 +112,8 @@ var (
 	onePoint, _ = value.Of([]any{map[string]any{}}) // without parameters
 )
 
-// withoutAxis takes a name out of the ways to say the points that a map has.
-// Where nothing varies any more one point is left.
+// withoutAxis removes a name from the definition of the points in a map. Where
+// nothing varies any more, one point is left.
 func withoutAxis(m *yaml.Node, name string) *yaml.Node {
 	for _, k := range []string{"grid", "zip"} {
 		m = yaml.With(m, k, func(n *yaml.Node) *yaml.Node { return yaml.Without(n, name) })
@@ -163,7 +163,7 @@ func choose(r *yaml.Reader, root *yaml.Node, b value.Binding, file string) (*yam
 }
 
 // fixPartials takes a fixed name out of partial points: where they agree it
-// goes without saying, where they do not they can match nothing.
+// is redundant, where they do not they can match nothing.
 func fixPartials(root *yaml.Node, b value.Binding) *yaml.Node {
 	for _, k := range []string{"include", "exclude"} {
 		root = yaml.With(root, k, func(n *yaml.Node) *yaml.Node {
@@ -201,7 +201,7 @@ func fixPartials(root *yaml.Node, b value.Binding) *yaml.Node {
 }
 
 // fixPartial takes a name out of a partial point; agrees is false when the
-// point says something else of it.
+// point has another value for it.
 func fixPartial(n *yaml.Node, b value.Binding) (fixed *yaml.Node, agrees bool) {
 	n = yaml.Target(n)
 	said := yaml.Get(n, b.Name)

@@ -2,7 +2,7 @@
 //
 // In goes the text of a table or of JSON objects, out come names and values in
 // the order of the file, and every mistake with its place. As then gives a value
-// the kind that somebody declared; nothing is guessed from what a column holds.
+// the declared kind; nothing is guessed from what a column holds.
 package rows
 
 import (
@@ -24,7 +24,7 @@ import (
 
 // Read reads the points of a file of rows: comma- or tab-separated values
 // with a line of names, or JSON objects, one a line. The ending of the name
-// says which; where it says nothing, the text does. Values of a table are
+// decides which; for any other ending, the text does. Values of a table are
 // strings, and an empty field is null. The error is diagnostic.Errors.
 func Read(file string, text []byte) ([][]value.Binding, error) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
@@ -45,7 +45,7 @@ func Read(file string, text []byte) ([][]value.Binding, error) {
 	return readTable(file, text, ',')
 }
 
-// maxRowErrors bounds what is said about one file.
+// maxRowErrors bounds the mistakes reported for one file.
 const maxRowErrors = 10
 
 func readTable(file string, text []byte, comma rune) ([][]value.Binding, error) {

@@ -42,7 +42,7 @@ var OverrideKeys = []form.Key[Override]{
 	form.Field("kernel", "", form.Text("a kernel"), func(o *Override) *string { return &o.kernel }),
 }
 
-// optional tells what is there from what is not.
+// optional distinguishes a given value from an absent one.
 func optional[T any](f form.Form[T]) form.Form[*T] {
 	return form.Form[*T]{Read: func(r *yaml.Reader, n *yaml.Node, into **T) {
 		*into = new(T)
@@ -64,7 +64,7 @@ func kernel() form.Form[Sweep] {
 	))
 }
 
-// patterns are file patterns; what is none would match nothing.
+// patterns are file patterns; an invalid one would match nothing.
 func patterns(what string) form.Form[[]string] {
 	return form.Texts(what).Checked(func(r *yaml.Reader, n *yaml.Node, list *[]string) {
 		for _, pattern := range *list {

@@ -1,7 +1,7 @@
-// Package settings is what a sweep file says besides which points there are:
-// how runs are executed, limited, repeated, compared and reported.
+// Package settings reads what a sweep file defines besides its points: how runs
+// are executed, limited, retried, compared and reported.
 //
-// In go the nodes of those keys, out comes a Sweep. Every key stands once, in
+// In go the nodes of those keys, out comes a Sweep. Every key is listed once, in
 // Keys, with the form of its value; package settings does nothing with it.
 package settings
 
@@ -35,7 +35,7 @@ type Sweep struct {
 	Nomad       []value.Binding // as written: settings of that executor
 }
 
-// Default has what a sweep file need not say.
+// Default has the defaults of a sweep file.
 func Default() Sweep {
 	return Sweep{Warm: "auto", StaleOn: []string{"code", "files", "inputs"}, MaxRuns: 10000}
 }
@@ -122,7 +122,7 @@ type Limit struct {
 // Timeout limits the parts of a run; zero is no limit.
 type Timeout struct{ Start, Cell, Run Limit }
 
-// Retries says what is tried again.
+// Retries defines which failures are retried.
 type Retries struct {
 	N       int
 	On      []string // statuses, reason kinds, exception names or patterns; empty is any failure
@@ -154,6 +154,6 @@ type Notice struct {
 // A Report is the user's own report.
 type Report struct {
 	Template string
-	After    bool // as well as the summary, rather than in its place
+	After    bool // in addition to the summary, not instead of it
 	Sections []string
 }

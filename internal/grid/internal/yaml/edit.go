@@ -10,7 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// Editing never changes a node: it makes another that shares the rest, so that
+// Editing never changes a node: it returns another that shares the rest, so that
 // everything keeps its place.
 
 // Without is a map without a key.
@@ -45,7 +45,7 @@ func merge(base, over *Node, depth int) *Node {
 	return &out
 }
 
-// Get is the value of a key, or nil where n is no map or has no such key.
+// Get is the value of a key, or nil where n is not a map or has no such key.
 func Get(n *Node, key string) *Node {
 	if i := keyIndex(n, key); i >= 0 {
 		return n.Content[i+1]
@@ -80,7 +80,7 @@ func With(m *Node, key string, change func(*Node) *Node) *Node {
 	return &out
 }
 
-// Only is a map with one of its keys, or nil where n is no map or has no such
+// Only is a map with one of its keys, or nil where n is not a map or has no such
 // key.
 func Only(n *Node, key string) *Node {
 	i := keyIndex(n, key)
@@ -92,7 +92,7 @@ func Only(n *Node, key string) *Node {
 	return &out
 }
 
-// Replace puts another key with its value in the place of one that m has.
+// Replace replaces a key of m by another key with its value.
 func Replace(m *Node, old, key string, v *Node) *Node {
 	i := keyIndex(m, old)
 	out := *m
@@ -102,7 +102,7 @@ func Replace(m *Node, old, key string, v *Node) *Node {
 	return &out
 }
 
-// KeepItems changes the items of a list, or drops them. What is no list stays.
+// KeepItems changes or drops the items of a list. Other nodes stay as they are.
 func KeepItems(n *Node, keep func(*Node) (*Node, bool)) *Node {
 	if n.Kind != yaml.SequenceNode {
 		return n

@@ -5,7 +5,7 @@
 // its place, and reading continues, so that all mistakes are known at once. YAML
 // is read by the core schema of version 1.2: no, on and 12:30:45 are strings,
 // dates are strings, and a number with a leading zero is refused. Work and
-// memory are bounded, whatever aliases stand for.
+// memory are bounded, also where aliases expand.
 //
 // Package yaml knows no key of the sweep file.
 package yaml
@@ -93,14 +93,14 @@ type Reader struct {
 	room   int // characters that may still be read; aliases read theirs again
 	depth  int
 
-	flooded bool // and said so
+	flooded bool // and reported it
 }
 
 // NewReader reads the nodes of a file.
 func NewReader(file string) *Reader { return &Reader{file: file} }
 
-// Continue makes a reader that knows the same places and mistakes, and adds
-// its own to a list of its own.
+// Continue returns a reader that knows the same places and mistakes, and adds
+// new ones to a separate list.
 func (r *Reader) Continue() *Reader {
 	return &Reader{file: r.file, origin: r.origin, errs: slices.Clone(r.errs)}
 }
@@ -112,7 +112,7 @@ func (r *Reader) Mistakes() int { return len(r.errs) }
 // nil.
 func (r *Reader) Err() error { return r.errs.Err() }
 
-// Errorf reports a mistake at a node; a nil node is no place.
+// Errorf reports a mistake at a node; nil means no place.
 func (r *Reader) Errorf(n *Node, format string, args ...any) { r.Hintf(n, "", format, args...) }
 
 // Hintf reports a mistake and what to type instead.
@@ -125,7 +125,7 @@ func (r *Reader) Hintf(n *Node, hint, format string, args ...any) {
 	r.errs = append(r.errs, &e)
 }
 
-// At is the place of a node, as an error that says nothing yet.
+// At is the place of a node, as an error without a message.
 func (r *Reader) At(n *Node) diagnostic.Error {
 	e := diagnostic.Error{File: r.file}
 	if n != nil {
@@ -168,8 +168,8 @@ func size(n *Node) int {
 	return total
 }
 
-// Resolve follows an alias, counts what is read and refuses tags: what they
-// would mean is not for a file to say.
+// Resolve follows an alias, counts what is read and refuses tags: their meaning
+// is not the file's to define.
 func (r *Reader) Resolve(n *Node) *Node {
 	n = Target(n)
 	if r.exhausted() {
@@ -188,14 +188,14 @@ func (r *Reader) Resolve(n *Node) *Node {
 
 func (r *Reader) exhausted() bool { return r.room < 0 }
 
-// A Field is one key of a map: its name, where the name stands, and its value.
+// A Field is one key of a map: its name, the place of the name, and its value.
 type Field struct {
 	Name string
 	Key  *Node
 	Node *Node
 }
 
-// Fields lists a map's keys in order; what says what was expected.
+// Fields lists a map's keys in order; what names what was expected.
 func (r *Reader) Fields(n *Node, what string) []Field {
 	if n == nil {
 		return nil
@@ -239,7 +239,7 @@ func (r *Reader) Unknown(f Field, words ...string) {
 // maxKey bounds a key, in bytes.
 const maxKey = 1000
 
-// Items lists a list; what says what was expected.
+// Items lists a list; what names what was expected.
 func (r *Reader) Items(n *Node, what string) []*Node {
 	n = r.Resolve(n)
 	if n.Kind != yaml.SequenceNode {
@@ -249,7 +249,7 @@ func (r *Reader) Items(n *Node, what string) []*Node {
 	return n.Content
 }
 
-// Target is the node that an alias stands for, or the node itself.
+// Target is the node that an alias refers to, or the node itself.
 func Target(n *Node) *Node {
 	for n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -257,7 +257,7 @@ func Target(n *Node) *Node {
 	return n
 }
 
-// Describe says what a node is, for messages.
+// Describe names the kind of a node, for messages.
 func Describe(n *Node) string {
 	n = Target(n)
 	switch n.Kind {
@@ -287,13 +287,13 @@ func (r *Reader) Value(n *Node) value.Value {
 	return v
 }
 
-// ValueOf reads a value and takes no notice of mistakes.
+// ValueOf reads a value and ignores mistakes.
 func ValueOf(n *Node) value.Value {
 	r := &Reader{room: aliasSlack + (1+aliasFactor)*size(n)}
 	return r.Value(n)
 }
 
-// Secret reads {secret: NAME}, which stands for an environment variable.
+// Secret reads {secret: NAME}, which refers to an environment variable.
 func (r *Reader) Secret(n *Node) (name string, ok bool) {
 	n = r.Resolve(n)
 	if n.Kind != yaml.MappingNode || len(n.Content) != 2 || n.Content[0].Value != "secret" {
@@ -403,8 +403,8 @@ func (r *Reader) IsMap(n *Node) bool { return r.Resolve(n).Kind == yaml.MappingN
 // IsList reports whether a node is a list.
 func (r *Reader) IsList(n *Node) bool { return r.Resolve(n).Kind == yaml.SequenceNode }
 
-// Readers of single values. Each says what it wanted when it finds something
-// else, and returns the smallest value then.
+// Readers of single values. On anything else, each reports what it expected and
+// returns the smallest value.
 
 // Text reads a word.
 func (r *Reader) Text(n *Node, what string) string {
@@ -452,7 +452,7 @@ func (r *Reader) Number(n *Node) float64 {
 	return 0
 }
 
-// Texts reads a list of words; one word stands for a list of it.
+// Texts reads a list of words; one word is read as a list of it.
 func (r *Reader) Texts(n *Node, what string) []string {
 	if r.IsScalar(n) {
 		return []string{r.Text(n, what)}

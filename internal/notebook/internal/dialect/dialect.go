@@ -43,7 +43,7 @@ type Dialect struct {
 	comment  func(text string) string
 	assign   func(name, value, declared string) string // declared: how the parameters cell declares name
 	name     *regexp.Regexp
-	reserved string // words that are no names, between spaces
+	reserved string // words that cannot be names, between spaces
 	null     string
 	bools    [2]string
 	integer  func(n *big.Int) (string, error)
@@ -269,7 +269,7 @@ func Of(kernel, language string) (*Dialect, error) {
 	return nil, fmt.Errorf("inject parameters: no literals are known for kernel %q or language %q", kernel, language)
 }
 
-// errNoLanguage is the error of a notebook that says nothing of itself.
+// errNoLanguage is the error of a notebook that names no kernel and no language.
 var errNoLanguage = noLanguage{}
 
 type noLanguage struct{}
@@ -279,7 +279,7 @@ func (noLanguage) Error() string {
 }
 func (noLanguage) Hint() string { return "name the kernel: -k python3" }
 
-// Python is the dialect of notebooks that do not say what they are.
+// Python is the dialect of notebooks that name no language.
 func Python() *Dialect { return &python }
 
 // dialects are the dialects by the names of kernels and languages.

@@ -6,7 +6,7 @@ import (
 )
 
 // Imports returns the modules that Python source imports at its top level, in
-// order: what stands after `import` and `from`, dots included. Imports in
+// order: the names after `import` and `from`, dots included. Imports in
 // functions, in try and if, and relative ones are left out, and so are cells
 // whose magic says that they are in another language.
 func Imports(sources ...string) []string {

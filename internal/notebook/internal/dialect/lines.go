@@ -15,7 +15,7 @@ type grammar struct {
 	words     map[string]any
 	float     bool   // numbers without a point are floats
 	strip     string // what may follow a number literal
-	untyped   bool   // every value is text: defaults say nothing about types
+	untyped   bool   // every value is text: defaults imply no types
 	backslash bool   // escapes in texts
 	oneLine   bool   // texts end with their line; an open quote is none
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // A pyParser reads literals: what Python's ast.literal_eval takes, without
-// bytes, complex numbers, sets and maps whose keys are no texts.
+// bytes, complex numbers, sets and maps whose keys are not texts.
 type pyParser struct {
 	tokens []pyToken
 	i      int
@@ -139,7 +139,7 @@ func (p *pyParser) parenthesised() (any, bool) {
 	return p.items(")")
 }
 
-// braced reads a map. A set is none.
+// braced reads a map. A set is not one.
 func (p *pyParser) braced() (any, bool) {
 	m := map[string]any{}
 	for !p.accept("}") {
@@ -158,7 +158,7 @@ func (p *pyParser) braced() (any, bool) {
 	return m, true
 }
 
-// text reads texts that stand side by side.
+// text reads adjacent texts.
 func (p *pyParser) text() (any, bool) {
 	var b strings.Builder
 	for p.peek().kind == pyString {

@@ -152,7 +152,7 @@ func pyTokens(text string) []pyToken {
 	return t[1 : len(t)-1]
 }
 
-// pyTypeOf is the type of a default, where its source tells.
+// pyTypeOf is the type of a default, where its source shows it.
 func pyTypeOf(tokens []pyToken, v any, isLiteral bool) string {
 	first := tokens[0]
 	if isLiteral {

@@ -19,7 +19,7 @@ const (
 	pyMagic // a line, or the rest of one, that IPython and not Python reads
 )
 
-// A pyToken is a token of Python and where it stands in the source.
+// A pyToken is a token of Python and its position in the source.
 type pyToken struct {
 	kind       pyKind
 	text       string
@@ -36,7 +36,7 @@ type pyLine struct {
 }
 
 // pyLines splits Python source, as IPython takes it, into logical lines.
-// Statements joined by semicolons are lines of their own. The error, if any,
+// Statements joined by semicolons are separate lines. The error, if any,
 // names the line from which on the source could not be read; the lines before
 // it are returned.
 func pyLines(src string) ([]pyLine, error) {
@@ -242,7 +242,7 @@ func stringPrefix(s string) int {
 }
 
 // stringLen is the length of the text whose quote s begins with. In a
-// formatted one, what stands in braces may hold texts with the same quotes.
+// formatted one, braces may hold texts with the same quotes.
 func stringLen(s string, formatted bool) (int, error) {
 	quote := s[:1]
 	if strings.HasPrefix(s, strings.Repeat(quote, 3)) {
@@ -297,7 +297,7 @@ func (t pyToken) isName() bool {
 	return t.kind == pyName && !strings.Contains(python.reserved, " "+t.text+" ")
 }
 
-// render writes tokens as they stand in the source, on one line and without
+// render writes tokens as they are in the source, on one line and without
 // comments.
 func render(src string, tokens []pyToken) string {
 	var b strings.Builder

@@ -26,7 +26,7 @@ func Format(format string, named map[string]any) (string, error) {
 	return (&formatter{named}).text(format, 0)
 }
 
-// Secret stands for a value that must not be written.
+// Secret represents a value that must not be written.
 type Secret struct{}
 
 // Naive is a time that shows no zone.
@@ -129,7 +129,7 @@ func (p *formatter) field(s string, depth int) (string, error) {
 	return out, nil
 }
 
-// lookup finds what name[key][index] stands for.
+// lookup finds the value of name[key][index].
 func (p *formatter) lookup(expr string) (any, error) {
 	name, keys, _ := strings.Cut(expr, "[")
 	if strings.Contains(name, ".") {
