@@ -87,7 +87,7 @@ func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Resu
 	if err != nil {
 		return nil, err
 	}
-	return collect.Sweep(ctx, s, collectOptions(s, require))
+	return c.app.Tables(ctx, s, require)
 }
 
 func (c *cli) partition(ctx context.Context, t *table.Table, folder string, by []string) error {

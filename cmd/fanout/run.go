@@ -103,7 +103,7 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err := c.tellEnd(ctx, j, sum, end); err != nil {
 		return err
 	}
-	return checkGates(gates, report.Comparison{{Report: end.Comparison}})
+	return asGate(app.Violated(gates, report.Comparison{{Report: end.Comparison}}))
 }
 
 // openJob plans the sweep that a sweep file describes, or takes up the one

@@ -50,7 +50,7 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
 	spec := s.Spec()
-	cmp, err := compare.Compare(res.Table, CompareOptions(s))
+	cmp, err := compare.Compare(res.Table, compareOptions(s))
 	if err != nil {
 		return report.Input{}, err
 	}
@@ -128,8 +128,8 @@ func reportAxis(a grid.Axis) report.Axis {
 	return out
 }
 
-// CompareOptions say what the sweep file says of metrics, axes and baseline.
-func CompareOptions(s *sweep.Sweep) compare.Options {
+// compareOptions say what the sweep file says of metrics, axes and baseline.
+func compareOptions(s *sweep.Sweep) compare.Options {
 	head, _ := s.Head()
 	spec := s.Spec()
 	o := compare.Options{Baseline: spec.Baseline}

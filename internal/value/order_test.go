@@ -77,3 +77,11 @@ func mustParse(text string) Value {
 	}
 	return v
 }
+
+func TestText(t *testing.T) {
+	for text, want := range map[string]string{"1e6": "1000000.0", "0.00005": "5e-05", "1": "1", `"a\"b"`: `a"b`, "null": "null", "[1.0]": "[1.0]"} {
+		if got := parse(t, text).Text(); got != want {
+			t.Errorf("the text of %s is %q, want %q", text, got, want)
+		}
+	}
+}

@@ -306,10 +306,14 @@ func plainNumbers(x any) any {
 	return x
 }
 
-// Text is a string as it is and any other value as its JSON.
+// Text is the value as people read it: a string as it is, a float as Python and
+// the tables write it, and any other value as its JSON.
 func (v Value) Text() string {
-	if s, ok := v.Any().(string); ok {
-		return s
+	switch v.Kind() {
+	case String:
+		return v.Any().(string)
+	case Float:
+		return FloatRepr(v.Any().(float64))
 	}
 	return v.String()
 }

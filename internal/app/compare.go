@@ -1,0 +1,239 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/collect"
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// Comparing says what of one sweep, or of two, is compared and how.
+type Comparing struct {
+	Rows     []string // axes that get a table for each of their values
+	Cols     []string // axes whose values are compared; none: those of the baseline
+	Metrics  []string // only these; none: those of the sweep file
+	Baseline []string // name=value; none: the sweep file's
+	Where    string   // only runs for which this expression is true
+	Alpha    float64  // significance level; 0 is 0.05
+	By       string   // median, mean, bootstrap or exact; "": as the sweep file says
+}
+
+// methods are the ways to compare that can be asked for.
+var methods = []string{"median", "mean", "bootstrap", "exact"}
+
+// Compare compares the variants of the sweep at the first place, or the sweep
+// at the second with that at the first, run by run. What was asked for and
+// does not fit the sweep is a mistake.
+func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report.Comparison, error) {
+	if c.By != "" && !slices.Contains(methods, c.By) {
+		return nil, unit.Mistake(fmt.Errorf("by %q: want %s", c.By, unit.Either(methods)))
+	}
+	var sides []side
+	for _, where := range places {
+		s, err := a.side(ctx, where, c)
+		if err != nil {
+			return nil, err
+		}
+		defer s.res.Close()
+		sides = append(sides, s)
+	}
+	var blocks report.Comparison
+	var err error
+	if len(sides) == 2 {
+		blocks, err = twoSweeps(sides)
+	} else {
+		blocks, err = oneSweep(sides[0], c.Rows)
+	}
+	return blocks, unit.Mistake(err)
+}
+
+// A side is one sweep of a comparison.
+type side struct {
+	name string
+	res  *collect.Result
+	o    compare.Options
+}
+
+func (a *App) side(ctx context.Context, where string, c Comparing) (side, error) {
+	s, err := a.OpenPlanned(ctx, where)
+	if err != nil {
+		return side{}, err
+	}
+	keep, err := query.Filter(s, c.Where)
+	if err != nil {
+		return side{}, err
+	}
+	res, err := a.Tables(ctx, s, nil)
+	if err != nil {
+		return side{}, err
+	}
+	o := compareOptions(s)
+	o.Alpha, o.Brief = c.Alpha, true
+	if err := c.project(&o, res.Table); err != nil {
+		res.Close()
+		return side{}, unit.Mistake(err)
+	}
+	wanted, err := rowsWanted(s, res.Table, keep)
+	if err != nil {
+		res.Close()
+		return side{}, err
+	}
+	o.Keep = func(row int) bool { return wanted[row] }
+	return side{unit.Path(s.Where()), res, o}, nil
+}
+
+// rowsWanted asks keep about the run of every row.
+func rowsWanted(s *sweep.Sweep, t *table.Table, keep func(sweep.RunState) (bool, error)) ([]bool, error) {
+	ids, _ := t.Column("run_id")
+	wanted := make([]bool, t.Len())
+	for row := range wanted {
+		st, ok := s.Run(ids.Text(row))
+		if !ok {
+			continue
+		}
+		var err error
+		if wanted[row], err = keep(st); err != nil {
+			return nil, err
+		}
+	}
+	return wanted, nil
+}
+
+// project applies what was asked for to what the sweep file says.
+func (c Comparing) project(o *compare.Options, t *table.Table) error {
+	if len(c.Baseline) > 0 {
+		o.Baseline = nil
+	}
+	for _, b := range c.Baseline {
+		name, text, ok := strings.Cut(b, "=")
+		if !ok {
+			return fmt.Errorf("baseline %q: want name=value", b)
+		}
+		v, err := compare.ValueAmong(t, name, readings(text)...)
+		if err != nil {
+			return fmt.Errorf("baseline %q: %w", b, err)
+		}
+		o.Baseline = value.Bind(o.Baseline, name, v)
+	}
+	for _, list := range [][]string{c.Rows, c.Cols, c.Metrics} {
+		for _, name := range list {
+			if _, ok := t.Column(name); !ok {
+				return fmt.Errorf("the table has no column %q", name)
+			}
+		}
+	}
+	o.Rows = c.Cols
+	if len(c.Metrics) > 0 {
+		o.Metrics = chosen(o.Metrics, c.Metrics)
+	}
+	if c.By != "" {
+		o.By = compare.Method(strings.TrimPrefix(c.By, "median"))
+		for i := range o.Metrics {
+			o.Metrics[i].By = o.By
+		}
+	}
+	return nil
+}
+
+// readings are the values that a text may be: what it says as YAML, and the
+// text itself, as 1.10 may be a version.
+func readings(text string) []value.Value {
+	literal, _ := value.Of(strings.ToValidUTF8(text, "\uFFFD"))
+	if said, err := grid.DecodeBindings("", []byte("value: "+text)); err == nil && len(said) == 1 {
+		return []value.Value{said[0].Value, literal}
+	}
+	return []value.Value{literal}
+}
+
+// chosen are the metrics of these names, as declared where they are.
+func chosen(declared []compare.Metric, names []string) []compare.Metric {
+	var out []compare.Metric
+	for _, n := range names {
+		i := slices.IndexFunc(declared, func(m compare.Metric) bool { return m.Name == n })
+		if i >= 0 {
+			out = append(out, declared[i])
+		} else {
+			out = append(out, compare.Metric{Name: n})
+		}
+	}
+	return out
+}
+
+func twoSweeps(sides []side) (report.Comparison, error) {
+	of := func(s side) compare.Side {
+		return compare.Side{Name: s.name, Table: s.res.Table, Axes: s.o.Axes, Keep: s.o.Keep}
+	}
+	r, j, err := compare.Sweeps(of(sides[0]), of(sides[1]), sides[0].o)
+	if err != nil {
+		return nil, err
+	}
+	notes := []string{fmt.Sprintf("%s in both, %d of them with other values; %d only in %s, %d only in %s",
+		unit.Plural(j.Both, "run"), len(j.Moved), len(j.Vanished), sides[0].name, len(j.Appeared), sides[1].name)}
+	var moved []string
+	for _, m := range j.Moved {
+		moved = append(moved, fmt.Sprintf("%s: %s %s → %s", m.Name, m.Metric, unit.Number(m.From), unit.Number(m.To)))
+	}
+	for _, list := range []struct {
+		what  string
+		names []string
+	}{{"moved", moved}, {"vanished", runsWords(j.Vanished)}, {"appeared", runsWords(j.Appeared)}} {
+		for i, name := range list.names {
+			if i == maxNamed {
+				notes = append(notes, fmt.Sprintf("%s and %d more", list.what, len(list.names)-maxNamed))
+				break
+			}
+			notes = append(notes, list.what+" "+name)
+		}
+	}
+	return report.Comparison{{Report: r, Notes: notes}}, nil
+}
+
+// maxNamed is how many runs of each kind are named.
+const maxNamed = 5
+
+func runsWords(runs []compare.Run) []string {
+	var names []string
+	for _, r := range runs {
+		names = append(names, r.Name)
+	}
+	return names
+}
+
+// oneSweep compares within each value of the row axes.
+func oneSweep(s side, rows []string) (report.Comparison, error) {
+	parts, err := compare.Within(s.res.Table, rows, s.o)
+	var blocks report.Comparison
+	for _, p := range parts {
+		blocks = append(blocks, report.Block{Title: p.Title, Report: p.Report})
+	}
+	return blocks, err
+}
+
+// Violated is an error when a change is one that a gate does not let pass, or
+// when nothing can be said of it.
+func Violated(gates []compare.Gate, blocks report.Comparison) error {
+	var all []error
+	for _, g := range gates {
+		for _, b := range blocks {
+			violated, err := g.Violations(b.Report)
+			for _, v := range violated {
+				all = append(all, errors.New(strings.TrimSpace(b.Title+" "+v)))
+			}
+			if err != nil {
+				all = append(all, err)
+			}
+		}
+	}
+	return errors.Join(all...)
+}
