@@ -44,8 +44,8 @@ func TestBaselineIsAValue(t *testing.T) {
 		baseline string // JSON
 		name     string // of its group
 	}{
-		{list(0.00005, 0.5), "0.00005", "0.00005"},
-		{list(0.00005, 0.5), "5e-5", "0.00005"},
+		{list(0.00005, 0.5), "0.00005", "5e-05"},
+		{list(0.00005, 0.5), "5e-5", "5e-05"},
 		{list(1000000.0, 2000000.0), "1000000", "1000000.0"},
 		{list(1000000, 2000000), "1e6", "1000000"},
 		{list(nil, 1), "null", "null"},
