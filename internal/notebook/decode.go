@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/nbformat3"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -142,6 +143,19 @@ func (d *decoder) finish() (*Notebook, error) {
 }
 
 // integer reads a small whole number.
+// upgrade3 makes a notebook of today of the fields of one of nbformat 3.
+func upgrade3(top map[string]any) (*Notebook, error) {
+	if err := nbformat3.Upgrade(top); err != nil {
+		return nil, notNotebook(err.Error())
+	}
+	n, err := decode(encodeValue(top))
+	var syntax *value.SyntaxError
+	if errors.As(err, &syntax) { // its place is in a text that nobody has seen
+		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.Msg}
+	}
+	return n, err
+}
+
 func integer(v any) (int, bool) {
 	switch v := v.(type) {
 	case json.Number:
@@ -380,7 +394,7 @@ func (s scanner) output() (o Output, err error) {
 		default:
 			err = keep(&o.Extra, f.key, at)
 			if lines, ok := o.Extra[f.key].([]any); ok && f.key == "text" && !shown && allText(lines) {
-				o.Extra[f.key] = joinText(lines)
+				o.Extra[f.key] = nbformat3.JoinText(lines)
 			}
 		}
 		if err != nil {

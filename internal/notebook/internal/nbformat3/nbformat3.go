@@ -1,17 +1,22 @@
-package notebook
+// Package nbformat3 turns notebooks of nbformat 3 into such of 4.5, as nbformat
+// does: worksheets are joined, heading cells become Markdown, old names of
+// outputs become new ones. It works on decoded JSON, and checks no more than it
+// needs: what comes out is for a decoder of nbformat 4 to judge.
+package nbformat3
 
 import (
+	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// upgrade3 turns the fields of an nbformat 3 notebook into a notebook of
-// today, as nbformat does: worksheets are joined, heading cells become
-// Markdown, old names of outputs become new ones.
-func upgrade3(top map[string]any) (*Notebook, error) {
+// Upgrade changes the fields of a notebook of nbformat 3 in place. The error
+// says why it is none.
+func Upgrade(top map[string]any) error {
 	cells := []any{}
 	sheets, _ := top["worksheets"].([]any)
 	for _, sheet := range sheets {
@@ -20,7 +25,7 @@ func upgrade3(top map[string]any) (*Notebook, error) {
 		for _, c := range old {
 			cell, ok := c.(map[string]any)
 			if !ok {
-				return nil, notNotebook("a cell is not an object")
+				return errors.New("a cell is not an object")
 			}
 			cells = append(cells, upgradeCell(cell))
 		}
@@ -32,12 +37,7 @@ func upgrade3(top map[string]any) (*Notebook, error) {
 		delete(meta, "name")
 	}
 	top["cells"], top["nbformat"], top["nbformat_minor"] = cells, 4, 5
-	n, err := decode(encodeValue(top))
-	var syntax *value.SyntaxError
-	if errors.As(err, &syntax) { // its place is in a text that nobody has seen
-		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.Msg}
-	}
-	return n, err
+	return nil
 }
 
 func upgradeCell(c map[string]any) map[string]any {
@@ -63,12 +63,14 @@ func upgradeCell(c map[string]any) map[string]any {
 		}
 	case "heading":
 		c["cell_type"] = "markdown"
-		level, ok := integer(c["level"])
-		if !ok {
-			level = 1
+		level := 1
+		if n, ok := c["level"].(json.Number); ok {
+			if i, err := strconv.Atoi(string(n)); err == nil {
+				level = i
+			}
 		}
 		delete(c, "level")
-		c["source"] = strings.Repeat("#", min(max(level, 0), 6)) + " " + strings.Join(dialect.SplitLines(joinText(c["source"])), " ")
+		c["source"] = strings.Repeat("#", min(max(level, 0), 6)) + " " + strings.Join(dialect.SplitLines(JoinText(c["source"])), " ")
 	case "html":
 		c["cell_type"] = "markdown"
 	}
@@ -84,8 +86,8 @@ func rename(m map[string]any, from, to string, missing any) {
 	m[to] = v
 }
 
-// joinText is a text or the texts of a list in one.
-func joinText(v any) string {
+// JoinText is a text or the texts of a list in one.
+func JoinText(v any) string {
 	switch v := v.(type) {
 	case string:
 		return v
@@ -135,7 +137,7 @@ func moveData(o map[string]any) {
 		}
 		data[k] = v
 	}
-	if text := joinText(data["application/json"]); text != "" {
+	if text := JoinText(data["application/json"]); text != "" {
 		if v, err := value.Decode([]byte(text)); err == nil {
 			data["application/json"] = v
 		}
