@@ -118,6 +118,12 @@ func TestScrapbook(t *testing.T) {
 			}
 		}
 		for name, s := range want.Scraps {
+			if row["run_status"] != "succeeded" {
+				if row[name] != nil {
+					t.Errorf("%s did not succeed, and its %s is %v in the runs table", id, name, row[name])
+				}
+				row[name] = longValue(t, files, id, name)
+			}
 			checkScrap(t, files, id, name, row[name], s.Data, s.Encoder)
 		}
 	}
@@ -153,6 +159,36 @@ func TestScrapbook(t *testing.T) {
 	if got := string(files["displays/html/displays.html"]); got != "<b>bold</b>" {
 		t.Errorf("html is %q", got)
 	}
+}
+
+// rowsOf reads a Parquet file of a result.
+func rowsOf(t testing.TB, files map[string][]byte, name string) (rows []map[string]any) {
+	t.Helper()
+	names, values, err := frame.ReadRows(bytes.NewReader(files[name]), int64(len(files[name])))
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	for _, v := range values {
+		row := map[string]any{}
+		for i, n := range names {
+			row[n] = v[i]
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// longValue is the value of a scrap in scraps.parquet.
+func longValue(t testing.TB, files map[string][]byte, id, name string) (v any) {
+	t.Helper()
+	for _, row := range rowsOf(t, files, "scraps.parquet") {
+		if row["run_id"] == id && row["name"] == name {
+			if err := json.Unmarshal([]byte(row["value"].(string)), &v); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	return v
 }
 
 func checkScrap(t *testing.T, files map[string][]byte, id, name string, got, want any, encoder string) {

@@ -3,6 +3,7 @@ package collect
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/big"
 	"os"
 	"regexp"
@@ -61,8 +62,19 @@ func (e *entry) tell(name string, v any) {
 	if e.columns == nil {
 		e.columns = make([]any, len(runColumns))
 	}
-	e.columns[slices.IndexFunc(runColumns, func(c query.Column) bool { return c.Name == name })] = v
+	e.columns[columnNamed(name)] = v
 }
+
+// told is what is known of one of runColumns, nil where nothing is.
+func (e *entry) told(name string) any { return e.columns[columnNamed(name)] }
+
+func columnNamed(name string) int {
+	return slices.IndexFunc(runColumns, func(c query.Column) bool { return c.Name == name })
+}
+
+// succeeded reports whether its scraps are numbers that people may count. What
+// a run that failed, or that is under way, has recorded so far is partial.
+func (e *entry) succeeded() bool { return e.status == outcome.Succeeded }
 
 const (
 	maxColumns  = 4096     // of the runs table; more scraps are in the long table alone
@@ -79,7 +91,8 @@ type gatherer struct {
 	tableOnly bool
 	metrics   map[string]Metric
 	require   []string
-	stacks    map[string]*table.Stack
+	stacks    map[string]*table.Stack // of runs that succeeded, by name
+	apart     map[string]*table.Stack // of the others
 	pictures  []placed
 	taken     map[string]string // lower-case column name → whose it is
 	columnOf  map[string]int    // scrap name → column of the runs table, -1: none
@@ -99,7 +112,7 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &gatherer{runs: table.NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*table.Stack{},
+	g := &gatherer{runs: table.NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*table.Stack{}, apart: map[string]*table.Stack{},
 		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
@@ -149,7 +162,7 @@ func (g *gatherer) add(e *entry) error {
 		}
 	}
 	for _, name := range g.require {
-		if !have[name] && e.status == outcome.Succeeded {
+		if !have[name] && e.succeeded() {
 			g.problem(e, "missing", name, fmt.Sprintf("the required scrap %q was not recorded", name))
 		}
 	}
@@ -244,7 +257,7 @@ func isPlumbing(name string) bool { return plumbing.MatchString(name) }
 // item puts one scrap where it belongs.
 func (g *gatherer) item(e *entry, row int, it *item) error {
 	if it.frame != nil {
-		g.stackOf(it.name).Add(e.id, row, it.frame, g.spool.open(it.piece))
+		g.stackOf(e, it.name).Add(e.id, row, it.frame, g.spool.open(it.piece))
 	}
 	for _, p := range it.pictures {
 		g.pictures = append(g.pictures, placed{fmt.Sprintf("displays/%s/%s.%s", fileName(it.name), fileName(e.id), p.extension), p})
@@ -252,16 +265,19 @@ func (g *gatherer) item(e *entry, row int, it *item) error {
 	kind, value := it.kind(), []byte(nil)
 	if it.has {
 		value = table.AppendJSON(nil, it.value)
-		if len(value) <= maxRunsCell {
-			g.set(e, g.scrapColumn(e, it.name), it.value)
-		} else {
+		switch {
+		case len(value) > maxRunsCell:
 			g.problem(e, "large", it.name, fmt.Sprintf("a value of %d bytes is in scraps.parquet alone, not in the runs table", len(value)))
+		case e.succeeded():
+			g.set(e, g.scrapColumn(e, it.name), it.value)
+		default:
+			g.scrapColumn(e, it.name) // which is null there
 		}
 	}
 	if g.tableOnly {
 		return nil
 	}
-	return g.scraps.add(e.id, it, kind, value)
+	return g.scraps.add(e, it, kind, value)
 }
 
 // kind is the word for what a scrap is.
@@ -295,11 +311,25 @@ func (it *item) kind() string {
 	}
 }
 
-func (g *gatherer) stackOf(name string) *table.Stack {
-	if g.stacks[name] == nil {
-		g.stacks[name] = &table.Stack{Name: name}
+// stackOf is where the frame of a run goes: what did not succeed is kept apart.
+func (g *gatherer) stackOf(e *entry, name string) *table.Stack {
+	stacks, carry := g.stacks, []string{"run_planned", "run_stale"}
+	if !e.succeeded() {
+		stacks, carry = g.apart, []string{"run_status", "run_reason_kind", "run_planned"}
 	}
-	return g.stacks[name]
+	if stacks[name] == nil {
+		stacks[name] = &table.Stack{Name: name, Carry: carry}
+	}
+	return stacks[name]
+}
+
+// settle resolves the stacks, in the order of their names.
+func (g *gatherer) settle(stacks map[string]*table.Stack, runs *table.Table) []*table.Stack {
+	sorted := slices.SortedFunc(maps.Values(stacks), func(a, b *table.Stack) int { return cmp.Compare(a.Name, b.Name) })
+	for _, s := range sorted {
+		g.problems = append(g.problems, s.Resolve(runs)...)
+	}
+	return sorted
 }
 
 // finish builds the tables.
@@ -313,11 +343,7 @@ func (g *gatherer) finish() (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Table: runs, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
-	for _, s := range g.stacks {
-		r.stacks = append(r.stacks, s)
-		g.problems = append(g.problems, s.Resolve(runs)...)
-	}
-	slices.SortFunc(r.stacks, func(a, b *table.Stack) int { return cmp.Compare(a.Name, b.Name) })
+	r.stacks, r.apart = g.settle(g.stacks, runs), g.settle(g.apart, runs)
 	r.pictures = g.pictures
 	slices.SortStableFunc(g.problems, func(a, b table.Problem) int {
 		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Detail, b.Detail))
@@ -335,6 +361,8 @@ type longTable struct {
 
 var longColumns = []table.ColumnSpec{
 	{Name: "run_id", Role: table.RoleRun, Type: table.String},
+	{Name: "run_status", Role: table.RoleRun, Type: table.String},
+	{Name: "run_planned", Role: table.RoleRun, Type: table.Bool},
 	{Name: "name", Role: table.RoleRun, Type: table.String},
 	{Name: "encoder", Role: table.RoleRun, Type: table.String},
 	{Name: "type", Role: table.RoleRun, Type: table.String},
@@ -356,7 +384,7 @@ func newLongTable(dir string) (*longTable, error) {
 	return &longTable{file: f, stream: stream}, nil
 }
 
-func (l *longTable) add(run string, it *item, kind string, value []byte) error {
+func (l *longTable) add(e *entry, it *item, kind string, value []byte) error {
 	l.rows++
 	var v, number, text any
 	if it.has {
@@ -367,7 +395,7 @@ func (l *longTable) add(run string, it *item, kind string, value []byte) error {
 	} else if it.text != "" {
 		text = it.text
 	}
-	if err := l.stream.Add(run, it.name, it.encoder, kind, v, number, text); err != nil {
+	if err := l.stream.Add(e.id, string(e.status), e.told("run_planned"), it.name, it.encoder, kind, v, number, text); err != nil {
 		return tempError("write scraps", l.file, err)
 	}
 	return nil

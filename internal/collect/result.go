@@ -20,10 +20,11 @@ import (
 // Result is what was collected. Close it: it keeps frames and pictures in
 // temporary files.
 type Result struct {
-	Table    *table.Table // a row for every run or file; with all problems
-	Scraps   int          // rows of the long table
-	scraps   *os.File     // scraps.parquet
-	stacks   []*table.Stack
+	Table    *table.Table   // a row for every run or file; with all problems
+	Scraps   int            // rows of the long table
+	scraps   *os.File       // scraps.parquet
+	stacks   []*table.Stack // of runs that succeeded
+	apart    []*table.Stack // of the others
 	pictures []placed
 	spool    *spool
 	kept     *keeper // of a sweep
@@ -42,7 +43,7 @@ func (r *Result) Keep(ctx context.Context, s *sweep.Sweep) error { return r.kept
 // Opened is how many notebooks of the sweep had to be opened.
 func (r *Result) Opened() int { return r.kept.opened() }
 
-// Tables are the names of the frames that were stacked.
+// Tables are the names of the frames that runs which succeeded recorded.
 func (r *Result) Tables() []string {
 	var names []string
 	for _, s := range r.stacks {
@@ -52,7 +53,7 @@ func (r *Result) Tables() []string {
 }
 
 // Write gives every file of the result to put, which must store it whole or not
-// at all: tables/…, displays/…, scraps.parquet, problems.parquet, and at last
+// at all: tables/…, unsuccessful/…, displays/…, scraps.parquet, problems.parquet, and at last
 // runs.arrow and runs.parquet. Names are slash-separated and safe as file names.
 // It returns the names, so that the caller can remove what an earlier result
 // left. Problems met while stacking are added to the table's.
@@ -68,16 +69,21 @@ func (r *Result) Write(ctx context.Context, put func(name string, write func(io.
 		names = append(names, name)
 		return put(name, write)
 	}
-	for _, s := range r.stacks {
-		var problems []table.Problem
-		err := give("tables/"+fileName(s.Name)+".parquet", func(w io.Writer) (err error) {
-			problems, err = s.Write(w)
-			return err
-		})
-		if err != nil {
-			return nil, err
+	for _, folder := range []struct {
+		name   string
+		stacks []*table.Stack
+	}{{"tables/", r.stacks}, {"unsuccessful/", r.apart}} {
+		for _, s := range folder.stacks {
+			var problems []table.Problem
+			err := give(folder.name+fileName(s.Name)+".parquet", func(w io.Writer) (err error) {
+				problems, err = s.Write(w)
+				return err
+			})
+			if err != nil {
+				return nil, err
+			}
+			r.addProblems(problems)
 		}
-		r.addProblems(problems)
 	}
 	for _, p := range r.pictures {
 		err := give(p.name, func(w io.Writer) error {

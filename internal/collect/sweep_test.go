@@ -142,7 +142,7 @@ func TestSweep(t *testing.T) {
 		"run_replicate":   {"0", "1", "0", "1", "0", "1"},
 		"day":             {"2026-01-01", "2026-01-02", "2026-01-03", "2026-01-04", "2026-01-05", "2026-01-06"},
 		"n":               {"0", "1", "2", "3", "4", "5"},
-		"auc":             {"0.5", "1.0", "NaN", "0.125", "0.75", ""},
+		"auc":             {"0.5", "1.0", "", "0.125", "", ""}, // what failed or is running has no number
 		"label":           {"2026-01-01", "", "", "", "", ""},
 	} {
 		if d := cmp.Diff(want, text(column)); d != "" {
@@ -162,6 +162,87 @@ func TestSweep(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"r1 missing", "r3 missing"}, missing); d != "" {
 		t.Error(d)
+	}
+}
+
+// TestPartialScraps records the same in runs that ended in every way: only
+// those that succeeded have numbers and frames where people look first, and
+// nothing is lost.
+func TestPartialScraps(t *testing.T) {
+	s, _ := newSweep(t, 6)
+	frame := display(`{"application/scrapbook.scrap.pandas+json":{"name":"by_day","data":"`+frameBase64(t, 2)+`","encoder":"pandas","version":1}}`, `{}`)
+	doc := withOutputs("", glued("revenue", "100")+","+frame)
+	ends := []outcome.Status{outcome.Succeeded, outcome.Failed, outcome.TimedOut, outcome.Canceled}
+	for i, status := range ends {
+		finishRun(t, s, fmt.Sprintf("r%d", i), doc, status)
+	}
+	open, err := s.Lease().Begin(t.Context(), "r4", sweep.Began{Host: "here"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := open.Part(t.Context(), []byte(doc)); err != nil {
+		t.Fatal(err)
+	}
+	finishRun(t, s, "r5", withOutputs("", glued("only", "1")), outcome.Failed)
+	r, err := Sweep(t.Context(), s, Options{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for i, want := range []any{int64(100), nil, nil, nil, nil, nil} {
+		if row := rowOf(t, r.Table, fmt.Sprintf("r%d", i)); row["revenue"] != want || row["only"] != nil {
+			t.Errorf("r%d, %v: revenue is %v, want %v", i, row["run_status"], row["revenue"], want)
+		}
+	}
+	if _, ok := r.Table.Column("only"); !ok {
+		t.Error("a scrap that no run which succeeded recorded has no column")
+	}
+	files := written(t, r)
+	statuses := func(name string) map[string]any {
+		found := map[string]any{}
+		for _, row := range rowsOf(t, files, name) {
+			found[row["run_id"].(string)] = row["run_status"]
+		}
+		return found
+	}
+	others := map[string]any{"r1": "failed", "r2": "timed_out", "r3": "canceled", "r4": "running"}
+	if d := cmp.Diff(map[string]any{"r0": nil}, statuses("tables/by_day.parquet")); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(others, statuses("unsuccessful/by_day.parquet")); d != "" {
+		t.Error(d)
+	}
+	if row := rowsOf(t, files, "tables/by_day.parquet")[0]; row["run_planned"] != true || row["run_stale"] != true { // its code is not the plan's
+		t.Errorf("the rows of a run that succeeded begin with %v", row)
+	}
+	others["r0"], others["r5"] = "succeeded", "failed"
+	if d := cmp.Diff(others, statuses("scraps.parquet")); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestUnplannedKeepTheirNumbers: what succeeded stays a number when the sweep
+// file no longer plans it, and says so.
+func TestUnplannedKeepTheirNumbers(t *testing.T) {
+	s, _ := newSweep(t, 2)
+	finishRun(t, s, "r0", withOutputs("", glued("auc", "0.5")), outcome.Succeeded)
+	head, _ := s.Head()
+	head.Number = 0
+	if _, err := s.Lease().Plan(t.Context(), sweep.Plan{Head: head, Runs: []sweep.Run{{ID: "r9"}}}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Sweep(t.Context(), s, Options{TempDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if row := rowOf(t, r.Table, "r0"); row["auc"] != 0.5 || row["run_planned"] != false {
+		t.Errorf("%v", row)
+	}
+	for _, row := range rowsOf(t, written(t, r), "scraps.parquet") {
+		if row["run_planned"] != false {
+			t.Errorf("%v", row)
+		}
 	}
 }
 

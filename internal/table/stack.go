@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,9 +15,9 @@ import (
 	"github.com/fanout-dev/fanout/internal/table/internal/shred"
 )
 
-// Stack is every frame of one name, to be written one below the other: run_id,
-// the parameters and labels, then the frames' columns in the order in which they
-// were first seen.
+// Stack is every frame of one name, to be written one below the other: run_id
+// and the other columns of the runs table that Carry names, the parameters and
+// labels, then the frames' columns in the order in which they were first seen.
 //
 // A column that a frame lacks is null there. Columns of different types become
 // the narrowest type that holds both without changing a value: integers and
@@ -25,6 +26,7 @@ import (
 // what has no such type becomes text, and that is a problem.
 type Stack struct {
 	Name    string
+	Carry   []string // columns of the runs table, by name
 	frames  []stacked
 	order   []string // names in the frames
 	shapes  map[string]*cell.Shape
@@ -63,7 +65,7 @@ func (s *Stack) Add(run string, row int, f *frame.Summary, file *io.SectionReade
 func (s *Stack) Resolve(runs *Table) []Problem {
 	taken := map[string]bool{}
 	for _, c := range runs.Columns() {
-		if c.Name() == "run_id" || c.Role() == RoleParameter || c.Role() == RoleLabel {
+		if c.Name() == "run_id" || slices.Contains(s.Carry, c.Name()) || c.Role() == RoleParameter || c.Role() == RoleLabel {
 			s.leading = append(s.leading, c)
 			taken[strings.ToLower(c.Name())] = true
 		}
