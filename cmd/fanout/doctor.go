@@ -58,7 +58,7 @@ func (c *cli) here(ctx context.Context, name string) []outcome.Finding {
 	return lookHere(ctx, name, c.settings.GetString("python"), c.kernelEnv())
 }
 
-// writeFinding tries to make a file where sweeps would be.
+// writeFinding tries to create a file where sweeps would be.
 func writeFinding(dir string) outcome.Finding {
 	f, err := os.CreateTemp(dir, ".fanout-doctor-*")
 	if err != nil {

@@ -147,7 +147,7 @@ func (c *cli) outputTo(name string) (output, error) {
 	return output{put, put}, nil
 }
 
-// execute runs a prepared document and says how it went.
+// execute runs a prepared document and prints how it went.
 func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f execFlags, params []notebook.Argument) error {
 	log, closeLogs, err := c.execLog(f)
 	if err != nil {

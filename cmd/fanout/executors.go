@@ -48,8 +48,8 @@ type machines struct{ *cli }
 
 var _ app.Machines = machines{}
 
-// Check finds out before anything is written that no kernel could start. A
-// cluster has kernels of its own, which its first worker looks for.
+// Check reports, before anything is written, that no kernel could start. A
+// cluster has its own kernels, which its first worker looks for.
 func (m machines) Check(templates []app.Template) error {
 	if m.onNomad() {
 		return nil
@@ -197,8 +197,8 @@ func (c *cli) executeSingle(ctx context.Context, doc *notebook.Notebook, o local
 	return status, reason, err
 }
 
-// onlyLocal refuses to make here, or call lost, what a worker elsewhere may be
-// making or about to.
+// onlyLocal refuses to execute here, or declare lost, a run that a worker
+// elsewhere may be executing or about to.
 func (c *cli) onlyLocal(ctx context.Context, s *sweep.Sweep) error {
 	err := error(nil)
 	for _, b := range s.Orphans() {
@@ -220,7 +220,7 @@ func (c *cli) onlyLocal(ctx context.Context, s *sweep.Sweep) error {
 	return unit.WithHint(err, "add --on nomad to resume it, or stop it with: fanout cancel %s", unit.Quote(unit.Path(s.Where())))
 }
 
-// workerOptions say how the runs of a shard are executed on this machine for a
+// workerOptions are how the runs of a shard are executed on this machine for a
 // controller elsewhere.
 func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 	start := func(ctx context.Context, runs []string) (worker.Machine, error) {
@@ -229,7 +229,7 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 		}
 		return local.New(ctx, s, c.localOptions(runs))
 	}
-	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.tellWork}
+	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.printNote}
 }
 
 func (c *cli) localOptions(queue []string) local.Options {
@@ -239,7 +239,7 @@ func (c *cli) localOptions(queue []string) local.Options {
 	}
 }
 
-// controllerGC is how much garbage a controller keeps, in per cent of what it
+// controllerGC is how much garbage a controller keeps, as a percentage of what it
 // uses: it mostly waits, for thousands of runs, so memory matters more than
 // the little time that collecting it takes.
 const controllerGC = 30
@@ -248,7 +248,7 @@ func unknownPlace(on string) error {
 	return unit.Mistake(fmt.Errorf("--on %q: want local or nomad", on))
 }
 
-// jobOptions are how the runs of a sweep are made on a cluster.
+// jobOptions are how the runs of a sweep execute on a cluster.
 func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {
 	return c.nomadOptions(s.Spec().Nomad, s.Where(), s.Resolve)
 }

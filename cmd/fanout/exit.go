@@ -21,12 +21,12 @@ const (
 	exitFailed     = 1 // fanout could not finish
 	exitUsage      = 2 // usage or sweep file is wrong; nothing was run
 	exitIncomplete = 3 // finished, and some runs did not succeed
-	exitHeld       = 4 // a live fanout holds the sweep
+	exitHeld       = 4 // another fanout is running the sweep
 	exitGate       = 5 // a gate the user set was violated
 )
 
-// incomplete says that everything was done and some runs did not succeed. It
-// has been told already.
+// incomplete reports that everything was done and some runs did not succeed. It
+// has been printed already.
 var errIncomplete = errors.New("some runs did not succeed")
 
 // gateError is a violated gate.
@@ -50,7 +50,7 @@ func asUsage(check cobra.PositionalArgs) cobra.PositionalArgs {
 	}
 }
 
-// exitCode tells err and returns the code for it: the only place that maps
+// exitCode prints err and returns the code for it: the only place that maps
 // errors to codes.
 func (c *cli) exitCode(err error) int {
 	if err == nil {
@@ -59,7 +59,7 @@ func (c *cli) exitCode(err error) int {
 	if errors.Is(err, errIncomplete) {
 		return exitIncomplete
 	}
-	c.tell(err)
+	c.printError(err)
 	var (
 		spec grid.Errors
 		held *lease.HeldError
@@ -81,8 +81,8 @@ func (c *cli) exitCode(err error) int {
 
 func isUnknownCommand(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
 
-// tell prints an error, and below it what to type next.
-func (c *cli) tell(err error) {
+// printError prints an error, and below it what to type next.
+func (c *cli) printError(err error) {
 	hint := unit.HintOf(err)
 	if c.json {
 		json.NewEncoder(c.stderr).Encode(map[string]string{"event": "error", "error": err.Error(), "hint": hint})

@@ -15,10 +15,10 @@ import (
 )
 
 // fireFlags are what the job of a schedule passes to its task.
-type fireFlags struct{ store, kit, spec, zone string }
+type fireFlags struct{ store, bundle, spec, zone string }
 
-func fireArgs(store, kit, spec, zone string) []string {
-	return []string{"schedule", "fire", "--store", store, "--kit", kit, "--spec", spec, "--tz", zone}
+func fireArgs(store, bundle, spec, zone string) []string {
+	return []string{"schedule", "fire", "--store", store, "--bundle", bundle, "--spec", spec, "--tz", zone}
 }
 
 func (c *cli) scheduleFire() *cobra.Command {
@@ -29,7 +29,7 @@ func (c *cli) scheduleFire() *cobra.Command {
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.store, "store", "", "the sweep")
-	fl.StringVar(&f.kit, "kit", "", "key of the files in it")
+	fl.StringVar(&f.bundle, "bundle", "", "key of the bundle of files in it")
 	fl.StringVar(&f.spec, "spec", "", "the sweep file among them")
 	fl.StringVar(&f.zone, "tz", "UTC", "zone of the schedule")
 	return cmd
@@ -37,7 +37,7 @@ func (c *cli) scheduleFire() *cobra.Command {
 
 // fire runs the sweep as of the time at which this firing was due.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
-	when, kit, err := thisFiring(f.zone)
+	when, folder, err := thisFiring(f.zone)
 	if err != nil {
 		return unit.Mistake(err)
 	}
@@ -45,16 +45,16 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := draft.Unbundle(ctx, st, f.kit, kit); err != nil {
+	if err := draft.Unbundle(ctx, st, f.bundle, folder); err != nil {
 		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}
-	if err := c.takeSettings(filepath.Join(kit, bundledSettings)); err != nil {
+	if err := c.takeSettings(filepath.Join(folder, bundledSettings)); err != nil {
 		return err
 	}
 	c.settings.Set("on", "nomad")
 	asOf := when.Format(time.RFC3339)
 	fmt.Fprintf(c.stderr, "fanout: the firing of %s\n", asOf)
-	return c.run(ctx, filepath.Join(kit, filepath.FromSlash(f.spec)), runFlags{
+	return c.run(ctx, filepath.Join(folder, filepath.FromSlash(f.spec)), runFlags{
 		specFlags: specFlags{asOf: asOf}, output: f.store, Choice: app.Choice{Reprocess: due.Stale, Order: "as-planned"},
 	})
 }

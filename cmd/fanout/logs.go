@@ -13,7 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// logsFlags say what of a sweep's output to print.
+// logsFlags select what of a sweep's output to print.
 type logsFlags struct {
 	app.LogOptions
 	workers bool
@@ -87,7 +87,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 	return nil
 }
 
-// stoppedReading is err, unless a signal ended the reading: the exit code says
+// stoppedReading is err, unless a signal ended the reading: the exit code shows
 // that.
 func stoppedReading(ctx context.Context, err error) error {
 	if ctx.Err() != nil {

@@ -33,7 +33,7 @@ it took, and its parameters.
 	return cmd
 }
 
-// whereHelp says what expressions see.
+// whereHelp is the help on expressions.
 var whereHelp = unit.Wrap(`An expression sees the parameters and the plain scraps under their own names, and
 `+unit.All(columnNames())+`. A run that did not record a scrap named in the expression is left out:`, 80) + `
 
@@ -89,7 +89,7 @@ func (c *cli) runPrinter(s *sweep.Sweep) (print func(query.Run), flush func() er
 	return func(r query.Run) { now = r; row(r.RunState) }, w.Flush
 }
 
-// statusWords say the status and what makes a success stale.
+// statusWords are the status and what makes a success stale.
 func statusWords(r query.Run) string {
 	text := r.Status.Words()
 	if len(r.Stale) > 0 {

@@ -112,7 +112,7 @@ Exit codes: 0 done, 1 could not finish, 2 usage or sweep file is wrong,
 again to resume).`
 
 // withSignals ends the context at the first SIGINT or SIGTERM and the process,
-// with every kernel, at the second. stopped tells which signal came.
+// with every kernel, at the second. stopped returns which signal came.
 func withSignals(parent context.Context) (ctx context.Context, stopped func() syscall.Signal) {
 	ctx, cancel := context.WithCancelCause(parent)
 	signals := make(chan os.Signal, 2)

@@ -11,7 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// failure says what people need to know about a run that did not succeed.
+// failure describes for people a run that did not succeed.
 func (c *cli) failure(s *sweep.Sweep, run string, o outcome.Outcome) string {
 	st, _ := s.Run(run)
 	return strings.Join([]string{

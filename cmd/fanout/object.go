@@ -13,7 +13,7 @@ type field struct {
 	value any
 }
 
-// set appends a field, or replaces it where it stands.
+// set appends a field, or replaces it in place.
 func (o *object) set(name string, value any) {
 	for i := range *o {
 		if (*o)[i].name == name {

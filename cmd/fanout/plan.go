@@ -25,7 +25,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// specFlags say how a sweep file is read.
+// specFlags are how a sweep file is read.
 type specFlags struct {
 	set      []string
 	overlays []string
@@ -84,7 +84,7 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 	if err := c.printPlan(d, f); err != nil || f.json || f.csv {
 		return err
 	}
-	return c.tellDue(ctx, d, f)
+	return c.printDue(ctx, d, f)
 }
 
 // draft reads a sweep file, with all it names, and plans nothing yet.
@@ -142,9 +142,9 @@ func (c *cli) planPrinter(d *draft.Draft, f planFlags) (print func(sweep.Run) er
 	return func(r sweep.Run) error { return row(sweep.RunState{Run: r}) }, w.Flush
 }
 
-// tellDue says how many runs there are and, where the sweep exists, what of
-// them would be made and how long that takes.
-func (c *cli) tellDue(ctx context.Context, d *draft.Draft, f planFlags) error {
+// printDue prints how many runs there are and, where the sweep exists, which
+// of them would run and how long that takes.
+func (c *cli) printDue(ctx context.Context, d *draft.Draft, f planFlags) error {
 	n, err := d.Grid.Count(ctx)
 	if err != nil {
 		return err
@@ -159,7 +159,7 @@ func (c *cli) tellDue(ctx context.Context, d *draft.Draft, f planFlags) error {
 	}
 	todo, delta := due.Preview(s, d.Plan, due.Stale, d.Spec.StaleOn)
 	fmt.Fprintf(c.stderr, "%s: %s%s\n", unit.Plural(n, "run"), todo, unplannedWords(delta))
-	c.tellForecast(s, todo.Runs, f.jobs)
+	c.printForecast(s, todo.Runs, f.jobs)
 	return nil
 }
 
@@ -174,7 +174,7 @@ func unplannedWords(d sweep.Delta) string {
 // maxPreview is how many runs are compared with the sweep that is there.
 const maxPreview = 1_000_000
 
-func (c *cli) tellForecast(s *sweep.Sweep, todo []string, jobs int) {
+func (c *cli) printForecast(s *sweep.Sweep, todo []string, jobs int) {
 	if jobs <= 0 {
 		jobs = runtime.NumCPU()
 	}

@@ -38,7 +38,7 @@ an unambiguous prefix of it. Everything else is left as it is.
 	fl.BoolVar(&again.Failed, "failed", false, "runs that failed, timed out, were canceled or are lost")
 	fl.BoolVar(&again.Stale, "stale", false, "runs whose code, files or inputs changed since")
 	fl.StringVar(&f.Only, "only", "", "runs for which this expression is true")
-	c.addMaking(cmd, &f)
+	c.addExecFlags(cmd, &f)
 	fl.BoolVar(&f.dryRun, "dry-run", false, "list what would run, and stop")
 	return cmd
 }

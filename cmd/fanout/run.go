@@ -47,7 +47,7 @@ the sweep file resumes what was planned there.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
 	}
 	f.specFlags.add(cmd)
-	c.addMaking(cmd, &f)
+	c.addExecFlags(cmd, &f)
 	fl := cmd.Flags()
 	fl.StringVarP(&f.output, "output", "o", "", "where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "list what would run, and stop")
@@ -59,8 +59,8 @@ the sweep file resumes what was planned there.`,
 	return cmd
 }
 
-// addMaking adds the flags that say how runs are made.
-func (c *cli) addMaking(cmd *cobra.Command, f *runFlags) {
+// addExecFlags adds the flags for how runs are executed.
+func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl := cmd.Flags()
 	fl.IntP("jobs", "j", 0, "runs at once (default: cores)")
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
@@ -94,13 +94,13 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	c.tellPlan(j, todo)
+	c.printPlanned(j, todo)
 	sum, runErr := c.fan(ctx, j, todo, f)
 	end, err := j.Finish(ctx, sum, runErr)
 	if err != nil {
 		return err
 	}
-	if err := c.tellEnd(ctx, j, sum, end); err != nil {
+	if err := c.printResult(ctx, j, sum, end); err != nil {
 		return err
 	}
 	return asGate(app.Violated(gates, report.Comparison{{Report: end.Comparison}}))
@@ -127,7 +127,7 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*app.Job,
 	return c.app.Plan(ctx, d, app.Place(d, f.output))
 }
 
-// onlyResumes refuses what says how a sweep is planned, for one that is.
+// onlyResumes refuses flags that plan a sweep, for one that is planned.
 func (f runFlags) onlyResumes(dir string) error {
 	if f.output != "" || len(f.set) > 0 {
 		return unit.Mistake(unit.WithHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir))
@@ -145,7 +145,7 @@ func (c *cli) dryRun(ctx context.Context, target string, f runFlags) error {
 		if err := c.printPlan(d, planFlags{}); err != nil {
 			return err
 		}
-		return c.tellDue(ctx, d, planFlags{output: f.output, jobs: c.settings.GetInt("jobs")})
+		return c.printDue(ctx, d, planFlags{output: f.output, jobs: c.settings.GetInt("jobs")})
 	}
 	if err := f.onlyResumes(target); err != nil {
 		return err
@@ -167,11 +167,11 @@ func (c *cli) dryRun(ctx context.Context, target string, f runFlags) error {
 		return err
 	}
 	fmt.Fprintln(c.stderr, todo)
-	c.tellForecast(s, todo.Runs, c.settings.GetInt("jobs"))
+	c.printForecast(s, todo.Runs, c.settings.GetInt("jobs"))
 	return nil
 }
 
-func (c *cli) tellPlan(j *app.Job, todo due.List) {
+func (c *cli) printPlanned(j *app.Job, todo due.List) {
 	if c.json {
 		return
 	}
@@ -193,7 +193,7 @@ func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (f
 	return j.Execute(ctx, todo.Runs, c.noter(j.Sweep, paint))
 }
 
-// noter tells people what a note means.
+// noter prints notes for people.
 func (c *cli) noter(s *sweep.Sweep, paint progress.Painter) func(sweep.Note) {
 	logs := c.settings.GetBool("log_output")
 	return func(n sweep.Note) {
@@ -201,20 +201,20 @@ func (c *cli) noter(s *sweep.Sweep, paint progress.Painter) func(sweep.Note) {
 		switch {
 		case c.json:
 		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != outcome.Succeeded && n.Outcome.Status != outcome.Canceled:
-			paint.Say(c.failure(s, n.Run, *n.Outcome))
+			paint.Print(c.failure(s, n.Run, *n.Outcome))
 		case n.Kind == sweep.NoteWord:
-			paint.Say("fanout: " + unit.Line(n.Text))
+			paint.Print("fanout: " + unit.Line(n.Text))
 		case n.Kind == sweep.NoteLog && logs:
 			name := s.RunName(n.Run)
 			for line := range strings.Lines(n.Text) {
-				paint.Say(name + ": " + unit.Line(strings.TrimRight(line, "\n")))
+				paint.Print(name + ": " + unit.Line(strings.TrimRight(line, "\n")))
 			}
 		}
 	}
 }
 
-// tellEnd says how it went and where everything is.
-func (c *cli) tellEnd(ctx context.Context, j *app.Job, sum fan.Summary, end app.Ending) error {
+// printResult prints how it went and where everything is.
+func (c *cli) printResult(ctx context.Context, j *app.Job, sum fan.Summary, end app.Ending) error {
 	if c.json {
 		c.printEnd(j, sum, end)
 	} else {
@@ -249,7 +249,7 @@ func (c *cli) wordsAtEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 	fmt.Fprintln(c.stdout, summary)
 }
 
-// stoppedBy says who stopped the sweep on purpose.
+// stoppedBy is who stopped the sweep on purpose.
 func stoppedBy(cause error) (who string, stopped bool) {
 	var sig interrupted
 	var asked app.Canceled

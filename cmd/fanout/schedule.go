@@ -21,7 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// scheduleFlags say when a sweep is made, and by what.
+// scheduleFlags are when a sweep runs, and by what.
 type scheduleFlags struct {
 	specFlags
 	crons       []string
@@ -127,7 +127,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return err
 	}
-	c.tellSchedule(in, next, replaced, files.Outside)
+	c.printSchedule(in, next, replaced, files.Outside)
 	if otherDay(next) && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
 		fmt.Fprintf(c.stderr, "fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)
 	}
@@ -189,8 +189,8 @@ func (c *cli) bundle(d *draft.Draft) (draft.Bundle, error) {
 	return b, nil
 }
 
-// scheduleOptions say how a firing's own job is made: as the workers' are, but
-// from a specification of its own.
+// scheduleOptions are how a firing's job is composed: like the workers', but
+// from a separate specification.
 func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job string) (nomadOptions, error) {
 	o, err := c.nomadOptions(d.Spec.Nomad, out, d.Path)
 	if err != nil {
@@ -227,7 +227,7 @@ func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
 	return env
 }
 
-func (c *cli) tellSchedule(in schedule, next time.Time, replaced bool, outside []string) {
+func (c *cli) printSchedule(in schedule, next time.Time, replaced bool, outside []string) {
 	verb := "fires"
 	if replaced {
 		verb = "was already scheduled, and now fires"
@@ -322,7 +322,7 @@ func inZone(t time.Time, zone string) time.Time {
 	return t.UTC()
 }
 
-// wentWords say how a firing goes or went.
+// wentWords are how a firing goes or went.
 func wentWords(f firing) string {
 	switch {
 	case f.State == "waiting":

@@ -81,7 +81,7 @@ func envName(key string) string {
 	return "FANOUT_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
-// settingsFile finds fanout.yaml; none is fine unless the user named one.
+// settingsFile finds fanout.yaml; it may be missing unless the user named one.
 func settingsFile(flags *pflag.FlagSet) (string, error) {
 	if named, _ := flags.GetString("config"); named != "" {
 		if _, err := os.Stat(named); err != nil {
@@ -134,8 +134,8 @@ func isKnown(key string) bool {
 	return false
 }
 
-// nomad is the section of that name, with the workload class that a sweep is of
-// on top, and on top of that what its own file says.
+// nomad is the section of that name, overridden by the sweep's workload class,
+// then by the sweep file.
 func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 	v := viper.New()
 	v.MergeConfigMap(s.GetStringMap("nomad"))
@@ -161,7 +161,7 @@ func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 // classKeys are what a workload class decides.
 var classKeys = []string{"priority", "namespace", "node_pool", "max_parallel"}
 
-// origin says where a setting's value comes from.
+// origin is where a setting's value comes from.
 func (s *settings) origin(k setting, flags *pflag.FlagSet) string {
 	if f := flags.Lookup(k.flag); k.flag != "" && f != nil && f.Changed {
 		return "flag --" + k.flag

@@ -103,7 +103,7 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	p("  %s", v.Reproduce)
 }
 
-// staleWhy says what a differing part of a fingerprint means.
+// staleWhy describes a differing part of a fingerprint.
 var staleWhy = map[string]string{
 	"code":        "the template's code cells changed since",
 	"text":        "the template's text changed since",

@@ -135,8 +135,8 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 	}
 }
 
-// resumeWith is the command that makes what is left of a sweep, on a cluster where
-// workers may still be at it.
+// resumeWith is the command that runs what is left of a sweep, on a cluster where
+// workers may still be running.
 func (c *cli) resumeWith(s *sweep.Sweep) string {
 	flag := ""
 	if c.settings.GetString("on") == "nomad" || remote(s.Orphans()) {

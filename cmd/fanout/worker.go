@@ -60,8 +60,8 @@ func (c *cli) worker(ctx context.Context, p payload) error {
 	return err
 }
 
-// tellWork writes what happens to the worker's own log.
-func (c *cli) tellWork(n sweep.Note) {
+// printNote writes what happens to the worker's own log.
+func (c *cli) printNote(n sweep.Note) {
 	switch {
 	case n.Kind == sweep.NoteEnded && n.Outcome != nil:
 		fmt.Fprintf(c.stderr, "%s %s %s\n", n.Run, n.Outcome.Status.Words(), unit.Line(n.Outcome.Reason))

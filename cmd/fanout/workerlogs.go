@@ -11,7 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// workerLogs prints what the workers of a cluster said: of the shards that the
+// workerLogs prints the logs of the workers of a cluster: of the shards that the
 // named runs travelled in, or of all.
 func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error {
 	if f.Follow || f.Attempt > 0 || f.where != "" || f.Results || c.json {

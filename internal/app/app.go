@@ -1,12 +1,12 @@
-// Package app is what fanout does, apart from saying it: open, plan, run,
+// Package app is what fanout does, apart from printing: open, plan, run,
 // collect, report, compare, follow and cancel sweeps. The command and every
 // other front end call the same functions and turn their results into words
 // or pages.
 //
 // In go names of files and places and choices as values; out come results as
 // values. Package app prints nothing and knows no flag, no terminal and no
-// HTTP. It does not know which machines there are either: it is handed
-// Machines, and what they execute it drives through package fan.
+// HTTP. Nor does it know which machines there are: it is given Machines, and
+// drives what they execute through package fan.
 package app
 
 import (
@@ -30,15 +30,15 @@ type App struct {
 	OpenStore func(ctx context.Context, where string) (store.Store, error)
 	Machines  Machines
 	Stdin     io.Reader         // what the name "-" reads
-	Warn      func(text string) // remarks about what goes on all the same; never nil
+	Warn      func(text string) // warnings that do not stop the work; never nil
 	Version   string            // of fanout, for the summary
 
-	Jobs    int           // runs under way at once; 0 is as many as the machine has cores
+	Jobs    int           // runs at once; 0 is the number of cores
 	Timeout string        // limit of one run in the sweep file's language, over the sweep's own; "" is none
 	Retries int           // further attempts at a failed run; below 0 the sweep file decides
 	Canary  bool          // one run goes ahead
 	Refresh time.Duration // how often the tables are written while runs execute; 0 is only at the end
-	Grace   time.Duration // what a run has to stop when it is told to
+	Grace   time.Duration // how long a run may take to stop when asked to
 }
 
 // Machines are where runs execute, as this invocation has them.
@@ -50,7 +50,7 @@ type Machines interface {
 	// The caller holds the lease, and closes the Machine.
 	Connect(ctx context.Context, s *sweep.Sweep) (Machine, error)
 	// Attach prepares the place where an earlier process left shards of the
-	// sweep, and stops what is under way there. The caller holds the lease,
+	// sweep, and stops what is running there. The caller holds the lease,
 	// and closes the Machine.
 	Attach(ctx context.Context, s *sweep.Sweep) (Machine, error)
 	// ExecuteSingle executes a prepared notebook on this machine.
@@ -72,7 +72,7 @@ type Template struct {
 	Python string // interpreter or virtual environment; "" is the usual one
 }
 
-// Single says how a notebook that is no run is executed, and where it goes.
+// Single is how a notebook that is not a run is executed, and where it goes.
 type Single struct {
 	Kernel, Python string
 	Dir            string // working directory

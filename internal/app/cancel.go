@@ -55,7 +55,7 @@ func (a *App) awaitRelease(ctx context.Context, s *sweep.Sweep) error {
 	}
 }
 
-// stopLeft ends what an earlier process left under way, on a cluster or here.
+// stopLeft ends what an earlier process left running, on a cluster or here.
 func (a *App) stopLeft(ctx context.Context, s *sweep.Sweep) error {
 	m, err := a.Machines.Attach(ctx, s)
 	if err != nil {
@@ -82,7 +82,7 @@ func (c Canceled) Error() string {
 // ReasonKind is the reason of the runs that are canceled.
 func (Canceled) ReasonKind() outcome.Kind { return outcome.Interrupted }
 
-// askEvery is how often a process looks whether it is to stop.
+// askEvery is how often a process checks whether it is to stop.
 const askEvery = 2 * time.Second
 
 // HeedCancel returns a context that ends, with the cause Canceled, when

@@ -53,7 +53,7 @@ func removeOthers(ctx context.Context, st store.Store, written []string) error {
 	return nil
 }
 
-// collectOptions are what the sweep file says of the tables.
+// collectOptions are the sweep file's settings of the tables.
 func collectOptions(s *sweep.Sweep, require []string) collect.Options {
 	spec := s.Spec()
 	o := collect.Options{Require: require}
@@ -76,7 +76,7 @@ func (a *App) Tables(ctx context.Context, s *sweep.Sweep, require []string) (*co
 }
 
 // ReadNotebooks reads any notebooks, and those in folders, into tables. Paths
-// are those of the user, so run_id says what they typed. The caller closes the
+// are those of the user, so run_id is what they typed. The caller closes the
 // Result.
 func (a *App) ReadNotebooks(ctx context.Context, paths, require []string) (*collect.Result, error) {
 	clean := make([]string, len(paths))

@@ -9,7 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// A Choice says which runs of a planned sweep are to execute, and in which
+// A Choice selects which runs of a planned sweep are to execute, and in which
 // order.
 type Choice struct {
 	Reprocess due.Reprocess // which of those that were executed before
@@ -19,8 +19,8 @@ type Choice struct {
 	Limit     int           // at most this many; 0 is all
 }
 
-// Due finds the runs that a choice means. A choice that means nothing, such as
-// an expression that is none, is a mistake.
+// Due finds the runs that a choice selects. An invalid choice, such as an
+// expression that does not compile, is a mistake.
 func Due(s *sweep.Sweep, c Choice) (due.List, error) {
 	todo, err := c.chosen(s)
 	if err != nil {

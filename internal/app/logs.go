@@ -24,13 +24,13 @@ type LogLine struct {
 	Text    string // foreign text: it may hold anything
 }
 
-// LogOptions say what of a sweep's output to read.
+// LogOptions select what of a sweep's output to read.
 type LogOptions struct {
 	Runs    []string                           // ids; none is all planned runs
 	Attempt int                                // this attempt at each run; 0 is the last, and with Follow all that come
 	Keep    func(sweep.RunState) (bool, error) // only runs for which it is true; nil is all
 	Results bool                               // also results and displays that have a text form
-	Follow  bool                               // go on until the runs have ended
+	Follow  bool                               // continue until the runs have ended
 
 	Line func(LogLine)                 // called with every line, in order
 	Next func(run string, attempt int) // called when another attempt at a run begins
@@ -38,8 +38,8 @@ type LogOptions struct {
 
 // Logs reads what the cells of runs printed, the tracebacks of those that
 // failed, and what their kernels printed outside the cells. It reads the sweep
-// alone, so it does not matter where the runs execute. A line that is
-// overwritten, as progress bars are, comes once, as it ended.
+// only, so it does not matter where the runs execute. A line that is
+// overwritten, as progress bars are, comes once, in its final form.
 func Logs(ctx context.Context, s *sweep.Sweep, o LogOptions) error {
 	if o.Keep == nil {
 		o.Keep = func(sweep.RunState) (bool, error) { return true, nil }
@@ -54,13 +54,13 @@ func Logs(ctx context.Context, s *sweep.Sweep, o LogOptions) error {
 // AwaitPlan opens the sweep at where once it has a plan: a process that begins
 // may not have come that far. waiting is called once, before it waits.
 func (a *App) AwaitPlan(ctx context.Context, where string, waiting func()) (*sweep.Sweep, error) {
-	for told := false; ; told = true {
+	for reported := false; ; reported = true {
 		s, err := a.OpenPlanned(ctx, where)
 		var unplanned *sweep.UnplannedError
 		if !errors.As(err, &unplanned) {
 			return s, err
 		}
-		if !told {
+		if !reported {
 			waiting()
 		}
 		select {
@@ -219,7 +219,7 @@ func (t *tail) read(ctx context.Context, st sweep.RunState, r *readHead) error {
 			return fmt.Errorf("read %s: %w", saved.Object.Key, err)
 		}
 		open := t.Follow && !saved.Ended
-		t.news(st, r, linesOf(doc.Prints(t.Results), open))
+		t.emitNew(st, r, linesOf(doc.Prints(t.Results), open))
 	}
 	if !saved.Ended {
 		return nil
@@ -230,7 +230,7 @@ func (t *tail) read(ctx context.Context, st sweep.RunState, r *readHead) error {
 		return nil
 	}
 	for line := range strings.Lines(string(log)) {
-		t.say(st, r, channel{stream: "kernel"}, overtyped(line))
+		t.emit(st, r, channel{stream: "kernel"}, overtyped(line))
 	}
 	return err
 }
@@ -249,9 +249,9 @@ func (t *tail) missing(st sweep.RunState, r *readHead) error {
 	return nil
 }
 
-// news hands on the lines that differ from those that were read before,
+// emitNew passes on the lines that differ from those that were read before,
 // stream by stream: output is taken back where a cell clears it.
-func (t *tail) news(st sweep.RunState, r *readHead, lines []line) {
+func (t *tail) emitNew(st sweep.RunState, r *readHead, lines []line) {
 	now := map[channel][]string{}
 	for _, l := range lines {
 		now[l.channel] = append(now[l.channel], l.text)
@@ -259,7 +259,7 @@ func (t *tail) news(st sweep.RunState, r *readHead, lines []line) {
 	at := map[channel]int{}
 	for _, l := range lines {
 		if at[l.channel] >= common(r.seen[l.channel], now[l.channel]) {
-			t.say(st, r, l.channel, l.text)
+			t.emit(st, r, l.channel, l.text)
 		}
 		at[l.channel]++
 	}
@@ -276,8 +276,8 @@ func common(a, b []string) int {
 	return min(len(a), len(b))
 }
 
-// say hands on one line of a run.
-func (t *tail) say(st sweep.RunState, r *readHead, ch channel, text string) {
+// emit passes on one line of a run.
+func (t *tail) emit(st sweep.RunState, r *readHead, ch channel, text string) {
 	t.Line(LogLine{Run: st.Run.ID, Attempt: r.attempt, Cell: ch.cell, Stream: ch.stream, Text: text})
 }
 
@@ -308,8 +308,8 @@ func linesOf(prints []notebook.Print, open bool) []line {
 	return lines
 }
 
-// overtyped is what can be read of a line in the end: a carriage return begins
-// it anew.
+// overtyped is the final form of a line: after a carriage return it begins
+// again.
 func overtyped(text string) string {
 	text = strings.TrimRight(text, "\r\n")
 	return text[strings.LastIndexByte(text, '\r')+1:]

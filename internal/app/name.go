@@ -16,7 +16,7 @@ func PlaceOf(s *sweep.Sweep, key string) string {
 	return store.Join(unit.Path(s.Where()), key)
 }
 
-// Reproduce is the command that executes one run alone.
+// Reproduce is the command that executes one run by itself.
 func Reproduce(s *sweep.Sweep, r sweep.Run) string {
 	head, _ := s.Head()
 	words := []string{"fanout", "exec", templatePath(s, head, r), r.ID + ".ipynb"}

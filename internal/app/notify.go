@@ -19,10 +19,10 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// notifyLimit is how long telling somebody may take.
+// notifyLimit is how long one notification may take.
 const notifyLimit = 30 * time.Second
 
-// news is what is told when a sweep has ended: on a command's standard
+// news is the notification that a sweep has ended: on a command's standard
 // input, or in a request's body.
 type news struct {
 	Sweep   string                 `json:"sweep"`
@@ -35,8 +35,8 @@ type news struct {
 	Verdict map[string]string      `json:"verdicts,omitempty"` // by metric
 }
 
-// notify tells whom the sweep file names. Failing to changes nothing about the
-// sweep.
+// notify sends the notifications that the sweep file asks for. A failure
+// changes nothing about the sweep.
 func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending) (failed []error) {
 	verdicts := map[string]string{}
 	for _, m := range end.Comparison.Metrics {
@@ -64,7 +64,7 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending) (failed [
 	return failed
 }
 
-// CountWords says how many runs have which status: "3 runs: 2 succeeded, 1
+// CountWords lists how many runs have which status: "3 runs: 2 succeeded, 1
 // failed".
 func CountWords(counts map[outcome.Status]int, total int) string {
 	var parts []string

@@ -86,7 +86,7 @@ func CheckSize(ctx context.Context, d *draft.Draft) error {
 	return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, or raise max_runs in the sweep file"))
 }
 
-// Plan makes a draft the plan in force of the sweep at where, which it makes
+// Plan makes a draft the plan in force of the sweep at where, which it creates
 // if need be, and takes its lease. Before anything is written it checks that
 // kernels of the templates can start. The caller closes the Job.
 func (a *App) Plan(ctx context.Context, d *draft.Draft, where string) (*Job, error) {
@@ -112,7 +112,7 @@ func (a *App) Plan(ctx context.Context, d *draft.Draft, where string) (*Job, err
 	return a.job(ctx, s, &delta)
 }
 
-// Create opens the sweep at where, and makes it when there is none.
+// Create opens the sweep at where, and creates it when there is none.
 func (a *App) Create(ctx context.Context, where, name string) (*sweep.Sweep, error) {
 	st, err := a.OpenStore(ctx, where)
 	if err != nil {

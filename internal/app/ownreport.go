@@ -22,8 +22,8 @@ func MainSummary(s *sweep.Sweep) string {
 	return sweep.SummaryNotebook
 }
 
-// ownReport executes the report notebook that the sweep file names. It is
-// given where the tables are and what they are of.
+// ownReport executes the report notebook that the sweep file names. Its
+// parameters are where the tables are and what sweep they are of.
 func (a *App) ownReport(ctx context.Context, s *sweep.Sweep) error {
 	spec := s.Spec()
 	if spec.Report == nil || spec.Report.Template == "" {
@@ -59,8 +59,7 @@ func (a *App) ownReport(ctx context.Context, s *sweep.Sweep) error {
 	return a.executeIn(ctx, s, doc, sweep.OwnReport, filepath.Dir(file))
 }
 
-// executeSummary runs the code of the summary notebook and keeps what it puts
-// out.
+// executeSummary runs the code of the summary notebook and keeps its outputs.
 func (a *App) executeSummary(ctx context.Context, s *sweep.Sweep) error {
 	text, err := s.Object(ctx, sweep.SummaryNotebook)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// reruns are the commands that make exactly the runs of each group of failures
-// again; empty where no expression says which they are.
+// reruns are the commands that rerun exactly the runs of each group of failures;
+// empty where no expression selects them.
 func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
 	head, _ := s.Head()
 	out := make([]string, len(failures))
@@ -25,7 +25,7 @@ func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
 	return out
 }
 
-// expression says conditions in the language of --only.
+// expression writes conditions in the language of --only.
 func expression(when []compare.Condition) (string, bool) {
 	var parts []string
 	for _, c := range when {
@@ -43,7 +43,7 @@ func expression(when []compare.Condition) (string, bool) {
 }
 
 // selects reports whether the runs that failed and for which the expression is
-// true are these: a command that makes others must not be shown.
+// true are these: a command that runs others must not be shown.
 func selects(s *sweep.Sweep, src string, runs []compare.Run) bool {
 	keep, err := query.Filter(s, src)
 	if err != nil {

@@ -39,10 +39,10 @@ func (a *App) job(ctx context.Context, s *sweep.Sweep, delta *sweep.Delta) (*Job
 // Close gives back the machine and the lease.
 func (j *Job) Close() error { return errors.Join(j.machine.Close(), j.Lease().Release()) }
 
-// Execute executes the runs and returns when none is under way any more.
+// Execute executes the runs and returns when none is running any more.
 // Meanwhile it heeds a cancellation that is asked for elsewhere, writes the
 // tables now and then, and calls note, from any goroutine. A context that
-// ended is no error: the sweep says how far it came. Losing the lease is one.
+// ended is not an error: the sweep records how far it came. Losing the lease is.
 func (j *Job) Execute(ctx context.Context, runs []string, note func(sweep.Note)) (fan.Summary, error) {
 	ctx, stop := j.Lease().Guard(ctx)
 	defer stop()
@@ -85,7 +85,7 @@ func valueLimits(limits []grid.ValueLimit) []fan.ValueLimit {
 // times as long as the last one took.
 const refreshShare = 20
 
-// refresh writes the tables now and then, notebooks under way included, until
+// refresh writes the tables now and then, running notebooks included, until
 // stop is called. Its failures are left to the collecting at the end.
 func (j *Job) refresh(ctx context.Context, remote bool) (stop func()) {
 	every := j.app.Refresh
@@ -133,8 +133,8 @@ func (e Ending) Incomplete() bool {
 }
 
 // Finish collects what the runs recorded, writes the tables, the summary and
-// the user's own report, and notifies whom the sweep file names. What was
-// executed is worth a table also when the rest was stopped: failed is the
+// the user's own report, and sends notifications. What was executed is worth
+// a table also when the rest was stopped: failed is the
 // error of Execute, and all but the report and the notices are written then,
 // too. The context may have ended.
 func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending, error) {

@@ -16,7 +16,7 @@ type Description struct {
 	Attempts  []Attempt   // oldest first
 	Failure   *FailedCell // of the last attempt; nil when it succeeded, or shows no error
 	Artifacts []string    // keys of kept files
-	Reproduce string      // the command that executes the run alone
+	Reproduce string      // the command that executes the run by itself
 }
 
 // An Attempt is one try at a run that ended.

@@ -17,8 +17,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// summarize writes the summary, unless the user's own report stands in its
-// place, and returns what it compared.
+// summarize writes the summary, unless the user's own report replaces it, and
+// returns what it compared.
 func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*compare.Report, error) {
 	in, err := a.summaryInput(ctx, s, res)
 	if err != nil {
@@ -46,7 +46,7 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 	return in.Compare, nil
 }
 
-// summaryInput gathers what the summary is made of.
+// summaryInput gathers the input of the summary.
 func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
 	spec := s.Spec()
@@ -66,7 +66,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	if spec.Report != nil {
 		in.Sections = spec.Report.Sections
 	}
-	in.Facts = append(in.Facts, madeFacts(ctx, s)...)
+	in.Facts = append(in.Facts, provenanceFacts(ctx, s)...)
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
 	}
@@ -128,7 +128,7 @@ func reportAxis(a grid.Axis) report.Axis {
 	return out
 }
 
-// compareOptions say what the sweep file says of metrics, axes and baseline.
+// compareOptions are the metrics, axes and baseline of the sweep file.
 func compareOptions(s *sweep.Sweep) compare.Options {
 	head, _ := s.Head()
 	spec := s.Spec()
@@ -145,8 +145,9 @@ func compareOptions(s *sweep.Sweep) compare.Options {
 	return o
 }
 
-// madeFacts say from which state of the source and where the runs were made.
-func madeFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
+// provenanceFacts are from which state of the source and where the runs
+// were executed.
+func provenanceFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 	seen := map[string]bool{}
 	var commits, hosts, packages []string
 	add := func(to *[]string, text string) {

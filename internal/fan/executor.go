@@ -24,7 +24,7 @@ type Executor interface {
 	Limits() Limits
 }
 
-// Limits says what an executor can take.
+// Limits is what an executor can take.
 type Limits struct {
 	Parallel int  // shards at once; 0 is no limit
 	PerShard int  // runs per shard; 0 lets fan decide

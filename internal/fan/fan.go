@@ -1,8 +1,8 @@
 // Package fan executes the runs of a sweep: it decides which run goes when to an
 // Executor. In go the runs and the policy for failures; out comes a summary. It
 // keeps a window of runs in progress, sends one ahead as a canary, retries
-// failures within their budget and stops when the halt policy says so or its
-// context ends.
+// failures within their budget and stops when the halt policy requires it or
+// its context ends.
 //
 // Package fan knows nothing of kernels or clusters. All its state is in the sweep:
 // after a crash the same call finishes the work.
@@ -22,7 +22,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Options say what to execute and how.
+// Options are what to execute and how.
 type Options struct {
 	Runs   []string // ids, in the order to take them
 	Jobs   int      // concurrent runs, at least 1; for remote executors Limits decides
@@ -33,7 +33,7 @@ type Options struct {
 	Note   func(sweep.Note) // may be nil
 }
 
-// Retry says which failures are retried. Interruptions never are.
+// Retry is which failures are retried. Interruptions never are.
 type Retry struct {
 	N       int           // further attempts at one run
 	On      []string      // statuses, reason kinds, exception names, or patterns of "Name: message"; empty is any failure
@@ -56,7 +56,7 @@ type ValueLimit struct {
 	N    int
 }
 
-// A Summary says how a call of Fan went.
+// A Summary is how a call of Fan went.
 type Summary struct {
 	Executed  int // attempts that ended
 	Retried   int
@@ -74,7 +74,7 @@ func (e haltedError) Error() string { return "halted: " + e.why }
 func (e haltedError) ReasonKind() outcome.Kind { return outcome.Halted }
 
 // Fan executes the runs and returns when none is in progress. An error means that
-// fan could not continue; the sweep says how far it came. When ctx ends, no
+// fan could not continue; the sweep records how far it came. When ctx ends, no
 // further run starts and those in progress are canceled.
 func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, error) {
 	left, err := openShards(ctx, s, ex)
@@ -174,10 +174,10 @@ type fanner struct {
 	rates  *rates
 
 	queue             []sweep.Run
-	underWay          int            // shards
+	inFlight          int            // shards
 	shards            int            // handed out so far
 	waiting           int            // runs that wait for their back-off
-	busy              map[string]int // ValueLimit key → runs under way
+	busy              map[string]int // ValueLimit key → runs in progress
 	tries             map[string]int // run → attempts of this call
 	before            map[string]int // run → attempts it had when it was handed out
 	returned          map[string]int // run → how often it came back without having begun
@@ -205,7 +205,7 @@ func (f *fanner) loop(ctx context.Context) error {
 	defer look.Stop()
 	for {
 		f.start(ctx)
-		if f.underWay == 0 && (f.stopped || ctx.Err() != nil || len(f.queue)+f.waiting == 0) {
+		if f.inFlight == 0 && (f.stopped || ctx.Err() != nil || len(f.queue)+f.waiting == 0) {
 			return f.err
 		}
 		select {
@@ -252,7 +252,7 @@ func (f *fanner) resume(ctx context.Context, left []sweep.OpenShard) {
 				runs = append(runs, run)
 			}
 		}
-		f.underWay++
+		f.inFlight++
 		if sh.Current {
 			go f.execute(ctx, sh.Shard, runs)
 		} else {
@@ -269,13 +269,13 @@ func (changedError) Error() string { return "its runs have changed" }
 
 // start fills the window.
 func (f *fanner) start(ctx context.Context) {
-	for !f.stopped && ctx.Err() == nil && f.underWay < f.canary.window(f.window) {
+	for !f.stopped && ctx.Err() == nil && f.inFlight < f.canary.window(f.window) {
 		i := slices.IndexFunc(f.queue, f.allowed)
 		if i < 0 {
 			return
 		}
 		runs := f.take(i, f.shardSize())
-		f.underWay++
+		f.inFlight++
 		f.shards++
 		shard := sweep.Shard{ID: fmt.Sprintf("%d-%d", f.sweep.Lease().Epoch(), f.shards)}
 		for _, r := range runs {
@@ -356,7 +356,7 @@ func limitKey(l ValueLimit, r sweep.Run) (string, bool) {
 
 // end records how a shard ended and decides what follows.
 func (f *fanner) end(ctx context.Context, r result) {
-	f.underWay--
+	f.inFlight--
 	for _, run := range r.runs {
 		f.count(run, -1)
 	}
@@ -417,7 +417,7 @@ func (f *fanner) unstarted(ctx context.Context, run sweep.Run, recalled bool) {
 	}
 }
 
-// putBack queues a run again that ended through no fault of its own.
+// putBack queues a run again that ended for reasons outside it.
 func (f *fanner) putBack(ctx context.Context, run sweep.Run, recalled bool) bool {
 	if !f.ex.Limits().Remote || f.stopped || ctx.Err() != nil || f.returned[run.ID] == maxReturns {
 		return false
@@ -496,7 +496,7 @@ func (f *fanner) halt(when, why string) {
 	}
 }
 
-// due says why the policy halts the sweep, or nothing.
+// due returns why the policy halts the sweep, or nothing.
 func (h Halt) due(failed, succeeded, total int) string {
 	if h.When == "" || h.When == "never" {
 		return ""

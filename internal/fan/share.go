@@ -19,7 +19,7 @@ const worthSharing = 4 * time.Second
 // queue is empty: its runs come back and are spread again. One shard at a time.
 func (f *fanner) share(ctx context.Context) {
 	l := f.ex.Limits()
-	free := f.underWay < f.window && len(f.queue)+f.waiting == 0
+	free := f.inFlight < f.window && len(f.queue)+f.waiting == 0
 	if !l.Remote || l.PerShard > 0 || !free || f.stopped || ctx.Err() != nil || f.rates.anyRecalled() {
 		return
 	}

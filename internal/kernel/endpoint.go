@@ -37,8 +37,8 @@ type endpoint struct {
 
 var sequence atomic.Int64 // of connection files
 
-// newEndpoint makes a directory and a connection file. tcp asks for TCP
-// whatever is possible; why is then the reason.
+// newEndpoint creates a directory and a connection file. tcp asks for TCP even
+// where ipc is possible; why is then the reason.
 func newEndpoint(name string, tcp bool, why string) (*endpoint, error) {
 	e := &endpoint{id: proc.NewID(), key: wire.NewID(), ports: map[string]int{}, transport: "ipc"}
 	dir, short, err := privateDir()
@@ -134,7 +134,7 @@ func (e *endpoint) remove() {
 	})
 }
 
-// private is the one directory of this process for sockets, made with the
+// private is the one directory of this process for sockets, created with the
 // first kernel and removed with the last.
 var private struct {
 	sync.Mutex
@@ -144,7 +144,7 @@ var private struct {
 }
 
 // privateDir returns a directory with mode 0700 and whether sockets can be
-// made in it. Every call needs one of leavePrivateDir.
+// created in it. Every call needs one of leavePrivateDir.
 func privateDir() (dir string, short bool, err error) {
 	private.Lock()
 	defer private.Unlock()
@@ -174,7 +174,7 @@ func socketBases() []string {
 	return []string{os.Getenv("XDG_RUNTIME_DIR"), "/dev/shm", os.TempDir(), "/tmp", "/var/tmp"}
 }
 
-// makePrivateDir makes the directory in the first base where sockets work,
+// makePrivateDir creates the directory in the first base where sockets work,
 // else in the first that can be written.
 func makePrivateDir(bases []string) (dir string, short bool, err error) {
 	var fallback string

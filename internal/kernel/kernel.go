@@ -40,7 +40,7 @@ type (
 	Header  = wire.Header
 )
 
-// Options say where and how a kernel runs.
+// Options are where and how a kernel runs.
 type Options struct {
 	Dir          string        // working directory; "" is this process's
 	Env          []string      // complete environment; nil is this process's
@@ -64,13 +64,13 @@ const (
 // error is a *DeadError.
 var ErrDead = errors.New("kernel died")
 
-// DeadError says how the kernel ended.
+// DeadError is the error of a kernel that has ended.
 type DeadError struct{ Exit Exit }
 
 func (e *DeadError) Error() string        { return "kernel died: " + e.Exit.String() }
 func (e *DeadError) Is(target error) bool { return target == ErrDead }
 
-// StartError says why a kernel did not start. Starting again may help.
+// StartError is why a kernel did not start. Starting again may help.
 type StartError struct {
 	Spec    string // name of the kernel
 	Reason  string // one line
@@ -88,7 +88,7 @@ func (e *StartError) Error() string {
 
 func (e *StartError) Unwrap() error { return e.Err }
 
-// Hint says what to do about the commonest reasons.
+// Hint is what to do about the commonest reasons.
 func (e *StartError) Hint() string {
 	switch {
 	case strings.Contains(e.LogTail, "No module named"):
@@ -99,7 +99,7 @@ func (e *StartError) Hint() string {
 	return ""
 }
 
-// Exit says how a kernel's process ended and what it used.
+// Exit is how a kernel's process ended and what it used.
 type Exit struct {
 	Code    int           // exit status; -1 when a signal ended it
 	Signal  string        // name of the signal that ended it, as in "killed"; "" when it exited
@@ -149,7 +149,7 @@ type Kernel struct {
 	asked        atomic.Bool
 	busy         atomic.Bool // a cell may be running
 
-	own       sync.Map // ids of our own requests, whose messages are no output
+	own       sync.Map // ids of our own requests, whose messages are not output
 	done      chan struct{}
 	exit      Exit
 	closeOnce sync.Once
@@ -178,14 +178,14 @@ func (k *Kernel) Pid() int { return k.proc.Pid() }
 // StartTook is the time from the request to the first answer.
 func (k *Kernel) StartTook() time.Duration { return k.took }
 
-// Transport is "ipc" or "tcp". why is empty for ipc and says otherwise why ipc
-// was not possible.
+// Transport is "ipc" or "tcp". For tcp, why is the reason why ipc was not
+// possible.
 func (k *Kernel) Transport() (name, why string) { return k.end.transport, k.end.why }
 
 // Warm reports whether the kernel was forked from a Server.
 func (k *Kernel) Warm() bool { _, cold := k.proc.(*proc.Child); return !cold }
 
-// ColdReason says why a Server started this kernel cold; else it is empty.
+// ColdReason is why a Server started this kernel cold; else it is empty.
 func (k *Kernel) ColdReason() string { return k.cold }
 
 // Prefix returns the cells that were executed before this kernel was forked:
@@ -200,7 +200,7 @@ func (k *Kernel) Dropped() int64 { return k.dropped.Load() }
 // Done is closed when the process has ended and Exit is known.
 func (k *Kernel) Done() <-chan struct{} { return k.done }
 
-// Exit waits for the process to end and says how it did.
+// Exit waits for the process to end and returns how it did.
 func (k *Kernel) Exit() Exit {
 	<-k.done
 	return k.exit
@@ -221,7 +221,7 @@ type Reply struct {
 	Content        json.RawMessage // the whole reply, payloads included
 	Sent           time.Time
 	Replied, Idle  time.Time // when reply and idle arrived
-	NoIdle         bool      // the kernel fell silent after its reply without saying idle
+	NoIdle         bool      // the kernel sent no idle status after its reply
 }
 
 // Execute runs code and returns when the kernel has replied and is idle again.

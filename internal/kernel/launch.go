@@ -14,7 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
-// overTCP remembers the kernels that came up over TCP only, by their argv.
+// overTCP remembers the kernels that start only over TCP, by their argv.
 var overTCP sync.Map
 
 // Launch starts a kernel and returns when it has answered. The error is a
@@ -69,7 +69,7 @@ func launch(ctx context.Context, spec kernelspec.Spec, o Options, tcp bool, why 
 	return connect(ctx, spec, e, c, log, o.MemoryLimit, began)
 }
 
-// connect makes a Kernel of a started process, or reaps it.
+// connect turns a started process into a Kernel, or reaps it.
 func connect(ctx context.Context, spec kernelspec.Spec, e *endpoint, p proc.Process, log *proc.Log, memory int64, began time.Time) (*Kernel, error) {
 	k := &Kernel{
 		spec: spec, id: e.id, proc: p, end: e, log: log, codec: wire.NewCodec([]byte(e.key)),
@@ -88,7 +88,7 @@ func connect(ctx context.Context, spec kernelspec.Spec, e *endpoint, p proc.Proc
 	return k, nil
 }
 
-// notStarted reaps a kernel that did not start and says why.
+// notStarted reaps a kernel that did not start and returns why.
 func (k *Kernel) notStarted(ctx context.Context, cause error) error {
 	e := &StartError{Spec: k.spec.Name, Reason: cause.Error()}
 	// A process about to die explains more than the connection it drops.
@@ -207,7 +207,7 @@ const unboundedQueue = `(lambda k: k.iopub_thread.schedule(lambda: k.iopub_threa
 
 // handshake asks for kernel_info until it is answered and output is seen to
 // arrive: a subscription takes effect at no known moment, and what a kernel
-// says before is lost.
+// sends before that is lost.
 func (k *Kernel) handshake(ctx context.Context) error {
 	if err := k.request(k.shell, "kernel_info_request", nil); err != nil {
 		return err

@@ -73,7 +73,7 @@ func (b *mailbox) take() (Message, bool) {
 	return m, true
 }
 
-// leave says that one reader will deliver no more.
+// leave records that one reader will deliver no more.
 func (b *mailbox) leave() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

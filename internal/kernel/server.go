@@ -21,7 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
-// ServerOptions say what a Server prepares for the kernels it forks.
+// ServerOptions are what a Server prepares for the kernels it forks.
 type ServerOptions struct {
 	Imports []string      // modules to import before forking, as the template's import statements name them
 	Env     []string      // complete environment; nil is this process's. What Python reads once must be the same for all kernels
@@ -42,11 +42,11 @@ const (
 	forkTimeout = 10 * time.Second
 	// failuresAllowed in a row; then no more kernels are forked.
 	failuresAllowed = 2
-	// redoLimit bounds how often a server is started anew without a module.
+	// redoLimit bounds how often a server is restarted without a module.
 	redoLimit = 4
 )
 
-// RefusedError says in one line why kernels cannot be started warm. They can
+// RefusedError is why, in one line, kernels cannot be started warm. They can
 // be started cold.
 type RefusedError struct{ Reason string }
 
@@ -61,7 +61,7 @@ type Server struct {
 
 	proc    *forkserver.Server
 	limit   time.Duration
-	Mode    string       // K, S, W or A: how much of a kernel is made before the fork
+	Mode    string       // K, S, W or A: how much of a kernel is prepared before the fork
 	Dropped []string     // modules that are left to the kernels, with the reason
 	Prefix  []PrefixCell // the leading cells that are shared
 	Refused string       // why no more cells are; empty when all of them are
@@ -127,8 +127,8 @@ func ipykernelArgs(spec kernelspec.Spec) (python string, flags, extra []string, 
 	return python, flags, extra, nil
 }
 
-// prepare brings a process up in one mode. What a module or a cell has done
-// cannot be undone: the process is started anew without it.
+// prepare starts a process in one mode. What a module or a cell has done
+// cannot be undone: the process is restarted without it.
 func (s *Server) prepare(ctx context.Context, argv, extra []string, mode string, o ServerOptions) error {
 	s.Mode, s.Dropped, s.Refused = mode, nil, ""
 	imports, cells := o.Imports, o.Prefix
@@ -213,7 +213,7 @@ func (s *Server) imports(ctx context.Context, modules []string, quiet bool) ([]s
 	return append(r.Noisy, r.Suspects...), nil
 }
 
-// probeCell uses what a first cell imports, and says what that was.
+// probeCell uses what a first cell imports, and returns what that was.
 const probeCell = `import sys, json
 from IPython.display import display, HTML
 display(HTML("<b>1</b>"))
@@ -255,13 +255,13 @@ func (s *Server) probe(ctx context.Context) ([]string, error) {
 	return append(slices.DeleteFunc(modules, notByName), "psutil"), nil
 }
 
-// notByName drops what is no module to import by name.
+// notByName drops modules that cannot be imported by name.
 func notByName(m string) bool {
 	return m == "__main__" || m == "__mp_main__" || strings.HasPrefix(m, "debugpy") || strings.HasPrefix(m, "_pydev")
 }
 
-// Launch starts a kernel, warm if it can be and cold otherwise: Kernel.Warm
-// says which, Kernel.ColdReason why.
+// Launch starts a kernel, warm if possible and cold otherwise: see Kernel.Warm
+// and Kernel.ColdReason.
 func (s *Server) Launch(ctx context.Context, o Options) (*Kernel, error) {
 	why := s.refuses(o)
 	if why == "" {
@@ -284,7 +284,7 @@ func (s *Server) Launch(ctx context.Context, o Options) (*Kernel, error) {
 	return k, err
 }
 
-// refuses says why a kernel with these options cannot be forked, or nothing.
+// refuses returns why a kernel with these options cannot be forked, or nothing.
 func (s *Server) refuses(o Options) string {
 	s.mu.Lock()
 	retired := s.retired

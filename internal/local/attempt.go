@@ -18,7 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// attempt makes one attempt at a run, from its record to its end.
+// attempt executes one attempt at a run, from its record to its end.
 func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(sweep.Note)) error {
 	run := st.Run
 	template, doc, err := e.sweep.TemplateOf(ctx, run)
@@ -152,7 +152,7 @@ func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 		err = a.Attempt.End(a.ctx, doc, o, a.log())
 	}
 	if errors.Is(err, sweep.ErrEnded) {
-		err = nil // what stands in the sweep counts
+		err = nil // what the sweep has counts
 	}
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ func runEnv(base []string, run string, attempt int, asOf time.Time, out string) 
 	})
 }
 
-// override returns env with set in place of variables of the same names.
+// override returns env with set instead of variables of the same names.
 func override(env, set []string) []string {
 	out := make([]string, 0, len(env)+len(set))
 	for _, kv := range env {

@@ -105,8 +105,8 @@ func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, 
 	return s, nil
 }
 
-// place makes a working directory for a template and returns the folder of the
-// template too.
+// place creates a working directory for a template and returns the folder of
+// the template too.
 func (k *kernels) place(template string) (s *workdir, source string, err error) {
 	frozen, err := k.frozenFiles()
 	if err != nil {
@@ -205,7 +205,7 @@ func (k *kernels) serve(kd kind, s *server) {
 }
 
 // prefix has a server execute the cells above the parameters of the template, in a
-// working directory of its own.
+// separate working directory.
 func (k *kernels) prefix(kd kind, s *server, o *kernel.ServerOptions) error {
 	head, _ := k.e.sweep.Head()
 	for _, t := range head.Templates {
@@ -232,8 +232,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// launch starts the kernel of a working directory. remarks say in what it is not
-// warm although the sweep wants it to be.
+// launch starts the kernel of a working directory. remarks are what about it is
+// not warm although the sweep asks for it.
 func (k *kernels) launch(ctx context.Context, s *workdir) (kn *kernel.Kernel, remarks []string, err error) {
 	if sp := s.spare; sp != nil {
 		s.spare = nil
@@ -267,7 +267,7 @@ func (s *server) launch(ctx context.Context, o kernel.Options) (*kernel.Kernel, 
 	return s.warm.Launch(ctx, o)
 }
 
-// remarks say in what a kernel is not warm although the sweep wants it to be.
+// remarks are what about a kernel is not warm although the sweep asks for it.
 func (s *server) remarks(kn *kernel.Kernel) []string {
 	if s.warm == nil {
 		return coldRemarks(s.cold)
@@ -353,7 +353,7 @@ func (k *kernels) ahead() {
 	}
 }
 
-// reserve makes a working directory and begins to start its kernel.
+// reserve creates a working directory and begins to start its kernel.
 func (k *kernels) reserve(id string) *workdir {
 	st, ok := k.e.sweep.Run(id)
 	if !ok {

@@ -1,9 +1,9 @@
 // Package local executes the runs of a sweep on this machine: it is the
-// fan.Executor that needs nothing but a kernel.
+// fan.Executor that needs only a kernel.
 //
 // In go shards of a sweep whose lease this process holds; out come ended
-// attempts in the sweep, and notes for people. Each attempt has a kernel, a
-// working directory, an environment and a process group of its own.
+// attempts in the sweep, and notes for people. Each attempt has its own kernel,
+// working directory, environment and process group.
 //
 // It promises the executor's contract: whatever a notebook does is an
 // outcome; when Execute has returned no process, socket or temporary file of
@@ -28,7 +28,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
-// Options say how runs are executed on this machine.
+// Options are how runs are executed on this machine.
 type Options struct {
 	Jobs    int           // concurrent runs; 0 is the number of cores
 	Queue   []string      // run ids in the order in which they will probably be executed: the next kernel is started ahead of time

@@ -12,7 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Look finds out whether this machine can execute runs: which kernels it has,
+// Look checks whether this machine can execute runs: which kernels it has,
 // and whether the named one ("" is python3) starts cold and warm.
 func Look(ctx context.Context, kernelName, python string, environ []string) []outcome.Finding {
 	finder := kernelspec.Finder{Python: python, Env: environ}
@@ -77,8 +77,8 @@ func coldStart(ctx context.Context, spec kernelspec.Spec, env []string) outcome.
 	return outcome.Finding{What: "cold start", Detail: detail}
 }
 
-// warmStart says whether kernels of this kind can be forked. That they cannot
-// is no fault: runs then start cold.
+// warmStart checks whether kernels of this kind can be forked. If they cannot,
+// that is not a fault: runs then start cold.
 func warmStart(ctx context.Context, spec kernelspec.Spec, env []string) outcome.Finding {
 	s, err := kernel.Serve(ctx, spec, kernel.ServerOptions{Env: env})
 	if err != nil {

@@ -58,7 +58,7 @@ func number(file string) (int64, error) {
 	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
-// tempFile makes a file without a name, where the file system can.
+// tempFile creates a file without a name, where the file system can.
 func tempFile(dir string) (*os.File, error) {
 	return os.OpenFile(dir, os.O_RDWR|unix.O_TMPFILE, 0o600)
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/fanout-dev/fanout/internal/glob"
 )
 
-// A mirror makes folders of links to the files of another folder.
+// A mirror fills folders with links to the files of another folder.
 type mirror struct {
 	keep   []string // patterns of files that a run writes: they are copied, so that nothing is written through a link
 	copies map[string]fs.FileInfo
 }
 
-// folder makes dst a folder of links to the entries of source, or to their frozen
+// folder fills dst with links to the entries of source, or to their frozen
 // copies. Folders that hold frozen files or files to keep are real folders,
 // mirrored in turn. rel is dst as patterns see it.
 func (m *mirror) folder(dst, source, frozen, rel string) error {

@@ -9,8 +9,7 @@ import (
 )
 
 // writeModules puts the modules that notebooks may import without installing
-// them into dir: fanout_glue, also under the name of the package it stands in
-// for.
+// them into dir: fanout_glue, also under the name of the package it replaces.
 func writeModules(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err

@@ -15,7 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
 )
 
-// provenance says who computed, where and from which state of the source. It is
+// provenance is who computed, where and from which state of the source. It is
 // part of no identity and makes nothing stale.
 type provenance struct {
 	Fanout string `json:"fanout,omitempty"`

@@ -13,7 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/runner"
 )
 
-// Single says how one notebook that belongs to no sweep is executed.
+// Single is how one notebook that belongs to no sweep is executed.
 type Single struct {
 	Kernel  string   // name of the kernelspec; empty is the notebook's own
 	Python  string   // virtual environment or interpreter whose ipykernel is used

@@ -25,7 +25,7 @@ type workdir struct {
 	copies mirror
 }
 
-// newWorkdir makes the folders. source is the template's folder, frozen has the
+// newWorkdir creates the folders. source is the template's folder, frozen has the
 // files of it that are frozen with the sweep; either may be missing. With shared
 // the working directory is source itself.
 func newWorkdir(base, source, frozen string, shared bool, keep []string) (*workdir, error) {
@@ -74,7 +74,7 @@ func (s *workdir) remove() {
 	removeAll(s.root)
 }
 
-// removeAll also removes what a notebook made read-only.
+// removeAll also removes what a notebook left read-only.
 func removeAll(dir string) error {
 	err := os.RemoveAll(dir)
 	if err == nil || !errors.Is(err, fs.ErrPermission) {
@@ -90,7 +90,7 @@ func removeAll(dir string) error {
 }
 
 // kept lists the files to keep, by their name among the run's artifacts: all
-// of the output folder, and the files the run made or changed in its working
+// of the output folder, and the files the run created or changed in its working
 // directory that match a pattern. A pattern without a slash matches the name
 // of a file at any depth.
 func (s *workdir) kept() (map[string]string, error) {

@@ -24,7 +24,7 @@ func (p place) query(ctx context.Context) *api.QueryOptions {
 }
 
 // callers is how many requests may be in flight: servers refuse a client that
-// sends too many, and more are no faster.
+// sends too many, and more would not be faster.
 const callers = 8
 
 // retryFor is how long requests are retried while the cluster has a fault.

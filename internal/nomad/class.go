@@ -37,7 +37,7 @@ const maxClasses = 100
 func (e *Executor) Class(run sweep.Run) string { return e.classOf(run).id }
 
 // classOf finds the class of a run. The classes of planned runs were checked when
-// the executor was made; the placement of a run of an earlier plan may have
+// the executor was created; the placement of a run of an earlier plan may have
 // become invalid.
 func (e *Executor) classOf(run sweep.Run) *class {
 	s := e.sweep.SettingsOf(run)

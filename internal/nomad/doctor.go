@@ -20,7 +20,7 @@ type Probe struct {
 	Kernel string `json:"kernel,omitempty"` // to start; empty is the default one
 }
 
-// Doctor finds out whether the cluster can execute runs of a sweep kept at o.Dir:
+// Doctor checks whether the cluster can execute runs of a sweep kept at o.Dir:
 // it answers, the token suffices, a node has room for a worker, and a worker
 // dispatched with the probe starts.
 func Doctor(ctx context.Context, o Options, p Probe) []outcome.Finding {
@@ -71,7 +71,7 @@ func (d *doctor) server(ctx context.Context) bool {
 }
 
 // nodes counts the ready nodes that have the driver. A token that may not list
-// nodes is no fault.
+// nodes is not a fault.
 func (d *doctor) nodes(ctx context.Context) bool {
 	job, err := d.parse(ctx, templates.NomadJob())
 	if err != nil {

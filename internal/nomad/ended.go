@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// reason says why the shard's allocation ended, for the runs that it left open.
+// reason is why the shard's allocation ended, for the runs that it left open.
 func (m *monitor) reason(ctx context.Context) string {
 	if text := m.stored().Complaint(ctx); text != "" {
 		return fmt.Sprintf("%s: %s", m.ended, text)

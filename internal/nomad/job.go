@@ -51,7 +51,7 @@ func (e *Executor) register(ctx context.Context, c *class) error {
 	return err
 }
 
-// put registers the job of a class. obstacles says why no node would run a shard;
+// put registers the job of a class. obstacles are why no node would run a shard;
 // it is empty if one would, or if the token may not ask.
 func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err error) {
 	job, err := e.parse(ctx, templates.NomadJob())
@@ -86,7 +86,7 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 	return obstacles, nil
 }
 
-// metaWhere is the meta key of a job that says which sweep it belongs to.
+// metaWhere is the meta key of a job with the sweep that it belongs to.
 const metaWhere = "fanout_sweep"
 
 // conflicted reports whether a job was registered by somebody else since it was

@@ -169,7 +169,7 @@ func (m *monitor) allEnded() bool {
 	return true
 }
 
-// refresh asks for the allocations of the shard alone.
+// refresh asks only for the allocations of the shard.
 func (m *monitor) refresh(ctx context.Context) error {
 	var stubs []*api.AllocationListStub
 	err := m.retry(ctx, "look at job "+m.child, func() (err error) {

@@ -33,13 +33,13 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Options say where and how shards are executed. The cluster itself is named by
+// Options are where and how shards are executed. The cluster itself is named by
 // the environment: NOMAD_ADDR and the other variables of Nomad's own client.
 type Options struct {
 	Dir       string            // the sweep, as workers find it
 	Job       []byte            // job specification in HCL; nil is ours
 	JobFile   string            // its name, for error messages
-	Command   string            // path of fanout on the clients; empty leaves what the specification says
+	Command   string            // path of fanout on the clients; empty keeps the one of the specification
 	Driver    string            // instead of the specification's
 	Image     string            // for drivers that run images; docker when none is named
 	Artifact  string            // fetched into the task before it starts, such as fanout itself
@@ -152,8 +152,8 @@ func orElse(d, other time.Duration) time.Duration {
 // and its id because other sweeps may have that name.
 func prefixOf(s *sweep.Sweep) string { return jobID(s.Name(), s.ID()) }
 
-// jobID makes the id of a job from a name, of which only what Nomad accepts is
-// kept, and an id that tells apart things of one name.
+// jobID composes the id of a job from a name, of which only what Nomad accepts is
+// kept, and an id that distinguishes things of one name.
 func jobID(name, id string) string {
 	safe := strings.Map(func(r rune) rune {
 		switch {
@@ -219,7 +219,7 @@ func (e *Executor) superseded(ctx context.Context) bool {
 	return errors.As(e.sweep.Lease().Check(ctx), &lost)
 }
 
-// Payload says what a worker is to do: Nomad passes it on byte for byte.
+// Payload is what a worker is to do: Nomad passes it on byte for byte.
 type Payload struct {
 	Dir   string `json:"dir"`
 	Shard string `json:"shard,omitempty"`

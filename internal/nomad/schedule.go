@@ -31,7 +31,7 @@ func NewSchedules(o Options) (*Schedules, error) {
 	return &Schedules{e, place{o.Region, o.Namespace}}, err
 }
 
-// A Schedule says which sweep is run when.
+// A Schedule is which sweep is run when.
 type Schedule struct {
 	ID    string // of its job
 	Sweep string // its name
@@ -96,7 +96,7 @@ func NextFiring(crons []string, zone string, after time.Time) (time.Time, error)
 	return first, nil
 }
 
-// lastPart is what a chain of words about one mistake ends with.
+// lastPart is the last part of a chain of errors about one mistake.
 func lastPart(text string) string {
 	parts := strings.Split(text, ": ")
 	if n := len(parts); n > 1 && strings.HasPrefix(parts[n-1], "'") {

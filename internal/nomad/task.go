@@ -35,7 +35,7 @@ func WorkerName() string {
 // ThisFiring reads from the environment which firing of a schedule this process
 // is: when it was due, in the zone of the schedule, and the folder of the
 // schedule's files.
-func ThisFiring(zone string) (due time.Time, kit string, err error) {
+func ThisFiring(zone string) (due time.Time, folder string, err error) {
 	if due, err = FiringTime(os.Getenv("NOMAD_JOB_ID")); err != nil {
 		return due, "", fmt.Errorf("NOMAD_JOB_ID: %w", err)
 	}
@@ -47,5 +47,5 @@ func ThisFiring(zone string) (due time.Time, kit string, err error) {
 	if dir == "" {
 		return due, "", errors.New("NOMAD_TASK_DIR is not set: only the job of a schedule fires it")
 	}
-	return due.In(loc), filepath.Join(dir, "kit"), nil
+	return due.In(loc), filepath.Join(dir, "bundle"), nil
 }

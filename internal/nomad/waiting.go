@@ -25,13 +25,13 @@ type wait struct {
 	why  string
 }
 
-// waitReport is what people were last told about a reason.
+// waitReport is the last report about a reason.
 type waitReport struct {
 	runs int
 	at   time.Time
 }
 
-// reportEvery is how often a reason is reported at most, once it was reported.
+// reportEvery is the shortest time between two reports about a reason.
 const reportEvery = 30 * time.Second
 
 // set records why a shard waits and returns what to report, if anything: a shard
@@ -79,7 +79,7 @@ func (m *monitor) reportWaiting(ctx context.Context) {
 	}
 }
 
-// obstaclesOf says why no node has room for an allocation.
+// obstaclesOf lists why no node has room for an allocation.
 func obstaclesOf(m *api.AllocationMetric) string {
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(m.DimensionExhausted)) {

@@ -10,8 +10,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// A Choice says which runs of a sweep are meant. The zero value is all that
-// are planned.
+// A Choice selects runs of a sweep. The zero value selects all that are
+// planned.
 type Choice struct {
 	Runs   []string // beginnings of ids, or names of notebooks; empty: any
 	Where  string   // expression that is true of them; "": any
@@ -20,7 +20,7 @@ type Choice struct {
 	All    bool     // also runs that are no longer planned
 }
 
-// Choose finds the runs that are meant, in the order of the plan.
+// Choose finds the selected runs, in the order of the plan.
 func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
 	named, err := Resolve(s, c.Runs)
 	if err != nil {
@@ -70,7 +70,7 @@ func Matching(s *sweep.Sweep, ids []string, src string) ([]string, error) {
 	return out, nil
 }
 
-// WentWrong reports whether a run ended, and not well.
+// WentWrong reports whether a run ended without success.
 func WentWrong(st sweep.RunState) bool { return st.Last != nil && st.Status != outcome.Succeeded }
 
 // Resolve finds runs by the beginnings of their ids.

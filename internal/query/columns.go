@@ -9,13 +9,13 @@ import (
 )
 
 // A Column is one of the columns that fanout itself has for a run. Their names
-// begin with run_, which is kept for them.
+// begin with run_, which is reserved for them.
 type Column struct {
 	Name  string
 	Type  Type
 	Unit  string // of its numbers; "s" or "B"
 	Means string // a phrase of Markdown for people
-	Field string // its name in `ls --json`, "" where that says it otherwise
+	Field string // its name in `ls --json`, "" where it is not a field of its own there
 
 	read func(Run) any
 }
@@ -45,7 +45,7 @@ func (t Type) zero() any {
 	return ""
 }
 
-// Replicate is the column that is in tables of repeated sweeps alone.
+// Replicate is the column that is only in tables of repeated sweeps.
 const Replicate = "run_replicate"
 
 // columns is the list that the table of runs, expressions, ls and the
@@ -85,7 +85,7 @@ func (c Column) Of(r Run) any {
 // A Run is a run with all that its columns are read from.
 type Run struct {
 	sweep.RunState
-	Outcome outcome.Outcome // which Status is about, or of the best attempt while another is under way; zero while there is none
+	Outcome outcome.Outcome // which Status is about, or of the best attempt while another is running; zero while there is none
 	Stale   []string        // parts of the fingerprint in which its success is stale
 	AsOf    time.Time       // logical date of the newest plan
 }

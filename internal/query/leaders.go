@@ -25,7 +25,7 @@ type Leader struct {
 }
 
 // Lead finds the planned runs that have a number of this name, by default the
-// first metric: those that succeeded and are not stale, and those under way.
+// first metric: those that succeeded and are not stale, and those running.
 // The largest is first; the smallest where the sweep file minimizes the metric,
 // or with ascending; NaN is last. where narrows the choice.
 func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {

@@ -179,7 +179,7 @@ func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
 		return
 	}
 	if f.mask == nil {
-		f.say(c, s.Name, s.Text)
+		f.write(c, s.Name, s.Text)
 		return
 	}
 	if c.heldOn != s.Name {
@@ -189,7 +189,7 @@ func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
 	n := len(text) - f.mask.open(text)
 	c.held, c.heldOn = text[n:], s.Name
 	if n > 0 {
-		f.say(c, s.Name, text[:n])
+		f.write(c, s.Name, text[:n])
 	}
 }
 
@@ -197,12 +197,12 @@ func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
 func (f *fold) release(c *cellFold) {
 	if text := c.held; text != "" {
 		c.held = ""
-		f.say(c, c.heldOn, text)
+		f.write(c, c.heldOn, text)
 	}
 }
 
-// say adds text of a stream to a cell.
-func (f *fold) say(c *cellFold, name, text string) {
+// write adds text of a stream to a cell.
+func (f *fold) write(c *cellFold, name, text string) {
 	f.clearIfDue(c)
 	room, whole := f.room(c, int64(len(text)+perOutput))
 	if !whole {
@@ -241,7 +241,7 @@ func (c *cellFold) settle() {
 	}
 }
 
-// settle makes the document say all that was folded in.
+// settle brings the document up to date with all that was folded in.
 func (f *fold) settle() {
 	for _, c := range f.byIndex {
 		if c.tail != nil {
@@ -363,7 +363,7 @@ func (f *fold) fail(c *cellFold, out notebook.Output) {
 	c.errored = true
 }
 
-// shorten keeps the last lines: they say what happened.
+// shorten keeps the last lines: they show what happened.
 func shorten(lines []string, most int) []string {
 	for i := len(lines) - 1; i >= 0; i-- {
 		if most -= len(lines[i]); most < 0 {
@@ -528,7 +528,7 @@ func (c *cellFold) count(content json.RawMessage) {
 	}
 }
 
-// time records when a message was sent, where nbclient does.
+// time records when a message was sent, as nbclient does.
 func (c *cellFold) time(key string, m kernel.Message) {
 	t, err := time.Parse(time.RFC3339Nano, m.Header.Date)
 	if err != nil {

@@ -15,11 +15,11 @@ import (
 	"unicode/utf16"
 )
 
-// masked stands where a secret was.
+// masked replaces a secret.
 const masked = "[secret]"
 
 // minSecret is the length, in bytes, below which a value would also be found where
-// it is no secret.
+// it is not a secret.
 const minSecret = 6
 
 // CheckSecret returns an error if a value is too short to be masked.
@@ -106,7 +106,7 @@ func forms(v string) []string {
 	return all
 }
 
-// base64Core is the part of the base64 text that v alone decides when shift
+// base64Core is the part of the base64 text that depends only on v when shift
 // bytes precede it.
 func base64Core(e *base64.Encoding, v string, shift int) string {
 	text := e.WithPadding(base64.NoPadding).EncodeToString(append(make([]byte, shift), v...))

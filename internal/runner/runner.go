@@ -2,7 +2,7 @@
 //
 // In go a document that is ready to be executed, a way to start its kernel,
 // and limits; out come the document with its outputs, through a Sink, and a
-// Result that says how it went. The cells that nbclient would execute are
+// Result that describes how it went. The cells that nbclient would execute are
 // executed, in order, up to the first error that no tag allows.
 //
 // It promises that a run ends: within its limits, or within the grace period
@@ -50,7 +50,7 @@ const (
 	defaultRunOutput  = 500 << 20
 )
 
-// EventKind says what an Event is about.
+// EventKind is the kind of an Event.
 type EventKind string
 
 // The kinds of events.
@@ -70,7 +70,7 @@ type Event struct {
 // A Sink takes the document, the log and the end of a run. Save and Log may be
 // called concurrently with each other, but not with End.
 type Sink interface {
-	// Save takes the document as it stands, encoded. A failing Save is tried
+	// Save takes the document as it is now, encoded. A failing Save is tried
 	// again with the next one.
 	Save(doc []byte) error
 	// Log takes what a cell printed: stream is stdout, stderr, or display for
@@ -401,7 +401,7 @@ func (w *walk) log(text []printed) {
 }
 
 // judge reports whether the next cell may follow and otherwise records why not. A
-// run that fails gets an error output that says so.
+// run that fails gets an error output with the reason.
 func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 	cell := w.fold.current
 	w.fold.release(cell)
@@ -541,7 +541,7 @@ func named(ctx context.Context, kind outcome.Kind) outcome.Kind {
 	return kind
 }
 
-// save gives the sink the document as it stands.
+// save gives the sink the document as it is now.
 func (w *walk) save() {
 	w.mu.Lock()
 	w.fold.settle()

@@ -16,7 +16,7 @@ const (
 	stopCancel      // the context ended
 	stopCell        // a cell took too long
 	stopRun         // the run took too long
-	stopInput       // the kernel asked somebody who is not there
+	stopInput       // the kernel asked for input that nobody can give
 )
 
 // An ending is all that decides how a run ended.
@@ -24,7 +24,7 @@ type ending struct {
 	start  error             // no kernel started
 	stop   stop              // why the walk stopped the kernel
 	exit   *kernel.Exit      // the kernel ended by itself
-	quit   bool              // a cell told the kernel to quit
+	quit   bool              // a cell asked the kernel to quit
 	early  bool              // a cell ended the notebook with SystemExit, successfully
 	raised *notebook.Failure // the error that no tag allows
 }
@@ -34,9 +34,9 @@ type ending struct {
 //	the context ended                           canceled   interrupted (or the kind the cause names)
 //	the run took too long                       timed_out  run_timeout
 //	a cell took too long                        timed_out  cell_timeout
-//	no kernel came up                           failed     start_failed
+//	no kernel started                           failed     start_failed
 //	a cell asked for input                      failed     input_asked
-//	a cell told the kernel to quit              succeeded  early_exit
+//	a cell asked the kernel to quit             succeeded  early_exit
 //	the kernel ended, out of memory             failed     out_of_memory
 //	the kernel ended                            failed     kernel_died
 //	an error output, or a reply, not allowed    failed     exception, or input_asked
@@ -73,7 +73,7 @@ func (e ending) verdict() (outcome.Status, outcome.Kind) {
 // noStdin is what kernels raise when a cell asks for input.
 const noStdin = "StdinNotImplementedError"
 
-// reason says the verdict in a sentence. cell counts code cells from 1.
+// reason is the verdict as a sentence. cell counts code cells from 1.
 func (e ending) reason(kind outcome.Kind, cell int, limits Timeouts) string {
 	switch kind {
 	case outcome.Interrupted:

@@ -14,7 +14,7 @@ type guard struct {
 	asked  chan struct{}   // holds a token when the kernel has asked for input
 }
 
-// watch guards one cell. The returned function ends the guarding and says why
+// watch guards one cell. The returned function ends the guarding and returns why
 // the kernel was stopped, if it was.
 func (g *guard) watch(ctx context.Context, limit time.Duration) (release func() stop) {
 	over, why := make(chan struct{}), make(chan stop, 1)

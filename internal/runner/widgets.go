@@ -192,7 +192,7 @@ type outputWidget struct {
 	used    int64
 	clear   bool             // before the next output
 	name    string           // of the stream that the last output is
-	text    *strings.Builder // its text; nil when the last output is no stream
+	text    *strings.Builder // its text; nil when the last output is not a stream
 	changed bool
 }
 

@@ -38,7 +38,7 @@ func LeaveFindings(ctx context.Context, st store.Store, id string, findings []ou
 }
 
 // TakeFindings reads what a probe left in the store, and removes it. An error that
-// comes with findings says that they may be incomplete or still there.
+// comes with findings means that they may be incomplete or still there.
 func TakeFindings(ctx context.Context, st store.Store, id string) ([]outcome.Finding, error) {
 	text, err := st.Get(ctx, probeKey(id))
 	if err != nil {

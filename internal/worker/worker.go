@@ -2,13 +2,13 @@
 // was started on some machine to execute the runs of one stored shard.
 //
 // In go a sweep, the id of a shard and a way to execute runs on this machine;
-// out come ended attempts in the sweep, beats for whoever watches over the
-// shard, and notes for people. Probes, which look at a machine instead of
+// out come ended attempts in the sweep, beats for the controller of the shard,
+// and notes for people. Probes, which look at a machine instead of
 // executing runs, leave their findings in a store.
 //
 // It promises that a shard has one worker, that a run which is recalled before
 // it begins stays planned, and that the worker stops soon after the shard was
-// given up as lost. When it cannot begin, the sweep says why.
+// given up as lost. When it cannot begin, the reason is in the sweep.
 //
 // It does not execute notebooks, retry, or know what started it: the sweep is
 // all that the two sides share.
@@ -37,7 +37,7 @@ type Machine interface {
 	Close() error
 }
 
-// Options say who works and how.
+// Options are who works and how.
 type Options struct {
 	Name  string                                                          // of the worker, for readers of the sweep; empty is this process
 	Start func(ctx context.Context, runs []string) (m Machine, err error) // called once the shard is claimed
@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // Work claims a shard of the sweep and executes its runs until all have ended
-// or the shard is recalled. An error that wraps sweep.ErrClaimed says that
+// or the shard is recalled. An error that wraps sweep.ErrClaimed means that
 // another worker has the shard: nothing was done. Any other error is left in
 // the sweep too, for the controller.
 func Work(ctx context.Context, s *sweep.Sweep, shard string, o Options) (err error) {

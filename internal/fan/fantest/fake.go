@@ -39,7 +39,7 @@ func FakeMachine() Machine {
 	}
 }
 
-// Limits returns what Limit says.
+// Limits returns Limit.
 func (f *Fake) Limits() fan.Limits { return f.Limit }
 
 // Execute executes the runs of the shard one after the other. A remote Fake stores

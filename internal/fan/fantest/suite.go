@@ -23,8 +23,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// A Machine is an executor under test and how to make notebooks do things on
-// it.
+// A Machine is an executor under test and how notebooks do things on it.
 type Machine struct {
 	Name string
 	// New returns the executor for a sweep whose lease is held, and
@@ -94,14 +93,14 @@ var clauses = []struct {
 	{"a dead kernel is failed, kernel_died", dies},
 	{"a run timeout is timed_out and names the cell", timesOut},
 	{"a timeout ends a kernel that ignores interrupts", timesOutHard},
-	{"cancelling says canceled and leaves a valid notebook", cancels},
+	{"cancelling ends as canceled and leaves a valid notebook", cancels},
 	{"a shard cancelled before it begins stays planned", cancelsEarly},
 	{"a notebook that ends itself succeeds", exitsEarly},
 	{"attempts do not see each other's working directories", isolates},
 	{"nothing is left after return", leavesNothing},
 	{"text of any script arrives whole", keepsUnicode},
 	{"output of millions of characters arrives whole", keepsLarge},
-	{"a shard executed again is not made twice", executesAgain},
+	{"a shard executed again runs nothing twice", executesAgain},
 	{"a shard executed again to be cancelled is stopped", cancelsAgain},
 }
 
@@ -184,7 +183,7 @@ func templateOf(t *testing.T, m Machine, deeds []Deed) []byte {
 	return b
 }
 
-// execute makes every run of the sweep in one shard.
+// execute executes every run of the sweep in one shard.
 func execute(ctx context.Context, t *testing.T, m Machine, s *sweep.Sweep, note func(sweep.Note)) {
 	t.Helper()
 	ex := m.New(t, s)
@@ -244,7 +243,7 @@ func returnsEnded(t *testing.T, m Machine) {
 		}
 	}
 	if got := text(document(t, s)); !strings.Contains(got, "hello") {
-		t.Errorf("the notebook says %q", got)
+		t.Errorf("the notebook shows %q", got)
 	}
 }
 
@@ -275,7 +274,7 @@ func keepsCells(t *testing.T, m Machine) {
 	execute(t.Context(), t, m, s, nil)
 	doc := document(t, s)
 	if got := text(doc); !strings.Contains(got, "hello") {
-		t.Errorf("the notebook says %q", got)
+		t.Errorf("the notebook shows %q", got)
 	}
 	if f, failed := doc.Failure(); !failed || f.Ename != "ValueError" {
 		t.Errorf("the notebook's failure is %+v, %v", f, failed)
@@ -321,7 +320,7 @@ func cancels(t *testing.T, m Machine) {
 	})
 	only(t, s, outcome.Canceled)
 	if got := text(document(t, s)); !strings.Contains(got, "hello") {
-		t.Errorf("the partial notebook says %q", got)
+		t.Errorf("the partial notebook shows %q", got)
 	}
 }
 
@@ -376,7 +375,7 @@ func keepsUnicode(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 1, Unicode)
 	execute(t.Context(), t, m, s, nil)
 	if got := text(document(t, s)); !strings.Contains(got, UnicodeText) {
-		t.Errorf("the notebook says %q", got)
+		t.Errorf("the notebook shows %q", got)
 	}
 }
 
@@ -439,7 +438,7 @@ func cancelsAgain(t *testing.T, m Machine) {
 	cancel()
 	again(canceled, t, m, s)
 	canceledRuns := 0
-	for _, st := range s.Runs() { // a machine may make both at once
+	for _, st := range s.Runs() { // a machine may execute both at once
 		switch {
 		case st.Status == outcome.Canceled && st.Attempts == 1:
 			canceledRuns++

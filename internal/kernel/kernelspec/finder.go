@@ -26,7 +26,7 @@ type Finder struct {
 	Env    []string // of the process that will start the kernel; nil is our own
 }
 
-// Error says why a kernel cannot be started, before anything was.
+// Error is why a kernel cannot be started, before anything was.
 type Error struct {
 	Name string // of the kernel
 	Msg  string
@@ -44,7 +44,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.err }
 
-// Hint is one line that says what to type next.
+// Hint is one line with what to type next.
 func (e *Error) Hint() string { return e.hint }
 
 // An environment is a Python installation: its prefix and interpreter.
@@ -302,7 +302,7 @@ func (f Finder) synthesise(name string, named *environment) (Spec, error) {
 }
 
 // pythonElsewhere reports whether name is a Python kernel outside the named
-// environment: then the named environment stands in for it.
+// environment: then the named environment is used instead.
 func (f Finder) pythonElsewhere(name string) bool {
 	s, err := Finder{Env: f.Env}.Find(name)
 	return err == nil && strings.EqualFold(s.Language, "python")

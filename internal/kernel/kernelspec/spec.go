@@ -1,9 +1,9 @@
-// Package kernelspec finds kernels where Jupyter looks for them and says how to
+// Package kernelspec finds kernels where Jupyter looks for them, and how to
 // start them.
 //
 // In go the name of a kernel, an environment and perhaps a Python installation;
 // out comes a Spec: the command, variables and manner of interruption of a
-// kernel.json, with the interpreter of its own environment. A Python that has
+// kernel.json, with the interpreter of its environment. A Python that has
 // ipykernel and no kernel.json is found as well.
 //
 // It promises Jupyter's order of places, and that a Spec it returns names a
@@ -26,7 +26,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/internal/environ"
 )
 
-// Spec says how to start a kernel: what a kernel.json says, with the
+// Spec is how to start a kernel: the contents of a kernel.json, with the
 // interpreter of its environment instead of a bare "python".
 type Spec struct {
 	Name          string
@@ -132,7 +132,7 @@ func (s Spec) Command(connectionFile string) []string {
 }
 
 // Environ is base, nil for our own environment, with the specification's own
-// variables, in whose values ${NAME} stands for a variable of base.
+// variables, in whose values ${NAME} is replaced by a variable of base.
 func (s Spec) Environ(base []string) []string {
 	set := map[string]string{}
 	for name, v := range s.Env {
@@ -158,7 +158,7 @@ var pythonProgram = regexp.MustCompile(`^(python|pypy)[0-9.]*t?$`)
 
 // SplitIPykernel takes the argv of a plain ipykernel apart: the interpreter,
 // its flags, and the arguments of the kernel's application without the
-// connection file. The error says in what way a kernel is not a plain one.
+// connection file. The error is why a kernel is not a plain one.
 func (s Spec) SplitIPykernel() (python string, flags, args []string, err error) {
 	if !s.IsIPykernel() || !pythonProgram.MatchString(filepath.Base(s.Argv[0])) {
 		return "", nil, nil, fmt.Errorf("kernel %q is not a plain ipykernel", s.Name)

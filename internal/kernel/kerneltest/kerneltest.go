@@ -23,7 +23,7 @@
 //	big N                         one message with N bytes of text
 //	late DURATION TEXT            output after the cell has ended, with its parent
 //	orphan TEXT                   output without a parent
-//	malformed                     messages nobody should believe
+//	malformed                     messages that a client must reject
 //	sleep DURATION · hang         wait; SIGINT raises KeyboardInterrupt
 //	busy DURATION                 use the processor
 //	alloc N                       keep N bytes in use

@@ -113,7 +113,7 @@ func init() {
 	}
 }
 
-// line does what one line says.
+// line executes one line.
 func (x *execution) line(line string) *raised {
 	word, arg, _ := strings.Cut(strings.TrimSpace(line), " ")
 	if do := directives[word]; do != nil && !strings.HasPrefix(arg, "= ") {
@@ -132,7 +132,7 @@ func (x *execution) value(name string) string {
 	return name
 }
 
-// pythonValue turns a Python literal into the JSON it stands for, strings into
+// pythonValue turns a Python literal into the JSON of its value, strings into
 // their text; anything else stays as it is.
 func pythonValue(s string) string {
 	s = strings.TrimSpace(s)
@@ -238,7 +238,7 @@ func (x *execution) spam(arg string) *raised {
 }
 
 // malformed sends what a client must drop: no delimiter, no signature, the
-// signature of other bytes, and a signed header that is no JSON.
+// signature of other bytes, and a signed header that is not JSON.
 func (x *execution) malformed(string) *raised {
 	m := wire.Message{Header: x.codec.Header("stream"), Parent: x.parent, Content: encode(map[string]any{"name": "stdout", "text": "do not believe me\n"})}
 	good, _ := x.codec.Encode(m)

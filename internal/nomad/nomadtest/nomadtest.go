@@ -4,7 +4,7 @@
 // stopped task is "complete", a dispatch with a known token returns the first
 // child, and lists are blocking queries.
 //
-// It can be told to fail: see Faults. It places nothing and checks no HCL.
+// It can be made to fail: see Faults. It places nothing and checks no HCL.
 package nomadtest
 
 import (
@@ -25,7 +25,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
-// Faults say what goes wrong. All are counts that go down to zero.
+// Faults are what goes wrong. All are counts that go down to zero.
 type Faults struct {
 	TooMany  int // requests answered 429
 	Refused  int // requests answered 403
@@ -354,7 +354,7 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	return nil
 }
 
-// ended books the end of a task: one that was stopped is complete, however it
+// ended records the end of a task: one that was stopped is complete, however it
 // ended.
 func (s *Server) ended(a *alloc) {
 	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL) // what it left
@@ -457,7 +457,7 @@ func (s *Server) nodes(w http.ResponseWriter, _ *http.Request) {
 }
 
 // events streams how allocations are, whenever one changes: all of them, which
-// is more than a real agent says.
+// is more than a real agent sends.
 func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	flush := http.NewResponseController(w)
 	fmt.Fprintln(w, "{}")
@@ -481,7 +481,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Idle makes allocations from now on run nothing, until they are stopped.
+// Idle lets allocations from now on run nothing, until they are stopped.
 func (s *Server) Idle() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,7 +44,7 @@ func longName(flag string) string {
 	return flag
 }
 
-// isExec reports whether the first word that is no flag is exec.
+// isExec reports whether the first word that is not a flag is exec.
 func isExec(args []string) bool {
 	for i := 0; i < len(args); i++ {
 		if args[i] == "--config" {

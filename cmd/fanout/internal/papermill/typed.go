@@ -79,8 +79,8 @@ func pythonFloat(s string) (float64, bool) {
 	return x, true
 }
 
-// NormalizeFlag lets papermill's spellings with underscores and dashes stand
-// for each other.
+// NormalizeFlag treats papermill's spellings with underscores and with dashes
+// as the same.
 func NormalizeFlag(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 	return pflag.NormalizedName(strings.ReplaceAll(name, "-", "_"))
 }

@@ -31,7 +31,7 @@ import (
 // goroutine; Stop is called once, last.
 type Painter interface {
 	Note(sweep.Note)
-	Say(text string) // a remark that stays
+	Print(text string) // a remark that stays
 	Stop()
 }
 
@@ -68,8 +68,8 @@ func (j *jsonPainter) Note(n sweep.Note) {
 	j.enc.Encode(e)
 }
 
-func (j *jsonPainter) Say(text string) { j.Note(sweep.Note{Kind: sweep.NoteWord, Text: text}) }
-func (j *jsonPainter) Stop()           {}
+func (j *jsonPainter) Print(text string) { j.Note(sweep.Note{Kind: sweep.NoteWord, Text: text}) }
+func (j *jsonPainter) Stop()             {}
 
 // event is one line of --json.
 type Event struct {
@@ -80,7 +80,7 @@ type Event struct {
 	Cells   int              `json:"cells,omitempty"`
 	Stream  string           `json:"stream,omitempty"`
 	Text    string           `json:"text,omitempty"`
-	Where   string           `json:"where,omitempty"` // who makes it elsewhere
+	Where   string           `json:"where,omitempty"` // who executes it elsewhere
 	Outcome *outcome.Outcome `json:"outcome,omitempty"`
 }
 
@@ -99,7 +99,7 @@ func newPlain(p *progress, w io.Writer, states bool) *plain {
 	return l
 }
 
-// loop tells the state after 5 s, then at intervals that grow to a minute.
+// loop prints the state after 5 s, then at intervals that grow to a minute.
 func (l *plain) loop(states bool) {
 	defer close(l.done)
 	wait := 5 * time.Second
@@ -110,7 +110,7 @@ func (l *plain) loop(states bool) {
 		case <-time.After(wait):
 		}
 		if states {
-			l.Say(l.p.line())
+			l.Print(l.p.line())
 		}
 		wait = min(wait*3/2, time.Minute)
 	}
@@ -118,7 +118,7 @@ func (l *plain) loop(states bool) {
 
 func (l *plain) Note(n sweep.Note) { l.p.note(n) }
 
-func (l *plain) Say(text string) {
+func (l *plain) Print(text string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	fmt.Fprintln(l.w, text)
@@ -148,7 +148,7 @@ func newLive(p *progress, out *os.File) *live {
 }
 
 func (l *live) Note(n sweep.Note) { l.p.note(n) }
-func (l *live) Say(text string)   { l.prog.Println(text) }
+func (l *live) Print(text string) { l.prog.Println(text) }
 
 func (l *live) Stop() {
 	l.prog.Send(tickMsg{last: true})
@@ -184,7 +184,7 @@ func (m liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return m, nil
 }
 
-// View is empty at the end: the closing words say it better.
+// View is empty at the end: the closing words replace it.
 func (m liveModel) View() tea.View {
 	if m.last {
 		return tea.NewView("")

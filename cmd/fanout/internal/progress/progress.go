@@ -24,10 +24,10 @@ type progress struct {
 	name    func(run string) string
 }
 
-// slot is a run under way.
+// slot is a run in progress.
 type slot struct {
 	run         string
-	where       string // who makes it elsewhere
+	where       string // who executes it elsewhere
 	attempt     int
 	cell, cells int
 	since       time.Time
@@ -92,7 +92,7 @@ func (p *progress) counts() string {
 	return strings.Join(parts, ", ")
 }
 
-// rate says runs per second, minute or hour, whichever reads best.
+// rate is in runs per second, minute or hour, whichever reads best.
 func rate(perSecond float64) string {
 	switch {
 	case perSecond >= 1:

@@ -22,7 +22,7 @@ func (c *Child) Reaped() <-chan struct{}  { return c.done }
 func (c *Child) Ended() proc.Ending       { return c.how }
 func (c *Child) Baseline() proc.Footprint { return c.size }
 
-// Signal goes through the server, which alone knows whether the number still
+// Signal goes through the server: only the server knows whether the number still
 // means this process. A server that does not do it is stuck, and has not reaped
 // the process either.
 func (c *Child) Signal(s syscall.Signal) {

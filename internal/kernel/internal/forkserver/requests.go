@@ -6,7 +6,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
 )
 
-// Prepare makes as much of a kernel as mode says, with the arguments of its
+// Prepare prepares as much of a kernel as mode requires, with the arguments of its
 // application, and returns ipykernel's version and how many threads were left
 // running: none may be.
 func (s *Server) Prepare(ctx context.Context, mode string, args []string) (ipykernel string, threads int, err error) {
@@ -14,7 +14,7 @@ func (s *Server) Prepare(ctx context.Context, mode string, args []string) (ipyke
 	return n.IPykernel, n.Threads, err
 }
 
-// Imports are what came of importing modules.
+// Imports is the result of importing modules.
 type Imports struct {
 	Failed   map[string]string // by module, why
 	Noisy    []string          // that write when they are imported

@@ -2,8 +2,7 @@
 //
 // In go an interpreter, what it should prepare, and for each kernel a connection
 // file, a directory and an environment; out come processes. The other side of
-// the protocol, JSON lines on a socket, is server.py, which says why it is what
-// it is.
+// the protocol, JSON lines on a socket, is server.py, which has the reasons.
 //
 // It promises that no forked process outlives its server and that each is
 // reported as ended exactly once, also when the server dies or hangs. It does
@@ -70,7 +69,7 @@ var unsigned = wire.NewCodec(nil)
 
 type request map[string]any
 
-// A notice is what the server says; Op tells which fields are there.
+// A notice is a message of the server; Op defines which fields are set.
 type notice struct {
 	Op        string            `json:"op"`
 	Req       int               `json:"req"`
@@ -130,7 +129,7 @@ func Start(argv, env []string, dir string, log *os.File) (*Server, error) {
 	return s, nil
 }
 
-// socketPair makes our end of a socket and the server's.
+// socketPair returns our end of a socket and the server's.
 func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	syscall.ForkLock.RLock()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
@@ -234,7 +233,7 @@ func (s *Server) Close() {
 	proc.KillMarked(s.id)
 }
 
-// write sends a request; file, if any, goes with a byte of its own before it.
+// write sends a request; file, if any, goes with a separate byte before it.
 func (s *Server) write(r request, file *os.File) error {
 	b, err := json.Marshal(r)
 	if err != nil {
@@ -283,7 +282,7 @@ func (s *Server) ended(err error) error {
 	return fmt.Errorf("%w: %s", errServerGone, proc.LastLine(s.log.Text()))
 }
 
-// Fork makes a child for the kernel id, which reads its connection file and works
+// Fork forks a child for the kernel id, which reads its connection file and works
 // in dir with environment env. What it writes goes to log, which Fork discards
 // if it fails.
 func (s *Server) Fork(ctx context.Context, log *proc.Log, id, connectionFile, dir string, env []string) (*Child, error) {

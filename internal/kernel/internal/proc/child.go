@@ -83,7 +83,7 @@ func (c *Child) wait(selfPeak int64) {
 }
 
 // endingOf reads a process state. A child's peak memory starts at its
-// parent's, which it is born with: a smaller one says nothing.
+// parent's, which it starts with: a smaller one means nothing.
 func endingOf(s *os.ProcessState, selfPeak int64) Ending {
 	e := Ending{Code: s.ExitCode(), CPU: s.UserTime() + s.SystemTime()}
 	if ws, ok := s.Sys().(syscall.WaitStatus); ok && ws.Signaled() {

@@ -29,7 +29,7 @@ type Log struct {
 	n    int64
 }
 
-// NewLog makes a log that is copied to a file, which may be nil.
+// NewLog returns a log that is copied to a file, which may be nil.
 func NewLog(to *os.File) (*Log, error) {
 	r, w, err := os.Pipe()
 	if err != nil {

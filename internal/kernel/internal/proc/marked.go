@@ -26,7 +26,7 @@ func KillMarked(id string) int {
 	for end := time.Now().Add(goneWithin); time.Now().Before(end); {
 		pids := census.marked(func(m string) bool { return m == id })
 		if len(pids) == 0 {
-			break // and none was born meanwhile
+			break // and none was started meanwhile
 		}
 		for _, p := range pids {
 			if syscall.Kill(p, syscall.SIGKILL) == nil {
@@ -79,8 +79,8 @@ type seen struct {
 var census register
 
 const (
-	// forgetAfter bounds the time in which a process number cannot have gone
-	// round and come to mean another process.
+	// forgetAfter bounds the time in which a process number cannot have been
+	// reused for another process.
 	forgetAfter = 2 * time.Second
 	emptyEnough = 3
 )

@@ -97,7 +97,7 @@ func (m *Meter) Peak(maxRSS int64) int64 {
 	return max(m.high, maxRSS-m.proc.Baseline().RSS, 0)
 }
 
-// Exceeded says why the kernel was killed, if it was for its memory.
+// Exceeded is why the kernel was killed, if it was for its memory.
 func (m *Meter) Exceeded() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -1,14 +1,14 @@
 // Package proc starts, watches and kills the processes of kernels.
 //
 // In go a command line and an environment; out come what the process wrote, how
-// it ended and how much memory it took. Each process leads a session of its own
-// and carries a mark in its environment, by which everything it starts is found
+// it ended and how much memory it took. Each process leads its own session and
+// carries a mark in its environment, by which everything it starts is found
 // and killed, also what leaves the session.
 //
 // It promises that a process is always reaped, and that neither it nor what it
 // started outlives this process, however this process ends: Linux binds children
-// to us, and a keeper, a second process of this program, kills the rest. Linux
-// alone measures memory.
+// to us, and a keeper, a second process of this program, kills the rest. Memory
+// is measured only on Linux.
 //
 // It does not know what a process does.
 package proc
@@ -34,7 +34,7 @@ type Process interface {
 // Footprint is memory in bytes: all that is resident, and its anonymous part.
 type Footprint struct{ RSS, Anon int64 }
 
-// Ending is what the operating system says about a process that has ended.
+// Ending is what the operating system reports about a process that has ended.
 type Ending struct {
 	Code   int            // exit status; -1 when a signal ended it
 	Signal syscall.Signal // that ended it, or 0

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// bound makes a child the leader of its own session. The keeper alone ties it
+// bound makes a child the leader of its own session. Only the keeper ties it
 // to our life.
 func bound() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }
 

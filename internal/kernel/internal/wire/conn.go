@@ -16,7 +16,7 @@ const (
 	outputBuffer = 64 << 10 // for reading IOPub, where nearly all bytes are
 	buffer       = 4 << 10
 	// handshakeLimit bounds the ZMTP greeting, so that a peer that accepts and
-	// says nothing cannot hold its client for ever.
+	// sends nothing cannot block its client for ever.
 	handshakeLimit = 10 * time.Second
 )
 
@@ -133,7 +133,7 @@ func (c *Conn) write(frames [][]byte) error {
 }
 
 // Receive returns the next message. An error for which
-// Dropped is true concerns that message alone; any other ends the connection.
+// Dropped is true concerns only that message; any other ends the connection.
 func (c *Conn) Receive() (Message, error) {
 	frames, err := c.ReceiveFrames()
 	if err != nil {

@@ -39,7 +39,7 @@ const (
 	userName        = "fanout"
 )
 
-// Header identifies a message. A zero header stands for "no parent".
+// Header identifies a message. A zero header means "no parent".
 type Header struct {
 	MsgID    string `json:"msg_id"`
 	MsgType  string `json:"msg_type"`

@@ -1,4 +1,4 @@
-// Fakekernel is the fake kernel of package kerneltest as a program of its own:
+// Fakekernel is the fake kernel of package kerneltest as a separate program:
 //
 //	fakekernel CONNECTION_FILE
 //	fakekernel install DIR [NAME=VALUE …]
