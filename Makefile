@@ -8,7 +8,7 @@ JS      := $(if $(shell command -v npm),.js)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: help build demo test test-go lint bench fuzz vuln fmt clean
+.PHONY: help build demo test test-go test-long lint bench fuzz vuln fmt clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -41,9 +41,15 @@ demo: build $(VENV)/requirements.stamp ## run examples/ab and print where its su
 
 test: lint test-go ## every check and every test, with a real ipykernel
 
+TESTENV = FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel FANOUT_TEST_NODE_MODULES=$(JS:%=$(CURDIR)/%/node_modules)
+
 # One package at a time: many tests start kernels and keep both cores busy.
 test-go: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp)
-	FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel FANOUT_TEST_NODE_MODULES=$(JS:%=$(CURDIR)/%/node_modules) go test -race -p 1 -timeout 40m ./...
+	$(TESTENV) go test -race -p 1 -timeout 40m ./...
+
+test-long: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp) ## hours: each fuzz target for ten minutes, then every test three times
+	$(MAKE) fuzz FUZZTIME=10m
+	$(TESTENV) go test -race -p 1 -count 3 -timeout 3h ./...
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	@out=$$(gofmt -l cmd internal templates bench 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
@@ -55,10 +61,13 @@ bench: build ## measure against papermill, side by side, and a controller alone;
 	$(PYTHON) bench/run.py
 	go test -run '^$$' -bench Controller -benchtime 1x ./cmd/fanout
 
-fuzz: ## each fuzz target for 20 s
+FUZZTIME ?= 20s
+
+# Minimizing what a target found may not eat the time of finding more.
+fuzz: ## each fuzz target for FUZZTIME, by default 20 s
 	@for pkg in $$(go list ./...); do \
 		for f in $$(go test -list '^Fuzz' $$pkg 2>/dev/null | grep '^Fuzz'); do \
-			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 20s $$pkg || exit 1; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg || exit 1; \
 		done; done
 
 vuln: ## known vulnerabilities of the dependencies; needs the network
