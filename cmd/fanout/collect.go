@@ -27,8 +27,8 @@ func (c *cli) collectCommand() *cobra.Command {
 it reads whatever papermill, scrapbook or Jupyter Book recorded in them and
 writes the same tables, a row for every file, into the folder -o names.
 
-With --format, --partition-by or -o -, only the table of runs is exported. "-o -"
-writes an Arrow stream to standard output, or the format that --format names.`,
+With --format, --partition-by or -o -, only the table of runs is exported.
+"-o -" writes an Arrow stream to standard output, or the format that --format names.`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ctx := cmd.Context()

@@ -26,28 +26,29 @@ func (c *cli) compareCommand() *cobra.Command {
 		Use:   "compare DIR.sweep [OTHER.sweep]",
 		Short: "Compare the variants of a sweep, or two sweeps, as a table",
 		Long: `Compare prints, for each metric, how every variant differs from the baseline and
-how sure that is. --col names the axes whose values are compared, --row those
-that make a table each; what is left are the samples. Two sweeps are compared by
-the runs that have the same parameters, the second against the first.
+how sure that is. --col names the axes whose values are compared, --row the
+axes with one table for each value; the remaining axes are the samples. Two
+sweeps are compared by the runs that have the same parameters, the second
+against the first.
 
 ` + whereHelp,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.compare(cmd.Context(), args, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.Rows, "row", nil, "`axes` that make a table each")
+	fl.StringSliceVar(&f.Rows, "row", nil, "`axes` with one table for each value")
 	fl.StringSliceVar(&f.Cols, "col", nil, "`axes` whose values are compared (default: those of the baseline)")
 	fl.StringSliceVar(&f.Metrics, "metric", nil, "only these `metrics`")
 	fl.StringArrayVar(&f.Baseline, "baseline", nil, "`name=value` to compare with (default: the sweep file's; repeatable)")
 	fl.StringVar(&f.Where, "where", "", "only runs for which this expression is true")
-	fl.Float64Var(&f.Alpha, "alpha", 0.05, "what p must be below")
-	fl.StringVar(&f.By, "by", "", "compare by `median`, mean (t tests), bootstrap (the mean, by resampling) or exact (default: the sweep file's)")
+	fl.Float64Var(&f.Alpha, "alpha", 0.05, "significance level: p must be below it")
+	fl.StringVar(&f.By, "by", "", "compare by `method`: median, mean (t tests), bootstrap (the mean, by resampling) or exact (default: the sweep file's)")
 	fl.StringVar(&f.format, "format", "text", unit.Either(report.Formats()))
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	return cmd
 }
 
-const failIfHelp = "exit 5 when a change from the baseline is like this: `'revenue < -2% (p<0.01)'` (repeatable)"
+const failIfHelp = "exit 5 when a `change` from the baseline is like 'revenue < -2% (p<0.01)' (repeatable)"
 
 func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error {
 	if !slices.Contains(report.Formats(), f.format) {

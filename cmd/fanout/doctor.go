@@ -18,7 +18,7 @@ func (c *cli) doctorCommand() *cobra.Command {
 	var name string
 	cmd := &cobra.Command{
 		Use:   "doctor [DIR]",
-		Short: "Check that kernels can be found and started, and that DIR is writable",
+		Short: "Check that runs can execute here, or on a cluster",
 		Long: `Doctor checks whether runs can execute and says how to fix what is missing:
 kernels that start on this machine, and DIR, where sweeps will be kept. With
 --on nomad it also checks the cluster, and sends a worker to a client to check

@@ -69,9 +69,8 @@ func (c *cli) execCommand() *cobra.Command {
 	fl.StringVar(&f.stdoutFile, "stdout-file", "", "`file` to write what cells print to stdout to")
 	fl.StringVar(&f.stderrFile, "stderr-file", "", "`file` to write what cells print to stderr to")
 	fl.BoolVar(&f.logOutput, "log-output", false, "print what the cells print")
-	fl.BoolVar(&f.progress, "progress-bar", true, "accepted for papermill's sake and ignored; one line reports the outcome")
+	fl.BoolVar(&f.progress, "progress-bar", true, "accepted for papermill's sake and ignored")
 	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
-	fl.Lookup("start-timeout").Usage += " (also --start_timeout)"
 	fl.SetNormalizeFunc(papermill.NormalizeFlag)
 	return cmd
 }

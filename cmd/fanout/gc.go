@@ -18,8 +18,8 @@ func (c *cli) gcCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gc DIR.sweep",
 		Short: "Show what a sweep no longer needs, and remove it on request",
-		Long: `Gc shows what a sweep no longer needs and how much space that takes. With a choice
-and --yes it is removed. The notebook that stands for a planned run is never
+		Long: `Gc shows what a sweep no longer needs and how much space that takes. With a
+choice and --yes it is removed. The notebook that stands for a planned run is never
 removed.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -16,7 +16,7 @@ import (
 func (c *cli) initCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "init [DIR]",
-		Short: "Write a starter sweep file and template notebook that run as they are",
+		Short: "Write a starter sweep file and template notebook",
 		Args:  cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			dir := "."

@@ -31,8 +31,8 @@ id or by an unambiguous prefix of it. The output of one named run is printed as
 it is; with several, each line starts with the run's name. It reads the sweep
 alone, so it does not matter where the runs execute.
 
-A line that is overwritten, such as a progress bar, is printed once, in its final
-form.
+A line that is overwritten, such as a progress bar, is printed once, in its
+final form.
 
 ` + whereHelp,
 		Args: cobra.MinimumNArgs(1),

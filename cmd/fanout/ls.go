@@ -20,8 +20,8 @@ func (c *cli) lsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ls DIR.sweep",
 		Short: "List the runs of a sweep",
-		Long: `Ls prints one line for each planned run: its status, what makes it stale, how long
-it took, and its parameters.
+		Long: `Ls prints one line for each planned run: its status, what makes it stale, how
+long it took, and its parameters.
 
 ` + whereHelp,
 		Args: cobra.ExactArgs(1),

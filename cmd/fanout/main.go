@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 
@@ -76,6 +77,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		}
 		return err
 	}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(
 		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.rerunCommand(), c.cancelCommand(), c.gcCommand(), c.logsCommand(),
 		c.collectCommand(), c.compareCommand(), c.reportCommand(),

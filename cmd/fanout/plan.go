@@ -51,8 +51,8 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan SWEEP.yaml",
 		Short: "Show what a sweep file would run, and run nothing",
-		Long: `Plan lists the runs of a sweep file. If the sweep already exists, it says which of
-them would run and estimates how long they take from those that succeeded.`,
+		Long: `Plan lists the runs of a sweep file. If the sweep already exists, it says which
+of them would run and estimates how long they take from those that succeeded.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.plan(cmd.Context(), args[0], spec, f)

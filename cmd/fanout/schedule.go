@@ -62,7 +62,7 @@ skipped.`,
 
 func (c *cli) scheduleLs() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "ls", Short: "List the schedules, when they fire next and how the last firing went", Args: cobra.NoArgs,
+		Use: "ls", Short: "List schedules, their next firing and how the last one went", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.listSchedules(cmd.Context()) },
 	}
 	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a schedule")
@@ -71,7 +71,7 @@ func (c *cli) scheduleLs() *cobra.Command {
 
 func (c *cli) scheduleRm() *cobra.Command {
 	return &cobra.Command{
-		Use: "rm NAME", Short: "Remove the schedule of a sweep, by the sweep's name or the schedule's id", Args: cobra.ExactArgs(1),
+		Use: "rm NAME", Short: "Remove a schedule, by its id or the sweep's name", Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.removeSchedule(cmd.Context(), args[0]) },
 	}
 }

@@ -216,7 +216,7 @@ func (g *gatherer) scrapColumn(e *entry, name string) int {
 	}
 	if g.runs.Width() >= maxColumns {
 		g.columnOf[name] = -1
-		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this scrap is in scraps.parquet alone", maxColumns))
+		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this scrap is only in scraps.parquet", maxColumns))
 		return -1
 	}
 	column := name
@@ -267,7 +267,7 @@ func (g *gatherer) item(e *entry, row int, it *item) error {
 		value = table.AppendJSON(nil, it.value)
 		switch {
 		case len(value) > maxRunsCell:
-			g.problem(e, "large", it.name, fmt.Sprintf("a value of %d bytes is in scraps.parquet alone, not in the runs table", len(value)))
+			g.problem(e, "large", it.name, fmt.Sprintf("a value of %d bytes is only in scraps.parquet, not in the runs table", len(value)))
 		case e.succeeded():
 			g.set(e, g.scrapColumn(e, it.name), it.value)
 		default:

@@ -59,7 +59,7 @@ func (r *Result) Tables() []string {
 // left. Problems met while stacking are added to the table's.
 func (r *Result) Write(ctx context.Context, put func(name string, write func(io.Writer) error) error) ([]string, error) {
 	if r.tableOnly {
-		return nil, errors.New("the table alone was collected, and cannot be written")
+		return nil, errors.New("only the table was collected, and cannot be written")
 	}
 	var names []string
 	give := func(name string, write func(io.Writer) error) error {

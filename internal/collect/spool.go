@@ -34,11 +34,11 @@ func newSpool(dir string) (*spool, error) {
 func tempFile(dir string) (*os.File, error) {
 	f, err := os.CreateTemp(dir, "fanout-collect-")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
+		return nil, fmt.Errorf("create a temporary file: %w", err)
 	}
 	if err := os.Remove(f.Name()); err != nil {
 		f.Close()
-		return nil, fmt.Errorf("make a temporary file: %w", err)
+		return nil, fmt.Errorf("create a temporary file: %w", err)
 	}
 	return f, nil
 }

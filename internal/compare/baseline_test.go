@@ -113,7 +113,7 @@ func TestNoSingleBaseline(t *testing.T) {
 	}{
 		"no such value":     {nil, at("variant", "c"), "the baseline, variant=c, names no single group: the values of variant are a and b, so"},
 		"another kind":      {[]string{"seed"}, at("seed", "1"), `the baseline, seed="1", names no single group: the values of seed are 0, 1, 2 and 3, so`},
-		"makes no groups":   {[]string{"variant"}, at("seed", 1), "the baseline, seed=1, names no single group: groups are made by variant, so"},
+		"makes no groups":   {[]string{"variant"}, at("seed", 1), "the baseline, seed=1, names no single group: groups are formed by variant, so"},
 		"several":           {[]string{"variant", "seed"}, at("variant", "a"), "the baseline, variant=a, names no single group: it is 4 of them, so"},
 		"not planned so":    {nil, append(at("variant", "a"), at("region", "us")...), "the baseline, variant=a region=us, names no single group: no run is planned with these values, so"},
 		"one is, as before": {nil, at("variant", "a"), ""},

@@ -334,7 +334,7 @@ func (c *comparer) noBaseline() string {
 	for i, b := range c.o.Baseline {
 		text := b.Value.Text()
 		if there := c.textsOf(c.planned, b.Name); !slices.Contains(c.rows, b.Name) {
-			why = "groups are made by " + unit.List(c.rows)
+			why = "groups are formed by " + unit.List(c.rows)
 		} else if !slices.Contains(c.levelsOf(c.planned, b.Name), c.baseline[b.Name]) {
 			why = fmt.Sprintf("the values of %s are %s", b.Name, unit.List(there))
 			if slices.Contains(there, text) { // of another kind

@@ -242,7 +242,7 @@ func (c *comparer) noVerdict(t *MetricTable) string {
 	case slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Baseline && g.N == 0 }):
 		return "The baseline has no values."
 	case math.IsNaN(t.base()) && len(c.o.Baseline) > 0:
-		return span(t) + "The baseline is no single group, so the groups are described and not tested."
+		return span(t) + "The baseline is not a single group, so the groups are described and not tested."
 	case math.IsNaN(t.base()):
 		return span(t) + "No baseline is named, so the groups are described and not tested."
 	}

@@ -53,7 +53,7 @@ func Find(ctx context.Context, s *sweep.Sweep, kind Kind) (Garbage, error) {
 			return e.Plan > 0 && e.Plan != head.Number || e.Frozen && !used[e.Key]
 		}
 	default:
-		return g, fmt.Errorf("%q is no kind of leftovers", kind)
+		return g, fmt.Errorf("%q is not a kind of leftovers", kind)
 	}
 	for e, err := range s.Entries(ctx) {
 		if err != nil {

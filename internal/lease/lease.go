@@ -57,7 +57,7 @@ type HeldError struct {
 
 func (e *HeldError) Error() string {
 	if e.Lost {
-		return fmt.Sprintf("sweep %s was taken over by process %d of %s on %s, because nothing was heard of this one", e.Where, e.PID, e.User, e.Host)
+		return fmt.Sprintf("sweep %s was taken over by process %d of %s on %s, because this one was silent", e.Where, e.PID, e.User, e.Host)
 	}
 	return fmt.Sprintf("sweep %s is held by a live fanout: process %d of %s on %s, since %s",
 		e.Where, e.PID, e.User, e.Host, e.Since.Local().Format("2006-01-02 15:04:05"))
@@ -66,7 +66,7 @@ func (e *HeldError) Error() string {
 // Hint says what to do about it.
 func (e *HeldError) Hint() string {
 	if e.Lost {
-		return "leave it to the other, which has all that was finished; `fanout status` shows how far it is"
+		return "leave it to the other, which has everything that finished; `fanout status` shows how far it is"
 	}
 	return fmt.Sprintf("wait for it, or end process %d; `fanout status` shows how far it is", e.PID)
 }
