@@ -62,7 +62,7 @@ var mayImport = map[string][]string{
 	"internal/app": {"internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/report", "internal/due", "internal/table"},
 
 	// Test helpers that other packages' tests use.
-	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome"},
+	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/pack", "internal/store", "internal/value", "internal/outcome"},
 	"internal/kernel/kerneltest":            {},
 	"internal/kernel/kerneltest/fakekernel": {"internal/kernel/kerneltest"},
 	"internal/nomad/nomadtest":              {},

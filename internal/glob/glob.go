@@ -18,7 +18,6 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -84,22 +83,6 @@ func distinct(names []string) []string {
 func Match(pattern, name string) bool {
 	ok, err := doublestar.Match(path.Clean(pattern), name)
 	return ok && err == nil
-}
-
-// MayMatchWithin reports whether a pattern can match anything inside a folder.
-// For a pattern whose braces hold a slash it may report true wrongly.
-func MayMatchWithin(pattern, folder string) bool {
-	parts := strings.Split(path.Clean(pattern), "/")
-	for _, name := range strings.Split(folder, "/") {
-		if parts[0] == "**" || Check(parts[0]) != nil && Check(pattern) == nil {
-			return true
-		}
-		if len(parts) == 1 || !Match(parts[0], name) {
-			return false
-		}
-		parts = parts[1:]
-	}
-	return true
 }
 
 // tree is a folder as a search sees it.

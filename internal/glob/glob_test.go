@@ -127,28 +127,3 @@ func TestMatch(t *testing.T) {
 		}
 	}
 }
-
-func TestMayMatchWithin(t *testing.T) {
-	for _, c := range []struct {
-		pattern, folder string
-		want            bool
-	}{
-		{"out/*.csv", "out", true},
-		{"./out/*.csv", "out", true},
-		{"out/*.csv", "out/a", false},
-		{"out/*.csv", "in", false},
-		{"*/x", "in", true},
-		{"*.csv", "out", false},
-		{"**/*.csv", "out/a/b", true},
-		{"out/**", "out/a/b", true},
-		{"out/**", "in", false},
-		{"out/**/x/*", "out/a", true},
-		{"{out,in}/*", "in", true},
-		{"{out/a,in}/*", "in", true},
-		{"[", "out", false},
-	} {
-		if got := MayMatchWithin(c.pattern, c.folder); got != c.want {
-			t.Errorf("MayMatchWithin(%s, %s) = %v", c.pattern, c.folder, got)
-		}
-	}
-}

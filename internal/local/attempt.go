@@ -3,11 +3,13 @@ package local
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
+	"slices"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
@@ -204,9 +206,12 @@ func (a *attempt) keep(o outcome.Outcome) error {
 	if b := a.before.BestOut; b != nil && b.Status == outcome.Succeeded && o.Status != outcome.Succeeded {
 		return nil
 	}
-	files, err := a.workdir.kept()
+	files, left, err := a.workdir.files()
 	if err != nil {
 		return fmt.Errorf("keep the files of run %s: %w", a.run.ID, err)
+	}
+	if o.Status == outcome.Succeeded {
+		a.leftBehind(left)
 	}
 	prefix := sweep.PrefixArtifacts + a.run.ID + "/"
 	now := map[string]bool{}
@@ -222,6 +227,34 @@ func (a *attempt) keep(o outcome.Outcome) error {
 		return nil
 	}
 	return a.forget(prefix, now)
+}
+
+// leftBehind says, once, that files are gone with the working directory, and how to
+// keep them; and which files runs share in spite of a folder of their own.
+func (a *attempt) leftBehind(files []string) {
+	if len(files) > 0 && a.left.CompareAndSwap(false, true) {
+		a.remark(a.notify, a.run.ID, "files that runs write are gone with their working directories, such as "+
+			unit.List(files[:min(len(files), 3)])+"; to keep them: "+keepLine(files))
+	}
+	for _, f := range a.workdir.shared() {
+		a.remark(a.notify, a.run.ID, f+" was written to, and all runs share it: it is too large to be copied for each of them")
+	}
+}
+
+// keepLine is what to write in the sweep file to keep the files.
+func keepLine(files []string) string {
+	var patterns []string
+	for _, f := range files {
+		p := path.Base(f)
+		if ext := path.Ext(p); ext != "" {
+			p = "*" + ext
+		}
+		if !slices.Contains(patterns, p) {
+			patterns = append(patterns, p)
+		}
+	}
+	list, _ := json.Marshal(patterns[:min(len(patterns), 3)]) // strings
+	return "keep: " + string(list)
 }
 
 func copyFile(w io.Writer, name string) error {

@@ -192,7 +192,8 @@ func TestWorkingDirectory(t *testing.T) {
 			t.Errorf("%s is in the template's folder", name)
 		}
 	}
-	if words := n.of(sweep.NoteWord); len(words) != 1 || !strings.Contains(words[0], "cold") {
+	words := n.of(sweep.NoteWord)
+	if len(words) != 2 || !strings.Contains(words[0], "cold") || !strings.HasSuffix(words[1], "such as notkept.txt; to keep them: keep: [\"*.txt\"]") {
 		t.Errorf("people are told %q", words)
 	}
 }

@@ -51,21 +51,6 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-func TestOpens(t *testing.T) {
-	for _, tc := range []struct {
-		pattern, folder string
-		want            bool
-	}{
-		{"*.csv", "a", false}, {"a/*.csv", "a", true}, {"a/*.csv", "b", false}, {"./a/*.csv", "a", true},
-		{"*/b/*.csv", "x", true}, {"*/b/*.csv", "x/b", true}, {"*/b/*.csv", "x/c", false}, {"a/b", "a/b", false},
-		{"a/**", "a/b/c", true}, {"a/**", "b", false}, {"**/*.csv", "a/b", true}, {"{a,b}/*.csv", "b", true},
-	} {
-		if got := opens([]string{tc.pattern}, tc.folder); got != tc.want {
-			t.Errorf("%s opens %s: %v", tc.pattern, tc.folder, got)
-		}
-	}
-}
-
 func TestMatches(t *testing.T) {
 	for _, tc := range []struct {
 		pattern, name string

@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
+	"github.com/fanout-dev/fanout/internal/local/internal/ground"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -32,6 +33,8 @@ type kernels struct {
 	unpack sync.Once
 	frozen string // folder of the frozen files
 	broken error  // why they could not be unpacked
+
+	grounds sync.Map // folder of templates → *ground.Ground
 
 	mu      sync.Mutex
 	servers map[kind]*server
@@ -119,8 +122,16 @@ func (k *kernels) place(template string) (s *workdir, source string, err error) 
 	if dir := filepath.FromSlash(path.Dir(template)); filepath.IsLocal(dir) {
 		frozen = filepath.Join(frozen, dir)
 	}
-	s, err = newWorkdir(k.e.base, source, frozen, k.recipe.Workdir == "shared", k.recipe.Keep)
+	s, err = newWorkdir(k.e.base, k.ground(source, frozen), k.recipe.Workdir == "shared", k.recipe.Keep)
 	return s, source, err
+}
+
+// ground returns what the working directories of a template show.
+func (k *kernels) ground(source, frozen string) *ground.Ground {
+	g, _ := k.grounds.LoadOrStore(source, &ground.Ground{
+		Source: source, Frozen: frozen, Base: k.e.base, Mount: kernel.Overlay, Unmount: kernel.Unmount,
+	})
+	return g.(*ground.Ground)
 }
 
 // kernelName is the name of the specification to find.
@@ -146,7 +157,7 @@ func (k *kernels) frozenFiles() (string, error) {
 		if k.broken = k.e.sweep.Unpack(k.ctx, dir); k.broken != nil {
 			return
 		}
-		k.broken = regular(dir, func(_, file string, _ fs.FileInfo) { os.Chmod(file, 0o444) })
+		k.broken = ground.Regular(dir, func(_, file string, _ fs.FileInfo) { os.Chmod(file, 0o444) })
 		k.frozen = dir
 	})
 	return k.frozen, k.broken

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/runner"
@@ -64,6 +65,8 @@ type Executor struct {
 
 	mu      sync.Mutex
 	remarks map[string]bool // made already
+
+	left atomic.Bool // it was remarked that files are not kept
 }
 
 // New prepares this machine for the sweep, whose lease the caller holds. A secret

@@ -124,6 +124,7 @@ func pythonMachine(t *testing.T, warm string) fantest.Machine {
 			fantest.HangHard:   "import time, signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True:\n    try: time.sleep(1000)\n    except BaseException: pass",
 			fantest.ExitZero:   "import sys; sys.exit(0)",
 			fantest.WriteFile:  "import os\nassert not os.path.exists('mark')\nopen('mark', 'w').write('x')",
+			fantest.Overwrite:  "for name in 'beside.txt', 'frozen.txt':\n    with open(name, 'a') as f: f.write('mine\\n')\n    print(open(name).read(), end='')",
 			fantest.Grandchild: "import subprocess\nsubprocess.Popen(['sleep', '1000'])\nsubprocess.Popen(['sleep', '1000'], start_new_session=True)",
 			fantest.Unicode:    "print('" + fantest.UnicodeText + "')",
 			fantest.Large:      "print('x' * 5_000_000)",

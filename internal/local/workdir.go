@@ -4,8 +4,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/glob"
+	"github.com/fanout-dev/fanout/internal/local/internal/ground"
 )
 
 // A workdir is where one attempt runs: a working directory, a folder for its
@@ -21,28 +26,27 @@ type workdir struct {
 	kind  kind
 	spare *spare // a kernel started ahead of time; nil if there is none
 
-	keep   []string // patterns
-	copies mirror
+	keep   []string       // patterns
+	folder *ground.Folder // dir, if it is the run's own
 }
 
-// newWorkdir creates the folders. source is the template's folder, frozen has the
-// files of it that are frozen with the sweep; either may be missing. With shared
-// the working directory is source itself.
-func newWorkdir(base, source, frozen string, shared bool, keep []string) (*workdir, error) {
+// newWorkdir creates the folders. The working directory is a folder of the run's own
+// on g, or with shared the template's folder itself.
+func newWorkdir(base string, g *ground.Ground, shared bool, keep []string) (*workdir, error) {
 	root, err := os.MkdirTemp(base, "run-")
 	if err != nil {
 		return nil, err
 	}
-	s := &workdir{root: root, keep: keep, copies: mirror{keep, map[string]fs.FileInfo{}}, dir: filepath.Join(root, "work"), out: filepath.Join(root, "output")}
+	s := &workdir{root: root, keep: keep, dir: filepath.Join(root, "work"), out: filepath.Join(root, "output")}
 	if err = os.Mkdir(s.out, 0o777); err == nil {
 		s.log, err = namelessFile(root)
 	}
 	switch {
 	case err != nil:
 	case shared:
-		s.dir = source
+		s.dir = g.Source
 	default:
-		err = s.copies.folder(s.dir, source, frozen, "")
+		s.folder, err = g.Lay(s.dir, root)
 	}
 	if err != nil {
 		s.remove()
@@ -71,6 +75,9 @@ func (s *workdir) remove() {
 	if s.log != nil {
 		s.log.Close()
 	}
+	if s.folder != nil {
+		s.folder.Close()
+	}
 	removeAll(s.root)
 }
 
@@ -89,43 +96,50 @@ func removeAll(dir string) error {
 	return os.RemoveAll(dir)
 }
 
-// kept lists the files to keep, by their name among the run's artifacts: all
-// of the output folder, and the files the run created or changed in its working
-// directory that match a pattern. A pattern without a slash matches the name
-// of a file at any depth.
-func (s *workdir) kept() (map[string]string, error) {
-	files := map[string]string{}
-	err := regular(s.out, func(name, file string, _ fs.FileInfo) { files[name] = file })
-	if err != nil || len(s.keep) == 0 || !strings.HasPrefix(s.dir, s.root) {
-		return files, err
+// files returns the files to keep, by their name among the run's artifacts: all of
+// the output folder, and the files the run created or changed in its working directory
+// that match a pattern. left are the names of the other files that it created or
+// changed, but not of those that programs write for themselves.
+func (s *workdir) files() (keep map[string]string, left []string, err error) {
+	keep = map[string]string{}
+	err = ground.Regular(s.out, func(name, file string, _ fs.FileInfo) { keep[name] = file })
+	if err != nil || s.folder == nil {
+		return keep, nil, err
 	}
-	return files, regular(s.dir, func(name, file string, info fs.FileInfo) {
-		if matches(s.keep, name) && !s.copies.unchanged(name, info) {
-			files[name] = file
+	return keep, left, s.folder.Made(func(name, file string, _ fs.FileInfo) {
+		switch {
+		case matches(s.keep, name):
+			keep[name] = file
+		case !private(name):
+			left = append(left, name)
 		}
 	})
 }
 
-// regular walks the regular files beneath dir; links are not followed.
-func regular(dir string, do func(name, file string, info fs.FileInfo)) error {
-	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) && file == dir {
-				return nil
-			}
-			return err
+// shared are files that the run shares with others although its folder is its own,
+// and that were written to.
+func (s *workdir) shared() []string {
+	if s.folder == nil {
+		return nil
+	}
+	return s.folder.Changed()
+}
+
+// matches reports whether a pattern matches. One without a slash matches the name
+// of a file at any depth.
+func matches(patterns []string, name string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		if !strings.Contains(p, "/") {
+			return glob.Match(p, path.Base(name))
 		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		rel, err := filepath.Rel(dir, file)
-		if err != nil {
-			return err
-		}
-		info, err := d.Info()
-		if err == nil {
-			do(filepath.ToSlash(rel), file, info)
-		}
-		return err
+		return glob.Match(p, name)
+	})
+}
+
+// private reports whether a file is of the kind that programs write for themselves:
+// a hidden one, or compiled Python.
+func private(name string) bool {
+	return slices.ContainsFunc(strings.Split(name, "/"), func(part string) bool {
+		return strings.HasPrefix(part, ".") || part == "__pycache__"
 	})
 }

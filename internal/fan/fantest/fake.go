@@ -28,7 +28,7 @@ type Fake struct {
 // FakeMachine is the Fake for the suite.
 func FakeMachine() Machine {
 	cells := map[Deed]string{}
-	for _, d := range []Deed{Succeed, Glue, Raise, Die, Hang, HangHard, ExitZero, WriteFile, Grandchild, Unicode, Large} {
+	for _, d := range []Deed{Succeed, Glue, Raise, Die, Hang, HangHard, ExitZero, WriteFile, Overwrite, Grandchild, Unicode, Large} {
 		cells[d] = string(d)
 	}
 	return Machine{
@@ -130,6 +130,8 @@ func (f *Fake) do(ctx context.Context, d Deed, c *notebook.Cell, run sweep.Run, 
 	switch d {
 	case Succeed:
 		print("hello\n")
+	case Overwrite:
+		print(Beside + "\nmine\n" + Frozen + "\nmine\n")
 	case Unicode:
 		print(UnicodeText + "\n")
 	case Large:

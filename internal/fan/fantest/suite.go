@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -56,6 +57,7 @@ const (
 	HangHard   Deed = "hang hard"  // never end, and ignore interrupts
 	ExitZero   Deed = "exit zero"  // end the notebook as a success
 	WriteFile  Deed = "write file" // fail if file "mark" exists in the working directory, then create it
+	Overwrite  Deed = "overwrite"  // append a line "mine" to the files Beside and Frozen, then print both
 	Grandchild Deed = "grandchild" // start a process that outlives the kernel
 	Unicode    Deed = "unicode"    // print UnicodeText
 	Large      Deed = "large"      // print 5,000,000 characters
@@ -67,10 +69,17 @@ func FakeKernel() map[Deed]string {
 		Succeed: "print hello", Glue: "scrap y $x", Raise: "error ValueError no good",
 		Die: "die 9", Hang: "hang", HangHard: "ignore-interrupt\nignore-term\nignore-shutdown\nhang",
 		ExitZero: "exit-cell", WriteFile: "append mark x\ncat mark",
+		Overwrite:  "append beside.txt mine\nappend frozen.txt mine\ncat beside.txt\ncat frozen.txt",
 		Grandchild: "fork-grandchild\nfork-grandchild setsid", Unicode: "print " + UnicodeText,
 		Large: "big 5_000_000",
 	}
 }
+
+// The files that Overwrite appends to. Each has one line at first, its name.
+const (
+	Beside = "beside.txt" // beside the template
+	Frozen = "frozen.txt" // frozen with the sweep
+)
 
 // UnicodeText is what the deed Unicode prints.
 const UnicodeText = "naïve Ω 漢字 😀"
@@ -97,6 +106,7 @@ var clauses = []struct {
 	{"a shard cancelled before it begins stays planned", cancelsEarly},
 	{"a notebook that ends itself succeeds", exitsEarly},
 	{"attempts do not see each other's working directories", isolates},
+	{"attempts do not see what others write to the files they have in common", isolatesFiles},
 	{"nothing is left after return", leavesNothing},
 	{"text of any script arrives whole", keepsUnicode},
 	{"output of millions of characters arrives whole", keepsLarge},
@@ -108,8 +118,10 @@ var clauses = []struct {
 func sweepOf(t *testing.T, m Machine, settings sweep.Settings, runs int, deeds ...Deed) *sweep.Sweep {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "template.ipynb"), templateOf(t, m, deeds), 0o666); err != nil {
-		t.Fatal(err)
+	for name, text := range map[string][]byte{"template.ipynb": templateOf(t, m, deeds), Beside: []byte(Beside + "\n")} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o666); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return NewSweep(t, store.Dir(filepath.Join(dir, "test.sweep")), m, settings, runs, deeds...)
 }
@@ -127,6 +139,7 @@ func NewSweep(t *testing.T, st store.Store, m Machine, settings sweep.Settings, 
 	p.Name, p.Source = "test", ".."
 	p.Templates = []sweep.Template{{Path: "template.ipynb", Code: "c"}}
 	p.Recipe.Settings = settings
+	p.Files = []pack.File{{Name: Frozen, Mode: 0o666, Data: []byte(Frozen + "\n")}}
 	for i := range runs {
 		p.Runs = append(p.Runs, sweep.Run{
 			ID:     fmt.Sprintf("run%013d", i),
@@ -351,6 +364,24 @@ func isolates(t *testing.T, m Machine) {
 		if st.Status != outcome.Succeeded {
 			t.Errorf("run %s: %+v", st.Run.ID, st.Last)
 		}
+	}
+}
+
+func isolatesFiles(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{}, 3, Overwrite)
+	execute(t.Context(), t, m, s, nil)
+	for _, st := range s.Runs() {
+		if st.Status != outcome.Succeeded {
+			t.Errorf("run %s: %+v", st.Run.ID, st.Last)
+			continue
+		}
+		doc := must(notebook.Decode(must(s.Notebook(t.Context(), st))(t)))(t)
+		if got, want := text(doc), Beside+"\nmine\n"+Frozen+"\nmine\n"; got != want {
+			t.Errorf("run %s: its files say %q, want %q", st.Run.ID, got, want)
+		}
+	}
+	if b := must(os.ReadFile(s.Resolve(Beside)))(t); string(b) != Beside+"\n" {
+		t.Errorf("beside the template, %s now says %q", Beside, b)
 	}
 }
 

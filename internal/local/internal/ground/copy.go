@@ -1,0 +1,166 @@
+package ground
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// A copier makes folders of copies, as far as the limits go, and of links beyond.
+type copier struct {
+	left   limits
+	root   string                 // the source itself, whatever links its path goes through
+	copied map[string]fs.FileInfo // by name
+	linked map[string]fs.FileInfo // by path
+}
+
+func newCopier(left limits, source string) *copier {
+	root, err := filepath.EvalSymlinks(source)
+	if err != nil {
+		root = source
+	}
+	return &copier{left: left, root: root, copied: map[string]fs.FileInfo{}, linked: map[string]fs.FileInfo{}}
+}
+
+// folder makes dst, which is called rel, a copy of frozen and source.
+func (c *copier) folder(dst, frozen, source, rel string) error {
+	if err := os.Mkdir(dst, 0o777); err != nil {
+		return err
+	}
+	list, err := entries(frozen, source)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		if err := c.entry(filepath.Join(dst, e.Name()), e, filepath.Join(rel, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *copier) entry(dst string, e entry, rel string) error {
+	c.left.files--
+	switch {
+	case e.IsDir() && e.frozen:
+		return c.folder(dst, e.path, e.under, rel)
+	case e.IsDir() && (c.left.files < 0 || tools(e.path)):
+		return os.Symlink(e.path, dst)
+	case e.IsDir():
+		return c.folder(dst, "", e.path, rel)
+	case e.Type()&fs.ModeSymlink != 0:
+		return c.link(dst, e.path, rel)
+	case e.Type().IsRegular():
+		return c.file(dst, e.path, rel)
+	}
+	return os.Symlink(e.path, dst) // a socket, a device
+}
+
+// link copies what a link leads to, unless that is within the folder. A link that
+// leads nowhere is left out: a run would create its target.
+func (c *copier) link(dst, path, rel string) error {
+	to, inside, err := follow(path, rel)
+	if err != nil {
+		return nil
+	}
+	if inside {
+		return os.Symlink(to, dst)
+	}
+	info, err := os.Stat(to)
+	switch {
+	case err != nil:
+		return nil
+	case info.Mode().IsRegular():
+		return c.file(dst, to, rel)
+	case info.IsDir() && c.left.files >= 0 && !tools(to) && !within(c.root, to):
+		return c.folder(dst, "", to, rel)
+	}
+	return os.Symlink(to, dst)
+}
+
+// follow returns where a link leads: if that is inside the folder whose entry is
+// rel, the text of the link, otherwise the path of the target.
+func follow(path, rel string) (to string, inside bool, err error) {
+	text, err := os.Readlink(path)
+	if err != nil {
+		return "", false, err
+	}
+	to, err = filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", false, err
+	}
+	if !filepath.IsAbs(text) && filepath.IsLocal(filepath.Join(filepath.Dir(rel), text)) {
+		return text, true, nil
+	}
+	to, err = filepath.Abs(to)
+	return to, false, err
+}
+
+// within reports whether path is folder, or in it.
+func within(path, folder string) bool {
+	rel, err := filepath.Rel(folder, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
+}
+
+// file makes dst a copy of a file, or a link to one that is too large or cannot be
+// read. One that has vanished is left out.
+func (c *copier) file(dst, path, rel string) error {
+	from, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return os.Symlink(path, dst)
+	}
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	was, err := from.Stat()
+	if err != nil {
+		return err
+	}
+	enough := c.left.files >= 0 && was.Size() <= c.left.bytes
+	if !enough && (c.left.files < 0 || !c.clone(dst, from, was, rel)) {
+		c.linked[path] = was
+		return os.Symlink(path, dst)
+	}
+	if !enough {
+		return nil
+	}
+	c.left.bytes -= was.Size()
+	to, err := create(dst, was)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(to, from)
+	return errors.Join(err, c.done(to, was, rel))
+}
+
+// clone shares the blocks of a file until one of its copies is written to, where
+// the file system can.
+func (c *copier) clone(dst string, from *os.File, was fs.FileInfo, rel string) bool {
+	to, err := create(dst, was)
+	if err != nil {
+		return false
+	}
+	err = cloneFile(to, from)
+	if err = errors.Join(err, c.done(to, was, rel)); err != nil {
+		os.Remove(dst)
+		delete(c.copied, rel)
+	}
+	return err == nil
+}
+
+func create(dst string, like fs.FileInfo) (*os.File, error) {
+	return os.OpenFile(dst, os.O_WRONLY|os.O_CREATE|os.O_EXCL, like.Mode().Perm()|0o200)
+}
+
+// done closes a copy and gives it the time of its original.
+func (c *copier) done(to *os.File, was fs.FileInfo, rel string) error {
+	c.copied[filepath.ToSlash(rel)] = was
+	return errors.Join(to.Close(), os.Chtimes(to.Name(), was.ModTime(), was.ModTime()))
+}
