@@ -105,17 +105,19 @@ func within(path, folder string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, ".."+string(filepath.Separator))
 }
 
-// file makes dst a copy of a file, or a link to one that is too large or cannot be
-// read. One that has vanished is left out.
+// file makes dst a copy of a file, or a link to one that is too large, one too many,
+// or cannot be read. One that has vanished is left out.
 func (c *copier) file(dst, path, rel string) error {
+	if c.left.files < 0 {
+		return c.share(dst, path)
+	}
 	from, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if errors.Is(err, fs.ErrPermission) {
+	case errors.Is(err, fs.ErrPermission):
 		return os.Symlink(path, dst)
-	}
-	if err != nil {
+	case err != nil:
 		return err
 	}
 	defer from.Close()
@@ -123,13 +125,11 @@ func (c *copier) file(dst, path, rel string) error {
 	if err != nil {
 		return err
 	}
-	enough := c.left.files >= 0 && was.Size() <= c.left.bytes
-	if !enough && (c.left.files < 0 || !c.clone(dst, from, was, rel)) {
-		c.linked[path] = was
-		return os.Symlink(path, dst)
-	}
-	if !enough {
-		return nil
+	if was.Size() > c.left.bytes {
+		if c.clone(dst, from, was, rel) {
+			return nil
+		}
+		return c.share(dst, path)
 	}
 	c.left.bytes -= was.Size()
 	to, err := create(dst, was)
@@ -138,6 +138,16 @@ func (c *copier) file(dst, path, rel string) error {
 	}
 	_, err = io.Copy(to, from)
 	return errors.Join(err, c.done(to, was, rel))
+}
+
+// share makes dst a link to a file, whose state is remembered.
+func (c *copier) share(dst, path string) error {
+	if len(c.linked) < watched {
+		if was, err := os.Stat(path); err == nil {
+			c.linked[path] = was
+		}
+	}
+	return os.Symlink(path, dst)
 }
 
 // clone shares the blocks of a file until one of its copies is written to, where
