@@ -15,14 +15,17 @@ type copier struct {
 	root   string                 // the source itself, whatever links its path goes through
 	copied map[string]fs.FileInfo // by name
 	linked map[string]fs.FileInfo // by path
+	base   string                 // folder that is never copied: it holds the copies
+	buffer []byte
 }
 
-func newCopier(left limits, source string) *copier {
-	root, err := filepath.EvalSymlinks(source)
+// copier copies most.
+func (g *Ground) copier() *copier {
+	root, err := filepath.EvalSymlinks(g.Source)
 	if err != nil {
-		root = source
+		root = g.Source
 	}
-	return &copier{left: left, root: root, copied: map[string]fs.FileInfo{}, linked: map[string]fs.FileInfo{}}
+	return &copier{left: most, root: root, base: g.Base, copied: map[string]fs.FileInfo{}, linked: map[string]fs.FileInfo{}, buffer: make([]byte, 64<<10)}
 }
 
 // folder makes dst, which is called rel, a copy of frozen and source.
@@ -35,6 +38,9 @@ func (c *copier) folder(dst, frozen, source, rel string) error {
 		return err
 	}
 	for _, e := range list {
+		if e.path == c.base {
+			continue
+		}
 		if err := c.entry(filepath.Join(dst, e.Name()), e, filepath.Join(rel, e.Name())); err != nil {
 			return err
 		}
@@ -136,7 +142,12 @@ func (c *copier) file(dst, path, rel string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(to, from)
+	if was.Size() <= int64(len(c.buffer)) {
+		// Two calls of the system in place of the dozen that look for a better way.
+		_, err = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, c.buffer)
+	} else {
+		_, err = io.Copy(to, from)
+	}
 	return errors.Join(err, c.done(to, was, rel))
 }
 

@@ -75,7 +75,7 @@ func (g *Ground) Lay(dir, room string) (*Folder, error) {
 		}
 		return f, nil
 	}
-	c := newCopier(most, g.Source)
+	c := g.copier()
 	if err := c.folder(dir, g.Frozen, g.Source, "."); err != nil {
 		return nil, fmt.Errorf("copy %s: %w", g.Source, err)
 	}

@@ -163,6 +163,22 @@ func TestNoGround(t *testing.T) {
 	}
 }
 
+// TestInItself: temporary files may be in the source.
+func TestInItself(t *testing.T) {
+	source := t.TempDir()
+	write(t, source, map[string]string{"a.txt": "a", "tmp/b.txt": "b"})
+	base := filepath.Join(source, "tmp", "base")
+	if err := os.Mkdir(base, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := (&Ground{Source: source, Base: base}).Lay(filepath.Join(base, "work"), base); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(map[string]string{"a.txt": "a", "tmp/b.txt": "b"}, shown(t, filepath.Join(base, "work"))); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestMountThatFails: the first one decides, and files are copied instead.
 func TestMountThatFails(t *testing.T) {
 	source, files, mounts := t.TempDir(), map[string]string{}, 0

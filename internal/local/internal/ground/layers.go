@@ -45,7 +45,7 @@ func (g *Ground) overlayLayers() ([]string, error) {
 // overlay passes them through, and writing with them. What they lead to is copied
 // once, as far as the limits go.
 func (g *Ground) amend() error {
-	c, n := newCopier(most, g.Source), 0
+	c, n := g.copier(), 0
 	err := filepath.WalkDir(g.Source, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || path == g.Source {
 			return nil // unreadable: so it is for runs
