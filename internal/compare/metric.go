@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // metrics are the declared ones, or every numeric scrap.
@@ -104,6 +105,22 @@ func (c *comparer) table(m Metric) MetricTable {
 	mt.Crosses = c.crosses(m, groups)
 	mt.Best = c.best(m, groups)
 	return mt
+}
+
+// A Group is the runs of one variant.
+type Group struct {
+	Key      []value.Value // of Report.Rows
+	Name     string        // Key for people
+	Baseline bool
+	N        int         // values
+	Missing  int         // planned runs of the group without a value
+	Centre   float64     // median, or mean; of a proportion the rate of all trials
+	Lo, Hi   float64     // its interval: order statistics, infinite when N is too small; of a proportion Wilson's
+	Q1, Q3   float64     // quartiles
+	Values   []float64   // sorted; of a proportion the rates of the runs
+	Hits     float64     // successes of all runs; of a proportion
+	Trials   float64     // trials of all runs; of a proportion
+	Against  *Comparison // nil for the baseline and without one
 }
 
 // summarize fills in centre and spread.

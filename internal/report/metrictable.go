@@ -247,3 +247,79 @@ func textsOf[T any](all []T, text func(T) string) []string {
 	}
 	return out
 }
+
+// A line is a group of a metric of a block, for programs.
+type line struct {
+	block Block
+	table compare.MetricTable
+	group compare.Group
+}
+
+// A field is what programs read of a line: a string, a bool, an int, or a
+// float64 that is not known where it is not finite.
+type field struct {
+	name   string
+	of     func(line) any
+	sparse bool // JSON leaves out what says nothing
+}
+
+// fields describe a line, in the order of the CSV file.
+var fields = []field{
+	{"row", func(l line) any { return l.block.Title }, true},
+	{"metric", func(l line) any { return l.table.Name }, false},
+	{"group", func(l line) any { return l.group.Name }, false},
+	{"baseline", func(l line) any { return l.group.Baseline }, false},
+	{"n", func(l line) any { return l.group.N }, false},
+	{"missing", func(l line) any { return l.group.Missing }, false},
+	{"statistic", func(l line) any { return l.table.CentreName() }, false},
+	{"centre", func(l line) any { return l.group.Centre }, false},
+	{"centre_lo", func(l line) any { return l.group.Lo }, false},
+	{"centre_hi", func(l line) any { return l.group.Hi }, false},
+	{"change", change(func(a *compare.Comparison) float64 { return a.Shift }), false},
+	{"change_lo", change(func(a *compare.Comparison) float64 { return a.Lo }), false},
+	{"change_hi", change(func(a *compare.Comparison) float64 { return a.Hi }), false},
+	{"relative_change", change(func(a *compare.Comparison) float64 { return a.Relative }), false},
+	{"p", change(func(a *compare.Comparison) float64 { return a.P }), false},
+	{"p_adjusted", change(func(a *compare.Comparison) float64 { return a.PAdjusted }), false},
+	{"hits", func(l line) any { return ofTrials(l, l.group.Hits) }, true},
+	{"trials", func(l line) any { return ofTrials(l, l.group.Trials) }, true},
+	{"effect", change(func(a *compare.Comparison) float64 { return a.Size }), true},
+	{"effect_kind", func(l line) any { return l.against().SizeName }, true},
+	{"exploratory", func(l line) any { return l.table.Exploratory }, false},
+	{"paired", func(l line) any { return l.against().Paired }, false},
+	{"pairs", func(l line) any { return ofPairs(l, l.against().Pairs) }, false},
+	{"pairs_possible", func(l line) any { return ofPairs(l, l.against().Possible) }, false},
+	{"runs_needed", func(l line) any { return l.against().Need }, true},
+	{"verdict", func(l line) any { return string(l.against().Verdict) }, false},
+}
+
+// against is empty where the group is compared to nothing.
+func (l line) against() compare.Comparison {
+	if l.group.Against == nil {
+		return compare.Comparison{}
+	}
+	return *l.group.Against
+}
+
+func change(of func(*compare.Comparison) float64) func(line) any {
+	return func(l line) any {
+		if l.group.Against == nil {
+			return math.NaN()
+		}
+		return of(l.group.Against)
+	}
+}
+
+func ofTrials(l line, n float64) float64 {
+	if l.group.Trials == 0 {
+		return math.NaN()
+	}
+	return n
+}
+
+func ofPairs(l line, n int) int {
+	if !l.against().Paired {
+		return 0
+	}
+	return n
+}

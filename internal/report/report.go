@@ -38,7 +38,7 @@ type Input struct {
 	Rerun     string   // the command that makes again what did not succeed
 	Reruns    []string // that makes exactly the runs of each of Compare.Failures again, where there is one
 	Facts     []Fact   // provenance
-	Sections  []string // the parts of the summary that are wanted, in order; none: all of Sections
+	Sections  []string // the parts of the summary that are wanted, in order; none: all of them
 }
 
 // An Axis is what varies, for the table of what was swept.
@@ -84,12 +84,12 @@ type Summary struct {
 // New makes the summary. It fails when a plot cannot be drawn or Input.Sections
 // names a part that there is not.
 func New(in Input) (*Summary, error) {
+	if err := CheckSections(in.Sections); err != nil {
+		return nil, err
+	}
 	s := &Summary{in: in}
 	for _, name := range wanted(in) {
-		i := slices.IndexFunc(parts, func(p part) bool { return p.name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("there is no section %q; there are %s", name, strings.Join(Sections(), ", "))
-		}
+		i := slices.Index(sectionNames(), name)
 		made, err := parts[i].make(in)
 		if err != nil {
 			return nil, err
@@ -103,45 +103,15 @@ func New(in Input) (*Summary, error) {
 func wanted(in Input) []string {
 	switch {
 	case len(in.Sections) == 0:
-		return Sections()
+		return sectionNames()
 	case slices.Contains(in.Sections, partVerdict):
 		return in.Sections
 	}
 	return append([]string{partVerdict}, in.Sections...)
 }
 
-// A part of the summary is one section or several.
-type part struct {
-	name string
-	make func(Input) ([]section, error)
-}
-
-const partVerdict = "verdict"
-
-// parts are the summary in its order: did everything run, which variant is
-// better and how sure are we, what drives it, what is odd, where to look next.
-var parts = []part{
-	{partVerdict, single(verdictSection)},
-	{"swept", single(sweptSection)},
-	{"calendar", func(in Input) ([]section, error) {
-		s, err := calendarSection(in)
-		return []section{s}, err
-	}},
-	{"metrics", metricSections},
-	{"effects", single(driveSection)},
-	{"best", single(bestSection)},
-	{"failures", single(failureSection)},
-	{"cost", single(costSection)},
-	{"problems", single(oddSection)},
-	{"provenance", single(factSection)},
-}
-
-func single(one func(Input) section) func(Input) ([]section, error) {
-	return func(in Input) ([]section, error) { return []section{one(in)}, nil }
-}
-
-// Sections are the names of the parts of the summary, in their order.
-func Sections() []string {
+// sectionNames are the names of the parts of the summary, in their order.
+func sectionNames() []string {
 	var names []string
 	for _, p := range parts {
 		names = append(names, p.name)
@@ -152,8 +122,8 @@ func Sections() []string {
 // CheckSections says which of the names is no section of the summary.
 func CheckSections(names []string) error {
 	for _, name := range names {
-		if !slices.Contains(Sections(), name) {
-			return fmt.Errorf("there is no section %q; there are %s", name, strings.Join(Sections(), ", "))
+		if !slices.Contains(sectionNames(), name) {
+			return fmt.Errorf("there is no section %q; there are %s", name, strings.Join(sectionNames(), ", "))
 		}
 	}
 	return nil

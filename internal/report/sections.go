@@ -13,6 +13,36 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
+// A part of the summary is one section or several.
+type part struct {
+	name string
+	make func(Input) ([]section, error)
+}
+
+const partVerdict = "verdict"
+
+// parts are the summary in its order: did everything run, which variant is
+// better and how sure are we, what drives it, what is odd, where to look next.
+var parts = []part{
+	{partVerdict, single(verdictSection)},
+	{"swept", single(sweptSection)},
+	{"calendar", func(in Input) ([]section, error) {
+		s, err := calendarSection(in)
+		return []section{s}, err
+	}},
+	{"metrics", metricSections},
+	{"effects", single(driveSection)},
+	{"best", single(bestSection)},
+	{"failures", single(failureSection)},
+	{"cost", single(costSection)},
+	{"problems", single(oddSection)},
+	{"provenance", single(factSection)},
+}
+
+func single(one func(Input) section) func(Input) ([]section, error) {
+	return func(in Input) ([]section, error) { return []section{one(in)}, nil }
+}
+
 // How much of a long list is shown; the rest is counted.
 const (
 	maxRows        = 40
