@@ -29,17 +29,14 @@ that machine.`,
 			if len(args) == 1 {
 				dir = args[0]
 			}
-			switch on := c.settings.GetString("on"); on {
-			case "", "local":
-				return c.doctor(cmd.Context(), name, dir)
-			case "nomad":
-				return c.doctorOnNomad(cmd.Context(), name, dir)
-			default:
-				return unknownPlace(on)
+			p, err := c.place()
+			if err != nil {
+				return err
 			}
+			return p.doctor(c, cmd.Context(), name, dir)
 		},
 	}
-	cmd.Flags().String("on", "local", "where runs will execute: local or nomad")
+	cmd.Flags().String("on", "local", "where runs will execute: "+placeWords())
 	cmd.Flags().String("python", "", "virtual environment or interpreter to look in")
 	cmd.Flags().StringVarP(&name, "kernel", "k", "", "kernel to start (default: python3)")
 	return cmd

@@ -42,6 +42,42 @@ var (
 	thisFiring    = nomad.ThisFiring
 )
 
+// A place is where runs can execute, by the name that --on has for it.
+type place struct {
+	name    string
+	remote  bool // kernels start elsewhere
+	connect func(machines, context.Context, *sweep.Sweep) (app.Machine, error)
+	doctor  func(c *cli, ctx context.Context, kernel, dir string) error
+}
+
+// places lists the executors, the default first.
+func places() []place {
+	return []place{
+		{name: "local", connect: machines.connectHere, doctor: (*cli).doctor},
+		{name: "nomad", remote: true, connect: machines.connectNomad, doctor: (*cli).doctorOnNomad},
+	}
+}
+
+// placeWords are the names of all places: "local or nomad".
+func placeWords() string {
+	var names []string
+	for _, p := range places() {
+		names = append(names, p.name)
+	}
+	return unit.Either(names)
+}
+
+// place is the one that this invocation asks for.
+func (c *cli) place() (place, error) {
+	on := c.settings.GetString("on")
+	for _, p := range places() {
+		if p.name == on || on == "" {
+			return p, nil
+		}
+	}
+	return place{}, unit.Mistake(fmt.Errorf("--on %q: want %s", on, placeWords()))
+}
+
 // machines are where this invocation executes runs. This file is the only one
 // that knows which there are.
 type machines struct{ *cli }
@@ -51,8 +87,8 @@ var _ app.Machines = machines{}
 // Check reports, before anything is written, that no kernel could start. A
 // cluster has its own kernels, which its first worker looks for.
 func (m machines) Check(templates []app.Template) error {
-	if m.onNomad() {
-		return nil
+	if p, err := m.place(); err != nil || p.remote {
+		return err
 	}
 	for _, t := range templates {
 		python := t.Python
@@ -69,12 +105,18 @@ func (m machines) Check(templates []app.Template) error {
 // Connect registers the sweep with the cluster, if that is where its runs are
 // to execute.
 func (m machines) Connect(ctx context.Context, s *sweep.Sweep) (app.Machine, error) {
-	if on := m.settings.GetString("on"); on != "" && on != "local" && !m.onNomad() {
-		return nil, unknownPlace(on)
+	p, err := m.place()
+	if err != nil {
+		return nil, err
 	}
-	if !m.onNomad() {
-		return &thisMachine{cli: m.cli, sweep: s}, nil
-	}
+	return p.connect(m, ctx, s)
+}
+
+func (m machines) connectHere(_ context.Context, s *sweep.Sweep) (app.Machine, error) {
+	return &thisMachine{cli: m.cli, sweep: s}, nil
+}
+
+func (m machines) connectNomad(ctx context.Context, s *sweep.Sweep) (app.Machine, error) {
 	o, err := m.jobOptions(s)
 	if err != nil {
 		return nil, unit.Mistake(err)
@@ -243,10 +285,6 @@ func (c *cli) localOptions(queue []string) local.Options {
 // uses: it mostly waits, for thousands of runs, so memory matters more than
 // the little time that collecting it takes.
 const controllerGC = 30
-
-func unknownPlace(on string) error {
-	return unit.Mistake(fmt.Errorf("--on %q: want local or nomad", on))
-}
 
 // jobOptions are how the runs of a sweep execute on a cluster.
 func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {

@@ -66,7 +66,7 @@ func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
 	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
-	fl.String("on", "local", "where runs execute: local or nomad")
+	fl.String("on", "local", "where runs execute: "+placeWords())
 	fl.StringVar(&f.Order, "order", "as-planned", "as-planned, newest-first, longest-first or shuffle")
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")

@@ -31,7 +31,7 @@ type setting struct {
 func known() []setting {
 	return []setting{
 		{"jobs", "jobs", runtime.NumCPU(), "runs at once"},
-		{"on", "on", "local", "where runs execute: local or nomad"},
+		{"on", "on", "local", "where runs execute: " + placeWords()},
 		{"retries", "retries", -1, "further attempts at a run that failed; -1: the sweep file's"},
 		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
 		{"grace", "", "10s", "how long a run may take to stop when asked to"},

@@ -139,7 +139,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 // workers may still be running.
 func (c *cli) resumeWith(s *sweep.Sweep) string {
 	flag := ""
-	if c.settings.GetString("on") == "nomad" || remote(s.Orphans()) {
+	if c.onNomad() || remote(s.Orphans()) {
 		flag = "--on nomad "
 	}
 	return "fanout run " + flag + unit.Quote(unit.Path(s.Where()))
