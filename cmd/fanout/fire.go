@@ -30,6 +30,7 @@ func (c *cli) scheduleFire() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringVar(&f.store, "store", "", "the sweep")
 	fl.StringVar(&f.bundle, "bundle", "", "key of the bundle of files in it")
+	fl.StringVar(&f.bundle, "kit", "", "the same, in schedules that an earlier version registered")
 	fl.StringVar(&f.spec, "spec", "", "the sweep file among them")
 	fl.StringVar(&f.zone, "tz", "UTC", "zone of the schedule")
 	return cmd
