@@ -201,7 +201,7 @@ func (l *leanReader) cell() error {
 		case "id", "execution_count", "prompt_number", "level", "language":
 			return l.copySmall(&small, key)
 		case "metadata":
-			return l.metadata(&meta, "tags", "papermill", "execution")
+			return l.metadata(&meta, "tags", "papermill", "execution", "fanout")
 		case "source", "input":
 			sourceKey = key
 			source, err = l.scan.Take(math.MaxInt)

@@ -3,7 +3,9 @@ package notebook
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 )
@@ -76,6 +78,49 @@ func TestVerdictOfOldDocuments(t *testing.T) {
 			got.Reason = ""
 			if got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+// TestVerdictOfRecord: the notebook of an attempt says itself how it ended,
+// unless that cannot be, or something has executed it since.
+func TestVerdictOfRecord(t *testing.T) {
+	begun, ended := time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2024, 1, 1, 0, 1, 0, 0, time.UTC)
+	record := func(s outcome.Status, k outcome.Kind) outcome.Outcome {
+		return outcome.Outcome{Status: s, Kind: k, Reason: "so it is", Start: begun, End: ended}
+	}
+	for name, c := range map[string]struct {
+		record   any
+		executed time.Time
+		believed bool
+	}{
+		"timed out":        {record(outcome.TimedOut, outcome.RunTimeout), begun, true},
+		"lost at once":     {record(outcome.Lost, outcome.WorkerGone), begun.AddDate(-1, 0, 0), true},
+		"executed since":   {record(outcome.TimedOut, outcome.RunTimeout), ended.Add(time.Second), false},
+		"no such status":   {record("splendid", ""), begun, false},
+		"not an end":       {record(outcome.Running, ""), begun, false},
+		"no such kind":     {record(outcome.Failed, "weather"), begun, false},
+		"another's kind":   {record(outcome.Succeeded, outcome.KernelDied), begun, false},
+		"endless reason":   {outcome.Outcome{Status: outcome.Failed, Reason: strings.Repeat("x", 1<<20), Start: begun, End: ended}, begun, false},
+		"backwards":        {outcome.Outcome{Status: outcome.Failed, Start: ended, End: begun}, begun, false},
+		"something else":   {map[string]any{"status": 7}, begun, false},
+		"a text":           {"failed", begun, false},
+		"foreign with end": {nil, begun, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &Notebook{}
+			n.BeginRun(c.executed)
+			n.EndRun(c.executed)
+			if err := n.SetRecord(map[string]any{"run_id": "x", "outcome": c.record}); err != nil {
+				t.Fatal(err)
+			}
+			v := mustDecode(t, n.Encode()).Verdict()
+			if v.Status == outcome.Succeeded == c.believed || c.believed && v.Reason != "so it is" {
+				t.Errorf("believed should be %v: %+v", c.believed, v)
+			}
+			if n.BeginRun(ended); n.Metadata[recordKey] != nil {
+				t.Error("the record outlives the next execution")
 			}
 		})
 	}

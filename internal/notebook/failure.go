@@ -63,8 +63,8 @@ func (n *Notebook) EarlyExit() bool {
 
 func (n *Notebook) exitCell() int {
 	return slices.IndexFunc(n.Cells, func(c *Cell) bool {
-		return c.Type == "code" && !c.HasTag(tagRaises) &&
-			slices.ContainsFunc(c.Outputs, func(o Output) bool { return o.Type == "error" && o.exits() })
+		return c.Type == "code" && (c.notes()[noteQuit] == true || !c.HasTag(tagRaises) &&
+			slices.ContainsFunc(c.Outputs, func(o Output) bool { return o.Type == "error" && o.exits() }))
 	})
 }
 
@@ -81,12 +81,17 @@ func (n *Notebook) MarkFailure(f Failure) {
 	n.Cells = slices.Insert(n.Cells, 0, top)
 }
 
-// Verdict derives how the notebook ended from its outputs, counts and times,
-// and never from the mark "completed", which papermill also gives to cells
-// that did not run. It does not read the notebook's own Record. The outcome has
-// a status (planned, succeeded, failed, timed_out or lost), and where they are
-// known kind, reason, cell and exception; nothing else.
+// Verdict is how the notebook ended. Of the notebook of an attempt it is the
+// recorded outcome, unless something has executed the notebook since.
+//
+// Otherwise it is derived from outputs, counts and times, and never from the
+// mark "completed", which papermill also gives to cells that did not run. It
+// then has a status (planned, succeeded, failed, timed_out or lost), and where
+// they are known kind, reason, cell and exception; nothing else.
 func (n *Notebook) Verdict() outcome.Outcome {
+	if o, ok := n.recorded(); ok {
+		return o
+	}
 	if f, failed := n.Failure(); failed {
 		return n.failedVerdict(f)
 	}

@@ -10,8 +10,10 @@ import (
 )
 
 // BeginRun records that the notebook's execution starts at t: outputs and
-// counts of code cells are removed, every cell is pending.
+// counts of code cells are removed, every cell is pending. What SetRecord and
+// Note kept of an earlier execution is gone.
 func (n *Notebook) BeginRun(t time.Time) {
+	delete(n.Metadata, recordKey)
 	record := n.papermill()
 	record["start_time"], record["end_time"], record["duration"], record["exception"] = stamp(t), nil, nil, nil
 	for _, c := range n.Cells {
@@ -22,6 +24,7 @@ func (n *Notebook) BeginRun(t time.Time) {
 			c.ExecutionCount, c.Outputs = nil, nil
 			delete(c.Metadata, "execution")
 		}
+		delete(c.Metadata, recordKey)
 		c.Metadata["papermill"] = map[string]any{"exception": nil, "start_time": nil, "end_time": nil, "duration": nil, "status": "pending"}
 		c.Touch()
 	}
@@ -45,13 +48,16 @@ func (n *Notebook) BeginCell(i int, t time.Time) {
 	m["start_time"], m["status"], m["exception"] = stamp(t), "running", false
 }
 
-// FailCell records that cell i, and with it the notebook, failed. A cell that
-// ended the notebook on purpose did not.
+// FailCell records that cell i, and with it the notebook, failed. As papermill
+// has it, a cell that raised SystemExit(0) did, too.
 func (n *Notebook) FailCell(i int) {
 	m := n.record(i)
 	m["exception"], m["status"] = true, "failed"
 	n.papermill()["exception"] = true
 }
+
+// QuitCell records that cell i told the kernel to quit, successfully.
+func (n *Notebook) QuitCell(i int) { n.Cells[i].Note(noteQuit, true) }
 
 // EndCell records that cell i ended at t.
 func (n *Notebook) EndCell(i int, t time.Time) {
@@ -145,36 +151,4 @@ func object(b []byte) (map[string]any, error) {
 		return nil, errors.New("it is not a JSON object")
 	}
 	return m, nil
-}
-
-const recordKey = "fanout" // in the notebook's metadata
-
-// SetRecord stores v, which must marshal to a JSON object, in the notebook's
-// metadata, replacing what SetRecord stored before.
-func (n *Notebook) SetRecord(v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Errorf("set notebook record: %w", err)
-	}
-	m, err := object(b)
-	if err != nil {
-		return fmt.Errorf("set notebook record: %w", err)
-	}
-	if n.Metadata == nil {
-		n.Metadata = map[string]any{}
-	}
-	n.Metadata[recordKey] = m
-	return nil
-}
-
-// Record reads what SetRecord stored into v; false when there is nothing.
-func (n *Notebook) Record(v any) (bool, error) {
-	m, ok := n.Metadata[recordKey].(map[string]any)
-	if !ok {
-		return false, nil
-	}
-	if err := json.Unmarshal(encodeValue(m), v); err != nil {
-		return true, fmt.Errorf("read notebook record: %w", err)
-	}
-	return true, nil
 }

@@ -17,7 +17,7 @@ const (
 	Planned Status = "planned"
 	// Running: an attempt has begun and nothing says that it ended.
 	Running Status = "running"
-	// Succeeded: every cell ran, or the notebook ended itself with sys.exit(0).
+	// Succeeded: every cell ran, or the notebook ended itself, as with sys.exit(0) or quit().
 	Succeeded Status = "succeeded"
 	// Failed: we know that it ended badly.
 	Failed Status = "failed"
@@ -55,7 +55,7 @@ const (
 	Exception   Kind = "exception"     // a cell raised
 	KernelDied  Kind = "kernel_died"   // the kernel's process ended by itself
 	OutOfMemory Kind = "out_of_memory" // the system or a cap killed the kernel for its memory
-	EarlyExit   Kind = "early_exit"    // sys.exit(0): a success
+	EarlyExit   Kind = "early_exit"    // sys.exit(0), quit(): a success
 	StartFailed Kind = "start_failed"  // no kernel started
 	CellTimeout Kind = "cell_timeout"
 	RunTimeout  Kind = "run_timeout"
@@ -65,6 +65,13 @@ const (
 	WorkerGone  Kind = "worker_gone" // the worker that executed the run is gone
 	Unfinished  Kind = "unfinished"  // the notebook does not say how its execution ended
 )
+
+// statusOf is the status that goes with a kind.
+var statusOf = map[Kind]Status{
+	Exception: Failed, KernelDied: Failed, OutOfMemory: Failed, StartFailed: Failed, InputAsked: Failed,
+	CellTimeout: TimedOut, RunTimeout: TimedOut, Halted: Canceled, Interrupted: Canceled,
+	WorkerGone: Lost, Unfinished: Lost, EarlyExit: Succeeded,
+}
 
 // Words is the kind as people read it: "out of memory".
 func (k Kind) Words() string { return strings.ReplaceAll(string(k), "_", " ") }
@@ -113,3 +120,15 @@ type Outcome struct {
 
 // Duration is the wall time from begin to end.
 func (o Outcome) Duration() time.Duration { return o.End.Sub(o.Start) }
+
+// maxReason bounds, in bytes, a reason that is believed.
+const maxReason = 64 << 10
+
+// Plausible reports whether o, read from where anybody can write, is how an
+// attempt can end: a status with a kind that goes with it, times in order, and
+// a reason of a reasonable length.
+func (o Outcome) Plausible() bool {
+	goes, known := statusOf[o.Kind]
+	kind := o.Kind == "" || known && goes == o.Status
+	return o.Status.Ended() && kind && o.Cell >= 0 && !o.End.Before(o.Start) && len(o.Reason) <= maxReason
+}

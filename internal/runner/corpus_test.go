@@ -370,17 +370,52 @@ func whole(v any) any {
 	return v
 }
 
-// TestQuit: a cell that ends the kernel ends the notebook, on purpose; papermill
-// knows a dead kernel only.
+// TestQuit: a cell that tells the kernel to quit ends the notebook, well or
+// badly as its argument says; papermill knows a dead kernel only. The document
+// says the same as the result.
 func TestQuit(t *testing.T) {
 	spec, _ := corpusKernel(t)
-	for _, code := range []string{"quit()", "exit"} {
+	for code, want := range map[string]outcome.Outcome{
+		"quit()":                   {Status: outcome.Succeeded, Kind: outcome.EarlyExit, Cell: 2},
+		"exit":                     {Status: outcome.Succeeded, Kind: outcome.EarlyExit, Cell: 2},
+		"quit(0)":                  {Status: outcome.Succeeded, Kind: outcome.EarlyExit, Cell: 2},
+		"get_ipython().ask_exit()": {Status: outcome.Succeeded, Kind: outcome.EarlyExit, Cell: 2},
+		"quit(3)":                  {Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: "SystemExit", Evalue: "3"},
+		"exit('bad')":              {Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: "SystemExit", Evalue: "bad"},
+		"quit(); raise KeyError":   {Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: "KeyError"},
+		"exit(True)":               {Status: outcome.Succeeded},
+	} {
 		d := doc("print('a')", code, "print('never')")
-		r, _ := runReal(t, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
+		r, b := runReal(t, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
 			return kernel.Launch(ctx, spec, o)
 		}, d)
-		if r.Status != outcome.Succeeded || !r.EarlyExit() || r.Cell != 2 || len(d.Cells[2].Outputs) > 0 {
-			t.Errorf("%s: %+v", code, r)
+		got := outcome.Outcome{Status: r.Status, Kind: r.Kind, Cell: r.Cell, Ename: r.Ename, Evalue: r.Evalue}
+		if got != want {
+			t.Errorf("%s: %+v, want %+v", code, got, want)
+		}
+		saved, err := notebook.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := saved.Verdict()
+		if v.Status != r.Status || v.Kind != r.Kind || v.Reason != r.Reason || v.Cell != r.Cell {
+			t.Errorf("%s: the document says %+v, the result %+v", code, v, r.Outcome)
+		}
+		if marked := bytes.Contains(b, []byte(`"exception": true`)); marked != (want.Status == outcome.Failed) {
+			t.Errorf("%s: marked as an exception: %v", code, marked)
+		}
+	}
+}
+
+func TestQuitOfR(t *testing.T) {
+	for source, want := range map[string]string{
+		"quit()": "", "q('no')": "", "quit(status = 0)": "", `q("no", 0L)`: "", "quit(runLast = FALSE)": "", "# quit(status = 3)\nq()": "",
+		"quit(status = 3)": "3", `q("no", 2, FALSE)`: "2", "if (bad) quit(save='no', status=code)": "code", "x <- 1\nquit('no',\n  1L)": "1L",
+	} {
+		w := &walk{Task: Task{Doc: &notebook.Notebook{Metadata: map[string]any{"language_info": map[string]any{"name": "R"}}}}}
+		status, quits := w.quits([]byte(`{"status":"ok","payload":[{"source":"ask_exit"}]}`), source)
+		if !quits || status != want {
+			t.Errorf("%s: quits %v with %q, want %q", source, quits, status, want)
 		}
 	}
 }

@@ -16,7 +16,6 @@ package runner
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -142,6 +141,7 @@ type walk struct {
 	number int  // of the current cell; 0 before the first
 	shared int  // cells that were done before the kernel was forked
 	total  int  // code cells
+	quit   bool // the kernel was told to quit, successfully
 	ended  bool // by the last cell, or by one that none may follow
 	result Result
 	errs   error // of the sink's log
@@ -316,7 +316,7 @@ func (w *walk) recall(i int, done kernel.PrefixCell) {
 	defer w.mu.Unlock()
 	w.Doc.BeginCell(i, done.Reply.Sent)
 	c := w.fold.begin(i)
-	c.Metadata["fanout"] = map[string]any{"shared_prefix": true}
+	c.Note("shared_prefix", true)
 	for _, m := range done.Messages {
 		w.fold.message(m)
 	}
@@ -364,10 +364,13 @@ func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	next := w.judge(reply, err, allowed)
-	if !next {
+	switch {
+	case w.quit:
+		w.Doc.QuitCell(i)
+	case !next:
 		w.Doc.FailCell(i) // SystemExit(0) too, as papermill has it
-		w.ended = true
 	}
+	w.ended = !next
 	w.Doc.EndCell(i, time.Now())
 	w.saver.touch()
 	return next
@@ -417,38 +420,19 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 			w.fold.fail(cell, w.mishap())
 		}
 		return false
-	case quits(reply.Content):
-		w.end.quit = true
-		return false
 	case err == nil && (reply.Status == "ok" || allowed):
-		return true
+		status, quits := w.quits(reply.Content, cell.Source)
+		if quits && !harmless(status) {
+			w.fold.fail(cell, exitOutput(w.mask.text(status)))
+			return allowed
+		}
+		w.quit, w.end.early = quits, quits
+		return !quits
 	}
 	if !cell.errored {
 		w.fold.fail(cell, w.missingError(reply, err))
 	}
 	w.end.early = reply.Ename == "SystemExit" && harmless(reply.Evalue)
-	return false
-}
-
-// harmless reports whether the argument of a SystemExit means success.
-func harmless(evalue string) bool { return evalue == "" || evalue == "0" || evalue == "None" }
-
-// quits reports whether a cell has asked its kernel to quit.
-func quits(reply json.RawMessage) bool {
-	var r struct {
-		Payload []struct {
-			Source string `json:"source"`
-			Keep   bool   `json:"keepkernel"`
-		} `json:"payload"`
-	}
-	if json.Unmarshal(reply, &r) != nil {
-		return false
-	}
-	for _, p := range r.Payload {
-		if p.Source == "ask_exit" && !p.Keep {
-			return true
-		}
-	}
 	return false
 }
 
@@ -506,7 +490,7 @@ func (w *walk) conclude(ctx context.Context, began time.Time) {
 	text, _ := w.fold.take()
 	w.log(text)
 	f, failed := w.Doc.Failure()
-	if failed && w.end.stop == notStopped && w.end.exit == nil && !w.end.quit && !w.end.early {
+	if failed && w.end.stop == notStopped && w.end.exit == nil {
 		w.end.raised = &f
 	}
 	r := &w.result

@@ -24,8 +24,7 @@ type ending struct {
 	start  error             // no kernel started
 	stop   stop              // why the walk stopped the kernel
 	exit   *kernel.Exit      // the kernel ended by itself
-	quit   bool              // a cell asked the kernel to quit
-	early  bool              // a cell ended the notebook with SystemExit, successfully
+	early  bool              // a cell ended the notebook, successfully: SystemExit, or the kernel was asked to quit
 	raised *notebook.Failure // the error that no tag allows
 }
 
@@ -36,11 +35,10 @@ type ending struct {
 //	a cell took too long                        timed_out  cell_timeout
 //	no kernel started                           failed     start_failed
 //	a cell asked for input                      failed     input_asked
-//	a cell asked the kernel to quit             succeeded  early_exit
 //	the kernel ended, out of memory             failed     out_of_memory
 //	the kernel ended                            failed     kernel_died
 //	an error output, or a reply, not allowed    failed     exception, or input_asked
-//	SystemExit of 0 or nothing                  succeeded  early_exit
+//	SystemExit or quit, of 0 or nothing         succeeded  early_exit
 //	none of these                               succeeded
 func (e ending) verdict() (outcome.Status, outcome.Kind) {
 	switch {
@@ -54,8 +52,6 @@ func (e ending) verdict() (outcome.Status, outcome.Kind) {
 		return outcome.Failed, outcome.StartFailed
 	case e.stop == stopInput:
 		return outcome.Failed, outcome.InputAsked
-	case e.quit:
-		return outcome.Succeeded, outcome.EarlyExit
 	case e.exit != nil && e.exit.OOM:
 		return outcome.Failed, outcome.OutOfMemory
 	case e.exit != nil:

@@ -25,8 +25,8 @@ func TestVerdictTable(t *testing.T) {
 		for _, start := range []error{nil, startErr} {
 			for _, exit := range exits {
 				for _, raised := range raises {
-					for _, flags := range []int{0, 1, 2, 3} {
-						e := ending{start: start, stop: stop, exit: exit, raised: raised, quit: flags&1 != 0, early: flags&2 != 0}
+					for _, early := range []bool{false, true} {
+						e := ending{start: start, stop: stop, exit: exit, raised: raised, early: early}
 						status, kind := e.verdict()
 						seen[fmt.Sprint(status, " ", kind)]++
 						check := func(when bool, wantStatus outcome.Status, wantKind outcome.Kind) bool {
@@ -40,7 +40,6 @@ func TestVerdictTable(t *testing.T) {
 							check(stop == stopCell, outcome.TimedOut, outcome.CellTimeout) ||
 							check(start != nil, outcome.Failed, outcome.StartFailed) ||
 							check(stop == stopInput, outcome.Failed, outcome.InputAsked) ||
-							check(e.quit, outcome.Succeeded, outcome.EarlyExit) ||
 							check(exit != nil && exit.OOM, outcome.Failed, outcome.OutOfMemory) ||
 							check(exit != nil, outcome.Failed, outcome.KernelDied) ||
 							check(raised != nil && raised.Ename == noStdin, outcome.Failed, outcome.InputAsked) ||
