@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -40,9 +41,12 @@ func (f *specFlags) add(cmd *cobra.Command) {
 }
 
 type planFlags struct {
-	json, csv, count bool
-	limit, jobs      int
-	output           string
+	app.Choice
+	dueFormat
+	count  bool
+	jobs   int
+	output string
+	all    bool // list kept runs, too
 }
 
 func (c *cli) planCommand() *cobra.Command {
@@ -51,8 +55,10 @@ func (c *cli) planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan SWEEP.yaml",
 		Short: "Show what a sweep file would run, and run nothing",
-		Long: `Plan lists the runs of a sweep file. If the sweep already exists, it says which
-of them would run and estimates how long they take from those that succeeded.`,
+		Long: `Plan lists the runs of a sweep file. If the sweep already exists, it says of each
+why fanout run would execute it, or that it is kept, and estimates how long they
+take from those that succeeded. With --only, --limit, --order or --reprocess it
+lists those that would be executed, in the order in which they would begin.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.plan(cmd.Context(), args[0], spec, f)
@@ -61,12 +67,25 @@ of them would run and estimates how long they take from those that succeeded.`,
 	spec.add(cmd)
 	fl := cmd.Flags()
 	fl.BoolVar(&f.json, "json", false, "one JSON object a run")
-	fl.BoolVar(&f.csv, "csv", false, "comma-separated values")
-	fl.BoolVar(&f.count, "count", false, "print only the number of runs")
-	fl.IntVar(&f.limit, "limit", 0, "only the first `N` runs")
+	f.addCSV(cmd, "comma-separated values")
+	fl.BoolVar(&f.count, "count", false, "print only the number of runs in the sweep file")
+	addChoice(cmd, &f.Choice)
+	addOrder(cmd, &f.Choice)
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "runs at once, for the estimate (default: cores)")
 	fl.StringVarP(&f.output, "output", "o", "", "sweep directory to compare with (default: NAME.sweep beside the sweep file)")
 	return cmd
+}
+
+// addChoice adds the flags that say which of the runs in a sweep file are meant.
+func addChoice(cmd *cobra.Command, f *app.Choice) {
+	fl := cmd.Flags()
+	fl.IntVar(&f.Limit, "limit", 0, "execute at most `N` runs now")
+	fl.StringVar(&f.Only, "only", "", "execute only runs for which this expression is true")
+	fl.StringVar((*string)(&f.Reprocess), "reprocess", string(due.Stale), "which earlier runs to run again: none, failed, stale (and failed) or all")
+}
+
+func addOrder(cmd *cobra.Command, f *app.Choice) {
+	cmd.Flags().StringVar(&f.Order, "order", "as-planned", "as-planned (new runs first, known failures last), newest-first, longest-first or shuffle")
 }
 
 func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFlags) error {
@@ -81,10 +100,32 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 		}
 		return err
 	}
-	if err := c.printPlan(d, f); err != nil || f.json || f.csv {
+	f.all = f.Limit == 0 && f.plain()
+	return c.preview(ctx, d, f)
+}
+
+// plain reports whether the choice is what run does by itself.
+func (f planFlags) plain() bool {
+	return f.Only == "" && f.Order == "as-planned" && f.Reprocess == due.Stale
+}
+
+// preview prints which runs of a draft would be executed now. Where all are new
+// they are streamed: the first rows of a large grid come at once.
+func (c *cli) preview(ctx context.Context, d *draft.Draft, f planFlags) error {
+	where := app.Place(d, f.output)
+	if f.plain() && !c.app.Continues(ctx, d, where) {
+		return c.printNew(ctx, d, f)
+	}
+	s, delta, err := c.app.Preview(ctx, d, where)
+	if err != nil {
 		return err
 	}
-	return c.printDue(ctx, d, f)
+	todo, err := app.Due(s, f.Choice)
+	if err != nil {
+		return err
+	}
+	head, _ := s.Head()
+	return c.printDue(s, todo, f, unit.Plural(head.Runs, "run")+": ", unplannedWords(delta))
 }
 
 // draft reads a sweep file, with all it names, and plans nothing yet.
@@ -110,57 +151,95 @@ func parseAsOf(text string, now time.Time) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("--as-of %q: want a date such as 2026-03-31 or 2026-03-31T02:00:00Z", text)
 }
 
-// printPlan streams the runs: the first rows of a large grid come at once.
-func (c *cli) printPlan(d *draft.Draft, f planFlags) error {
-	print, flush := c.planPrinter(d, f)
+// printNew lists the points of a draft of which nothing was executed yet.
+func (c *cli) printNew(ctx context.Context, d *draft.Draft, f planFlags) error {
+	print, flush := c.duePrinter(d.Axes, f.dueFormat)
+	why := due.Reason{Before: outcome.Planned}
 	n := 0
 	for p := range d.Grid.Points() {
-		if f.limit > 0 && n == f.limit {
+		if f.Limit > 0 && n == f.Limit {
 			break
 		}
-		if err := print(sweep.NewRun(p)); err != nil {
+		if err := print(sweep.RunState{Run: sweep.NewRun(p)}, why.String(), nil); err != nil {
 			return err
 		}
 		n++
 	}
-	return errors.Join(flush(), d.Grid.Err())
-}
-
-func (c *cli) planPrinter(d *draft.Draft, f planFlags) (print func(sweep.Run) error, flush func() error) {
-	switch {
-	case f.json:
-		enc := json.NewEncoder(c.stdout)
-		enc.SetEscapeHTML(false)
-		return func(r sweep.Run) error { return enc.Encode(lineOf(r)) }, func() error { return nil }
-	case f.csv:
-		w := csv.NewWriter(c.stdout)
-		row := tablePrinter(w.Write, d.Axes)
-		return func(r sweep.Run) error { return row(sweep.RunState{Run: r}) }, func() error { w.Flush(); return w.Error() }
+	if err := errors.Join(flush(), d.Grid.Err()); err != nil || f.machine() {
+		return err
 	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
-	row := tablePrinter(tabbed(w), d.Axes)
-	return func(r sweep.Run) error { return row(sweep.RunState{Run: r}) }, w.Flush
-}
-
-// printDue prints how many runs there are and, where the sweep exists, which
-// of them would run and how long that takes.
-func (c *cli) printDue(ctx context.Context, d *draft.Draft, f planFlags) error {
 	n, err := d.Grid.Count(ctx)
-	if err != nil {
-		return err
-	}
-	s, err := c.app.Open(ctx, app.Place(d, f.output))
-	if err != nil || n > maxPreview || s.Name() != d.Spec.Name {
+	if err == nil {
 		fmt.Fprintln(c.stderr, unit.Plural(n, "run"))
-		return nil // no sweep yet, or somebody else's: that is for run to say
 	}
-	if err := d.Expand(ctx); err != nil {
+	return err
+}
+
+// printDue lists what is due and why. before and after frame the line that
+// counts it.
+func (c *cli) printDue(s *sweep.Sweep, todo due.List, f planFlags, before, after string) error {
+	head, _ := s.Head()
+	print, flush := c.duePrinter(head.Axes, f.dueFormat)
+	ids := todo.Runs
+	if f.all {
+		ids = nil
+		for _, st := range s.Runs()[:head.Runs] {
+			ids = append(ids, st.Run.ID)
+		}
+	}
+	for _, id := range ids {
+		st, _ := s.Run(id)
+		if err := print(st, todo.WhyOf(id), todo.Why[id].Stale); err != nil {
+			return err
+		}
+	}
+	if err := flush(); err != nil || f.machine() {
 		return err
 	}
-	todo, delta := due.Preview(s, d.Plan, due.Stale, d.Spec.StaleOn)
-	fmt.Fprintf(c.stderr, "%s: %s%s\n", unit.Plural(n, "run"), todo, unplannedWords(delta))
+	fmt.Fprintf(c.stderr, "%s%s%s\n", before, todo, after)
+	if n := len(todo.Runs); n < len(todo.Why) {
+		fmt.Fprintf(c.stderr, "%s now\n", unit.Plural(n, "run"))
+	}
 	c.printForecast(s, todo.Runs, f.jobs)
 	return nil
+}
+
+// dueFormat says in which form due runs are listed; the zero value is for
+// people.
+type dueFormat struct{ json, csv bool }
+
+func (f dueFormat) machine() bool { return f.json || f.csv }
+
+func (f *dueFormat) addCSV(cmd *cobra.Command, help string) {
+	cmd.Flags().BoolVar(&f.csv, "csv", false, help)
+}
+
+// duePrinter prints runs with the reason why they are due, and the parts in
+// which they are stale.
+func (c *cli) duePrinter(axes []grid.Axis, f dueFormat) (print func(st sweep.RunState, why string, stale []string) error, flush func() error) {
+	if f.json {
+		enc := json.NewEncoder(c.stdout)
+		enc.SetEscapeHTML(false)
+		return func(st sweep.RunState, why string, stale []string) error {
+			o := lineOf(st.Run)
+			o.set("due", why)
+			if len(stale) > 0 {
+				o.set("stale", stale)
+			}
+			return enc.Encode(o)
+		}, func() error { return nil }
+	}
+	var write func([]string) error
+	if f.csv {
+		w := csv.NewWriter(c.stdout)
+		write, flush = w.Write, func() error { w.Flush(); return w.Error() }
+	} else {
+		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+		write, flush = tabbed(w), w.Flush
+	}
+	var now string // why the run of the row is due
+	row := tablePrinter(write, axes, column{"run_due", func(sweep.RunState) string { return now }})
+	return func(st sweep.RunState, why string, _ []string) error { now = why; return row(st) }, flush
 }
 
 // unplannedWords ends the line about what is due.
@@ -170,9 +249,6 @@ func unplannedWords(d sweep.Delta) string {
 	}
 	return fmt.Sprintf(", %d no longer planned", d.Unplanned)
 }
-
-// maxPreview is how many runs are compared with the sweep that is there.
-const maxPreview = 1_000_000
 
 func (c *cli) printForecast(s *sweep.Sweep, todo []string, jobs int) {
 	if jobs <= 0 {

@@ -39,6 +39,6 @@ an unambiguous prefix of it. Everything else is left as it is.
 	fl.BoolVar(&again.Stale, "stale", false, "runs whose code, files or inputs changed since")
 	fl.StringVar(&f.Only, "only", "", "runs for which this expression is true")
 	c.addExecFlags(cmd, &f)
-	fl.BoolVar(&f.dryRun, "dry-run", false, "list what would run, and stop")
+	f.addDryRun(cmd)
 	return cmd
 }

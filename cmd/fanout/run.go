@@ -15,7 +15,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -26,6 +25,7 @@ import (
 type runFlags struct {
 	specFlags
 	app.Choice
+	dueFormat  // of a dry run
 	output     string
 	dryRun     bool
 	noCanary   bool
@@ -50,13 +50,16 @@ the sweep file resumes what was planned there.`,
 	c.addExecFlags(cmd, &f)
 	fl := cmd.Flags()
 	fl.StringVarP(&f.output, "output", "o", "", "where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
-	fl.BoolVar(&f.dryRun, "dry-run", false, "list what would run, and stop")
+	f.addDryRun(cmd)
 	fl.BoolVar(&f.yes, "yes", false, "continue even if there are more runs than max_runs")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
-	fl.IntVar(&f.Limit, "limit", 0, "execute at most `N` runs now")
-	fl.StringVar(&f.Only, "only", "", "execute only runs for which this expression is true")
-	fl.StringVar((*string)(&f.Reprocess), "reprocess", string(due.Stale), "which earlier runs to run again: none, failed, stale (and failed) or all")
+	addChoice(cmd, &f.Choice)
 	return cmd
+}
+
+func (f *runFlags) addDryRun(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "list what would run and why, and stop")
+	f.addCSV(cmd, "with --dry-run: comma-separated values")
 }
 
 // addExecFlags adds the flags for how runs are executed.
@@ -67,7 +70,7 @@ func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
 	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
 	fl.String("on", "local", "where runs execute: "+placeWords())
-	fl.StringVar(&f.Order, "order", "as-planned", "as-planned, newest-first, longest-first or shuffle")
+	addOrder(cmd, &f.Choice)
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")
 	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
@@ -78,6 +81,9 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	gates, err := parseGates(f.failIf)
 	if err != nil {
 		return err
+	}
+	if f.csv && !f.dryRun {
+		return unit.Mistake(errors.New("--csv is for --dry-run; the tables of a sweep are in its results"))
 	}
 	if f.dryRun {
 		return c.dryRun(ctx, target, f)
@@ -137,15 +143,13 @@ func (f runFlags) onlyResumes(dir string) error {
 
 // dryRun prints what would run.
 func (c *cli) dryRun(ctx context.Context, target string, f runFlags) error {
+	pf := planFlags{Choice: f.Choice, dueFormat: dueFormat{c.json, f.csv}, jobs: c.settings.GetInt("jobs"), output: f.output}
 	if !app.IsSweep(target) {
 		d, err := c.draft(ctx, target, f.specFlags)
 		if err != nil {
 			return err
 		}
-		if err := c.printPlan(d, planFlags{}); err != nil {
-			return err
-		}
-		return c.printDue(ctx, d, planFlags{output: f.output, jobs: c.settings.GetInt("jobs")})
+		return c.preview(ctx, d, pf)
 	}
 	if err := f.onlyResumes(target); err != nil {
 		return err
@@ -158,17 +162,7 @@ func (c *cli) dryRun(ctx context.Context, target string, f runFlags) error {
 	if err != nil {
 		return err
 	}
-	print, flush := c.runPrinter(s)
-	for _, id := range todo.Runs {
-		st, _ := s.Run(id)
-		print(query.RunOf(s, st))
-	}
-	if err := flush(); err != nil || c.json {
-		return err
-	}
-	fmt.Fprintln(c.stderr, todo)
-	c.printForecast(s, todo.Runs, c.settings.GetInt("jobs"))
-	return nil
+	return c.printDue(s, todo, pf, "", "")
 }
 
 func (c *cli) printPlanned(j *app.Job, todo due.List) {
@@ -190,7 +184,7 @@ func (c *cli) printPlanned(j *app.Job, todo due.List) {
 func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (fan.Summary, error) {
 	paint := progress.New(len(todo.Runs), j.RunName, c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
 	defer paint.Stop()
-	return j.Execute(ctx, todo.Runs, c.noter(j.Sweep, paint))
+	return j.Execute(ctx, todo, c.noter(j.Sweep, paint))
 }
 
 // noter prints notes for people.

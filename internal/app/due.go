@@ -32,10 +32,9 @@ func Due(s *sweep.Sweep, c Choice) (due.List, error) {
 		}
 	}
 	if c.Again != nil {
-		head, _ := s.Head()
-		todo.Redone, todo.Kept = len(todo.Runs), head.Runs-len(todo.Runs)
+		todo = due.Asked(s, todo.Runs, s.Spec().StaleOn)
 	}
-	if err := due.Order(s, todo.Runs, c.Order); err != nil {
+	if err := todo.Order(s, c.Order); err != nil {
 		return todo, unit.Mistake(fmt.Errorf("order: %w", err))
 	}
 	if c.Limit > 0 && len(todo.Runs) > c.Limit {

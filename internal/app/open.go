@@ -112,6 +112,34 @@ func (a *App) Plan(ctx context.Context, d *draft.Draft, where string) (*Job, err
 	return a.job(ctx, s, &delta)
 }
 
+// Continues reports whether the sweep of a draft is at where already.
+func (a *App) Continues(ctx context.Context, d *draft.Draft, where string) bool {
+	_, ok := a.continued(ctx, d, where)
+	return ok
+}
+
+func (a *App) continued(ctx context.Context, d *draft.Draft, where string) (*sweep.Sweep, bool) {
+	s, err := a.Open(ctx, where)
+	return s, err == nil && s.Name() == d.Spec.Name // else it is for Plan to say what is there
+}
+
+// Preview is the sweep at where as Plan would leave it, for questions only, and
+// what that would change. It writes nothing.
+func (a *App) Preview(ctx context.Context, d *draft.Draft, where string) (*sweep.Sweep, sweep.Delta, error) {
+	s, ok := a.continued(ctx, d, where)
+	if !ok {
+		var err error
+		if s, err = sweep.Init(ctx, store.Mem(), d.Spec.Name); err != nil {
+			return nil, sweep.Delta{}, err
+		}
+	}
+	if err := d.Expand(ctx); err != nil {
+		return nil, sweep.Delta{}, err
+	}
+	view, delta := s.Preview(d.Plan)
+	return view, delta, nil
+}
+
 // Create opens the sweep at where, and creates it when there is none.
 func (a *App) Create(ctx context.Context, where, name string) (*sweep.Sweep, error) {
 	st, err := a.OpenStore(ctx, where)

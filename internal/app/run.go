@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lease"
@@ -39,14 +40,14 @@ func (a *App) job(ctx context.Context, s *sweep.Sweep, delta *sweep.Delta) (*Job
 // Close gives back the machine and the lease.
 func (j *Job) Close() error { return errors.Join(j.machine.Close(), j.Lease().Release()) }
 
-// Execute executes the runs and returns when none is running any more.
-// Meanwhile it heeds a cancellation that is asked for elsewhere, writes the
-// tables now and then, and calls note, from any goroutine. A context that
+// Execute executes the runs that are due and returns when none is running
+// any more. Meanwhile it heeds a cancellation that is asked for elsewhere, writes
+// the tables now and then, and calls note, from any goroutine. A context that
 // ended is not an error: the sweep records how far it came. Losing the lease is.
-func (j *Job) Execute(ctx context.Context, runs []string, note func(sweep.Note)) (fan.Summary, error) {
+func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
 	ctx, stop := j.Lease().Guard(ctx)
 	defer stop()
-	sum, err := j.fan(ctx, runs, note)
+	sum, err := j.fan(ctx, todo, note)
 	var lost *lease.HeldError
 	if errors.As(context.Cause(ctx), &lost) {
 		return sum, lost // nothing here is ours any more
@@ -54,9 +55,9 @@ func (j *Job) Execute(ctx context.Context, runs []string, note func(sweep.Note))
 	return sum, err
 }
 
-func (j *Job) fan(ctx context.Context, runs []string, note func(sweep.Note)) (fan.Summary, error) {
-	ex, err := j.machine.Executor(ctx, runs)
-	if err != nil || len(runs) == 0 && len(j.Orphans()) == 0 {
+func (j *Job) fan(ctx context.Context, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
+	ex, err := j.machine.Executor(ctx, todo.Runs)
+	if err != nil || len(todo.Runs) == 0 && len(j.Orphans()) == 0 {
 		return fan.Summary{}, err
 	}
 	defer j.refresh(ctx, ex.Limits().Remote)()
@@ -66,7 +67,7 @@ func (j *Job) fan(ctx context.Context, runs []string, note func(sweep.Note)) (fa
 		retry.N = j.app.Retries
 	}
 	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
-		Runs: runs, Jobs: j.app.Jobs, Canary: j.app.Canary,
+		Runs: todo.Runs, Known: todo.Known(), Jobs: j.app.Jobs, Canary: j.app.Canary,
 		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
 		Limits: valueLimits(spec.Limits), Note: note,

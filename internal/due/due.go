@@ -33,99 +33,103 @@ const (
 
 // A List is what an invocation has to execute, and why.
 type List struct {
-	Runs   []string               // ids, in plan order
-	New    int                    // never executed
-	Again  map[outcome.Status]int // executed before, without success
-	Stale  map[string]int         // succeeded, but differently from now: by the parts that differ
-	Redone int                    // fresh successes executed again because all were asked for
-	Kept   int                    // left as they are
+	Runs []string          // ids, in the order to take them
+	Why  map[string]Reason // by id; also of runs that are due and left for later
+	Kept int               // stand as they are
 }
 
-// Of lists the planned runs that are due. parts are the parts of a fingerprint
-// that make a success stale.
+// Of lists the planned runs that are due, in plan order. parts are the parts of
+// a fingerprint that make a success stale.
 func Of(s *sweep.Sweep, how Reprocess, parts []string) List {
-	l := newList()
+	l := List{Why: map[string]Reason{}}
 	for _, st := range s.Runs() {
-		if !st.Run.Unplanned {
-			l.note(st, how, s.Stale(st, parts))
+		if st.Run.Unplanned {
+			continue
+		}
+		if why := Why(st, s.Current(st.Run), parts); why.in(how) {
+			l.Runs, l.Why[st.Run.ID] = append(l.Runs, st.Run.ID), why
+		} else {
+			l.Kept++
 		}
 	}
 	return l
 }
 
-// Preview lists what would be due if p were planned now, and says what that
-// would change. It changes nothing.
-func Preview(s *sweep.Sweep, p sweep.Plan, how Reprocess, parts []string) (List, sweep.Delta) {
-	delta, states := s.Preview(p)
-	l := newList()
-	for _, st := range states {
-		l.note(st, how, st.Stale(p.Head.Fingerprint(st.Run), parts))
+// Asked lists runs that were asked for, whatever their state. All others are
+// kept.
+func Asked(s *sweep.Sweep, ids, parts []string) List {
+	head, _ := s.Head()
+	l := List{Runs: ids, Why: map[string]Reason{}, Kept: head.Runs - len(ids)}
+	for _, id := range ids {
+		st, _ := s.Run(id)
+		why := Why(st, s.Current(st.Run), parts)
+		why.Asked = true
+		l.Why[id] = why
 	}
-	return l, delta
+	return l
 }
 
-func newList() List { return List{Again: map[outcome.Status]int{}, Stale: map[string]int{}} }
-
-// note counts one planned run.
-func (l *List) note(st sweep.RunState, how Reprocess, stale []string) {
-	if l.add(st, how, stale) {
-		l.Runs = append(l.Runs, st.Run.ID)
+// WhyOf says why a run is due, or that it is kept.
+func (l List) WhyOf(id string) string {
+	if why, ok := l.Why[id]; ok {
+		return why.String()
 	}
+	return kept
 }
 
-// add counts one run and reports whether it is due.
-func (l *List) add(st sweep.RunState, how Reprocess, stale []string) bool {
-	switch {
-	case st.Status == outcome.Planned:
-		l.New++
-	case st.Status == outcome.Running:
-		l.Again[outcome.Running]++
-	case st.Status != outcome.Succeeded && how != None:
-		l.Again[st.Status]++
-	case st.Status == outcome.Succeeded && len(stale) > 0 && (how == Stale || how == All):
-		l.Stale[strings.Join(stale, ", ")]++
-	case how == All:
-		l.Redone++
-	default:
-		l.Kept++
-		return false
+// Known are the runs that failed before and have not changed since.
+func (l List) Known() map[string]bool {
+	known := map[string]bool{}
+	for _, id := range l.Runs {
+		if l.Why[id].Known {
+			known[id] = true
+		}
 	}
-	return true
+	return known
 }
 
 // String describes what is due in one line, such as "12 new, 36 kept, 4 stale (code)".
 func (l List) String() string {
-	var parts []string
-	add := func(n int, word string) {
-		if n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, word))
+	n := map[string]int{kept: l.Kept}
+	for _, why := range l.Why {
+		if why.Asked {
+			n[again]++
+		} else {
+			n[why.String()]++
 		}
 	}
-	add(l.New, "new")
-	add(l.Kept, "kept")
+	words := []string{Reason{Before: outcome.Planned}.String(), kept}
 	for _, s := range outcome.Statuses() {
-		word := strings.ReplaceAll(string(s), "_", " ") + " before"
-		if s == outcome.Running {
-			word = "cut short before"
+		if s != outcome.Planned && s != outcome.Succeeded {
+			words = append(words, Reason{Before: s}.String())
 		}
-		add(l.Again[s], word)
 	}
-	for _, p := range slices.Sorted(maps.Keys(l.Stale)) {
-		add(l.Stale[p], "stale ("+p+")")
+	for _, w := range slices.Sorted(maps.Keys(n)) {
+		if !slices.Contains(words, w) && w != again {
+			words = append(words, w) // stale ones
+		}
 	}
-	add(l.Redone, "to run again")
+	var parts []string
+	for _, w := range append(words, again) {
+		if n[w] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[w], w))
+		}
+	}
 	if len(parts) == 0 {
 		return "nothing planned"
 	}
 	return strings.Join(parts, ", ")
 }
 
-// Order sorts the ids of runs in place: "as-planned", "newest-first",
-// "longest-first" (by what the runs took before; unknown ones lead) or
-// "shuffle", which is the same for the same ids.
-func Order(s *sweep.Sweep, ids []string, how string) error {
+// Order sorts the runs: "as-planned", where new ones lead and those that failed
+// before and have not changed come last, "newest-first", "longest-first" (by
+// what the runs took before; unknown ones lead) or "shuffle", which is the same
+// for the same ids.
+func (l *List) Order(s *sweep.Sweep, how string) error {
+	ids := l.Runs
 	switch how {
 	case "", "as-planned":
+		slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(l.Why[a].rank(), l.Why[b].rank()) })
 	case "newest-first":
 		slices.Reverse(ids)
 	case "longest-first":

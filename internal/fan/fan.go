@@ -24,9 +24,10 @@ import (
 
 // Options are what to execute and how.
 type Options struct {
-	Runs   []string // ids, in the order to take them
-	Jobs   int      // concurrent runs, at least 1; for remote executors Limits decides
-	Canary bool     // one run must get past its first cells before the others start
+	Runs   []string        // ids, in the order to take them
+	Known  map[string]bool // those of them that failed before and have not changed: they are no canaries, and Halt does not count their failures
+	Jobs   int             // concurrent runs, at least 1; for remote executors Limits decides
+	Canary bool            // one run must get past its first cells before the others start
 	Retry  Retry
 	Halt   Halt
 	Limits []ValueLimit     // at most N runs of one value at a time
@@ -90,18 +91,21 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 		sweep: s, ex: ex, o: o, cancel: cancel,
 		window: window(o.Jobs, ex.Limits()), typicalOf: -1, class: classOf(ex),
 		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
-		rates: newRates(),
+		rates: newRates(), canary: newCanary(o.Known),
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
-	for _, id := range o.Runs {
+	for i, id := range o.Runs {
 		st, ok := s.Run(id)
 		if !ok {
 			return Summary{}, fmt.Errorf("execute run %s: it was never planned", id)
 		}
 		f.queue = append(f.queue, st.Run)
+		f.canary.place[id] = i
+		if !o.Known[id] {
+			f.total++
+		}
 	}
-	f.total = len(f.queue)
-	f.canary = newCanary(o.Canary && f.total > 1)
+	f.canary.shut = o.Canary && f.total > 1
 	f.resume(workCtx, left)
 	err = f.loop(workCtx)
 	f.sum.Unstarted += len(f.queue) + f.waiting
@@ -182,7 +186,7 @@ type fanner struct {
 	before            map[string]int // run → attempts it had when it was handed out
 	returned          map[string]int // run → how often it came back without having begun
 	retried           int
-	total             int
+	total             int // runs that Halt counts
 	failed, succeeded int
 	typicalTook       time.Duration // as of typicalOf successes
 	typicalOf         int
@@ -270,7 +274,7 @@ func (changedError) Error() string { return "its runs have changed" }
 // start fills the window.
 func (f *fanner) start(ctx context.Context) {
 	for !f.stopped && ctx.Err() == nil && f.inFlight < f.canary.window(f.window) {
-		i := slices.IndexFunc(f.queue, f.allowed)
+		i := f.next()
 		if i < 0 {
 			return
 		}
@@ -283,6 +287,18 @@ func (f *fanner) start(ctx context.Context) {
 		}
 		go f.execute(ctx, shard, runs)
 	}
+}
+
+// next is where in the queue the run is that begins next, -1 if none may.
+func (f *fanner) next() int {
+	if f.canary.shut {
+		fit := func(r sweep.Run) bool { return !f.o.Known[r.ID] && f.tries[r.ID] == 0 }
+		if slices.ContainsFunc(f.queue, fit) {
+			return f.canary.choose(f.queue, func(r sweep.Run) bool { return fit(r) && f.allowed(r) })
+		}
+		f.canary.open() // what is left would show nothing about others
+	}
+	return slices.IndexFunc(f.queue, f.allowed)
 }
 
 // take removes up to n runs of one class from the queue, beginning with the one at
@@ -392,7 +408,7 @@ func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 	if st.Last.Status == outcome.Canceled && f.putBack(ctx, run, recalled) {
 		return // its worker was asked to stop
 	}
-	if why := f.canary.judge(st); why != "" {
+	if why := f.canary.judge(st, f.queue); why != "" {
 		f.halt("soon", why)
 		return
 	}
@@ -476,10 +492,14 @@ func (r Retry) matches(o outcome.Outcome) bool {
 
 // book counts a settled run and applies the halt policy.
 func (f *fanner) book(st sweep.RunState) {
-	switch st.Status {
-	case outcome.Succeeded:
+	known := f.o.Known[st.Run.ID]
+	switch {
+	case st.Status == outcome.Succeeded:
 		f.succeeded++
-	case outcome.Canceled:
+		if known {
+			f.total++
+		}
+	case st.Status == outcome.Canceled || known:
 		return
 	default:
 		f.failed++

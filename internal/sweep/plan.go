@@ -168,20 +168,18 @@ func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) 
 	return err
 }
 
-// Preview says what planning p now would change, and what would be known of
-// its runs. It changes nothing.
-func (s *Sweep) Preview(p Plan) (Delta, []RunState) {
-	delta, runs := s.merge(p.Runs, p.Inputs)
-	states := make([]RunState, len(p.Runs))
-	for i, r := range runs[:len(p.Runs)] {
-		st, known := s.Run(r.ID)
-		if !known {
-			st.Status = outcome.Planned
-		}
-		st.Run = r
-		states[i] = st
+// Preview is the sweep as it would be if p were planned now, for questions
+// only, and what that would change. It changes nothing.
+func (s *Sweep) Preview(p Plan) (*Sweep, Delta) {
+	view := &Sweep{store: s.store, name: s.name, id: s.id, byID: map[string]*RunState{}, spec: p.Spec}
+	for _, st := range s.Runs() {
+		view.byID[st.Run.ID] = &st
 	}
-	return delta, states
+	delta, runs := s.merge(p.Runs, p.Inputs)
+	head := p.Head
+	head.Runs, head.Kept = len(p.Runs), len(runs)-len(p.Runs)
+	view.adopt(head, runs)
+	return view, delta
 }
 
 // samePlan compares what two heads plan, leaving out when they did so.
