@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/store/storetest"
@@ -394,7 +396,7 @@ func TestTwoRegions(t *testing.T) {
 	v.forNobody(t)
 	program := filepath.Join(v.dir, "fanout")
 	v.edit(t, "on.yaml", func(text string) string { return strings.Replace(text, "command: ", "command: "+program, 1) })
-	if os.Getuid() != 0 || !canRun(python(t), "-c", "import ipykernel") {
+	if os.Getuid() != 0 || !canRun(kerneltest.Python(t), "-c", "import ipykernel") {
 		t.Log("workers are of this user: nobody cannot run the test's Python")
 		v.edit(t, "mine.hcl", func(text string) string { return strings.Replace(text, "user   = \"nobody\"", "", 1) })
 	}

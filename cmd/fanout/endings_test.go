@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/store"
@@ -35,7 +37,7 @@ if how == "raises": raise KeyError("no")`,
 
 // Each row says exactly what happened, on a real kernel, and nothing is left.
 func TestEveryEnding(t *testing.T) {
-	interpreter := python(t)
+	interpreter := kerneltest.Python(t)
 	dir := t.TempDir()
 	want := map[string]string{
 		"well": "succeeded", "naïve \" ' \\ 漢字 😀": "succeeded", "large": "succeeded", "strays": "succeeded", "exit 0": "succeeded early_exit",

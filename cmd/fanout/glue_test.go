@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 )
 
 // gluing is a notebook that records one of everything.
@@ -32,7 +34,7 @@ else:
 // What notebooks glue, scrapbook reads; the module needs no installation, and
 // stands in for scrapbook's own.
 func TestGlue(t *testing.T) {
-	interpreter := python(t)
+	interpreter := kerneltest.Python(t)
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in.ipynb"), filepath.Join(dir, "out.ipynb")
 	if err := os.WriteFile(in, notebookOf("python3", "python", gluing), 0o666); err != nil {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -56,7 +58,7 @@ func otherKernels(python string) []otherKernel {
 // that is hostile in each language arrives as it is, and a cell that fails is
 // a failure of that cell.
 func TestOtherKernels(t *testing.T) {
-	for _, k := range otherKernels(python(t)) {
+	for _, k := range otherKernels(kerneltest.Python(t)) {
 		t.Run(k.name, func(t *testing.T) { k.check(t) })
 	}
 }
@@ -135,7 +137,7 @@ func TestScrapSnippets(t *testing.T) {
 		t.Fatal(err)
 	}
 	snippets := map[string]string{"ir": fenced(t, string(text), "r"), "deno": fenced(t, string(text), "javascript")}
-	for _, k := range otherKernels(python(t)) {
+	for _, k := range otherKernels(kerneltest.Python(t)) {
 		if snippet, ok := snippets[k.name]; ok {
 			k.cells = []string{k.cells[0], snippet}
 			t.Run(k.name, func(t *testing.T) { k.checkScraps(t) })

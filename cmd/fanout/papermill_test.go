@@ -6,12 +6,14 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 )
 
 // fanout exec makes what papermill's command makes.
 func TestExecIsPapermill(t *testing.T) {
-	interpreter := python(t)
+	interpreter := kerneltest.Python(t)
 	for _, c := range []struct {
 		name  string
 		cells []string

@@ -9,24 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fanout-dev/fanout/internal/store"
 )
-
-// python is the interpreter that tests with real kernels use. A skip is a
-// failure where FANOUT_TEST_REQUIRE says so.
-func python(t *testing.T) string {
-	t.Helper()
-	if p := os.Getenv("FANOUT_TEST_PYTHON"); p != "" {
-		return p
-	}
-	if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
-		t.Fatal("FANOUT_TEST_PYTHON names no interpreter, and ipykernel is required")
-	}
-	t.Skip("FANOUT_TEST_PYTHON names no interpreter: `make test` does")
-	return ""
-}
 
 // fanout runs the command in this process and returns its code and words.
 func fanout(t *testing.T, args ...string) (code int, stdout, stderr string) {
@@ -43,7 +31,7 @@ var pythonKey = regexp.MustCompile(`(?m)^python:.*$`)
 // interpreter, and returns its sweep file.
 func example(t *testing.T, name string) string {
 	t.Helper()
-	interpreter := python(t)
+	interpreter := kerneltest.Python(t)
 	dir := t.TempDir()
 	files, err := filepath.Glob(filepath.Join("..", "..", "examples", name, "*"))
 	if err != nil || len(files) == 0 {
@@ -71,7 +59,7 @@ func example(t *testing.T, name string) string {
 // checkSweep has other people's programs look at a sweep.
 func checkSweep(t *testing.T, dir string) {
 	t.Helper()
-	out, err := exec.Command(python(t), "testdata/check_sweep.py", dir).CombinedOutput()
+	out, err := exec.Command(kerneltest.Python(t), "testdata/check_sweep.py", dir).CombinedOutput()
 	if err != nil {
 		t.Errorf("%s: %v\n%s", dir, err, out)
 	}
@@ -208,7 +196,7 @@ func alterScrap(t *testing.T, dir string) {
 
 // The starter runs as it is.
 func TestStarter(t *testing.T) {
-	interpreter := python(t)
+	interpreter := kerneltest.Python(t)
 	dir := filepath.Join(t.TempDir(), "demo")
 	if code, _, stderr := fanout(t, "init", dir); code != exitOK {
 		t.Fatalf("init: exit %d\n%s", code, stderr)
@@ -222,7 +210,7 @@ func TestStarter(t *testing.T) {
 }
 
 func TestDoctor(t *testing.T) {
-	code, stdout, stderr := fanout(t, "doctor", "--python", python(t), t.TempDir())
+	code, stdout, stderr := fanout(t, "doctor", "--python", kerneltest.Python(t), t.TempDir())
 	if code != exitOK || !strings.Contains(stdout, "ok    cold start  ipython") || !strings.Contains(stdout, "ok    warm start") {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
@@ -230,7 +218,7 @@ func TestDoctor(t *testing.T) {
 	if code != exitFailed || !strings.Contains(stdout, "no    kernel") {
 		t.Errorf("without an interpreter: exit %d\n%s", code, stdout)
 	}
-	t.Setenv("FANOUT_PYTHON", python(t))
+	t.Setenv("FANOUT_PYTHON", kerneltest.Python(t))
 	if code, stdout, _ := fanout(t, "doctor", t.TempDir()); code != exitOK {
 		t.Errorf("with the setting: exit %d\n%s", code, stdout)
 	}
@@ -238,7 +226,7 @@ func TestDoctor(t *testing.T) {
 
 // The setting stands in place of the sweep file's Python from the first look on.
 func TestPythonOfSettings(t *testing.T) {
-	t.Setenv("FANOUT_PYTHON", python(t))
+	t.Setenv("FANOUT_PYTHON", kerneltest.Python(t))
 	dir := filepath.Join(t.TempDir(), "demo")
 	fanout(t, "init", dir)
 	file := filepath.Join(dir, "sweep.yaml")

@@ -71,9 +71,9 @@ type Delta struct {
 // runIDLen is how many characters the id of a run has.
 const runIDLen = 16
 
-// RunID returns the identity of a point as a run: 16 lower-case base32
+// runID returns the identity of a point as a run: 16 lower-case base32
 // characters of the SHA-256 of its canonical form.
-func RunID(p grid.Point) string {
+func runID(p grid.Point) string {
 	return shortDigest([]byte(p.Identity()))
 }
 
@@ -85,7 +85,7 @@ func shortDigest(b []byte) string {
 
 // NewRun returns the run of a point.
 func NewRun(p grid.Point) Run {
-	return Run{ID: RunID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template()}
+	return Run{ID: runID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template()}
 }
 
 // Digest is the hex SHA-256 of b, by which frozen objects are named.

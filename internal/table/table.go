@@ -16,10 +16,10 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// Version is the version of the layout of the files; see docs/files.md.
-const Version = "1"
+// layout is the version of the layout of the files; see docs/files.md.
+const layout = "1"
 
-var tableMetadata = arrow.NewMetadata([]string{"fanout"}, []string{Version})
+var tableMetadata = arrow.NewMetadata([]string{"fanout"}, []string{layout})
 
 // Role says what a column holds.
 type Role uint8
@@ -224,7 +224,7 @@ func Read(r interface {
 	defer f.Close()
 	schema := f.Schema()
 	meta := schema.Metadata()
-	if v, ok := meta.GetValue("fanout"); !ok || v != Version {
+	if v, ok := meta.GetValue("fanout"); !ok || v != layout {
 		return nil, errors.New("read table: not a table of this version of fanout")
 	}
 	t = &Table{schema: schema}

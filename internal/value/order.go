@@ -33,7 +33,7 @@ func Equal(a, b Value) bool {
 }
 
 // Compare orders values: null, bools, numbers by size, texts as people order
-// them (see CompareText), lists by their elements, maps. It is 0 exactly for
+// them (see compareText), lists by their elements, maps. It is 0 exactly for
 // values that are Equal.
 func Compare(a, b Value) int {
 	if a == b {
@@ -47,7 +47,7 @@ func Compare(a, b Value) int {
 	}
 	switch a.Kind() {
 	case String:
-		return CompareText(a.Text(), b.Text())
+		return compareText(a.Text(), b.Text())
 	case List:
 		return slices.CompareFunc(a.elements(), b.elements(), Compare)
 	case Map:
@@ -104,10 +104,10 @@ func (v Value) members() []Binding {
 	return out
 }
 
-// CompareText orders texts as people do: texts that are numbers by size and
+// compareText orders texts as people do: texts that are numbers by size and
 // before all others, and numbers within texts by size, so that day2 comes
 // before day10. It is 0 only for equal texts.
-func CompareText(a, b string) int {
+func compareText(a, b string) int {
 	x, err1 := strconv.ParseFloat(a, 64)
 	y, err2 := strconv.ParseFloat(b, 64)
 	switch {

@@ -15,7 +15,7 @@ func Python(t testing.TB) string {
 	if p := os.Getenv("FANOUT_TEST_PYTHON"); p != "" {
 		return p
 	}
-	for _, root := range []string{"../..", "../../.."} {
+	for _, root := range []string{"../..", "../../..", "../../../.."} {
 		p, err := filepath.Abs(root + "/.venv/bin/python")
 		if err != nil {
 			continue

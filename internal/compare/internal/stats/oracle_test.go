@@ -8,8 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"slices"
-	"strings"
 	"testing"
+
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 )
 
 // drawn is one pair of samples and how they are compared.
@@ -63,13 +64,7 @@ func answer(m Method, c drawn) (change Change, size float64) {
 // ask has scipy and numpy answer cases: kind is a function of the oracle.
 func ask(t *testing.T, kind string, cases, answers any) {
 	t.Helper()
-	python := os.Getenv("FANOUT_TEST_PYTHON")
-	if python == "" {
-		if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "ipykernel") {
-			t.Fatal("FANOUT_TEST_PYTHON names no interpreter")
-		}
-		t.Skip("FANOUT_TEST_PYTHON names no interpreter: `make test` does")
-	}
+	python := kerneltest.Python(t)
 	in, err := json.Marshal(cases)
 	if err != nil {
 		t.Fatal(err)
