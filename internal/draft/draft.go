@@ -165,7 +165,7 @@ func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
 			"tag the cell that holds the default values: in JupyterLab, property inspector, cell tags")
 	}
 	if len(d.Spec.Names()) > 0 {
-		if err := injectable(doc, d.Spec.Kernel); err != nil {
+		if err := injectable(doc, d.Spec.Names(), d.Spec.Kernel); err != nil {
 			return nil, err
 		}
 	}
@@ -173,9 +173,13 @@ func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
 }
 
 // injectable tries on a copy whether parameters can be written in the
-// template's language.
-func injectable(doc *notebook.Notebook, kernel string) error {
-	_, err := doc.Clone().Prepare(notebook.PrepareOptions{Args: []notebook.Argument{{Name: "x", Value: 0}}, Kernel: kernel})
+// template's language, and stay what they are.
+func injectable(doc *notebook.Notebook, names []string, kernel string) error {
+	args := make([]notebook.Argument, len(names))
+	for i, name := range names {
+		args[i] = notebook.Argument{Name: name, Value: 0}
+	}
+	_, err := doc.Clone().Prepare(notebook.PrepareOptions{Args: args, Kernel: kernel})
 	return err
 }
 

@@ -35,8 +35,10 @@ type PrepareOptions struct {
 // injected, and one that is there stays.
 //
 // The injected cell replaces the first one that is there; otherwise it follows
-// the first cell tagged "parameters"; otherwise it is the first cell. Warnings
-// are papermill's sentences. After an error the notebook is as it was.
+// the first cell tagged "parameters"; otherwise it is the first cell. Where a
+// tagged cell below it would reset an argument, papermill goes on, and this is
+// an error. Warnings are papermill's sentences. After an error the notebook is as
+// it was.
 func (n *Notebook) Prepare(o PrepareOptions) (warnings []string, err error) {
 	var injected *Cell
 	if len(o.Args) > 0 {
@@ -115,6 +117,9 @@ func (n *Notebook) newInjected(o PrepareOptions) (*Cell, []string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := n.resets(d, o.Args); err != nil {
+		return nil, nil, err
+	}
 	declared, warnings := n.declared(d, o.Args)
 	comment := o.Comment
 	if comment == "" {
@@ -164,6 +169,44 @@ func (n *Notebook) inject(c *Cell) bool {
 	at := n.tagged(tagParameters)
 	n.Cells = slices.Insert(slices.Clone(n.Cells), at+1, c)
 	return at >= 0
+}
+
+// resets returns an error if a tagged cell below the injected one assigns a name
+// that is passed: it would undo what was injected.
+func (n *Notebook) resets(d *dialect.Dialect, args []Argument) error {
+	at := n.tagged(tagInjected)
+	if at < 0 {
+		at = n.tagged(tagParameters)
+	}
+	for i, c := range n.Cells {
+		if i <= at || !c.runs() || !c.HasTag(tagParameters) && !c.HasTag(tagInjected) {
+			continue
+		}
+		ps, err := d.Declarations(c.Source)
+		if err != nil {
+			return fmt.Errorf("read parameters of cell %d: %w", n.CodeCell(i), err)
+		}
+		unknown := d.Unknown(args, ps)
+		if reset := slices.IndexFunc(args, func(a Argument) bool { return !slices.Contains(unknown, a.Name) }); reset >= 0 {
+			return &resetError{args[reset].Name, n.CodeCell(max(at, 0)), n.CodeCell(i)}
+		}
+	}
+	return nil
+}
+
+// A resetError names a parameter that a cell would reset.
+type resetError struct {
+	name       string
+	given, set int // numbers of code cells
+}
+
+func (e *resetError) Error() string {
+	return fmt.Sprintf("cells %d and %d are both tagged as parameters: cell %d would reset %s, which is passed after cell %d", e.given, e.set, e.set, e.name, e.given)
+}
+
+// Hint says what to do.
+func (e *resetError) Hint() string {
+	return fmt.Sprintf("keep all default values in one cell tagged `parameters`: move them from cell %d to cell %d, or untag cell %d and assign nothing in it that is passed", e.set, e.given, e.set)
 }
 
 // tagged is the index of the first cell with a tag, -1 if there is none.

@@ -50,12 +50,22 @@ func (c prepareCase) prepareOptions() PrepareOptions {
 	return o
 }
 
+// refused are the cases in which papermill would compute with other values than
+// those it was given.
+var refused = map[string]bool{"two-parameters": true, "replace-two": true}
+
 func TestPrepareAsPapermill(t *testing.T) {
 	for name, c := range prepareCases(t) {
 		t.Run(name, func(t *testing.T) {
 			n := mustDecode(t, read(t, "prepare/"+name+".ipynb"))
 			n.Encode() // what was encoded before must not show
 			warnings, err := n.Prepare(c.prepareOptions())
+			if refused[name] {
+				if err == nil || !strings.Contains(err.Error(), "would reset") {
+					t.Errorf("papermill lets a cell reset what it injected; ours: %v", err)
+				}
+				return
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -335,5 +345,37 @@ func TestRecord(t *testing.T) {
 	}
 	if err := n.SetRecord([]int{1}); err == nil {
 		t.Error("a list was stored")
+	}
+}
+
+// TestPrepareRefusesResets: what is injected must not be undone by a tagged cell
+// that follows.
+func TestPrepareRefusesResets(t *testing.T) {
+	cell := func(tag, source string) *Cell {
+		return &Cell{Type: "code", Source: source, Metadata: map[string]any{"tags": []any{tag}}}
+	}
+	off := cell("parameters", "a = 2")
+	off.Metadata["tags"] = []any{"parameters", "skip-execution"}
+	for name, c := range map[string]struct {
+		cells []*Cell
+		want  string // of the error; "" is none
+	}{
+		"two":                    {[]*Cell{cell("parameters", "a = 1"), cell("parameters", "b = 0\na = 2")}, "cells 1 and 2 are both tagged as parameters: cell 2 would reset a, which is passed after cell 1"},
+		"far away":               {[]*Cell{cell("parameters", "b = 1"), {Type: "markdown"}, cell("x", "c = 1"), cell("parameters", "a = 2")}, "cells 1 and 3"},
+		"injected twice":         {[]*Cell{cell("injected-parameters", "a = 1"), cell("injected-parameters", "a = 2")}, "cell 2 would reset a"},
+		"injected above":         {[]*Cell{cell("injected-parameters", "a = 1"), cell("parameters", "a = 2")}, "cell 2 would reset a"},
+		"unreadable":             {[]*Cell{cell("parameters", "a = 1"), cell("parameters", "a = [")}, "read parameters of cell 2"},
+		"other names":            {[]*Cell{cell("parameters", "a = 1"), cell("parameters", "b = 2")}, ""},
+		"not executed":           {[]*Cell{cell("parameters", "a = 1"), off, cell("parameters", "")}, ""},
+		"injected, as it is":     {[]*Cell{cell("parameters", "a = 1"), cell("injected-parameters", "a = 2"), cell("x", "a")}, ""},
+		"an untagged cell is it": {[]*Cell{cell("parameters", "a = 1"), cell("x", "a = a or 2")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := &Notebook{Minor: 5, Cells: c.cells}
+			_, err := n.Prepare(PrepareOptions{Args: []Argument{{Name: "a", Value: 10}}, Language: "python"})
+			if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+				t.Errorf("got %v, want %q", err, c.want)
+			}
+		})
 	}
 }
