@@ -13,10 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 )
 

@@ -7,10 +7,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )

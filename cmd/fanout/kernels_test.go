@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
-
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"

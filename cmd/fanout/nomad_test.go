@@ -387,7 +387,7 @@ func TestDoctorOnNomad(t *testing.T) {
 		}
 	}
 	bad := doctor("/nowhere/fanout")
-	for _, want := range []string{"ok    nodes", "no    a worker on a client: allocation", "/nowhere/fanout", "PATH}", "1 of"} {
+	for _, want := range []string{"ok    nodes", "FAIL  a worker on a client: allocation", "/nowhere/fanout", "PATH}", "1 of"} {
 		if !strings.Contains(bad, want) {
 			t.Errorf("%q is missing:\n%s", want, bad)
 		}

@@ -6,9 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
-
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 )
 
 // fanout exec makes what papermill's command makes.

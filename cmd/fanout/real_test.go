@@ -9,10 +9,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
-
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -215,7 +214,7 @@ func TestDoctor(t *testing.T) {
 		t.Errorf("exit %d\n%s%s", code, stdout, stderr)
 	}
 	code, stdout, _ = fanout(t, "doctor", "--python", t.TempDir())
-	if code != exitFailed || !strings.Contains(stdout, "no    kernel") {
+	if code != exitFailed || !strings.Contains(stdout, "FAIL  kernel") {
 		t.Errorf("without an interpreter: exit %d\n%s", code, stdout)
 	}
 	t.Setenv("FANOUT_PYTHON", kerneltest.Python(t))
