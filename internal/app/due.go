@@ -35,7 +35,7 @@ func Due(s *sweep.Sweep, c Choice) (due.List, error) {
 		todo = due.Asked(s, todo.Runs, s.Spec().StaleOn)
 	}
 	if err := todo.Order(s, c.Order); err != nil {
-		return todo, unit.Mistake(fmt.Errorf("order: %w", err))
+		return todo, unit.Mistake(err)
 	}
 	if c.Limit > 0 && len(todo.Runs) > c.Limit {
 		todo.Runs = todo.Runs[:c.Limit]
