@@ -48,7 +48,7 @@ against the first.
 	return cmd
 }
 
-const failIfHelp = "exit 5 when a `change` from the baseline is like 'revenue < -2% (p<0.01)' (repeatable)"
+const failIfHelp = "exit 5 when a `change` from the baseline is like 'revenue < -2% (p<0.01)', or a run lacks the value: (missing<=3) allows some (repeatable)"
 
 func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error {
 	if !slices.Contains(report.Formats(), f.format) {

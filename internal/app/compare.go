@@ -180,17 +180,24 @@ func twoSweeps(sides []side) (report.Comparison, error) {
 	}
 	notes := []string{fmt.Sprintf("%s in both, %d of them with other values; %d only in %s, %d only in %s",
 		unit.Plural(j.Both, "run"), len(j.Moved), len(j.Vanished), sides[0].name, len(j.Appeared), sides[1].name)}
-	var moved []string
+	if len(j.Lost) > 0 {
+		notes = append(notes, fmt.Sprintf("%s without a value in %s that %s has", unit.Plural(len(j.Lost), "run"), sides[1].name, sides[0].name))
+	}
+	var moved, lost []string
+	for _, l := range j.Lost {
+		lost = append(lost, fmt.Sprintf("%s: %s %s → %s", l.Name, l.Metric, unit.Number(l.From), l.To))
+	}
 	for _, m := range j.Moved {
 		moved = append(moved, fmt.Sprintf("%s: %s %s → %s", m.Name, m.Metric, unit.Number(m.From), unit.Number(m.To)))
 	}
 	for _, list := range []struct {
 		what  string
 		names []string
-	}{{"moved", moved}, {"vanished", runsWords(j.Vanished)}, {"appeared", runsWords(j.Appeared)}} {
+		most  int
+	}{{"lost", lost, maxLost}, {"moved", moved, maxNamed}, {"vanished", runsWords(j.Vanished), maxNamed}, {"appeared", runsWords(j.Appeared), maxNamed}} {
 		for i, name := range list.names {
-			if i == maxNamed {
-				notes = append(notes, fmt.Sprintf("%s and %d more", list.what, len(list.names)-maxNamed))
+			if i == list.most {
+				notes = append(notes, fmt.Sprintf("%s and %d more", list.what, len(list.names)-list.most))
 				break
 			}
 			notes = append(notes, list.what+" "+name)
@@ -199,8 +206,12 @@ func twoSweeps(sides []side) (report.Comparison, error) {
 	return report.Comparison{{Report: r, Notes: notes}}, nil
 }
 
-// maxNamed is how many runs of each kind are named.
-const maxNamed = 5
+// maxNamed is how many runs of each kind are named, and maxLost how many that
+// lost a value: those are what a comparison is made to find.
+const (
+	maxNamed = 5
+	maxLost  = 20
+)
 
 func runsWords(runs []compare.Run) []string {
 	var names []string

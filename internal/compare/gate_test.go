@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"math"
 	"strings"
 	"testing"
 )
@@ -60,17 +61,106 @@ func TestSweeps(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if j.Both != 3 || len(j.Moved) != 2 || len(j.Vanished) != 1 || len(j.Appeared) != 1 {
+	if j.Both != 3 || len(j.Moved) != 2 || len(j.Lost) != 1 || len(j.Vanished) != 0 || len(j.Appeared) != 1 {
 		t.Errorf("%+v", j)
 	}
 	if m := j.Moved[0]; m.Name != "variant=a region= seed=1" || m.Metric != "y" || m.From != 2 || m.To != 2.5 {
 		t.Errorf("the run that moved furthest is %+v", m)
 	}
-	if j.Vanished[0].Name != "variant=a region= seed=3" || j.Appeared[0].Name != "variant=a region= seed=4" {
+	if l := j.Lost[0]; l.Name != "variant=a region= seed=3" || l.Metric != "y" || l.From != 9 || l.To != "failed" || j.Appeared[0].Name != "variant=a region= seed=4" {
 		t.Errorf("%+v", j)
 	}
 	g := r.Metrics[0].Groups
 	if g[0].N != 3 || g[1].N != 3 || !g[1].Against.Paired || g[1].Against.Shift != 0.375 { // the median of the means of 0, 0.5 and 0.5, two by two
 		t.Errorf("%+v, %+v", g, g[1].Against)
+	}
+}
+
+// TestSweepsThatLostValues breaks one run of eight in every way: it is named,
+// it is counted, and no gate passes.
+func TestSweepsThatLostValues(t *testing.T) {
+	made := func(fourth row) []row {
+		rows := make([]row, 8)
+		for i := range rows {
+			rows[i] = row{variant: "a", seed: i, y: 100 + float64(i)}
+		}
+		fourth.variant, fourth.seed = "a", 3
+		rows[3] = fourth
+		return rows
+	}
+	old := tableOf(t, made(row{y: 103.0}))
+	for _, c := range []struct {
+		broken row
+		to     string
+	}{
+		{row{y: math.NaN()}, "NaN"}, {row{y: math.Inf(1)}, "Infinity"}, {row{}, "no value"}, {row{y: "n/a"}, `"n/a"`},
+		{row{y: 103.0, status: "failed"}, "failed"}, {row{status: "timed_out"}, "timed out"}, {row{status: "planned"}, "planned"},
+		{row{y: 103.0, stale: true}, "stale"},
+	} {
+		now := tableOf(t, made(c.broken))
+		for _, metrics := range [][]Metric{nil, {{Name: "y", Goal: "maximize"}}} {
+			r, j, err := Sweeps(Side{Name: "old", Table: old, Axes: axes}, Side{Name: "new", Table: now, Axes: axes}, Options{Metrics: metrics})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(j.Lost) != 1 || j.Lost[0].To != c.to || j.Lost[0].From != 103 || j.Lost[0].Name != "variant=a region= seed=3" || len(j.Vanished) != 0 {
+				t.Errorf("%s: %+v", c.to, j)
+			}
+			mt := r.Metrics[0]
+			if g := mt.Groups; g[0].N != 7 || g[1].N != 7 || g[1].Missing != 1 || g[1].Against.Possible != 8 {
+				t.Errorf("%s: %+v", c.to, g)
+			}
+			if !strings.HasPrefix(mt.Verdict, "Where there are values, every group equals") || !strings.Contains(mt.Verdict, "7 of 8 pairs") {
+				t.Errorf("%s: verdict %q", c.to, mt.Verdict)
+			}
+			for text, want := range map[string]int{"y < -1%": 1, "y > 1 (p<0.01)": 1, "y < -1% (missing<=1)": 0, "y < -1% (p<0.05, missing<=0)": 1} {
+				g, err := ParseGate(text)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got, err := g.Violations(r); len(got) != want || err != nil {
+					t.Errorf("%s: gate %s says %q, %v", c.to, text, got, err)
+				}
+			}
+		}
+	}
+}
+
+// TestSweepsThatLostAll: what there was stays a number.
+func TestSweepsThatLostAll(t *testing.T) {
+	old := tableOf(t, []row{{variant: "a", seed: 0, y: 1.0}, {variant: "a", seed: 1, y: 3.0}})
+	now := tableOf(t, []row{{variant: "a", seed: 0, y: "x"}, {variant: "a", seed: 1, y: "z"}})
+	r, j, err := Sweeps(Side{Name: "old", Table: old, Axes: axes}, Side{Name: "new", Table: now, Axes: axes}, Options{Metrics: []Metric{{Name: "y"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := r.Metrics[0].Groups; g[0].N != 2 || g[0].Centre != 2 || g[1].N != 0 || g[1].Missing != 2 || len(j.Lost) != 2 {
+		t.Errorf("%+v, %+v", g, j)
+	}
+	g, _ := ParseGate("y < -1%")
+	if _, err := g.Violations(r); err == nil {
+		t.Error("a sweep without values passes")
+	}
+}
+
+// TestGateCountsMissing: within one sweep, of a variant or of the baseline.
+func TestGateCountsMissing(t *testing.T) {
+	for _, broken := range []row{{y: math.NaN()}, {}, {y: "n/a"}, {y: 5.0, status: "failed"}} {
+		for _, variant := range []string{"a", "b"} {
+			var rows []row
+			for i := range 6 {
+				rows = append(rows, row{variant: "a", seed: i, y: 5.0}, row{variant: "b", seed: i, y: 5.0})
+			}
+			broken.variant, broken.seed = variant, 6
+			rows = append(rows, broken)
+			r, err := Compare(tableOf(t, rows), Options{Metrics: []Metric{{Name: "y"}}, Axes: axes, Baseline: at("variant", "a")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			g, _ := ParseGate("y < -1%")
+			if got, err := g.Violations(r); err != nil || len(got) != 1 || !strings.Contains(got[0], "1 run of 7 in "+variant) {
+				t.Errorf("%+v: %q, %v", broken, got, err)
+			}
+		}
 	}
 }

@@ -321,7 +321,7 @@ func (c *comparer) gather(read reading) (groups []*group, odd int) {
 		g := groups[c.groupOf[i]]
 		s, found, good := read(i)
 		if !c.counts[i] || !found || !good {
-			g.Missing++
+			g.lack(c.run(i, 0).Name)
 			if c.counts[i] && found {
 				odd++
 			}
@@ -339,6 +339,16 @@ func (c *comparer) gather(read reading) (groups []*group, odd int) {
 		sortSamples(g.samples)
 	}
 	return groups, odd
+}
+
+// maxLacking is how many runs without a value are named.
+const maxLacking = 5
+
+// lack counts a run that has no value.
+func (g *Group) lack(name string) {
+	if g.Missing++; g.Missing <= maxLacking {
+		g.Lacking = append(g.Lacking, name)
+	}
 }
 
 func sortSamples(samples []sample) {

@@ -17,11 +17,27 @@ func (c *comparer) metrics() []Metric {
 	}
 	var out []Metric
 	for _, col := range c.t.Columns() {
-		if col.Role() == table.RoleScrap && numeric(col.Type()) {
+		if col.Role() == table.RoleScrap && (numeric(col.Type()) || c.mixed(col)) {
 			out = append(out, Metric{Name: col.Name(), Unit: col.Unit(), Goal: col.Goal()})
 		}
 	}
 	return out
+}
+
+// mixed reports whether a column has numbers beside other values.
+func (c *comparer) mixed(col table.Column) bool {
+	return col.Type() == table.JSON && slices.ContainsFunc(c.used, func(row int) bool {
+		_, isNumber := number(col, row)
+		return isNumber
+	})
+}
+
+// number is the value of a row as a number, also of a column of mixed values.
+func number(col table.Column, row int) (float64, bool) {
+	if col.Type() == table.JSON {
+		return col.Value(row).Float()
+	}
+	return col.Float(row)
 }
 
 func numeric(t table.Type) bool {
@@ -43,13 +59,17 @@ func (c *comparer) reader(m Metric) (read reading, why string, err error) {
 	switch {
 	case !ok:
 		return nil, "", fmt.Errorf("no run recorded a scrap called %s", m.Name)
-	case !numeric(col.Type()) && col.Type() != table.Null:
+	case !numeric(col.Type()) && !c.mixed(col) && col.Type() != table.Null:
 		return nil, "", fmt.Errorf("%s holds %s values, which have no median", m.Name, col.Type())
 	case m.Trials == "":
+		why = "are not finite"
+		if !numeric(col.Type()) {
+			why = "are no finite numbers"
+		}
 		return func(row int) (s sample, found, good bool) {
-			x, ok := col.Float(row)
-			return sample{row: row, value: x}, ok, !math.IsNaN(x) && !math.IsInf(x, 0)
-		}, "are not finite", nil
+			x, ok := number(col, row)
+			return sample{row: row, value: x}, !col.Null(row), ok && !math.IsNaN(x) && !math.IsInf(x, 0)
+		}, why, nil
 	}
 	trials, ok := c.t.Column(m.Trials)
 	if !ok || !numeric(trials.Type()) {
@@ -113,7 +133,8 @@ type Group struct {
 	Name     string        // Key for people
 	Baseline bool
 	N        int         // values
-	Missing  int         // planned runs of the group without a value
+	Missing  int         // planned runs of the group without a value; of two sweeps runs that lost theirs
+	Lacking  []string    // the first of the missing, for people
 	Centre   float64     // median, or mean; of a proportion the rate of all trials
 	Lo, Hi   float64     // its interval: order statistics, infinite when N is too small; of a proportion Wilson's
 	Q1, Q3   float64     // quartiles

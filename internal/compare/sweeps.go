@@ -2,19 +2,22 @@ package compare
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Join says which runs two sweeps have in common.
 type Join struct {
 	Both     int    // made well by both
 	Moved    []Move // of those, the ones with another value of some metric, the furthest first
-	Vanished []Run  // made well by the first alone
+	Lost     []Loss // have a value of some metric in the first, and are planned by the second without one
+	Vanished []Run  // made well by the first, and not planned by the second
 	Appeared []Run  // made well by the second alone
 }
 
@@ -24,6 +27,15 @@ type Move struct {
 	Run
 	Metric   string
 	From, To float64
+}
+
+// A Loss is a run that has a value of a metric in one sweep and none in the
+// other: of its metrics the first.
+type Loss struct {
+	Run
+	Metric string
+	From   float64
+	To     string // what there is instead: "NaN", "no value", "failed"
 }
 
 // by is how far it moved, as a fraction of where it was.
@@ -58,23 +70,36 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 	}
 	r := &Report{Rows: []string{"sweep"}, Baseline: a.Name, Alpha: first.alpha, Confidence: first.confidence, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
 	other := match(first, second)
-	moved := map[int]Move{}
+	moved, lost := map[int]Move{}, map[int]Loss{}
 	for _, m := range union(first.metrics(), second.metrics()) {
 		if m.By == ByMedian {
 			m.By = o.By
 		}
 		x, y := &group{Group: Group{Name: a.Name, Baseline: true}, paired: true}, &group{Group: Group{Name: b.Name}, paired: true}
-		x.samples, y.samples = common(first.all(m), second.all(m), other)
+		all := first.all(m)
+		x.samples, y.samples = common(all, second.all(m), other)
 		first.move(moved, m, x.samples, y.samples)
+		for _, s := range without(all, x.samples) {
+			if row, planned := other[s.row]; planned {
+				l := Loss{Run: first.run(s.row, 0), Metric: m.Name, From: s.value, To: second.instead(m, row)}
+				y.lack(fmt.Sprintf("%s (%s)", l.Name, l.To))
+				if _, known := lost[s.row]; !known {
+					lost[s.row] = l
+				}
+			}
+		}
+		if len(x.samples) == 0 { // nothing to compare: show what there was
+			x.samples = all
+		}
 		summarize(m, x, first.confidence)
 		summarize(m, y, first.confidence)
-		if len(x.samples) > 0 { // and as many of the other
+		if len(y.samples) > 0 { // and as many of the first
 			y.Against = against(m, testOf(m), x, y, first.confidence)
 		}
 		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}})
 	}
 	first.conclude(r)
-	j := joined(first, second, other)
+	j := joined(first, second, other, lost)
 	j.Moved = slices.SortedFunc(maps.Values(moved), func(a, b Move) int {
 		return cmp.Or(cmp.Compare(b.by(), a.by()), strings.Compare(a.ID, b.ID))
 	})
@@ -94,10 +119,23 @@ func union(a, b []Metric) []Metric {
 }
 
 // match finds for each used row of a the one of b that computed the same: that
-// of the same id, else the only one of equal parameters.
+// of the same id, else the only one of equal parameters. A row whose numbers
+// count is preferred; else it is one that b plans.
 func match(a, b *comparer) map[int]int {
-	other, taken, byID := map[int]int{}, map[int]bool{}, map[string]int{}
-	for _, row := range b.used {
+	other, taken := map[int]int{}, map[int]bool{}
+	class := sameParameters(a, b)
+	left := func(rows []int, start int, done func(row int) bool) map[int][]int {
+		byClass := map[int][]int{}
+		for _, row := range rows {
+			if k := class[start+row]; !done(row) {
+				byClass[k] = append(byClass[k], row)
+			}
+		}
+		return byClass
+	}
+	isMatched := func(row int) bool { _, ok := other[row]; return ok }
+	byID := map[string]int{}
+	for _, row := range b.planned {
 		byID[b.text(row, "run_id")] = row
 	}
 	for _, row := range a.used {
@@ -105,20 +143,12 @@ func match(a, b *comparer) map[int]int {
 			other[row], taken[same] = same, true
 		}
 	}
-	class := sameParameters(a, b)
-	left := func(c *comparer, start int, done func(row int) bool) map[int][]int {
-		byClass := map[int][]int{}
-		for _, row := range c.used {
-			if k := class[start+row]; !done(row) {
-				byClass[k] = append(byClass[k], row)
+	for _, candidates := range [][]int{b.used, b.planned} {
+		rest := left(candidates, a.t.Len(), func(row int) bool { return taken[row] })
+		for k, rows := range left(a.used, 0, isMatched) {
+			if len(rows) == 1 && len(rest[k]) == 1 {
+				other[rows[0]], taken[rest[k][0]] = rest[k][0], true
 			}
-		}
-		return byClass
-	}
-	rest := left(b, a.t.Len(), func(row int) bool { return taken[row] })
-	for k, rows := range left(a, 0, func(row int) bool { _, ok := other[row]; return ok }) {
-		if len(rows) == 1 && len(rest[k]) == 1 {
-			other[rows[0]] = rest[k][0]
 		}
 	}
 	return other
@@ -188,6 +218,36 @@ func common(a, b []sample, other map[int]int) (x, y []sample) {
 	return x, y
 }
 
+// without are the samples of all whose runs are not among some.
+func without(all, some []sample) []sample {
+	has := map[int]bool{}
+	for _, s := range some {
+		has[s.row] = true
+	}
+	return slices.DeleteFunc(slices.Clone(all), func(s sample) bool { return has[s.row] })
+}
+
+// maxInstead is how many characters of a value that is no number are shown.
+const maxInstead = 30
+
+// instead is what a row without a number has, for people.
+func (c *comparer) instead(m Metric, row int) string {
+	if !c.succeeded(row) {
+		return strings.ReplaceAll(c.text(row, "run_status"), "_", " ")
+	}
+	if !c.counts[row] {
+		return "stale"
+	}
+	col, ok := c.t.Column(m.Name)
+	if !ok || col.Null(row) {
+		return "no value"
+	}
+	if x, isNumber := number(col, row); m.Trials != "" && isNumber && !math.IsNaN(x) {
+		return "no count"
+	}
+	return unit.Cut(col.Text(row), maxInstead)
+}
+
 // move notes the runs that have another value in y than in x.
 func (c *comparer) move(moved map[int]Move, m Metric, x, y []sample) {
 	for i, s := range x {
@@ -200,13 +260,17 @@ func (c *comparer) move(moved map[int]Move, m Metric, x, y []sample) {
 	}
 }
 
-func joined(a, b *comparer, other map[int]int) (j Join) {
+func joined(a, b *comparer, other map[int]int, lost map[int]Loss) (j Join) {
 	has := map[int]bool{}
 	for _, row := range a.used {
-		if same, ok := other[row]; ok {
+		same, planned := other[row]
+		has[same] = has[same] || planned
+		if planned && b.counts[same] {
 			j.Both++
-			has[same] = true
-		} else {
+		}
+		if l, ok := lost[row]; ok {
+			j.Lost = append(j.Lost, l)
+		} else if !planned {
 			j.Vanished = append(j.Vanished, a.run(row, 0))
 		}
 	}

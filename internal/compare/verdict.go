@@ -246,6 +246,9 @@ func (c *comparer) noVerdict(t *MetricTable) string {
 	case math.IsNaN(t.base()):
 		return span(t) + "No baseline is named, so the groups are described and not tested."
 	}
+	if slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Missing > 0 }) {
+		return "Where there are values, every group equals " + t.baselineName() + "." + pairing(t.Groups)
+	}
 	return "Every group equals " + t.baselineName() + "." + pairing(t.Groups)
 }
 

@@ -291,6 +291,7 @@ var fields = []field{
 	{"pairs_possible", func(l line) any { return ofPairs(l, l.against().Possible) }, false},
 	{"runs_needed", func(l line) any { return l.against().Need }, true},
 	{"verdict", func(l line) any { return string(l.against().Verdict) }, false},
+	{"missing_runs", func(l line) any { return strings.Join(l.group.Lacking, "; ") }, true}, // the first of them
 }
 
 // against is empty where the group is compared to nothing.
