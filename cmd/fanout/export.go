@@ -96,13 +96,7 @@ func (c *cli) partition(ctx context.Context, t *table.Table, folder string, by [
 			return fmt.Errorf("the table has no column %q", name)
 		}
 	}
-	st, err := c.openStore(ctx, folder)
-	if err != nil {
-		return err
-	}
-	names, err := t.Partition(ctx, by, func(name string, write func(io.Writer) error) error {
-		return st.Write(ctx, name, write, store.Cached)
-	})
+	names, err := c.app.ExportPartitions(ctx, t, folder, by)
 	if err == nil {
 		fmt.Fprintf(c.stderr, "%s\n", unit.Plural(len(names), "file"))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -82,8 +83,9 @@ func (t *Table) WriteJSON(w io.Writer) error {
 // Partition writes the table as Parquet files in folders named after the values
 // of some columns, as Hive lays them out: day=2026-01-01/region=eu/part-0.parquet.
 // The files lack those columns; readers take them from the folders. Names are
-// given to put as Result.Write does.
-func (t *Table) Partition(ctx context.Context, by []string, put func(name string, write func(io.Writer) error) error) ([]string, error) {
+// given to begin first, all of them, and then one by one to put, which must
+// store the file whole or not at all.
+func (t *Table) Partition(ctx context.Context, by []string, begin func(names []string) error, put func(name string, write func(io.Writer) error) error) ([]string, error) {
 	var keys []Column
 	for _, name := range by {
 		c, ok := t.Column(name)
@@ -104,16 +106,18 @@ func (t *Table) Partition(ctx context.Context, by []string, put func(name string
 		}
 		rows[folder] = append(rows[folder], row)
 	}
-	var names []string
-	for folder := range rows {
-		names = append(names, folder)
+	folders := slices.Sorted(maps.Keys(rows))
+	names := make([]string, len(folders))
+	for i, folder := range folders {
+		names[i] = folder + "part-0.parquet"
 	}
-	slices.Sort(names)
-	for i, folder := range names {
+	if err := begin(names); err != nil {
+		return nil, err
+	}
+	for i, folder := range folders {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		names[i] = folder + "part-0.parquet"
 		part, err := t.pick(rows[folder], by)
 		if err != nil {
 			return nil, err

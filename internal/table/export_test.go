@@ -17,7 +17,7 @@ func TestExportsAgree(t *testing.T) {
 	save(t, filepath.Join(dir, "t.parquet"), table.WriteParquet)
 	save(t, filepath.Join(dir, "t.csv"), table.WriteCSV)
 	save(t, filepath.Join(dir, "t.jsonl"), table.WriteJSON)
-	names, err := table.Partition(t.Context(), []string{"flag", "text"}, func(name string, write func(io.Writer) error) error {
+	names, err := table.Partition(t.Context(), []string{"flag", "text"}, func([]string) error { return nil }, func(name string, write func(io.Writer) error) error {
 		path := filepath.Join(dir, "hive", filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
@@ -32,7 +32,7 @@ func TestExportsAgree(t *testing.T) {
 		t.Errorf("%s", out)
 	}
 	for _, column := range []string{"nobody", "point", "list", "mixed"} {
-		if _, err := table.Partition(t.Context(), []string{column}, nil); err == nil {
+		if _, err := table.Partition(t.Context(), []string{column}, nil, nil); err == nil {
 			t.Errorf("partitioned by %s", column)
 		}
 	}
