@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -194,11 +195,11 @@ type Part struct {
 // Within compares within each combination of the values of some columns, in the
 // order of the table. Combinations without planned runs are left out.
 func Within(t *table.Table, columns []string, o Options) ([]Part, error) {
-	factors := make([]*factor, len(columns))
+	factors := make([]*factor.Factor, len(columns))
 	for i, name := range columns {
-		factors[i] = newFactor(tableColumn{t, name})
+		factors[i] = factor.New(factor.Column{Table: t, Name: name})
 	}
-	class, n := classes(t.Len(), factors)
+	class, n := factor.Classes(t.Len(), factors)
 	parts, keep := make([]Part, n), o.Keep
 	for row, k := range class {
 		if parts[k].Report != nil {
@@ -206,7 +207,7 @@ func Within(t *table.Table, columns []string, o Options) ([]Part, error) {
 		}
 		title := make([]string, len(columns))
 		for i, f := range factors {
-			title[i] = columns[i] + "=" + f.texts[f.at[row]]
+			title[i] = columns[i] + "=" + f.Texts[f.At[row]]
 		}
 		o.Keep = func(row int) bool { return class[row] == k && (keep == nil || keep(row)) }
 		r, err := Compare(t, o)

@@ -80,7 +80,7 @@ func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample
 	}
 	columns := slices.Sorted(maps.Keys(levels))
 	for _, level := range columns {
-		x.Columns = append(x.Columns, c.factors[axis].texts[level])
+		x.Columns = append(x.Columns, c.factors[axis].Texts[level])
 	}
 	for _, r := range x.Rows {
 		line := make([]float64, len(columns))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 )
 
@@ -32,7 +33,7 @@ func (c *comparer) effects(groups []*group) []Effect {
 			at[i] = c.level(s.row, a.Name)
 			levels[at[i]] = true
 		}
-		if share, ok := stats.Explained(values(all), at, len(c.factors[a.Name].levels)); ok {
+		if share, ok := stats.Explained(values(all), at, len(c.factors[a.Name].Levels)); ok {
 			out = append(out, Effect{Axis: a.Name, Levels: len(levels), Share: share})
 		}
 	}
@@ -72,7 +73,7 @@ func (c *comparer) inert(metrics []Metric) []string {
 // alone; 0 when any of them has another value.
 func (c *comparer) duplicates(axis string, reads []reading) int {
 	others := slices.DeleteFunc(axisNames(c.axes()), func(name string) bool { return name == axis })
-	alike, _ := classes(c.t.Len(), c.factorsOf(others))
+	alike, _ := factor.Classes(c.t.Len(), c.factorsOf(others))
 	first := map[int]int{}
 	n, any := 0, false
 	for _, row := range c.used {

@@ -102,7 +102,7 @@ func (c *comparer) explain(failed []int) []Condition {
 func (c *comparer) conditions(bounds []bound) []Condition {
 	var out []Condition
 	for _, b := range bounds {
-		out = append(out, Condition{b.axis, b.op, c.factors[b.axis].levels[b.level]})
+		out = append(out, Condition{b.axis, b.op, c.factors[b.axis].Levels[b.level]})
 	}
 	return out
 }

@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -17,7 +19,7 @@ import (
 // compared.
 type comparer struct {
 	t          *table.Table
-	factors    map[string]*factor
+	factors    map[string]*factor.Factor
 	o          Options
 	alpha      float64
 	confidence float64
@@ -40,7 +42,7 @@ type comparer struct {
 func newComparer(t *table.Table, o Options) (*comparer, error) {
 	c := &comparer{t: t, o: o, alpha: cmp.Or(o.Alpha, 0.05), confidence: cmp.Or(o.Confidence, 0.95)}
 	names := append(axisNames(o.Axes), "run_code")
-	c.factors = factorsOf(t, append(names, o.Rows...))
+	c.factors = factor.Of(t, append(names, o.Rows...))
 	if c.rows = o.Rows; len(c.rows) == 0 {
 		c.rows = c.defaultRows()
 	}
@@ -88,12 +90,12 @@ func (c *comparer) makeGroups() {
 	for _, b := range c.o.Baseline {
 		c.baseline[b.Name] = -1
 		if f := c.factors[b.Name]; f != nil {
-			if level, ok := f.find(b.Value); ok {
+			if level, ok := f.Find(b.Value); ok {
 				c.baseline[b.Name] = level
 			}
 		}
 	}
-	class, _ := classes(c.t.Len(), c.factorsOf(c.rows))
+	class, _ := factor.Classes(c.t.Len(), c.factorsOf(c.rows))
 	rowOf := map[int]int{} // of each class its first planned row
 	for _, row := range c.planned {
 		if _, ok := rowOf[class[row]]; !ok {
@@ -117,7 +119,7 @@ func (c *comparer) makeGroups() {
 		c.groupOf[row] = groupOf[class[row]]
 	}
 	if names := c.pairing(); len(names) > 0 {
-		c.pair, _ = classes(c.t.Len(), c.factorsOf(names))
+		c.pair, _ = factor.Classes(c.t.Len(), c.factorsOf(names))
 	}
 }
 
@@ -126,7 +128,7 @@ func (c *comparer) newGroup(row int) Group {
 	var texts []string
 	for _, name := range c.rows {
 		f := c.factors[name]
-		g.Key, texts = append(g.Key, f.levels[f.at[row]]), append(texts, f.texts[f.at[row]])
+		g.Key, texts = append(g.Key, f.Levels[f.At[row]]), append(texts, f.Texts[f.At[row]])
 	}
 	g.Name = strings.Join(texts, ", ")
 	return g
@@ -176,7 +178,7 @@ func (c *comparer) defaultRows() []string {
 		}
 	}
 	for len(rows) > 1 {
-		if _, n := classes(c.t.Len(), c.factorsOf(rows)); n <= maxGroups {
+		if _, n := factor.Classes(c.t.Len(), c.factorsOf(rows)); n <= maxGroups {
 			break
 		}
 		rows = rows[:len(rows)-1]
@@ -187,7 +189,7 @@ func (c *comparer) defaultRows() []string {
 // level is that of a row in a column; 0 in one that is not there.
 func (c *comparer) level(row int, column string) int {
 	if f := c.factors[column]; f != nil {
-		return f.at[row]
+		return f.At[row]
 	}
 	return 0
 }
@@ -195,7 +197,7 @@ func (c *comparer) level(row int, column string) int {
 // text is empty in a column that is not there.
 func (c *comparer) text(row int, column string) string {
 	if f := c.factors[column]; f != nil {
-		return f.texts[f.at[row]]
+		return f.Texts[f.At[row]]
 	}
 	if col, ok := c.t.Column(column); ok {
 		return col.Text(row)
@@ -204,8 +206,8 @@ func (c *comparer) text(row int, column string) string {
 }
 
 // factorsOf leaves out columns that are not there.
-func (c *comparer) factorsOf(names []string) []*factor {
-	var out []*factor
+func (c *comparer) factorsOf(names []string) []*factor.Factor {
+	var out []*factor.Factor
 	for _, name := range names {
 		if f := c.factors[name]; f != nil {
 			out = append(out, f)
@@ -272,7 +274,7 @@ func (c *comparer) levelsOf(rows []int, column string) []int {
 func (c *comparer) textsOf(rows []int, column string) []string {
 	var texts []string
 	for _, level := range c.levelsOf(rows, column) {
-		texts = append(texts, c.factors[column].texts[level])
+		texts = append(texts, c.factors[column].Texts[level])
 	}
 	return texts
 }
@@ -287,7 +289,7 @@ func (c *comparer) order() (axis string, place []int) {
 			continue
 		}
 		axis, most = a.Name, len(levels)
-		place = make([]int, len(c.factors[a.Name].levels))
+		place = make([]int, len(c.factors[a.Name].Levels))
 		for i, level := range levels {
 			place[level] = i
 		}
@@ -377,4 +379,19 @@ func baselineOf(groups []*group) *group {
 		return groups[0]
 	}
 	return nil
+}
+
+// ValueAmong is the first of some values that a column of the table has. The
+// error names those that are there.
+func ValueAmong(t *table.Table, column string, wanted ...value.Value) (value.Value, error) {
+	if _, ok := t.Column(column); !ok {
+		return value.Value{}, fmt.Errorf("the table has no column %q", column)
+	}
+	f := factor.New(factor.Column{Table: t, Name: column})
+	for _, v := range wanted {
+		if _, ok := f.Find(v); ok {
+			return v, nil
+		}
+	}
+	return value.Value{}, fmt.Errorf("no run has this value: %s is %s", column, unit.Either(f.Texts))
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -156,11 +157,11 @@ func match(a, b *comparer) map[int]int {
 
 // sameParameters numbers the rows of a, then those of b, by what they compute.
 func sameParameters(a, b *comparer) []int {
-	var factors []*factor
+	var factors []*factor.Factor
 	for _, name := range computedBy(a, b) {
-		factors = append(factors, newFactor(tableColumn{a.t, name}, tableColumn{b.t, name}))
+		factors = append(factors, factor.New(factor.Column{Table: a.t, Name: name}, factor.Column{Table: b.t, Name: name}))
 	}
-	class, _ := classes(a.t.Len()+b.t.Len(), factors)
+	class, _ := factor.Classes(a.t.Len()+b.t.Len(), factors)
 	return class
 }
 

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
 )
@@ -72,7 +73,7 @@ type axisLine struct {
 
 // lineOf is an axis over all planned runs.
 func (c *comparer) lineOf(a Axis) axisLine {
-	return axisLine{a.Name, c.levelsOf(c.planned, a.Name), c.factors[a.Name].texts}
+	return axisLine{a.Name, c.levelsOf(c.planned, a.Name), c.factors[a.Name].Texts}
 }
 
 // dates says whether all places begin like dates.
@@ -118,7 +119,7 @@ func (c *comparer) nights(read reading) (axisLine, []sample, bool) {
 			earlier = append(earlier, s)
 		}
 	}
-	return axisLine{moved, c.levelsOf(slices.Concat(c.past, c.planned), moved), c.factors[moved].texts}, earlier, true
+	return axisLine{moved, c.levelsOf(slices.Concat(c.past, c.planned), moved), c.factors[moved].Texts}, earlier, true
 }
 
 // periods are the places that have values of the metric, and its levels there:
@@ -131,7 +132,7 @@ func (c *comparer) periods(axis axisLine, all []sample) (at []int, level []float
 			rest = append(rest, a.Name)
 		}
 	}
-	class, _ := classes(c.t.Len(), c.factorsOf(rest))
+	class, _ := factor.Classes(c.t.Len(), c.factorsOf(rest))
 	alike := map[int][]float64{}
 	for _, s := range all {
 		alike[class[s.row]] = append(alike[class[s.row]], s.value)

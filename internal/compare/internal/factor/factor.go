@@ -1,30 +1,30 @@
-package compare
+// Package factor lays columns of tables out as levels, the distinct values that
+// comparisons group by.
+package factor
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/table"
-	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// A factor is a column of a table as levels: its distinct values, and which of
+// A Factor is a column of a table as levels: its distinct values, and which of
 // them each row has. Levels are told apart by value.Equal, so that the number 1
 // is one level however it is spelled, and ascend by value.Compare: to compare
 // levels is to compare values.
-type factor struct {
-	levels []value.Value
+type Factor struct {
+	Levels []value.Value
 	keys   []value.Value // the levels, settled
-	texts  []string      // of the levels, for people; no two are the same
-	at     []int         // level by row
+	Texts  []string      // of the levels, for people; no two are the same
+	At     []int         // level by row
 }
 
-// newFactor lays columns of several tables end to end; one that is not there is
+// New lays columns of several tables end to end; one that is not there is
 // null in as many rows as its table has.
-func newFactor(columns ...tableColumn) *factor {
-	f, all := &factor{}, []spelled{}
+func New(columns ...Column) *Factor {
+	f, all := &Factor{}, []spelled{}
 	for _, c := range columns {
 		all = c.spellings(f, all)
 	}
@@ -37,34 +37,34 @@ func newFactor(columns ...tableColumn) *factor {
 	for i, k := range order {
 		x := all[k]
 		if i == 0 || !value.Equal(x.key, f.keys[len(f.keys)-1]) {
-			f.levels, f.keys, f.texts = append(f.levels, x.value), append(f.keys, x.key), append(f.texts, x.text)
+			f.Levels, f.keys, f.Texts = append(f.Levels, x.value), append(f.keys, x.key), append(f.Texts, x.text)
 		}
 		levelOf[k] = len(f.keys) - 1
 	}
-	for row, k := range f.at {
-		f.at[row] = levelOf[k]
+	for row, k := range f.At {
+		f.At[row] = levelOf[k]
 	}
 	f.distinguish()
 	return f
 }
 
 // distinguish writes texts that look like other values as JSON: "1" and 1.
-func (f *factor) distinguish() {
+func (f *Factor) distinguish() {
 	n := map[string]int{}
-	for _, text := range f.texts {
+	for _, text := range f.Texts {
 		n[text]++
 	}
-	for i, text := range f.texts {
-		if n[text] > 1 && f.levels[i].Kind() == value.String {
-			f.texts[i] = f.levels[i].String()
+	for i, text := range f.Texts {
+		if n[text] > 1 && f.Levels[i].Kind() == value.String {
+			f.Texts[i] = f.Levels[i].String()
 		}
 	}
 }
 
-// A tableColumn is a column of a table by its name.
-type tableColumn struct {
-	table *table.Table
-	name  string
+// A Column is a column of a table by its name.
+type Column struct {
+	Table *table.Table
+	Name  string
 }
 
 // spelled is a value as a column spells it.
@@ -75,15 +75,15 @@ type spelled struct {
 
 // spellings adds what the column's rows hold to all, and to f.at where in all
 // it is.
-func (c tableColumn) spellings(f *factor, all []spelled) []spelled {
-	col, ok := c.table.Column(c.name)
+func (c Column) spellings(f *Factor, all []spelled) []spelled {
+	col, ok := c.Table.Column(c.Name)
 	null, seen := -1, map[string]int{}
-	for row := range c.table.Len() {
+	for row := range c.Table.Len() {
 		if !ok || col.Null(row) {
 			if null < 0 {
 				null, all = len(all), append(all, spelled{text: value.Value{}.Text()})
 			}
-			f.at = append(f.at, null)
+			f.At = append(f.At, null)
 			continue
 		}
 		text := col.Text(row)
@@ -92,7 +92,7 @@ func (c tableColumn) spellings(f *factor, all []spelled) []spelled {
 			k = len(all)
 			seen[text], all = k, append(all, spell(col, row, text))
 		}
-		f.at = append(f.at, k)
+		f.At = append(f.At, k)
 	}
 	return all
 }
@@ -105,24 +105,9 @@ func spell(col table.Column, row int, text string) spelled {
 	return spelled{v, settled(v), text}
 }
 
-// find is the level that a value is; ok is false when there is none.
-func (f *factor) find(v value.Value) (level int, ok bool) {
+// Find is the level that a value is; ok is false when there is none.
+func (f *Factor) Find(v value.Value) (level int, ok bool) {
 	return slices.BinarySearchFunc(f.keys, settled(v), value.Compare)
-}
-
-// ValueAmong is the first of some values that a column of the table has. The
-// error names those that are there.
-func ValueAmong(t *table.Table, column string, wanted ...value.Value) (value.Value, error) {
-	if _, ok := t.Column(column); !ok {
-		return value.Value{}, fmt.Errorf("the table has no column %q", column)
-	}
-	f := newFactor(tableColumn{t, column})
-	for _, v := range wanted {
-		if _, ok := f.find(v); ok {
-			return v, nil
-		}
-	}
-	return value.Value{}, fmt.Errorf("no run has this value: %s is %s", column, unit.Either(f.texts))
 }
 
 // settled is a value in the one spelling of all that tables take for the same:
@@ -139,14 +124,14 @@ func settled(v value.Value) value.Value {
 	return v
 }
 
-// classes numbers the rows that have the same levels of all factors: equal
+// Classes numbers the rows that have the same levels of all factors: equal
 // numbers, equal values. n is how many numbers there are.
-func classes(rows int, factors []*factor) (class []int, n int) {
+func Classes(rows int, factors []*Factor) (class []int, n int) {
 	class, n = make([]int, rows), min(rows, 1)
 	for _, f := range factors {
 		seen := map[[2]int]int{}
 		for row, was := range class {
-			both := [2]int{was, f.at[row]}
+			both := [2]int{was, f.At[row]}
 			id, ok := seen[both]
 			if !ok {
 				id = len(seen)
@@ -159,19 +144,19 @@ func classes(rows int, factors []*factor) (class []int, n int) {
 	return class, n
 }
 
-// factorsOf are the columns of a table that are no scraps, and those of these
+// Of are the columns of a table that are no scraps, and those of these
 // names.
-func factorsOf(t *table.Table, names []string) map[string]*factor {
-	all := map[string]*factor{}
+func Of(t *table.Table, names []string) map[string]*Factor {
+	all := map[string]*Factor{}
 	for _, col := range t.Columns() {
 		switch col.Role() {
 		case table.RoleParameter, table.RoleLabel:
-			all[col.Name()] = newFactor(tableColumn{t, col.Name()})
+			all[col.Name()] = New(Column{t, col.Name()})
 		}
 	}
 	for _, name := range names {
 		if _, ok := t.Column(name); ok && all[name] == nil {
-			all[name] = newFactor(tableColumn{t, name})
+			all[name] = New(Column{t, name})
 		}
 	}
 	return all
