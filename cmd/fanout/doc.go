@@ -14,15 +14,15 @@ sweep.yaml:
 	baseline: {drift: 0}
 	metrics: {farthest: minimize}
 
-Plan shows what it would run. Each run has an id that depends on its parameters
-alone.
+Plan shows what would run, and why. Each run has an id that depends on its
+parameters alone.
 
 	$ fanout plan sweep.yaml
-	run_id            drift  seed
-	kk7pznzhqa72nxz2  0.0    1
-	t42tqutdavcdsdkj  0.0    2
-	qqkb7kvczcaws2pu  0.5    1
-	lmc3yrjdmfocbxta  0.5    2
+	run_id            run_due  drift  seed
+	kk7pznzhqa72nxz2  new      0.0    1
+	t42tqutdavcdsdkj  new      0.0    2
+	qqkb7kvczcaws2pu  new      0.5    1
+	lmc3yrjdmfocbxta  new      0.5    2
 	4 runs
 
 	$ fanout plan --count sweep.yaml

@@ -44,7 +44,7 @@ func TestLocalRunRefusesShards(t *testing.T) {
 	leaveShard(t, v)
 	cmd := v.command("run", "--no-progress", "sweep.yaml")
 	out, _ := cmd.CombinedOutput()
-	for _, want := range []string{"left 1 shard on a cluster", "hint: add --on nomad", "fanout cancel victim.sweep"} {
+	for _, want := range []string{"left 1 shard running on a cluster", "hint: add --on nomad", "fanout cancel victim.sweep"} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("%q is missing:\n%s", want, out)
 		}
@@ -72,7 +72,7 @@ func TestWorkersThatDoNothing(t *testing.T) {
 	v.amend(t, "command: ", "command: /bin/true #")
 	cmd := v.command(args...)
 	out, _ := cmd.CombinedOutput()
-	if code := cmd.ProcessState.ExitCode(); code != exitIncomplete || !strings.Contains(string(out), "2 runs came back") {
+	if code := cmd.ProcessState.ExitCode(); code != exitIncomplete || !strings.Contains(string(out), "2 runs repeatedly came back") {
 		t.Errorf("exit code %d:\n%s", code, out)
 	}
 }
