@@ -38,15 +38,11 @@ func (a *App) ownReport(ctx context.Context, s *sweep.Sweep) error {
 	if err != nil {
 		return unit.Mistake(fmt.Errorf("read report %s: %w", spec.Report.Template, err))
 	}
-	temp, err := os.MkdirTemp("", "fanout-report-")
+	where, remove, err := tablesAsFiles(ctx, s)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(temp)
-	where, err := FilesOf(ctx, s, temp, sweep.PrefixResults)
-	if err != nil {
-		return err
-	}
+	defer remove()
 	head, _ := s.Head()
 	results := filepath.Join(where, filepath.FromSlash(sweep.PrefixResults))
 	args := []notebook.Argument{
@@ -69,16 +65,26 @@ func (a *App) executeSummary(ctx context.Context, s *sweep.Sweep) error {
 	if err != nil {
 		return err
 	}
+	where, remove, err := tablesAsFiles(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	return a.executeIn(ctx, s, doc, sweep.SummaryNotebook, where)
+}
+
+// tablesAsFiles is a folder in which the tables of a sweep are files, until
+// remove is called.
+func tablesAsFiles(ctx context.Context, s *sweep.Sweep) (folder string, remove func(), err error) {
 	temp, err := os.MkdirTemp("", "fanout-report-")
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	defer os.RemoveAll(temp)
-	where, err := FilesOf(ctx, s, temp, sweep.PrefixResults)
-	if err != nil {
-		return err
+	remove = func() { os.RemoveAll(temp) }
+	if folder, err = FilesOf(ctx, s, temp, sweep.PrefixResults); err != nil {
+		remove()
 	}
-	return a.executeIn(ctx, s, doc, sweep.SummaryNotebook, where)
+	return folder, remove, err
 }
 
 // FilesOf returns a folder in which the objects of a sweep are files: the

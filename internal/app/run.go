@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare"
@@ -23,6 +24,7 @@ type Job struct {
 
 	app     *App
 	machine Machine
+	stop    func() error // closes the machine, once
 }
 
 // job connects a sweep whose lease is held to where its runs execute.
@@ -34,11 +36,11 @@ func (a *App) job(ctx context.Context, s *sweep.Sweep, delta *sweep.Delta) (*Job
 	if err != nil {
 		return nil, errors.Join(err, s.Lease().Release())
 	}
-	return &Job{Sweep: s, Delta: delta, app: a, machine: m}, nil
+	return &Job{Sweep: s, Delta: delta, app: a, machine: m, stop: sync.OnceValue(m.Close)}, nil
 }
 
 // Close gives back the machine and the lease.
-func (j *Job) Close() error { return errors.Join(j.machine.Close(), j.Lease().Release()) }
+func (j *Job) Close() error { return errors.Join(j.stop(), j.Lease().Release()) }
 
 // Execute executes the runs that are due and returns when none is running
 // any more. Meanwhile it heeds a cancellation that is asked for elsewhere, writes
@@ -56,6 +58,7 @@ func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note))
 }
 
 func (j *Job) fan(ctx context.Context, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
+	defer j.stop() // kernels do not outlive the runs; Close returns the error
 	ex, err := j.machine.Executor(ctx, todo.Runs)
 	if err != nil || len(todo.Runs) == 0 && len(j.Orphans()) == 0 {
 		return fan.Summary{}, err
