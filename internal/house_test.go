@@ -99,7 +99,7 @@ var dependencies = []dependency{
 
 	{"gonum.org/v1/gonum", in("internal/compare/internal/stats"), "statistics are computed in one place"},
 	{"golang.org/x/perf", in("internal/compare/internal/stats"), "statistics are computed in one place"},
-	{"gonum.org/v1/plot", in("internal/report"), "pictures are part of the report"},
+	{"gonum.org/v1/plot", in("internal/report/internal/picture"), "pictures are drawn in one place"},
 	{"golang.org/x/sync", in("internal/report"), "pictures are drawn side by side"},
 	{"github.com/yuin/goldmark", in("internal/report"), "the page is the report's"},
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"html/template"
-	"image/png"
 	"strings"
 
 	"github.com/yuin/goldmark"
@@ -25,24 +24,25 @@ var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.W
 // are in it. It reads without its script, in light and in dark.
 func (s *Summary) HTML() ([]byte, error) {
 	var source strings.Builder
-	pictures := map[string][]byte{}
+	var figures []figure
 	for _, p := range s.sections {
-		source.WriteString(p.markdown(func(p picture) string { pictures[p.file] = p.png; return p.file }) + "\n\n")
+		figures = append(figures, p.figures...)
+		source.WriteString(p.markdown(func(f figure) string { return f.file }) + "\n\n")
 	}
-	return pageOf(s.in.Name, source.String(), pictures)
+	return pageOf(s.in.Name, source.String(), figures)
 }
 
-// pageOf renders Markdown of ours as a page. Pictures are by the files that it
+// pageOf renders Markdown of ours as a page, with the figures whose files it
 // names.
-func pageOf(title, source string, pictures map[string][]byte) ([]byte, error) {
+func pageOf(title, source string, figures []figure) ([]byte, error) {
 	var body bytes.Buffer
 	if err := markdown.Convert([]byte(source), &body); err != nil {
 		return nil, fmt.Errorf("render %s: %w", title, err)
 	}
 	text := body.Bytes()
-	for file, data := range pictures {
-		shown := fmt.Sprintf(`<img width="%d" src="data:image/png;base64,%s"`, widthOf(data), base64Text(data))
-		text = bytes.ReplaceAll(text, []byte(`<img src="`+file+`"`), []byte(shown))
+	for _, f := range figures {
+		image := fmt.Sprintf(`<img width="%d" src="data:image/png;base64,%s"`, f.Width(), base64Text(f.PNG))
+		text = bytes.ReplaceAll(text, []byte(`<img src="`+f.file+`"`), []byte(image))
 	}
 	var out bytes.Buffer
 	err := page.Execute(&out, struct {
@@ -50,14 +50,4 @@ func pageOf(title, source string, pictures map[string][]byte) ([]byte, error) {
 		Body  template.HTML
 	}{plain(title), template.HTML(text)})
 	return out.Bytes(), err
-}
-
-// widthOf is how wide a picture is on a page: pictures have density times as
-// many pixels.
-func widthOf(picture []byte) int {
-	c, err := png.DecodeConfig(bytes.NewReader(picture))
-	if err != nil {
-		panic(err) // drawn by us
-	}
-	return int(float64(c.Width) / density)
 }

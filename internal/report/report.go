@@ -60,22 +60,15 @@ type Run struct {
 // A Fact is one line of provenance.
 type Fact struct{ Name, Value string }
 
-// picture is a plot with what it shows in words.
-type picture struct {
-	file string
-	png  []byte
-	says string
-}
-
 // section is a part of the summary; one without a title is left out.
 type section struct {
-	title    string
-	text     string // Markdown, above the pictures
-	pictures []picture
-	below    string
+	title   string
+	text    string // Markdown, above the figures
+	figures []figure
+	below   string
 }
 
-// A Summary is all that is said of a sweep, drawn and ready to be laid out.
+// A Summary is the sections of a summary, drawn and ready to be laid out.
 type Summary struct {
 	in       Input
 	sections []section
@@ -162,7 +155,7 @@ func (s *Summary) Notebook() *notebook.Notebook {
 func (s *Summary) Markdown() []byte {
 	var texts []string
 	for _, p := range s.sections {
-		p.pictures = nil
+		p.figures = nil
 		texts = append(texts, p.markdown(nil))
 	}
 	return []byte(strings.Join(texts, "\n\n") + "\n")
@@ -177,24 +170,24 @@ func newNotebook() *notebook.Notebook {
 
 func (s section) cell(id string) *notebook.Cell {
 	c := &notebook.Cell{Type: "markdown", ID: id, Metadata: map[string]any{}}
-	c.Source = s.markdown(func(p picture) string { return "attachment:" + p.file })
-	for _, p := range s.pictures {
+	c.Source = s.markdown(func(f figure) string { return "attachment:" + f.file })
+	for _, f := range s.figures {
 		if c.Attachments == nil {
 			c.Attachments = map[string]map[string]jsonText{}
 		}
-		c.Attachments[p.file] = map[string]jsonText{"image/png": notebook.TextJSON(base64Text(p.png))}
+		c.Attachments[f.file] = map[string]jsonText{"image/png": notebook.TextJSON(base64Text(f.PNG))}
 	}
 	return c
 }
 
-func (s section) markdown(link func(picture) string) string {
+func (s section) markdown(link func(figure) string) string {
 	var b strings.Builder
 	if s.title != "" {
 		b.WriteString(s.title + "\n\n")
 	}
 	b.WriteString(strings.TrimRight(s.text, "\n"))
-	for _, p := range s.pictures {
-		fmt.Fprintf(&b, "\n\n![%s](%s)\n\n*%s*", alt(p.says), link(p), p.says)
+	for _, f := range s.figures {
+		fmt.Fprintf(&b, "\n\n![%s](%s)\n\n*%s*", alt(f.caption), link(f), f.caption)
 	}
 	if s.below != "" {
 		b.WriteString("\n\n" + s.below)

@@ -239,7 +239,7 @@ func TestPicturesAreDrawn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	img, err := png.Decode(bytes.NewReader(p[0].png))
+	img, err := png.Decode(bytes.NewReader(p[0].PNG))
 	if err != nil {
 		t.Fatal(err)
 	}

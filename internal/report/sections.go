@@ -54,7 +54,7 @@ const (
 
 // written makes a section of the words of that name.
 func written(name string, of any) section {
-	return section{title: say(name+".title", of), text: say(name, of)}
+	return section{title: words(name+".title", of), text: words(name, of)}
 }
 
 // metricLine is a metric's verdict at the top.
@@ -72,7 +72,7 @@ func verdictSection(in Input) section {
 		}
 		lines = append(lines, line)
 	}
-	return section{title: say("verdict.title", in.Name), text: say("verdict", struct {
+	return section{title: words("verdict.title", in.Name), text: words("verdict", struct {
 		Planned  int
 		Counts   []string
 		Metrics  []metricLine
@@ -146,7 +146,7 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 	}
 	s.below = groupTable(in, t)
 	var err error
-	s.pictures, err = drawMetric(in, t, fmt.Sprintf("metric-%d", index+1))
+	s.figures, err = drawMetric(in, t, fmt.Sprintf("metric-%d", index+1))
 	return s, err
 }
 
@@ -165,7 +165,7 @@ func trendTexts(t compare.MetricTable) []string {
 		for _, o := range trend.Odd {
 			view.Odd = append(view.Odd, fmt.Sprintf("%s (%s)", safe(o.Period), off(o.Off, o.Relative)))
 		}
-		out = append(out, say("trend", view))
+		out = append(out, words("trend", view))
 	}
 	return out
 }
@@ -182,7 +182,7 @@ func movement(t compare.Trend) string {
 	if t.Change != 0 {
 		view.By = strings.TrimLeft(off(t.Change, t.Relative), "+−")
 	}
-	return say("movement", view)
+	return words("movement", view)
 }
 
 // off is a distance, relative where that says something.
@@ -230,7 +230,7 @@ func driveSection(in Input) section {
 // groupTable is the main table of a metric.
 func groupTable(in Input, t compare.MetricTable) string {
 	groups, which := shownGroups(in, t.Groups)
-	return say("metric.table", struct {
+	return words("metric.table", struct {
 		Table string
 		Sizes string // what the sizes of effects are
 		Left  int    // groups that are not shown
@@ -247,7 +247,7 @@ func sizes(groups []compare.Group) string {
 		}
 	}
 	for i, k := range kinds {
-		kinds[i] = say("size."+k, nil)
+		kinds[i] = words("size."+k, nil)
 	}
 	return strings.Join(kinds, " ")
 }

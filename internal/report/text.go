@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"net/url"
 	"strings"
-	"unicode"
 
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -31,14 +30,10 @@ var markdownEscapes = strings.NewReplacer(
 // again.
 func safe(s string) string {
 	s = markdownEscapes.Replace(plain(s))
-	if strings.ContainsFunc(s, fromRight) {
+	if strings.ContainsFunc(s, unit.FromRight) {
 		s += "\u200e"
 	}
 	return s
-}
-
-func fromRight(r rune) bool {
-	return unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana)
 }
 
 // sentence is safe for a text of ours that holds foreign names.

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -24,6 +25,12 @@ func Line(text string) string {
 		}
 		return r
 	}, ansi.Strip(text))
+}
+
+// FromRight reports whether a character belongs to a script that is written
+// from the right.
+func FromRight(r rune) bool {
+	return unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana)
 }
 
 // Cut shortens text to at most the given number of characters, the last of

@@ -1,4 +1,4 @@
-package report
+package picture
 
 import (
 	"image/color"
@@ -15,50 +15,50 @@ import (
 )
 
 const (
-	maxLines  = 6  // in one plot; more have a panel each
-	maxPanels = 24 // small multiples
+	MaxLines  = 6  // of Lines; more have a panel each
+	MaxPanels = 24 // of Panels
 	panelsRow = 4
 )
 
-// drawLine draws medians along an ordered axis, with quartiles as a band where
-// there are several runs at a place.
-func drawLine(t compare.MetricTable, groups []compare.Group, axis Axis) (picture, error) {
+// Line draws the centres of groups along an ordered axis, with quartiles as a
+// band where there are several runs at a place.
+func Line(label, axis string, groups []compare.Group) (Picture, error) {
 	names := make([]string, len(groups))
 	for i, g := range groups {
 		names[i] = g.Name
 	}
 	at := positions(names)
-	p := newPlot(drawable(plain(axis.Name)))
-	p.Y.Label.Text = axisLabel(t)
+	p := newPlot(axis)
+	p.Y.Label.Text = drawable(label)
 	p.Add(horizontalGrid())
-	band := false
 	var centre, lower, upper plotter.XYs
 	for i, g := range groups {
 		centre = append(centre, plotter.XY{X: at[i], Y: g.Centre})
 		lower = append(lower, plotter.XY{X: at[i], Y: g.Q1})
 		upper = append(upper, plotter.XY{X: at[i], Y: g.Q3})
-		band = band || g.N > 1
 	}
-	if band {
-		if err := addBand(p, lower, upper); err != nil {
-			return picture{}, err
+	if spread(groups) {
+		if err := addBand(p, lower, upper, blue); err != nil {
+			return Picture{}, err
 		}
 	}
 	if _, err := addLine(p, centre, stroke{colour: blue}); err != nil {
-		return picture{}, err
+		return Picture{}, err
 	}
-	note := ""
-	p.X.Tick.Marker, note = ticksOf(names, at)
+	var out Picture
+	p.X.Tick.Marker, out.Numbered = ticksOf(names, at)
 	widen(&p.Y)
-	png, err := render(p, 620, 260)
-	says := say("line", struct {
-		Metric, Axis, Centre string
-		Band                 bool
-	}{label(t), axis.Name, t.CentreName(), band})
-	return picture{png: png, says: says + note + "."}, err
+	var err error
+	out.PNG, err = render(p, 620, 260)
+	return out, err
 }
 
-func addBand(p *plot.Plot, lower, upper plotter.XYs) error {
+// spread says whether some group has several values.
+func spread(groups []compare.Group) bool {
+	return slices.ContainsFunc(groups, func(g compare.Group) bool { return g.N > 1 })
+}
+
+func addBand(p *plot.Plot, lower, upper plotter.XYs, fill color.NRGBA) error {
 	outline := append(plotter.XYs{}, lower...)
 	for i := len(upper) - 1; i >= 0; i-- {
 		outline = append(outline, upper[i])
@@ -67,7 +67,6 @@ func addBand(p *plot.Plot, lower, upper plotter.XYs) error {
 	if err != nil {
 		return err
 	}
-	fill := blue
 	fill.A = 0x30
 	poly.Color, poly.LineStyle.Width = fill, 0
 	p.Add(poly)
@@ -127,59 +126,38 @@ func unbroken(points plotter.XYs) []plotter.XYs {
 	return parts
 }
 
-// drawLines draws a line for every variant along an ordered axis.
-func drawLines(in Input, t compare.MetricTable, x compare.Cross) (picture, error) {
+// Lines draws a line for every row of a cross along its ordered axis.
+func Lines(label string, x compare.Cross, baseline string) (Picture, error) {
 	at := positions(x.Columns)
-	p := newPlot(drawable(plain(x.Axis)))
-	p.Y.Label.Text = axisLabel(t)
+	p := newPlot(x.Axis)
+	p.Y.Label.Text = drawable(label)
 	p.Add(horizontalGrid())
 	legend := plot.NewLegend()
 	legend.Top, legend.Left, legend.Padding, legend.ThumbnailWidth = true, true, 4, 24
 	legend.TextStyle = write(10, ink, 0, 0)
-	names, note := labels(x.Rows)
+	names, numbered := labels(x.Rows)
 	others := 0
 	for i, row := range x.Cells {
 		s := baselineStroke
-		if x.Rows[i] != in.Compare.Baseline {
+		if x.Rows[i] != baseline {
 			s = strokes[others]
 			others++
 		}
 		thumb, err := addLine(p, pointsOf(at, row), s)
 		if err != nil {
-			return picture{}, err
+			return Picture{}, err
 		}
 		legend.Add(names[i], thumb)
 	}
-	tickNote := ""
-	p.X.Tick.Marker, tickNote = ticksOf(x.Columns, at)
+	ticks, more := ticksOf(x.Columns, at)
+	p.X.Tick.Marker = ticks
 	widen(&p.Y)
 	beside := legendWidth(names)
 	png, err := paint(620+beside, 280, func(c draw.Canvas) {
 		p.Draw(draw.Crop(c, 8, -beside-16, 6, -10))
 		legend.Draw(draw.Crop(c, c.Max.X-beside, 0, 0, -16))
 	})
-	says := say("lines", linesView{label(t), rowsName(in, x), x.Axis, t.CentreName(), baselineIn(in, x), "", "", len(x.Rows), len(x.Rows)})
-	return picture{png: png, says: says + note + tickNote + "."}, err
-}
-
-// rowsName says what the rows of a cross are.
-func rowsName(in Input, x compare.Cross) string {
-	others := slices.DeleteFunc(slices.Clone(in.Compare.Rows), func(a string) bool { return a == x.Axis })
-	return safe(joined(others))
-}
-
-// linesView is what lines or panels show.
-type linesView struct {
-	Metric, Of, Axis, Centre, Baseline, First, Last string
-	Shown, All                                      int
-}
-
-// baselineIn is the baseline where it is among the rows.
-func baselineIn(in Input, x compare.Cross) string {
-	if slices.Contains(x.Rows, in.Compare.Baseline) {
-		return in.Compare.Baseline
-	}
-	return ""
+	return Picture{png, append(numbered, more...)}, err
 }
 
 func legendWidth(names []string) vg.Length {
@@ -190,51 +168,63 @@ func legendWidth(names []string) vg.Length {
 	return width + 40
 }
 
-// drawPanels draws a small plot for each of many variants along an ordered
-// axis, all to one scale, the baseline behind each.
-func drawPanels(in Input, t compare.MetricTable, x compare.Cross) (picture, error) {
+// Panels draws a small plot for each of the first MaxPanels rows of a cross
+// along its ordered axis, all to one scale, the baseline behind each.
+func Panels(x compare.Cross, baseline string) (Picture, error) {
 	at := positions(x.Columns)
-	shown := min(len(x.Rows), maxPanels)
-	names, note := labels(x.Rows[:shown])
-	base := slices.Index(x.Rows, in.Compare.Baseline)
+	names, numbered := labels(x.Rows[:min(len(x.Rows), MaxPanels)])
+	base := slices.Index(x.Rows, baseline)
 	low, high := reach(x.Cells)
-	panels := make([][]*plot.Plot, (shown+panelsRow-1)/panelsRow)
-	for i := range len(panels) * panelsRow {
-		var p *plot.Plot
-		if i < shown {
-			p = newPlot("")
-			p.Title.Text = names[i]
-			p.Add(horizontalGrid())
-			if base >= 0 {
-				if err := addPlain(p, pointsOf(at, x.Cells[base]), orange); err != nil {
-					return picture{}, err
-				}
+	var panels []*plot.Plot
+	for i, name := range names {
+		p := newPanel(name, at)
+		if base >= 0 {
+			if err := addPlain(p, pointsOf(at, x.Cells[base]), orange); err != nil {
+				return Picture{}, err
 			}
-			if i != base {
-				if err := addPlain(p, pointsOf(at, x.Cells[i]), blue); err != nil {
-					return picture{}, err
-				}
-			}
-			p.X.Tick.Marker = plot.ConstantTicks{{Value: at[0], Label: ""}, {Value: at[len(at)-1], Label: ""}}
-			p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = at[0], at[len(at)-1], low, high
-			widen(&p.X)
-			widen(&p.Y)
-			p.Y.Tick.Marker = roundTicks(3)
 		}
-		panels[i/panelsRow] = append(panels[i/panelsRow], p)
+		if i != base {
+			if err := addPlain(p, pointsOf(at, x.Cells[i]), blue); err != nil {
+				return Picture{}, err
+			}
+		}
+		p.Y.Min, p.Y.Max = low, high
+		widen(&p.Y)
+		panels = append(panels, p)
 	}
-	png, err := paint(720, vg.Length(16+110*len(panels)), func(c draw.Canvas) {
-		tiles := draw.Tiles{Rows: len(panels), Cols: panelsRow, PadX: 8, PadY: 8, PadTop: 8, PadRight: 8, PadBottom: 6, PadLeft: 6}
-		for j, row := range plot.Align(panels, tiles, c) {
+	png, err := tile(panels)
+	return Picture{png, numbered}, err
+}
+
+// newPanel is a small plot along places, without their names.
+func newPanel(title string, at []float64) *plot.Plot {
+	p := newPlot("")
+	p.Title.Text = title
+	p.Add(horizontalGrid())
+	p.X.Tick.Marker = plot.ConstantTicks{{Value: at[0], Label: ""}, {Value: at[len(at)-1], Label: ""}}
+	p.X.Min, p.X.Max = at[0], at[len(at)-1]
+	widen(&p.X)
+	p.Y.Tick.Marker = roundTicks(3)
+	return p
+}
+
+// tile paints panels, panelsRow of them side by side.
+func tile(panels []*plot.Plot) ([]byte, error) {
+	rows := make([][]*plot.Plot, (len(panels)+panelsRow-1)/panelsRow)
+	for i := range rows {
+		rows[i] = make([]*plot.Plot, panelsRow)
+		copy(rows[i], panels[i*panelsRow:])
+	}
+	return paint(720, vg.Length(16+110*len(rows)), func(c draw.Canvas) {
+		tiles := draw.Tiles{Rows: len(rows), Cols: panelsRow, PadX: 8, PadY: 8, PadTop: 8, PadRight: 8, PadBottom: 6, PadLeft: 6}
+		for j, row := range plot.Align(rows, tiles, c) {
 			for i, canvas := range row {
-				if panels[j][i] != nil {
-					panels[j][i].Draw(canvas)
+				if rows[j][i] != nil {
+					rows[j][i].Draw(canvas)
 				}
 			}
 		}
 	})
-	says := say("panels", linesView{label(t), rowsName(in, x), x.Axis, t.CentreName(), baselineIn(in, x), x.Columns[0], x.Columns[len(x.Columns)-1], shown, len(x.Rows)})
-	return picture{png: png, says: says + note + "."}, err
 }
 
 func addPlain(p *plot.Plot, points plotter.XYs, c color.NRGBA) error {
@@ -287,12 +277,12 @@ func positions(names []string) []float64 {
 }
 
 // ticksOf labels at most seven places.
-func ticksOf(names []string, at []float64) (plot.ConstantTicks, string) {
-	short, note := labels(names)
+func ticksOf(names []string, at []float64) (plot.ConstantTicks, []Numbered) {
+	short, numbered := labels(names)
 	var ticks plot.ConstantTicks
 	step := max(1, (len(names)+6)/7)
 	for i := 0; i < len(names); i += step {
 		ticks = append(ticks, plot.Tick{Value: at[i], Label: short[i]})
 	}
-	return ticks, note
+	return ticks, numbered
 }

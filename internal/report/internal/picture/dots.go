@@ -1,4 +1,4 @@
-package report
+package picture
 
 import (
 	"image/color"
@@ -11,60 +11,43 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 
 	"github.com/fanout-dev/fanout/internal/compare"
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// drawDots puts a row for each group: its values as small dots, the median
-// with its interval over them, and the baseline's median as a line.
-func drawDots(in Input, t compare.MetricTable, groups []compare.Group) (picture, error) {
-	shown := groups[:min(len(groups), maxPlotGroups)]
-	p := newPlot(axisLabel(t))
+// Dots draws a row for each of the first MaxGroups groups: its values as small
+// dots, the centre with its interval over them, and the baseline's centre as a
+// line.
+func Dots(label string, groups []compare.Group) (Picture, error) {
+	groups = groups[:min(len(groups), MaxGroups)]
+	p := newPlot(label)
 	p.Add(verticalGrid())
-	names := make([]string, len(shown))
-	for i, g := range shown {
+	names := make([]string, len(groups))
+	for i, g := range groups {
 		names[i] = g.Name
-		row := float64(len(shown) - 1 - i)
+		row := float64(len(groups) - 1 - i)
 		if g.Baseline {
-			line, err := plotter.NewLine(plotter.XYs{{X: g.Centre, Y: -0.5}, {X: g.Centre, Y: float64(len(shown)) - 0.5}})
+			line, err := plotter.NewLine(plotter.XYs{{X: g.Centre, Y: -0.5}, {X: g.Centre, Y: float64(len(groups)) - 0.5}})
 			if err != nil {
-				return picture{}, err
+				return Picture{}, err
 			}
 			line.Color, line.Width, line.Dashes = faint, 1, []vg.Length{4, 3}
 			p.Add(line)
 		}
-		if err := addGroup(p, g, row, oneEach(shown)); err != nil {
-			return picture{}, err
+		if err := addGroup(p, g, row, OneEach(groups)); err != nil {
+			return Picture{}, err
 		}
 	}
-	short, note := labels(names)
+	short, numbered := labels(names)
 	slices.Reverse(short)
 	p.NominalY(short...)
 	p.Y.Tick.Label.Font = sans
-	p.Y.Min, p.Y.Max = -0.6, float64(len(shown))-0.4
+	p.Y.Min, p.Y.Max = -0.6, float64(len(groups))-0.4
 	widen(&p.X)
-	png, err := render(p, 560, vg.Length(60+26*len(shown)))
-	return picture{png: png, says: saysDots(in, t, shown, len(groups)) + note + "."}, err
+	png, err := render(p, 560, vg.Length(60+26*len(groups)))
+	return Picture{png, numbered}, err
 }
 
-func saysDots(in Input, t compare.MetricTable, shown []compare.Group, all int) string {
-	intervals := 0
-	for _, g := range shown {
-		if !math.IsInf(g.Lo, 0) && !math.IsInf(g.Hi, 0) {
-			intervals++
-		}
-	}
-	return say("dots", struct {
-		Metric, By, Centre, CentreName, Confidence, Baseline string
-		Single, Intervals, Lacking                           bool
-		Shown, All                                           int
-	}{
-		label(t), safe(joined(in.Compare.Rows)), centreOf(t), t.CentreName(), unit.Number(100 * in.Compare.Confidence), in.Compare.Baseline,
-		oneEach(shown), intervals > 0, intervals < len(shown), len(shown), all,
-	})
-}
-
-// oneEach says whether every group is one run.
-func oneEach(groups []compare.Group) bool {
+// OneEach says whether every group is one run, so that its dot is the only one.
+func OneEach(groups []compare.Group) bool {
 	return !slices.ContainsFunc(groups, func(g compare.Group) bool { return g.N > 1 || g.Trials > 0 })
 }
 
@@ -78,7 +61,7 @@ func addGroup(p *plot.Plot, g compare.Group, row float64, alone bool) error {
 		return addDot(p, g.Centre, row, c)
 	}
 	var dots plotter.XYs
-	step := max(1, len(g.Values)/maxPlotDots)
+	step := max(1, len(g.Values)/maxDots)
 	for i := 0; i < len(g.Values); i += step {
 		// A fixed pattern keeps equal values apart.
 		dots = append(dots, plotter.XY{X: g.Values[i], Y: row - 0.22 + 0.06*float64(i%5-2)})

@@ -1,4 +1,4 @@
-package report
+package picture
 
 import (
 	"image/color"
@@ -12,37 +12,31 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
+// How much of a cross Heat draws.
 const (
-	maxHeatRows    = 40
-	maxHeatColumns = 60
+	MaxHeatRows    = 40
+	MaxHeatColumns = 60
 	maxWritten     = 12 // columns whose cells have their number written in
 )
 
-// drawHeat draws a metric by two axes as shades.
-func drawHeat(in Input, t compare.MetricTable, x compare.Cross) (picture, error) {
-	rows, columns := min(len(x.Rows), maxHeatRows), min(len(x.Columns), maxHeatColumns)
+// Heat draws a cross as shades from low to high; ok is false where nothing in
+// it is known.
+func Heat(x compare.Cross) (p Picture, low, high float64, ok bool, err error) {
+	rows, columns := min(len(x.Rows), MaxHeatRows), min(len(x.Columns), MaxHeatColumns)
 	cells := make([][]float64, rows)
 	for i := range cells {
 		cells[i] = x.Cells[i][:columns]
 	}
-	low, high := reach(cells)
-	if low > high {
-		return picture{}, nil
+	if low, high = reach(cells); low > high {
+		return p, low, high, false, nil
 	}
-	side, sideNote := labels(x.Rows[:rows])
-	top, topNote := labels(x.Columns[:columns])
-	h := heat{cells: cells, side: side, top: top, low: low, high: high, written: columns <= maxWritten, axis: drawable(plain(x.Axis))}
-	png, err := paint(h.width(), h.height(), h.draw)
-	says := say("heat", struct {
-		Metric, Of, Axis, Centre, Unit     string
-		Low, High                          float64
-		Gaps, Cut                          bool
-		Rows, AllRows, Columns, AllColumns int
-	}{
-		label(t), rowsName(in, x), x.Axis, t.CentreName(), t.Unit, low, high,
-		h.gaps(), rows < len(x.Rows) || columns < len(x.Columns), rows, len(x.Rows), columns, len(x.Columns),
-	})
-	return picture{png: png, says: says + sideNote + topNote + "."}, err
+	h := heat{cells: cells, low: low, high: high, written: columns <= maxWritten, axis: drawable(unit.Cut(unit.Line(x.Axis), maxLabel))}
+	h.side, p.Numbered = labels(x.Rows[:rows])
+	var more []Numbered
+	h.top, more = labels(x.Columns[:columns])
+	p.Numbered = append(p.Numbered, more...)
+	p.PNG, err = paint(h.width(), h.height(), h.draw)
+	return p, low, high, true, err
 }
 
 // heat is a grid of shaded cells.
@@ -83,17 +77,6 @@ func (h heat) width() vg.Length {
 }
 
 func (h heat) height() vg.Length { return heatHead + heatRow*vg.Length(len(h.cells)) + 10 }
-
-func (h heat) gaps() bool {
-	for _, row := range h.cells {
-		for _, v := range row {
-			if math.IsNaN(v) {
-				return true
-			}
-		}
-	}
-	return false
-}
 
 func (h heat) draw(c draw.Canvas) {
 	c.SetColor(color.White)
