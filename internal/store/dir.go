@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"sort"
 	"strings"
 	"sync"
+	"syscall"
+	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,24 +23,108 @@ import (
 // tempPrefix marks files that are being written. List never yields them.
 const tempPrefix = ".writing-"
 
+// dir reads and writes nothing outside its folder, whatever links somebody has
+// put into it: every path is resolved beneath the opened folder.
 type dir struct {
 	root string
-	made sync.Map // folders known to exist
+	made sync.Map // folders known to exist, relative to root
+
+	mu     sync.Mutex
+	opened *os.Root // nil until it is needed
 }
 
 // Dir returns the store that keeps its objects as files beneath root. root
-// itself is created with the first write.
+// itself is created with the first write. It may be a link; a link in it that
+// leads out of it is an error to read or write.
 func Dir(root string) Store { return &dir{root: root} }
 
 func (d *dir) String() string { return d.root }
 
-func (d *dir) file(key string) string { return filepath.Join(d.root, filepath.FromSlash(key)) }
+// open returns the opened folder.
+func (d *dir) open() (*os.Root, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.opened == nil {
+		r, err := os.OpenRoot(d.root)
+		if err != nil {
+			return nil, err
+		}
+		d.opened = r
+	}
+	return d.opened, nil
+}
+
+// reopen reports whether r is no longer the folder at root: somebody removed it,
+// and may have created it again. The next open looks for that one.
+func (d *dir) reopen(r *os.Root) bool {
+	now, err := os.Stat(d.root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false
+	}
+	if was, gone := r.Stat("."); err == nil && gone == nil && os.SameFile(was, now) {
+		return false
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.opened == r {
+		d.opened = nil // its users close it with the last reference
+		d.made.Clear()
+	}
+	return true
+}
+
+// beneath calls do with the opened folder.
+func beneath[T any](d *dir, do func(*os.Root) (T, error)) (got T, err error) {
+	for {
+		r, err := d.open()
+		if err != nil {
+			return got, err
+		}
+		if got, err = do(r); !errors.Is(err, fs.ErrNotExist) || !d.reopen(r) {
+			return got, err
+		}
+	}
+}
+
+// openFile opens an object that exists, or may be created. Only regular files
+// are objects: to open a pipe would wait for ever, and a device is not ours.
+func openFile(r *os.Root, key string, flag int) (*os.File, fs.FileInfo, error) {
+	f, err := r.OpenFile(filepath.FromSlash(key), flag|unix.O_NONBLOCK|unix.O_NOCTTY, 0o666)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: f.Name(), Err: errNoFile}
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+var errNoFile = errors.New("not a regular file")
 
 func (d *dir) Get(_ context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	return os.ReadFile(d.file(key))
+	return beneath(d, func(r *os.Root) ([]byte, error) {
+		f, info, err := openFile(r, key, os.O_RDONLY)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAll(f, info.Size())
+	})
+}
+
+// readAll reads a file that had size bytes when it was opened.
+func readAll(r io.Reader, size int64) ([]byte, error) {
+	b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	_, err := b.ReadFrom(r)
+	return b.Bytes(), err
 }
 
 func (d *dir) Put(_ context.Context, key string, data []byte, dur Durability) error {
@@ -45,7 +132,7 @@ func (d *dir) Put(_ context.Context, key string, data []byte, dur Durability) er
 }
 
 func (d *dir) Write(_ context.Context, key string, write func(io.Writer) error, dur Durability) error {
-	return d.write(key, write, dur, os.Rename)
+	return d.write(key, write, dur, (*os.Root).Rename)
 }
 
 // content writes bytes that are there already.
@@ -54,11 +141,11 @@ func content(data []byte) func(io.Writer) error {
 }
 
 func (d *dir) Create(_ context.Context, key string, data []byte, dur Durability) error {
-	return d.write(key, content(data), dur, func(temp, file string) error {
-		if err := os.Link(temp, file); err != nil {
+	return d.write(key, content(data), dur, func(r *os.Root, temp, file string) error {
+		if err := r.Link(temp, file); err != nil {
 			return err
 		}
-		return os.Remove(temp)
+		return r.Remove(temp)
 	})
 }
 
@@ -66,43 +153,49 @@ func (d *dir) Copy(_ context.Context, dst, src string) error {
 	if err := errors.Join(checkKey(dst), checkKey(src)); err != nil {
 		return err
 	}
-	temp, err := d.tempName(dst)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temp)
-	if err := os.Link(d.file(src), temp); err != nil {
-		return err
-	}
-	if err := os.Rename(temp, d.file(dst)); err != nil {
-		return err
-	}
-	// Rename does nothing when both names are links to one file already.
-	return nil
+	_, err := beneath(d, func(r *os.Root) (none struct{}, err error) {
+		temp, err := d.tempName(r, dst)
+		if err != nil {
+			return none, err
+		}
+		defer r.Remove(temp) // Rename does nothing when both names are links to one file already
+		if err := r.Link(filepath.FromSlash(src), temp); err != nil {
+			return none, err
+		}
+		return none, r.Rename(temp, filepath.FromSlash(dst))
+	})
+	return err
 }
 
 // write fills a temporary file beside key and lets place give it its name.
-func (d *dir) write(key string, fill func(io.Writer) error, dur Durability, place func(temp, file string) error) (err error) {
+func (d *dir) write(key string, fill func(io.Writer) error, dur Durability, place func(r *os.Root, temp, file string) error) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	f, err := d.openTemp(key)
-	if err != nil {
+	if err := d.writeFile(filepath.FromSlash(key), fill, dur, place); err != nil {
 		return fmt.Errorf("write %s: %w", key, cause(err))
+	}
+	return nil
+}
+
+func (d *dir) writeFile(file string, fill func(io.Writer) error, dur Durability, place func(r *os.Root, temp, file string) error) (err error) {
+	r, f, temp, err := d.openTemp(file)
+	if err != nil {
+		return err
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(f.Name())
+			r.Remove(temp)
 		}
 	}()
 	if err := fillFile(f, fill, dur); err != nil {
-		return fmt.Errorf("write %s: %w", key, cause(err))
+		return err
 	}
-	if err := place(f.Name(), d.file(key)); err != nil {
-		return fmt.Errorf("write %s: %w", key, cause(err))
+	if err := place(r, temp, file); err != nil {
+		return err
 	}
 	if dur == Synced {
-		return syncDir(filepath.Dir(d.file(key)))
+		return syncDir(r, filepath.Dir(file))
 	}
 	return nil
 }
@@ -120,21 +213,48 @@ func cause(err error) error {
 	return err
 }
 
-// openTemp creates a temporary file beside key. The folder may have been removed
-// since it was made: derived files may be deleted at any time.
-func (d *dir) openTemp(key string) (f *os.File, err error) {
+// openTemp creates a temporary file beside a file.
+func (d *dir) openTemp(file string) (r *os.Root, f *os.File, temp string, err error) {
+	err = d.inFolder(file, func(opened *os.Root, fresh string) (err error) {
+		r, temp = opened, fresh
+		f, err = r.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		return err
+	})
+	return r, f, temp, err
+}
+
+// inFolder calls do with the folder of a file made, and a fresh name in it, and
+// once more when that folder, or all, has been removed since it was made: derived
+// files may be deleted at any time.
+func (d *dir) inFolder(file string, do func(r *os.Root, fresh string) error) error {
 	for range 2 {
-		temp, err := d.tempName(key)
+		r, err := d.make()
 		if err != nil {
-			return nil, err
+			return err
 		}
-		f, err = os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		fresh, err := d.tempName(r, file)
+		if err == nil {
+			err = do(r, fresh)
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return f, err
+			return err
 		}
-		d.made.Delete(filepath.Dir(temp))
+		d.made.Delete(filepath.Dir(file))
+		d.reopen(r)
 	}
-	return nil, fs.ErrNotExist
+	return fs.ErrNotExist
+}
+
+// make is open, for writers: it creates the folder.
+func (d *dir) make() (*os.Root, error) {
+	r, err := d.open()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return r, err
+	}
+	if err := os.MkdirAll(d.root, 0o777); err != nil {
+		return nil, err
+	}
+	return d.open()
 }
 
 func fillFile(f *os.File, fill func(io.Writer) error, dur Durability) error {
@@ -145,8 +265,8 @@ func fillFile(f *os.File, fill func(io.Writer) error, dur Durability) error {
 	return errors.Join(err, f.Close())
 }
 
-func syncDir(name string) error {
-	f, err := os.Open(name)
+func syncDir(r *os.Root, name string) error {
+	f, err := r.Open(name)
 	if err != nil {
 		return err
 	}
@@ -157,12 +277,12 @@ func syncDir(name string) error {
 	return errors.Join(err, f.Close())
 }
 
-// tempName makes the folder of key and returns a fresh name in it.
-func (d *dir) tempName(key string) (string, error) {
-	folder := filepath.Dir(d.file(key))
+// tempName makes the folder of a file and returns a fresh name in it.
+func (d *dir) tempName(r *os.Root, file string) (string, error) {
+	folder := filepath.Dir(file)
 	if _, ok := d.made.Load(folder); !ok {
-		if err := os.MkdirAll(folder, 0o777); err != nil {
-			return "", fmt.Errorf("write %s: %w", key, err)
+		if err := r.MkdirAll(folder, 0o777); err != nil {
+			return "", err
 		}
 		d.made.Store(folder, true)
 	}
@@ -184,14 +304,30 @@ func (d *dir) List(ctx context.Context, prefix string) iter.Seq2[Object, error] 
 }
 
 func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
-	var objects []Object
-	start := d.root
+	start := "."
 	if i := strings.LastIndexByte(prefix, '/'); i >= 0 {
-		start = d.file(prefix[:i])
+		start = prefix[:i]
+		if err := checkKey(start); err != nil {
+			return nil, err
+		}
 	}
-	err := filepath.WalkDir(start, func(file string, e fs.DirEntry, err error) error {
+	r, err := d.open()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if start == "." && d.reopen(r) {
+		return d.list(ctx, prefix)
+	}
+	var objects []Object
+	err = fs.WalkDir(r.FS(), start, func(key string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil // removed meanwhile
+		}
+		if e != nil && !utf8.ValidString(e.Name()) {
+			return passed(e) // no key names it
 		}
 		if err != nil {
 			return err
@@ -199,11 +335,6 @@ func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
 		if e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) {
 			return ctx.Err()
 		}
-		rel, err := filepath.Rel(d.root, file)
-		if err != nil {
-			return err
-		}
-		key := filepath.ToSlash(rel)
 		if !strings.HasPrefix(key, prefix) {
 			return nil
 		}
@@ -221,11 +352,19 @@ func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
 	return objects, err
 }
 
+// passed leaves out a file, or a folder with all that is in it.
+func passed(e fs.DirEntry) error {
+	if e.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
 func (d *dir) Stat(_ context.Context, key string) (Object, error) {
 	if err := checkKey(key); err != nil {
 		return Object{}, err
 	}
-	info, err := os.Stat(d.file(key))
+	info, err := beneath(d, func(r *os.Root) (fs.FileInfo, error) { return r.Stat(filepath.FromSlash(key)) })
 	if err != nil {
 		return Object{}, err
 	}
@@ -236,24 +375,35 @@ func (d *dir) Delete(_ context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	if err := os.Remove(d.file(key)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	_, err := beneath(d, func(r *os.Root) (none struct{}, err error) { return none, r.Remove(filepath.FromSlash(key)) })
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return nil
+	return err
 }
 
 func (d *dir) Append(_ context.Context, key string) (Appender, error) {
-	if err := checkKey(key); err != nil {
-		return nil, err
-	}
-	if _, err := d.tempName(key); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(d.file(key), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666)
+	f, info, err := d.openForWriting(key, os.O_WRONLY|os.O_APPEND)
 	if err != nil {
 		return nil, err
 	}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
+		return nil, errors.Join(fmt.Errorf("append to %s: the file has other names, of which this would change the content", key), f.Close())
+	}
 	return &dirLog{f: f}, nil
+}
+
+// openForWriting opens an object that is written in place, creating it and its
+// folder if need be.
+func (d *dir) openForWriting(key string, flag int) (f *os.File, info fs.FileInfo, err error) {
+	if err := checkKey(key); err != nil {
+		return nil, nil, err
+	}
+	err = d.inFolder(filepath.FromSlash(key), func(r *os.Root, _ string) (err error) {
+		f, info, err = openFile(r, key, flag|os.O_CREATE)
+		return err
+	})
+	return f, info, err
 }
 
 // dirLog appends to one file. O_APPEND and one write a record keep records
@@ -283,27 +433,23 @@ func (d *dir) Tail(_ context.Context, key string, from int64) ([]byte, int64, er
 	if err := checkKey(key); err != nil {
 		return nil, from, err
 	}
-	f, err := os.Open(d.file(key))
+	data, err := beneath(d, func(r *os.Root) ([]byte, error) {
+		f, info, err := openFile(r, key, os.O_RDONLY)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return readAll(io.NewSectionReader(f, from, math.MaxInt64-from), max(info.Size()-from, 0))
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, from, nil
 	}
-	if err != nil {
-		return nil, from, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.NewSectionReader(f, from, math.MaxInt64-from))
 	return data, from + int64(len(data)), err
 }
 
 // Lock holds an flock, which the system releases when the process dies.
 func (d *dir) Lock(_ context.Context, key string) (Lock, error) {
-	if err := checkKey(key); err != nil {
-		return nil, err
-	}
-	if _, err := d.tempName(key); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(d.file(key), os.O_RDWR|os.O_CREATE, 0o666)
+	f, _, err := d.openForWriting(key, os.O_RDWR)
 	if err != nil {
 		return nil, err
 	}
@@ -331,7 +477,7 @@ func (l dirLock) Unlock() error             { return l.f.Close() }
 
 // Locked shares the lock for an instant.
 func (d *dir) Locked(_ context.Context, key string) (bool, error) {
-	f, err := os.Open(d.file(key))
+	f, err := beneath(d, func(r *os.Root) (*os.File, error) { f, _, err := openFile(r, key, os.O_RDONLY); return f, err })
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

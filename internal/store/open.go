@@ -17,7 +17,7 @@ func IsURL(where string) bool { return strings.Contains(where, "://") }
 // people: a path, or a URL without its parameters.
 func Join(where, key string) string {
 	if !IsURL(where) {
-		return (&dir{root: where}).file(key)
+		return filepath.Join(where, filepath.FromSlash(key))
 	}
 	where, _, _ = strings.Cut(where, "?")
 	return strings.TrimSuffix(where, "/") + "/" + key
