@@ -67,7 +67,11 @@ func checkColumn(r io.ReaderAt, size int64, c format.ColumnMetaData) (k chunkChe
 		return k, errors.New("a column lies outside the file")
 	}
 	for at := start; at < end; {
-		header := &counting{r: io.NewSectionReader(r, at, end-at)}
+		lengths := compact{r: &counting{r: io.NewSectionReader(r, at, end-at)}, size: end - at}
+		if err := lengths.structure(0); err != nil {
+			return k, fmt.Errorf("page header: %w", err)
+		}
+		header := &counting{r: io.NewSectionReader(r, at, lengths.r.n)}
 		var p thrift.CompactProtocol
 		var h format.PageHeader
 		if err := thrift.NewDecoder(p.NewReader(header)).Decode(&h); err != nil {

@@ -88,6 +88,9 @@ func checkFrame(r io.ReaderAt, size int64) (f *File, err error) {
 // Open reads the footer of a Parquet file.
 func Open(r io.ReaderAt, size int64) (f *File, err error) {
 	defer recovered("read frame", &err)
+	if err := checkFooter(r, size); err != nil {
+		return nil, fmt.Errorf("read frame: %w", err)
+	}
 	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(32<<10))
 	if err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)

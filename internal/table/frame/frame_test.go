@@ -31,6 +31,7 @@ type forged struct {
 	encoding    format.Encoding
 	textual     bool
 	offsetShift int64
+	header      []byte // in place of the page's own
 }
 
 func (f forged) file(t testing.TB) []byte {
@@ -49,7 +50,11 @@ func (f forged) file(t testing.TB) []byte {
 	header := format.PageHeader{Type: format.DataPage, UncompressedPageSize: f.unpacked, CompressedPageSize: int32(len(f.body))}
 	header.DataPageHeader.Valid = true
 	header.DataPageHeader.V = format.DataPageHeader{NumValues: f.values, Encoding: f.encoding, DefinitionLevelEncoding: format.RLE, RepetitionLevelEncoding: format.RLE}
-	page := append(encode(&header), f.body...)
+	head := f.header
+	if head == nil {
+		head = encode(&header)
+	}
+	page := append(head, f.body...)
 	column := format.ColumnMetaData{Type: kind, Encoding: []format.Encoding{f.encoding}, PathInSchema: []string{"x"}, Codec: f.codec, NumValues: int64(f.values),
 		TotalUncompressedSize: int64(f.unpacked), TotalCompressedSize: int64(len(page)), DataPageOffset: 4 + f.offsetShift}
 	leaf := format.SchemaElement{Name: "x"}
