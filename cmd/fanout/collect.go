@@ -82,16 +82,16 @@ func (c *cli) reportCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report DIR.sweep",
 		Short: "Write the summary of a sweep again",
-		Long: `Report writes the summary again, and executes the report notebook that the sweep
-file names, if it names one. With --execute, the summary's own code cells are executed
-and their outputs kept.`,
+		Long: `Report writes the tables and the summary again. It executes nothing of the sweep.
+With --execute, the code cells of the summary and the report notebook that the sweep
+file names are executed, and their outputs kept.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.report(cmd.Context(), args[0], execute, show)
 		},
 	}
 	cmd.Flags().BoolVar(&show, "open", false, "show the summary in the browser")
-	cmd.Flags().BoolVar(&execute, "execute", false, "run the code cells of the summary notebook")
+	cmd.Flags().BoolVar(&execute, "execute", false, "execute the summary's code cells, and the sweep's own report")
 	return cmd
 }
 

@@ -132,14 +132,15 @@ func (m machines) connectNomad(ctx context.Context, s *sweep.Sweep) (app.Machine
 	return nomadMachine{nomadExecutor{e}}, nil
 }
 
-// Attach stops what workers have of the sweep, if they have any of it.
+// Attach stops what workers have of the sweep, if they have any of it. It starts
+// nothing here: the sweep may be somebody else's.
 func (m machines) Attach(ctx context.Context, s *sweep.Sweep) (app.Machine, error) {
 	open, err := s.OpenShards(ctx)
 	switch {
 	case err != nil:
 		return nil, err
 	case len(open) == 0:
-		return &thisMachine{cli: m.cli, sweep: s}, nil
+		return &stoppingMachine{thisMachine{cli: m.cli, sweep: s}}, nil
 	}
 	e, err := m.attach(ctx, s)
 	if err != nil {
@@ -148,9 +149,10 @@ func (m machines) Attach(ctx context.Context, s *sweep.Sweep) (app.Machine, erro
 	return nomadMachine{nomadExecutor{e}}, e.Cancel(ctx)
 }
 
-// attach finds the cluster that executes a sweep.
+// attach finds the cluster that executes a sweep. The files that the sweep names
+// are not read: nothing is registered.
 func (c *cli) attach(ctx context.Context, s *sweep.Sweep) (*nomad.Executor, error) {
-	o, err := c.jobOptions(s)
+	o, err := c.nomadOptions(s.Spec().Nomad, s.Where(), nil)
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
@@ -191,6 +193,24 @@ func (m *thisMachine) Close() error {
 	}
 	return m.made.Close()
 }
+
+// stoppingMachine ends what an earlier process left on this machine.
+type stoppingMachine struct{ thisMachine }
+
+func (m *stoppingMachine) Executor(ctx context.Context, _ []string) (fan.Executor, error) {
+	return stopper{}, m.onlyLocal(ctx, m.sweep)
+}
+
+// stopper executes nothing.
+type stopper struct{}
+
+func (stopper) Execute(context.Context, sweep.Shard, func(sweep.Note)) error { return nil }
+func (stopper) Limits() fan.Limits                                           { return fan.Limits{PerShard: 1} }
+func (stopper) Recover(ctx context.Context, orphans []sweep.Began) error {
+	return local.Recover(ctx, orphans)
+}
+
+var _ fan.Recoverer = stopper{}
 
 // nomadMachine executes runs in Nomad's batch jobs.
 type nomadMachine struct{ nomadExecutor }
@@ -292,8 +312,8 @@ func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {
 }
 
 // nomadOptions are the `nomad:` of a sweep file, if there is one, over that of
-// the settings, for a sweep that is kept at where. resolve finds files that
-// they name.
+// the settings, for a sweep that is kept at where. resolve finds the files that
+// they name; without it none is read.
 func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(string) string) (nomad.Options, error) {
 	set, err := c.settings.nomad(own)
 	if err != nil {
@@ -335,7 +355,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 			return o, fmt.Errorf("nomad: lost_after %q: want a duration such as 2m", text)
 		}
 	}
-	if file := set.GetString("job"); file != "" {
+	if file := set.GetString("job"); file != "" && resolve != nil {
 		o.JobFile = file
 		if o.Job, err = os.ReadFile(resolve(file)); err != nil {
 			return o, fmt.Errorf("nomad: read job: %w", err)

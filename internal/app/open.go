@@ -163,6 +163,7 @@ func (a *App) Resume(ctx context.Context, where string) (*Job, error) {
 	if _, err := s.Acquire(ctx); err != nil {
 		return nil, err
 	}
+	a.warnForeign(ctx, s)
 	return a.job(ctx, s, nil)
 }
 

@@ -203,14 +203,21 @@ func (a *App) Summarize(ctx context.Context, s *sweep.Sweep) error {
 	return err
 }
 
-// Report writes the tables, the summary and the user's own report of a sweep
-// again. With execute the summary's own code is executed and its outputs are
-// kept.
+// Report writes the tables and the summary of a sweep again. With execute it
+// executes the code of the summary and the user's own report, too, and their
+// outputs are kept; otherwise nothing of the sweep is executed.
 func (a *App) Report(ctx context.Context, s *sweep.Sweep, execute bool) error {
 	if err := a.Summarize(ctx, s); err != nil {
 		return err
 	}
-	if execute && MainSummary(s) == sweep.SummaryNotebook {
+	if own := s.Spec().Report; !execute {
+		if own != nil && own.Template != "" {
+			a.Warn(fmt.Sprintf("the report %s was not executed again: add --execute", unit.Line(own.Template)))
+		}
+		return nil
+	}
+	a.warnForeign(ctx, s)
+	if MainSummary(s) == sweep.SummaryNotebook {
 		if err := a.executeSummary(ctx, s); err != nil {
 			return err
 		}

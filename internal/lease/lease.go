@@ -198,6 +198,15 @@ func AskCancel(ctx context.Context, st store.Store) error {
 	return nil
 }
 
+// First is who had the first term, and so made what the lease protects; zero
+// when that cannot be read. It is what they say of themselves.
+func First(ctx context.Context, st store.Store) (h Holder) {
+	if b, err := st.Get(ctx, keyTerm(1)); err == nil {
+		json.Unmarshal(b, &h)
+	}
+	return h
+}
+
 // last is who had the newest term; zero when that cannot be read.
 func last(ctx context.Context, st store.Store) (h Holder) {
 	if epoch, err := lastEpoch(ctx, st); err == nil {

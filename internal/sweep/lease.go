@@ -148,6 +148,9 @@ func (l *Lease) Release() error {
 // nothing.
 func (s *Sweep) Held(ctx context.Context) (lease.Holder, bool) { return lease.HeldBy(ctx, s.store) }
 
+// Maker is who planned the sweep first, as the sweep says; zero when it does not.
+func (s *Sweep) Maker(ctx context.Context) lease.Holder { return lease.First(ctx, s.store) }
+
 // AskCancel asks the process that holds the sweep to stop what it executes and
 // to leave.
 func (s *Sweep) AskCancel(ctx context.Context) error { return lease.AskCancel(ctx, s.store) }
