@@ -38,9 +38,6 @@ func (s *Server) runPrefix(ctx context.Context, cells []string, limit time.Durat
 		}
 		s.Prefix = append(s.Prefix, c)
 	}
-	if err := s.proc.Seal(ctx); err != nil {
-		return err.Error()
-	}
 	return ""
 }
 

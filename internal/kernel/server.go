@@ -48,7 +48,10 @@ const (
 
 // RefusedError is why, in one line, kernels cannot be started warm. They can
 // be started cold.
-type RefusedError struct{ Reason string }
+type RefusedError struct {
+	Reason string
+	final  bool // in every mode
+}
 
 func (e *RefusedError) Error() string { return "no warm start: " + e.Reason }
 
@@ -97,7 +100,7 @@ func Serve(ctx context.Context, spec kernelspec.Spec, o ServerOptions) (*Server,
 			worked.Store(python, mode)
 			return s, nil
 		}
-		if ctx.Err() != nil {
+		if refused := new(RefusedError); ctx.Err() != nil || errors.As(last, &refused) && refused.final {
 			break
 		}
 	}
@@ -140,12 +143,10 @@ func (s *Server) prepare(ctx context.Context, argv, extra []string, mode string,
 		s.proc = f
 		bad, err := s.warmUp(ctx, extra, mode, imports)
 		if err == nil && len(bad) == 0 {
-			why := s.runPrefix(ctx, cells, o.PrefixTimeout)
-			if why == "" {
+			var done bool
+			if bad, done, err = s.complete(ctx, imports, &cells, o.PrefixTimeout); done {
 				return nil
 			}
-			s.Refused = why
-			cells = cells[:len(s.Prefix)]
 		}
 		f.Close()
 		if err == nil {
@@ -157,6 +158,34 @@ func (s *Server) prepare(ctx context.Context, argv, extra []string, mode string,
 		imports = slices.DeleteFunc(slices.Clone(imports), func(m string) bool { return slices.Contains(bad, m) })
 	}
 	return &RefusedError{Reason: "it did not settle: " + strings.Join(append(s.Dropped, s.Refused), "; ")}
+}
+
+// complete executes the cells and ends the preparation, unless something cannot be
+// shared: it then drops cells, or returns the modules to drop.
+func (s *Server) complete(ctx context.Context, imports []string, cells *[]string, limit time.Duration) (bad []string, done bool, err error) {
+	if why := s.runPrefix(ctx, *cells, limit); why != "" {
+		s.Refused, *cells = why, (*cells)[:len(s.Prefix)]
+		return nil, false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.limit)
+	defer cancel()
+	module, why, err := s.proc.Seal(ctx)
+	if err != nil || why == "" {
+		return nil, err == nil, err
+	}
+	if len(*cells) > 0 {
+		s.Refused, *cells, s.Prefix = "no cell of the prefix is shared: "+why, nil, nil
+		return nil, false, nil
+	}
+	for _, m := range imports {
+		if top, _, _ := strings.Cut(m, "."); top == module {
+			s.Dropped, bad = append(s.Dropped, m+": "+why), append(bad, m)
+		}
+	}
+	if len(bad) == 0 {
+		return nil, false, &RefusedError{Reason: why, final: true}
+	}
+	return bad, false, nil
 }
 
 // warmUp follows the order that is known to be safe: start, probe, imports.

@@ -55,7 +55,7 @@ type server struct {
 	cold  string // why not warm
 
 	dropped []string // modules that each kernel imports by itself, and why
-	workdir *workdir // of the shared prefix; nil if there is none
+	workdir *workdir // where the server is; nil if there is none
 }
 
 var errClosed = errors.New("start a kernel: the executor is closed")
@@ -94,36 +94,40 @@ func (k *kernels) workdir(run sweep.Run, t sweep.Template, n int) (*workdir, err
 }
 
 func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, error) {
-	s, source, err := k.place(t.Path)
+	s, err := k.place(t.Path)
 	if err != nil {
 		return nil, fmt.Errorf("create a working directory: %w", err)
 	}
 	head, _ := k.e.sweep.Head()
 	s.run, s.n = run.ID, n
 	s.env = runEnv(k.env, run.ID, n, head.AsOf, s.out)
-	s.kind = kind{name: k.kernelName(run, t), source: source}
+	s.kind = kind{name: k.kernelName(run, t), source: k.source(t.Path)}
 	if k.recipe.SharePrefix {
 		s.kind.template = t.Key
 	}
 	return s, nil
 }
 
-// place creates a working directory for a template and returns the folder of
-// the template too.
-func (k *kernels) place(template string) (s *workdir, source string, err error) {
+// source is the folder of a template.
+func (k *kernels) source(template string) string {
+	source := filepath.Dir(k.e.sweep.Resolve(template))
+	if abs, err := filepath.Abs(source); err == nil {
+		return abs
+	}
+	return source
+}
+
+// place creates a working directory for a template.
+func (k *kernels) place(template string) (*workdir, error) {
 	frozen, err := k.frozenFiles()
 	if err != nil {
-		return nil, "", err
-	}
-	source = filepath.Dir(k.e.sweep.Resolve(template))
-	if abs, err := filepath.Abs(source); err == nil {
-		source = abs
+		return nil, err
 	}
 	if dir := filepath.FromSlash(path.Dir(template)); filepath.IsLocal(dir) {
 		frozen = filepath.Join(frozen, dir)
 	}
-	s, err = newWorkdir(k.e.base, k.ground(source, frozen), k.recipe.Workdir == "shared", k.recipe.Keep)
-	return s, source, err
+	g := k.ground(k.source(template), frozen)
+	return newWorkdir(k.e.base, g, k.recipe.Workdir == "shared", k.recipe.Keep)
 }
 
 // ground returns what the working directories of a template show.
@@ -197,11 +201,9 @@ func (k *kernels) serve(kd kind, s *server) {
 	if k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
 		return // for one run a cold kernel is as cheap
 	}
-	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, Dir: kd.source}
-	if kd.template != "" {
-		if s.err = k.prefix(kd, s, &o); s.err != nil {
-			return
-		}
+	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env}
+	if s.err = k.prepare(kd, s, &o); s.err != nil {
+		return
 	}
 	warm, err := kernel.Serve(k.ctx, s.spec, o)
 	if err != nil {
@@ -215,22 +217,29 @@ func (k *kernels) serve(kd kind, s *server) {
 	}
 }
 
-// prefix has a server execute the cells above the parameters of the template, in a
-// separate working directory.
-func (k *kernels) prefix(kd kind, s *server, o *kernel.ServerOptions) error {
+// prepare gives a server a working directory like those of its runs and, if prefixes
+// are shared, the cells above the parameters of the template. What modules note of
+// the directory is then known from what they note of others.
+func (k *kernels) prepare(kd kind, s *server, o *kernel.ServerOptions) error {
 	head, _ := k.e.sweep.Head()
 	for _, t := range head.Templates {
-		if t.Key != kd.template {
+		if k.source(t.Path) != kd.source || kd.template != "" && t.Key != kd.template {
 			continue
+		}
+		var err error
+		if s.workdir, err = k.place(t.Path); err != nil {
+			return fmt.Errorf("create a working directory: %w", err)
+		}
+		o.Dir = s.workdir.dir
+		if kd.template == "" {
+			return nil
 		}
 		_, doc, err := k.e.sweep.TemplateOf(k.ctx, sweep.Run{Template: t.Slot})
 		if err != nil {
 			return err
 		}
-		if s.workdir, _, err = k.place(t.Path); err != nil {
-			return fmt.Errorf("create a working directory: %w", err)
-		}
-		o.Dir, o.Prefix, o.PrefixTimeout = s.workdir.dir, runner.Prefix(doc), head.Recipe.Settings.CellTimeout
+		o.Prefix, o.PrefixTimeout = runner.Prefix(doc), head.Recipe.Settings.CellTimeout
+		return nil
 	}
 	return nil
 }

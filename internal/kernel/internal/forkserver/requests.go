@@ -46,10 +46,11 @@ func (s *Server) RunCell(ctx context.Context, code, msgID string) (messages []wi
 	return s.takeOutput(), "", nil
 }
 
-// Seal ends the cells: from now on the process must not change.
-func (s *Server) Seal(ctx context.Context) error {
-	_, err := s.ask(ctx, request{"op": "seal"}, "sealed")
-	return err
+// Seal ends imports and cells: from now on the process must not change. why says, if
+// it is so, that its children would share random numbers, and module whose they are.
+func (s *Server) Seal(ctx context.Context) (module, why string, err error) {
+	n, err := s.ask(ctx, request{"op": "seal"}, "sealed")
+	return n.Module, n.Why, err
 }
 
 // Session is the session that the messages of cells belong to.

@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -31,7 +32,15 @@ import (
 )
 
 //go:embed server.py
-var serverSource []byte
+var serverSource string
+
+// What server.py uses: random numbers, and names of directories.
+var (
+	//go:embed generators.py
+	generatorsSource string
+	//go:embed places.py
+	placesSource string
+)
 
 // bootstrap runs the source at descriptor 4: neither a file nor a command line
 // shows it.
@@ -86,6 +95,7 @@ type notice struct {
 	Noisy     []string          `json:"noisy"`
 	Suspects  []string          `json:"suspects"`
 	Why       string            `json:"why"`
+	Module    string            `json:"module"`
 	Channel   string            `json:"channel"`
 	Frames    [][]byte          `json:"frames"`
 	child     *Child
@@ -122,7 +132,7 @@ func Start(argv, env []string, dir string, log *os.File) (*Server, error) {
 		return nil, err
 	}
 	go func() {
-		feed.Write(serverSource)
+		io.WriteString(feed, generatorsSource+placesSource+serverSource)
 		feed.Close()
 	}()
 	go s.read()

@@ -19,13 +19,17 @@ made before the fork is the mode:
 import array
 import base64
 import ctypes
+import functools
 import gc
 import importlib
 import importlib.util
 import io
+import itertools
 import json
 import os
+import pathlib
 import random
+import re
 import select
 import signal
 import socket
@@ -34,6 +38,7 @@ import sys
 import tempfile
 import time
 import traceback
+import types
 import weakref
 
 CONTROL = 3
@@ -265,7 +270,6 @@ class Prefix:
         self.standard = sys.stdout, sys.stderr
         self.argv, self.cwd = list(sys.argv), os.getcwd()
         self.sources = ""
-        self.watch_seeds()
         self.loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self.loop)
         self.descriptors = {fd: describe(fd) for fd in descriptors()}
@@ -276,23 +280,10 @@ class Prefix:
     def publish(self, kind, content, parent):
         self.session.send(self.iopub, kind, content, parent=parent, ident=b"stream." + content["name"].encode())
 
-    def watch_seeds(self):
-        """Note which of the generators of module random are seeded by whom."""
-        self.seed = seed = random.Random.seed
-
-        def watched(self, a=None, version=2):
-            seed(self, a, version)
-            self._fanout_seeded = a is not None
-
-        random.Random.seed = watched
-        random.seed = random._inst.seed
-
     def end(self):
         """No more cells. The loop goes: its descriptors would be shared."""
         import asyncio
 
-        random.Random.seed = self.seed
-        random.seed = random._inst.seed
         asyncio.set_event_loop(None)
         self.loop.close()
         for stream in self.streams:
@@ -395,9 +386,6 @@ class Prefix:
         torch = sys.modules.get("torch")
         if torch and hasattr(torch, "cuda") and torch.cuda.is_initialized():
             return "it uses the GPU, which does not survive a fork"
-        name = unseeded(self.kernel.shell.user_ns)
-        if name:
-            return "%s is a random generator without a seed: all runs would draw the same numbers" % name
         return ""
 
     def unsafe(self, fd):
@@ -417,26 +405,6 @@ class Prefix:
         if stat.S_ISDIR(kind) or name in ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random"):
             return ""
         return "it leaves %s open" % name
-
-    def states(self):
-        """What a child does about random numbers. Nobody's seed: its own
-        numbers. The notebook's seed: the state it left."""
-        state = None
-        if getattr(random._inst, "_fanout_seeded", False) or "setstate" in self.sources:
-            state = random.getstate()
-        numpy = sys.modules.get("numpy.random")
-        numpy_seeded = numpy is not None and (seeded(numpy.mtrand._rand) or "set_state" in self.sources)
-        torch = sys.modules.get("torch")
-
-        def keep():
-            if state is not None:
-                random.setstate(state)  # Python has given the child another
-            if numpy is not None and not numpy_seeded:
-                numpy.seed()
-            if torch is not None and torch.initial_seed() >= 1 << 32:
-                torch.seed()
-
-        return keep
 
     def adopt(self):
         """In a child: files of its own, and not another's directory."""
@@ -496,56 +464,6 @@ def shared_maps():
             if fields[1].startswith("rw") and fields[1].endswith("s") and len(fields) == 6:
                 found.add(fields[5].strip())
     return found
-
-
-def seeded(generator):
-    """Was it given a seed? Without one numpy draws 128 bits from the system."""
-    bits = getattr(generator, "_bit_generator", None) or getattr(generator, "bit_generator", generator)
-    sequence = getattr(bits, "_seed_seq", None)
-    entropy = getattr(sequence, "entropy", None)
-    return not (isinstance(entropy, int) and entropy >= 1 << 64)
-
-
-def reseed():
-    """Give a child its own numbers. The module random does so itself."""
-    for name in ("numpy.random", "torch"):
-        if name in sys.modules:
-            sys.modules[name].seed()
-
-
-def unseeded(namespace):
-    """Find the name of a generator that nobody seeded."""
-    kinds = [random.Random]
-    numpy = sys.modules.get("numpy.random")
-    if numpy:
-        kinds += [numpy.Generator, numpy.RandomState, numpy.BitGenerator]
-    kinds = tuple(kinds)
-    seen = set()
-    todo = [(name, value, 3) for name, value in namespace.items() if not name.startswith("__")]
-    while todo and len(seen) < 100000:
-        name, value, depth = todo.pop()
-        if id(value) in seen:
-            continue
-        seen.add(id(value))
-        if isinstance(value, kinds):
-            if isinstance(value, random.Random):
-                if not isinstance(value, random.SystemRandom) and value is not random._inst \
-                        and getattr(value, "_fanout_seeded", True) is False:
-                    return name
-            elif not (numpy and value is numpy.mtrand._rand) and not seeded(value):
-                return name
-            continue
-        if depth == 0 or isinstance(value, (str, bytes, int, float, type, type(sys))):
-            continue
-        if isinstance(value, dict):
-            inner = value.values()
-        elif isinstance(value, (list, tuple, set, frozenset)):
-            inner = value
-        else:
-            inner = getattr(value, "__dict__", {})
-            inner = inner.values() if isinstance(inner, dict) else ()
-        todo.extend((name, v, depth - 1) for v in list(inner)[:10000])
-    return ""
 
 
 class Template:
@@ -716,6 +634,7 @@ class Server:
         self.template = None
         self.prefix = None
         self.noise = os.memfd_create("noise")
+        self.generators, self.places = Generators(), Places()
 
     def run(self):
         while True:
@@ -776,7 +695,9 @@ class Server:
                 failed[name] = error
             if output:
                 noisy.append(name)
-            if threads() > before:
+            if has_children():
+                suspects.append(name)
+            elif threads() > before:
                 left = threads_after_fork()
                 if left > before:
                     suspects.append(name)
@@ -828,17 +749,21 @@ class Server:
         self.control.send("blas")
 
     def do_seal(self):
+        sources = ""
         if self.prefix is not None:
             self.prefix.end()
+            sources = self.prefix.sources
+        module, why = self.generators.find(sources)
+        self.generators.rest()
+        self.places.find()
         settle()
-        self.control.send("sealed")
+        self.control.send("sealed", why=why, module=module)
 
     def do_fork(self, req, **request):
         log = self.control.fds.pop(0)
-        keep = self.prefix.states() if self.prefix else reseed
         pid = os.fork()
         if pid == 0:
-            self.child(log, keep, **request)
+            self.child(log, **request)
         total, anonymous = memory(pid)
         os.close(log)
         fd = os.pidfd_open(pid)
@@ -850,12 +775,12 @@ class Server:
         if pid in self.children.values():
             kill_group(pid, sig)
 
-    def child(self, log, keep, **request):
+    def child(self, log, **request):
         """Never returns."""
         code = 1
         try:
             self.become(log, **request)
-            self.template.start(request["connection_file"], self.prefix, keep)
+            self.template.start(request["connection_file"], self.prefix, self.generators.start)
             code = 0
         except SystemExit as e:
             code = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
@@ -883,10 +808,13 @@ class Server:
         os.close(log)
         self.mark(id)
         self.set_environ(env)
+        self.generators.rest()
         prefix = self.prefix
-        if prefix is None or os.getcwd() == prefix.cwd:
+        moves = prefix is None or os.getcwd() == prefix.cwd
+        if moves:
             os.chdir(cwd)
             self.template.move()
+        self.places.move(cwd if moves else None)
         if self.cwd_first:
             sys.path.insert(0, cwd)
         time.tzset()
@@ -937,8 +865,17 @@ def kill_group(pid, sig):
 
 
 def local(top, directory):
-    """Is it a module of the template's own directory? Those belong to a run."""
-    return any(os.path.exists(os.path.join(directory, top + end)) for end in (".py", ".so", "")) if directory else False
+    """Is it a module of the template's own directory, or found in it through a
+    relative path? Those belong to a run."""
+    if not directory:
+        return False
+    if any(os.path.exists(os.path.join(directory, top + end)) for end in (".py", ".so", "")):
+        return True
+    try:
+        spec = None if top in sys.modules else importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return False
+    return spec is not None and within(spec.origin, os.getcwd())
 
 
 def flush():
