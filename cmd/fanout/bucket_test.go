@@ -402,6 +402,39 @@ func TestOwnReportInBucket(t *testing.T) {
 	}
 }
 
+// A sweep in a bucket knows its template beside the sweep file, and keeps what
+// was accepted.
+func TestRepairInBucket(t *testing.T) {
+	server := storetest.S3(t)
+	v := newVictim(t, 3)
+	where := server.Where("victim")
+	v.ok(t, "run", "--no-progress", "sweep.yaml", "-o", where)
+	head, _ := openAt(t, where).Head()
+	file := filepath.Join(v.dir, head.Templates[0].Path)
+	if err := os.WriteFile(file, notebookOf("fake", "python", []string{"x = 0", "print fixed", "scrap y $x"}), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	one := openAt(t, where).Runs()[0].Run.ID
+	out, _ := v.command("rerun", where, one).CombinedOutput()
+	if !strings.Contains(string(out), "edited since victim was planned: "+head.Templates[0].Path) {
+		t.Errorf("rerun says:\n%s", out)
+	}
+	v.ok(t, "rerun", where, one, "--update", "--no-progress")
+	if out, _ := v.ok(t, "status", where); !strings.Contains(out, "3 succeeded (2 of them stale: code)") {
+		t.Errorf("status says:\n%s", out)
+	}
+	v.ok(t, "accept", where, "--stale")
+	if _, stderr := v.ok(t, "run", "sweep.yaml", "-o", where, "--dry-run"); !strings.Contains(stderr, "3 runs: 3 kept") {
+		t.Errorf("after accept:\n%s", stderr)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr := v.ok(t, "run", where); !strings.Contains(stderr, "3 kept") || !strings.Contains(stderr, "is no longer in ") {
+		t.Errorf("without its template:\n%s", stderr)
+	}
+}
+
 // Places that name no store are mistakes of the command line.
 func TestOddPlaces(t *testing.T) {
 	storetest.S3(t)

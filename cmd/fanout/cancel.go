@@ -33,10 +33,9 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	if err := c.app.Cancel(ctx, s, asking); err != nil {
 		return err
 	}
-	head, _ := s.Head()
-	counts := s.Counts()
-	fmt.Fprintf(c.stderr, "%s: %s\n", s.Name(), app.CountWords(counts, head.Runs))
-	if counts[outcome.Succeeded] < head.Runs {
+	t := app.TallyOf(s)
+	fmt.Fprintf(c.stderr, "%s: %s\n", s.Name(), t)
+	if t.Counts[outcome.Succeeded] < t.Runs {
 		fmt.Fprintf(c.stderr, "to resume: %s\n", c.resumeWith(s))
 	}
 	return nil

@@ -79,7 +79,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	}
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.AddCommand(
-		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.rerunCommand(), c.cancelCommand(), c.gcCommand(), c.logsCommand(),
+		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand(), c.logsCommand(),
 		c.collectCommand(), c.compareCommand(), c.reportCommand(),
 		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(),
 		c.scheduleCommand(), c.workerCommand(),

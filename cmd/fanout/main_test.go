@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -28,6 +29,7 @@ func TestMain(m *testing.M) {
 		"fanout":     func() { os.Exit(testMain()) },
 		"fakekernel": installFake,
 		"notebook":   writeNotebook,
+		"named":      checkNamed,
 	})
 }
 
@@ -164,10 +166,37 @@ func writeNotebook() {
 	}
 }
 
-// notebookOf is a template whose first cell declares the parameters.
+// checkNamed fails when the last line of a file, which is JSON, names a file of
+// a sweep that does not exist.
+func checkNamed() {
+	text, err := os.ReadFile(os.Args[1])
+	if err != nil {
+		os.Stderr.WriteString(err.Error() + "\n")
+		os.Exit(1)
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	named := regexp.MustCompile(`"([^"\s]+\.sweep(/[^"\s]*)?)"`).FindAllStringSubmatch(lines[len(lines)-1], -1)
+	if len(named) < 2 {
+		os.Stderr.WriteString("it names no files\n")
+		os.Exit(1)
+	}
+	for _, n := range named {
+		if _, err := os.Stat(n[1]); err != nil {
+			os.Stderr.WriteString(err.Error() + "\n")
+			os.Exit(1)
+		}
+	}
+}
+
+// notebookOf is a template whose first cell declares the parameters. A cell that
+// begins with #md is Markdown.
 func notebookOf(kernel, language string, cells []string) []byte {
 	list := []any{}
 	for i, source := range cells {
+		if text, isMarkdown := strings.CutPrefix(source, "#md "); isMarkdown {
+			list = append(list, map[string]any{"cell_type": "markdown", "id": "cell-" + strconv.Itoa(i), "source": text, "metadata": map[string]any{}})
+			continue
+		}
 		tags := []string{}
 		if i == 0 {
 			tags = append(tags, "parameters")

@@ -21,6 +21,10 @@ func (c *cli) rerunCommand() *cobra.Command {
 that are stale, those for which an expression is true, or those named by id or by
 an unambiguous prefix of it. Everything else is left as it is.
 
+Runs are executed with the templates and files that were frozen when the sweep
+was planned. If those have been edited since, choose: --update takes them as
+they are now, which makes the other successes stale, and --frozen as they were.
+
 ` + whereHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

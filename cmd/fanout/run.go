@@ -31,6 +31,8 @@ type runFlags struct {
 	noCanary   bool
 	noProgress bool
 	yes        bool
+	update     bool
+	frozen     bool
 	failIf     []string
 }
 
@@ -42,7 +44,9 @@ func (c *cli) runCommand() *cobra.Command {
 		Long: `Run expands the sweep file's grid, executes every run that is new, failed or
 stale, collects what the notebooks recorded and writes the summary. If it is
 interrupted, run the same command again to resume. A sweep directory instead of
-the sweep file resumes what was planned there.`,
+the sweep file resumes what was planned there, with the templates and files that
+were frozen then. If they have been edited since, choose with --update or
+--frozen.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
 	}
@@ -74,6 +78,8 @@ func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl.String("timeout", "", "limit for one run, such as 30m")
 	fl.Int("retries", -1, "further attempts at a run that failed")
 	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
+	fl.BoolVar(&f.update, "update", false, "of a sweep directory: take templates and files as they are now")
+	fl.BoolVar(&f.frozen, "frozen", false, "of a sweep directory: take templates and files as they were planned")
 	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
 }
 
@@ -116,10 +122,14 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 // that a directory holds.
 func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*app.Job, error) {
 	if app.IsSweep(target) {
-		if err := f.onlyResumes(target); err != nil {
+		edits, err := f.resumes(target)
+		if err != nil {
 			return nil, err
 		}
-		return c.app.Resume(ctx, target)
+		return c.app.Resume(ctx, target, edits)
+	}
+	if err := f.plans(); err != nil {
+		return nil, err
 	}
 	d, err := c.draft(ctx, target, f.specFlags)
 	if err != nil {
@@ -133,10 +143,26 @@ func (c *cli) openJob(ctx context.Context, target string, f runFlags) (*app.Job,
 	return c.app.Plan(ctx, d, app.Place(d, f.output))
 }
 
-// onlyResumes refuses flags that plan a sweep, for one that is planned.
-func (f runFlags) onlyResumes(dir string) error {
-	if f.output != "" || len(f.set) > 0 {
-		return unit.Mistake(unit.WithHint(errors.New("-o and --set plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir))
+// resumes refuses flags that plan a sweep, for one that is planned, and says
+// what is done about edits.
+func (f runFlags) resumes(dir string) (app.Edits, error) {
+	switch {
+	case f.output != "" || len(f.set) > 0 || len(f.overlays) > 0 || f.asOf != "":
+		return 0, unit.Mistake(unit.WithHint(errors.New("-o, -f, --set and --as-of plan a sweep; a sweep directory only resumes one"), "give the sweep file instead of %s", dir))
+	case f.update && f.frozen:
+		return 0, unit.Mistake(errors.New("--update and --frozen exclude each other"))
+	case f.update:
+		return app.Update, nil
+	case f.frozen:
+		return app.Frozen, nil
+	}
+	return app.Refuse, nil
+}
+
+// plans refuses flags for a sweep that is planned already.
+func (f runFlags) plans() error {
+	if f.update || f.frozen {
+		return unit.Mistake(unit.WithHint(errors.New("--update and --frozen are for a sweep directory"), "a sweep file is always run with its templates and files as they are now"))
 	}
 	return nil
 }
@@ -145,16 +171,20 @@ func (f runFlags) onlyResumes(dir string) error {
 func (c *cli) dryRun(ctx context.Context, target string, f runFlags) error {
 	pf := planFlags{Choice: f.Choice, dueFormat: dueFormat{c.json, f.csv}, jobs: c.settings.GetInt("jobs"), output: f.output}
 	if !app.IsSweep(target) {
+		if err := f.plans(); err != nil {
+			return err
+		}
 		d, err := c.draft(ctx, target, f.specFlags)
 		if err != nil {
 			return err
 		}
 		return c.preview(ctx, d, pf)
 	}
-	if err := f.onlyResumes(target); err != nil {
+	edits, err := f.resumes(target)
+	if err != nil {
 		return err
 	}
-	s, err := c.app.OpenPlanned(ctx, target)
+	s, err := c.app.PreviewResume(ctx, target, edits)
 	if err != nil {
 		return err
 	}
@@ -235,7 +265,10 @@ func (c *cli) wordsAtEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 	if sum.Halted != "" {
 		fmt.Fprintf(c.stderr, "halted: %s\n", unit.Line(sum.Halted))
 	}
-	fmt.Fprintf(c.stderr, "%s: %s\n", j.Name(), app.CountWords(end.Counts, end.Planned))
+	fmt.Fprintf(c.stderr, "%s: %s\n", j.Name(), end.Tally)
+	if end.Stale > 0 {
+		fmt.Fprintf(c.stderr, "  %s\n", staleWords(j.Sweep, end.Tally))
+	}
 	fmt.Fprintf(c.stderr, "  notebooks  %s\n", app.PlaceOf(j.Sweep, "runs"))
 	fmt.Fprintf(c.stderr, "  tables     %s\n", app.PlaceOf(j.Sweep, "results"))
 	summary := app.PlaceOf(j.Sweep, end.Summary)
@@ -266,12 +299,12 @@ func signalName(s syscall.Signal) string {
 // printEnd is the last object of --json.
 func (c *cli) printEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 	json.NewEncoder(c.stdout).Encode(struct {
-		Event   string                 `json:"event"`
-		Sweep   string                 `json:"sweep"`
-		Counts  map[outcome.Status]int `json:"counts"`
-		Made    int                    `json:"made"`
-		Retried int                    `json:"retried"`
-		Halted  string                 `json:"halted,omitempty"`
-		Summary string                 `json:"summary"`
-	}{"done", j.Where(), end.Counts, sum.Executed, sum.Retried, sum.Halted, store.Join(j.Where(), end.Summary)})
+		Event string `json:"event"`
+		Sweep string `json:"sweep"`
+		app.Tally
+		Made    int    `json:"made"`
+		Retried int    `json:"retried"`
+		Halted  string `json:"halted,omitempty"`
+		Summary string `json:"summary"`
+	}{"done", j.Where(), end.Tally, sum.Executed, sum.Retried, sum.Halted, store.Join(j.Where(), end.Summary)})
 }

@@ -78,6 +78,9 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	for _, part := range v.Run.Stale {
 		p("  stale: %s", staleWhy[part])
 	}
+	if a := st.Accepted; a != nil && a.Attempt == st.Best {
+		p("  accepted with other %s by %s, %s", strings.Join(a.Parts, ", "), a.By, a.At.Local().Format("2006-01-02 15:04:05"))
+	}
 	c.printGiven(slices.Concat(st.Run.Labels, st.Run.Params))
 	p("attempts")
 	for _, a := range v.Attempts {

@@ -31,41 +31,26 @@ func (c *cli) statusCommand() *cobra.Command {
 
 // statusReport is what status --json prints.
 type statusReport struct {
-	Name      string                 `json:"name"`
-	Runs      int                    `json:"runs"`
-	Counts    map[outcome.Status]int `json:"counts"`
-	Unplanned int                    `json:"no_longer_planned,omitempty"`
-	Holder    *lease.Holder          `json:"holder,omitempty"`
-	LeftS     *float64               `json:"left_s,omitempty"`
-	Failures  []failureLine          `json:"failures,omitempty"`
-}
-
-type failureLine struct {
-	Run      string         `json:"run"`
-	Name     string         `json:"name"`
-	Status   outcome.Status `json:"status"`
-	Kind     outcome.Kind   `json:"kind,omitempty"`
-	Reason   string         `json:"reason"`
-	Cell     int            `json:"cell,omitempty"`
-	Attempts int            `json:"attempts"`
-	Notebook string         `json:"notebook"`
+	Name string `json:"name"`
+	app.Tally
+	Unplanned int           `json:"no_longer_planned,omitempty"`
+	Holder    *lease.Holder `json:"holder,omitempty"`
+	LeftS     *float64      `json:"left_s,omitempty"`
+	Failures  []app.Failure `json:"failures,omitempty"`
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
-	s, err := c.app.Open(ctx, dir)
+	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
 	}
-	head, planned := s.Head()
-	if !planned {
-		return &sweep.UnplannedError{Where: dir}
-	}
-	r := statusReport{Name: s.Name(), Runs: head.Runs, Unplanned: head.Kept, Counts: s.Counts()}
+	head, _ := s.Head()
+	r := statusReport{Name: s.Name(), Unplanned: head.Kept, Tally: app.TallyOf(s)}
 	if h, held := s.Held(ctx); held {
 		r.Holder = &h
 		r.LeftS = timeLeft(s, h)
 	}
-	r.Failures = failures(s)
+	r.Failures = app.Failures(s)
 	if c.json {
 		enc := json.NewEncoder(c.stdout)
 		enc.SetIndent("", "  ")
@@ -94,25 +79,11 @@ func timeLeft(s *sweep.Sweep, h lease.Holder) *float64 {
 	return &seconds
 }
 
-func failures(s *sweep.Sweep) []failureLine {
-	var lines []failureLine
-	for _, st := range s.Runs() {
-		if st.Run.Unplanned || st.Last == nil || st.Status == outcome.Succeeded {
-			continue
-		}
-		lines = append(lines, failureLine{
-			Run: st.Run.ID, Name: s.RunName(st.Run.ID), Status: st.Last.Status, Kind: st.Last.Kind,
-			Reason: st.Last.Reason, Cell: st.Last.Cell, Attempts: st.Attempts, Notebook: sweep.RunKey(st.Run.ID),
-		})
-	}
-	return lines
-}
-
 // maxFailures is how many failures status lists one by one.
 const maxFailures = 20
 
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
-	fmt.Fprintf(c.stdout, "%s: %s\n", r.Name, app.CountWords(r.Counts, r.Runs))
+	fmt.Fprintf(c.stdout, "%s: %s\n", r.Name, r.Tally)
 	if r.Unplanned > 0 {
 		fmt.Fprintf(c.stdout, "%d more runs are no longer planned\n", r.Unplanned)
 	}
@@ -126,6 +97,9 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 	case r.Counts[outcome.Succeeded] < r.Runs:
 		fmt.Fprintf(c.stdout, "nothing is running; to resume: %s\n", c.resumeWith(s))
 	}
+	if r.Stale > 0 {
+		fmt.Fprintln(c.stdout, staleWords(s, r.Tally))
+	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
 			fmt.Fprintf(c.stdout, "… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
@@ -133,6 +107,12 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 		}
 		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, unit.Line(f.Reason), f.Notebook)
 	}
+}
+
+// staleWords are what can be done about stale runs.
+func staleWords(s *sweep.Sweep, t app.Tally) string {
+	where := unit.Quote(unit.Path(s.Where()))
+	return fmt.Sprintf("%d stale: to execute again: fanout rerun %s --stale; to count as current: fanout accept %s --stale", t.Stale, where, where)
 }
 
 // resumeWith is the command that runs what is left of a sweep, on a cluster where
@@ -151,7 +131,7 @@ func remote(open []sweep.Began) bool {
 }
 
 // byReason counts failures by what went wrong.
-func byReason(lines []failureLine) string {
+func byReason(lines []app.Failure) string {
 	n := map[outcome.Kind]int{}
 	for _, f := range lines {
 		n[f.Kind]++

@@ -8,12 +8,11 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
-	"strings"
+	"path/filepath"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
-	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -23,30 +22,42 @@ import (
 const notifyLimit = 30 * time.Second
 
 // news is the notification that a sweep has ended: on a command's standard
-// input, or in a request's body.
+// input, or in a request's body. Its places are absolute.
 type news struct {
-	Sweep   string                 `json:"sweep"`
-	Status  string                 `json:"status"` // success or failure
-	Where   string                 `json:"where"`
-	Summary string                 `json:"summary"`
-	Text    string                 `json:"text"` // one line for people
-	Halted  string                 `json:"halted,omitempty"`
-	Counts  map[outcome.Status]int `json:"counts"`
-	Verdict map[string]string      `json:"verdicts,omitempty"` // by metric
+	Sweep   string `json:"sweep"`
+	Status  string `json:"status"` // success or failure
+	Where   string `json:"where"`
+	Summary string `json:"summary"` // in Markdown
+	Text    string `json:"text"`    // one line for people
+	Halted  string `json:"halted,omitempty"`
+	Error   string `json:"error,omitempty"` // of the user's own report
+	Tally
+	Failures []Failure         `json:"failures,omitempty"` // the first ones; those that are not known lead
+	Verdict  map[string]string `json:"verdicts,omitempty"` // by metric
 }
 
+// How many failures a notification names, and how much of a reason it quotes.
+const (
+	maxNews   = 50
+	maxReason = 500 // characters
+)
+
 // notify sends the notifications that the sweep file asks for. A failure
-// changes nothing about the sweep.
-func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending) (failed []error) {
-	verdicts := map[string]string{}
-	for _, m := range end.Comparison.Metrics {
-		verdicts[m.Name] = m.Verdict
-	}
+// changes nothing about the sweep. unreported is why there is no report of the
+// user's own.
+func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreported error) (failed []error) {
+	where := absolute(j.Where())
 	e := news{
-		Sweep: j.Name(), Status: "success", Where: j.Where(), Summary: store.Join(j.Where(), sweep.SummaryMarkdown),
-		Text: j.Name() + ": " + CountWords(end.Counts, end.Planned), Halted: sum.Halted, Counts: end.Counts, Verdict: verdicts,
+		Sweep: j.Name(), Status: "success", Where: where, Summary: store.Join(where, sweep.SummaryMarkdown),
+		Text: j.Name() + ": " + end.Tally.String(), Halted: sum.Halted, Tally: end.Tally, Failures: j.failures(where), Verdict: map[string]string{},
 	}
-	if sum.Halted != "" || end.Incomplete() {
+	for _, m := range end.Comparison.Metrics {
+		e.Verdict[m.Name] = m.Verdict
+	}
+	if unreported != nil {
+		e.Error = unreported.Error()
+	}
+	if sum.Halted != "" || end.Incomplete() || unreported != nil {
 		e.Status = "failure"
 	}
 	body, err := json.Marshal(e)
@@ -64,16 +75,27 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending) (failed [
 	return failed
 }
 
-// CountWords lists how many runs have which status: "3 runs: 2 succeeded, 1
-// failed".
-func CountWords(counts map[outcome.Status]int, total int) string {
-	var parts []string
-	for _, s := range outcome.Statuses() {
-		if n := counts[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s.Words()))
+// failures are the first of the sweep at where; those that are news lead.
+func (j *Job) failures(where string) []Failure {
+	var news, known []Failure
+	for _, f := range Failures(j.Sweep) {
+		f.Notebook, f.Reason = store.Join(where, f.Notebook), unit.Cut(f.Reason, maxReason)
+		if f.Known = j.known[f.Run]; f.Known {
+			known = append(known, f)
+		} else {
+			news = append(news, f)
 		}
 	}
-	return unit.Plural(total, "run") + ": " + strings.Join(parts, ", ")
+	all := append(news, known...)
+	return all[:min(len(all), maxNews)]
+}
+
+// absolute is a place that means the same in any folder.
+func absolute(where string) string {
+	if abs, err := filepath.Abs(where); err == nil && !store.IsURL(where) {
+		return abs
+	}
+	return where
 }
 
 func notifyOne(ctx context.Context, n grid.Notice, body []byte) error {

@@ -153,20 +153,6 @@ func (a *App) Create(ctx context.Context, where, name string) (*sweep.Sweep, err
 	return s, err
 }
 
-// Resume takes the lease of the sweep at where, to execute what was planned
-// there. The caller closes the Job.
-func (a *App) Resume(ctx context.Context, where string) (*Job, error) {
-	s, err := a.OpenPlanned(ctx, where)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := s.Acquire(ctx); err != nil {
-		return nil, err
-	}
-	a.warnForeign(ctx, s)
-	return a.job(ctx, s, nil)
-}
-
 // templates are the notebooks of a draft with the kernels they ask for.
 func templates(d *draft.Draft) []Template {
 	python := d.Recipe.Python

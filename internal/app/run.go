@@ -24,7 +24,8 @@ type Job struct {
 
 	app     *App
 	machine Machine
-	stop    func() error // closes the machine, once
+	known   map[string]bool // the runs that were expected to fail
+	stop    func() error    // closes the machine, once
 }
 
 // job connects a sweep whose lease is held to where its runs execute.
@@ -49,6 +50,7 @@ func (j *Job) Close() error { return errors.Join(j.stop(), j.Lease().Release()) 
 func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
 	ctx, stop := j.Lease().Guard(ctx)
 	defer stop()
+	j.known = todo.Known()
 	sum, err := j.fan(ctx, todo, note)
 	var lost *lease.HeldError
 	if errors.As(context.Cause(ctx), &lost) {
@@ -70,7 +72,7 @@ func (j *Job) fan(ctx context.Context, todo due.List, note func(sweep.Note)) (fa
 		retry.N = j.app.Retries
 	}
 	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
-		Runs: todo.Runs, Known: todo.Known(), Jobs: j.app.Jobs, Canary: j.app.Canary,
+		Runs: todo.Runs, Known: j.known, Jobs: j.app.Jobs, Canary: j.app.Canary,
 		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
 		Limits: valueLimits(spec.Limits), Note: note,
@@ -124,8 +126,7 @@ func (j *Job) refresh(ctx context.Context, remote bool) (stop func()) {
 
 // An Ending is what Finish leaves behind.
 type Ending struct {
-	Counts     map[outcome.Status]int // of the planned runs
-	Planned    int
+	Tally
 	Summary    string // key of the notebook people are sent to
 	Comparison *compare.Report
 }
@@ -138,26 +139,24 @@ func (e Ending) Incomplete() bool {
 
 // Finish collects what the runs recorded, writes the tables, the summary and
 // the user's own report, and sends notifications. What was executed is worth
-// a table also when the rest was stopped: failed is the
-// error of Execute, and all but the report and the notices are written then,
-// too. The context may have ended.
+// a table also when the rest was stopped: failed is the error of Execute, and
+// all but the report and the notices are written then, too. A report that
+// fails keeps no notice back. The context may have ended.
 func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending, error) {
 	ctx = context.WithoutCancel(ctx)
 	end := Ending{Summary: MainSummary(j.Sweep)}
 	res, err := j.app.Collect(ctx, j.Sweep, nil)
 	if err == nil {
-		if end.Comparison, err = j.app.summarize(ctx, j.Sweep, res); err == nil && failed == nil {
-			err = j.app.ownReport(ctx, j.Sweep)
-		}
+		end.Comparison, err = j.app.summarize(ctx, j.Sweep, res)
 		res.Close()
 	}
 	if err := errors.Join(failed, err); err != nil {
 		return end, err
 	}
-	head, _ := j.Head()
-	end.Counts, end.Planned = j.Counts(), head.Runs
-	for _, err := range j.notify(ctx, sum, end) {
+	end.Tally = TallyOf(j.Sweep)
+	unreported := j.app.ownReport(ctx, j.Sweep)
+	for _, err := range j.notify(ctx, sum, end, unreported) {
 		j.app.Warn(fmt.Sprintf("notify: %v", err))
 	}
-	return end, nil
+	return end, unreported
 }

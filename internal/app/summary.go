@@ -17,15 +17,11 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// summarize writes the summary, unless the user's own report replaces it, and
-// returns what it compared.
+// summarize writes the summary and returns what it compared.
 func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*compare.Report, error) {
 	in, err := a.summaryInput(ctx, s, res)
 	if err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
-	}
-	if MainSummary(s) != sweep.SummaryNotebook {
-		return in.Compare, nil
 	}
 	sum, err := report.New(in)
 	if err != nil {
@@ -50,13 +46,18 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
 	spec := s.Spec()
+	tally := TallyOf(s)
 	cmp, err := compare.Compare(res.Table, compareOptions(s))
+	if err != nil {
+		return report.Input{}, err
+	}
+	stale, err := withStale(s, res, tally)
 	if err != nil {
 		return report.Input{}, err
 	}
 	in := report.Input{
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
-		Counts: s.Counts(), Compare: cmp, Rerun: "fanout run " + unit.Quote(rerunTarget(s, head)), Reruns: reruns(s, cmp.Failures),
+		Counts: tally.Words(), Compare: cmp, Stale: stale, Rerun: "fanout run " + unit.Quote(rerunTarget(s, head)), Reruns: reruns(s, cmp.Failures),
 		Facts: []report.Fact{
 			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
 			{Name: "code", Value: codeDigests(head)},
@@ -67,6 +68,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 		in.Sections = spec.Report.Sections
 	}
 	in.Facts = append(in.Facts, provenanceFacts(ctx, s)...)
+	in.Facts = append(in.Facts, acceptedFacts(s)...)
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
 	}
@@ -84,6 +86,20 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 		in.Problems = append(in.Problems, problemLine(s, p))
 	}
 	return in, nil
+}
+
+// withStale compares all runs that succeeded, if some of them are stale.
+func withStale(s *sweep.Sweep, res *collect.Result, t Tally) (*report.Stale, error) {
+	if t.Stale == 0 {
+		return nil, nil
+	}
+	o := compareOptions(s)
+	o.Stale, o.Brief = true, true
+	cmp, err := compare.Compare(res.Table, o)
+	head, _ := s.Head()
+	where := unit.Quote(rerunTarget(s, head))
+	return &report.Stale{Runs: t.Stale, Parts: strings.Join(t.Parts, ", "), Compare: cmp,
+		Rerun: "fanout rerun " + where + " --stale", Accept: "fanout accept " + where + " --stale"}, err
 }
 
 // rerunTarget is what resumes the sweep. A directory may be moved, with its
@@ -192,6 +208,28 @@ func provenanceFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
 	return facts
 }
 
+// acceptedFacts are who accepted which planned runs as current.
+func acceptedFacts(s *sweep.Sweep) []report.Fact {
+	type acceptance struct{ when, by, parts string }
+	n := map[acceptance]int{}
+	var order []acceptance
+	for _, st := range s.Runs() {
+		a := st.Accepted
+		if st.Run.Unplanned || a == nil || a.Attempt != st.Best {
+			continue
+		}
+		k := acceptance{a.At.Format("2006-01-02 15:04 MST"), a.By, strings.Join(a.Parts, ", ")}
+		if n[k]++; n[k] == 1 {
+			order = append(order, k)
+		}
+	}
+	var facts []report.Fact
+	for _, k := range order {
+		facts = append(facts, report.Fact{Name: "accepted", Value: fmt.Sprintf("%s with other %s, by %s, %s", unit.Plural(n[k], "run"), k.parts, k.by, k.when)})
+	}
+	return facts
+}
+
 // Summarize writes the tables and the summary of a sweep again.
 func (a *App) Summarize(ctx context.Context, s *sweep.Sweep) error {
 	res, err := a.Collect(ctx, s, nil)
@@ -212,7 +250,7 @@ func (a *App) Report(ctx context.Context, s *sweep.Sweep, execute bool) error {
 	}
 	if own := s.Spec().Report; !execute {
 		if own != nil && own.Template != "" {
-			a.Warn(fmt.Sprintf("the report %s was not executed again: add --execute", unit.Line(own.Template)))
+			a.Warn(fmt.Sprintf("the report %s was not executed again; to do so: fanout report %s --execute", unit.Line(own.Template), unit.Quote(unit.Path(s.Where()))))
 		}
 		return nil
 	}

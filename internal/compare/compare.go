@@ -79,6 +79,7 @@ type Options struct {
 	Keep     func(row int) bool // rows of the table that count; nil keeps all
 	Alpha    float64            // 0 is 0.05
 	By       Method             // of every metric that has no other
+	Stale    bool               // stale runs count, too
 	// Brief leaves out what is no part of the tables: effects, trends, crosses,
 	// the best runs, failures and coverage.
 	Brief bool

@@ -65,7 +65,7 @@ func (c *comparer) divide() {
 		if c.o.Keep != nil && !c.o.Keep(i) {
 			continue
 		}
-		counts := c.succeeded(i) && c.text(i, "run_stale") != "true"
+		counts := c.succeeded(i) && (c.o.Stale || !c.stale(i))
 		if c.text(i, "run_planned") == "false" {
 			if counts {
 				c.past = append(c.past, i)
@@ -78,6 +78,8 @@ func (c *comparer) divide() {
 		}
 	}
 }
+
+func (c *comparer) stale(row int) bool { return c.text(row, "run_stale") == "true" }
 
 func (c *comparer) succeeded(row int) bool {
 	return outcome.Status(c.text(row, "run_status")) == outcome.Succeeded
@@ -322,6 +324,9 @@ func (c *comparer) gather(read reading) (groups []*group, odd int) {
 	for _, i := range c.planned {
 		g := groups[c.groupOf[i]]
 		s, found, good := read(i)
+		if c.stale(i) {
+			g.Stale++
+		}
 		if !c.counts[i] || !found || !good {
 			g.lack(c.run(i, 0).Name)
 			if c.counts[i] && found {

@@ -134,6 +134,7 @@ type Group struct {
 	Baseline bool
 	N        int         // values
 	Missing  int         // planned runs of the group without a value; of two sweeps runs that lost theirs
+	Stale    int         // planned runs of the group that are stale, counted or not
 	Lacking  []string    // the first of the missing, for people
 	Centre   float64     // median, or mean; of a proportion the rate of all trials
 	Lo, Hi   float64     // its interval: order statistics, infinite when N is too small; of a proportion Wilson's

@@ -216,7 +216,7 @@ func union(a, b []string) []string {
 // Expand lists the runs.
 func (d *Draft) Expand(ctx context.Context) error {
 	d.Inputs = map[string]string{}
-	inputs := &inputDigester{dir: d.Dir, patterns: d.Spec.Inputs, seen: map[string][]byte{}}
+	inputs := d.inputDigester()
 	for p := range d.Grid.Points() {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -230,12 +230,8 @@ func (d *Draft) Expand(ctx context.Context) error {
 		if own != d.Recipe.Settings {
 			r.Settings = &own
 		}
-		if len(d.Spec.Inputs) > 0 {
-			digest, err := inputs.digest(r)
-			if err != nil {
-				return err
-			}
-			d.Inputs[r.ID] = digest
+		if err := d.noteInputs(inputs, r); err != nil {
+			return err
 		}
 		d.Runs = append(d.Runs, r)
 	}

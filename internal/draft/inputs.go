@@ -23,6 +23,18 @@ type inputDigester struct {
 	seen     map[string][]byte // by pattern, filled in
 }
 
+func (d *Draft) inputDigester() *inputDigester {
+	return &inputDigester{dir: d.Dir, patterns: d.Spec.Inputs, seen: map[string][]byte{}}
+}
+
+// noteInputs plans the state of what a run reads.
+func (d *Draft) noteInputs(inputs *inputDigester, r sweep.Run) (err error) {
+	if len(d.Spec.Inputs) > 0 {
+		d.Inputs[r.ID], err = inputs.digest(r)
+	}
+	return err
+}
+
 // digest digests size and time of the files that a run's patterns match, and
 // of those in the folders they match. A pattern that matches nothing counts as
 // such, so a file that appears later makes the run stale.

@@ -95,7 +95,7 @@ func badInput(t *testing.T, values []point) Input {
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "run_notebook"}, {Name: "variant", Role: table.RoleLabel},
 		{Name: "seed", Role: table.RoleParameter}, {Name: "y", Role: table.RoleScrap},
 	}
-	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[outcome.Status]int{outcome.Succeeded: len(values)}, Planned: len(values), Axes: []Axis{{Name: "variant"}, {Name: "seed", Kind: "replicate"}}}
+	in := Input{Name: "sweep", Template: "t.ipynb", Counts: []string{"all succeeded"}, Planned: len(values), Axes: []Axis{{Name: "variant"}, {Name: "seed", Kind: "replicate"}}}
 	var rows [][]any
 	for i, v := range values {
 		id := fmt.Sprintf("id%05d", i)

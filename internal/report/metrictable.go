@@ -111,10 +111,14 @@ func nameCell(g compare.Group) cell {
 }
 
 func countText(g compare.Group) string {
+	text := fmt.Sprint(g.N)
 	if g.Missing > 0 {
-		return fmt.Sprintf("%d of %d", g.N, g.N+g.Missing)
+		text += fmt.Sprintf(" of %d", g.N+g.Missing)
 	}
-	return fmt.Sprint(g.N)
+	if g.Stale > 0 {
+		text += fmt.Sprintf(", %d stale", g.Stale)
+	}
+	return text
 }
 
 // noValue stands where a group has none, and is no number.

@@ -29,10 +29,11 @@ type Input struct {
 	Template  string
 	AsOf      time.Time
 	Planned   int
-	Unplanned int // runs of earlier plans that are planned no more
-	Counts    map[outcome.Status]int
+	Unplanned int      // runs of earlier plans that are planned no more
+	Counts    []string // how many runs went how, for people
 	Axes      []Axis
 	Compare   *compare.Report
+	Stale     *Stale // nil when no run is stale
 	Runs      []Run
 	Problems  []string
 	Rerun     string   // the command that makes again what did not succeed
@@ -55,6 +56,15 @@ type Run struct {
 	Status         outcome.Status
 	Duration       time.Duration
 	PeakRSS        int64 // bytes; 0 is unknown
+}
+
+// Stale is what there is to say about stale runs.
+type Stale struct {
+	Runs    int
+	Parts   string          // in which they differ from the plan
+	Compare *compare.Report // counts them
+	Rerun   string          // the command that executes them again
+	Accept  string          // the command that makes them count
 }
 
 // A Fact is one line of provenance.

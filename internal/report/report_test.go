@@ -41,7 +41,7 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 	}
 	var rows [][]any
 	in := Input{
-		Name: "sweep", Template: "t.ipynb", AsOf: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC), Counts: map[outcome.Status]int{},
+		Name: "sweep", Template: "t.ipynb", AsOf: time.Date(2026, 3, 31, 0, 0, 0, 0, time.UTC), Counts: []string{"23 succeeded", "1 failed"},
 		Axes:  []Axis{{Name: "variant", Kind: "bundle", Values: variants}, {Name: "seed", Kind: "replicate"}},
 		Rerun: "fanout run sweep.sweep", Facts: []Fact{{"fanout", "devel"}},
 	}
@@ -54,7 +54,6 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 				status, kind, reason, y = "failed", "exception", "KeyError: "+hostile, nil
 			}
 			rows = append(rows, []any{id, status, kind, reason, true, false, "runs/" + id + ".ipynb", v, seed, y})
-			in.Counts[outcome.Status(status)]++
 			in.Planned++
 			in.Runs = append(in.Runs, Run{Name: v, Notebook: "runs/" + id + ".ipynb", Status: outcome.Status(status), Duration: time.Duration(seed+1) * time.Second, PeakRSS: 50 << 20})
 		}
@@ -265,7 +264,7 @@ func wide(t *testing.T, variants, regions []string, days int, gone func(variant,
 		{Name: "run_id"}, {Name: "run_status"}, {Name: "variant", Role: table.RoleLabel}, {Name: "region", Role: table.RoleParameter},
 		{Name: "day", Role: table.RoleParameter}, {Name: "seed", Role: table.RoleParameter}, {Name: "y", Role: table.RoleScrap},
 	}
-	in := Input{Name: "sweep", Template: "t.ipynb", Counts: map[outcome.Status]int{}}
+	in := Input{Name: "sweep", Template: "t.ipynb"}
 	in.Axes = []Axis{{Name: "variant"}, {Name: "region"}, {Name: "day", Ordered: true}, {Name: "seed", Kind: "replicate"}}
 	var rows [][]any
 	for v, variant := range variants {
@@ -278,7 +277,6 @@ func wide(t *testing.T, variants, regions []string, days int, gone func(variant,
 					}
 					date := time.Date(2026, 1, 1+d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly)
 					rows = append(rows, []any{fmt.Sprint(len(rows)), status, variant, region, date, seed, y})
-					in.Counts[outcome.Status(status)]++
 				}
 			}
 		}

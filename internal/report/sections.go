@@ -31,6 +31,7 @@ var parts = []part{
 		return []section{s}, err
 	}},
 	{"metrics", metricSections},
+	{"stale", single(staleSection)},
 	{"effects", single(driveSection)},
 	{"best", single(bestSection)},
 	{"failures", single(failureSection)},
@@ -78,7 +79,8 @@ func verdictSection(in Input) section {
 		Metrics  []metricLine
 		Unusual  []unusualLine
 		Warnings []string
-	}{in.Planned, counts(in), lines, unusual(in), in.Compare.Warnings})}
+		Stale    *Stale
+	}{in.Planned, in.Counts, lines, unusual(in), in.Compare.Warnings, in.Stale})}
 }
 
 // unusualLine is a metric that is out of its usual range at the last date.
@@ -101,15 +103,17 @@ func usual(t compare.Trend) string {
 	return "±" + strings.TrimLeft(off(t.Usual, t.UsualRelative), "+−")
 }
 
-// counts says how many runs went how.
-func counts(in Input) []string {
-	var parts []string
-	for _, s := range outcome.Statuses() {
-		if n := in.Counts[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n, s.Words()))
-		}
+// staleSection shows the numbers with the stale runs, which count nowhere else.
+func staleSection(in Input) section {
+	if in.Stale == nil {
+		return section{}
 	}
-	return parts
+	s := written("stale", in.Stale)
+	in.Compare = in.Stale.Compare
+	for _, t := range in.Compare.Metrics {
+		s.below += words("stale.metric", struct{ Name, Table string }{t.Name, groupTable(in, t)})
+	}
+	return s
 }
 
 func sweptSection(in Input) section {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // ErrClaimed reports a shard that another worker has taken already.
@@ -57,7 +58,7 @@ type claimant struct {
 // claim takes the shard for one worker, for good. ErrClaimed says that it is
 // taken.
 func (h Stored) claim(ctx context.Context, worker string) error {
-	err := h.sweep.store.Create(ctx, keyClaim(h.id), encodeLine(claimant{worker, lease.Me().Host, now()}), store.Synced)
+	err := h.sweep.store.Create(ctx, keyClaim(h.id), jsonl.Line(claimant{worker, lease.Me().Host, now()}), store.Synced)
 	if errors.Is(err, fs.ErrExist) {
 		return ErrClaimed
 	}
@@ -99,7 +100,7 @@ func (c *Claim) Beat(ctx context.Context, cells []Note) error {
 	for _, n := range cells {
 		b.Runs = append(b.Runs, runBeat{n.Run, n.Attempt, n.Cell, n.Cells})
 	}
-	return c.lease.sweep.store.Put(ctx, keyBeat(c.ID), encodeLine(b), store.Cached)
+	return c.lease.sweep.store.Put(ctx, keyBeat(c.ID), jsonl.Line(b), store.Cached)
 }
 
 func shardWriter(shard string) string { return "shard-" + shard }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // An Entry is a stored object of a plan or a run, and whose it is.
@@ -88,7 +89,7 @@ func (l *Lease) Forget(ctx context.Context, ids []string) error {
 			keep = append(keep, st.Run)
 		}
 	}
-	lines, err := encodeLines(keep)
+	lines, err := jsonl.Encode(keep)
 	if err != nil {
 		return err
 	}

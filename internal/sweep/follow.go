@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // A Follower keeps a sweep that this process only reads up with what others do
@@ -55,7 +56,7 @@ func (f *Follower) readLog(ctx context.Context, key string) error {
 		return fmt.Errorf("read the sweep's log: %w", err)
 	}
 	b = b[:bytes.LastIndexByte(b, '\n')+1]
-	records, errs := decodeLines[record](b[min(f.read[key], len(b)):])
+	records, errs := jsonl.Decode[record](b[min(f.read[key], len(b)):])
 	f.read[key] = len(b)
 	f.sweep.mu.Lock()
 	defer f.sweep.mu.Unlock()

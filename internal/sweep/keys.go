@@ -46,10 +46,9 @@ func keyLog(epoch int, writer string) string {
 	return fmt.Sprintf("%s%06d/%s.jsonl", prefixLog, epoch, writer)
 }
 
-func keyShard(id string) string { return prefixShards + id + ".json" }
-func keyBeat(id string) string  { return prefixBeats + id + ".json" }
-func keyClaim(id string) string { return prefixShards + id + ".claim" }
-
+func keyShard(id string) string     { return prefixShards + id + ".json" }
+func keyBeat(id string) string      { return prefixBeats + id + ".json" }
+func keyClaim(id string) string     { return prefixShards + id + ".claim" }
 func keyRecall(id string) string    { return prefixShards + id + ".recall" }
 func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // A Lease is the right to change a sweep: its holder's or, as far as one shard
@@ -169,7 +170,7 @@ func (l *Lease) add(ctx context.Context, r record, add func(store.Appender, []by
 	if err := l.Check(ctx); err != nil {
 		return err
 	}
-	line, err := encodeLines([]record{r})
+	line, err := jsonl.Encode([]record{r})
 	if err != nil {
 		return err
 	}

@@ -8,19 +8,19 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/fanout-dev/fanout/internal/outcome"
-
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // A record is one line of the log.
 type record struct {
-	Began     *Began     `json:"began,omitempty"`
-	Abandoned *abandoned `json:"abandoned,omitempty"`
-	Ended     *ended     `json:"ended,omitempty"`
-	Forgotten *forgotten `json:"forgotten,omitempty"`
-
-	Closed *closedShard `json:"closed,omitempty"`
+	Began     *Began       `json:"began,omitempty"`
+	Abandoned *abandoned   `json:"abandoned,omitempty"`
+	Ended     *ended       `json:"ended,omitempty"`
+	Forgotten *forgotten   `json:"forgotten,omitempty"`
+	Accepted  []Accepted   `json:"accepted,omitempty"`
+	Closed    *closedShard `json:"closed,omitempty"`
 }
 
 // closedShard says that nothing of a shard can be at work any more.
@@ -73,7 +73,7 @@ func (s *Sweep) readAttempts(ctx context.Context) error {
 // is dropped: what it said is found in the attempts.
 func (s *Sweep) replay(b []byte) {
 	b = b[:bytes.LastIndexByte(b, '\n')+1]
-	records, errs := decodeLines[record](b)
+	records, errs := jsonl.Decode[record](b)
 	for i, r := range records {
 		if errs[i] == nil {
 			s.apply(r)
@@ -91,6 +91,10 @@ func (s *Sweep) apply(r record) {
 		s.state(r.Ended.Run).ended(*r.Ended)
 	case r.Forgotten != nil:
 		s.state(r.Forgotten.Run).forgotten(*r.Forgotten)
+	case r.Accepted != nil:
+		for _, a := range r.Accepted {
+			s.state(a.Run).Accepted = &a
+		}
 	case r.Closed != nil:
 		s.close(*r.Closed)
 	}

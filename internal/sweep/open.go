@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -80,7 +81,7 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 	if err := checkEmpty(ctx, st); err != nil {
 		return nil, err
 	}
-	if err := st.Create(ctx, keyFormat, encodeLine(format{formatName, formatVersion, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := st.Create(ctx, keyFormat, jsonl.Line(format{formatName, formatVersion, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create sweep: %w", err)
 	}
 	return Open(ctx, st)
@@ -268,18 +269,10 @@ func (h Head) Fingerprint(r Run) outcome.Fingerprint {
 }
 
 // Stale names the parts, of those asked for, in which a run's success differs
-// from how it would be made now. A run without a success is not stale.
+// from the plan in force, and from what it was accepted as. A run without a
+// success is not stale.
 func (s *Sweep) Stale(st RunState, parts []string) []string {
 	return st.Stale(s.Current(st.Run), parts)
-}
-
-// Stale names the parts, of those asked for, in which the run's success differs
-// from an attempt with the fingerprint now.
-func (st RunState) Stale(now outcome.Fingerprint, parts []string) []string {
-	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded {
-		return nil
-	}
-	return st.BestOut.Fingerprint.Differs(now, parts)
 }
 
 // now is UTC, as every time at rest.

@@ -19,6 +19,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // A Head is what a plan says about the sweep as a whole. The highest head in
@@ -112,7 +113,7 @@ func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
 	}
 	s := l.sweep
 	delta, runs := s.merge(p.Runs, p.Inputs)
-	lines, err := encodeLines(runs)
+	lines, err := jsonl.Encode(runs)
 	if err != nil {
 		return delta, err
 	}
@@ -239,7 +240,7 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 }
 
 func decodeRuns(b []byte) ([]Run, error) {
-	runs, errs := decodeLines[Run](b)
+	runs, errs := jsonl.Decode[Run](b)
 	for i, err := range errs {
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", i+1, err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // storedShard is a shard as it lies in the store.
@@ -33,7 +34,7 @@ func (l *Lease) PutShard(ctx context.Context, sh Shard) (fresh bool, err error) 
 	if s.Stored(sh.ID).Open() {
 		return false, nil
 	}
-	err = s.store.Create(ctx, keyShard(sh.ID), encodeLine(storedShard{sh, l.epoch, s.making()}), store.Synced)
+	err = s.store.Create(ctx, keyShard(sh.ID), jsonl.Line(storedShard{sh, l.epoch, s.making()}), store.Synced)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return false, fmt.Errorf("store shard %s: %w", sh.ID, err)
 	}
@@ -52,7 +53,7 @@ func (s *Sweep) knowShard(id string, epoch int) {
 // under another one computes something else.
 func (s *Sweep) making() string {
 	h, _ := s.Head()
-	line := encodeLine(struct {
+	line := jsonl.Line(struct {
 		Templates []Template
 		Files     string
 		Recipe    Recipe
@@ -188,7 +189,7 @@ type recall struct {
 // Recall asks the worker of the shard to begin nothing more of it; with stop,
 // to stop what it is executing as well.
 func (h Stored) Recall(ctx context.Context, stop bool) error {
-	if err := h.sweep.store.Put(ctx, keyRecall(h.id), encodeLine(recall{stop}), store.Synced); err != nil {
+	if err := h.sweep.store.Put(ctx, keyRecall(h.id), jsonl.Line(recall{stop}), store.Synced); err != nil {
 		return fmt.Errorf("recall shard %s: %w", h.id, err)
 	}
 	return nil
@@ -253,7 +254,7 @@ func (h Stored) Absorb(ctx context.Context) ([]Note, error) {
 		return nil, fmt.Errorf("read the log of shard %s: %w", h.id, err)
 	}
 	whole := bytes.LastIndexByte(b, '\n') + 1
-	records, errs := decodeLines[record](b[:whole])
+	records, errs := jsonl.Decode[record](b[:whole])
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.absorbed[h.id] != from {

@@ -90,6 +90,7 @@ type RunState struct {
 	Last     *outcome.Outcome // of the last attempt that ended
 	Best     int              // number of the attempt that stands in runs/, 0 for none
 	BestOut  *outcome.Outcome // its outcome
+	Accepted *Accepted        // how its success counts as current, nil when nobody said so
 	Scraps   Scraps           // of the best attempt
 	More     bool             // the notebook holds more than Scraps says
 	Size     int64            // of the best attempt's notebook, bytes

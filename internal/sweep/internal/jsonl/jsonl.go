@@ -1,4 +1,6 @@
-package sweep
+// Package jsonl encodes and decodes lines of JSON: values in, lines out, and
+// back. It knows nothing of what the lines say.
+package jsonl
 
 import (
 	"bytes"
@@ -10,18 +12,18 @@ import (
 	jsonv1 "github.com/go-json-experiment/json/v1"
 )
 
-// encodeLine encodes what cannot fail to be encoded: a struct of texts, numbers
-// and times.
-func encodeLine(v any) []byte {
+// Line encodes what cannot fail to be encoded: a struct of texts, numbers and
+// times.
+func Line(v any) []byte {
 	text, err := json.Marshal(v)
 	if err != nil {
-		panic("sweep: " + err.Error())
+		panic("jsonl: " + err.Error())
 	}
 	return append(text, '\n')
 }
 
-// encodeLines encodes values as lines of JSON.
-func encodeLines[T any](values []T) ([]byte, error) {
+// Encode encodes values as lines of JSON.
+func Encode[T any](values []T) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
@@ -33,9 +35,9 @@ func encodeLines[T any](values []T) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// decodeLines decodes lines of JSON, as many at once as there are cores. The
-// results are parallel to the lines.
-func decodeLines[T any](b []byte) ([]T, []error) {
+// Decode decodes lines of JSON, as many at once as there are cores. The results
+// are parallel to the lines.
+func Decode[T any](b []byte) ([]T, []error) {
 	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
 	if len(b) == 0 {
 		lines = nil

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A Failure is a planned run that ended without success.
+type Failure struct {
+	Run      string         `json:"run"`
+	Name     string         `json:"name"`
+	Status   outcome.Status `json:"status"`
+	Kind     outcome.Kind   `json:"kind,omitempty"`
+	Reason   string         `json:"reason"`
+	Cell     int            `json:"cell,omitempty"`
+	Attempts int            `json:"attempts"`
+	Notebook string         `json:"notebook"`        // key; in a notification its place
+	Known    bool           `json:"known,omitempty"` // in a notification: it failed before, and nothing has changed since
+}
+
+// Failures lists the failures of a sweep in the order of its plan.
+func Failures(s *sweep.Sweep) []Failure {
+	var all []Failure
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned || st.Last == nil || st.Status == outcome.Succeeded {
+			continue
+		}
+		all = append(all, Failure{
+			Run: st.Run.ID, Name: s.RunName(st.Run.ID), Status: st.Last.Status, Kind: st.Last.Kind,
+			Reason: st.Last.Reason, Cell: st.Last.Cell, Attempts: st.Attempts, Notebook: sweep.RunKey(st.Run.ID),
+		})
+	}
+	return all
+}
