@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -36,14 +35,14 @@ against the first.
 		RunE: func(cmd *cobra.Command, args []string) error { return c.compare(cmd.Context(), args, f) },
 	}
 	fl := cmd.Flags()
-	fl.StringSliceVar(&f.Rows, "row", nil, "`axes` with one table for each value")
-	fl.StringSliceVar(&f.Cols, "col", nil, "`axes` whose values are compared (default: those of the baseline)")
-	fl.StringSliceVar(&f.Metrics, "metric", nil, "only these `metrics`")
 	fl.StringArrayVar(&f.Baseline, "baseline", nil, "`name=value` to compare with (default: the sweep file's; repeatable)")
-	fl.StringVar(&f.Where, "where", "", "only runs for which this expression is true")
-	fl.Float64Var(&f.Alpha, "alpha", 0.05, "significance level: p must be below it")
+	fl.StringSliceVar(&f.Metrics, "metric", nil, "only these `metrics`")
+	fl.StringVar(&f.Where, "where", "", "only runs for which this `expression` is true")
+	fl.StringSliceVar(&f.Cols, "col", nil, "`axes` whose values are compared (default: those of the baseline)")
+	fl.StringSliceVar(&f.Rows, "row", nil, "`axes` with one table for each value")
 	fl.StringVar(&f.By, "by", "", "compare by `method`: median, mean (t tests), bootstrap (the mean, by resampling) or exact (default: the sweep file's)")
-	fl.StringVar(&f.format, "format", "text", unit.Either(report.Formats()))
+	fl.Float64Var(&f.Alpha, "alpha", 0.05, "significance `level`: p must be below it")
+	addOneOf(fl, &f.format, "format", report.Formats(), "`form`: "+unit.Either(report.Formats()))
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	return cmd
 }
@@ -51,9 +50,6 @@ against the first.
 const failIfHelp = "exit 5 when a `change` from the baseline is like 'revenue < -2% (p<0.01)', or a run lacks the value: (missing<=3) allows some (repeatable)"
 
 func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error {
-	if !slices.Contains(report.Formats(), f.format) {
-		return unit.Mistake(fmt.Errorf("--format %q: want %s", f.format, unit.Either(report.Formats())))
-	}
 	gates, err := parseGates(f.failIf)
 	if err != nil {
 		return err

@@ -36,9 +36,9 @@ that machine.`,
 			return p.doctor(c, cmd.Context(), name, dir)
 		},
 	}
-	cmd.Flags().String("on", "local", "where runs will execute: "+placeWords())
-	cmd.Flags().String("python", "", "virtual environment or interpreter to look in")
-	cmd.Flags().StringVarP(&name, "kernel", "k", "", "kernel to start (default: python3)")
+	cmd.Flags().String("on", "local", "`place` where runs will execute: "+placeWords())
+	cmd.Flags().String("python", "", "`path` of a virtual environment or interpreter to look in")
+	cmd.Flags().StringVarP(&name, "kernel", "k", "", "`name` of the kernel to start (default: python3)")
 	return cmd
 }
 

@@ -27,7 +27,7 @@ long it took, and its parameters.
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.ls(cmd.Context(), args[0], where, all) },
 	}
-	cmd.Flags().StringVar(&where, "where", "", "only runs for which this expression is true")
+	cmd.Flags().StringVar(&where, "where", "", "only runs for which this `expression` is true")
 	cmd.Flags().BoolVar(&all, "all", false, "include runs that are no longer planned")
 	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a run")
 	return cmd

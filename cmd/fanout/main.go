@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -70,25 +71,21 @@ func (c *cli) rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return unit.Mistake(err) })
-	root.PersistentFlags().String("config", "", "settings file (default: fanout.yaml here, then in the user's configuration folder)")
+	root.PersistentFlags().String("config", "", "settings `file` (default: fanout.yaml here, then in the user's configuration folder)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if c.settings, err = readSettings(cmd.Flags()); err == nil {
 			c.app = c.newApp()
 		}
 		return err
 	}
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
-	root.AddCommand(
-		c.runCommand(), c.planCommand(), c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand(), c.logsCommand(),
-		c.collectCommand(), c.compareCommand(), c.reportCommand(),
-		c.execCommand(), c.initCommand(), c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand(),
-		c.scheduleCommand(), c.workerCommand(),
-	)
-	for _, cmd := range root.Commands() {
-		if cmd.Args != nil {
-			cmd.Args = asUsage(cmd.Args)
-		}
-	}
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth)))
+	addGroups(root, []group{
+		{"Run a sweep:", []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
+		{"See how it goes:", []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand()}},
+		{"Compare its variants:", []*cobra.Command{c.reportCommand(), c.compareCommand(), c.collectCommand()}},
+		{"Other ways to run:", []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
+		{"This installation:", []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},
+	})
 	return root
 }
 

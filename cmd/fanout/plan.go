@@ -71,8 +71,8 @@ lists those that would be executed, in the order in which they would begin.`,
 	fl.BoolVar(&f.count, "count", false, "print only the number of runs in the sweep file")
 	addChoice(cmd, &f.Choice)
 	addOrder(cmd, &f.Choice)
-	fl.IntVarP(&f.jobs, "jobs", "j", 0, "runs at once, for the estimate (default: cores)")
-	fl.StringVarP(&f.output, "output", "o", "", "sweep directory to compare with (default: NAME.sweep beside the sweep file)")
+	fl.IntVarP(&f.jobs, "jobs", "j", 0, "`N` runs at once, for the estimate (default: cores)")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep `directory` to compare with (default: NAME.sweep beside the sweep file)")
 	return cmd
 }
 
@@ -80,12 +80,12 @@ lists those that would be executed, in the order in which they would begin.`,
 func addChoice(cmd *cobra.Command, f *app.Choice) {
 	fl := cmd.Flags()
 	fl.IntVar(&f.Limit, "limit", 0, "execute at most `N` runs now")
-	fl.StringVar(&f.Only, "only", "", "execute only runs for which this expression is true")
-	fl.StringVar((*string)(&f.Reprocess), "reprocess", string(due.Stale), "which earlier runs to run again: none, failed, stale (and failed) or all")
+	fl.StringVar(&f.Only, "only", "", "execute only runs for which this `expression` is true")
+	addOneOf(fl, (*string)(&f.Reprocess), "reprocess", []string{string(due.Stale), string(due.None), string(due.Failed), string(due.All)}, "`which` earlier runs to run again: none, failed, stale (and failed) or all")
 }
 
 func addOrder(cmd *cobra.Command, f *app.Choice) {
-	cmd.Flags().StringVar(&f.Order, "order", "as-planned", "as-planned (new runs first, known failures last), newest-first, longest-first or shuffle")
+	addOneOf(cmd.Flags(), &f.Order, "order", due.Orders(), "`order` of the runs: as-planned (new runs first, known failures last), newest-first, longest-first or shuffle")
 }
 
 func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFlags) error {

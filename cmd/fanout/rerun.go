@@ -41,7 +41,7 @@ they are now, which makes the other successes stale, and --frozen as they were.
 	fl := cmd.Flags()
 	fl.BoolVar(&again.Failed, "failed", false, "runs that failed, timed out, were canceled or are lost")
 	fl.BoolVar(&again.Stale, "stale", false, "runs whose code, files or inputs changed since")
-	fl.StringVar(&f.Only, "only", "", "runs for which this expression is true")
+	fl.StringVar(&f.Only, "only", "", "runs for which this `expression` is true")
 	c.addExecFlags(cmd, &f)
 	f.addDryRun(cmd)
 	return cmd

@@ -50,14 +50,14 @@ were frozen then. If they have been edited since, choose with --update or
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args[0], f) },
 	}
-	f.specFlags.add(cmd)
-	c.addExecFlags(cmd, &f)
 	fl := cmd.Flags()
-	fl.StringVarP(&f.output, "output", "o", "", "where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
+	fl.StringVarP(&f.output, "output", "o", "", "`place` where the sweep is kept: a directory, s3://BUCKET/PREFIX or gs://BUCKET/PREFIX (default: NAME.sweep beside the sweep file)")
+	f.specFlags.add(cmd)
 	f.addDryRun(cmd)
-	fl.BoolVar(&f.yes, "yes", false, "continue even if there are more runs than max_runs")
-	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	addChoice(cmd, &f.Choice)
+	c.addExecFlags(cmd, &f)
+	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
+	fl.BoolVar(&f.yes, "yes", false, "continue even if there are more runs than max_runs")
 	return cmd
 }
 
@@ -69,18 +69,19 @@ func (f *runFlags) addDryRun(cmd *cobra.Command) {
 // addExecFlags adds the flags for how runs are executed.
 func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl := cmd.Flags()
-	fl.IntP("jobs", "j", 0, "runs at once (default: cores)")
+	fl.IntP("jobs", "j", 0, "`N` runs at once (default: cores)")
+	fl.String("on", "local", "`place` where runs execute: "+placeWords())
+	fl.String("timeout", "", "limit for one run, a `duration` such as 30m")
+	fl.Int("retries", -1, "up to `N` further attempts at a run that failed (default: the sweep file's)")
+	fl.Lookup("retries").DefValue = "0" // -1 is no number for people
+	addOrder(cmd, &f.Choice)
+	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
+	fl.String("warm", "auto", "`mode` of starting kernels: auto forks them from a warm server where it can, off never")
+	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
-	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
-	fl.String("on", "local", "where runs execute: "+placeWords())
-	addOrder(cmd, &f.Choice)
-	fl.String("timeout", "", "limit for one run, such as 30m")
-	fl.Int("retries", -1, "further attempts at a run that failed")
-	fl.String("warm", "auto", "fork kernels from a warm server: auto or off")
 	fl.BoolVar(&f.update, "update", false, "of a sweep directory: take templates and files as they are now")
 	fl.BoolVar(&f.frozen, "frozen", false, "of a sweep directory: take templates and files as they were planned")
-	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
 }
 
 func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {

@@ -48,15 +48,12 @@ skipped.`,
 	}
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.crons, "cron", nil, "`expression` that says when to fire: minute hour day month weekday (repeatable)")
-	fl.StringVar(&f.zone, "tz", "UTC", "time zone that the expression is in, such as Europe/Berlin")
-	fl.StringVarP(&f.output, "output", "o", "", "sweep directory, at the same path on the clients (default: NAME.sweep beside the sweep file)")
-	fl.StringVar(&f.job, "job", "", "your own job specification, in HCL, for the firings")
+	fl.StringVar(&f.zone, "tz", "UTC", "time `zone` that the expression is in, such as Europe/Berlin")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep `directory`, at the same path on the clients (default: NAME.sweep beside the sweep file)")
+	fl.StringVar(&f.job, "job", "", "your own job specification `file`, in HCL, for the firings")
 	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
 	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
 	cmd.AddCommand(c.scheduleLs(), c.scheduleRm(), c.scheduleNow(), c.scheduleFire())
-	for _, sub := range cmd.Commands() {
-		sub.Args = asUsage(sub.Args)
-	}
 	return cmd
 }
 

@@ -33,8 +33,8 @@ the leaders so far, including running ones that have already recorded the scrap.
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&by, "by", "", "`scrap` or parameter to sort by (default: the first metric)")
-	fl.StringVar(&where, "where", "", "only runs for which this expression is true")
-	fl.IntVarP(&n, "lines", "n", 10, "how many")
+	fl.StringVar(&where, "where", "", "only runs for which this `expression` is true")
+	fl.IntVarP(&n, "lines", "n", 10, "`N` runs")
 	fl.BoolVar(&ascending, "ascending", false, "the smallest first, whatever the sweep file declares")
 	return cmd
 }

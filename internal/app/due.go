@@ -28,7 +28,7 @@ func Due(s *sweep.Sweep, c Choice) (due.List, error) {
 	}
 	if c.Only != "" {
 		if todo.Runs, err = query.Matching(s, todo.Runs, c.Only); err != nil {
-			return todo, fmt.Errorf("only: %w", err)
+			return todo, fmt.Errorf("expression %s: %w", unit.Line(c.Only), err)
 		}
 	}
 	if c.Again != nil {

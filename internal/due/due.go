@@ -17,6 +17,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // Reprocess selects which of the runs that were executed before are due again. Runs
@@ -121,6 +122,9 @@ func (l List) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// Orders are the words for Order, the default first.
+func Orders() []string { return []string{"as-planned", "newest-first", "longest-first", "shuffle"} }
+
 // Order sorts the runs: "as-planned", where new ones lead and those that failed
 // before and have not changed come last, "newest-first", "longest-first" (by
 // what the runs took before; unknown ones lead) or "shuffle", which is the same
@@ -144,7 +148,7 @@ func (l *List) Order(s *sweep.Sweep, how string) error {
 	case "shuffle":
 		slices.SortFunc(ids, func(a, b string) int { return strings.Compare(sweep.Digest([]byte(a)), sweep.Digest([]byte(b))) })
 	default:
-		return fmt.Errorf("order %q: want as-planned, newest-first, longest-first or shuffle", how)
+		return fmt.Errorf("order %q: want %s", how, unit.Either(Orders()))
 	}
 	return nil
 }

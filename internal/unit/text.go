@@ -75,9 +75,14 @@ func joined(names []string, last string) string {
 	return strings.Join(names, "")
 }
 
-// Wrap breaks text into lines of at most the given width.
+// noBreak stands for a hyphen at which a line is not broken.
+const noBreak = "\u2011"
+
+// Wrap breaks text into lines of at most the given width, between words only: a
+// flag such as --dry-run stays in one piece.
 func Wrap(text string, width int) string {
-	return ansi.Wordwrap(strings.ReplaceAll(text, "\n", " "), width, "")
+	whole := strings.NewReplacer("\n", " ", "-", noBreak).Replace(text)
+	return strings.ReplaceAll(ansi.Wordwrap(whole, width, ""), noBreak, "-")
 }
 
 // maxName is how many characters of a run's name are worth reading.
