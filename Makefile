@@ -47,9 +47,9 @@ TESTENV = FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel FANOUT_TEST_NOD
 test-go: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp)
 	$(TESTENV) go test -race -p 1 -timeout 40m ./...
 
-test-long: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp) ## hours: each fuzz target for ten minutes, then every test three times
+test-long: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp) ## hours: each fuzz target for ten minutes, then every test, the long ones too, three times
 	$(MAKE) fuzz FUZZTIME=10m
-	$(TESTENV) go test -race -p 1 -count 3 -timeout 3h ./...
+	FANOUT_TEST_LONG=1 $(TESTENV) go test -race -p 1 -count 3 -timeout 3h ./...
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
 	@out=$$(gofmt -l cmd internal templates bench 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }

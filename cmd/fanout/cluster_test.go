@@ -22,6 +22,15 @@ import (
 // These tests do to a cluster what clusters do to themselves. They need a real
 // agent.
 
+// deep skips a test that takes a minute or more of a cluster's time, unless all
+// depth is asked for.
+func deep(t *testing.T) {
+	t.Helper()
+	if os.Getenv("FANOUT_TEST_LONG") == "" {
+		t.Skip("takes long: make test-long runs it, or FANOUT_TEST_LONG=1")
+	}
+}
+
 // needAgent starts one that can be restarted.
 func needAgent(t *testing.T) *agent { return needAgentIn(t, "global") }
 
@@ -121,6 +130,7 @@ func TestAgentRestarted(t *testing.T) {
 // TestNodeDrained drains the only node: workers write down how far they came,
 // and what they leave is made when there is a node again.
 func TestNodeDrained(t *testing.T) {
+	deep(t)
 	a := needAgent(t)
 	s := sweepOn(t, a, 40, 200*time.Millisecond, "")
 	s.awaitLines(t, 12)
@@ -137,6 +147,7 @@ func TestNodeDrained(t *testing.T) {
 // TestCollectedByNomad collects garbage all the time: jobs are gone before the
 // controller has looked at them.
 func TestCollectedByNomad(t *testing.T) {
+	deep(t)
 	a := needAgent(t)
 	s := sweepOn(t, a, 60, 20*time.Millisecond, "")
 	ctx, cancel := context.WithCancel(t.Context())
@@ -165,6 +176,7 @@ func (a *agent) workers() (pids []int) {
 // TestWorkersKilled kills every worker once: their open runs are lost, and made
 // again as the sweep file asks.
 func TestWorkersKilled(t *testing.T) {
+	deep(t)
 	a := needAgent(t)
 	s := sweepOn(t, a, 40, 200*time.Millisecond, "", "--retries", "2")
 	s.awaitLines(t, 12)
@@ -194,6 +206,7 @@ func TestNodeLost(t *testing.T) {
 // declared lost and its runs are made elsewhere; then it lives on: what it has
 // comes too late, and it begins nothing more.
 func TestWorkerFrozen(t *testing.T) {
+	deep(t)
 	a := needAgent(t)
 	s := sweepOn(t, a, 30, 100*time.Millisecond, "lost_after: 4s, ", "--retries", "2")
 	s.awaitLines(t, 12)
@@ -325,6 +338,7 @@ func (v *victim) edit(t *testing.T, name string, change func(string) string) {
 // in ten. Their credentials come from a Nomad variable. The controller is
 // killed five times; the tables equal those of this machine.
 func TestOnlyTheBucketIsShared(t *testing.T) {
+	deep(t)
 	if os.Getuid() != 0 {
 		t.Skip("only root starts tasks of other users")
 	}

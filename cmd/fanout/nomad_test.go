@@ -164,6 +164,7 @@ func TestSweepOnNomad(t *testing.T) {
 // TestControllerKilledOnNomad kills the controller five times in one sweep:
 // each next one ends what the last left and goes on.
 func TestControllerKilledOnNomad(t *testing.T) {
+	deep(t)
 	testCluster(t)
 	const runs = 60
 	v, args := onNomad(t, runs)
