@@ -34,7 +34,7 @@ stale again.
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&choice.Stale, "stale", false, "all runs that are stale")
-	fl.StringVar(&choice.Where, "only", "", "stale runs for which this expression is true")
+	fl.StringVar(&choice.Where, "only", "", "stale runs for which this `expression` is true")
 	return cmd
 }
 
