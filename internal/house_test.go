@@ -37,7 +37,7 @@ var mayImport = map[string][]string{
 	"internal/grid/expr": {"internal/value", "internal/unit"},
 	"internal/grid":      {"internal/glob", "internal/grid/expr", "internal/value", "internal/unit"},
 	"internal/sweep":     {"internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/due":       {"internal/sweep", "internal/outcome"},
+	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
 	"internal/draft":     {"internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
 
