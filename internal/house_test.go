@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 	"internal/kernel/kernelspec": {},
 	"internal/kernel":            {"internal/kernel/kernelspec", "internal/unit"},
 	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/unit"},
-	"internal/fan":               {"internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
+	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/glob", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},

@@ -13,10 +13,10 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"path"
 	"slices"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -485,8 +485,7 @@ func (r Retry) matches(o outcome.Outcome) bool {
 		if on == string(o.Status) || on == string(o.Kind) || on == o.Ename {
 			return true
 		}
-		ok, err := path.Match(on, o.Ename+": "+o.Evalue)
-		return ok && err == nil
+		return glob.MatchText(on, o.Ename+": "+o.Evalue)
 	})
 }
 

@@ -1,5 +1,5 @@
-// Package glob is the one dialect of file patterns: of `files:`, `inputs:` and
-// `keep:` in a sweep file.
+// Package glob is the one dialect of patterns: of files in `files:`, `inputs:`
+// and `keep:` of a sweep file, and of texts in `retries:`.
 //
 // In a pattern * and ? stand for characters of one name, [a-z] for one of
 // them, {a,b} for either and ** for any number of folders, none included. They
@@ -18,6 +18,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -28,7 +29,7 @@ var maxLooked = 1_000_000
 // Check reports what is wrong with a pattern.
 func Check(pattern string) error {
 	if !doublestar.ValidatePattern(pattern) {
-		return fmt.Errorf("%q is not a file pattern: a bracket or brace is open", pattern)
+		return fmt.Errorf("%q is not a pattern: a bracket or brace is open", pattern)
 	}
 	return nil
 }
@@ -82,6 +83,14 @@ func distinct(names []string) []string {
 // matches nothing.
 func Match(pattern, name string) bool {
 	ok, err := doublestar.Match(path.Clean(pattern), name)
+	return ok && err == nil
+}
+
+// MatchText reports whether a pattern matches a text that is no name: * and ?
+// stand for any characters, a slash is one like the others.
+func MatchText(pattern, text string) bool {
+	plain := strings.NewReplacer("/", "\x00")
+	ok, err := doublestar.Match(plain.Replace(pattern), plain.Replace(text))
 	return ok && err == nil
 }
 

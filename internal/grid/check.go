@@ -188,9 +188,6 @@ func (s *Spec) passed(list []*axes.Axis) []placedName {
 	return out
 }
 
-// maxValueErrors bounds the mistakes reported for one axis.
-const maxValueErrors = 3
-
 // checkValues finds values whose kind the template does not expect.
 func (g *Grid) checkValues(r *yaml.Reader) {
 	s := g.spec
@@ -198,13 +195,8 @@ func (g *Grid) checkValues(r *yaml.Reader) {
 		g.checkValue(r, s.paramNodes[b.Name], b)
 	}
 	for _, a := range g.axes {
-		bad := 0
 		for _, c := range a.Cols {
-			for i, v := range c.Values {
-				if bad < maxValueErrors && !c.Label && c.Has(i) && g.checkValue(r, c.Place(i), value.Binding{Name: c.Name, Value: v}) {
-					bad++
-				}
-			}
+			g.checkColumn(r, c)
 		}
 	}
 	for _, o := range s.include {
@@ -215,6 +207,16 @@ func (g *Grid) checkValues(r *yaml.Reader) {
 	if as := s.Repeat.As; as != "" {
 		zero, _ := value.Of(0)
 		g.checkValue(r, s.nodes["repeat"], value.Binding{Name: as, Value: zero})
+	}
+}
+
+// checkColumn reports the first of the values in a place that are wrong.
+func (g *Grid) checkColumn(r *yaml.Reader, c *axes.Column) {
+	reported := map[*yaml.Node]bool{}
+	for i, v := range c.Values {
+		if at := c.Place(i); !reported[at] && !c.Label && c.Has(i) {
+			reported[at] = g.checkValue(r, at, value.Binding{Name: c.Name, Value: v})
+		}
 	}
 }
 

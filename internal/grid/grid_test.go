@@ -165,8 +165,8 @@ var mistakeCases = []struct{ name, spec, want string }{
 	{"report misspelt", "template: t.ipynb\ngrid: {x: [1]}\nreport: {tempalte: x}", "did you mean `template`?"},
 	{"secret of nothing", "template: t.ipynb\nparameters: {k: {secret: }}\ngrid: {x: [1]}", "want the name of an environment variable"},
 	{"secret on an axis", "template: t.ipynb\ngrid: {k: [{secret: K}]}", "a secret belongs under `parameters`"},
-	{"pattern with an open bracket", "template: t.ipynb\ngrid: {x: [1]}\nkeep: ['out/[a.csv']", "3:7: \"out/[a.csv\" is not a file pattern"},
-	{"pattern with an open brace", "template: t.ipynb\ngrid: {x: [1]}\ninputs: 'data/{a,b.csv'", "3:9: \"data/{a,b.csv\" is not a file pattern"},
+	{"pattern with an open bracket", "template: t.ipynb\ngrid: {x: [1]}\nkeep: ['out/[a.csv']", "3:7: \"out/[a.csv\" is not a pattern"},
+	{"pattern with an open brace", "template: t.ipynb\ngrid: {x: [1]}\ninputs: 'data/{a,b.csv'", "3:9: \"data/{a,b.csv\" is not a pattern"},
 	{"choice of a list", "template: [t.ipynb]\ngrid: {x: [1]}", "want a notebook, or a map with axis, of, not a list"},
 	{"from without a file", "template: t.ipynb\nfrom:", "want a file of rows"},
 }

@@ -93,7 +93,7 @@ func TestSchemaAcceptsWhatDecodeAccepts(t *testing.T) {
 
 // beyondSchema are mistakes that no schema sees: repeated keys, relations
 // between keys, values of texts, what the templates say.
-var beyondSchema = regexp.MustCompile(`not a file pattern|a key must be|the date format has no|a secret belongs|want the name of an environment|is here twice|there twice|twice|both|same run|one run|only in case|here, and is|no point matches|nothing (in|the)|matches|expression|derived from|equally long|does not lead|is after|not a date|unknown time zone|not the name|aliases|merge|no rows|reserved for columns|not a name that|one document|begins another|did not find|is empty|leading zero|could be a string|not a value|logspace|the same|align|no value|not a template|number of|percent|directive|the range has|tag|nest deeper|too large|no such date|closer together|folder|percentage; not "(now|soon),(fail|success|done)=`)
+var beyondSchema = regexp.MustCompile(`not a pattern|a key must be|the date format has no|a secret belongs|want the name of an environment|is here twice|there twice|twice|both|same run|one run|only in case|here, and is|no point matches|nothing (in|the)|matches|expression|derived from|equally long|does not lead|is after|not a date|unknown time zone|not the name|aliases|merge|no rows|reserved for columns|not a name that|one document|begins another|did not find|is empty|leading zero|could be a string|not a value|logspace|the same|align|no value|not a template|number of|percent|directive|the range has|tag|nest deeper|too large|no such date|closer together|folder|percentage; not "(now|soon),(fail|success|done)=`)
 
 // What an editor refuses Decode refuses; what Decode refuses an editor refuses
 // unless it is beyond a schema.

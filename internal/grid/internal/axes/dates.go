@@ -74,6 +74,7 @@ func readDate(r *yaml.Reader, n *yaml.Node) string {
 	}
 	if err := dates.Check(s); err != nil {
 		r.Hintf(n, dateHint, "%v", err)
+		return ""
 	}
 	return s
 }

@@ -297,8 +297,11 @@ func (p *Preparer) typed(file string, at *yaml.Node, all [][]value.Binding) [][]
 		out[i] = make([]value.Binding, len(row))
 		for j, b := range row {
 			v, err := rows.As(b.Value, p.Kinds[b.Name])
-			if err != nil && bad < maxRowMistakes {
-				bad++
+			if err != nil {
+				v = value.Value{} // nothing else about it is reported
+				if bad++; bad > maxRowMistakes {
+					continue
+				}
 				p.Hintf(at, "leave the field empty for null", "row %d of %s: `%s` %v", i+1, file, b.Name, err)
 			}
 			out[i][j] = value.Binding{Name: b.Name, Value: v}

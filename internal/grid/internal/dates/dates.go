@@ -28,6 +28,7 @@ type Rule struct {
 	Format string // of strftime; empty is 2026-01-31, or with time and offset
 	count  int    // of the step
 	unit   string
+	timed  bool // the first date was given with a time: all are written with theirs, at midnight, too
 }
 
 // Daily is a step of a day, in UTC.
@@ -59,6 +60,7 @@ func (r *Rule) HasPeriods() bool { return slices.Contains([]string{"w", "mo", "q
 // limit of them, or none, is an error.
 func (r *Rule) Between(from, to Moment, limit int) ([]string, error) {
 	first, last := from.first, to.last
+	r.timed = from.timed
 	next := r.calendar(first)
 	if r.unit == "h" || r.unit == "min" {
 		first, last = onClock(first, r.Zone), onClock(last, r.Zone)
@@ -192,7 +194,7 @@ func period(t time.Time, unit string) (first, next time.Time) {
 // text writes a date: by the format, else as a day, or with time and offset
 // when it has a time.
 func (r *Rule) text(t time.Time) string {
-	clock := t.Hour() != 0 || t.Minute() != 0 || t.Second() != 0
+	clock := r.timed || t.Hour() != 0 || t.Minute() != 0 || t.Second() != 0
 	if clock && t.Location() == time.UTC {
 		t = onClock(t, r.Zone)
 	}
@@ -228,13 +230,16 @@ func onClock(w time.Time, zone *time.Location) time.Time {
 
 // A Moment is a date as it was written, on a wall clock: a day, or the first
 // and last day of a month or year.
-type Moment struct{ first, last time.Time }
+type Moment struct {
+	first, last time.Time
+	timed       bool // it was written with a time
+}
 
 // Before reports whether m ends before the other begins.
 func (m Moment) Before(other Moment) bool { return m.last.Before(other.first) }
 
 func (m Moment) String() string {
-	if m.first.Hour() == 0 && m.first.Minute() == 0 {
+	if !m.timed && m.first.Hour() == 0 && m.first.Minute() == 0 {
 		return m.first.Format(time.DateOnly)
 	}
 	return m.first.Format("2006-01-02T15:04")
@@ -287,20 +292,20 @@ func Parse(s string, asOf time.Time) (Moment, error) {
 			return Moment{}, err
 		}
 	}
-	return Moment{t, t}, nil
+	return Moment{first: t, last: t}, nil
 }
 
 func absoluteMoment(s string, t time.Time, layout string, zone *time.Location) (Moment, error) {
 	for _, l := range dateLayouts {
 		if l.layout == layout && l.period != "" {
 			_, next := period(t, l.period)
-			return Moment{t, next.AddDate(0, 0, -1)}, nil
+			return Moment{first: t, last: next.AddDate(0, 0, -1)}, nil
 		}
 	}
 	if layout != time.DateOnly && !wall(onClock(t, zone)).Equal(t) {
 		return Moment{}, fmt.Errorf("the clocks of %s skip %q", zone, s)
 	}
-	return Moment{t, t}, nil
+	return Moment{t, t, layout != time.DateOnly}, nil
 }
 
 var shiftRE = regexp.MustCompile(`^([+-]?[0-9]{1,6})(min|h|d|bd|w|mo|q|y)$`)

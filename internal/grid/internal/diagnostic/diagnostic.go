@@ -46,7 +46,7 @@ func (es Errors) Hint() string {
 	return ""
 }
 
-// Err is the errors in the order of the file, or nil.
+// Err is the errors in the order of the file, each of them once, or nil.
 func (es Errors) Err() error {
 	if len(es) == 0 {
 		return nil
@@ -57,7 +57,12 @@ func (es Errors) Err() error {
 		}
 		return a.Col - b.Col
 	})
-	return es
+	seen := map[Error]bool{}
+	return slices.DeleteFunc(es, func(e *Error) bool {
+		before := seen[*e]
+		seen[*e] = true
+		return before
+	})
 }
 
 // DidYouMean is the end of a message about a name that is not known: the word

@@ -34,7 +34,10 @@ func Set(pair string) (Source, error) {
 	}
 	r := yaml.NewReader(file)
 	v, err := value.Of(text)
-	if n, bad := r.Parse(file, []byte(text)); n != nil && bad == nil {
+	switch n, bad := r.Parse(file, []byte(text)); {
+	case yaml.IsNull(text):
+		v = value.Value{}
+	case n != nil && bad == nil:
 		v, err = r.Value(n), r.Err()
 	}
 	return Source{File: file, set: []value.Binding{{Name: name, Value: v}}}, withoutPlaces(file, err)

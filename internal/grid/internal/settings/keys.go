@@ -180,7 +180,7 @@ func retries() form.Form[Retries] {
 	n := func(r *Retries) *int { return &r.N }
 	return form.Or(form.Whole(0), n, form.Map(
 		form.Field("n", "", form.Whole(0), n),
-		form.Field("on", "Statuses, reasons, exceptions or patterns of them; any failure by default.", form.Texts("statuses, reasons or exceptions"), func(r *Retries) *[]string { return &r.On }),
+		form.Field("on", "Statuses, reasons, exceptions or patterns of them; any failure by default.", patterns("statuses, reasons or exceptions"), func(r *Retries) *[]string { return &r.On }),
 		form.Field("backoff", "", duration(), func(r *Retries) *time.Duration { return &r.Backoff }),
 		form.Field("max", "For the whole sweep.", form.Whole(0), func(r *Retries) *int { return &r.Max }),
 	))

@@ -12,6 +12,7 @@ package yaml
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -51,7 +52,32 @@ func (r *Reader) Parse(file string, text []byte) (*Node, error) {
 	return n, nil
 }
 
+// document parses a text. JSON may write one character as two escapes, which
+// YAML does not know.
 func document(text []byte) (*Node, error) {
+	n, err := parse(text)
+	if err != nil && json.Valid(text) {
+		return parse(surrogates.ReplaceAllFunc(text, joined))
+	}
+	return n, err
+}
+
+// surrogates is an escape, or a pair of escapes for one character.
+var surrogates = regexp.MustCompile(`\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|.)`)
+
+// joined makes a pair of escapes the character that they stand for.
+func joined(escape []byte) []byte {
+	var text string
+	if len(escape) < len(`\ud83d\ude00`) || json.Unmarshal(fmt.Appendf(nil, `"%s"`, escape), &text) != nil {
+		return escape
+	}
+	return []byte(text)
+}
+
+// IsNull reports whether a plain scalar of this text is null.
+func IsNull(text string) bool { return nullRE.MatchString(strings.TrimSpace(text)) }
+
+func parse(text []byte) (*Node, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	var doc, second Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
