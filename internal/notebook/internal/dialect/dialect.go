@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -42,7 +43,7 @@ type Dialect struct {
 	language string // its one name, whatever notebooks call it
 	comment  func(text string) string
 	assign   func(name, value, declared string) string // declared: how the parameters cell declares name
-	name     *regexp.Regexp
+	name     pattern
 	reserved string // words that cannot be names, between spaces
 	null     string
 	bools    [2]string
@@ -60,6 +61,14 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Language is the one name of the language, whatever notebooks call it.
 func (d *Dialect) Language() string { return d.language }
+
+// A pattern is compiled when it is first used: classes of Unicode take most of
+// a millisecond each, and most invocations use one language at most.
+type pattern func() *regexp.Regexp
+
+func lazy(text string) pattern {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // Unknown lists the arguments that are not among the declared parameters.
 func (d *Dialect) Unknown(args []Argument, declared []Parameter) (names []string) {
@@ -120,7 +129,7 @@ func (d *Dialect) Source(comment string, args []Argument, declared []Parameter) 
 func oneLine(s string) string { return strings.Join(SplitLines(s), " ") }
 
 func (d *Dialect) isName(s string) bool {
-	return d.name.MatchString(s) && !strings.Contains(d.reserved, " "+s+" ")
+	return d.name().MatchString(s) && !strings.Contains(d.reserved, " "+s+" ")
 }
 
 func (d *Dialect) argument(a Argument) (string, error) {

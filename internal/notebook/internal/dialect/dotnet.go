@@ -3,7 +3,6 @@ package dialect
 import (
 	"fmt"
 	"math/big"
-	"regexp"
 	"strings"
 )
 
@@ -123,7 +122,7 @@ var powershell = Dialect{
 	language: "powershell",
 	comment:  hashed,
 	assign:   func(name, value, _ string) string { return "$" + name + " = " + value },
-	name:     regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`),
+	name:     lazy(`^[A-Za-z_][A-Za-z0-9_]*$`),
 	reserved: " true false null _ args input this ",
 	null:     "$Null",
 	bools:    [2]string{"$False", "$True"},

@@ -9,7 +9,7 @@ import (
 // A grammar is how a language other than Python writes a parameter: enough to
 // find simple assignments, not to understand programs.
 type grammar struct {
-	declare   *regexp.Regexp // groups: keyword, name, type; the value follows the match
+	declare   pattern // groups: keyword, name, type; the value follows the match
 	comment   string
 	quotes    string // characters that open and close texts
 	words     map[string]any
@@ -32,38 +32,38 @@ func words(null string, more map[string]any) map[string]any {
 
 var grammars = map[*Dialect]grammar{
 	&rlang: {
-		declare: regexp.MustCompile(`^()([\p{L}.][\p{L}\p{Nd}._]*)()\s*(?:<<?-|=(?:[^=]|$))`), comment: "#", quotes: `"'`,
+		declare: lazy(`^()([\p{L}.][\p{L}\p{Nd}._]*)()\s*(?:<<?-|=(?:[^=]|$))`), comment: "#", quotes: `"'`,
 		words: words("NULL", map[string]any{"TRUE": true, "FALSE": false, "T": true, "F": false}), float: true, strip: "L", backslash: true,
 	},
 	&julia: {
-		declare: regexp.MustCompile(`^(?:(const|global)\s+)?([\p{L}_][\p{L}\p{Nd}_!]*)(?:\s*::\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "#", quotes: `"`,
+		declare: lazy(`^(?:(const|global)\s+)?([\p{L}_][\p{L}\p{Nd}_!]*)(?:\s*::\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "#", quotes: `"`,
 		words: words("nothing", yesNo), backslash: true,
 	},
 	&scala: {
-		declare: regexp.MustCompile(`^(val|var)\s+([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "//", quotes: `"`,
+		declare: lazy(`^(val|var)\s+([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "//", quotes: `"`,
 		words: words("None", yesNo), strip: "L", backslash: true,
 	},
 	&javascript: {
-		declare: regexp.MustCompile(`^(?:export\s+)?(?:(let|var|const)\s+)?([\p{L}_$][\p{L}\p{Nd}_$]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=>]|$)`), comment: "//", quotes: "\"'`",
+		declare: lazy(`^(?:export\s+)?(?:(let|var|const)\s+)?([\p{L}_$][\p{L}\p{Nd}_$]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=>]|$)`), comment: "//", quotes: "\"'`",
 		words: words("null", yesNo), float: true, backslash: true,
 	},
 	&bash: {
-		declare: regexp.MustCompile(`^(?:(export|declare|readonly|local|typeset)\s+(?:-\w+\s+)*)?([A-Za-z_][A-Za-z0-9_]*)()=`), comment: "#", quotes: `"'`,
+		declare: lazy(`^(?:(export|declare|readonly|local|typeset)\s+(?:-\w+\s+)*)?([A-Za-z_][A-Za-z0-9_]*)()=`), comment: "#", quotes: `"'`,
 		untyped: true, backslash: true,
 	},
 	&matlab: {
-		declare: regexp.MustCompile(`^()([A-Za-z][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "%", quotes: `"'`, words: yesNo, float: true, oneLine: true,
+		declare: lazy(`^()([A-Za-z][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "%", quotes: `"'`, words: yesNo, float: true, oneLine: true,
 	},
 	&csharp: {
-		declare: regexp.MustCompile(`^()(?:const\s+)?(?:var|[\p{L}_][\p{L}\p{Nd}_.<>,\[\]?]*)\s+([\p{L}_][\p{L}\p{Nd}_]*)()\s*=(?:[^=]|$)`), comment: "//", quotes: `"'`,
+		declare: lazy(`^()(?:const\s+)?(?:var|[\p{L}_][\p{L}\p{Nd}_.<>,\[\]?]*)\s+([\p{L}_][\p{L}\p{Nd}_]*)()\s*=(?:[^=]|$)`), comment: "//", quotes: `"'`,
 		words: words("null", yesNo), strip: "LlmMdDfF", backslash: true,
 	},
 	&fsharp: {
-		declare: regexp.MustCompile(`^(let)\s+(?:mutable\s+)?([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=`), comment: "//", quotes: `"`,
+		declare: lazy(`^(let)\s+(?:mutable\s+)?([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=`), comment: "//", quotes: `"`,
 		words: words("None", yesNo), strip: "LI", backslash: true,
 	},
 	&powershell: {
-		declare: regexp.MustCompile(`^(?:\[[^\]]*\]\s*)?()\$([A-Za-z_][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "#", quotes: `"'`,
+		declare: lazy(`^(?:\[[^\]]*\]\s*)?()\$([A-Za-z_][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "#", quotes: `"'`,
 		words: map[string]any{"$Null": nil, "$True": true, "$False": false, "$null": nil, "$true": true, "$false": false},
 	},
 }
@@ -74,7 +74,7 @@ var assignment = regexp.MustCompile(`^\s*(?:<<?-|=)`)
 func lineDeclarations(g grammar, source string) []Parameter {
 	var ps []Parameter
 	for _, s := range g.statements(UnixLines(source)) {
-		m := g.declare.FindStringSubmatchIndex(s.text)
+		m := g.declare().FindStringSubmatchIndex(s.text)
 		if m == nil {
 			continue
 		}
