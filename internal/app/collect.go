@@ -93,7 +93,8 @@ func (a *App) ReadNotebooks(ctx context.Context, paths, require []string) (*coll
 // among them.
 type anywhere struct{}
 
-func (anywhere) Open(name string) (fs.File, error) { return os.Open(filepath.FromSlash(name)) }
+func (anywhere) Open(name string) (fs.File, error)     { return os.Open(filepath.FromSlash(name)) }
+func (anywhere) Stat(name string) (fs.FileInfo, error) { return os.Stat(filepath.FromSlash(name)) }
 
 // CollectNotebooks reads notebooks that belong to no sweep and writes their
 // tables to output, a folder or a bucket's URL. The caller closes the Result.

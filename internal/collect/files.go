@@ -1,9 +1,9 @@
 package collect
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -12,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -37,7 +36,7 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (r *Resul
 	defer g.closeIf(&err)
 	large := make(chan struct{}, 1)
 	read := func() func(i int) (*entry, error) {
-		r := &fileReader{fsys: fsys, spool: g.spool, large: large}
+		r := &fileReader{fsys: fsys, spool: g.spool, turn: turn{large: large}}
 		r.lean.limit = leanLimit
 		return func(i int) (*entry, error) { return r.entry(names[i]) }
 	}
@@ -66,7 +65,7 @@ func findNotebooks(fsys fs.FS, paths []string) ([]string, error) {
 				return err
 			case d.IsDir() && name != root && strings.HasPrefix(d.Name(), "."):
 				return fs.SkipDir
-			case !d.IsDir() && (name == root || isNotebookName(name)):
+			case name == root && !d.IsDir() || isNotebookName(name) && isFile(fsys, name, d):
 				names = append(names, name)
 			}
 			return nil
@@ -77,6 +76,15 @@ func findNotebooks(fsys fs.FS, paths []string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
+}
+
+// isFile passes over pipes and devices, which never end or are not ours to read.
+func isFile(fsys fs.FS, name string, d fs.DirEntry) bool {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return d.Type().IsRegular()
+	}
+	info, err := fs.Stat(fsys, name)
+	return err != nil || info.Mode().IsRegular() // a link that leads nowhere has a row that says so
 }
 
 func isNotebookName(name string) bool {
@@ -150,8 +158,7 @@ type fileReader struct {
 	spool *spool
 	lean  leanReader
 	gzip  gzip.Reader
-	large chan struct{} // held by the one reader that has large outputs in memory
-	holds bool
+	turn
 }
 
 // entry reads one file. The error is of the spool; what is wrong with the file
@@ -176,6 +183,9 @@ func (r *fileReader) entry(name string) (*entry, error) {
 }
 
 func (r *fileReader) notebook(name string) (*notebook.Notebook, []table.Problem, error) {
+	if info, err := fs.Stat(r.fsys, name); err == nil && !info.Mode().IsRegular() {
+		return nil, nil, errors.New("read notebook: it is not a regular file")
+	}
 	f, err := r.fsys.Open(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open notebook: %w", err)
@@ -183,30 +193,19 @@ func (r *fileReader) notebook(name string) (*notebook.Notebook, []table.Problem,
 	defer f.Close()
 	stream := io.Reader(f)
 	again := func(start, end int64) ([]byte, error) { return r.reread(name, start, end) }
+	r.lean.alone = r.alone
 	if strings.HasSuffix(name, ".gz") {
 		if err := r.gzip.Reset(f); err != nil {
 			return nil, nil, fmt.Errorf("read notebook: %w", err)
 		}
 		stream = &r.gzip
 	}
-	doc, dropped, err := r.lean.read(stream, again)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read notebook: %w", err)
-	}
-	if !utf8.Valid(doc) {
-		doc = bytes.ToValidUTF8(doc, []byte("\uFFFD"))
-		dropped = append(dropped, table.Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced"})
-	}
-	n, err := notebook.Decode(doc)
-	return n, dropped, err
+	return r.lean.notebook(stream, again)
 }
 
 // reread reads a part of a file again that was too long to keep.
 func (r *fileReader) reread(name string, start, end int64) ([]byte, error) {
-	if !r.holds {
-		r.large <- struct{}{}
-		r.holds = true
-	}
+	r.alone()
 	f, err := r.fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -232,10 +231,24 @@ func (r *fileReader) reread(name string, start, end int64) ([]byte, error) {
 	return b, err
 }
 
-func (r *fileReader) release() {
-	if r.holds {
-		<-r.large
-		r.holds = false
+// turn lets one reader of several at a time have large outputs in memory.
+type turn struct {
+	large chan struct{} // shared; held by the one whose turn it is
+	holds bool
+}
+
+// alone waits for the reader's turn.
+func (t *turn) alone() {
+	if !t.holds {
+		t.large <- struct{}{}
+		t.holds = true
+	}
+}
+
+func (t *turn) release() {
+	if t.holds {
+		<-t.large
+		t.holds = false
 	}
 }
 

@@ -7,7 +7,9 @@ import (
 	"io"
 	"math"
 	"strings"
+	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -17,21 +19,45 @@ import (
 // widget state. It is read from a stream; memory is bounded by what is wanted,
 // not by the notebook's size.
 
-// leanLimit is how many bytes of wanted outputs one notebook may hold.
-const leanLimit = 256 << 20
+// Limits of one notebook.
+const (
+	leanLimit  = 256 << 20 // bytes of wanted outputs
+	leanCells  = 100_000   // cells
+	leanValues = 4 << 20   // JSON values in what is wanted: each takes some 50 bytes
+	leanError  = 16 << 10  // bytes of an exception's name, and of its text
+	leanMany   = 1 << 20   // with more bytes than these only one is in memory at a time
+)
 
 // leanReader makes lean notebooks. It is used again for the next one.
 type leanReader struct {
 	scan    value.Stream
 	again   func(start, end int64) ([]byte, error) // reads a part of the stream again
+	alone   func()                                 // waits until no other notebook takes much memory; nil needs no wait
 	limit   int                                    // bytes of wanted outputs in one notebook
 	cells   []byte
 	meta    []byte
 	top     []byte // the other members
 	count   int    // of cells
 	code    int    // of code cells passed
-	spent   int
+	total   int    // cells of all worksheets
+	spent   int    // bytes
+	values  int
 	dropped []table.Problem
+}
+
+// notebook reads a lean notebook and decodes it. Bytes that are not UTF-8 are
+// replaced, which is a problem, as outputs are that were left out.
+func (l *leanReader) notebook(r io.Reader, again func(start, end int64) ([]byte, error)) (*notebook.Notebook, []table.Problem, error) {
+	doc, problems, err := l.read(r, again)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read notebook: %w", err)
+	}
+	if !utf8.Valid(doc) {
+		doc = bytes.ToValidUTF8(doc, []byte("\uFFFD"))
+		problems = append(problems, table.Problem{Kind: "not_utf8", Detail: "bytes that are not UTF-8 were replaced"})
+	}
+	n, err := notebook.Decode(doc)
+	return n, problems, err
 }
 
 // read gives the lean notebook of a stream, and the outputs left out because
@@ -40,6 +66,7 @@ func (l *leanReader) read(r io.Reader, again func(start, end int64) ([]byte, err
 	l.scan.Reset(r)
 	l.again = again
 	l.cells, l.meta, l.top, l.count, l.spent, l.dropped = l.cells[:0], l.meta[:0], l.top[:0], 0, 0, nil
+	l.total, l.values = 0, 0
 	if err := l.document(); err != nil {
 		return nil, nil, located(err)
 	}
@@ -152,13 +179,11 @@ func (l *leanReader) copySmall(to *[]byte, key string) error {
 	if err != nil {
 		return err
 	}
-	if size := int(v.End - v.Start); v.Raw == nil && l.spent+size <= l.limit {
-		l.spent += size
-		if v.Raw, err = l.again(v.Start, v.End); err != nil {
-			return err
-		}
+	ok, err := l.take(&v)
+	if err != nil {
+		return err
 	}
-	if v.Raw == nil {
+	if !ok {
 		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Name: key, Detail: fmt.Sprintf("metadata of %d bytes was left out", v.End-v.Start)})
 		return nil
 	}
@@ -177,6 +202,9 @@ func (l *leanReader) cellList() error {
 			l.cells = append(l.cells, ',')
 		}
 		l.count++
+		if l.total++; l.total > leanCells {
+			return fmt.Errorf("it has more than %d cells", leanCells)
+		}
 		return l.cell()
 	})
 	return err
@@ -280,12 +308,17 @@ func (l *leanReader) outputs(to *[]byte) error {
 			return err
 		}
 		l.scan.Keep()
-		wanted, err := l.wanted()
+		found, err := l.wanted()
 		output := l.scan.Kept()
-		if err == nil && wanted {
-			err = l.keepOutput(to, output)
+		switch {
+		case err != nil:
+			return err
+		case found.scrap:
+			return l.keepOutput(to, output)
+		case found.kind == "error" || found.kind == "pyerr":
+			return l.keepError(to, found)
 		}
-		return err
+		return nil
 	})
 	if any && len(*to) == 0 {
 		*to = append(*to, `{"output_type":"stream","name":"stdout","text":""}`...) // that there was output shows that the cell ran
@@ -293,26 +326,70 @@ func (l *leanReader) outputs(to *[]byte) error {
 	return err
 }
 
-// wanted passes an output and reports whether it holds a scrap or an error.
-func (l *leanReader) wanted() (wanted bool, err error) {
+// An output as far as it tells whether it is wanted.
+type outputHead struct {
+	scrap         bool // it holds one
+	kind          string
+	ename, evalue value.Span
+}
+
+// wanted passes an output.
+func (l *leanReader) wanted() (found outputHead, err error) {
 	s := &l.scan
-	err = s.Object(func(key string) error {
+	err = s.Object(func(key string) (err error) {
 		switch key {
 		case "output_type":
-			kind, err := s.Take(64)
-			if err == nil {
-				text, _ := value.NewScanner(kind.Raw).Text()
-				wanted = wanted || text == "error" || text == "pyerr"
+			var kind value.Span
+			if kind, err = s.Take(64); err == nil {
+				found.kind, _ = value.NewScanner(kind.Raw).Text()
 			}
-			return err
+		case "ename":
+			found.ename, err = s.Take(leanError)
+		case "evalue":
+			found.evalue, err = s.Take(leanError)
 		case "data":
-			return l.anyKey(&wanted, isScrapMime)
+			err = l.anyKey(&found.scrap, isScrapMime)
 		case "metadata":
-			return l.anyKey(&wanted, func(k string) bool { return k == "scrapbook" || k == "papermill" })
+			err = l.anyKey(&found.scrap, func(k string) bool { return k == "scrapbook" || k == "papermill" })
+		default:
+			err = s.Skip()
 		}
-		return s.Skip()
+		return err
 	})
-	return wanted, err
+	return found, err
+}
+
+// keepError keeps the name and the text of an exception; its traceback is in the
+// notebook.
+func (l *leanReader) keepError(to *[]byte, found outputHead) error {
+	b := append(value.AppendText([]byte(`{"output_type":`), found.kind), `,"traceback":[]`...)
+	b = appendMember(b, "ename", found.ename)
+	b = append(appendMember(b, "evalue", found.evalue), '}')
+	l.spent += len(b)
+	if l.values += countValues(b); l.spent > l.limit || l.values > leanValues {
+		return fmt.Errorf("it has more exceptions than are read: %d bytes or %d values", l.limit, leanValues)
+	}
+	*to = append(joinComma(*to), b...)
+	return nil
+}
+
+// appendMember appends a text, or how long it is if that was too long to be kept.
+func appendMember(b []byte, name string, text value.Span) []byte {
+	if text.End == text.Start {
+		return b
+	}
+	b = append(append(append(b, `,"`...), name...), `":`...)
+	if text.Raw == nil {
+		return value.AppendText(b, fmt.Sprintf("(a text of %d bytes)", text.End-text.Start))
+	}
+	return append(b, text.Raw...)
+}
+
+func joinComma(b []byte) []byte {
+	if len(b) > 0 {
+		b = append(b, ',')
+	}
+	return b
 }
 
 // anyKey passes a value; found becomes true when it is an object one of whose
@@ -332,23 +409,55 @@ func isScrapMime(key string) bool {
 }
 
 func (l *leanReader) keepOutput(to *[]byte, output value.Span) error {
-	size := int(output.End - output.Start)
-	if l.spent+size > l.limit {
+	ok, err := l.take(&output)
+	if err != nil {
+		return err
+	}
+	if !ok {
 		l.dropped = append(l.dropped, table.Problem{Kind: "too_large", Cell: l.code + 1,
-			Detail: fmt.Sprintf("an output of %d bytes that holds a scrap or an error was left out: one notebook may hold %d bytes of them", size, l.limit)})
+			Detail: fmt.Sprintf("an output of %d bytes that holds a scrap was left out: one notebook may hold %d bytes and %d values of them", output.End-output.Start, l.limit, leanValues)})
 		return nil
 	}
-	l.spent += size
-	raw := output.Raw
-	if raw == nil {
-		var err error
-		if raw, err = l.again(output.Start, output.End); err != nil {
-			return err
+	*to = append(joinComma(*to), output.Raw...)
+	return nil
+}
+
+// take reads a value that was too long to be kept, and reports whether it fits
+// into what one notebook may hold.
+func (l *leanReader) take(v *value.Span) (fits bool, err error) {
+	size := int(v.End - v.Start)
+	if l.spent+size > l.limit {
+		return false, nil
+	}
+	if l.spent += size; l.spent > leanMany && l.alone != nil {
+		l.alone()
+	}
+	if v.Raw == nil {
+		if v.Raw, err = l.again(v.Start, v.End); err != nil {
+			return false, err
 		}
 	}
-	if len(*to) > 0 {
-		*to = append(*to, ',')
+	n := countValues(v.Raw)
+	if l.values+n > leanValues {
+		return false, nil
 	}
-	*to = append(*to, raw...)
-	return nil
+	l.values += n
+	return true, nil
+}
+
+// countValues counts the values in a JSON text, by what divides them.
+func countValues(text []byte) (n int) {
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case ',', '[', '{':
+			n++
+		case '"':
+			for i++; i < len(text) && text[i] != '"'; i++ {
+				if text[i] == '\\' {
+					i++
+				}
+			}
+		}
+	}
+	return n + 1
 }

@@ -45,7 +45,7 @@ func wantedOutputs(doc []byte) (cells [][]any, ok bool) {
 		wanted := []any{}
 		for _, o := range outputs {
 			if output, ok := o.(map[string]any); ok && isWanted(output) {
-				wanted = append(wanted, o)
+				wanted = append(wanted, withoutTraceback(output))
 			}
 		}
 		cells = append(cells, wanted)
@@ -53,10 +53,26 @@ func wantedOutputs(doc []byte) (cells [][]any, ok bool) {
 	return cells, true
 }
 
-func isWanted(o map[string]any) bool {
-	if t := o["output_type"]; t == "error" || t == "pyerr" {
-		return true
+// withoutTraceback is what is kept of an exception.
+func withoutTraceback(o map[string]any) map[string]any {
+	if isScrap(o) {
+		return o
 	}
+	short := map[string]any{"traceback": []any{}}
+	for _, key := range []string{"output_type", "ename", "evalue"} {
+		if v, ok := o[key]; ok {
+			short[key] = v
+		}
+	}
+	return short
+}
+
+func isWanted(o map[string]any) bool {
+	t := o["output_type"]
+	return t == "error" || t == "pyerr" || isScrap(o)
+}
+
+func isScrap(o map[string]any) bool {
 	data, _ := o["data"].(map[string]any)
 	for mime := range data {
 		if isScrapMime(mime) {

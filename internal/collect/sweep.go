@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -38,9 +39,14 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error
 	if err != nil {
 		return nil, err
 	}
+	large := make(chan struct{}, 1)
 	read := func() func(i int) (*entry, error) {
-		r := &runReader{sweep: s, spool: g.spool, parts: parts, versions: versions, kept: kept}
-		return func(i int) (*entry, error) { return r.entry(ctx, runs[i]) }
+		r := &runReader{sweep: s, spool: g.spool, parts: parts, versions: versions, kept: kept, turn: turn{large: large}}
+		r.lean = leanReader{limit: leanLimit, alone: r.alone}
+		return func(i int) (*entry, error) {
+			defer r.release()
+			return r.entry(ctx, runs[i])
+		}
 	}
 	if err := inOrder(ctx, len(runs), o.jobs(), read, g.add); err != nil {
 		return nil, err
@@ -58,6 +64,8 @@ type runReader struct {
 	parts    map[string]string // run id → key of the notebook being written
 	versions map[string]sweep.Version
 	kept     *keeper
+	lean     leanReader
+	turn
 }
 
 // entry reads one run. What is wrong with its notebook is in the entry; the
@@ -80,6 +88,9 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	}
 	if st.Run.Template != "" && !slices.ContainsFunc(e.labels, func(b bound) bool { return b.value == st.Run.Template }) {
 		e.labels = append(e.labels, bound{"template", st.Run.Template})
+	}
+	if b := st.BestOut; b != nil && b.Unkept != "" {
+		e.problems = append(e.problems, table.Problem{Kind: "not_kept", Detail: value.ToUTF8(b.Unkept)})
 	}
 	found, err := r.recorded(ctx, st)
 	switch {
@@ -104,7 +115,7 @@ type notANotebook struct{ error }
 // recorded is what the notebook of a run holds, nil when the log says it all.
 func (r *runReader) recorded(ctx context.Context, st sweep.RunState) (*recorded, error) {
 	if key, ok := r.parts[st.Run.ID]; ok && st.Best == 0 {
-		found, err := decodeRecorded(r.sweep.Object(ctx, key))
+		found, err := r.decode(r.sweep.Object(ctx, key))
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, nil // it ended meanwhile
 		}
@@ -118,22 +129,26 @@ func (r *runReader) recorded(ctx context.Context, st sweep.RunState) (*recorded,
 	if found := r.kept.find(st.Run.ID, version); found != nil {
 		return found, nil
 	}
-	found, err := decodeRecorded(r.sweep.Notebook(ctx, st))
+	found, err := r.decode(r.sweep.Notebook(ctx, st))
 	if err == nil && stands {
 		err = r.kept.add(st.Run.ID, version, found)
 	}
 	return found, err
 }
 
-func decodeRecorded(doc []byte, err error) (*recorded, error) {
+func (r *runReader) decode(doc []byte, err error) (*recorded, error) {
 	if err != nil {
 		return nil, err
 	}
-	n, err := notebook.Decode(doc)
+	n, dropped, err := r.lean.notebook(bytes.NewReader(doc), func(start, end int64) ([]byte, error) { return doc[start:end], nil })
 	if err != nil {
 		return nil, &notANotebook{err}
 	}
-	return recordedIn(n), nil
+	found := recordedIn(n)
+	for _, p := range dropped {
+		found.Problems = append(found.Problems, notebook.Problem{Kind: p.Kind, Name: p.Name, Detail: p.Detail, Cell: p.Cell})
+	}
+	return found, nil
 }
 
 // logged takes the scraps that the log holds.

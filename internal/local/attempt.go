@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path"
 	"slices"
 	"time"
@@ -149,7 +148,10 @@ func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 		return a.Abandon()
 	}
 	o := a.outcome(r)
-	err := a.keep(o)
+	unkept, err := a.keep(o)
+	if o.Unkept = unkept; unkept != "" {
+		a.note(sweep.Note{Kind: sweep.NoteWord, Text: a.sweep().RunName(a.run.ID) + ": " + unkept})
+	}
 	if err == nil {
 		err = a.Attempt.End(a.ctx, doc, o, a.log())
 	}
@@ -197,38 +199,6 @@ func (a *attempt) log() []byte {
 	return runner.Redact(a.secrets, b)
 }
 
-// cached: artifacts survive the death of this process, as partial notebooks do.
-const cached = false
-
-// keep stores the files that the sweep keeps. Those of a success are never
-// replaced by those of a failure.
-func (a *attempt) keep(o outcome.Outcome) error {
-	if b := a.before.BestOut; b != nil && b.Status == outcome.Succeeded && o.Status != outcome.Succeeded {
-		return nil
-	}
-	files, left, err := a.workdir.files()
-	if err != nil {
-		return fmt.Errorf("keep the files of run %s: %w", a.run.ID, err)
-	}
-	if o.Status == outcome.Succeeded {
-		a.leftBehind(left)
-	}
-	prefix := sweep.PrefixArtifacts + a.run.ID + "/"
-	now := map[string]bool{}
-	for name, file := range files {
-		key := path.Join(prefix, name)
-		now[key] = true
-		err := a.sweep().Store().Write(a.ctx, key, func(w io.Writer) error { return copyFile(w, file) }, cached)
-		if err != nil {
-			return fmt.Errorf("keep %s of run %s: %w", name, a.run.ID, err)
-		}
-	}
-	if a.before.Attempts == 0 {
-		return nil
-	}
-	return a.forget(prefix, now)
-}
-
 // leftBehind says, once, that files are gone with the working directory, and how to
 // keep them; and which files runs share in spite of a folder of their own.
 func (a *attempt) leftBehind(files []string) {
@@ -255,29 +225,4 @@ func keepLine(files []string) string {
 	}
 	list, _ := json.Marshal(patterns[:min(len(patterns), 3)]) // strings
 	return "keep: " + string(list)
-}
-
-func copyFile(w io.Writer, name string) error {
-	f, err := os.Open(name)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(w, f)
-	return err
-}
-
-// forget deletes artifacts of earlier attempts.
-func (a *attempt) forget(prefix string, now map[string]bool) error {
-	for obj, err := range a.sweep().Store().List(a.ctx, prefix) {
-		if err != nil {
-			return err
-		}
-		if !now[obj.Key] {
-			if err := a.sweep().Store().Delete(a.ctx, obj.Key); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

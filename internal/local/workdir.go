@@ -99,21 +99,22 @@ func removeAll(dir string) error {
 // files returns the files to keep, by their name among the run's artifacts: all of
 // the output folder, and the files the run created or changed in its working directory
 // that match a pattern. left are the names of the other files that it created or
-// changed, but not of those that programs write for themselves.
+// changed, but not of those that programs write for themselves. The error is of
+// folders that could not be read.
 func (s *workdir) files() (keep map[string]string, left []string, err error) {
 	keep = map[string]string{}
 	err = ground.Regular(s.out, func(name, file string, _ fs.FileInfo) { keep[name] = file })
-	if err != nil || s.folder == nil {
+	if s.folder == nil {
 		return keep, nil, err
 	}
-	return keep, left, s.folder.Made(func(name, file string, _ fs.FileInfo) {
+	return keep, left, errors.Join(err, s.folder.Made(func(name, file string, _ fs.FileInfo) {
 		switch {
 		case matches(s.keep, name):
 			keep[name] = file
 		case !private(name):
 			left = append(left, name)
 		}
-	})
+	}))
 }
 
 // shared are files that the run shares with others although its folder is its own,

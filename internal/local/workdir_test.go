@@ -158,3 +158,55 @@ func TestLargeFilesAreShared(t *testing.T) {
 		t.Errorf("people are told %q", words)
 	}
 }
+
+// hostileFiles is a cell that leaves files that cannot be kept, and one whose name
+// is that of a folder in the other attempt.
+const hostileFiles = `
+import os
+out, first = os.environ['FANOUT_OUTPUT_DIR'], os.environ['FANOUT_ATTEMPT'] == '1'
+open(out + '/fine', 'w').write(str(x))
+open(out.encode() + b'/bad\xff', 'w').close()
+open(out + '/closed', 'w').close()
+os.chmod(out + '/closed', 0)
+if first == (x == 0):
+    open(out + '/turn', 'w').write('a file')
+else:
+    os.makedirs(out + '/turn/deep')
+    open(out + '/turn/deep/y', 'w').write('in a folder')
+assert not first
+`
+
+// TestFilesThatCannotBeKept: they are a problem of the run; all else is kept, and
+// the sweep goes on.
+func TestFilesThatCannotBeKept(t *testing.T) {
+	python := kerneltest.Python(t)
+	p := settle(t, "python3", sweep.Recipe{}, nil, nil, 2, hostileFiles)
+	for range 2 {
+		p.execute(t, local.Options{Jobs: 1, Environ: venvEnv(t, python)})
+	}
+	for i, st := range p.Runs() {
+		if st.Status != outcome.Succeeded || st.Attempts != 2 {
+			t.Fatalf("run %d: %d attempts, %+v", i, st.Attempts, st.Last)
+		}
+		want := "bad\uFFFD (its name is not UTF-8)"
+		if os.Getuid() != 0 { // who may read everything
+			want += " and closed (closed: permission denied)"
+		}
+		if got := st.BestOut.Unkept; got != "these files could not be kept: "+want {
+			t.Errorf("run %d: %q", i, got)
+		}
+		kept := snapshot(t, filepath.Join(p.dir, "test.sweep", "artifacts", st.Run.ID))
+		wanted := map[string]string{"fine": fmt.Sprint(i)}
+		if i == 0 {
+			wanted["turn/deep/y"] = "in a folder"
+		} else {
+			wanted["turn"] = "a file"
+		}
+		if os.Getuid() == 0 {
+			wanted["closed"] = ""
+		}
+		if diff := cmp.Diff(wanted, kept); diff != "" {
+			t.Errorf("run %d: kept %s", i, diff)
+		}
+	}
+}

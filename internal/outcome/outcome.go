@@ -116,6 +116,7 @@ type Outcome struct {
 	Kernel      string        `json:"kernel,omitempty"` // how it was started: cold or warm
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Provenance  string        `json:"provenance,omitempty"` // key of frozen/<sha>.json
+	Unkept      string        `json:"unkept,omitempty"`     // which of its files could not be kept, and why: a sentence
 }
 
 // Duration is the wall time from begin to end.

@@ -90,7 +90,7 @@ func (b *bucket) read(ctx context.Context, key string, from int64) ([]byte, erro
 		if err == nil {
 			return got.Bytes(), nil
 		}
-		if !broke || try == attempts || ctx.Err() != nil {
+		if !broke || try == attempts || ctx.Err() != nil || errors.Is(err, errEndless) {
 			return nil, b.failed("get", key, err)
 		}
 		select {
@@ -104,6 +104,9 @@ func (b *bucket) readOnce(ctx context.Context, key string, from int64, to io.Wri
 	r, err := b.blobs.NewRangeReader(ctx, b.prefix+key, from, -1, nil)
 	if err != nil {
 		return false, err
+	}
+	if size := r.Size() - from; size > maxObject {
+		return false, errors.Join(tooLarge(size), r.Close())
 	}
 	n, err := io.Copy(to, r)
 	if err == nil && n != r.Size()-from {
@@ -188,11 +191,15 @@ func (b *bucket) Copy(ctx context.Context, dst, src string) error {
 
 func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		it := b.blobs.List(&blob.ListOptions{Prefix: b.prefix + prefix})
+		watch := listing{begun: map[string]bool{}}
+		it := b.blobs.List(&blob.ListOptions{Prefix: b.prefix + prefix, BeforeList: func(func(any) bool) error { return watch.page() }})
 		for {
 			o, err := it.Next(ctx)
 			if err == io.EOF {
 				return
+			}
+			if err == nil {
+				err = watch.object(o.Key)
 			}
 			if err != nil {
 				yield(Object{}, b.failed("list", prefix, err))

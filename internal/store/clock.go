@@ -32,7 +32,8 @@ func (c *clock) read(r *http.Response) {
 	}
 }
 
-// clockedClient is an HTTP client that sets a clock from the replies.
+// clockedClient is an HTTP client that sets a clock from the replies, and bounds
+// them.
 type clockedClient struct {
 	client interface {
 		Do(*http.Request) (*http.Response, error)
@@ -43,6 +44,7 @@ type clockedClient struct {
 func (c clockedClient) Do(r *http.Request) (*http.Response, error) {
 	res, err := c.client.Do(r)
 	c.clock.read(res)
+	boundReply(res)
 	return res, err
 }
 
@@ -55,5 +57,6 @@ type clockedTransport struct {
 func (t clockedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := t.RoundTripper.RoundTrip(r)
 	t.clock.read(res)
+	boundReply(res)
 	return res, err
 }

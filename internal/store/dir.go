@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -116,12 +117,15 @@ func (d *dir) Get(_ context.Context, key string) ([]byte, error) {
 			return nil, err
 		}
 		defer f.Close()
-		return readAll(f, info.Size())
+		return readAll(f, key, info.Size())
 	})
 }
 
 // readAll reads a file that had size bytes when it was opened.
-func readAll(r io.Reader, size int64) ([]byte, error) {
+func readAll(r io.Reader, key string, size int64) ([]byte, error) {
+	if size > maxObject {
+		return nil, fmt.Errorf("read %s: %w", key, tooLarge(size))
+	}
 	b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 	_, err := b.ReadFrom(r)
 	return b.Bytes(), err
@@ -191,7 +195,11 @@ func (d *dir) writeFile(file string, fill func(io.Writer) error, dur Durability,
 	if err := fillFile(f, fill, dur); err != nil {
 		return err
 	}
-	if err := place(r, temp, file); err != nil {
+	err = place(r, temp, file)
+	if err != nil && removeFolders(r, file) {
+		err = place(r, temp, file)
+	}
+	if err != nil {
 		return err
 	}
 	if dur == Synced {
@@ -243,6 +251,28 @@ func (d *dir) inFolder(file string, do func(r *os.Root, fresh string) error) err
 		d.reopen(r)
 	}
 	return fs.ErrNotExist
+}
+
+// removeFolders removes the folder with the name of a file, if nothing is in it but
+// folders: what is left of objects whose keys began with that name.
+func removeFolders(r *os.Root, file string) bool {
+	if info, err := r.Lstat(file); err != nil || !info.IsDir() {
+		return false
+	}
+	var folders []string
+	err := fs.WalkDir(r.FS(), filepath.ToSlash(file), func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			err = fs.ErrExist
+		}
+		folders = append(folders, filepath.FromSlash(name))
+		return err
+	})
+	for _, f := range slices.Backward(folders) {
+		if err == nil {
+			err = r.Remove(f)
+		}
+	}
+	return err == nil
 }
 
 // make is open, for writers: it creates the folder.
@@ -439,7 +469,7 @@ func (d *dir) Tail(_ context.Context, key string, from int64) ([]byte, int64, er
 			return nil, err
 		}
 		defer f.Close()
-		return readAll(io.NewSectionReader(f, from, math.MaxInt64-from), max(info.Size()-from, 0))
+		return readAll(io.NewSectionReader(f, from, math.MaxInt64-from), key, max(info.Size()-from, 0))
 	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, from, nil

@@ -229,6 +229,23 @@ func TestNamesThatAreNoKeys(t *testing.T) {
 	}
 }
 
+// An object may have the name of a folder that objects were in.
+func TestFileWhereAFolderWas(t *testing.T) {
+	s := Dir(t.TempDir())
+	if err := errors.Join(s.Put(ctx, "a/b/c/d", nil, Cached), s.Put(ctx, "a/e", nil, Cached), s.Delete(ctx, "a/b/c/d")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Put(ctx, "a", []byte("x"), Cached); err == nil {
+		t.Error("a folder with an object in it was replaced")
+	}
+	if err := errors.Join(s.Delete(ctx, "a/e"), s.Put(ctx, "a", []byte("x"), Cached)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Get(ctx, "a"); string(got) != "x" || err != nil {
+		t.Errorf("Get: %q, %v", got, err)
+	}
+}
+
 // A store goes on with a folder that was removed and created again.
 func TestRootIsMadeAgain(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "x.sweep")

@@ -293,11 +293,9 @@ func TestDirLeavesNothingBehind(t *testing.T) {
 	s.Copy(ctx, "l", "k")
 	s.Copy(ctx, "l", "k")
 	s.Copy(ctx, "m", "gone")
-	if err := os.Mkdir(filepath.Join(root, "folder"), 0o777); err != nil {
-		t.Fatal(err)
-	}
+	s.Put(ctx, "folder/n", nil, Cached)
 	if err := s.Put(ctx, "folder", nil, Cached); err == nil {
-		t.Error("Put over a folder succeeded")
+		t.Error("Put over a folder with an object in it succeeded")
 	}
 	entries, err := os.ReadDir(root)
 	if err != nil {

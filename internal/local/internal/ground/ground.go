@@ -136,16 +136,20 @@ func (f *Folder) Made(do func(name, file string, info fs.FileInfo)) error {
 }
 
 // Regular calls do with every regular file beneath dir, in the order of their
-// names. Links are not followed.
+// names. Links are not followed. Folders that cannot be read are left out, and
+// are the error.
 func Regular(dir string, do func(name, file string, info fs.FileInfo)) error {
-	return filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) && file == dir {
-				return nil
-			}
+	var unread []error
+	err := filepath.WalkDir(dir, func(file string, d fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil && d != nil && d.IsDir():
+			unread = append(unread, err)
+			return fs.SkipDir
+		case err != nil:
 			return err
-		}
-		if !d.Type().IsRegular() {
+		case !d.Type().IsRegular():
 			return nil
 		}
 		rel, err := filepath.Rel(dir, file)
@@ -158,6 +162,7 @@ func Regular(dir string, do func(name, file string, info fs.FileInfo)) error {
 		}
 		return err
 	})
+	return errors.Join(append(unread, err)...)
 }
 
 // watched bounds how many linked files are looked at after a run.

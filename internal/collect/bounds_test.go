@@ -1,0 +1,157 @@
+package collect
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/fstest"
+)
+
+// repeated is a text many times over that takes no memory.
+type repeated struct {
+	text string
+	left int64 // bytes
+	at   int
+}
+
+func (r *repeated) Read(b []byte) (n int, err error) {
+	if r.left == 0 {
+		return 0, io.EOF
+	}
+	for n < len(b) && r.left > 0 {
+		m := copy(b[n:min(int64(len(b)), int64(n)+r.left)], r.text[r.at:])
+		n, r.at, r.left = n+m, (r.at+m)%len(r.text), r.left-int64(m)
+	}
+	return n, nil
+}
+
+func times(text string, n int) io.Reader {
+	return &repeated{text: text, left: int64(n) * int64(len(text))}
+}
+
+func allocated(do func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	do()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+const (
+	bookStart = `{"nbformat":4,"nbformat_minor":5,"metadata":{`
+	bookCells = `},"cells":[{"cell_type":"code","source":"1","execution_count":1,"metadata":{`
+	bookOuts  = `},"outputs":[`
+	bookEnd   = `]}]}`
+)
+
+// Small files that unpack to much, and notebooks that say much in few bytes: an
+// error or a problem, and little memory.
+func TestNotebooksOfMuchFromLittle(t *testing.T) {
+	book := func(meta, cell, outputs io.Reader) io.Reader {
+		text := strings.NewReader
+		return io.MultiReader(text(bookStart), meta, text(bookCells), cell, text(bookOuts), outputs, text(bookEnd))
+	}
+	none := strings.NewReader("")
+	tests := map[string]struct {
+		doc  io.Reader
+		want string // in the problem
+		most int    // MB
+	}{
+		"millions of cells": {io.MultiReader(strings.NewReader(bookStart+`},"cells":[`), times(`{"cell_type":"code"},`, 1<<20), strings.NewReader(`{}]}`)), "more than 100000 cells", 100},
+		"millions of outputs": {book(none, none, io.MultiReader(times(`{"output_type":"error"},`, 3<<20), strings.NewReader(`{"output_type":"error"}`))),
+			"more exceptions than are read", 1000},
+		"millions of tags":        {book(none, io.MultiReader(strings.NewReader(`"tags":[`), times(`{},`, 5<<20), strings.NewReader(`{}]`)), none), "left out", 400},
+		"millions of parameters":  {book(io.MultiReader(strings.NewReader(`"papermill":{"parameters":{"a":[`), times(`[],`, 5<<20), strings.NewReader(`[]]}}`)), none, none), "left out", 400},
+		"nothing but white space": {book(times(" ", 64<<20), none, none), "", 20},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var zipped bytes.Buffer
+			z := gzip.NewWriter(&zipped)
+			if _, err := io.Copy(z, tt.doc); err != nil {
+				t.Fatal(err)
+			}
+			z.Close()
+			var problems string
+			used := allocated(func() {
+				r, err := Files(t.Context(), fstest.MapFS{"a.ipynb.gz": {Data: zipped.Bytes()}}, nil, Options{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.Close()
+				for _, p := range r.Table.Problems() {
+					if p.Run != "a" {
+						t.Errorf("a problem of %q", p.Run)
+					}
+					problems += p.Detail + "\n"
+				}
+			})
+			if !strings.Contains(problems, tt.want) || tt.want == "" && problems != "" {
+				t.Errorf("problems %q, want %q", problems, tt.want)
+			}
+			if used > uint64(tt.most)<<20 {
+				t.Errorf("allocated %d MB for a file of %d kB", used>>20, zipped.Len()>>10)
+			}
+		})
+	}
+}
+
+// An exception of 300 MB costs no more than a short one, and is one.
+func TestExceptionOfAnySize(t *testing.T) {
+	doc := io.MultiReader(strings.NewReader(bookStart+bookCells+bookOuts+`{"output_type":"error","ename":"ValueError","evalue":"`),
+		times("no good ", 300<<17), strings.NewReader(`","traceback":["`), times("no good ", 300<<17), strings.NewReader(`"]}`+bookEnd))
+	l := leanReader{limit: leanLimit}
+	var verdict string
+	used := allocated(func() {
+		n, problems, err := l.notebook(doc, func(start, end int64) ([]byte, error) { return nil, fmt.Errorf("read %d bytes again", end-start) })
+		if err != nil || len(problems) > 0 {
+			t.Fatal(problems, err)
+		}
+		verdict = n.Verdict().Reason
+	})
+	if want := "cell 1 raised ValueError: (a text of 314572802 bytes)"; verdict != want {
+		t.Errorf("got %q, want %q", verdict, want)
+	}
+	if used > 8<<20 {
+		t.Errorf("allocated %d MB", used>>20)
+	}
+}
+
+// Pipes and devices are no notebooks, whatever they are called.
+func TestPipesArePassedOver(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe.ipynb"), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"zero.ipynb": "/dev/zero", "link.ipynb": "pipe.ipynb", "good.ipynb": "real"} {
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "real"), []byte(`{"nbformat":4,"nbformat_minor":5,"metadata":{},"cells":[]}`), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Files(t.Context(), os.DirFS(dir), nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if n := r.Table.Len(); n != 1 || len(r.Table.Problems()) > 0 {
+		t.Errorf("%d rows, problems %v", n, r.Table.Problems())
+	}
+	r, err = Files(t.Context(), os.DirFS(dir), []string{"pipe.ipynb"}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if p := r.Table.Problems(); len(p) != 1 || !strings.Contains(p[0].Detail, "not a regular file") {
+		t.Errorf("problems %v", p)
+	}
+}
