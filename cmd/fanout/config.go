@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/grid"
 )
 
@@ -36,8 +37,8 @@ type settingLine struct {
 
 func (c *cli) printConfig(cmd *cobra.Command, asJSON bool) error {
 	var lines []settingLine
-	for _, s := range known() {
-		lines = append(lines, settingLine{s.key, c.settings.Get(s.key), c.settings.origin(s, cmd.Flags()), s.about})
+	for _, s := range settings.List(placeWords()) {
+		lines = append(lines, settingLine{s.Key, c.settings.Get(s.Key), c.settings.Origin(s, cmd.Flags()), s.About})
 	}
 	if asJSON {
 		enc := json.NewEncoder(c.stdout)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
@@ -315,7 +316,7 @@ func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {
 // the settings, for a sweep that is kept at where. resolve finds the files that
 // they name; without it none is read.
 func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(string) string) (nomad.Options, error) {
-	set, err := c.settings.nomad(own)
+	set, err := c.settings.Nomad(own)
 	if err != nil {
 		return nomad.Options{}, err
 	}
@@ -340,15 +341,15 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 	if o.Parallel == 0 {
 		o.Parallel = c.settings.GetInt("jobs")
 	}
-	o.Env[envName("jobs")] = "1"
+	o.Env[settings.Variable("jobs")] = "1"
 	if n := set.GetString("runs_at_once"); n != "" {
 		if _, err := countOf(n); err != nil {
 			return o, fmt.Errorf("nomad: runs_at_once: %w", err)
 		}
-		o.Env[envName("jobs")] = n
+		o.Env[settings.Variable("jobs")] = n
 	}
 	if python := set.GetString("python"); python != "" {
-		o.Env[envName("python")] = python
+		o.Env[settings.Variable("python")] = python
 	}
 	if text := set.GetString("lost_after"); text != "" {
 		if o.LostAfter, err = time.ParseDuration(text); err != nil || o.LostAfter < time.Second {
@@ -381,7 +382,7 @@ func (c *cli) workerEnv() map[string]string {
 	env := map[string]string{}
 	for _, key := range []string{"timeout", "grace", "warm", "output_cap", "jupyter_path", "python"} {
 		if v := c.settings.GetString(key); v != "" {
-			env[envName(key)] = v
+			env[settings.Variable(key)] = v
 		}
 	}
 	return env

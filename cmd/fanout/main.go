@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -49,7 +50,7 @@ type cli struct {
 	stdout, stderr io.Writer
 	openStore      func(ctx context.Context, where string) (store.Store, error)
 	json           bool // errors are JSON, too
-	settings       *settings
+	settings       *settings.Settings
 	app            *app.App
 }
 
@@ -73,7 +74,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return unit.Mistake(err) })
 	root.PersistentFlags().String("config", "", "settings `file` (default: fanout.yaml here, then in the user's configuration folder)")
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
-		if c.settings, err = readSettings(cmd.Flags()); err == nil {
+		if c.settings, err = settings.Read(cmd.Flags()); err == nil {
 			c.app = c.newApp()
 		}
 		return err

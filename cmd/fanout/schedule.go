@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/pack"
@@ -164,7 +165,7 @@ const bundledSettings = "fanout.settings.yaml"
 
 // bundle is what a firing needs of this machine's files.
 func (c *cli) bundle(d *draft.Draft) (draft.Bundle, error) {
-	set, err := c.settings.nomad(d.Spec.Nomad)
+	set, err := c.settings.Nomad(d.Spec.Nomad)
 	if err != nil {
 		return draft.Bundle{}, err
 	}
@@ -206,7 +207,7 @@ func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job strin
 
 // scheduler is the cluster with its schedules, where the settings say they are.
 func (c *cli) scheduler() (*schedules, error) {
-	set, err := c.settings.nomad(nil)
+	set, err := c.settings.Nomad(nil)
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
@@ -216,9 +217,9 @@ func (c *cli) scheduler() (*schedules, error) {
 // changedSettings pass what is set here on to the firings.
 func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
 	env := map[string]string{}
-	for _, k := range known() {
-		if k.key != "on" && c.settings.origin(k, cmd.Flags()) != "default" {
-			env[envName(k.key)] = c.settings.GetString(k.key)
+	for _, k := range settings.List(placeWords()) {
+		if k.Key != "on" && c.settings.Origin(k, cmd.Flags()) != "default" {
+			env[settings.Variable(k.Key)] = c.settings.GetString(k.Key)
 		}
 	}
 	return env

@@ -1,4 +1,4 @@
-package main
+package settings
 
 import (
 	"os"
@@ -20,12 +20,12 @@ func TestClass(t *testing.T) {
 	}
 	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.String("config", file, "")
-	s, err := readSettings(flags)
+	s, err := Read(flags)
 	if err != nil {
 		t.Fatal(err)
 	}
 	own, _ := value.Of("sweep")
-	v, err := s.nomad([]value.Binding{{Name: "namespace", Value: own}})
+	v, err := s.Nomad([]value.Binding{{Name: "namespace", Value: own}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,6 @@
-package main
+// Package settings reads the defaults that users change for a machine or a
+// project: from flags, from FANOUT_<KEY> and from fanout.yaml, in this order.
+package settings
 
 import (
 	"errors"
@@ -18,20 +20,19 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// A setting is a default that users change for a machine or a project: with a
-// flag, with FANOUT_<KEY>, or in fanout.yaml.
-type setting struct {
-	key   string // in fanout.yaml, with dots; the variable is FANOUT_ and the key in capitals
-	flag  string // empty when no flag sets it
-	value any    // the default
-	about string
+// A Setting is one of the defaults.
+type Setting struct {
+	Key     string // in fanout.yaml
+	Flag    string // empty when no flag sets it
+	Default any
+	About   string
 }
 
-// known lists every setting.
-func known() []setting {
-	return []setting{
+// List lists every setting. places are the words for where runs can execute.
+func List(places string) []Setting {
+	return []Setting{
 		{"jobs", "jobs", runtime.NumCPU(), "runs at once"},
-		{"on", "on", "local", "where runs execute: " + placeWords()},
+		{"on", "on", "local", "where runs execute: " + places},
 		{"retries", "retries", -1, "further attempts at a run that failed; -1: the sweep file's"},
 		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
 		{"grace", "", "10s", "how long a run may take to stop when asked to"},
@@ -46,43 +47,45 @@ func known() []setting {
 	}
 }
 
-// settings are the known ones as this invocation has them.
-type settings struct {
+// Settings are the values that one invocation has.
+type Settings struct {
 	*viper.Viper
 	file string
 }
 
-// readSettings merges flags > environment > file > defaults.
-func readSettings(flags *pflag.FlagSet) (*settings, error) {
+// Read merges flags > environment > file > defaults. What a user wrote wrongly
+// is a mistake.
+func Read(flags *pflag.FlagSet) (*Settings, error) {
 	v := viper.New()
-	for _, s := range known() {
-		v.SetDefault(s.key, s.value)
-		if err := v.BindEnv(s.key, envName(s.key)); err != nil {
+	for _, s := range List("") {
+		v.SetDefault(s.Key, s.Default)
+		if err := v.BindEnv(s.Key, Variable(s.Key)); err != nil {
 			return nil, err
 		}
-		if f := flags.Lookup(s.flag); s.flag != "" && f != nil {
-			if err := v.BindPFlag(s.key, f); err != nil {
+		if f := flags.Lookup(s.Flag); s.Flag != "" && f != nil {
+			if err := v.BindPFlag(s.Key, f); err != nil {
 				return nil, err
 			}
 		}
 	}
-	file, err := settingsFile(flags)
+	file, err := findFile(flags)
 	if err != nil || file == "" {
-		return &settings{v, ""}, err
+		return &Settings{v, ""}, err
 	}
 	v.SetConfigFile(file)
 	if err := v.ReadInConfig(); err != nil {
 		return nil, unit.Mistake(fmt.Errorf("read settings %s: %w", file, err))
 	}
-	return &settings{v, file}, checkKeys(v, file)
+	return &Settings{v, file}, checkKeys(v, file)
 }
 
-func envName(key string) string {
+// Variable is the environment variable of a setting.
+func Variable(key string) string {
 	return "FANOUT_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(key))
 }
 
-// settingsFile finds fanout.yaml; it may be missing unless the user named one.
-func settingsFile(flags *pflag.FlagSet) (string, error) {
+// findFile finds fanout.yaml; it may be missing unless the user named one.
+func findFile(flags *pflag.FlagSet) (string, error) {
 	if named, _ := flags.GetString("config"); named != "" {
 		if _, err := os.Stat(named); err != nil {
 			return "", unit.Mistake(fmt.Errorf("read settings: %w", err))
@@ -121,8 +124,8 @@ func checkKeys(v *viper.Viper, file string) error {
 }
 
 func isKnown(key string) bool {
-	for _, s := range known() {
-		if s.key == key {
+	for _, s := range List("") {
+		if s.Key == key {
 			return true
 		}
 	}
@@ -134,9 +137,9 @@ func isKnown(key string) bool {
 	return false
 }
 
-// nomad is the section of that name, overridden by the sweep's workload class,
+// Nomad is the section of that name, overridden by the sweep's workload class,
 // then by the sweep file.
-func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
+func (s *Settings) Nomad(own []value.Binding) (*viper.Viper, error) {
 	v := viper.New()
 	v.MergeConfigMap(s.GetStringMap("nomad"))
 	for _, b := range own {
@@ -161,15 +164,15 @@ func (s *settings) nomad(own []value.Binding) (*viper.Viper, error) {
 // classKeys are what a workload class decides.
 var classKeys = []string{"priority", "namespace", "node_pool", "max_parallel"}
 
-// origin is where a setting's value comes from.
-func (s *settings) origin(k setting, flags *pflag.FlagSet) string {
-	if f := flags.Lookup(k.flag); k.flag != "" && f != nil && f.Changed {
-		return "flag --" + k.flag
+// Origin is where a setting's value comes from.
+func (s *Settings) Origin(k Setting, flags *pflag.FlagSet) string {
+	if f := flags.Lookup(k.Flag); k.Flag != "" && f != nil && f.Changed {
+		return "flag --" + k.Flag
 	}
-	if _, ok := os.LookupEnv(envName(k.key)); ok {
-		return "environment " + envName(k.key)
+	if _, ok := os.LookupEnv(Variable(k.Key)); ok {
+		return "environment " + Variable(k.Key)
 	}
-	if s.file != "" && s.InConfig(k.key) {
+	if s.file != "" && s.InConfig(k.Key) {
 		return s.file
 	}
 	return "default"
