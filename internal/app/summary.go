@@ -150,7 +150,7 @@ func compareOptions(s *sweep.Sweep) compare.Options {
 	spec := s.Spec()
 	o := compare.Options{Baseline: spec.Baseline}
 	for _, a := range head.Axes {
-		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate", Template: a.Kind == "template"})
+		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate", Template: a.Kind == "template", Values: a.Values})
 	}
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, compare.Metric{

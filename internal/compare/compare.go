@@ -68,6 +68,9 @@ type Axis struct {
 	Ordered   bool
 	Replicate bool
 	Template  bool // its values are templates
+	// Values are in the order that people are to read them in; without them,
+	// and along an ordered axis, that is by value.
+	Values []value.Value
 }
 
 // Options say what to compare.
@@ -96,6 +99,7 @@ type Report struct {
 	// Confidence is that of all intervals.
 	Confidence float64
 	Metrics    []MetricTable
+	Decision   string // what metrics and guardrails say together; empty where one says it all
 	Failures   []FailureGroup
 	Warnings   []string
 	Coverage   []Coverage // of every ordered axis of dates
@@ -107,10 +111,12 @@ type Report struct {
 type MetricTable struct {
 	Metric
 	Exploratory bool // not declared primary while others are: p says less
+	Family      int  // comparisons that p answers for, by Holm; 0 where it is of each alone
 	Groups      []Group
 	Verdict     string // a sentence; why there is none, when there is none
 	Effects     []Effect
 	Trends      []Trend
+	Night       *Night // the last date against the earlier ones; nil without dates
 	Crosses     []Cross
 	Best        []Run // at most three runs, the best first; none without a goal
 	Warnings    []string
@@ -126,6 +132,7 @@ type Comparison struct {
 	Relative  float64 // Shift as a fraction of the baseline's median; NaN when that says nothing
 	RelLo     float64
 	RelHi     float64
+	Centres   float64 // the difference of the two groups' centres, which Shift may contradict
 	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
 	// Size is how large the change is whatever the unit, and SizeName what it
 	// is: NaN and empty where there is no such number.
@@ -251,7 +258,7 @@ func (c *comparer) best(m Metric, groups []*group) []Run {
 		if a.value != b.value {
 			return (a.value < b.value) == (m.Goal == "minimize")
 		}
-		return c.text(a.row, "run_id") < c.text(b.row, "run_id")
+		return c.Text(a.row, "run_id") < c.Text(b.row, "run_id")
 	}
 	var first []sample
 	for _, g := range groups {
@@ -273,8 +280,8 @@ func (c *comparer) best(m Metric, groups []*group) []Run {
 }
 
 func (c *comparer) run(row int, value float64) Run {
-	id := c.text(row, "run_id")
-	return Run{Row: row, ID: id, Name: cmp.Or(c.name(row), id), Notebook: c.text(row, "run_notebook"), Value: value}
+	id := c.Text(row, "run_id")
+	return Run{Row: row, ID: id, Name: cmp.Or(c.name(row), id), Notebook: c.Text(row, "run_notebook"), Value: value}
 }
 
 // name is a run for people: what varies.
@@ -282,7 +289,7 @@ func (c *comparer) name(row int) string {
 	var parts []string
 	for _, a := range c.o.Axes {
 		if col, ok := c.t.Column(a.Name); ok && !col.Null(row) {
-			parts = append(parts, a.Name+"="+c.text(row, a.Name))
+			parts = append(parts, a.Name+"="+c.Text(row, a.Name))
 		}
 	}
 	return strings.Join(parts, " ")
@@ -298,7 +305,7 @@ func (c *comparer) warnings(r *Report) []string {
 		out = append(out, "values average over "+strings.Join(r.Averaged, ", "))
 	}
 	out = append(out, c.inert(c.metrics())...)
-	if n := c.varieties(c.used, "run_code"); n > 1 {
+	if n := c.Varieties(c.used, "run_code"); n > 1 {
 		out = append(out, fmt.Sprintf("the runs come from %d versions of the template's code", n))
 	}
 	if w := c.noBaseline(); w != "" && len(r.Metrics) > 0 {
@@ -319,9 +326,9 @@ func (c *comparer) noBaseline() string {
 	said := make([]string, len(c.o.Baseline))
 	for i, b := range c.o.Baseline {
 		text := b.Value.Text()
-		if there := c.textsOf(c.planned, b.Name); !slices.Contains(c.rows, b.Name) {
+		if there := c.TextsOf(c.planned, b.Name); !slices.Contains(c.rows, b.Name) {
 			why = "groups are formed by " + unit.List(c.rows)
-		} else if !slices.Contains(c.levelsOf(c.planned, b.Name), c.baseline[b.Name]) {
+		} else if !slices.Contains(c.LevelsOf(c.planned, b.Name), c.baseline[b.Name]) {
 			why = fmt.Sprintf("the values of %s are %s", b.Name, unit.List(there))
 			if slices.Contains(there, text) { // of another kind
 				text = b.Value.String()

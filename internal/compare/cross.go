@@ -40,7 +40,7 @@ func (c *comparer) crosses(m Metric, groups []*group) []Cross {
 		if c.isOrdered(row) && !c.isOrdered(column) {
 			row, column = column, row
 		}
-		out = append(out, c.cross(m, groups, column, func(s sample) string { return c.text(s.row, row) }))
+		out = append(out, c.cross(m, groups, column, func(s sample) string { return c.Text(s.row, row) }))
 	}
 	names := map[int]string{}
 	for _, g := range groups {
@@ -69,7 +69,7 @@ func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample
 	cells, rows, levels := map[cell][]sample{}, map[string]bool{}, map[int]bool{}
 	for _, g := range groups {
 		for _, s := range g.samples {
-			at := cell{row(s), c.level(s.row, axis)}
+			at := cell{row(s), c.Level(s.row, axis)}
 			if !rows[at.row] {
 				rows[at.row] = true
 				x.Rows = append(x.Rows, at.row)
@@ -78,9 +78,9 @@ func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample
 			cells[at] = append(cells[at], s)
 		}
 	}
-	columns := slices.Sorted(maps.Keys(levels))
+	columns := c.Listed(slices.Collect(maps.Keys(levels)), axis)
 	for _, level := range columns {
-		x.Columns = append(x.Columns, c.factors[axis].Texts[level])
+		x.Columns = append(x.Columns, c.Factors[axis].Texts[level])
 	}
 	for _, r := range x.Rows {
 		line := make([]float64, len(columns))
@@ -103,7 +103,7 @@ func (c *comparer) coverage() []Coverage {
 		if !line.dates() {
 			continue
 		}
-		planned, used := c.tally(c.planned, a.Name), c.tally(c.used, a.Name)
+		planned, used := c.Tally(c.planned, a.Name), c.Tally(c.used, a.Name)
 		v := Coverage{Axis: a.Name}
 		for _, level := range line.levels {
 			v.Places = append(v.Places, Place{line.texts[level], planned[level], used[level]})
@@ -111,13 +111,4 @@ func (c *comparer) coverage() []Coverage {
 		out = append(out, v)
 	}
 	return out
-}
-
-// tally counts rows by the level of an axis.
-func (c *comparer) tally(rows []int, axis string) map[int]int {
-	n := map[int]int{}
-	for _, row := range rows {
-		n[c.level(row, axis)]++
-	}
-	return n
 }

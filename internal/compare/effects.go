@@ -30,10 +30,10 @@ func (c *comparer) effects(groups []*group) []Effect {
 		}
 		at, levels := make([]int, len(all)), map[int]bool{}
 		for i, s := range all {
-			at[i] = c.level(s.row, a.Name)
+			at[i] = c.Level(s.row, a.Name)
 			levels[at[i]] = true
 		}
-		if share, ok := stats.Explained(values(all), at, len(c.factors[a.Name].Levels)); ok {
+		if share, ok := stats.Explained(values(all), at, len(c.Factors[a.Name].Levels)); ok {
 			out = append(out, Effect{Axis: a.Name, Levels: len(levels), Share: share})
 		}
 	}
@@ -54,7 +54,7 @@ func samplesOf(groups []*group) []sample {
 // inert warns of the axes that reach no metric: all runs that differ in one
 // alone have the same values.
 func (c *comparer) inert(metrics []Metric) []string {
-	var reads []reading
+	var reads []sampler
 	for _, m := range metrics {
 		if read, _, err := c.reader(m); err == nil {
 			reads = append(reads, read)
@@ -71,9 +71,9 @@ func (c *comparer) inert(metrics []Metric) []string {
 
 // duplicates is how many runs repeat another one that differs in one axis
 // alone; 0 when any of them has another value.
-func (c *comparer) duplicates(axis string, reads []reading) int {
+func (c *comparer) duplicates(axis string, reads []sampler) int {
 	others := slices.DeleteFunc(axisNames(c.axes()), func(name string) bool { return name == axis })
-	alike, _ := factor.Classes(c.t.Len(), c.factorsOf(others))
+	alike, _ := factor.Classes(c.t.Len(), c.Named(others))
 	first := map[int]int{}
 	n, any := 0, false
 	for _, row := range c.used {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/cause"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -17,6 +18,23 @@ type FailureGroup struct {
 	// When is the smallest condition on what varies that is true of these
 	// runs and of no run that succeeded; empty when there is none so small.
 	When []Condition
+	// Rates are how often runs failed like this by each axis, where When is
+	// empty and some run succeeded: the axes that tell most first.
+	Rates []FailureRates
+}
+
+// FailureRates are how often runs failed at each value of an axis, the highest
+// rate first.
+type FailureRates struct {
+	Axis   string
+	Uneven bool // more so than chance explains
+	Values []FailureRate
+}
+
+// A FailureRate is that of one value: how many of the runs that ended.
+type FailureRate struct {
+	Value      string
+	Failed, Of int
 }
 
 // A Condition is one thing true of a run.
@@ -45,11 +63,11 @@ func (c *comparer) failures() []FailureGroup {
 	index := map[string]int{}
 	var groups []FailureGroup
 	for _, i := range c.planned {
-		status := outcome.Status(c.text(i, "run_status"))
+		status := outcome.Status(c.Text(i, "run_status"))
 		if status == outcome.Succeeded || !status.Ended() {
 			continue
 		}
-		kind, reason := cmp.Or(c.text(i, "run_reason_kind"), string(status)), c.text(i, "run_error")
+		kind, reason := cmp.Or(c.Text(i, "run_reason_kind"), string(status)), c.Text(i, "run_error")
 		print := fingerprint(kind, reason)
 		k, ok := index[print]
 		if !ok {
@@ -59,105 +77,48 @@ func (c *comparer) failures() []FailureGroup {
 		groups[k].Runs = append(groups[k].Runs, c.run(i, 0))
 	}
 	slices.SortStableFunc(groups, func(a, b FailureGroup) int { return cmp.Compare(len(b.Runs), len(a.Runs)) })
+	succeeded := slices.DeleteFunc(slices.Clone(c.planned), func(i int) bool { return !c.succeeded(i) })
+	axes := c.causes()
 	for i := range groups[:min(len(groups), maxExplained)] {
 		var rows []int
 		for _, r := range groups[i].Runs {
 			rows = append(rows, r.Row)
 		}
-		groups[i].When = c.explain(rows)
+		for _, b := range cause.Separate(axes, rows, succeeded) {
+			groups[i].When = append(groups[i].When, Condition{b.Name, b.Op, c.Factors[b.Name].Levels[b.Level]})
+		}
+		if groups[i].When == nil && len(succeeded) > 0 {
+			groups[i].Rates = c.rates(axes, rows)
+		}
 	}
 	return groups
 }
 
-// minRange is how many failures a range, or three conditions, must explain:
-// fewer are always within some.
-const minRange = 4
-
-// A bound is a condition on the levels of an axis.
-type bound struct {
-	axis, op string
-	level    int
-}
-
-// explain finds the fewest conditions, up to three, that are true of all failed
-// runs and together of no success. With no success to tell apart there is
-// nothing to explain.
-func (c *comparer) explain(failed []int) []Condition {
-	succeeded := slices.DeleteFunc(slices.Clone(c.planned), func(i int) bool { return !c.succeeded(i) })
-	if len(succeeded) == 0 {
-		return nil
-	}
-	shared, most := c.shared(failed), 2
-	if len(failed) >= minRange {
-		shared, most = append(shared, c.ranges(failed)...), 3
-	}
-	for n := 1; n <= most; n++ {
-		if found := c.separate(shared, nil, succeeded, n); found != nil {
-			return c.conditions(found)
-		}
-	}
-	return nil
-}
-
-func (c *comparer) conditions(bounds []bound) []Condition {
-	var out []Condition
-	for _, b := range bounds {
-		out = append(out, Condition{b.axis, b.op, c.factors[b.axis].Levels[b.level]})
+// causes are the axes that may explain a failure.
+func (c *comparer) causes() []cause.Axis {
+	var out []cause.Axis
+	for _, a := range c.axes() {
+		out = append(out, cause.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Replicate, At: c.Factors[a.Name].At})
 	}
 	return out
 }
 
-// separate chooses n of the bounds so that none of the rows is within them all,
-// the earliest first.
-func (c *comparer) separate(from, chosen []bound, rows []int, n int) []bound {
-	if n == 0 {
-		if len(rows) > 0 {
-			return nil
-		}
-		return chosen
+// rates are how often runs failed like some, of all planned runs that ended.
+func (c *comparer) rates(axes []cause.Axis, failed []int) []FailureRates {
+	isFailed := map[int]bool{}
+	for _, row := range failed {
+		isFailed[row] = true
 	}
-	for i, x := range from {
-		left := slices.DeleteFunc(slices.Clone(rows), func(row int) bool { return !c.holds(row, x) })
-		if len(left) == len(rows) {
-			continue // it tells nothing apart
+	others := slices.DeleteFunc(slices.Clone(c.planned), func(row int) bool {
+		return isFailed[row] || !outcome.Status(c.Text(row, "run_status")).Ended()
+	})
+	var out []FailureRates
+	for _, r := range cause.RatesOf(axes, failed, others) {
+		rates := FailureRates{Axis: r.Name, Uneven: r.Uneven}
+		for _, l := range r.Levels {
+			rates.Values = append(rates.Values, FailureRate{c.Factors[r.Name].Texts[l.Level], l.Failed, l.Of})
 		}
-		if found := c.separate(from[i+1:], append(slices.Clone(chosen), x), left, n-1); found != nil {
-			return found
-		}
-	}
-	return nil
-}
-
-// holds reports whether a row is within a bound.
-func (c *comparer) holds(row int, x bound) bool {
-	have := c.level(row, x.axis)
-	switch x.op {
-	case ">=":
-		return have >= x.level
-	case "<=":
-		return have <= x.level
-	}
-	return have == x.level
-}
-
-// shared are the values that all rows have in common, on what varies.
-func (c *comparer) shared(rows []int) []bound {
-	var out []bound
-	for _, a := range c.axes() {
-		if levels := c.levelsOf(rows, a.Name); len(levels) == 1 {
-			out = append(out, bound{a.Name, "=", levels[0]})
-		}
-	}
-	return out
-}
-
-// ranges are those of the ordered axes that all rows lie in.
-func (c *comparer) ranges(rows []int) []bound {
-	var out []bound
-	for _, a := range c.axes() {
-		if levels := c.levelsOf(rows, a.Name); a.Ordered && len(levels) > 1 {
-			out = append(out, bound{a.Name, ">=", levels[0]}, bound{a.Name, "<=", levels[len(levels)-1]})
-		}
+		out = append(out, rates)
 	}
 	return out
 }

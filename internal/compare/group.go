@@ -18,8 +18,8 @@ import (
 // comparer holds what all metrics share. None of it changes while metrics are
 // compared.
 type comparer struct {
+	*factor.Columns
 	t          *table.Table
-	factors    map[string]*factor.Factor
 	o          Options
 	alpha      float64
 	confidence float64
@@ -27,7 +27,8 @@ type comparer struct {
 	planned    []int          // rows of the table that are planned
 	used       []int          // and succeeded, freshly
 	counts     []bool         // by row, whether it is used
-	past       []int          // succeeded, freshly, and are planned no more
+	outdated   []int          // planned and succeeded, and are stale
+	past       []int          // succeeded, stale or not, and are planned no more
 	groups     []Group        // without values, in their order
 	groupOf    []int          // by row, of the planned ones
 	baseline   map[string]int // level by axis; -1 where there is no such value
@@ -36,19 +37,23 @@ type comparer struct {
 	axis       string         // along which the samples of a group lie, if any
 	place      []int          // by level of axis
 	averaged   []string
-	family     int // comparisons that Holm adjusts together
 }
 
 func newComparer(t *table.Table, o Options) (*comparer, error) {
 	c := &comparer{t: t, o: o, alpha: cmp.Or(o.Alpha, 0.05), confidence: cmp.Or(o.Confidence, 0.95)}
 	names := append(axisNames(o.Axes), "run_code")
-	c.factors = factor.Of(t, append(names, o.Rows...))
+	c.Columns = factor.Of(t, append(names, o.Rows...))
 	if c.rows = o.Rows; len(c.rows) == 0 {
 		c.rows = c.defaultRows()
 	}
 	for _, name := range c.rows {
-		if c.factors[name] == nil {
+		if c.Factors[name] == nil {
 			return nil, fmt.Errorf("compare by %q: the table has no such column", name)
+		}
+	}
+	for _, a := range o.Axes {
+		if !a.Ordered {
+			c.List(a.Name, a.Values)
 		}
 	}
 	c.divide()
@@ -65,39 +70,42 @@ func (c *comparer) divide() {
 		if c.o.Keep != nil && !c.o.Keep(i) {
 			continue
 		}
-		counts := c.succeeded(i) && (c.o.Stale || !c.stale(i))
-		if c.text(i, "run_planned") == "false" {
-			if counts {
-				c.past = append(c.past, i)
-			}
-			continue
-		}
-		c.planned = append(c.planned, i)
-		if c.counts[i] = counts; counts {
+		succeeded, planned := c.succeeded(i), c.Text(i, "run_planned") != "false"
+		c.counts[i] = planned && succeeded && (c.o.Stale || !c.stale(i))
+		switch {
+		case c.counts[i]:
 			c.used = append(c.used, i)
+		case planned && succeeded:
+			c.outdated = append(c.outdated, i)
+		case succeeded:
+			c.past = append(c.past, i)
+		}
+		if planned {
+			c.planned = append(c.planned, i)
 		}
 	}
 }
 
-func (c *comparer) stale(row int) bool { return c.text(row, "run_stale") == "true" }
+func (c *comparer) stale(row int) bool { return c.Text(row, "run_stale") == "true" }
 
 func (c *comparer) succeeded(row int) bool {
-	return outcome.Status(c.text(row, "run_status")) == outcome.Succeeded
+	return outcome.Status(c.Text(row, "run_status")) == outcome.Succeeded
 }
 
 // makeGroups makes a group of every combination of levels that is planned, the
-// baseline first, then by value. The order of rows in the table does not matter.
+// baseline first, then in the order of the sweep file. The order of rows in the
+// table does not matter.
 func (c *comparer) makeGroups() {
 	c.baseline = map[string]int{}
 	for _, b := range c.o.Baseline {
 		c.baseline[b.Name] = -1
-		if f := c.factors[b.Name]; f != nil {
+		if f := c.Factors[b.Name]; f != nil {
 			if level, ok := f.Find(b.Value); ok {
 				c.baseline[b.Name] = level
 			}
 		}
 	}
-	class, _ := factor.Classes(c.t.Len(), c.factorsOf(c.rows))
+	class, _ := factor.Classes(c.t.Len(), c.Named(c.rows))
 	rowOf := map[int]int{} // of each class its first planned row
 	for _, row := range c.planned {
 		if _, ok := rowOf[class[row]]; !ok {
@@ -121,7 +129,7 @@ func (c *comparer) makeGroups() {
 		c.groupOf[row] = groupOf[class[row]]
 	}
 	if names := c.pairing(); len(names) > 0 {
-		c.pair, _ = factor.Classes(c.t.Len(), c.factorsOf(names))
+		c.pair, _ = factor.Classes(c.t.Len(), c.Named(names))
 	}
 }
 
@@ -129,7 +137,7 @@ func (c *comparer) newGroup(row int) Group {
 	var g Group
 	var texts []string
 	for _, name := range c.rows {
-		f := c.factors[name]
+		f := c.Factors[name]
 		g.Key, texts = append(g.Key, f.Levels[f.At[row]]), append(texts, f.Texts[f.At[row]])
 	}
 	g.Name = strings.Join(texts, ", ")
@@ -140,19 +148,14 @@ func (c *comparer) compareGroups(a, b int) int {
 	if is := c.isBaseline(a); is != c.isBaseline(b) {
 		return map[bool]int{true: -1, false: 1}[is]
 	}
-	for _, name := range c.rows {
-		if d := cmp.Compare(c.level(a, name), c.level(b, name)); d != 0 {
-			return d
-		}
-	}
-	return 0
+	return c.Order(c.rows)(a, b)
 }
 
 // isBaseline reports whether a row is of the partial point that others are
 // compared to. One that names what does not make the groups is no group.
 func (c *comparer) isBaseline(row int) bool {
 	for name, level := range c.baseline {
-		if !slices.Contains(c.rows, name) || c.level(row, name) != level {
+		if !slices.Contains(c.rows, name) || c.Level(row, name) != level {
 			return false
 		}
 	}
@@ -180,42 +183,12 @@ func (c *comparer) defaultRows() []string {
 		}
 	}
 	for len(rows) > 1 {
-		if _, n := factor.Classes(c.t.Len(), c.factorsOf(rows)); n <= maxGroups {
+		if _, n := factor.Classes(c.t.Len(), c.Named(rows)); n <= maxGroups {
 			break
 		}
 		rows = rows[:len(rows)-1]
 	}
 	return rows
-}
-
-// level is that of a row in a column; 0 in one that is not there.
-func (c *comparer) level(row int, column string) int {
-	if f := c.factors[column]; f != nil {
-		return f.At[row]
-	}
-	return 0
-}
-
-// text is empty in a column that is not there.
-func (c *comparer) text(row int, column string) string {
-	if f := c.factors[column]; f != nil {
-		return f.Texts[f.At[row]]
-	}
-	if col, ok := c.t.Column(column); ok {
-		return col.Text(row)
-	}
-	return ""
-}
-
-// factorsOf leaves out columns that are not there.
-func (c *comparer) factorsOf(names []string) []*factor.Factor {
-	var out []*factor.Factor
-	for _, name := range names {
-		if f := c.factors[name]; f != nil {
-			out = append(out, f)
-		}
-	}
-	return out
 }
 
 func axisNames(axes []Axis) []string {
@@ -229,7 +202,7 @@ func axisNames(axes []Axis) []string {
 // axes are those of the table, by name: where they stand in the sweep file
 // decides nothing.
 func (c *comparer) axes() []Axis {
-	there := slices.DeleteFunc(slices.Clone(c.o.Axes), func(a Axis) bool { return c.factors[a.Name] == nil })
+	there := slices.DeleteFunc(slices.Clone(c.o.Axes), func(a Axis) bool { return c.Factors[a.Name] == nil })
 	slices.SortFunc(there, func(a, b Axis) int { return strings.Compare(a.Name, b.Name) })
 	return there
 }
@@ -250,35 +223,11 @@ func (c *comparer) pairing() []string {
 func (c *comparer) averages() []string {
 	var out []string
 	for _, a := range c.axes() {
-		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.varieties(c.planned, a.Name) > 1 {
+		if !a.Replicate && !slices.Contains(c.rows, a.Name) && c.Varieties(c.planned, a.Name) > 1 {
 			out = append(out, a.Name)
 		}
 	}
 	return out
-}
-
-// varieties is how many levels of a column some rows have.
-func (c *comparer) varieties(rows []int, column string) int { return len(c.levelsOf(rows, column)) }
-
-// levelsOf are the levels of a column that some rows have, ascending.
-func (c *comparer) levelsOf(rows []int, column string) []int {
-	if c.factors[column] == nil {
-		return nil
-	}
-	seen := map[int]bool{}
-	for _, row := range rows {
-		seen[c.level(row, column)] = true
-	}
-	return slices.Sorted(maps.Keys(seen))
-}
-
-// textsOf are the levels of a column that some rows have, for people.
-func (c *comparer) textsOf(rows []int, column string) []string {
-	var texts []string
-	for _, level := range c.levelsOf(rows, column) {
-		texts = append(texts, c.factors[column].Texts[level])
-	}
-	return texts
 }
 
 // order is the ordered axis along which the samples of a group lie, with the
@@ -286,12 +235,12 @@ func (c *comparer) textsOf(rows []int, column string) []string {
 func (c *comparer) order() (axis string, place []int) {
 	most := 0
 	for _, a := range c.ordered() {
-		levels := c.levelsOf(c.planned, a.Name)
+		levels := c.LevelsOf(c.planned, a.Name)
 		if slices.Contains(c.rows, a.Name) || len(levels) < stats.MinPlaces || len(levels) <= most {
 			continue
 		}
 		axis, most = a.Name, len(levels)
-		place = make([]int, len(c.factors[a.Name].Levels))
+		place = make([]int, len(c.Factors[a.Name].Levels))
 		for i, level := range levels {
 			place[level] = i
 		}
@@ -317,7 +266,7 @@ type group struct {
 
 // gather puts every planned run into its group; those that count bring their
 // value. odd is how many values cannot be used.
-func (c *comparer) gather(read reading) (groups []*group, odd int) {
+func (c *comparer) gather(read sampler) (groups []*group, odd int) {
 	for _, g := range c.groups {
 		groups = append(groups, &group{Group: g, paired: c.pair != nil})
 	}
@@ -338,7 +287,7 @@ func (c *comparer) gather(read reading) (groups []*group, odd int) {
 			s.pair = c.pair[i]
 		}
 		if c.axis != "" {
-			s.place = c.place[c.level(i, c.axis)]
+			s.place = c.place[c.Level(i, c.axis)]
 		}
 		g.samples = append(g.samples, s)
 	}

@@ -1,10 +1,12 @@
 package compare
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -17,75 +19,44 @@ func (c *comparer) metrics() []Metric {
 	}
 	var out []Metric
 	for _, col := range c.t.Columns() {
-		if col.Role() == table.RoleScrap && (numeric(col.Type()) || c.mixed(col)) {
+		if col.Role() == table.RoleScrap && reading.Comparable(col, c.used) {
 			out = append(out, Metric{Name: col.Name(), Unit: col.Unit(), Goal: col.Goal()})
 		}
 	}
 	return out
 }
 
-// mixed reports whether a column has numbers beside other values.
-func (c *comparer) mixed(col table.Column) bool {
-	return col.Type() == table.JSON && slices.ContainsFunc(c.used, func(row int) bool {
-		_, isNumber := number(col, row)
-		return isNumber
-	})
-}
-
-// number is the value of a row as a number, also of a column of mixed values.
-func number(col table.Column, row int) (float64, bool) {
-	if col.Type() == table.JSON {
-		return col.Value(row).Float()
-	}
-	return col.Float(row)
-}
-
-func numeric(t table.Type) bool {
-	switch t {
-	case table.Bool, table.Int, table.Float, table.Decimal, table.Duration:
-		return true
-	}
-	return false
-}
-
-// reading is the value of a metric in a row of the table: found is false where
+// sampler is the value of a metric in a row of the table: found is false where
 // there is none, good where it cannot be used.
-type reading = func(row int) (s sample, found, good bool)
+type sampler = func(row int) (s sample, found, good bool)
 
 // reader reads the values of a metric. why says why some cannot be used; the
 // error that none can.
-func (c *comparer) reader(m Metric) (read reading, why string, err error) {
+func (c *comparer) reader(m Metric) (read sampler, why string, err error) {
 	col, ok := c.t.Column(m.Name)
 	switch {
 	case !ok:
 		return nil, "", fmt.Errorf("no run recorded a scrap called %s", m.Name)
-	case !numeric(col.Type()) && !c.mixed(col) && col.Type() != table.Null:
+	case !reading.Comparable(col, c.used) && col.Type() != table.Null:
 		return nil, "", fmt.Errorf("%s holds %s values, which have no median", m.Name, col.Type())
 	case m.Trials == "":
 		why = "are not finite"
-		if !numeric(col.Type()) {
+		if !reading.Numeric(col) {
 			why = "are no finite numbers"
 		}
 		return func(row int) (s sample, found, good bool) {
-			x, ok := number(col, row)
-			return sample{row: row, value: x}, !col.Null(row), ok && !math.IsNaN(x) && !math.IsInf(x, 0)
+			x, good := reading.Finite(col, row)
+			return sample{row: row, value: x}, !col.Null(row), good
 		}, why, nil
 	}
 	trials, ok := c.t.Column(m.Trials)
-	if !ok || !numeric(trials.Type()) {
+	if !ok || !reading.Numeric(trials) {
 		return nil, "", fmt.Errorf("no run recorded %s, the trials of %s, as a number", m.Trials, m.Name)
 	}
 	return func(row int) (s sample, found, good bool) {
-		f, ok := fractionAt(col, trials, row)
+		f, ok := reading.Fraction(col, trials, row)
 		return sample{row: row, value: f.Rate(), of: f}, !col.Null(row), ok
 	}, "are not a count out of " + m.Trials, nil
-}
-
-// fractionAt reads a run's counts; it is not ok when they are no counts.
-func fractionAt(hits, trials table.Column, row int) (f stats.Fraction, ok bool) {
-	h, ok1 := hits.Float(row)
-	n, ok2 := trials.Float(row)
-	return stats.Fraction{Hits: h, Trials: n}, ok1 && ok2 && n > 0 && h >= 0 && h <= n && !math.IsInf(n, 0) && h == math.Trunc(h) && n == math.Trunc(n)
 }
 
 func (c *comparer) table(m Metric) MetricTable {
@@ -122,6 +93,7 @@ func (c *comparer) table(m Metric) MetricTable {
 		return mt
 	}
 	mt.Effects, mt.Trends = c.effects(groups), c.trends(groups, read)
+	mt.Night = c.night(m, read)
 	mt.Crosses = c.crosses(m, groups)
 	mt.Best = c.best(m, groups)
 	return mt
@@ -251,6 +223,7 @@ func proportions(base, g *group, confidence float64) *Comparison {
 func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 	c := t(base, g, confidence)
 	c.relative(base.Centre)
+	c.Centres = g.Centre - base.Centre
 	if m.Guardrail && m.Goal != "" {
 		c.P = oneSided(c.P, c.Shift, m.Goal)
 	}
@@ -265,6 +238,14 @@ func (c *Comparison) relative(base float64) {
 	}
 	b := math.Abs(base)
 	c.Relative, c.RelLo, c.RelHi = c.Shift/b, c.Lo/b, c.Hi/b
+}
+
+// Contrary reports whether the difference of the centres has another sign than
+// the change, which compares pair by pair, or every run with every other.
+func (c *Comparison) Contrary() bool {
+	size := 1e-9 * math.Max(math.Abs(c.Shift), math.Abs(c.Centres)) // smaller is rounding
+	sign := func(x float64) int { return cmp.Compare(x, size) + cmp.Compare(x, -size) }
+	return sign(c.Shift) != sign(c.Centres)
 }
 
 // oneSided asks only whether it got worse.

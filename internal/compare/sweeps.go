@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
+	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -137,10 +138,10 @@ func match(a, b *comparer) map[int]int {
 	isMatched := func(row int) bool { _, ok := other[row]; return ok }
 	byID := map[string]int{}
 	for _, row := range b.planned {
-		byID[b.text(row, "run_id")] = row
+		byID[b.Text(row, "run_id")] = row
 	}
 	for _, row := range a.used {
-		if same, ok := byID[a.text(row, "run_id")]; ok {
+		if same, ok := byID[a.Text(row, "run_id")]; ok {
 			other[row], taken[same] = same, true
 		}
 	}
@@ -234,7 +235,7 @@ const maxInstead = 30
 // instead is what a row without a number has, for people.
 func (c *comparer) instead(m Metric, row int) string {
 	if !c.succeeded(row) {
-		return strings.ReplaceAll(c.text(row, "run_status"), "_", " ")
+		return strings.ReplaceAll(c.Text(row, "run_status"), "_", " ")
 	}
 	if !c.counts[row] {
 		return "stale"
@@ -243,7 +244,7 @@ func (c *comparer) instead(m Metric, row int) string {
 	if !ok || col.Null(row) {
 		return "no value"
 	}
-	if x, isNumber := number(col, row); m.Trials != "" && isNumber && !math.IsNaN(x) {
+	if x, isNumber := reading.Number(col, row); m.Trials != "" && isNumber && !math.IsNaN(x) {
 		return "no count"
 	}
 	return unit.Cut(col.Text(row), maxInstead)

@@ -17,30 +17,35 @@ func (c *comparer) conclude(r *Report) {
 	for i := range r.Metrics {
 		c.judge(&r.Metrics[i])
 	}
+	r.Decision = decide(r.Metrics)
 }
 
 // holm adjusts the p of every comparison of a primary metric, over all primary
 // metrics and groups together. When no metric is declared primary, those with
-// a goal are. What is not in the family is exploratory.
+// a goal are. What is not in the family is exploratory, unless it is a guardrail.
 func (c *comparer) holm(tables []MetricTable) {
 	declared := slices.ContainsFunc(tables, func(t MetricTable) bool { return t.Primary })
 	var family []*Comparison
 	var ps []float64
 	for i := range tables {
 		t := &tables[i]
-		t.Exploratory = declared && !t.Primary || !declared && t.Goal == ""
+		inFamily := t.Primary || !declared && t.Goal != ""
+		t.Exploratory = !inFamily && !t.Guardrail
 		for j := range t.Groups {
 			a := t.Groups[j].Against
 			if a == nil {
 				continue
 			}
 			a.PAdjusted = a.P
-			if !t.Exploratory && !a.Exact {
+			if inFamily && !a.Exact {
 				family, ps = append(family, a), append(ps, a.P)
+				t.Family = 1
 			}
 		}
 	}
-	c.family = len(family)
+	for i := range tables {
+		tables[i].Family *= len(family)
+	}
 	for i, p := range stats.Holm(ps) {
 		family[i].PAdjusted = p
 	}
@@ -51,7 +56,7 @@ func (c *comparer) judge(t *MetricTable) {
 	for i := range t.Groups {
 		if a := t.Groups[i].Against; a != nil && a.Verdict == "" {
 			if a.Verdict = c.verdict(t, a); a.Verdict == Unclear || a.Verdict == TooFew {
-				a.Need = needed(t.Metric, a, c.alpha/c.times(t), c.confidence)
+				a.Need = needed(t.Metric, a, c.alpha/t.times(), c.confidence)
 			}
 		}
 	}
@@ -86,19 +91,14 @@ func needed(m Metric, a *Comparison, alpha, confidence float64) int {
 }
 
 // times is how many comparisons a metric's p answers for.
-func (c *comparer) times(t *MetricTable) float64 {
-	if t.Exploratory {
-		return 1
-	}
-	return float64(max(c.family, 1))
-}
+func (t *MetricTable) times() float64 { return float64(max(t.Family, 1)) }
 
 func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 	m := t.Metric
 	switch {
 	case a.Equal:
 		return Same
-	case a.PAdjusted >= c.alpha && a.Least*c.times(t) >= c.alpha:
+	case a.PAdjusted >= c.alpha && a.Least*t.times() >= c.alpha:
 		return TooFew
 	case a.PAdjusted >= c.alpha:
 		return Unclear
@@ -124,9 +124,10 @@ func (m Metric) small(shift, base float64) bool {
 
 // sentence is the verdict on a metric in words.
 func (c *comparer) sentence(t *MetricTable) string {
-	said := map[Verdict][]string{}
+	names := map[Verdict][]string{}
 	var none []string
-	more, needs := 0, 0
+	need := ""
+	most := 0
 	for _, g := range t.Groups {
 		a := g.Against
 		g.Name = shortName(g.Name)
@@ -135,36 +136,37 @@ func (c *comparer) sentence(t *MetricTable) string {
 			none = append(none, g.Name)
 		case a == nil:
 		case a.Verdict == Withheld:
-			said[Withheld] = append(said[Withheld], fmt.Sprintf("%s (%s on %d of %d pairs)", g.Name, change(a), a.Pairs, a.Possible))
+			names[Withheld] = append(names[Withheld], fmt.Sprintf("%s (%s on %d of %d pairs)", g.Name, change(a), a.Pairs, a.Possible))
 		case a.Verdict == Unclear || a.Verdict == TooFew:
-			said[a.Verdict] = append(said[a.Verdict], g.Name)
-			if a.Need > needs {
-				needs, more = a.Need, a.Need-a.Pairs
+			names[a.Verdict] = append(names[a.Verdict], g.Name)
+			if a.Need > most {
+				most = a.Need
+				need = fmt.Sprintf("for %s, a change of the size seen would need about %d runs a side, %d more", g.Name, a.Need, a.Need-a.Pairs)
 			}
 		case a.Verdict == Small:
-			said[t.direction(a)] = append(said[t.direction(a)], g.Name+" ("+change(a)+")")
+			names[t.direction(a)] = append(names[t.direction(a)], g.Name+" ("+change(a)+")")
 		default:
-			said[a.Verdict] = append(said[a.Verdict], g.Name+" ("+change(a)+")")
+			names[a.Verdict] = append(names[a.Verdict], g.Name+" ("+change(a)+")")
 		}
 	}
 	var parts []string
-	add := func(names []string, words string) {
-		if len(names) > 0 {
-			parts = append(parts, unit.List(names)+" "+words)
+	add := func(of []string, words string) {
+		if len(of) > 0 {
+			parts = append(parts, unit.List(of)+" "+words)
 		}
 	}
 	baseline := t.baselineName()
 	for _, v := range []Verdict{Better, Worse, Different} {
-		add(said[v], isAre(said[v])+" "+comparative[v]+baseline)
+		add(names[v], isAre(names[v])+" "+comparative[v]+baseline)
 	}
 	for _, v := range []Verdict{Better, Worse, Different} {
-		add(said["small "+v], isAre(said["small "+v])+" "+comparative[v]+baseline+", but by less than matters"+t.effect())
+		add(names["small "+v], isAre(names["small "+v])+" "+comparative[v]+baseline+", but by less than matters"+t.effect())
 	}
-	add(said[Unclear], t.unclear(said[Unclear])+baseline)
-	add(said[Withheld], isAre(said[Withheld])+" not judged: the pairs that are missing could turn it")
-	add(said[TooFew], hasHave(said[TooFew])+" too few runs to tell")
-	if needs > 0 {
-		parts = append(parts, fmt.Sprintf("a change of the size seen would need about %d runs a side, %d more", needs, more))
+	add(names[Unclear], t.unclear(names[Unclear])+baseline)
+	add(names[Withheld], isAre(names[Withheld])+" not judged: the pairs that are missing could turn it")
+	add(names[TooFew], hasHave(names[TooFew])+" too few runs to tell")
+	if need != "" {
+		parts = append(parts, need)
 	}
 	add(none, hasHave(none)+" no values")
 	if len(parts) == 0 {

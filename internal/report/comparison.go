@@ -79,7 +79,13 @@ func (c Comparison) writeText(w io.Writer) error {
 				part = append(part, "")
 			}
 			part = append(part, tableOf(t, t.Groups, b.Report.Confidence, firstHead(t), false).text(), "  "+unit.Line(t.Verdict))
+			if means := explanation(t); means != "" {
+				part = append(part, "  "+means)
+			}
 			part = append(part, textsOf(t.Warnings, warning(unit.Line))...)
+		}
+		if b.Report.Decision != "" {
+			part = append(part, "", unit.Line("decision: "+b.Report.Decision))
 		}
 		part = append(part, textsOf(b.Report.Warnings, warning(unit.Line))...)
 		parts = append(parts, strings.Join(part, "\n"))
@@ -122,7 +128,13 @@ func (c Comparison) markdown() []string {
 		}
 		for _, t := range b.Report.Metrics {
 			parts = append(parts, tableOf(t, t.Groups, b.Report.Confidence, firstHead(t), false).markdown(), sentence(t.Verdict))
+			if means := explanation(t); means != "" {
+				parts = append(parts, means)
+			}
 			parts = append(parts, textsOf(t.Warnings, warning(sentence))...)
+		}
+		if b.Report.Decision != "" {
+			parts = append(parts, "**Decision:** "+sentence(b.Report.Decision))
 		}
 		texts = append(texts, strings.Join(append(parts, textsOf(b.Report.Warnings, warning(sentence))...), "\n\n"))
 	}

@@ -28,10 +28,30 @@ func (c cell) markdown() string {
 	return safe(c.text) + " *(" + c.note + ")*"
 }
 
+// A form is how the numbers of one table are written: those that are values, and
+// those that are changes.
+type form struct{ value, change func(float64) string }
+
+func formOf(groups []compare.Group) form {
+	var values, changes []float64
+	for _, g := range groups {
+		if g.N > 0 {
+			values = append(values, g.Centre, g.Lo, g.Hi)
+		}
+		if g.N > 0 && g.Trials == 0 {
+			values = append(values, g.Q1, g.Q3)
+		}
+		if a := g.Against; a != nil && math.IsNaN(a.Relative) {
+			changes = append(changes, a.Shift, a.Lo, a.Hi)
+		}
+	}
+	return form{unit.Numbers(values...), unit.Signed(unit.Numbers(changes...))}
+}
+
 // A column of the table of a metric.
 type column struct {
 	head  func(t compare.MetricTable, confidence float64) string
-	cell  func(g compare.Group) cell
+	cell  func(g compare.Group, f form) cell
 	right bool
 	shown func(t compare.MetricTable, wide bool) bool
 }
@@ -40,10 +60,10 @@ type column struct {
 // has the title that the place gives it.
 var columns = []column{
 	{headed(""), nameCell, false, always},
-	{headed("n"), said(countText), true, several},
-	{centreHead, said(centreText), true, always},
-	{intervalHead, said(func(g compare.Group) string { return interval(g.Lo, g.Hi, unit.Number) }), true, several},
-	{spreadHead, said(spreadText), true, func(t compare.MetricTable, wide bool) bool { return wide && several(t, wide) }},
+	{headed("n"), countCell, true, several},
+	{centreHead, centreCell, true, always},
+	{intervalHead, func(g compare.Group, f form) cell { return cell{text: interval(g.Lo, g.Hi, f.value)} }, true, several},
+	{spreadHead, spreadCell, true, func(t compare.MetricTable, wide bool) bool { return wide && several(t, wide) }},
 	{headed("change"), against(shift), true, compared},
 	{intervalHead, against(shiftInterval), true, compared},
 	{headed("p"), against(pText), true, compared},
@@ -55,17 +75,13 @@ func headed(text string) func(compare.MetricTable, float64) string {
 	return func(compare.MetricTable, float64) string { return text }
 }
 
-func said(text func(compare.Group) string) func(compare.Group) cell {
-	return func(g compare.Group) cell { return cell{text: text(g)} }
-}
-
 // against is empty of a group that is compared to nothing.
-func against(text func(*compare.Comparison) string) func(compare.Group) cell {
-	return func(g compare.Group) cell {
+func against(text func(*compare.Comparison, form) string) func(compare.Group, form) cell {
+	return func(g compare.Group, f form) cell {
 		if g.Against == nil {
 			return cell{}
 		}
-		return cell{text: text(g.Against)}
+		return cell{text: text(g.Against, f)}
 	}
 }
 
@@ -99,7 +115,7 @@ func spreadHead(t compare.MetricTable, _ float64) string {
 	return "quartiles"
 }
 
-func nameCell(g compare.Group) cell {
+func nameCell(g compare.Group, _ form) cell {
 	c := cell{text: g.Name}
 	if len(g.Key) == 0 && c.text == "" {
 		c.text = "all"
@@ -110,7 +126,7 @@ func nameCell(g compare.Group) cell {
 	return c
 }
 
-func countText(g compare.Group) string {
+func countCell(g compare.Group, _ form) cell {
 	text := fmt.Sprint(g.N)
 	if g.Missing > 0 {
 		text += fmt.Sprintf(" of %d", g.N+g.Missing)
@@ -118,24 +134,24 @@ func countText(g compare.Group) string {
 	if g.Stale > 0 {
 		text += fmt.Sprintf(", %d stale", g.Stale)
 	}
-	return text
+	return cell{text: text}
 }
 
 // noValue stands where a group has none, and is no number.
 const noValue = "no value"
 
-func centreText(g compare.Group) string {
+func centreCell(g compare.Group, f form) cell {
 	if g.N == 0 {
-		return noValue
+		return cell{text: noValue}
 	}
-	return unit.Number(g.Centre)
+	return cell{text: f.value(g.Centre)}
 }
 
-func spreadText(g compare.Group) string {
+func spreadCell(g compare.Group, f form) cell {
 	if g.Trials > 0 {
-		return unit.Number(g.Hits) + " of " + unit.Number(g.Trials)
+		return cell{text: unit.Number(g.Hits) + " of " + unit.Number(g.Trials)}
 	}
-	return interval(g.Q1, g.Q3, unit.Number)
+	return cell{text: interval(g.Q1, g.Q3, f.value)}
 }
 
 // bridge joins the ends of an interval, which no table tears apart.
@@ -152,49 +168,81 @@ func interval(lo, hi float64, text func(float64) string) string {
 	return text(lo) + bridge + text(hi)
 }
 
-func shift(a *compare.Comparison) string {
+func shift(a *compare.Comparison, f form) string {
 	if math.IsNaN(a.Relative) {
-		return unit.Change(a.Shift)
+		return f.change(a.Shift)
 	}
 	return unit.Percent(a.Relative)
 }
 
-func shiftInterval(a *compare.Comparison) string {
+func shiftInterval(a *compare.Comparison, f form) string {
 	if math.IsNaN(a.Relative) {
-		return interval(a.Lo, a.Hi, unit.Change)
+		return interval(a.Lo, a.Hi, f.change)
 	}
 	return interval(a.RelLo, a.RelHi, unit.Percent)
 }
 
-func pText(a *compare.Comparison) string {
+func pText(a *compare.Comparison, _ form) string {
 	if a.Exact {
 		return "exact"
 	}
 	return unit.P(a.PAdjusted)
 }
 
-func effectSize(a *compare.Comparison) string {
+func effectSize(a *compare.Comparison, _ form) string {
 	if a.SizeName == "" || math.IsNaN(a.Size) || math.IsInf(a.Size, 0) {
 		return ""
 	}
 	return a.SizeName + "=" + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
 }
 
-// mark is the verdict at the end of a row, and what it rests on.
-func mark(a *compare.Comparison) string {
+// mark is the verdict at the end of a row, what it rests on, and the difference
+// of the centres where that has another sign.
+func mark(a *compare.Comparison, f form) string {
 	word := string(a.Verdict)
 	if a.Verdict == compare.Unclear {
 		word = "~"
 	}
 	switch {
 	case a.Counted:
-		return word + ", by single trials"
+		word += ", by single trials"
 	case a.Paired && a.Possible > a.Pairs:
-		return fmt.Sprintf("%s, %d of %d pairs", word, a.Pairs, a.Possible)
+		word += fmt.Sprintf(", %d of %d pairs", a.Pairs, a.Possible)
 	case a.Paired:
-		return word + ", " + unit.Plural(a.Pairs, "pair")
+		word += ", " + unit.Plural(a.Pairs, "pair")
+	}
+	if a.Contrary() {
+		word += "; apart " + centres(a, f)
 	}
 	return word
+}
+
+// centres is the difference of the centres, as shift writes a change.
+func centres(a *compare.Comparison, f form) string {
+	if math.IsNaN(a.Relative) || a.Shift == 0 {
+		return f.change(a.Centres)
+	}
+	return unit.Percent(a.Centres * a.Relative / a.Shift)
+}
+
+// explanation says what the numbers of a table are; empty where nothing is
+// compared.
+func explanation(t compare.MetricTable) string {
+	view := struct {
+		compare.MetricTable
+		Relative, Paired, Unpaired, Counted, Exact, Contrary bool
+	}{MetricTable: t}
+	for _, g := range t.Groups {
+		if a := g.Against; a != nil {
+			view.Relative = view.Relative || !math.IsNaN(a.Relative)
+			view.Paired, view.Unpaired = view.Paired || a.Paired, view.Unpaired || !a.Paired
+			view.Counted, view.Exact, view.Contrary = view.Counted || a.Counted, view.Exact || a.Exact, view.Contrary || a.Contrary()
+		}
+	}
+	if !compared(t, false) {
+		return ""
+	}
+	return words("explanation", view)
 }
 
 // titleOf is a metric by its name, with its trials or its unit.
@@ -218,7 +266,7 @@ type metricTable struct {
 // tableOf lays out the table of some groups of a metric, first being the title
 // of its first column. A wide one also says how values spread.
 func tableOf(t compare.MetricTable, groups []compare.Group, confidence float64, first string, wide bool) metricTable {
-	out := metricTable{rows: make([][]cell, len(groups))}
+	out, f := metricTable{rows: make([][]cell, len(groups))}, formOf(groups)
 	for i, c := range columns {
 		if !c.shown(t, wide) {
 			continue
@@ -229,7 +277,7 @@ func tableOf(t compare.MetricTable, groups []compare.Group, confidence float64, 
 		}
 		out.head, out.right = append(out.head, head), append(out.right, c.right)
 		for j, g := range groups {
-			out.rows[j] = append(out.rows[j], c.cell(g))
+			out.rows[j] = append(out.rows[j], c.cell(g, f))
 		}
 	}
 	return out

@@ -359,12 +359,49 @@ func TestSectionsAreChosen(t *testing.T) {
 	}
 }
 
-// What is out of its usual range at the last date is said at the top.
+// What is not as usual at the last date is said at the top, with what it is held
+// against, and drawn.
 func TestUnusual(t *testing.T) {
-	in := wide(t, []string{"a", "b"}, []string{"r"}, 20, nil)
-	in.Compare.Metrics[0].Trends = []compare.Trend{{Axis: "day", Periods: 20, P: 1, Usual: 2, UsualRelative: 0.2, Last: &compare.Odd{Period: "2026-01-20", Off: -5, Relative: -0.5}}}
-	text := string(mustSummary(t, in).Markdown())
-	if want := "⚠ **y** is unusual at the last day, 2026-01-20: −50.00% from its line, where ±20.00% is usual."; !strings.Contains(text, want) {
-		t.Errorf("the summary lacks %q:\n%s", want, text)
+	dates, values := []string{}, []float64{}
+	for d := range 9 {
+		dates = append(dates, time.Date(2026, 1, 1+d, 0, 0, 0, 0, time.UTC).Format(time.DateOnly))
+		values = append(values, 100+float64(d%3))
+	}
+	of := func(name string, value float64) compare.Departure {
+		v := append(slices.Clone(values[:8]), value)
+		return compare.Departure{Name: name, Value: value, Expected: 100, Usual: 5, Earlier: 8, Values: v}
+	}
+	for name, c := range map[string]struct {
+		night compare.Night
+		want  []string
+	}{
+		"one of several": {compare.Night{By: []string{"region"}, Series: 12, Unusual: []compare.Departure{of("eu", 300)}, OtherCode: 8},
+			[]string{"⚠ **y** is unusual at the last day, 2026-01-09: 1 of 12 values of region is not what earlier dates let expect: eu (+200.00% from the level of 8 earlier values, 100, where ±5.00% is usual). The runs of 8 earlier dates executed other code. Their numbers count as they were published.",
+				"| eu | 300 | 100 ±5 | level | +200.00% | 8 |"}},
+		"all": {compare.Night{By: []string{"region"}, Series: 2, Unusual: []compare.Departure{of("eu", 300), of("us", 0)}, Together: &compare.Departure{Value: 2, Usual: 0.01}},
+			[]string{"2 of 2 values of region are not", "us (−100.00% from", "Taken together, they lie +200.00% from their levels, where ±1.00% is usual."}},
+		"the whole metric": {compare.Night{Series: 1, Unusual: []compare.Departure{of("", 300)}, Stale: 3},
+			[]string{"2026-01-09: +200.00% from the level of 8 earlier values, 100, where ±5.00% is usual. Runs of 3 earlier dates are stale"}},
+		"nothing there": {compare.Night{By: []string{"region"}, Series: 1, Gone: []string{hostile}}, []string{"**y** has no value at the last day, 2026-01-09, of region &lt;script"}},
+		"too few":       {compare.Night{By: []string{"region"}, Short: 3}, []string{"Up to 2026-01-09, the last day: there are too few earlier values to say what is usual: 7 are needed."}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := wide(t, []string{"a", "b"}, []string{"r"}, 20, nil)
+			c.night.Axis, c.night.Date, c.night.Dates = "day", dates[8], dates
+			in.Compare.Metrics[0].Night = &c.night
+			s := mustSummary(t, in)
+			text := string(s.Markdown())
+			for _, want := range c.want {
+				if !strings.Contains(text, want) {
+					t.Errorf("the summary lacks %q:\n%s", want, text)
+				}
+			}
+			drawn := strings.Contains(string(s.Notebook().Encode()), "the grey bar what was expected there")
+			if drawn != (len(c.night.Unusual) > 0) {
+				t.Errorf("the series is drawn: %v", drawn)
+			}
+			checkTables(t, text)
+			keep(t, s)
+		})
 	}
 }

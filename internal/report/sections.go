@@ -51,6 +51,8 @@ const (
 	maxFailures    = 10
 	maxCosts       = 5
 	maxOdd         = 20
+	maxRates       = 4 // axes by which the rate of a failure is shown
+	maxValues      = 8 // of each
 )
 
 // written makes a section of the words of that name.
@@ -76,26 +78,12 @@ func verdictSection(in Input) section {
 	return section{title: words("verdict.title", in.Name), text: words("verdict", struct {
 		Planned  int
 		Counts   []string
+		Decision string
 		Metrics  []metricLine
-		Unusual  []unusualLine
+		Unusual  []string
 		Warnings []string
 		Stale    *Stale
-	}{in.Planned, in.Counts, lines, unusual(in), in.Compare.Warnings, in.Stale})}
-}
-
-// unusualLine is a metric that is out of its usual range at the last date.
-type unusualLine struct{ Metric, Axis, Period, Off, Usual string }
-
-func unusual(in Input) []unusualLine {
-	var out []unusualLine
-	for _, t := range in.Compare.Metrics {
-		for _, trend := range t.Trends {
-			if o := trend.Last; o != nil && trend.Usual > 0 && math.Abs(o.Off) > trend.Usual {
-				out = append(out, unusualLine{t.Name, trend.Axis, o.Period, off(o.Off, o.Relative), usual(trend)})
-			}
-		}
-	}
-	return out
+	}{in.Planned, in.Counts, in.Compare.Decision, lines, unusual(in), in.Compare.Warnings, in.Stale})}
 }
 
 // usual is how far from its line a metric usually lies.
@@ -144,13 +132,19 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 	s := written("metric", struct {
 		compare.MetricTable
 		Trends []string
-	}{t, trendTexts(t)})
+		Nights string
+	}{t, trendTexts(t), nights(t)})
 	if len(t.Groups) == 0 {
 		return s, nil
 	}
 	s.below = groupTable(in, t)
 	var err error
-	s.figures, err = drawMetric(in, t, fmt.Sprintf("metric-%d", index+1))
+	name := fmt.Sprintf("metric-%d", index+1)
+	if s.figures, err = drawMetric(in, t, name); err != nil {
+		return s, err
+	}
+	unusual, err := drawNights(t, name)
+	s.figures = append(unusual, s.figures...)
 	return s, err
 }
 
@@ -236,10 +230,10 @@ func groupTable(in Input, t compare.MetricTable) string {
 	groups, which := shownGroups(in, t.Groups)
 	return words("metric.table", struct {
 		Table string
-		Sizes string // what the sizes of effects are
+		Means string // what its numbers are
 		Left  int    // groups that are not shown
 		Which string // of all are they
-	}{tableOf(t, groups, in.Compare.Confidence, joined(in.Compare.Rows), true).markdown(), sizes(groups), len(t.Groups) - len(groups), which})
+	}{tableOf(t, groups, in.Compare.Confidence, joined(in.Compare.Rows), true).markdown(), strings.TrimSpace(explanation(t) + " " + sizes(groups)), len(t.Groups) - len(groups), which})
 }
 
 // sizes explain the kinds of effect sizes in a table.
@@ -268,12 +262,17 @@ func shownGroups(in Input, groups []compare.Group) ([]compare.Group, string) {
 func bestSection(in Input) section {
 	var rows [][]string
 	for _, t := range in.Compare.Metrics {
+		var values []float64
+		for _, r := range t.Best {
+			values = append(values, r.Value)
+		}
+		number := unit.Numbers(values...)
 		for i, r := range t.Best {
 			name := ""
 			if i == 0 {
 				name = safe(t.Name)
 			}
-			rows = append(rows, []string{name, unit.Number(r.Value), runLink(r)})
+			rows = append(rows, []string{name, number(r.Value), runLink(r)})
 		}
 	}
 	if len(rows) == 0 {
@@ -292,6 +291,8 @@ func runLink(r compare.Run) string {
 // failureView is the runs that failed in one way. When and Runs are Markdown.
 type failureView struct {
 	Kind, Reason, When, Rerun string
+	Rates                     [][]string // Markdown: axis, and how often by value
+	Uneven                    bool       // by some axis, more so than chance explains
 	Runs                      []string
 	All, Left                 int
 }
@@ -304,6 +305,9 @@ func failureSection(in Input) section {
 	for n, g := range in.Compare.Failures {
 		shown := min(len(g.Runs), maxFailures)
 		view := failureView{Kind: outcome.Kind(g.Kind).Words(), Reason: g.Reason, When: conditions(g.When), All: len(g.Runs), Left: len(g.Runs) - shown}
+		for _, r := range g.Rates[:min(len(g.Rates), maxRates)] {
+			view.Rates, view.Uneven = append(view.Rates, []string{safe(r.Axis), rates(r.Values)}), view.Uneven || r.Uneven
+		}
 		for _, r := range g.Runs[:shown] {
 			view.Runs = append(view.Runs, runLink(r))
 		}
@@ -316,6 +320,18 @@ func failureSection(in Input) section {
 		Groups []failureView
 		Rerun  string
 	}{groups, in.Rerun})
+}
+
+// rates say how often runs failed by value; those without a failure are counted.
+func rates(values []compare.FailureRate) string {
+	var texts []string
+	for i, v := range values {
+		if v.Failed == 0 && i > 0 && len(values)-i > 1 {
+			return listed(texts, maxValues) + fmt.Sprintf(", none of %d others", len(values)-i)
+		}
+		texts = append(texts, fmt.Sprintf("%s %d of %d", safe(v.Value), v.Failed, v.Of))
+	}
+	return listed(texts, maxValues)
 }
 
 func conditions(when []compare.Condition) string {

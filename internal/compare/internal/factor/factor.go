@@ -143,21 +143,3 @@ func Classes(rows int, factors []*Factor) (class []int, n int) {
 	}
 	return class, n
 }
-
-// Of are the columns of a table that are no scraps, and those of these
-// names.
-func Of(t *table.Table, names []string) map[string]*Factor {
-	all := map[string]*Factor{}
-	for _, col := range t.Columns() {
-		switch col.Role() {
-		case table.RoleParameter, table.RoleLabel:
-			all[col.Name()] = New(Column{t, col.Name()})
-		}
-	}
-	for _, name := range names {
-		if _, ok := t.Column(name); ok && all[name] == nil {
-			all[name] = New(Column{t, name})
-		}
-	}
-	return all
-}

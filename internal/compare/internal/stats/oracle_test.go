@@ -109,7 +109,38 @@ func TestMeansAgainstScipy(t *testing.T) {
 	}
 }
 
-// TestTrendsAgainstScipy demands Theil and Sen's slope and Kendall's p.
+// TestQuartilesAgainstNumpy demands those of numpy.percentile and of pandas.
+func TestQuartilesAgainstNumpy(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var cases [][]float64
+	for n := 1; n <= 60; n++ {
+		x := make([]float64, n)
+		for i := range x {
+			x[i] = r.NormFloat64()
+			if n%3 == 0 {
+				x[i] = math.Round(2 * x[i]) // ties
+			}
+		}
+		cases = append(cases, x)
+	}
+	var want [][2]float64
+	ask(t, "quartiles", cases, &want)
+	for i, x := range cases {
+		if q1, q3 := Quartiles(slices.Sorted(slices.Values(x))); math.Abs(q1-want[i][0]) > 1e-9 || math.Abs(q3-want[i][1]) > 1e-9 {
+			t.Errorf("%d values: %v and %v, numpy says %v", len(x), q1, q3, want[i])
+		}
+	}
+}
+
+// R, numpy and pandas agree on these; other rules give 1 and 3, or 1.5 and 3.5.
+func TestQuartilesOfFour(t *testing.T) {
+	if q1, q3 := Quartiles([]float64{1, 2, 3, 4}); q1 != 1.75 || q3 != 3.25 {
+		t.Errorf("%v and %v, want 1.75 and 3.25", q1, q3)
+	}
+}
+
+// TestTrendsAgainstScipy demands Theil and Sen's slope and Kendall's p, up to
+// the longest series whose trend is said.
 func TestTrendsAgainstScipy(t *testing.T) {
 	type series struct {
 		At []int
@@ -117,7 +148,11 @@ func TestTrendsAgainstScipy(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(7, 8))
 	var cases []series
+	sizes := []int{391, 800, 2000}
 	for n := MinPlaces; n < 80; n++ {
+		sizes = append(sizes, n)
+	}
+	for _, n := range sizes {
 		s := series{}
 		for i := range n {
 			y := r.NormFloat64() + float64(i)*r.Float64()/float64(n)

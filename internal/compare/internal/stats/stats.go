@@ -53,9 +53,20 @@ func benchSample(x []float64) *benchmath.Sample {
 	return benchmath.NewSample(slices.Clone(x), &benchmath.DefaultThresholds)
 }
 
-// Quartiles are the first and the third of a sample, interpolated.
+// Quartiles are the first and the third of a sample, interpolated between the
+// values as numpy, pandas and R do by default: Hyndman and Fan's type 7.
 func Quartiles(sample []float64) (q1, q3 float64) {
-	return stat.Quantile(0.25, stat.LinInterp, sample, nil), stat.Quantile(0.75, stat.LinInterp, sample, nil)
+	return quantile(sample, 0.25), quantile(sample, 0.75)
+}
+
+func quantile(sample []float64, q float64) float64 {
+	at := q * float64(len(sample)-1)
+	below := int(at)
+	if below == len(sample)-1 {
+		return sample[below]
+	}
+	share := at - float64(below)
+	return sample[below]*(1-share) + sample[below+1]*share
 }
 
 // Mean is that of a sample.

@@ -12,9 +12,6 @@ import (
 // ones resemble each other.
 const MinPlaces = 8
 
-// maxSlopes is for how many places every pair has its slope.
-const maxSlopes = 300
-
 // A Line is a robust straight line through levels at places.
 type Line struct {
 	Slope float64   // Theil and Sen's: the change from one place to the next
@@ -52,20 +49,56 @@ func deviation(distances []float64) float64 {
 	return byMean * stat.Mean(sorted, nil)
 }
 
-// theilSen is the median of the slopes between all pairs; of many places
-// between those half the axis apart, Theil's incomplete method.
+// theilSen is the median of the slopes between all pairs of places.
 func theilSen(at []int, y []float64) float64 {
-	var slopes []float64
-	step, last := 1, len(at)
-	if len(at) > maxSlopes {
-		step, last = (len(at)+1)/2, 1
-	}
+	slopes := make([]float64, 0, len(at)*(len(at)-1)/2)
 	for i := range at {
-		for j := i + step; j < min(len(at), i+step+last); j++ {
+		for j := i + 1; j < len(at); j++ {
 			slopes = append(slopes, (y[j]-y[i])/float64(at[j]-at[i]))
 		}
 	}
-	return medianOf(slopes)
+	return middleOf(slopes)
+}
+
+// middleOf is the median of values that it may reorder: two million slopes are
+// not worth sorting.
+func middleOf(x []float64) float64 {
+	n := len(x)
+	high := nth(x, n/2)
+	if n%2 == 1 {
+		return high
+	}
+	return (slices.Max(x[:n/2]) + high) / 2
+}
+
+// nth moves the k-th smallest value to its place, counted from 0, the smaller
+// ones before it, and returns it. It is Hoare's selection.
+func nth(x []float64, k int) float64 {
+	for low, high := 0, len(x)-1; low < high; {
+		pivot := Median(slices.Sorted(slices.Values([]float64{x[low], x[(low+high)/2], x[high]})))
+		i, j := low, high
+		for i <= j {
+			for x[i] < pivot {
+				i++
+			}
+			for x[j] > pivot {
+				j--
+			}
+			if i <= j {
+				x[i], x[j] = x[j], x[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case k <= j:
+			high = j
+		case k >= i:
+			low = i
+		default:
+			return x[k]
+		}
+	}
+	return x[k]
 }
 
 // mannKendall is the two-sided p of no trend, from the normal distribution,

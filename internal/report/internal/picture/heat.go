@@ -3,6 +3,7 @@ package picture
 import (
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
@@ -30,7 +31,7 @@ func Heat(x compare.Cross) (p Picture, low, high float64, ok bool, err error) {
 	if low, high = reach(cells); low > high {
 		return p, low, high, false, nil
 	}
-	h := heat{cells: cells, low: low, high: high, written: columns <= maxWritten, axis: drawable(unit.Cut(unit.Line(x.Axis), maxLabel))}
+	h := heat{cells: cells, number: unit.Numbers(slices.Concat(cells...)...), low: low, high: high, written: columns <= maxWritten, axis: drawable(unit.Cut(unit.Line(x.Axis), maxLabel))}
 	h.side, p.Numbered = labels(x.Rows[:rows])
 	var more []Numbered
 	h.top, more = labels(x.Columns[:columns])
@@ -45,6 +46,7 @@ type heat struct {
 	side, top []string
 	low, high float64
 	written   bool
+	number    func(float64) string
 	axis      string
 }
 
@@ -125,7 +127,7 @@ func (h heat) drawCell(c draw.Canvas, r vg.Rectangle, v float64) {
 		if share > 0.5 {
 			on = color.White
 		}
-		c.FillText(write(10, on, text.XCenter, text.YCenter), middle, unit.Number(v))
+		c.FillText(write(10, on, text.XCenter, text.YCenter), middle, h.number(v))
 	}
 }
 

@@ -85,6 +85,14 @@ def trend(case):
     return {"P": float(tau.pvalue), "Slope": float(stats.theilslopes(y, at).slope)}
 
 
+def quartiles(case):
+    import pandas
+
+    q = [float(x) for x in np.percentile(case, [25, 75])]
+    assert np.allclose(q, pandas.Series(case).quantile([0.25, 0.75]), rtol=0, atol=1e-12)
+    return q
+
+
 def permutations(case):
     """Every way to give signs, or to deal the values."""
     a, b = np.array(case["a"]), np.array(case["b"])
@@ -116,5 +124,5 @@ def holm(case):
     return [float(p) for p in multipletests(case, method="holm")[1]]
 
 
-answer = {"permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "trend": trend}[sys.argv[1]]
+answer = {"permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)

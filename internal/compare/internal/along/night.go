@@ -1,0 +1,130 @@
+package along
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+)
+
+// A Night is the last date of an axis of dates, held against the dates before
+// it: series by series, where a series is one combination of the other axes,
+// replicates taken together.
+//
+// Earlier numbers count as they were published: also of plans that are no longer
+// in force, and of code, files or inputs that have changed since.
+type Night struct {
+	Axis, Date string
+	Dates      []string    // Date is the last
+	By         []string    // axes that tell series apart
+	Series     int         // held against their own earlier dates
+	Unusual    []Departure // of those, the farthest first
+	Together   *Departure  // the median over series of how far each lies from its level, as a fraction of that, where that is unusual
+	New        []string    // series without an earlier date
+	Short      int         // series with earlier dates, but too few of them
+	Gone       []string    // series with earlier dates enough, and no value at this one
+	OtherCode  int         // earlier dates of which some run executed other code
+	Stale      int         // of the rest, those with a run that is stale for another reason
+}
+
+// A Departure is a value that is not what the earlier ones of its series say.
+type Departure struct {
+	Name     string // of the series, by the values of By
+	Value    float64
+	Expected float64   // by the earlier dates: their median, or where their line leads
+	OnLine   bool      // the latter
+	Usual    float64   // how far from Expected a value may lie
+	Earlier  int       // dates with a value
+	Values   []float64 // by Night.Dates, the last being Value; NaN where there is none
+}
+
+// Off is how far the value lies from what is expected.
+func (d Departure) Off() float64 { return d.Value - d.Expected }
+
+// A Series is the values of one combination of axes by date.
+type Series struct {
+	Name   string
+	Values []float64 // by place; NaN where there is none
+}
+
+func (s Series) last() float64 { return s.Values[len(s.Values)-1] }
+
+// earlier counts the dates with a value before the last.
+func (s Series) earlier() int { at, _ := s.history(); return len(at) }
+
+// history is the places with a value before the last, and the values.
+func (s Series) history() (at []int, values []float64) {
+	for i, y := range s.Values[:max(len(s.Values)-1, 0)] {
+		if !math.IsNaN(y) {
+			at, values = append(at, i), append(values, y)
+		}
+	}
+	return at, values
+}
+
+// Hold holds the last value of every series against its earlier ones.
+func (n *Night) Hold(all []*Series) {
+	var watched []*Series
+	for _, s := range all {
+		switch earlier := s.earlier(); {
+		case earlier == 0:
+			n.New = append(n.New, s.Name)
+		case earlier < stats.MinHistory:
+			n.Short++
+		case math.IsNaN(s.last()):
+			n.Gone = append(n.Gone, s.Name)
+		default:
+			watched = append(watched, s)
+		}
+	}
+	n.Series = len(watched)
+	for _, s := range watched {
+		if d, unusual := s.departure(len(watched)); unusual {
+			n.Unusual = append(n.Unusual, d)
+		}
+	}
+	slices.SortStableFunc(n.Unusual, func(a, b Departure) int { return cmp.Compare(b.times(), a.times()) })
+	if all := together(watched); len(watched) > 1 && all.earlier() >= stats.MinHistory && !math.IsNaN(all.last()) {
+		if d, unusual := all.departure(1); unusual {
+			n.Together = &d
+		}
+	}
+}
+
+// times is how far a departure lies, measured by what is usual.
+func (d Departure) times() float64 { return math.Abs(d.Off()) / d.Usual }
+
+func (s Series) departure(family int) (Departure, bool) {
+	at, values := s.history()
+	e := stats.Expect(at, values, len(s.Values)-1, family)
+	d := Departure{Name: s.Name, Value: s.last(), Expected: e.Value, OnLine: e.OnLine, Usual: e.Usual, Earlier: len(at), Values: s.Values}
+	return d, e.Unusual(d.Value)
+}
+
+// together is the median, by date, of how far each series lies from its level,
+// as a fraction of that; series whose level is 0 have none.
+func together(all []*Series) Series {
+	var off [][]float64
+	for _, s := range all {
+		if off == nil {
+			off = make([][]float64, len(s.Values))
+		}
+		_, earlier := s.history()
+		slices.Sort(earlier)
+		level := stats.Median(earlier)
+		for i, y := range s.Values {
+			if !math.IsNaN(y) && level != 0 {
+				off[i] = append(off[i], (y-level)/math.Abs(level))
+			}
+		}
+	}
+	out := Series{Values: make([]float64, len(off))}
+	for i, x := range off {
+		slices.Sort(x)
+		if out.Values[i] = math.NaN(); len(x) > 0 {
+			out.Values[i] = stats.Median(x)
+		}
+	}
+	return out
+}

@@ -1,0 +1,146 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/report/internal/picture"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// maxUnusual is how many series that are unusual a table shows.
+const maxUnusual = 20
+
+// nightView is what is said of the last date of a metric.
+type nightView struct {
+	Metric, Axis, Date, By, Table string
+	Series, Short, Earlier        int
+	Unusual                       []string // as Markdown
+	Left                          int      // unusual series that the table leaves out
+	Single                        bool     // the whole metric is one series
+	Together                      string   // empty where that is usual
+	New, Gone                     []string // as Markdown
+	OtherCode, Stale              int      // earlier dates
+}
+
+func nightOf(t compare.MetricTable) nightView {
+	n := t.Night
+	v := nightView{
+		Metric: label(t), Axis: safe(n.Axis), Date: safe(n.Date), By: safe(joined(n.By)), Series: n.Series, Short: n.Short, Earlier: compare.MinEarlier,
+		Single: len(n.By) == 0, New: textsOf(n.New, safe), Gone: textsOf(n.Gone, safe), OtherCode: n.OtherCode, Stale: n.Stale,
+		Left: max(0, len(n.Unusual)-maxUnusual),
+	}
+	for _, d := range n.Unusual {
+		text := departure(d)
+		if !v.Single {
+			text = safe(d.Name) + " (" + text + ")"
+		}
+		v.Unusual = append(v.Unusual, text)
+	}
+	if n.Together != nil {
+		v.Together = words("together", struct{ Off, Usual string }{percent(n.Together.Off()), plusMinus(n.Together.Usual, percent)})
+	}
+	if len(n.Unusual) > 0 && !v.Single {
+		v.Table = unusualTable(t, n)
+	}
+	return v
+}
+
+// isUnusual says whether there is something to warn of.
+func (v nightView) IsUnusual() bool { return len(v.Unusual) > 0 || v.Together != "" || len(v.Gone) > 0 }
+
+// nights says how the last date of a metric lies to the earlier ones; empty
+// without earlier ones.
+func nights(t compare.MetricTable) string {
+	if t.Night == nil {
+		return ""
+	}
+	return words("night", nightOf(t))
+}
+
+// unusual is a warning for every metric that is unusual at the last date.
+func unusual(in Input) []string {
+	var out []string
+	for _, t := range in.Compare.Metrics {
+		if t.Night == nil {
+			continue
+		}
+		if v := nightOf(t); v.IsUnusual() {
+			out = append(out, words("unusual", v))
+		}
+	}
+	return out
+}
+
+// departure says how far a value lies from what its earlier ones say.
+func departure(d compare.Departure) string {
+	view := struct {
+		Off, Usual, Level string
+		OnLine, Constant  bool
+		Earlier           int
+	}{Off: unit.Change(d.Off()), Level: unit.Number(d.Expected), OnLine: d.OnLine, Constant: constant(d), Earlier: d.Earlier}
+	write := unit.Change
+	if math.Abs(d.Expected) > d.Usual && d.Expected != 0 {
+		write = func(x float64) string { return percent(x / math.Abs(d.Expected)) }
+	}
+	view.Off, view.Usual = write(d.Off()), plusMinus(d.Usual, write)
+	return words("departure", view)
+}
+
+// constant says whether all earlier values are the same.
+func constant(d compare.Departure) bool {
+	return !slices.ContainsFunc(d.Values[:len(d.Values)-1], func(y float64) bool { return !math.IsNaN(y) && y != d.Expected })
+}
+
+// percent is unit.Percent, with digits enough where two decimals have none.
+func percent(share float64) string {
+	if s := unit.Percent(share); share == 0 || strings.ContainsAny(s, "123456789∞") {
+		return s
+	}
+	return unit.Change(100*share) + "%"
+}
+
+func plusMinus(x float64, write func(float64) string) string {
+	return "±" + strings.TrimLeft(write(x), "+−")
+}
+
+func unusualTable(t compare.MetricTable, n *compare.Night) string {
+	shown := n.Unusual[:min(len(n.Unusual), maxUnusual)]
+	var all []float64
+	for _, d := range shown {
+		all = append(all, d.Value, d.Expected)
+	}
+	number := unit.Numbers(all...)
+	var rows [][]string
+	for _, d := range shown {
+		basis := "level"
+		if d.OnLine {
+			basis = "line"
+		}
+		off := unit.Change(d.Off())
+		if d.Expected != 0 {
+			off = percent(d.Off() / math.Abs(d.Expected))
+		}
+		rows = append(rows, []string{safe(d.Name), number(d.Value), fmt.Sprintf("%s %s", number(d.Expected), plusMinus(d.Usual, unit.Number)), basis, off, fmt.Sprint(d.Earlier)})
+	}
+	return plainTable([]string{safe(joined(n.By)), safe(n.Date), "expected", "by their", "off", "earlier values"}, rows, true)
+}
+
+// drawNights draws the series that are unusual.
+func drawNights(t compare.MetricTable, name string) ([]figure, error) {
+	if t.Night == nil || len(t.Night.Unusual) == 0 {
+		return nil, nil
+	}
+	n := t.Night
+	p, err := picture.Nights(axisLabel(t), plain(n.Axis), n.Dates, n.Unusual)
+	f := figureOf(p, "nights", struct {
+		nightView
+		First      string
+		Shown, All int
+	}{nightOf(t), safe(n.Dates[0]), min(len(n.Unusual), picture.MaxNights), len(n.Unusual)})
+	f.file = name + "-night.png"
+	return []figure{f}, err
+}
