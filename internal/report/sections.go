@@ -161,6 +161,9 @@ func trendTexts(t compare.MetricTable) []string {
 			view.Usual = usual(trend)
 		}
 		for _, o := range trend.Odd {
+			if n := t.Night; n != nil && n.Series > 0 && n.Axis == trend.Axis && n.Date == o.Period {
+				continue // which is held against the earlier ones
+			}
 			view.Odd = append(view.Odd, fmt.Sprintf("%s (%s)", safe(o.Period), off(o.Off, o.Relative)))
 		}
 		out = append(out, words("trend", view))
@@ -188,7 +191,7 @@ func off(by, relative float64) string {
 	if math.IsNaN(relative) {
 		return unit.Change(by)
 	}
-	return unit.Percent(relative)
+	return percent(relative)
 }
 
 // driveSection says which parameters the metrics depend on.
