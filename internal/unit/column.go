@@ -7,8 +7,8 @@ import (
 )
 
 // Numbers is how to write the numbers of one column: all with the same decimals,
-// as many as give the smallest four digits and the largest no more than seven,
-// without those that are zero throughout. Exponents stand where all are ten
+// as many as give the largest four digits and the smallest three, but the largest
+// no more than seven, without those that are zero throughout. Exponents stand where all are ten
 // million or more, or all below 0.0001; numbers too far apart for one form are
 // written like Number. What is nothing beside the largest is zero.
 func Numbers(column ...float64) func(float64) string {
@@ -28,11 +28,11 @@ func Numbers(column ...float64) func(float64) string {
 	if largest == 0 {
 		return Number
 	}
-	format, digits := byte('f'), max(min(3-exponent(smallest), 6-exponent(largest)), 0)
+	format, digits := byte('f'), max(min(max(3-exponent(largest), 2-exponent(smallest)), 6-exponent(largest)), 0)
 	switch {
 	case smallest >= 1e7 || largest < 1e-4:
 		format, digits = 'e', 3
-	case exponent(smallest)+digits < 1 && digits < 3-exponent(smallest) && !whole(column): // fewer than two digits are left
+	case exponent(smallest)+digits < 1 && !whole(column): // fewer than two digits are left
 		return Number
 	}
 	text := func(x float64, digits int) string {
