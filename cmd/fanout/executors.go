@@ -388,10 +388,10 @@ func (c *cli) workerEnv() map[string]string {
 	return env
 }
 
-// warm is "off", or empty to leave it to the sweep file.
+// warm is "off" or "zmq", or empty to leave it to the sweep file.
 func (c *cli) warm() string {
-	if c.settings.GetString("warm") == "off" {
-		return "off"
+	if how := c.settings.GetString("warm"); how == "off" || how == "zmq" {
+		return how
 	}
 	return ""
 }

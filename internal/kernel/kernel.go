@@ -105,20 +105,24 @@ type Exit struct {
 	Signal  string        // name of the signal that ended it, as in "killed"; "" when it exited
 	Asked   bool          // Close, Terminate or Kill asked for it
 	OOM     bool          // memory ran out: the limit of Options, the cgroup's or the machine's
-	Reason  string        // a sentence about OOM; else ""
+	Reason  string        // a sentence about OOM, or about how it broke the protocol and was killed for it; else ""
 	CPU     time.Duration // user and system time, waited-for children included
 	PeakRSS int64         // bytes: the largest size seen; of a warm kernel only its own share; 0 when unknown
 	LogTail string        // the last lines the process wrote outside the protocol
 }
 
-// String is "exit status 3", "signal: killed" or "signal: killed (out of memory: …)".
+// String is "exit status 3", "signal: killed", "signal: killed (out of memory: …)"
+// or "signal: killed, because …".
 func (e Exit) String() string {
 	s := fmt.Sprintf("exit status %d", e.Code)
 	if e.Signal != "" {
 		s = "signal: " + e.Signal
 	}
-	if e.OOM {
+	switch {
+	case e.OOM:
 		s += " (out of memory: " + e.Reason + ")"
+	case e.Reason != "":
+		s += ", because " + e.Reason
 	}
 	return s
 }
@@ -129,7 +133,8 @@ type Kernel struct {
 	spec  kernelspec.Spec
 	id    string
 	proc  proc.Process
-	end   *endpoint
+	end   *endpoint  // of ZeroMQ's sockets
+	pipe  *wire.Pipe // all channels, instead
 	log   *proc.Log
 	box   *mailbox
 	codec *wire.Codec
@@ -138,14 +143,16 @@ type Kernel struct {
 	meter *proc.Meter
 
 	identity     string
-	shell, iopub *wire.Conn
-	stdin        *wire.Conn // nil for an ipykernel, which respects allow_stdin
+	shell, iopub sender
+	stdin        sender // nil for an ipykernel, which respects allow_stdin
 	controlMu    sync.Mutex
-	control      *wire.Conn // connected when first needed
+	control      sender // connected when first needed
 	readers      sync.WaitGroup
 	dropped      atomic.Int64
+	fault        atomic.Pointer[string] // how the process broke the protocol
 	prefix       []PrefixCell
 	cold         string // why a Server did not fork it
+	zmq          string // why it was forked with ZeroMQ's sockets
 	asked        atomic.Bool
 	busy         atomic.Bool // a cell may be running
 
@@ -154,6 +161,13 @@ type Kernel struct {
 	exit      Exit
 	closeOnce sync.Once
 	closeDone chan struct{}
+}
+
+// A sender is where requests of one channel go.
+type sender interface {
+	Header(msgType string) Header
+	Send(m Message) error
+	Close() error
 }
 
 // Info is the kernel's answer to kernel_info_request.
@@ -178,9 +192,18 @@ func (k *Kernel) Pid() int { return k.proc.Pid() }
 // StartTook is the time from the request to the first answer.
 func (k *Kernel) StartTook() time.Duration { return k.took }
 
-// Transport is "ipc" or "tcp". For tcp, why is the reason why ipc was not
-// possible.
-func (k *Kernel) Transport() (name, why string) { return k.end.transport, k.end.why }
+// Transport is what carries the messages: "pipe", one socket that only this
+// process has the other end of, for the kernels of a Server; or ZeroMQ over "ipc"
+// or "tcp". why is the reason why it is not the one before, if one is known.
+func (k *Kernel) Transport() (name, why string) {
+	if k.end == nil {
+		return "pipe", ""
+	}
+	if k.end.why == "" {
+		return k.end.transport, k.zmq
+	}
+	return k.end.transport, k.end.why
+}
 
 // Warm reports whether the kernel was forked from a Server.
 func (k *Kernel) Warm() bool { _, cold := k.proc.(*proc.Child); return !cold }
@@ -325,7 +348,7 @@ func (k *Kernel) lost(on func(Message)) error {
 	select {
 	case <-k.done:
 	case <-t.C:
-		k.proc.Signal(syscall.SIGKILL)
+		k.broke("it closed its channels and went on")
 		<-k.done
 	}
 	d := time.NewTimer(drainGrace)
@@ -395,7 +418,7 @@ func (k *Kernel) Kill() {
 }
 
 // request sends a message that is not a cell.
-func (k *Kernel) request(c *wire.Conn, msgType string, content json.RawMessage) error {
+func (k *Kernel) request(c sender, msgType string, content json.RawMessage) error {
 	h := c.Header(msgType)
 	k.own.Store(h.MsgID, true)
 	if err := c.Send(Message{Header: h, Content: content}); err != nil {
@@ -468,15 +491,26 @@ func (k *Kernel) requestShutdown() error {
 // release frees what the kernel held on our side.
 func (k *Kernel) release() {
 	k.controlMu.Lock()
-	conns := []*wire.Conn{k.shell, k.control, k.stdin, k.iopub}
+	conns := []sender{k.shell, k.control, k.stdin, k.iopub}
 	k.controlMu.Unlock()
 	for _, c := range conns {
 		if c != nil {
 			c.Close()
 		}
 	}
+	if k.pipe != nil {
+		k.pipe.Close()
+	}
 	k.readers.Wait()
-	k.end.remove()
+	if k.end != nil {
+		k.end.remove()
+	}
+}
+
+// broke kills a process that does not speak the protocol.
+func (k *Kernel) broke(why string) {
+	k.fault.CompareAndSwap(nil, &why)
+	k.proc.Signal(syscall.SIGKILL)
 }
 
 // watch turns the end of the process into an Exit.
@@ -494,6 +528,9 @@ func (k *Kernel) watch(env proc.OOMWatch) {
 	} else if e.Signal == syscall.SIGKILL && !x.Asked {
 		x.Reason = env.Happened(k.proc.Pid())
 		x.OOM = x.Reason != ""
+	}
+	if why := k.fault.Load(); why != nil && !x.OOM && !x.Asked {
+		x.Reason = *why
 	}
 	x.LogTail = k.log.Finish()
 	k.exit = x

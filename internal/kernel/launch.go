@@ -71,12 +71,8 @@ func launch(ctx context.Context, spec kernelspec.Spec, o Options, tcp bool, why 
 
 // connect turns a started process into a Kernel, or reaps it.
 func connect(ctx context.Context, spec kernelspec.Spec, e *endpoint, p proc.Process, log *proc.Log, memory int64, began time.Time) (*Kernel, error) {
-	k := &Kernel{
-		spec: spec, id: e.id, proc: p, end: e, log: log, codec: wire.NewCodec([]byte(e.key)),
-		box: newMailbox(len(outputChannels(spec))), identity: wire.NewID(), done: make(chan struct{}), closeDone: make(chan struct{}),
-		meter: proc.StartMeter(p, memory),
-	}
-	go k.watch(proc.WatchOOM())
+	k := newKernel(spec, e.id, p, log, memory, len(outputChannels(spec)))
+	k.end, k.codec, k.identity = e, wire.NewCodec([]byte(e.key)), wire.NewID()
 	err := k.dial(ctx)
 	if err == nil {
 		err = k.handshake(ctx)
@@ -86,6 +82,17 @@ func connect(ctx context.Context, spec kernelspec.Spec, e *endpoint, p proc.Proc
 	}
 	k.took = time.Since(began)
 	return k, nil
+}
+
+// newKernel watches over a started process; so many readers will deliver what it
+// sends.
+func newKernel(spec kernelspec.Spec, id string, p proc.Process, log *proc.Log, memory int64, readers int) *Kernel {
+	k := &Kernel{
+		spec: spec, id: id, proc: p, log: log, box: newMailbox(readers),
+		done: make(chan struct{}), closeDone: make(chan struct{}), meter: proc.StartMeter(p, memory),
+	}
+	go k.watch(proc.WatchOOM())
+	return k
 }
 
 // notStarted reaps a kernel that did not start and returns why.
@@ -108,7 +115,7 @@ func (k *Kernel) notStarted(ctx context.Context, cause error) error {
 
 // dial connects the channels as the kernel binds them.
 func (k *Kernel) dial(ctx context.Context) error {
-	to := map[string]**wire.Conn{wire.IOPub: &k.iopub, wire.Shell: &k.shell, wire.Stdin: &k.stdin}
+	to := map[string]*sender{wire.IOPub: &k.iopub, wire.Shell: &k.shell, wire.Stdin: &k.stdin}
 	for _, name := range outputChannels(k.spec) {
 		conn, err := k.dialOne(ctx, name)
 		if err != nil {

@@ -33,6 +33,8 @@ type ServerOptions struct {
 	// above the parameters cell. Kernel.Prefix returns what they put out.
 	Prefix        []string
 	PrefixTimeout time.Duration // for each cell of the prefix; 0 is no limit
+
+	ZMQ bool // give the kernels ZeroMQ's sockets, even where they can do without
 }
 
 const (
@@ -64,10 +66,13 @@ type Server struct {
 
 	proc    *forkserver.Server
 	limit   time.Duration
-	Mode    string       // K, S, W or A: how much of a kernel is prepared before the fork
+	Mode    string       // P, K, S, W or A: how much of a kernel is prepared before the fork
+	ZMQ     string       // why its kernels have ZeroMQ's sockets; empty when they do without, or were asked to have them
 	Dropped []string     // modules that are left to the kernels, with the reason
 	Prefix  []PrefixCell // the leading cells that are shared
 	Refused string       // why no more cells are; empty when all of them are
+
+	info Info // of all its kernels
 
 	mu       sync.Mutex
 	failures int
@@ -75,7 +80,10 @@ type Server struct {
 }
 
 // modes in the order of preference; see server.py.
-var modes = []string{"K", "S", "W", "A"}
+var modes = []string{onPipe, "K", "S", "W", "A"}
+
+// onPipe is the mode without ZeroMQ.
+const onPipe = "P"
 
 // worked remembers the first mode that did, by interpreter.
 var worked sync.Map
@@ -95,26 +103,47 @@ func Serve(ctx context.Context, spec kernelspec.Spec, o ServerOptions) (*Server,
 	s := &Server{spec: spec, env: o.Env, dir: o.Dir, limit: limit}
 	argv := append([]string{python}, flags...)
 	var last error
-	for _, mode := range modesFor(python) {
+	for _, mode := range modesFor(python, o.ZMQ) {
 		if last = s.prepare(ctx, argv, extra, mode, o); last == nil {
-			worked.Store(python, mode)
+			if mode != onPipe {
+				worked.Store(python, mode)
+			}
 			return s, nil
 		}
 		if refused := new(RefusedError); ctx.Err() != nil || errors.As(last, &refused) && refused.final {
 			break
 		}
+		if mode == onPipe {
+			s.ZMQ = reason(last)
+		}
 	}
-	if errors.As(last, new(*RefusedError)) {
-		return nil, last
-	}
-	return nil, &RefusedError{Reason: strings.Join(strings.Fields(last.Error()), " ")}
+	return nil, &RefusedError{Reason: reason(last)}
 }
 
-func modesFor(python string) []string {
-	if m, ok := worked.Load(python); ok {
-		return modes[slices.Index(modes, m.(string)):]
+// reason is an error in one line.
+func reason(err error) string {
+	var refused *RefusedError
+	if errors.As(err, &refused) {
+		return refused.Reason
 	}
-	return modes
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+// modesFor leaves out what is known not to work. The mode without ZeroMQ is tried
+// each time, because it may be refused for a reason that is not the interpreter's.
+func modesFor(python string, zmq bool) []string {
+	all := modes
+	var first []string
+	if all[0] == onPipe {
+		all = all[1:]
+		if !zmq {
+			first = []string{onPipe}
+		}
+	}
+	if m, ok := worked.Load(python); ok {
+		all = all[slices.Index(all, m.(string)):]
+	}
+	return slices.Concat(first, all)
 }
 
 // ipykernelArgs takes a specification apart: interpreter, its flags, and what
@@ -193,12 +222,15 @@ func (s *Server) complete(ctx context.Context, imports []string, cells *[]string
 func (s *Server) warmUp(ctx context.Context, extra []string, mode string, imports []string) (bad []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.limit)
 	defer cancel()
-	ipykernel, threads, err := s.proc.Prepare(ctx, mode, extra)
+	ready, err := s.proc.Prepare(ctx, mode, extra)
 	if err != nil {
 		return nil, err
 	}
-	if threads != 0 {
-		return nil, &RefusedError{Reason: fmt.Sprintf("ipykernel %s leaves %d threads before any kernel is started", ipykernel, threads)}
+	if ready.Refused != "" {
+		return nil, &RefusedError{Reason: ready.Refused}
+	}
+	if ready.Threads != 0 {
+		return nil, &RefusedError{Reason: fmt.Sprintf("ipykernel %s leaves %d threads before any kernel is started", ready.IPykernel, ready.Threads)}
 	}
 	lazy, err := s.probe(ctx)
 	if err != nil {
@@ -253,11 +285,13 @@ print(json.dumps(sorted(sys.modules)), file=sys.stderr)`
 func (s *Server) probe(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, forkTimeout)
 	defer cancel()
+	s.info = Info{}
 	k, err := s.fork(ctx, Options{Dir: os.TempDir(), Env: s.env})
 	if err != nil {
 		return nil, fmt.Errorf("the first forked kernel did not start: %w", err)
 	}
 	defer k.Close(0)
+	s.info = k.Info()
 	var text strings.Builder
 	r, err := k.Execute(ctx, probeCell, ExecuteOptions{}, func(m Message) {
 		var c struct{ Name, Text string }
@@ -380,6 +414,9 @@ func (s *Server) fork(ctx context.Context, o Options) (*Kernel, error) {
 	if err != nil {
 		return nil, s.notForked(err)
 	}
+	if s.Mode == onPipe {
+		return s.forkPiped(ctx, o, dir, began)
+	}
 	e, err := newEndpoint(s.spec.Name, false, "")
 	if err != nil {
 		return nil, err
@@ -389,14 +426,14 @@ func (s *Server) fork(ctx context.Context, o Options) (*Kernel, error) {
 		e.remove()
 		return nil, err
 	}
-	p, err := s.proc.Fork(ctx, log, e.id, e.file, dir, s.spec.Environ(o.Env))
+	p, err := s.proc.Fork(ctx, log, nil, e.id, e.file, dir, s.spec.Environ(o.Env))
 	if err != nil {
 		e.remove()
 		return nil, s.notForked(err)
 	}
 	k, err := connect(ctx, s.spec, e, p, log, o.MemoryLimit, began)
 	if k != nil {
-		k.prefix = s.Prefix
+		k.prefix, k.zmq = s.Prefix, s.ZMQ
 	}
 	return k, err
 }

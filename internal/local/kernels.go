@@ -1,6 +1,7 @@
 package local
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -198,10 +199,11 @@ func (k *kernels) serve(kd kind, s *server) {
 		return
 	}
 	s.spec = spec.WithModules(k.e.modules)
-	if k.e.o.Warm == "off" || k.recipe.Warm == "off" || len(k.e.o.Queue) == 1 {
+	how := cmp.Or(k.e.o.Warm, k.recipe.Warm)
+	if how == "off" || len(k.e.o.Queue) == 1 {
 		return // for one run a cold kernel is as cheap
 	}
-	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env}
+	o := kernel.ServerOptions{Imports: k.recipe.Modules, Env: k.env, ZMQ: how == "zmq"}
 	if s.err = k.prepare(kd, s, &o); s.err != nil {
 		return
 	}
@@ -293,6 +295,9 @@ func (s *server) remarks(kn *kernel.Kernel) []string {
 		return coldRemarks(s.cold)
 	}
 	remarks := coldRemarks(kn.ColdReason())
+	if s.warm.ZMQ != "" {
+		remarks = append(remarks, "kernels start over ZeroMQ, which takes longer: "+s.warm.ZMQ)
+	}
 	for _, d := range s.dropped {
 		remarks = append(remarks, "not shared by warm kernels: "+d)
 	}

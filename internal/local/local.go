@@ -33,7 +33,7 @@ import (
 type Options struct {
 	Jobs    int           // concurrent runs; 0 is the number of cores
 	Queue   []string      // run ids in the order in which they will probably be executed: the next kernel is started ahead of time
-	Warm    string        // "off" starts every kernel cold, "" leaves it to the sweep
+	Warm    string        // "off" starts every kernel cold, "zmq" warm with ZeroMQ's sockets, "" leaves it to the sweep
 	Grace   time.Duration // between the end of a context or limit and the end of the run; 0 is 10 s
 	Save    time.Duration // between saves of a running notebook; 0 is 2 s
 	Python  string        // virtual environment or interpreter instead of the sweep's

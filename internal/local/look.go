@@ -90,5 +90,9 @@ func warmStart(ctx context.Context, spec kernelspec.Spec, env []string) outcome.
 		return outcome.Finding{What: "warm start", Detail: "not possible, runs start cold: " + unit.Line(err.Error())}
 	}
 	defer k.Close(5 * time.Second)
-	return outcome.Finding{What: "warm start", Detail: "in " + unit.Duration(k.StartTook())}
+	detail := "in " + unit.Duration(k.StartTook())
+	if transport, why := k.Transport(); why != "" {
+		detail += fmt.Sprintf(", over %s because %s", transport, why)
+	}
+	return outcome.Finding{What: "warm start", Detail: detail}
 }

@@ -113,7 +113,7 @@ type Outcome struct {
 	KernelStart time.Duration `json:"kernel_start_ns,omitempty"`
 	CPU         time.Duration `json:"cpu_ns,omitempty"`
 	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`
-	Kernel      string        `json:"kernel,omitempty"` // how it was started: cold or warm
+	Kernel      string        `json:"kernel,omitempty"` // how it was started: cold, warm or, with ZeroMQ's sockets, warm zmq
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Provenance  string        `json:"provenance,omitempty"` // key of frozen/<sha>.json
 	Unkept      string        `json:"unkept,omitempty"`     // which of its files could not be kept, and why: a sentence

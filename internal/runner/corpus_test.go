@@ -58,22 +58,30 @@ func TestCorpusAgainstPapermill(t *testing.T) {
 }
 
 // TestCorpusWarm does the same with kernels forked from a server.
-func TestCorpusWarm(t *testing.T) {
+func TestCorpusWarm(t *testing.T) { compareWarm(t, false, "pipe") }
+
+// TestCorpusWarmZMQ does the same with forked kernels that have ZeroMQ's sockets.
+func TestCorpusWarmZMQ(t *testing.T) { compareWarm(t, true, "ipc") }
+
+func compareWarm(t *testing.T, zmq bool, transport string) {
 	if testing.Short() {
 		t.Skip("starts a kernel for each of many notebooks")
 	}
 	spec, same := corpusKernel(t)
-	server, err := kernel.Serve(t.Context(), spec, kernel.ServerOptions{Env: corpusEnv()})
+	server, err := kernel.Serve(t.Context(), spec, kernel.ServerOptions{Env: corpusEnv(), ZMQ: zmq})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
 	compareCorpus(t, same, func(ctx context.Context, o kernel.Options) (*kernel.Kernel, error) {
 		k, err := server.Launch(ctx, o)
-		if err == nil && !k.Warm() {
-			t.Errorf("a kernel started cold: %s", k.ColdReason())
+		if err != nil {
+			return k, err
 		}
-		return k, err
+		if name, why := k.Transport(); !k.Warm() || name != transport {
+			t.Errorf("a kernel started over %s: %s%s", name, why, k.ColdReason())
+		}
+		return k, nil
 	})
 }
 

@@ -117,6 +117,7 @@ type session interface {
 	Interrupt() error
 	Terminate()
 	Kill()
+	Transport() (name, why string)
 	Close(grace time.Duration) kernel.Exit
 	Info() kernel.Info
 	StartTook() time.Duration
@@ -248,6 +249,9 @@ func (w *walk) started(k session, try int) {
 	w.result.KernelStart = k.StartTook()
 	if k.Warm() {
 		w.result.Kernel = "warm"
+		if name, _ := k.Transport(); name != "pipe" {
+			w.result.Kernel = "warm zmq"
+		}
 	}
 	w.mu.Lock()
 	_ = w.Doc.SetLanguageInfo(k.Info().LanguageInfo) // the template's stays if the kernel has none

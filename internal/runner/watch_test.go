@@ -105,6 +105,7 @@ func (a *actor) Info() kernel.Info {
 }
 func (a *actor) StartTook() time.Duration    { return time.Millisecond }
 func (a *actor) Warm() bool                  { return len(a.prefix) > 0 }
+func (a *actor) Transport() (string, string) { return "pipe", "" }
 func (a *actor) Prefix() []kernel.PrefixCell { return a.prefix }
 
 // sheet is a sink that keeps everything.

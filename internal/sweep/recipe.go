@@ -16,7 +16,7 @@ import (
 type Recipe struct {
 	Kernel      string   `json:"kernel,omitempty"` // kernelspec; empty is the template's
 	Python      string   `json:"python,omitempty"` // virtual environment or interpreter, relative to the sweep file's folder
-	Warm        string   `json:"warm,omitempty"`   // auto or off
+	Warm        string   `json:"warm,omitempty"`   // auto, zmq or off
 	SharePrefix bool     `json:"share_prefix,omitempty"`
 	Env         []string `json:"env,omitempty"` // KEY=value
 	Secrets     []Secret `json:"secrets,omitempty"`

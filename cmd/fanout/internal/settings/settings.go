@@ -36,7 +36,7 @@ func List(places string) []Setting {
 		{"retries", "retries", -1, "further attempts at a run that failed; -1: the sweep file's"},
 		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
 		{"grace", "", "10s", "how long a run may take to stop when asked to"},
-		{"warm", "warm", "auto", "fork kernels from a warm server: auto or off"},
+		{"warm", "warm", "auto", "fork kernels from a warm server: auto, zmq or off"},
 		{"canary", "", true, "one run must get past its first cells before the others start"},
 		{"progress", "", true, "show progress"},
 		{"refresh", "", "30s", "how often the tables are written while runs execute; 0: only at the end"},

@@ -60,7 +60,7 @@ func kernel() form.Form[Sweep] {
 	name := func(s *Sweep) *string { return &s.Kernel }
 	return form.Or(form.Text("a kernel"), name, form.Map(
 		form.Field("name", "", form.Text("a kernel"), name),
-		form.Field("warm", "Whether kernels are forked from one that has imported what the template imports.", form.Word("auto", "off"), func(s *Sweep) *string { return &s.Warm }),
+		form.Field("warm", "Whether kernels are forked from one that has imported what the template imports; zmq gives them the sockets of ZeroMQ.", form.Word("auto", "zmq", "off"), func(s *Sweep) *string { return &s.Warm }),
 	))
 }
 

@@ -15,7 +15,7 @@ import (
 type Sweep struct {
 	Name        string
 	Kernel      string // kernelspec; empty is the template's
-	Warm        string // auto or off
+	Warm        string // auto, zmq or off
 	SharePrefix bool
 	Python      string
 	Files       []string // patterns

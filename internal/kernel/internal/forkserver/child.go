@@ -26,7 +26,7 @@ func (c *Child) Baseline() proc.Footprint { return c.size }
 // means this process. A server that does not do it is stuck, and has not reaped
 // the process either.
 func (c *Child) Signal(s syscall.Signal) {
-	err := c.server.write(request{"op": "kill", "pid": c.number, "sig": int(s)}, nil)
+	err := c.server.write(request{"op": "kill", "pid": c.number, "sig": int(s)})
 	if s != syscall.SIGKILL {
 		return
 	}

@@ -6,12 +6,18 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
 )
 
+// Ready is what Prepare has found.
+type Ready struct {
+	IPykernel string // its version
+	Threads   int    // left running: none may be
+	Refused   string // why the mode is not to be used, or nothing
+}
+
 // Prepare prepares as much of a kernel as mode requires, with the arguments of its
-// application, and returns ipykernel's version and how many threads were left
-// running: none may be.
-func (s *Server) Prepare(ctx context.Context, mode string, args []string) (ipykernel string, threads int, err error) {
+// application.
+func (s *Server) Prepare(ctx context.Context, mode string, args []string) (Ready, error) {
 	n, err := s.ask(ctx, request{"op": "start", "mode": mode, "argv": args}, "ready")
-	return n.IPykernel, n.Threads, err
+	return Ready{n.IPykernel, n.Threads, n.Why}, err
 }
 
 // Imports is the result of importing modules.

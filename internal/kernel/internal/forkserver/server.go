@@ -42,9 +42,12 @@ var (
 	placesSource string
 )
 
+//go:embed pipe.py
+var pipeSource string
+
 // bootstrap runs the source at descriptor 4: neither a file nor a command line
-// shows it.
-const bootstrap = `exec(compile(open(4, "rb").read(), "<fanout>", "exec"))`
+// shows it. PIPE is the source of what only a kernel without ZeroMQ needs.
+const bootstrap = `s, PIPE = open(4, "rb").read().split(b"\0"); exec(compile(s, "<fanout>", "exec"))`
 
 const (
 	// writeTimeout bounds waiting for a server that does not read.
@@ -107,7 +110,7 @@ var errServerGone = errors.New("the server has ended")
 // log, which may be nil. The interpreter gets its end of a socket as descriptor 3
 // and the source as descriptor 4.
 func Start(argv, env []string, dir string, log *os.File) (*Server, error) {
-	conn, theirs, err := socketPair()
+	conn, theirs, err := SocketPair()
 	if err != nil {
 		return nil, fmt.Errorf("create a socket for the server: %w", err)
 	}
@@ -132,15 +135,15 @@ func Start(argv, env []string, dir string, log *os.File) (*Server, error) {
 		return nil, err
 	}
 	go func() {
-		io.WriteString(feed, generatorsSource+placesSource+serverSource)
+		io.WriteString(feed, generatorsSource+placesSource+serverSource+"\x00"+pipeSource)
 		feed.Close()
 	}()
 	go s.read()
 	return s, nil
 }
 
-// socketPair returns our end of a socket and the server's.
-func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
+// SocketPair returns our end of a socket and a child's.
+func SocketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	syscall.ForkLock.RLock()
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 	if err != nil {
@@ -150,8 +153,8 @@ func socketPair() (ours *net.UnixConn, theirs *os.File, err error) {
 	unix.CloseOnExec(fds[0])
 	unix.CloseOnExec(fds[1])
 	syscall.ForkLock.RUnlock()
-	file := os.NewFile(uintptr(fds[0]), "server")
-	theirs = os.NewFile(uintptr(fds[1]), "owner")
+	file := os.NewFile(uintptr(fds[0]), "ours")
+	theirs = os.NewFile(uintptr(fds[1]), "theirs")
 	defer file.Close()
 	c, err := net.FileConn(file)
 	if err != nil {
@@ -243,8 +246,8 @@ func (s *Server) Close() {
 	proc.KillMarked(s.id)
 }
 
-// write sends a request; file, if any, goes with a separate byte before it.
-func (s *Server) write(r request, file *os.File) error {
+// write sends a request; files, if any, go with a separate byte before it.
+func (s *Server) write(r request, files ...*os.File) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return err
@@ -252,8 +255,12 @@ func (s *Server) write(r request, file *os.File) error {
 	s.send.Lock()
 	defer s.send.Unlock()
 	s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // it may be stuck
-	if file != nil {
-		if _, _, err := s.conn.WriteMsgUnix([]byte{0}, unix.UnixRights(int(file.Fd())), nil); err != nil {
+	if len(files) > 0 {
+		var fds []int
+		for _, f := range files {
+			fds = append(fds, int(f.Fd()))
+		}
+		if _, _, err := s.conn.WriteMsgUnix([]byte{0}, unix.UnixRights(fds...), nil); err != nil {
 			return fmt.Errorf("%w: %w", errServerGone, err)
 		}
 	}
@@ -267,7 +274,7 @@ func (s *Server) write(r request, file *os.File) error {
 func (s *Server) ask(ctx context.Context, r request, answer string) (notice, error) {
 	s.asking.Lock()
 	defer s.asking.Unlock()
-	if err := s.write(r, nil); err != nil {
+	if err := s.write(r); err != nil {
 		return notice{}, s.ended(err)
 	}
 	for {
@@ -292,11 +299,16 @@ func (s *Server) ended(err error) error {
 	return fmt.Errorf("%w: %s", errServerGone, proc.LastLine(s.log.Text()))
 }
 
-// Fork forks a child for the kernel id, which reads its connection file and works
-// in dir with environment env. What it writes goes to log, which Fork discards
-// if it fails.
-func (s *Server) Fork(ctx context.Context, log *proc.Log, id, connectionFile, dir string, env []string) (*Child, error) {
-	k, err := s.fork(ctx, log.File(), request{
+// Fork forks a child for the kernel id, which works in dir with environment env.
+// It reads its connection file, or its channels are pipe, its end of a socket, if
+// the server was prepared for that. What it writes goes to log, which Fork
+// discards if it fails.
+func (s *Server) Fork(ctx context.Context, log *proc.Log, pipe *os.File, id, connectionFile, dir string, env []string) (*Child, error) {
+	files := []*os.File{log.File()}
+	if pipe != nil {
+		files = append(files, pipe)
+	}
+	k, err := s.fork(ctx, files, request{
 		"op": "fork", "connection_file": connectionFile, "cwd": dir, "id": id, "env": variables(proc.Marked(env, id)),
 	})
 	if err != nil {
@@ -317,7 +329,7 @@ func variables(env []string) map[string]string {
 	return m
 }
 
-func (s *Server) fork(ctx context.Context, log *os.File, r request) (*Child, error) {
+func (s *Server) fork(ctx context.Context, files []*os.File, r request) (*Child, error) {
 	c := make(chan notice, 1)
 	s.mu.Lock()
 	s.next++
@@ -325,7 +337,7 @@ func (s *Server) fork(ctx context.Context, log *os.File, r request) (*Child, err
 	s.waiting[n] = c
 	s.mu.Unlock()
 	r["req"] = n
-	err := s.write(r, log)
+	err := s.write(r, files...)
 	if err == nil {
 		select {
 		case answer := <-c:

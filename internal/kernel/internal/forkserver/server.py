@@ -10,6 +10,7 @@ One thread, no event loop, no ZeroMQ context and no signal handler exist here,
 so that a fork copies nothing that cannot be copied. How much of a kernel is
 made before the fork is the mode:
 
+    P  as K, and the channels of a child are one socket instead of ZeroMQ's
     K  the kernel object, shell, extensions and start-up code
     S  the configuration and the shell
     W  the modules
@@ -36,6 +37,7 @@ import socket
 import stat
 import sys
 import tempfile
+import threading
 import time
 import traceback
 import types
@@ -470,7 +472,8 @@ class Template:
     """What children are forked from."""
 
     def __init__(self, mode, argv):
-        self.mode = mode
+        self.mode = "K" if mode == "P" else mode
+        self.pipe = None  # what children have instead of ZeroMQ's sockets
         self.argv = argv
         os.environ.pop("JPY_PARENT_PID", None)
         self.first_environ = dict(os.environ)
@@ -480,12 +483,27 @@ class Template:
         if hidden:  # the debugger costs 10 ms and 5 MB a kernel
             if importlib.util.find_spec("debugpy"):
                 os.environ.setdefault("PYDEVD_USE_FRAME_EVAL", "NO")  # as it would
+                sys.breakpointhook = debugpy_breakpointhook
             sys.modules["debugpy"] = None
         try:
             self.prepare()
+            self.distrust = self.prepare_pipe() if mode == "P" else ""
         finally:
             if hidden:
                 del sys.modules["debugpy"]
+
+    def prepare_pipe(self):
+        """Return why a kernel without ZeroMQ cannot be trusted, or ''."""
+        self.channels = types.ModuleType("channels")
+        exec(compile(PIPE, "<fanout channels>", "exec"), vars(self.channels))
+        why = self.channels.distrust(self.app)
+        for fd in descriptors():
+            known = describe(fd)
+            if not why and known and stat.S_ISSOCK(known[0]) and fd != CONTROL:
+                why = "an extension or start-up file opens a socket"
+        if not why:
+            self.pipe = self.channels.prepare(self.app)
+        return why
 
     def prepare(self):
         import ipykernel.ipkernel
@@ -506,8 +524,22 @@ class Template:
                 compiler_class=ipykernel.ipkernel.XCachingCompiler)
             return
 
+        if app.kernel_class is not ipykernel.ipkernel.IPythonKernel:
+            raise TypeError("the configuration asks for another kernel class, %s" % app.kernel_class.__name__)
+        template = self
+
         class IPythonKernel(ipykernel.ipkernel.IPythonKernel):
             """The kernel, made before its sockets were."""
+
+            def start(self):
+                if template.pipe is None:
+                    return super().start()
+                self.shell.exit_now = False  # and no debugger, which needs sockets
+                super(ipykernel.ipkernel.IPythonKernel, self).start()
+
+            @property
+            def _supports_kernel_subshells(self):
+                return template.pipe is None and super()._supports_kernel_subshells
 
             @classmethod
             def instance(cls, *args, **kwargs):
@@ -532,6 +564,7 @@ class Template:
         app.kernel_class = IPythonKernel
         app.init_pdb()
         app.init_blackhole()
+        self.plain_thread = threading.Thread.run, threading.Thread.__init__
         app.kernel = IPythonKernel.instance(
             parent=app, session=app.session, log=app.log, profile_dir=app.profile_dir, user_ns=app.user_ns)
         app.init_shell()
@@ -539,11 +572,14 @@ class Template:
         app.init_extensions()
         app.init_code()
 
-    def start(self, connection_file, prefix, randomize):
+    def start(self, connection_file, pipe, prefix, randomize):
         """Be a kernel, in a child. Returns when it has been shut down."""
+        app = self.app
+        if self.pipe is not None:
+            self.channels.start(app, self.pipe, pipe, lambda: self.connect_all(prefix, randomize))
+            return
         import zmq
 
-        app = self.app
         make_iopub = app.init_iopub
 
         def init_iopub(context):
@@ -575,11 +611,7 @@ class Template:
         app.init_signal()
         app.init_kernel()
         if self.mode == "K":
-            self.connect(app.kernel)
-            if prefix is None:  # else it was done for the cells
-                app.init_path()
-            else:
-                prefix.connect()
+            self.connect_all(prefix, randomize)
         else:
             self.shell.kernel = app.kernel
             app.init_path()
@@ -587,10 +619,20 @@ class Template:
             app.init_gui_pylab()
             app.init_extensions()
             app.init_code()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            randomize()
+        app.start()
+
+    def connect_all(self, prefix, randomize):
+        self.connect(self.app.kernel)
+        if prefix is None:  # else it was done for the cells
+            self.app.init_path()
+        else:
+            prefix.connect()
         sys.stdout.flush()
         sys.stderr.flush()
         randomize()  # last: starting draws numbers, too
-        app.start()
 
     def connect(self, kernel):
         """Point what was made before the fork at what was made after it."""
@@ -599,9 +641,13 @@ class Template:
 
         app, shell = self.app, kernel.shell
         kernel.ident = str(uuid.uuid4())
+        kernel.session, kernel.iopub_socket = app.session, app.iopub_socket
         for name in ("_stdout", "_stderr"):
             if hasattr(kernel, name):
                 setattr(kernel, name, getattr(sys, name[1:]))
+        if hasattr(kernel, "_initialize_thread_hooks"):  # they keep the streams they find
+            threading.Thread.run, threading.Thread.__init__ = self.plain_thread
+            kernel._initialize_thread_hooks()
         if hasattr(kernel, "_process_children"):
             # It reads all of /proc, and imports psutil for it, at every end.
             search = kernel._process_children
@@ -667,6 +713,9 @@ class Server:
 
     def do_start(self, mode, argv):
         self.template = Template(mode, argv)
+        if self.template.distrust:
+            self.control.send("ready", why=self.template.distrust)
+            return
         self.marker = find_marker()
         self.launcher = importlib.util.find_spec("ipykernel_launcher").origin
         with open(self.launcher) as f:
@@ -761,11 +810,16 @@ class Server:
 
     def do_fork(self, req, **request):
         log = self.control.fds.pop(0)
+        pipe = None
+        if self.template.pipe is not None:
+            pipe = self.control.fds.pop(0)
         pid = os.fork()
         if pid == 0:
-            self.child(log, **request)
+            self.child(log, pipe, **request)
         total, anonymous = memory(pid)
         os.close(log)
+        if pipe is not None:
+            os.close(pipe)
         fd = os.pidfd_open(pid)
         self.children[fd] = pid
         self.poll.register(fd, select.POLLIN)
@@ -775,12 +829,12 @@ class Server:
         if pid in self.children.values():
             kill_group(pid, sig)
 
-    def child(self, log, **request):
+    def child(self, log, pipe, **request):
         """Never returns."""
         code = 1
         try:
             self.become(log, **request)
-            self.template.start(request["connection_file"], self.prefix, self.generators.start)
+            self.template.start(request["connection_file"], pipe, self.prefix, self.generators.start)
             code = 0
         except SystemExit as e:
             code = e.code if isinstance(e.code, int) else 0 if e.code is None else 1
@@ -789,7 +843,7 @@ class Server:
         finally:
             if self.template.mode == "A":
                 sys.exit(code)
-            leave(self.template.app, code)
+            leave(self.template.app, self.template.pipe, code)
 
     def become(self, log, connection_file, cwd, env, id):
         """Be a process of one's own."""
@@ -820,7 +874,7 @@ class Server:
         time.tzset()
         tempfile.tempdir = None
         if prefix is None or sys.argv == prefix.argv:
-            sys.argv = [self.launcher, "-f", connection_file, *self.template.argv]
+            sys.argv = [self.launcher, "-f", connection_file or "none.json", *self.template.argv]
         if prefix is not None:
             prefix.adopt()
         import asyncio
@@ -864,6 +918,11 @@ def kill_group(pid, sig):
             pass
 
 
+def debugpy_breakpointhook():
+    """What the debugger does where it is installed: stop only for who is attached."""
+    importlib.import_module("debugpy").breakpoint()
+
+
 def local(top, directory):
     """Is it a module of the template's own directory, or found in it through a
     relative path? Those belong to a run."""
@@ -886,7 +945,7 @@ def flush():
             pass
 
 
-def leave(app, code):
+def leave(app, pipe, code):
     """End as a program does, but for the collection of everything at the end,
     which would copy every page inherited."""
     try:
@@ -899,6 +958,8 @@ def leave(app, code):
         threading._shutdown()
         atexit._run_exitfuncs()
         flush()
+        if pipe is not None:
+            pipe.stop()
     except BaseException:
         traceback.print_exc(file=sys.__stderr__)
     finally:
