@@ -29,6 +29,7 @@ type Expr struct {
 	mu      sync.Mutex // guards what follows
 	program *vm.Program
 	machine vm.VM
+	work    *work
 }
 
 const (
@@ -61,10 +62,12 @@ var functions = map[string]func(args ...any) (any, error){
 // Compile reads an expression, such as "rate < 0.5 || region == 'apac'".
 func Compile(src string) (*Expr, error) {
 	v := &boundsVisitor{names: map[string]int{}, calls: map[string]bool{}}
+	w := &work{}
 	// Without optimization: it would fold ranges and escape the memory budget.
 	options := []expr.Option{
 		expr.Env(map[string]any{}), expr.AllowUndefinedVariables(), expr.MaxNodes(maxNodes), expr.Optimize(false),
-		expr.DisableAllBuiltins(), expr.Patch(v), expr.Patch(namesFirst{}), expr.Patch(rewriter{}),
+		expr.DisableAllBuiltins(), expr.Patch(v), expr.Patch(namesFirst{}), expr.Patch(rewriter{}), expr.Patch(meter{}),
+		expr.Function(measured, w.measure),
 	}
 	for _, name := range builtins {
 		options = append(options, expr.EnableBuiltin(name))
@@ -82,7 +85,7 @@ func Compile(src string) (*Expr, error) {
 	if err != nil {
 		return nil, errorIn(src, err)
 	}
-	return &Expr{src: src, program: program, names: v.sorted(), machine: vm.VM{MemoryBudget: maxMemory}}, nil
+	return &Expr{src: src, program: program, names: v.sorted(), machine: vm.VM{MemoryBudget: maxMemory}, work: w}, nil
 }
 
 // errorIn gives the place in the expression, without the library's drawing of it.
@@ -256,6 +259,7 @@ func (e *Expr) Eval(env map[string]any) (any, error) {
 		}
 	}
 	e.mu.Lock()
+	e.work.left = maxWork
 	out, err := e.machine.Run(e.program, env)
 	e.mu.Unlock()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // An Error is one mistake in a file.
@@ -67,8 +68,16 @@ func (es Errors) Err() error {
 
 // DidYouMean is the end of a message about a name that is not known: the word
 // most like it, or nothing where none is much like it.
-func DidYouMean(name string, words []string) string {
-	if w, ok := nearest(name, words); ok {
+// It is looked for when the message is written.
+func DidYouMean(name string, words []string) fmt.Stringer { return suggestion{name, words} }
+
+type suggestion struct {
+	name  string
+	words []string
+}
+
+func (s suggestion) String() string {
+	if w, ok := nearest(s.name, s.words); ok {
 		return fmt.Sprintf(", did you mean `%s`?", w)
 	}
 	return ""
@@ -78,12 +87,17 @@ func DidYouMean(name string, words []string) string {
 func nearest(name string, words []string) (string, bool) {
 	best, limit := "", max(1, len(name)/3)+1
 	for _, w := range words {
+		if abs(len(name)-len(w)) > utf8.UTFMax*limit {
+			continue // no fewer edits than characters
+		}
 		if d := distance(strings.ToLower(name), strings.ToLower(w)); d < limit {
 			best, limit = w, d
 		}
 	}
 	return best, best != ""
 }
+
+func abs(n int) int { return max(n, -n) }
 
 // distance is the number of edits, swapped neighbors counting as one, between
 // two words.

@@ -147,9 +147,15 @@ func (r *Reader) Hintf(n *Node, hint, format string, args ...any) {
 		return // what follows was not read
 	}
 	e := r.At(n)
+	if r.flooded = len(r.errs) >= maxMistakes; r.flooded {
+		format, args, hint = "there are more than %d mistakes; the others are not listed", []any{maxMistakes}, ""
+	}
 	e.Msg, e.Help = fmt.Sprintf(format, args...), hint
 	r.errs = append(r.errs, &e)
 }
+
+// maxMistakes is how many mistakes of a file are listed.
+const maxMistakes = 100
 
 // At is the place of a node, as an error without a message.
 func (r *Reader) At(n *Node) diagnostic.Error {
