@@ -18,6 +18,7 @@ import decimal
 import io
 import json
 import math
+import os
 
 __all__ = ["glue"]
 
@@ -144,7 +145,7 @@ def _show(name, data, show):
     bundle, metadata = _formatted(data, kwargs)
     metadata = dict(metadata)
     metadata["scrapbook"] = {"name": name, "data": False, "display": True}
-    _ipython_display()(bundle, metadata=metadata, raw=True)
+    _send(name, bundle, metadata)
 
 
 def _formatted(data, kwargs):
@@ -161,13 +162,38 @@ def _formatted(data, kwargs):
 def _publish(name, bundle, data):
     # A round trip finds what is no JSON here, where the traceback helps.
     bundle = json.loads(json.dumps(bundle, allow_nan=False))
-    metadata = {"scrapbook": {"name": name, "data": data, "display": False}}
-    _ipython_display()(bundle, metadata=metadata, raw=True)
+    _send(name, bundle, {"scrapbook": {"name": name, "data": data, "display": False}})
 
 
-def _ipython_display():
+def _send(name, bundle, metadata):
+    """Publish what a notebook's document keeps."""
     try:
+        from IPython.core.interactiveshell import InteractiveShell
         from IPython.display import display
     except ImportError:
         raise RuntimeError("glue: IPython is missing; scraps are recorded in notebooks that a Python kernel executes") from None
-    return display
+    if InteractiveShell.initialized():
+        _publisher(name, InteractiveShell.instance()).publish(data=bundle, metadata=metadata)
+    elif "FANOUT_KERNEL_ID" in os.environ:
+        raise _elsewhere(name)
+    else:
+        display(bundle, metadata=metadata, raw=True)  # a plain script: shown as text
+
+
+def _publisher(name, shell):
+    """The notebook's publisher, also where %%capture keeps displays from it."""
+    kernel = getattr(shell, "kernel", None)
+    if getattr(getattr(kernel, "session", None), "pid", os.getpid()) != os.getpid():
+        raise _elsewhere(name)
+    kind, current = shell.display_pub_class, shell.display_pub
+    if isinstance(current, kind) or kernel is None:
+        return current
+    publisher = kind(parent=shell, shell=shell)
+    if hasattr(kind, "pub_socket"):  # of ipykernel
+        publisher.session, publisher.pub_socket = kernel.session, kernel.iopub_socket
+        publisher.set_parent(shell.get_parent())
+    return publisher
+
+
+def _elsewhere(name):
+    return RuntimeError(f"glue({name!r}): only the notebook's own process can record; return the value to it and record it there")

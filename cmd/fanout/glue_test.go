@@ -23,6 +23,18 @@ glue("date", datetime.date(2026, 3, 31)); glue("decimal", decimal.Decimal("1.10"
 import matplotlib.pyplot as plt
 fig, ax = plt.subplots(); ax.plot([1, 2])
 glue("figure", fig, display=True); plt.close(fig)`,
+	"%%capture cap\nglue('captured', 8); print('hidden')",
+	`assert cap.stdout == "hidden\n" and not cap.outputs
+from IPython.utils.capture import capture_output
+with capture_output(): glue("captured_too", 9)`,
+	`import multiprocessing, os
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    try:
+        pool.apply(glue, ("elsewhere", 1))
+    except RuntimeError as error:
+        assert "elsewhere" in str(error)
+    else:
+        raise AssertionError("another process recorded")`,
 	`try:
     glue("odd", object(), encoder="json")
 except TypeError as error:

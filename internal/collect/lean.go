@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -97,7 +97,7 @@ func (l *leanReader) document() error {
 	err := s.Object(func(key string) error {
 		switch key {
 		case "metadata":
-			return l.metadata(&l.meta, "papermill", "fanout", "kernelspec", "language_info")
+			return l.metadata(&l.meta, "papermill", "fanout", "kernelspec", "language_info", "widgets")
 		case "nbformat", "nbformat_minor":
 			return l.copySmall(&l.top, key)
 		case "cells":
@@ -155,19 +155,20 @@ func (l *leanReader) worksheets() error {
 	return err
 }
 
-// metadata copies the named members of an object.
+// metadata copies the named members of an object, of widgets what they show.
 func (l *leanReader) metadata(to *[]byte, names ...string) error {
 	if ok, err := l.scan.Opens('{'); !ok {
 		return err
 	}
 	*to = (*to)[:0]
 	err := l.scan.Object(func(key string) error {
-		for _, name := range names {
-			if key == name {
-				return l.copySmall(to, key)
-			}
+		switch {
+		case !slices.Contains(names, key):
+			return l.scan.Skip()
+		case key == "widgets":
+			return l.widgets(to)
 		}
-		return l.scan.Skip()
+		return l.copySmall(to, key)
 	})
 	*to = bytes.TrimSuffix(*to, []byte(","))
 	return err
@@ -249,6 +250,62 @@ func (l *leanReader) cell() error {
 	l.cells = append(append(append(l.cells, `"metadata":{`...), meta...), `},`...)
 	l.cells = append(l.source(sourceKey, source, meta), '}')
 	return err
+}
+
+// widgets copies the scraps that Output widgets hold, and a comma.
+func (l *leanReader) widgets(to *[]byte) error {
+	var models []byte
+	err := l.inside("application/vnd.jupyter.widget-state+json", func() error {
+		return l.inside("state", func() error {
+			if ok, err := l.scan.Opens('{'); !ok {
+				return err
+			}
+			return l.scan.Object(func(id string) error { return l.widget(&models, id) })
+		})
+	})
+	if len(models) > 0 {
+		*to = append(append(append(*to, `"widgets":{"application/vnd.jupyter.widget-state+json":{"state":{`...), models[1:]...), `}}},`...)
+	}
+	return err
+}
+
+// widget copies a comma and one widget, if it shows anything.
+func (l *leanReader) widget(to *[]byte, id string) error {
+	if ok, err := l.scan.Opens('{'); !ok {
+		return err
+	}
+	var shown []byte
+	isOutput := false
+	err := l.scan.Object(func(key string) error {
+		switch key {
+		case "model_name":
+			name, err := l.scan.Take(64)
+			isOutput = bytes.Equal(name.Raw, []byte(`"OutputModel"`))
+			return err
+		case "state":
+			return l.inside("outputs", func() error { return l.outputs(&shown) })
+		}
+		return l.scan.Skip()
+	})
+	if isOutput && len(shown) > 0 && l.spent+len(id) <= l.limit {
+		l.spent += len(id)
+		*to = append(value.AppendText(append(*to, ','), id), `:{"model_name":"OutputModel","state":{"outputs":[`...)
+		*to = append(append(*to, shown...), `]}}`...)
+	}
+	return err
+}
+
+// inside passes an object and reads one of its members.
+func (l *leanReader) inside(member string, read func() error) error {
+	if ok, err := l.scan.Opens('{'); !ok {
+		return err
+	}
+	return l.scan.Object(func(key string) error {
+		if key == member {
+			return read()
+		}
+		return l.scan.Skip()
+	})
 }
 
 // source is kept where parameters may be; elsewhere it matters only whether
@@ -348,9 +405,9 @@ func (l *leanReader) wanted() (found outputHead, err error) {
 		case "evalue":
 			found.evalue, err = s.Take(leanError)
 		case "data":
-			err = l.anyKey(&found.scrap, isScrapMime)
+			err = l.anyKey(&found.scrap, notebook.IsScrapType)
 		case "metadata":
-			err = l.anyKey(&found.scrap, func(k string) bool { return k == "scrapbook" || k == "papermill" })
+			err = l.anyKey(&found.scrap, notebook.IsScrapKey)
 		default:
 			err = s.Skip()
 		}
@@ -402,10 +459,6 @@ func (l *leanReader) anyKey(found *bool, is func(key string) bool) error {
 		*found = *found || is(key)
 		return l.scan.Skip()
 	})
-}
-
-func isScrapMime(key string) bool {
-	return strings.HasPrefix(key, "application/scrapbook.") || strings.HasPrefix(key, "application/papermill.record")
 }
 
 func (l *leanReader) keepOutput(to *[]byte, output value.Span) error {

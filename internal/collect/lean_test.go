@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/fanout-dev/fanout/internal/notebook"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -75,7 +76,7 @@ func isWanted(o map[string]any) bool {
 func isScrap(o map[string]any) bool {
 	data, _ := o["data"].(map[string]any)
 	for mime := range data {
-		if isScrapMime(mime) {
+		if notebook.IsScrapType(mime) {
 			return true
 		}
 	}
@@ -249,5 +250,44 @@ func BenchmarkLean(b *testing.B) {
 		if _, _, err := l.read(bytes.NewReader(doc), nil); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestLeanScraps: the lean notebook holds the scraps of the whole one, those of
+// widgets and those that are kept aside included, in the same order.
+func TestLeanScraps(t *testing.T) {
+	scrap := func(name, v string) string {
+		return `{"output_type":"display_data","metadata":{},"data":{"application/scrapbook.scrap.json+json":{"name":"` + name + `","data":` + v + `,"encoder":"json","version":1}}}`
+	}
+	const text = `{"output_type":"stream","name":"stdout","text":"x"},`
+	doc := []byte(`{"cells":[{"cell_type":"code","execution_count":1,"id":"a","metadata":{"execution":{"iopub.execute_input":"T"},"papermill":{"start_time":"S"},"fanout":{"start_time":"S","scraps":{"executed":"T","outputs":[` +
+		`{"before":0,"times":1,` + scrap("v", "1")[1:] + `,{"before":1,"times":1,` + scrap("w", "4")[1:] + `]}}},"outputs":[` + text + text + scrap("v", "2") + `,` + text + scrap("u", "3") + `],"source":"x"}],` +
+		`"metadata":{"papermill":{},"widgets":{"other":[1],"application/vnd.jupyter.widget-state+json":{"version_major":2,"state":{"\u00e9\"":{"buffers":[{"data":"AAAA"}],"model_name":"OutputModel","state":{"layout":"x","outputs":[` +
+		text + scrap("z", "5") + `]}},"b":{"state":{"outputs":[` + scrap("no", "6") + `]},"model_name":"TabModel"},"c":{"state":{},"model_name":"OutputModel"},"d":1}}}},"nbformat":4,"nbformat_minor":5}`)
+	list := func(b []byte) string {
+		n, err := notebook.Decode(b)
+		if err != nil {
+			t.Fatalf("%v: %s", err, b)
+		}
+		scraps, problems := n.Scraps()
+		var all []string
+		for _, s := range scraps {
+			all = append(all, s.Name+"="+string(s.Data))
+		}
+		for _, p := range problems {
+			all = append(all, p.Kind+" "+p.Name)
+		}
+		return strings.Join(all, " ")
+	}
+	lean, dropped, err := leanOf(doc, iotest.OneByteReader(bytes.NewReader(doc)))
+	if err != nil || len(dropped) > 0 {
+		t.Fatal(err, dropped)
+	}
+	const want = "v=2 w=4 u=3 z=5 duplicate_scrap v"
+	if whole, got := list(doc), list(lean); whole != want || got != want {
+		t.Errorf("the whole notebook has %q, the lean one %q, want %q", whole, got, want)
+	}
+	if bytes.Contains(lean, []byte("AAAA")) {
+		t.Errorf("the state of widgets is kept: %s", lean)
 	}
 }

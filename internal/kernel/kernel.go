@@ -372,6 +372,24 @@ func (k *Kernel) lost(on func(Message)) error {
 	return &DeadError{Exit: k.exit}
 }
 
+// UpdateComm sends the kernel's side of a comm new state, a JSON object, as the
+// widgets of a front end do. The kernel takes it before the next cell. What it
+// says about it comes with the next cell's messages, with the id returned as the
+// parent.
+func (k *Kernel) UpdateComm(comm string, state json.RawMessage) (id string, err error) {
+	content, err := json.Marshal(map[string]any{
+		"comm_id": comm, "data": map[string]any{"method": "update", "state": state, "buffer_paths": []any{}},
+	})
+	if err != nil {
+		return "", fmt.Errorf("encode the state of comm %s: %w", comm, err)
+	}
+	h := k.shell.Header("comm_msg")
+	if err := k.shell.Send(Message{Header: h, Content: content}); err != nil {
+		return "", fmt.Errorf("update comm %s: %w", comm, err)
+	}
+	return h.MsgID, nil
+}
+
 // Drain passes to on the messages that arrive within d, as output of threads
 // does between cells.
 func (k *Kernel) Drain(d time.Duration, on func(Message)) {

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -58,9 +59,25 @@ func (s *Server) runPrefixCell(ctx context.Context, i int, code string, limit ti
 	c.Messages = messages
 	for _, m := range c.Messages {
 		c.Reply.note(m)
+		if capturesOutput(m) {
+			return c, "an Output widget takes its output, of which a kernel is told before its next cell"
+		}
 	}
 	if !c.Reply.over() {
 		return c, "its end was not seen"
 	}
 	return c, ""
+}
+
+// capturesOutput reports whether a message makes a front end put output into a
+// widget.
+func capturesOutput(m Message) bool {
+	var c struct {
+		Data struct {
+			State struct {
+				MsgID string `json:"msg_id"`
+			} `json:"state"`
+		} `json:"data"`
+	}
+	return m.Header.MsgType == "comm_msg" && json.Unmarshal(m.Content, &c) == nil && c.Data.State.MsgID != ""
 }

@@ -163,6 +163,7 @@ func TestPrefixEndsWhereSharingIsUnsafe(t *testing.T) {
 		{"import tempfile; d = tempfile.TemporaryDirectory()", "a temporary directory"},
 		{"import asyncio; task = asyncio.get_running_loop().create_task(asyncio.sleep(100))", "an asyncio task"},
 		{"import asyncio; await asyncio.sleep(0)", "awaits"},
+		{"import ipywidgets as w; o = w.Output()\nwith o: print(1)", "an Output widget takes its output"},
 		{"1/0", "it raised ZeroDivisionError"},
 		{"input('?')", "it raised StdinNotImplementedError"},
 		{"exit", "ends the kernel"},

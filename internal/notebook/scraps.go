@@ -25,8 +25,10 @@ type Scrap struct {
 	HasData bool
 	Display map[string]json.RawMessage // how the value shows itself, by MIME type; nil when it does not
 	Mime    string                     // MIME type the data was recorded under; "" for only a display
-	Cell    int                        // number of the code cell; see CodeCell
+	Cell    int                        // number of the code cell, see CodeCell; 0 when it is not known
 	Legacy  string                     // the old or foreign form it was recorded in; "" for scrapbook's own
+
+	times int // how often it was recorded, where only the last time is kept; 0 is once
 }
 
 // The values of Scrap.Legacy.
@@ -40,10 +42,10 @@ const (
 
 // A Problem is what a reader of the scraps must know.
 type Problem struct {
-	Kind   string // duplicate_scrap, newer_scrap, malformed_scrap
+	Kind   string // duplicate_scrap, newer_scrap, malformed_scrap, lost_scrap
 	Name   string // of the scrap, "" when it has none
 	Detail string // a sentence
-	Cell   int    // number of the code cell
+	Cell   int    // number of the code cell; 0 when it is not known
 }
 
 // Number returns the value of a scrap that is a number; also for NaN and the
@@ -66,9 +68,10 @@ func (s Scrap) Number() (float64, bool) {
 	return 0, false
 }
 
-// Scraps returns what the notebook's outputs recorded, in the order in which
-// names first appear. Data and display of a name are one scrap. Of a name
-// recorded twice the last value counts, and that is a problem.
+// Scraps returns what the notebook recorded, in the order in which names first
+// appear, whatever became of the outputs: see Keep. Data and display of a name
+// are one scrap. Of a name recorded twice the last value counts, and that is a
+// problem.
 func (n *Notebook) Scraps() ([]Scrap, []Problem) {
 	var all []Scrap
 	var problems []Problem
@@ -76,13 +79,27 @@ func (n *Notebook) Scraps() ([]Scrap, []Problem) {
 		if c.Type != "code" {
 			continue
 		}
-		for _, o := range c.Outputs {
-			ss, ps := ScrapsOf(n.CodeCell(i), o)
-			all, problems = append(all, ss...), append(problems, ps...)
-		}
+		ss, ps := c.recorded(n.CodeCell(i))
+		all, problems = append(all, ss...), append(problems, ps...)
 	}
 	merged, more := MergeScraps(all)
-	return merged, append(problems, more...)
+	problems = append(problems, more...)
+	known := map[string]bool{}
+	for _, s := range merged {
+		known[s.Name] = true
+	}
+	shown, more := n.inWidgets()
+	for _, s := range shown {
+		if !known[s.Name] {
+			merged = append(merged, s)
+		}
+	}
+	for _, p := range more {
+		if !known[p.Name] {
+			problems = append(problems, p)
+		}
+	}
+	return merged, problems
 }
 
 // MergeScraps makes one scrap of each name out of what ScrapsOf returned for
@@ -92,6 +109,7 @@ func MergeScraps(all []Scrap) ([]Scrap, []Problem) {
 	index := map[string]int{}
 	twice := map[string]int{}
 	for _, s := range all {
+		twice[s.Name] += max(s.times-1, 0)
 		i, known := index[s.Name]
 		switch {
 		case !known:

@@ -23,17 +23,22 @@ import (
 //     drops it;
 //   - from the thousandth output of a cell on, a stream's text is appended to
 //     the output before it if that is the same stream;
+//   - scraps are kept, whatever becomes of the output that holds them;
+//   - what the kernel sets an Output widget's outputs to, as append_stdout does,
+//     is what it shows from then on; nbclient forgets it with the next output;
 //   - secrets are masked, and output beyond the caps is cut, with a mark.
 type fold struct {
 	doc     *notebook.Notebook
 	mask    *mask
 	caps    caps
 	cells   map[string]*cellFold // by the message id of the request
+	cause   map[string]*cellFold // by the id of a message that told the kernel something
 	byIndex map[int]*cellFold
 	current *cellFold
 	places  map[string][]place // of outputs with a display_id
 	widgets widgets
 	used    int64
+	kept    int64     // bytes of scraps that are not among outputs
 	printed []printed // since it was last taken
 	changed bool      // the document, since then
 }
@@ -62,6 +67,7 @@ type cellFold struct {
 	held    string // the end of a stream that may be the beginning of a secret
 	heldOn  string // that stream
 	errored bool   // an error output has come
+	kept    kept   // scraps that are not among the outputs
 }
 
 const (
@@ -76,8 +82,16 @@ const (
 
 func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
 	return &fold{
-		doc: doc, mask: m, caps: c, cells: map[string]*cellFold{}, byIndex: map[int]*cellFold{},
+		doc: doc, mask: m, caps: c, cells: map[string]*cellFold{}, cause: map[string]*cellFold{}, byIndex: map[int]*cellFold{},
 		places: map[string][]place{}, widgets: newWidgets(),
+	}
+}
+
+// told notes that the kernel was told something by a message with this id: what
+// the kernel says about that belongs to the cell that caused it.
+func (f *fold) told(id string) {
+	if f.current != nil {
+		f.cause[id] = f.current
 	}
 }
 
@@ -122,6 +136,9 @@ func (f *fold) message(m kernel.Message) {
 func (f *fold) cellOf(parent string) (c *cellFold, known bool) {
 	if c := f.cells[parent]; c != nil {
 		return c, true
+	}
+	if c := f.cause[parent]; c != nil {
+		return c, false
 	}
 	if c := f.current; c != nil && c.id == "" && parent != "" {
 		c.id, f.cells[parent] = parent, c
@@ -244,6 +261,7 @@ func (c *cellFold) settle() {
 // settle brings the document up to date with all that was folded in.
 func (f *fold) settle() {
 	for _, c := range f.byIndex {
+		c.storeKept()
 		if c.tail != nil {
 			text := c.tail
 			c.settle()
@@ -273,10 +291,14 @@ func (f *fold) display(c *cellFold, msgType, parent string, content json.RawMess
 		return
 	}
 	out := notebook.Output{Type: msgType, Data: b.Data, Metadata: object(b.Metadata)}
+	placed := false
 	if id := b.Transient.DisplayID; id != "" {
-		f.update(id, out)
+		placed = f.update(id, out)
 	}
 	if msgType == "update_display_data" {
+		if !placed {
+			f.keep(c, out, len(c.Outputs))
+		}
 		return
 	}
 	if msgType == "execute_result" {
@@ -285,9 +307,11 @@ func (f *fold) display(c *cellFold, msgType, parent string, content json.RawMess
 	}
 	if w := f.widgets.hook(parent); w != nil {
 		f.show(w, c, out)
+		f.keep(c, out, len(c.Outputs))
 		return
 	}
 	if !f.add(c, out) {
+		f.keep(c, out, len(c.Outputs))
 		return
 	}
 	if id := b.Transient.DisplayID; id != "" {
@@ -318,8 +342,9 @@ func object(raw json.RawMessage) map[string]any {
 	return m
 }
 
-// update gives all outputs with a display_id new content.
-func (f *fold) update(id string, now notebook.Output) {
+// update gives all outputs with a display_id new content, and reports whether
+// any of them has it.
+func (f *fold) update(id string, now notebook.Output) (placed bool) {
 	now = notebook.Output{Data: now.Data, Metadata: now.Metadata}
 	for _, p := range f.places[id] {
 		out := &p.cell.Outputs[p.out]
@@ -329,9 +354,12 @@ func (f *fold) update(id string, now notebook.Output) {
 			continue
 		}
 		f.spend(p.cell, more)
+		f.keepReplaced(p, *out, now)
 		out.Data, out.Metadata = now.Data, now.Metadata
 		p.cell.Touch()
+		placed = true
 	}
+	return placed
 }
 
 func (f *fold) failed(c *cellFold, parent string, content json.RawMessage) {
@@ -416,7 +444,7 @@ func (f *fold) comm(c *cellFold, m kernel.Message, content json.RawMessage) {
 		}
 		f.used += n
 	}
-	f.widgets.comm(m.Header.MsgType, content, f.maskBuffers(m.Buffers))
+	f.used += f.widgets.comm(m.Header.MsgType, content, f.maskBuffers(m.Buffers))
 }
 
 func (f *fold) clearIfDue(c *cellFold) {
@@ -426,8 +454,9 @@ func (f *fold) clearIfDue(c *cellFold) {
 	}
 }
 
-// empty removes a cell's outputs.
+// empty removes a cell's outputs; their scraps are kept.
 func (f *fold) empty(c *cellFold) {
+	f.keepAll(c)
 	f.used -= c.used
 	c.Outputs, c.used, c.cut, c.tail, c.errored = nil, 0, false, nil, false
 	for id, places := range f.places {
@@ -567,6 +596,7 @@ func (c *cellFold) Touch() {
 func (f *fold) finish() {
 	for _, c := range f.byIndex {
 		f.release(c)
+		f.noteCaptured(c)
 	}
 	f.settle()
 }

@@ -16,6 +16,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -113,6 +114,7 @@ func Run(ctx context.Context, t Task, s Sink) (Result, error) {
 // A session is a kernel as the walk sees it. *kernel.Kernel is one.
 type session interface {
 	Execute(ctx context.Context, code string, o kernel.ExecuteOptions, on func(kernel.Message)) (kernel.Reply, error)
+	UpdateComm(comm string, state json.RawMessage) (id string, err error)
 	Drain(d time.Duration, on func(kernel.Message))
 	Interrupt() error
 	Terminate()
@@ -353,6 +355,7 @@ func (w *walk) due(ctx context.Context) stop {
 // cell executes one cell and reports whether the next one may follow.
 func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
 	w.mu.Lock()
+	w.tell()
 	w.result.Began = true
 	w.Doc.BeginCell(i, time.Now())
 	w.fold.begin(i)
@@ -378,6 +381,16 @@ func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
 	w.Doc.EndCell(i, time.Now())
 	w.saver.touch()
 	return next
+}
+
+// tell tells the kernel what its Output widgets took since it was last told.
+func (w *walk) tell() {
+	for _, u := range w.fold.widgets.updates() {
+		// A kernel that is gone says so when it is sent the cell.
+		if id, err := w.kernel.UpdateComm(u.comm, u.state); err == nil {
+			w.fold.told(id)
+		}
+	}
 }
 
 // take receives one message of the kernel.

@@ -93,8 +93,12 @@ func (a *actor) Interrupt() error {
 	}
 	return nil
 }
-func (a *actor) Terminate()                                { a.note("terminate"); close(a.term) }
-func (a *actor) Kill()                                     { a.note("kill"); close(a.kill) }
+func (a *actor) Terminate() { a.note("terminate"); close(a.term) }
+func (a *actor) Kill()      { a.note("kill"); close(a.kill) }
+func (a *actor) UpdateComm(comm string, state json.RawMessage) (string, error) {
+	a.note("update " + comm + " " + string(state))
+	return "told", nil
+}
 func (a *actor) Drain(time.Duration, func(kernel.Message)) {}
 func (a *actor) Close(time.Duration) kernel.Exit {
 	a.note("close")

@@ -3,6 +3,8 @@ package runner
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -33,18 +35,28 @@ func newWidgets() widgets {
 	}
 }
 
-// comm folds a comm message in.
-func (w *widgets) comm(msgType string, content json.RawMessage, buffers [][]byte) {
+// comm folds a comm message in, and returns by how much what Output widgets show
+// has grown. An echo says what the kernel was told: that is known.
+func (w *widgets) comm(msgType string, content json.RawMessage, buffers [][]byte) (grown int64) {
 	var c struct {
 		ID     string `json:"comm_id"`
 		Target string `json:"target_name"`
 		Data   struct {
+			Method      string                     `json:"method"`
 			State       map[string]json.RawMessage `json:"state"`
 			BufferPaths []json.RawMessage          `json:"buffer_paths"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(content, &c) != nil || c.Data.State == nil {
-		return
+	if json.Unmarshal(content, &c) != nil || c.Data.Method == "echo_update" {
+		return 0
+	}
+	if o := w.outputs[c.ID]; o != nil && msgType == "comm_close" {
+		w.release(o)
+		w.save(o)
+		delete(w.outputs, c.ID) // its last state stays
+	}
+	if c.Data.State == nil {
+		return 0
 	}
 	w.changed = true
 	if w.state[c.ID] == nil {
@@ -58,14 +70,16 @@ func (w *widgets) comm(msgType string, content json.RawMessage, buffers [][]byte
 			w.buffer(c.ID, path, buffers[i])
 		}
 	}
-	switch msgType {
-	case "comm_open":
+	switch o := w.outputs[c.ID]; {
+	case msgType == "comm_open":
 		w.open(c.ID, c.Target, c.Data.State)
-	case "comm_msg":
-		if o := w.outputs[c.ID]; o != nil {
-			w.redirect(o, c.Data.State)
+	case msgType == "comm_msg" && o != nil:
+		w.redirect(o, c.Data.State)
+		if raw, found := c.Data.State["outputs"]; found {
+			return o.replace(raw)
 		}
 	}
+	return 0
 }
 
 func (w *widgets) buffer(id string, path json.RawMessage, data []byte) {
@@ -85,8 +99,8 @@ func (w *widgets) open(id, target string, state map[string]json.RawMessage) {
 	if target != "jupyter.widget" || str(state["_model_module"]) != "@jupyter-widgets/output" || str(state["_model_name"]) != "OutputModel" {
 		return
 	}
-	o := &outputWidget{all: w}
-	_ = json.Unmarshal(state["outputs"], &o.outputs) // none, or foreign ones
+	o := &outputWidget{id: id, all: w}
+	o.read(state["outputs"])
 	w.outputs[id] = o
 }
 
@@ -95,13 +109,21 @@ func (w *widgets) redirect(o *outputWidget, state map[string]json.RawMessage) {
 	if !found {
 		return
 	}
-	if id := str(raw); id != "" {
-		w.hooks[id] = append(w.hooks[id], o)
-		o.takes = id
-		return
+	w.release(o)
+	if o.takes = str(raw); o.takes != "" {
+		w.hooks[o.takes] = append(w.hooks[o.takes], o)
 	}
-	if stack := w.hooks[o.takes]; len(stack) > 0 {
-		w.hooks[o.takes] = stack[:len(stack)-1]
+}
+
+// release ends that a widget takes the output of a request. Widgets that were
+// entered in different threads are left in any order.
+func (w *widgets) release(o *outputWidget) {
+	hooks := w.hooks[o.takes]
+	for i := len(hooks) - 1; i >= 0; i-- {
+		if hooks[i] == o {
+			w.hooks[o.takes] = slices.Delete(hooks, i, i+1)
+			break
+		}
 	}
 	o.takes = ""
 }
@@ -121,17 +143,33 @@ func str(raw json.RawMessage) string {
 	return s
 }
 
+// An update is what an Output widget shows, for the kernel's side of it.
+type update struct {
+	comm  string
+	state json.RawMessage
+}
+
+// updates are what the kernel must be told: a kernel learns only from its front
+// end what an Output widget has taken. It is told once.
+func (w *widgets) updates() (all []update) {
+	for _, id := range slices.Sorted(maps.Keys(w.outputs)) {
+		o := w.outputs[id]
+		if outputs := o.untold(); outputs != nil {
+			state := append(append(json.RawMessage(`{"outputs":`), outputs...), '}')
+			all = append(all, update{id, state})
+		}
+	}
+	return all
+}
+
 // store writes the state into the document's metadata.
 func (w *widgets) store(doc *notebook.Notebook) {
 	if !w.changed {
 		return
 	}
 	w.changed = false
-	for id, o := range w.outputs {
-		if o.changed {
-			o.changed = false
-			w.state[id]["outputs"] = o.state()
-		}
+	for _, o := range w.outputs {
+		w.save(o)
 	}
 	models := map[string]any{}
 	for id, state := range w.state {
@@ -151,6 +189,14 @@ func (w *widgets) store(doc *notebook.Notebook) {
 	doc.Metadata["widgets"] = plainJSON(map[string]any{
 		widgetMime: map[string]any{"state": models, "version_major": 2, "version_minor": 0},
 	})
+}
+
+// save brings the state of an Output widget up to date.
+func (w *widgets) save(o *outputWidget) {
+	if o.unsaved {
+		o.unsaved = false
+		w.state[o.id]["outputs"] = o.state()
+	}
 }
 
 func orNull(raw json.RawMessage) json.RawMessage {
@@ -182,73 +228,4 @@ func plainJSON(v any) any {
 		return nil
 	}
 	return out
-}
-
-// An outputWidget shows output inside a widget instead of below the cell.
-type outputWidget struct {
-	all     *widgets
-	takes   string // message id whose output it takes
-	outputs []any
-	used    int64
-	clear   bool             // before the next output
-	name    string           // of the stream that the last output is
-	text    *strings.Builder // its text; nil when the last output is not a stream
-	changed bool
-}
-
-// empty removes the outputs and returns what they used.
-func (o *outputWidget) empty() (used int64) {
-	used, o.used = o.used, 0
-	o.outputs, o.text, o.changed, o.all.changed = nil, nil, true, true
-	return used
-}
-
-// output adds out, which uses n bytes. Text of one stream stays together.
-func (o *outputWidget) output(out notebook.Output, n int64) {
-	o.used += n
-	o.changed, o.all.changed = true, true
-	if out.Type == "stream" && o.text != nil && o.name == out.Name {
-		o.text.WriteString(out.Text)
-		return
-	}
-	o.endStream()
-	v := map[string]any{"output_type": out.Type}
-	switch out.Type {
-	case "stream":
-		v["name"] = out.Name
-		o.name, o.text = out.Name, &strings.Builder{}
-		o.text.WriteString(out.Text)
-	case "error":
-		v["ename"], v["evalue"], v["traceback"] = out.Ename, out.Evalue, out.Traceback
-	case "execute_result":
-		v["execution_count"] = out.ExecutionCount
-		fallthrough
-	default:
-		v["data"], v["metadata"] = out.Data, out.Metadata
-	}
-	o.outputs = append(o.outputs, v)
-}
-
-// endStream writes the text of the last output, a stream, into it.
-func (o *outputWidget) endStream() {
-	if o.text != nil {
-		o.outputs[len(o.outputs)-1].(map[string]any)["text"] = o.text.String()
-		o.text = nil
-	}
-}
-
-// state is the outputs as the widget's state has them.
-func (o *outputWidget) state() json.RawMessage {
-	if text := o.text; text != nil {
-		o.endStream()
-		o.text = text // more may follow
-	}
-	if len(o.outputs) == 0 {
-		return json.RawMessage("[]")
-	}
-	b, err := json.Marshal(o.outputs)
-	if err != nil {
-		return json.RawMessage("[]")
-	}
-	return b
 }

@@ -147,6 +147,35 @@ book("widget-output", COMM, "out = model('output', module='@jupyter-widgets/outp
      "from ipykernel.kernelbase import Kernel\nk = get_ipython().kernel\nme = k.get_parent()['header']['msg_id']\n"
      "out.send({'method': 'update', 'state': {'msg_id': me}, 'buffer_paths': []})\nprint('captured', flush=True)\nprint('more', flush=True)\ndisplay('shown')\n"
      "out.send({'method': 'update', 'state': {'msg_id': ''}, 'buffer_paths': []})\nprint('in the cell')")
+# ipywidgets, with ids that are the same in every run.
+WIDGETS = """import ipywidgets as w, comm.base_comm, itertools, types
+ids = itertools.count(1)
+comm.base_comm.uuid = types.SimpleNamespace(uuid4=lambda: types.SimpleNamespace(hex=f"{next(ids):032x}"))
+def show(*outs):
+    for out in outs:
+        print(len(out.outputs), [(o["output_type"], o.get("text") or o.get("data") or o.get("ename")) for o in out.outputs])
+out = w.Output(); two = w.Output(); display(out)"""
+book("output-told", WIDGETS, "with out: print('captured')\nshow(out)", "show(out)", "with out: print('more'); display(1)\nprint('below')", "show(out, two)")
+book("output-append", WIDGETS, "with out: print('captured')", "out.append_stdout('more'); show(out)", "out.append_stderr('bad'); out.append_display_data({'a': 1}); show(out)", "show(out)")
+book("output-append-at-once", WIDGETS, "with out: print('captured')\nout.append_stdout('more'); show(out)", "show(out)")
+book("output-append-first", WIDGETS, "out.append_stdout('first'); out.append_stdout('second')", "show(out)", "out.append_display_data('third'); show(out)")
+book("output-clear", WIDGETS, "with out: print('a')", "out.clear_output()", "show(out)", "with out: print('b')\nout.clear_output(); show(out)", "show(out)",
+     "with out: print('c')", "out.clear_output(wait=True)", "show(out)", "with out: print('d')", "show(out)")
+book("output-clear-loop", WIDGETS, "from IPython.display import clear_output\nwith out:\n    for i in range(3):\n        clear_output(wait=True)\n        print('step', i)", "show(out)",
+     "with out:\n    print('x')\n    clear_output()\nprint('below'); clear_output(wait=True); print('last')", "show(out)")
+book("output-set", WIDGETS, "with out: print('a')", "out.outputs = ()", "show(out)", "out.outputs = ({'output_type': 'stream', 'name': 'stdout', 'text': 'set'},)", "show(out)")
+book("output-nested", WIDGETS, "display(two)\nwith out:\n    print('outer')\n    with two:\n        print('inner')\n        with out: print('innermost')\n    print('outer again')\nprint('below')", "show(out, two)")
+book("output-same-nested", WIDGETS, "with out:\n    print('a')\n    with out:\n        print('b')\n    print('c')\nprint('below')", "show(out)")
+book("output-two", WIDGETS, "for i in range(2):\n    with out: print('out', i)\n    with two: print('two', i)", "show(out, two)", "with two: display('shown')", "show(out, two)")
+book("output-decorated", WIDGETS, "@out.capture()\ndef f(x): print(x); return 2 * x", "f(1)", "f(2), f(3)", "show(out)",
+     "@two.capture(clear_output=True, wait=True)\ndef g(x): print(x)", "g(1); g(2)", "show(two)", "g(3)", "show(two)")
+book("output-interact", WIDGETS, "i = w.interact(lambda x: print('x is', x), x=3)", "i.widget.children[0].value = 5", "show(i.widget.out)", "i.widget.children[0].value = 4\nprint('below')", "show(i.widget.out)")
+book("output-error", WIDGETS, "with out:\n    print('before')\n    raise ValueError('inside')\nprint('goes on')", "out.outputs[0]['text'], out.outputs[1]['ename'], out.outputs[1]['evalue']")
+book("output-updates", WIDGETS, "with out: h = display('a', display_id='same')", "h.update('b'); show(out)", "h.display('again'); h.update('c'); show(out)")
+book("output-threads", WIDGETS, "import threading\nwith out:\n    t = threading.Thread(target=lambda: print('in a thread', flush=True)); t.start(); t.join()", "show(out)")
+book("output-closed", WIDGETS, "with out: print('a')\nout.close(); print('b')", "print('c')", "with two: print('d')", "show(two)")
+book("output-unclosed", WIDGETS, "out.__enter__(); print('a', flush=True)", "print('b')", "out.__exit__(None, None, None); print('c')", "show(out)")
+book("output-many", WIDGETS, "outs = [w.Output() for i in range(20)]\nfor i, o in enumerate(outs):\n    with o: print(i)", "print([o.outputs[0]['text'] for o in outs])")
 book("comm-foreign", "from comm import create_comm\nc = create_comm(target_name='nobody', data={'x': 1}); c.send({'y': 2}); c.close()", "print('fine')")
 
 # Errors.
