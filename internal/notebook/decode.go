@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/notebook/internal/nbformat3"
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -148,7 +149,7 @@ func upgrade3(top map[string]any) (*Notebook, error) {
 	if err := nbformat3.Upgrade(top); err != nil {
 		return nil, notNotebook(err.Error())
 	}
-	n, err := decode(encodeValue(top))
+	n, err := decode(pyjson.Encode(top))
 	var syntax *value.SyntaxError
 	if errors.As(err, &syntax) { // its place is in a text that nobody has seen
 		return nil, &formatError{msg: "decode notebook: nbformat 3: " + syntax.Msg}

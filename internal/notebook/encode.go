@@ -5,7 +5,16 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 )
+
+// A writer writes the parts of a notebook.
+type writer struct{ pyjson.Writer }
+
+func member(key string, write func(indent int)) pyjson.Member {
+	return pyjson.Member{Key: key, Write: write}
+}
 
 // Encode returns the notebook as papermill writes it: sorted keys, indented by
 // one space, texts split into lines, no newline at the end. It never fails;
@@ -16,14 +25,14 @@ func (n *Notebook) Encode() []byte {
 	w := &writer{}
 	members := w.members(n.Extra)
 	members = append(members,
-		member{"cells", func(indent int) {
-			w.list(len(n.Cells), indent, func(i, indent int) { w.cell(n.Cells[i], indent) })
-		}},
-		member{"metadata", func(indent int) { w.mapping(without(n.Metadata, transientOfNotebook...), indent) }},
-		member{"nbformat", func(int) { w.str("4") }},
-		member{"nbformat_minor", func(indent int) { w.value(n.Minor, indent) }})
-	w.object(members, 0)
-	return w.done().join()
+		member("cells", func(indent int) {
+			w.List(len(n.Cells), indent, func(i, indent int) { w.cell(n.Cells[i], indent) })
+		}),
+		member("metadata", func(indent int) { w.Mapping(without(n.Metadata, transientOfNotebook...), indent) }),
+		member("nbformat", func(int) { w.Literal("4") }),
+		member("nbformat_minor", func(indent int) { w.Value(n.Minor, indent) }))
+	w.Object(members, 0)
+	return w.Done().Join()
 }
 
 // What tools keep in a notebook only while they hold it in memory.
@@ -52,17 +61,16 @@ func (w *writer) cell(c *Cell, indent int) {
 	if c.encoded == nil || indent != cellIndent {
 		inner := &writer{}
 		inner.newCell(c, indent)
-		c.encoded = inner.done()
+		c.encoded = inner.Done()
 	}
-	w.cut()
-	w.parts, w.size = append(w.parts, c.encoded.parts...), w.size+c.encoded.size
+	w.Rope(c.encoded)
 }
 
 // members are the fields that nbformat does not name.
-func (w *writer) members(extra map[string]any) []member {
-	ms := make([]member, 0, len(extra)+6)
+func (w *writer) members(extra map[string]any) []pyjson.Member {
+	ms := make([]pyjson.Member, 0, len(extra)+6)
 	for k, v := range extra {
-		ms = append(ms, member{k, func(indent int) { w.value(v, indent) }})
+		ms = append(ms, member(k, func(indent int) { w.Value(v, indent) }))
 	}
 	return ms
 }
@@ -70,84 +78,84 @@ func (w *writer) members(extra map[string]any) []member {
 func (w *writer) newCell(c *Cell, indent int) {
 	ms := w.members(c.Extra)
 	ms = append(ms,
-		member{"cell_type", func(int) { w.text(c.Type) }},
-		member{"id", func(int) { w.text(c.ID) }},
-		member{"metadata", func(indent int) { w.mapping(without(c.Metadata, transientOfCell...), indent) }},
-		member{"source", func(indent int) { w.lines(c.Source, indent) }})
+		member("cell_type", func(int) { w.Text(c.Type) }),
+		member("id", func(int) { w.Text(c.ID) }),
+		member("metadata", func(indent int) { w.Mapping(without(c.Metadata, transientOfCell...), indent) }),
+		member("source", func(indent int) { w.Lines(c.Source, indent) }))
 	if c.Type == "code" {
 		ms = append(ms,
-			member{"execution_count", func(int) { w.count(c.ExecutionCount) }},
-			member{"outputs", func(indent int) {
-				w.list(len(c.Outputs), indent, func(i, indent int) { w.output(&c.Outputs[i], indent) })
-			}})
+			member("execution_count", func(int) { w.count(c.ExecutionCount) }),
+			member("outputs", func(indent int) {
+				w.List(len(c.Outputs), indent, func(i, indent int) { w.output(&c.Outputs[i], indent) })
+			}))
 	}
 	if c.Attachments != nil {
-		ms = append(ms, member{"attachments", func(indent int) { w.attachments(c.Attachments, indent) }})
+		ms = append(ms, member("attachments", func(indent int) { w.attachments(c.Attachments, indent) }))
 	}
-	w.object(ms, indent)
+	w.Object(ms, indent)
 }
 
 func (w *writer) attachments(files map[string]map[string]json.RawMessage, indent int) {
-	var ms []member
+	var ms []pyjson.Member
 	for name, bundle := range files {
-		ms = append(ms, member{name, func(indent int) { w.bundle(bundle, indent) }})
+		ms = append(ms, member(name, func(indent int) { w.bundle(bundle, indent) }))
 	}
-	w.object(ms, indent)
+	w.Object(ms, indent)
 }
 
 func (w *writer) output(o *Output, indent int) {
 	ms := w.members(o.Extra)
 	if o.Type != "" {
-		ms = append(ms, member{"output_type", func(int) { w.text(o.Type) }})
+		ms = append(ms, member("output_type", func(int) { w.Text(o.Type) }))
 	}
 	switch o.Type {
 	case "stream":
 		ms = append(ms,
-			member{"name", func(int) { w.text(o.Name) }},
-			member{"text", func(indent int) { w.lines(o.Text, indent) }})
+			member("name", func(int) { w.Text(o.Name) }),
+			member("text", func(indent int) { w.Lines(o.Text, indent) }))
 	case "error":
 		ms = append(ms,
-			member{"ename", func(int) { w.text(o.Ename) }},
-			member{"evalue", func(int) { w.text(o.Evalue) }},
-			member{"traceback", func(indent int) {
-				w.list(len(o.Traceback), indent, func(i, _ int) { w.text(o.Traceback[i]) })
-			}})
+			member("ename", func(int) { w.Text(o.Ename) }),
+			member("evalue", func(int) { w.Text(o.Evalue) }),
+			member("traceback", func(indent int) {
+				w.List(len(o.Traceback), indent, func(i, _ int) { w.Text(o.Traceback[i]) })
+			}))
 	case "execute_result":
-		ms = append(ms, member{"execution_count", func(int) { w.count(o.ExecutionCount) }})
+		ms = append(ms, member("execution_count", func(int) { w.count(o.ExecutionCount) }))
 		fallthrough
 	case "display_data":
 		ms = append(ms,
-			member{"data", func(indent int) { w.bundle(o.Data, indent) }},
-			member{"metadata", func(indent int) { w.mapping(o.Metadata, indent) }})
+			member("data", func(indent int) { w.bundle(o.Data, indent) }),
+			member("metadata", func(indent int) { w.Mapping(o.Metadata, indent) }))
 	}
-	w.object(ms, indent)
+	w.Object(ms, indent)
 }
 
 func (w *writer) count(n *int) {
 	if n == nil {
-		w.str("null")
+		w.Literal("null")
 		return
 	}
-	w.value(*n, 0)
+	w.Value(*n, 0)
 }
 
 func (w *writer) bundle(b map[string]json.RawMessage, indent int) {
-	var ms []member
+	var ms []pyjson.Member
 	for mime, raw := range b {
-		ms = append(ms, member{mime, func(indent int) { w.payload(mime, raw, indent) }})
+		ms = append(ms, member(mime, func(indent int) { w.payload(mime, raw, indent) }))
 	}
-	w.object(ms, indent)
+	w.Object(ms, indent)
 }
 
 func (w *writer) payload(mime string, raw json.RawMessage, indent int) {
 	if splits(mime) {
 		s := newScanner(raw)
 		if text, err := s.Text(); err == nil && s.End() == nil {
-			w.lines(text, indent)
+			w.Lines(text, indent)
 			return
 		}
 	}
-	w.raw(raw, indent)
+	w.Raw(raw, indent)
 }
 
 // splits reports whether texts of a MIME type are written line by line.

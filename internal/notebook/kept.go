@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 )
 
 // A Kept is an output with scraps that a cell sent and that is not, or no
@@ -94,7 +96,7 @@ func outputOf(m map[string]any) Output {
 	for mime, v := range data {
 		raw, ok := v.(json.RawMessage)
 		if !ok {
-			raw = encodeValue(v)
+			raw = pyjson.Encode(v)
 		}
 		if len(raw) > 0 && raw[0] == '[' && !isJSON(mime) {
 			raw = joined(raw)

@@ -21,6 +21,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -50,7 +51,7 @@ type Cell struct {
 	Attachments map[string]map[string]json.RawMessage
 	Extra       map[string]any // fields that nbformat does not name
 
-	encoded *rope // nil when it must be encoded again
+	encoded *pyjson.Rope // nil when it must be encoded again
 }
 
 // An Output is one output of a code cell.

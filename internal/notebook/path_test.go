@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 	"github.com/fanout-dev/fanout/internal/notebook/internal/pythontest"
 )
 
@@ -56,7 +57,7 @@ func TestFormatPathAsPython(t *testing.T) {
 	for _, a := range pathArgs {
 		args[a.Name] = a.Value
 	}
-	in := encodeValue(map[string]any{"args": args, "formats": pathFormats})
+	in := pyjson.Encode(map[string]any{"args": args, "formats": pathFormats})
 	pythontest.Ask(t, python3, `
 import json, sys
 d = json.load(sys.stdin)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
@@ -33,7 +34,7 @@ func (n *Notebook) Record(v any) (bool, error) {
 	if !ok {
 		return false, nil
 	}
-	if err := json.Unmarshal(encodeValue(m), v); err != nil {
+	if err := json.Unmarshal(pyjson.Encode(m), v); err != nil {
 		return true, fmt.Errorf("read notebook record: %w", err)
 	}
 	return true, nil

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook/internal/dialect"
+	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -441,7 +442,7 @@ func pythonPrinted(text string) json.RawMessage {
 	}
 	switch v := v.(type) {
 	case nil, bool, int64, float64, string, *big.Int:
-		return encodeValue(v)
+		return pyjson.Encode(v)
 	}
 	return nil
 }
