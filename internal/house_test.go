@@ -29,6 +29,7 @@ var mayImport = map[string][]string{
 	"internal/lease":    {"internal/store"},
 	"internal/pack":     {},
 	"internal/glob":     {},
+	"internal/scratch":  {},
 	"internal/store":    {},
 	"internal/notebook": {"internal/value", "internal/outcome"},
 	"templates":         {},
@@ -46,7 +47,7 @@ var mayImport = map[string][]string{
 	"internal/kernel":            {"internal/kernel/kernelspec", "internal/unit"},
 	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
-	"internal/local":             {"internal/glob", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/local":             {"internal/glob", "internal/scratch", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 

@@ -7,9 +7,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	"github.com/fanout-dev/fanout/internal/kernel/internal/proc"
 	"github.com/fanout-dev/fanout/internal/kernel/internal/wire"
@@ -37,9 +39,23 @@ type endpoint struct {
 
 var sequence atomic.Int64 // of connection files
 
-// newEndpoint creates a directory and a connection file. tcp asks for TCP even
-// where ipc is possible; why is then the reason.
+// newEndpoint creates a directory and a connection file, elsewhere if a disk is full.
+// tcp asks for TCP even where ipc is possible; why is then the reason.
 func newEndpoint(name string, tcp bool, why string) (*endpoint, error) {
+	for {
+		e, err := tryEndpoint(name, tcp, why)
+		if err == nil || e == nil || !isFull(err) || !avoidPrivateDir(e.dir) {
+			return e, err
+		}
+	}
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// tryEndpoint returns the endpoint also with an error about its file.
+func tryEndpoint(name string, tcp bool, why string) (*endpoint, error) {
 	e := &endpoint{id: proc.NewID(), key: wire.NewID(), ports: map[string]int{}, transport: "ipc"}
 	dir, short, err := privateDir()
 	if err != nil {
@@ -65,9 +81,8 @@ func newEndpoint(name string, tcp bool, why string) (*endpoint, error) {
 	}
 	if err != nil {
 		e.remove()
-		return nil, err
 	}
-	return e, nil
+	return e, err
 }
 
 // choosePorts finds five free ports. Another process may take one before the
@@ -130,17 +145,18 @@ func (e *endpoint) remove() {
 				}
 			}
 		}
-		leavePrivateDir()
+		leavePrivateDir(e.dir)
 	})
 }
 
-// private is the one directory of this process for sockets, created with the
-// first kernel and removed with the last.
+// private is the directory of this process for sockets, created with the first
+// kernel and removed with the last. There are several once a disk was full.
 var private struct {
 	sync.Mutex
 	dir   string
 	short bool
-	users int
+	users map[string]int // by directory
+	full  []string       // bases without space
 }
 
 // privateDir returns a directory with mode 0700 and whether sockets can be
@@ -149,24 +165,44 @@ func privateDir() (dir string, short bool, err error) {
 	private.Lock()
 	defer private.Unlock()
 	// Such directories may be swept away when their user logs out.
-	if _, gone := os.Stat(private.dir); private.users == 0 || gone != nil {
-		private.dir, private.short, err = makePrivateDir(socketBases())
+	if _, gone := os.Stat(private.dir); private.users[private.dir] == 0 || gone != nil {
+		bases := slices.DeleteFunc(socketBases(), func(base string) bool { return slices.Contains(private.full, base) })
+		private.dir, private.short, err = makePrivateDir(bases)
 		if err != nil {
 			return "", false, err
 		}
 		proc.RemoveAfterDeath(private.dir)
 	}
-	private.users++
+	if private.users == nil {
+		private.users = map[string]int{}
+	}
+	private.users[private.dir]++
 	return private.dir, private.short, nil
 }
 
-func leavePrivateDir() {
+func leavePrivateDir(dir string) {
 	private.Lock()
 	defer private.Unlock()
-	private.users--
-	if private.users == 0 {
-		os.RemoveAll(private.dir)
+	if private.users[dir]--; private.users[dir] <= 0 {
+		delete(private.users, dir)
+		os.RemoveAll(dir)
 	}
+}
+
+// avoidPrivateDir has the next endpoints be elsewhere than in dir, and reports whether
+// there is anywhere else to try.
+func avoidPrivateDir(dir string) bool {
+	private.Lock()
+	defer private.Unlock()
+	base := filepath.Dir(dir)
+	if slices.Contains(private.full, base) {
+		return dir != private.dir
+	}
+	private.full = append(private.full, base)
+	if private.dir == dir {
+		private.dir = ""
+	}
+	return true
 }
 
 // socketBases are places for the private directory; memory comes before disks.

@@ -19,7 +19,10 @@ func victim() {
 	name, code := "fake", "ignore-term\nfork-grandchild\nfork-grandchild setsid"
 	start := kernel.Launch
 	var find kernelspec.Finder
-	if os.Getenv("FANOUT_TEST_VICTIM") == "warm" {
+	if kind := os.Getenv("FANOUT_TEST_VICTIM"); kind == "leaves" {
+		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
+		name, code = "python3", leaveCell
+	} else if kind == "warm" {
 		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
 		name, code = "python3", `
 import subprocess, os, time
@@ -42,7 +45,10 @@ if os.fork() == 0:
 			return srv.Launch(ctx, o)
 		}
 	}
-	for range 2 {
+	for i := range 2 {
+		if i == 1 && code == leaveCell {
+			break
+		}
 		k, err := start(context.Background(), spec, kernel.Options{})
 		if err != nil {
 			panic(err)

@@ -256,6 +256,26 @@ func TestEnvironment(t *testing.T) {
 	}
 }
 
+// Temporary files are gone with the run, unless the sweep says where they are.
+func TestTemporaryFiles(t *testing.T) {
+	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 1, "env TMPDIR", "pwd")
+	p.execute(t, local.Options{Environ: environ(t, "TMPDIR=/nowhere")})
+	got := p.printed(t, 0)
+	temp, cwd := strings.TrimSpace(got[2]), strings.TrimSpace(got[3])
+	if filepath.Dir(temp) != filepath.Dir(cwd) {
+		t.Errorf("temporary files in %s, the working directory is %s", temp, cwd)
+	}
+	if _, err := os.Stat(temp); err == nil {
+		t.Errorf("%s is still there", temp)
+	}
+	own := t.TempDir()
+	p = settle(t, "fake", sweep.Recipe{Env: []string{"TMPDIR=" + own}}, nil, nil, 1, "env TMPDIR")
+	p.execute(t, local.Options{Environ: environ(t)})
+	if got := p.printed(t, 0); strings.TrimSpace(got[2]) != own {
+		t.Errorf("temporary files in %s, want %s", got[2], own)
+	}
+}
+
 func TestOutcome(t *testing.T) {
 	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 1, "print a", "log outside\nsleep 20ms")
 	n := p.execute(t, local.Options{Version: "v9"})

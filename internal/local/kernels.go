@@ -101,7 +101,7 @@ func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, 
 	}
 	head, _ := k.e.sweep.Head()
 	s.run, s.n = run.ID, n
-	s.env = runEnv(k.env, run.ID, n, head.AsOf, s.out)
+	s.env = runEnv(k.tempEnv(s), run.ID, n, head.AsOf, s.out)
 	s.kind = kind{name: k.kernelName(run, t), source: k.source(t.Path)}
 	if k.recipe.SharePrefix {
 		s.kind.template = t.Key
@@ -129,6 +129,15 @@ func (k *kernels) place(template string) (*workdir, error) {
 	}
 	g := k.ground(k.source(template), frozen)
 	return newWorkdir(k.e.base, g, k.recipe.Workdir == "shared", k.recipe.Keep)
+}
+
+// tempEnv is the environment of all kernels, with temporary files in the working
+// directory unless the sweep says where.
+func (k *kernels) tempEnv(s *workdir) []string {
+	if _, set := lookup(k.recipe.Env, "TMPDIR"); set || s.temp == "" {
+		return k.env
+	}
+	return override(k.env, []string{"TMPDIR=" + s.temp})
 }
 
 // ground returns what the working directories of a template show.
@@ -232,7 +241,7 @@ func (k *kernels) prepare(kd kind, s *server, o *kernel.ServerOptions) error {
 		if s.workdir, err = k.place(t.Path); err != nil {
 			return fmt.Errorf("create a working directory: %w", err)
 		}
-		o.Dir = s.workdir.dir
+		o.Dir, o.Env = s.workdir.dir, k.tempEnv(s.workdir)
 		if kd.template == "" {
 			return nil
 		}

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/runner"
+	"github.com/fanout-dev/fanout/internal/scratch"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -54,7 +55,8 @@ type Executor struct {
 	sweep   *sweep.Sweep
 	o       Options
 	machine machine
-	base    string   // temporary directory of this executor
+	scratch *scratch.Folder
+	base    string   // path of scratch
 	modules string   // folder of the modules that notebooks may import
 	secrets []string // values that must not be written
 	kernels *kernels
@@ -87,19 +89,19 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, err := os.MkdirTemp("", "fanout-")
+	folder, err := scratch.Make("", "fanout-")
 	if err != nil {
 		return nil, fmt.Errorf("create a folder for working directories: %w", err)
 	}
 	e := &Executor{
-		sweep: s, o: o, machine: thisMachine(), base: base, modules: filepath.Join(base, "modules"), secrets: secrets,
+		sweep: s, o: o, machine: thisMachine(), scratch: folder, base: folder.Path, modules: filepath.Join(folder.Path, "modules"), secrets: secrets,
 		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
-		return nil, errors.Join(fmt.Errorf("create a folder for modules: %w", err), removeAll(base))
+		return nil, errors.Join(fmt.Errorf("create a folder for modules: %w", err), folder.Remove())
 	}
 	if e.provenance, err = e.provenanceOf(ctx); err != nil {
-		return nil, errors.Join(err, removeAll(base))
+		return nil, errors.Join(err, folder.Remove())
 	}
 	e.kernels = newKernels(ctx, e, head.Recipe)
 	return e, nil
@@ -145,7 +147,7 @@ func (e *Executor) Jobs() int { return e.o.Jobs }
 // time, unpacked files.
 func (e *Executor) Close() error {
 	e.kernels.close()
-	return removeAll(e.base)
+	return e.scratch.Remove()
 }
 
 // Execute executes the runs of a shard, one after the other. See fan.Executor.

@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
+	"github.com/fanout-dev/fanout/internal/scratch"
 )
 
 // Single is how one notebook that belongs to no sweep is executed.
@@ -45,15 +46,15 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 	if err != nil {
 		return "", "", err
 	}
-	modules, err := os.MkdirTemp("", "fanout-exec-")
+	folder, err := scratch.Make("", "fanout-")
 	if err != nil {
 		return "", "", fmt.Errorf("create a folder for modules: %w", err)
 	}
-	defer os.RemoveAll(modules)
-	if err := writeModules(modules); err != nil {
+	defer folder.Remove()
+	if err := writeModules(folder.Path); err != nil {
 		return "", "", err
 	}
-	spec = spec.WithModules(modules)
+	spec = spec.WithModules(folder.Path)
 	r, err := runner.Run(ctx, runner.Task{
 		Doc: doc,
 		Launch: func(ctx context.Context) (*kernel.Kernel, error) {

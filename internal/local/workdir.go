@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/local/internal/ground"
+	"github.com/fanout-dev/fanout/internal/scratch"
 )
 
 // A workdir is where one attempt runs: a working directory, a folder for its
@@ -19,6 +20,7 @@ type workdir struct {
 	root  string // removed with all that is in it
 	dir   string // working directory of the kernel
 	out   string // FANOUT_OUTPUT_DIR
+	temp  string // TMPDIR; "" if its path is too long for sockets
 	log   *os.File
 	env   []string
 	run   string
@@ -41,6 +43,9 @@ func newWorkdir(base string, g *ground.Ground, shared bool, keep []string) (*wor
 	if err = os.Mkdir(s.out, 0o777); err == nil {
 		s.log, err = namelessFile(root)
 	}
+	if temp := filepath.Join(root, "tmp"); err == nil && len(temp) <= longestTemp {
+		s.temp, err = temp, os.Mkdir(temp, 0o777)
+	}
 	switch {
 	case err != nil:
 	case shared:
@@ -54,6 +59,10 @@ func newWorkdir(base string, g *ground.Ground, shared bool, keep []string) (*wor
 	}
 	return s, nil
 }
+
+// longestTemp leaves room in the path of a Unix socket for the 36 characters that
+// multiprocessing adds.
+const longestTemp = 107 - 40
 
 // namelessFile opens a file without a name, which nobody else can open and which
 // is gone with this process: a kernel may print secrets into it.
@@ -78,22 +87,7 @@ func (s *workdir) remove() {
 	if s.folder != nil {
 		s.folder.Close()
 	}
-	removeAll(s.root)
-}
-
-// removeAll also removes what a notebook left read-only.
-func removeAll(dir string) error {
-	err := os.RemoveAll(dir)
-	if err == nil || !errors.Is(err, fs.ErrPermission) {
-		return err
-	}
-	filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
-		if d != nil && d.IsDir() {
-			os.Chmod(p, 0o700)
-		}
-		return nil
-	})
-	return os.RemoveAll(dir)
+	scratch.RemoveAll(s.root)
 }
 
 // files returns the files to keep, by their name among the run's artifacts: all of

@@ -38,7 +38,7 @@ func (c *Child) Signal(s syscall.Signal) {
 		case <-c.done:
 		case <-c.server.gone: // finish kills it
 		default:
-			syscall.Kill(-c.number, syscall.SIGKILL)
+			syscall.Kill(c.number, syscall.SIGKILL)
 			if !proc.WaitFor(c.done, killTimeout) {
 				c.finish(proc.Ending{Code: -1, Signal: syscall.SIGKILL})
 			}

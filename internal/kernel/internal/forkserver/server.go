@@ -227,7 +227,7 @@ func (s *Server) finish() {
 	s.mu.Unlock()
 	for pid, k := range children {
 		for range 500 {
-			if syscall.Kill(-pid, syscall.SIGKILL) == syscall.ESRCH {
+			if syscall.Kill(pid, syscall.SIGKILL) == syscall.ESRCH {
 				break
 			}
 			time.Sleep(2 * time.Millisecond)
@@ -315,6 +315,7 @@ func (s *Server) Fork(ctx context.Context, log *proc.Log, pipe *os.File, id, con
 		log.Discard()
 		return nil, err
 	}
+	proc.Tag(k.Pid(), id)
 	log.Read()
 	return k, nil
 }

@@ -697,16 +697,16 @@ class Server:
     def end(self):
         for pid in self.children.values():
             kill_group(pid, signal.SIGKILL)
+        end_groups(list(self.children.values()))
         os._exit(0)
 
     def reap(self, fd):
-        """Report a child that has ended; its group dies before its number can
-        be another's."""
+        """Report a child that has ended, and end its group."""
         pid = self.children.pop(fd)
         self.poll.unregister(fd)
         os.close(fd)
-        kill_group(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
+        end_groups([pid], 0)
         self.control.send("exit", pid=pid, code=os.WEXITSTATUS(status) if os.WIFEXITED(status) else -1,
                           signal=os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0,
                           cpu=usage.ru_utime + usage.ru_stime, maxrss=usage.ru_maxrss << 10)
@@ -909,8 +909,47 @@ class Server:
                 os.environ[name] = value
 
 
-def kill_group(pid, sig):
-    for target in (-pid, pid):  # no group yet, if it was just born
+def end_groups(leaders, patience=0.5):
+    """Kill what is left of the groups of the dead, except trackers of Python's
+    multiprocessing: those first remove what the dead left, if there is time, or
+    the owner sees to their end."""
+    until = time.monotonic() + patience
+    while leaders and patience and time.monotonic() < until:
+        leaders = [pid for pid in leaders if group_exists(pid)]
+        time.sleep(0.01)
+    for pid in leaders:
+        if group_exists(pid) and (patience or not has_tracker(pid)):
+            kill_group(pid, signal.SIGKILL, -pid)
+
+
+def group_exists(pid):
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
+    try:
+        os.kill(-pid, 0)
+    except OSError:
+        return False
+    return True
+
+
+def has_tracker(group):
+    for pid in os.listdir("/proc"):
+        try:
+            if pid.isdigit() and os.getpgid(int(pid)) == group:
+                with open("/proc/%s/cmdline" % pid) as f:
+                    if "_tracker import main" in f.read():
+                        return True
+        except OSError:
+            pass
+    return False
+
+
+def kill_group(pid, sig, *targets):
+    """Signal a group; SIGKILL goes to its leader, and to the others at its end."""
+    # No group yet, if it was just born.
+    for target in targets or ((pid,) if sig == signal.SIGKILL else (-pid, pid)):
         try:
             os.kill(target, sig)
             return

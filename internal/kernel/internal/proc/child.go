@@ -26,7 +26,11 @@ func (c *Child) Baseline() Footprint     { return Footprint{} }
 func (c *Child) Signal(s syscall.Signal) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.over {
+	switch {
+	case c.over:
+	case s == syscall.SIGKILL: // the others when it has been reaped
+		syscall.Kill(c.Pid(), s)
+	default:
 		syscall.Kill(-c.Pid(), s)
 	}
 }
@@ -58,6 +62,7 @@ func start(id string, argv, env []string, dir string, out *os.File, extra []*os.
 	if err := onStarter(c.cmd.Start); err != nil {
 		return nil, err
 	}
+	Tag(c.Pid(), id)
 	if err := keep.add(c.Pid()); err != nil {
 		syscall.Kill(-c.Pid(), syscall.SIGKILL)
 		c.cmd.Wait()
@@ -68,15 +73,14 @@ func start(id string, argv, env []string, dir string, out *os.File, extra []*os.
 	return c, nil
 }
 
-// wait reaps the process; what is left of its group dies first, while the
-// group's number cannot be another's.
+// wait reaps the process and ends its group.
 func (c *Child) wait(selfPeak int64) {
 	awaitExit(c.Pid())
-	syscall.Kill(-c.Pid(), syscall.SIGKILL)
 	c.mu.Lock()
 	c.cmd.Wait()
 	c.over = true
 	c.mu.Unlock()
+	endGroup(c.Pid())
 	keep.drop(c.Pid())
 	c.how = endingOf(c.cmd.ProcessState, selfPeak)
 	close(c.done)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,7 +41,7 @@ type keeperClient struct {
 	mu     sync.Mutex
 	pipe   *os.File
 	groups map[string]bool
-	dir    string
+	dirs   map[string]bool
 }
 
 // Forked registers the group of a process that is not our own child.
@@ -49,20 +50,19 @@ func Forked(pid int) { keep.add(pid) }
 // Gone removes a process that Forked registered and that has ended.
 func Gone(pid int) { keep.drop(pid) }
 
-// RemoveAfterDeath has the keeper remove dir once this process has ended. There
-// is one such directory, the last one named.
+// RemoveAfterDeath has the keeper remove dir once this process has ended.
 func RemoveAfterDeath(dir string) { keep.note("dir", dir) }
 
 func (k *keeperClient) add(pid int) error { return k.note("add", fmt.Sprint(pid)) }
 func (k *keeperClient) drop(pid int)      { k.note("drop", fmt.Sprint(pid)) }
 
 // note informs the keeper of a group that began (add), one that is gone (drop), or
-// the directory to remove (dir). A keeper that was killed is replaced.
+// a directory to remove (dir). A keeper that was killed is replaced.
 func (k *keeperClient) note(verb, what string) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.groups == nil {
-		k.groups = map[string]bool{}
+		k.groups, k.dirs = map[string]bool{}, map[string]bool{}
 	}
 	switch verb {
 	case "add":
@@ -70,7 +70,7 @@ func (k *keeperClient) note(verb, what string) error {
 	case "drop":
 		delete(k.groups, what)
 	case "dir":
-		k.dir = what
+		k.dirs[what] = true
 	}
 	if k.pipe != nil {
 		if _, err := fmt.Fprintln(k.pipe, verb, what); err == nil {
@@ -103,7 +103,9 @@ func (k *keeperClient) start() error {
 	go cmd.Wait() // a keeper that dies early leaves no zombie
 	k.pipe = w
 	var all strings.Builder
-	fmt.Fprintln(&all, "dir", k.dir)
+	for d := range k.dirs {
+		fmt.Fprintln(&all, "dir", d)
+	}
 	for g := range k.groups {
 		fmt.Fprintln(&all, "add", g)
 	}
@@ -115,16 +117,17 @@ func (k *keeperClient) start() error {
 
 // runKeeper is the whole life of a keeper.
 func runKeeper(token string, pipe io.Reader) {
+	untag() // we are nobody's kernel, even if this program was started by one
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	groups := map[int]bool{}
-	var dir string
+	var dirs []string
 	lines := bufio.NewScanner(pipe)
 	for lines.Scan() {
 		verb, what, _ := strings.Cut(lines.Text(), " ")
 		pid, _ := strconv.Atoi(what)
 		switch {
 		case verb == "dir":
-			dir = what
+			dirs = append(dirs, what)
 		case verb == "add" && pid > 1:
 			groups[pid] = true
 		case verb == "drop":
@@ -132,10 +135,15 @@ func runKeeper(token string, pipe io.Reader) {
 		}
 	}
 	for g := range groups {
-		syscall.Kill(-g, syscall.SIGKILL)
+		syscall.Kill(g, syscall.SIGKILL)
 	}
 	killAllMarked(token+"-", 3*time.Second)
-	if dir != "" {
-		os.RemoveAll(dir)
+	for g := range groups {
+		syscall.Kill(-g, syscall.SIGKILL)
+	}
+	for _, dir := range dirs {
+		if filepath.IsAbs(dir) {
+			os.RemoveAll(dir)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package proc
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -18,17 +19,45 @@ func Marked(env []string, id string) []string {
 	return environ.With(env, map[string]string{Marker: id})
 }
 
-// KillMarked kills every process whose environment names the kernel id, and
+// KillMarked kills every process that carries the mark of the kernel id, and
 // returns how many. It finds what a kernel of a process long dead left behind;
 // an id is never given twice. Linux only: elsewhere it finds nothing.
 func KillMarked(id string) int {
-	n := 0
-	for end := time.Now().Add(goneWithin); time.Now().Before(end); {
-		pids := census.marked(func(m string) bool { return m == id })
+	tag := tagOf(id)
+	marked := func(s *seen) bool { return s.marker == id || s.tag != 0 && s.tag == tag }
+	return killUntilGone(marked, goneWithin)
+}
+
+const (
+	// goneWithin bounds the time that killed processes take to be gone, which is
+	// most often no time at all.
+	goneWithin = time.Second
+	// trackersEnd bounds the time that a tracker of Python takes to remove what its
+	// processes left.
+	trackersEnd = 5 * time.Second
+)
+
+// killUntilGone kills what is marked until there is no more, and returns how many
+// processes that were. The trackers of Python's multiprocessing come last: once all
+// others are dead they remove shared memory, semaphores and folders, and end by
+// themselves.
+func killUntilGone(marked func(*seen) bool, limit time.Duration) (n int) {
+	end, patience := time.Now().Add(limit), time.Now().Add(trackersEnd)
+	for time.Now().Before(end) {
+		pids := census.marked(marked)
 		if len(pids) == 0 {
 			break // and none was started meanwhile
 		}
-		for _, p := range pids {
+		others := slices.DeleteFunc(slices.Clone(pids), isTracker)
+		if len(others) == 0 && time.Now().Before(patience) {
+			end = time.Now().Add(limit)
+			time.Sleep(5 * time.Millisecond)
+			continue
+		}
+		if len(others) == 0 {
+			others = pids
+		}
+		for _, p := range others {
 			if syscall.Kill(p, syscall.SIGKILL) == nil {
 				n++
 			}
@@ -39,21 +68,29 @@ func KillMarked(id string) int {
 	return n
 }
 
-// goneWithin bounds the time that killed processes take to be gone, which is
-// most often no time at all.
-const goneWithin = time.Second
+// isTracker reports whether a process keeps a record of what others share, to
+// remove it after their end.
+func isTracker(pid int) bool { return strings.Contains(commandOf(pid), "_tracker import main") }
+
+// endGroup kills what is left of a group whose leader has just been reaped, unless a
+// tracker is in it: KillMarked then does.
+func endGroup(group int) {
+	if syscall.Kill(-group, 0) == nil && !slices.ContainsFunc(membersOf(group), isTracker) {
+		syscall.Kill(-group, syscall.SIGKILL)
+	}
+}
 
 // killAllMarked kills every process whose marker begins with prefix, again
 // and again until none is seen twice in a row or the limit is over.
 func killAllMarked(prefix string, limit time.Duration) {
 	clean := 0
+	tag := tagOf(prefix + "0")
+	marked := func(s *seen) bool {
+		return strings.HasPrefix(s.marker, prefix) || s.tag != 0 && s.tag>>numberBits == tag>>numberBits
+	}
 	for end := time.Now().Add(limit); clean < 2 && time.Now().Before(end); {
 		census.forget()
-		pids := census.marked(func(m string) bool { return strings.HasPrefix(m, prefix) })
-		for _, p := range pids {
-			syscall.Kill(p, syscall.SIGKILL)
-		}
-		if clean++; len(pids) > 0 {
+		if clean++; killUntilGone(marked, goneWithin) > 0 {
 			clean = 0
 		}
 		time.Sleep(20 * time.Millisecond)
@@ -72,6 +109,7 @@ type register struct {
 
 type seen struct {
 	marker string
+	tag    uint64
 	empty  int // times its environment was empty: a kernel thread, or one between fork and exec
 	round  int
 }
@@ -92,7 +130,7 @@ func (r *register) forget() {
 }
 
 // marked returns the living processes whose marker is wanted.
-func (r *register) marked(want func(string) bool) []int {
+func (r *register) marked(want func(*seen) bool) []int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -109,10 +147,10 @@ func (r *register) marked(want func(string) bool) []int {
 			r.seen[pid] = s
 		}
 		s.round = r.round
-		if s.marker != "" || s.empty < emptyEnough && s.empty >= 0 {
+		if s.marker != "" || s.tag != 0 || s.empty < emptyEnough && s.empty >= 0 {
 			s.read(pid)
 		}
-		if s.marker != "" && want(s.marker) {
+		if want(s) {
 			found = append(found, pid)
 		}
 	}
@@ -128,7 +166,10 @@ func (r *register) marked(want func(string) bool) []int {
 // about to be killed.
 func (s *seen) read(pid int) {
 	env, alive := environOf(pid)
-	s.marker = ""
+	s.marker, s.tag = "", 0
+	if alive {
+		s.tag = tagged(pid)
+	}
 	if !alive || env == "" {
 		s.empty++
 		return

@@ -2,8 +2,8 @@
 //
 // In go a command line and an environment; out come what the process wrote, how
 // it ended and how much memory it took. Each process leads its own session and
-// carries a mark in its environment, by which everything it starts is found
-// and killed, also what leaves the session.
+// carries a mark in its environment and one in a limit, by which everything it
+// starts is found and killed, also what leaves the session.
 //
 // It promises that a process is always reaped, and that neither it nor what it
 // started outlives this process, however this process ends: Linux binds children
@@ -25,7 +25,7 @@ import (
 // Process is a child of this process, or a grandchild with a server between.
 type Process interface {
 	Pid() int                // leader of its own session and group
-	Signal(s syscall.Signal) // to the whole group, while the leader is not reaped
+	Signal(s syscall.Signal) // to the whole group, while the leader is not reaped; SIGKILL to the leader
 	Reaped() <-chan struct{} // closed when it has ended and been waited for
 	Ended() Ending           // valid once reaped
 	Baseline() Footprint     // what it shared with the process it was forked from

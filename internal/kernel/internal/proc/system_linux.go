@@ -1,9 +1,11 @@
 package proc
 
 import (
+	"bytes"
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -68,4 +70,70 @@ func reapOrphan(pid int) {
 			runtime.Gosched()
 		}
 	}
+}
+
+// Tag marks a process, just started, and all that it starts from now on.
+func Tag(pid int, id string) {
+	if tag := tagOf(id); tag != 0 {
+		setTag(pid, tag)
+	}
+}
+
+// untag takes the tag from this process.
+func untag() { setTag(0, unix.RLIM_INFINITY) }
+
+// setTag does nothing where a limit is in force, or the system has none.
+func setTag(pid int, tag uint64) {
+	var old unix.Rlimit
+	if unix.Prlimit(pid, unix.RLIMIT_RTTIME, nil, &old) == nil && old.Max == unix.RLIM_INFINITY {
+		unix.Prlimit(pid, unix.RLIMIT_RTTIME, &unix.Rlimit{Cur: tag, Max: old.Max}, nil)
+	}
+}
+
+// tagged returns the tag of a living process, or 0.
+func tagged(pid int) uint64 {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/limits")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := strings.Cut(string(b), "\nMax realtime timeout")
+	fields := strings.Fields(rest)
+	if len(fields) == 0 {
+		return 0
+	}
+	tag, err := strconv.ParseUint(fields[0], 10, 64)
+	if state, _ := stateOf(pid); err != nil || !isTag(tag) || state == "Z" || state == "X" {
+		return 0
+	}
+	return tag
+}
+
+// stateOf returns the state of a process, as a letter, and its group.
+func stateOf(pid int) (state string, group int) {
+	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return "", 0
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 3 {
+		return "", 0
+	}
+	group, _ = strconv.Atoi(fields[2])
+	return fields[0], group
+}
+
+// membersOf lists the processes of a group.
+func membersOf(group int) (pids []int) {
+	for _, pid := range processes() {
+		if _, g := stateOf(pid); g == group {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// commandOf returns the command line of a process.
+func commandOf(pid int) string {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/cmdline")
+	return string(b)
 }
