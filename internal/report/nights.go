@@ -134,8 +134,13 @@ func drawNights(t compare.MetricTable, name string) ([]figure, error) {
 	if t.Night == nil || len(t.Night.Unusual) == 0 {
 		return nil, nil
 	}
-	n := t.Night
-	p, err := picture.Nights(axisLabel(t), plain(n.Axis), n.Dates, n.Unusual)
+	n, of := t.Night, slices.Clone(t.Night.Unusual)
+	if len(n.By) == 1 {
+		for i := range of {
+			of[i].Name = n.By[0] + " " + of[i].Name
+		}
+	}
+	p, err := picture.Nights(axisLabel(t), plain(n.Axis), n.Dates, of)
 	f := figureOf(p, "nights", struct {
 		nightView
 		First      string

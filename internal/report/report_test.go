@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -376,14 +378,14 @@ func TestUnusual(t *testing.T) {
 		want  []string
 	}{
 		"one of several": {compare.Night{By: []string{"region"}, Series: 12, Unusual: []compare.Departure{of("eu", 300)}, OtherCode: 8},
-			[]string{"⚠ **y** is unusual at the last day, 2026-01-09: 1 of 12 values of region is not what earlier dates let expect: eu (+200.00% from the level of 8 earlier values, 100, where ±5.00% is usual). The runs of 8 earlier dates executed other code. Their numbers count as they were published.",
+			[]string{"⚠ **y** is unusual at the last day, 2026-01-09, for 1 of 12 values of region: eu (+200.00% from the level of 8 earlier values, 100, where ±5.00% is usual). The runs of 8 earlier dates executed other code. Their numbers count as they were published.",
 				"| eu | 300 | 100 ±5 | level | +200.00% | 8 |"}},
 		"all": {compare.Night{By: []string{"region"}, Series: 2, Unusual: []compare.Departure{of("eu", 300), of("us", 0)}, Together: &compare.Departure{Value: 2, Usual: 0.01}},
-			[]string{"2 of 2 values of region are not", "us (−100.00% from", "Taken together, they lie +200.00% from their levels, where ±1.00% is usual."}},
+			[]string{"for 2 of 2 values of region: eu (+200.00%", "us (−100.00% from", "Taken together, they lie +200.00% from their levels, where ±1.00% is usual."}},
 		"the whole metric": {compare.Night{Series: 1, Unusual: []compare.Departure{of("", 300)}, Stale: 3},
 			[]string{"2026-01-09: +200.00% from the level of 8 earlier values, 100, where ±5.00% is usual. Runs of 3 earlier dates are stale"}},
 		"nothing there": {compare.Night{By: []string{"region"}, Series: 1, Gone: []string{hostile}}, []string{"**y** has no value at the last day, 2026-01-09, of region &lt;script"}},
-		"too few":       {compare.Night{By: []string{"region"}, Short: 3}, []string{"Up to 2026-01-09, the last day: there are too few earlier values to say what is usual: 7 are needed."}},
+		"too few":       {compare.Night{By: []string{"region"}, Short: 3}, []string{"The last day, 2026-01-09, is held against earlier dates, but there are too few earlier values to say what is usual: 7 are needed."}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := wide(t, []string{"a", "b"}, []string{"r"}, 20, nil)
@@ -403,5 +405,46 @@ func TestUnusual(t *testing.T) {
 			checkTables(t, text)
 			keep(t, s)
 		})
+	}
+}
+
+// Failures that no condition tells apart are shown as rates; a decision names
+// metrics and guardrails; rows whose medians differ the other way say so.
+func TestWordsOfDecisionsAndRates(t *testing.T) {
+	in := inputOf(t, []string{"a", "b"}, 6)
+	in.Compare.Decision = "b is better by y, but worse by the guardrail z_ms."
+	in.Compare.Failures[0].When = nil
+	in.Compare.Failures[0].Rates = []compare.FailureRates{{Axis: "variant", Uneven: true, Values: []compare.FailureRate{{Value: "b|", Failed: 3, Of: 6}, {Value: "a", Failed: 1, Of: 6}, {Value: "c", Of: 6}, {Value: "d", Of: 6}}}}
+	against := in.Compare.Metrics[0].Groups[1].Against
+	against.Centres = -against.Shift / 2
+	text := string(mustSummary(t, in).Markdown())
+	for _, want := range []string{
+		"**Decision:** b is better by y, but worse by the guardrail z\\_ms.\n",
+		"No condition is true of exactly these runs. How many of the runs that ended went wrong like this:\n",
+		"| variant | b\\| 3 of 6, a 1 of 6, none of 2 others |",
+		fmt.Sprintf("; apart %s |", unit.Percent(-against.Relative/2)),
+		"\"Apart\" is the difference of the two medians, where that points another way.",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, text)
+		}
+	}
+	checkTables(t, text)
+}
+
+// A table says whether a rate's change is relative, and what p answers for.
+func TestExplanation(t *testing.T) {
+	of := func(m compare.Metric, exploratory bool, family int, a compare.Comparison) string {
+		return explanation(compare.MetricTable{Metric: m, Exploratory: exploratory, Family: family, Groups: []compare.Group{{Name: "a", Baseline: true, N: 1}, {Name: "b", N: 1, Against: &a}}})
+	}
+	for _, c := range []struct{ got, want string }{
+		{of(compare.Metric{Trials: "n"}, false, 4, compare.Comparison{Counted: true, Relative: 0.1}), "the difference of the rates, as a percentage of the baseline's rate, not in percentage points. p says how likely a difference this large is where there is none, adjusted for 4 comparisons."},
+		{of(compare.Metric{Unit: "ms", Goal: "minimize", Guardrail: true}, false, 0, compare.Comparison{Relative: math.NaN()}), "a run of the group and one of the baseline, in ms. p asks only whether it got worse, of each comparison by itself."},
+		{of(compare.Metric{By: compare.ByMean}, true, 0, compare.Comparison{Paired: true, Relative: 1}), "the difference of the means, within pairs of runs, as a percentage of the baseline's mean. p says how likely a difference this large is where there is none, of each comparison by itself: the metric is exploratory."},
+		{of(compare.Metric{By: compare.ByExact}, false, 0, compare.Comparison{Exact: true, Relative: 1}), "the median difference, as a percentage of the baseline's median. Any difference counts, and needs no p."},
+	} {
+		if !strings.HasSuffix(c.got, c.want) {
+			t.Errorf("%q, want …%q", c.got, c.want)
+		}
 	}
 }
