@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -45,7 +44,7 @@ func (c *cli) accept(ctx context.Context, dir string, choice query.Choice) error
 	}
 	accepted, err := c.app.Accept(ctx, s, choice)
 	if len(accepted) == 0 && err == nil {
-		fmt.Fprintln(c.stderr, "no chosen run is stale")
+		c.stderr.Println("no chosen run is stale")
 	}
 	if len(accepted) == 0 {
 		return err
@@ -59,6 +58,6 @@ func (c *cli) accept(ctx context.Context, dir string, choice query.Choice) error
 		}
 	}
 	slices.Sort(parts)
-	fmt.Fprintf(c.stdout, "%s: accepted %s with other %s\n", s.Name(), unit.Plural(len(accepted), "run"), strings.Join(parts, ", "))
+	c.stdout.Printf("%s: accepted %s with other %s\n", s.Name(), unit.Plural(len(accepted), "run"), strings.Join(parts, ", "))
 	return err
 }

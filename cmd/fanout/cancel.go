@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -29,14 +28,14 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	asking := func(h lease.Holder) { fmt.Fprintf(c.stderr, "asking process %d on %s to stop\n", h.PID, h.Host) }
+	asking := func(h lease.Holder) { c.stderr.Printf("asking process %d on %s to stop\n", h.PID, h.Host) }
 	if err := c.app.Cancel(ctx, s, asking); err != nil {
 		return err
 	}
 	t := app.TallyOf(s)
-	fmt.Fprintf(c.stderr, "%s: %s\n", s.Name(), t)
+	c.stderr.Printf("%s: %s\n", s.Name(), t)
 	if t.Counts[outcome.Succeeded] < t.Runs {
-		fmt.Fprintf(c.stderr, "to resume: %s\n", c.resumeWith(s))
+		c.stderr.Printf("to resume: %s\n", c.resumeWith(s))
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -61,7 +60,7 @@ func (c *cli) collectOne(ctx context.Context, args, require []string) error {
 		return err
 	}
 	defer res.Close()
-	fmt.Fprintln(c.stdout, app.PlaceOf(s, "results"))
+	c.stdout.Println(app.PlaceOf(s, "results"))
 	return asGate(app.Required(res))
 }
 
@@ -72,8 +71,8 @@ func (c *cli) collectFiles(ctx context.Context, paths []string, output string, r
 		return err
 	}
 	defer res.Close()
-	fmt.Fprintf(c.stderr, "%s, %s\n", unit.Plural(res.Table.Len(), "notebook"), unit.Plural(len(res.Table.Problems()), "problem"))
-	fmt.Fprintln(c.stdout, store.Join(output, "runs.parquet"))
+	c.stderr.Printf("%s, %s\n", unit.Plural(res.Table.Len(), "notebook"), unit.Plural(len(res.Table.Problems()), "problem"))
+	c.stdout.Println(store.Join(output, "runs.parquet"))
 	return asGate(app.Required(res))
 }
 
@@ -103,7 +102,7 @@ func (c *cli) report(ctx context.Context, dir string, execute, show bool) error 
 	if err := c.app.Report(ctx, s, execute); err != nil {
 		return err
 	}
-	fmt.Fprintln(c.stdout, app.PlaceOf(s, app.MainSummary(s)))
+	c.stdout.Println(app.PlaceOf(s, app.MainSummary(s)))
 	if show {
 		return c.browse(ctx, s, app.MainSummary(s))
 	}

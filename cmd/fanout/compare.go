@@ -58,7 +58,7 @@ func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error 
 	if err != nil {
 		return err
 	}
-	if err := blocks.Write(c.stdout, f.format); err != nil {
+	if err := blocks.Write(c.stdout.Data(), f.format); err != nil {
 		return err
 	}
 	return asGate(app.Violated(gates, blocks))

@@ -41,11 +41,11 @@ func (c *cli) printConfig(cmd *cobra.Command, asJSON bool) error {
 		lines = append(lines, settingLine{s.Key, c.settings.Get(s.Key), c.settings.Origin(s, cmd.Flags()), s.About})
 	}
 	if asJSON {
-		enc := json.NewEncoder(c.stdout)
+		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetIndent("", "  ")
 		return enc.Encode(lines)
 	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
 	for _, l := range lines {
 		fmt.Fprintf(w, "%s\t%v\t%s\t# %s\n", l.Key, l.Value, l.Origin, l.About)
 	}
@@ -58,7 +58,7 @@ func (c *cli) schemaCommand() *cobra.Command {
 		Short: "Print the JSON Schema of the sweep file, for editors",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := c.stdout.Write(grid.Schema())
+			_, err := c.stdout.Data().Write(grid.Schema())
 			return err
 		},
 	}
@@ -70,8 +70,8 @@ func (c *cli) versionCommand() *cobra.Command {
 		Short: "Print fanout's version",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintln(c.stdout, "fanout", version())
-			return err
+			c.stdout.Println("fanout", version())
+			return nil
 		},
 	}
 }

@@ -69,13 +69,13 @@ func (c *cli) printFindings(findings []outcome.Finding) error {
 	bad := 0
 	for _, f := range findings {
 		if f.Err == nil {
-			fmt.Fprintf(c.stdout, "ok    %s  %s\n", f.What, f.Detail)
+			c.stdout.Printf("ok    %s  %s\n", f.What, f.Detail)
 			continue
 		}
 		bad++
-		fmt.Fprintf(c.stdout, "FAIL  %s: %s\n", f.What, unit.Line(f.Err.Error()))
+		c.stdout.Printf("FAIL  %s: %s\n", f.What, unit.Line(f.Err.Error()))
 		if hint := unit.HintOf(f.Err); hint != "" {
-			fmt.Fprintf(c.stdout, "      %s\n", hint)
+			c.stdout.Printf("      %s\n", hint)
 		}
 	}
 	if bad > 0 {

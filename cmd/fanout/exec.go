@@ -106,7 +106,7 @@ func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 		return unit.Mistake(fmt.Errorf("prepare %s: %w", in, err))
 	}
 	for _, w := range warnings {
-		fmt.Fprintln(c.stderr, "fanout: warning:", w)
+		c.stderr.Println("fanout: warning:", w)
 	}
 	to, err := c.outputTo(out)
 	if err != nil {
@@ -132,7 +132,7 @@ func (c *cli) outputTo(name string) (output, error) {
 	case "":
 		return output{nothing, nothing}, nil
 	case "-":
-		return output{nothing, func(doc []byte) error { _, err := c.stdout.Write(doc); return err }}, nil
+		return output{nothing, func(doc []byte) error { _, err := c.stdout.Data().Write(doc); return err }}, nil
 	}
 	dir, file := store.Split(name)
 	if info, err := os.Stat(dir); !store.IsURL(dir) && (err != nil || !info.IsDir()) {
@@ -162,7 +162,7 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 		return err
 	}
 	if status != outcome.Succeeded {
-		fmt.Fprintf(c.stderr, "fanout: %s: %s\n", status.Words(), unit.Line(reason))
+		c.stderr.Printf("fanout: %s: %s\n", status.Words(), unit.Line(reason))
 		return errIncomplete
 	}
 	return nil
@@ -185,7 +185,7 @@ func masks(params []notebook.Argument) []string {
 func (c *cli) execLog(f execFlags) (log func(stream string, text []byte) error, closeFiles func(), err error) {
 	to := map[string]io.Writer{"stdout": io.Discard, "stderr": io.Discard}
 	if f.logOutput {
-		to["stdout"], to["stderr"] = c.stderr, c.stderr
+		to["stdout"], to["stderr"] = c.stderr.Lines(), c.stderr.Lines()
 	}
 	var files []*os.File
 	closeFiles = func() {
@@ -309,9 +309,9 @@ func (c *cli) helpNotebook(name string, doc *notebook.Notebook) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stdout, "Usage: fanout exec [flags] %s OUT.ipynb\n\nParameters inferred for notebook '%s':\n", name, name)
+	c.stdout.Printf("Usage: fanout exec [flags] %s OUT.ipynb\n\nParameters inferred for notebook '%s':\n", name, name)
 	if !found {
-		fmt.Fprintln(c.stdout, "  No cell tagged 'parameters'")
+		c.stdout.Println("  No cell tagged 'parameters'")
 		return errors.New("the notebook has no cell tagged `parameters`")
 	}
 	for _, p := range ps {
@@ -322,9 +322,9 @@ func (c *cli) helpNotebook(name string, doc *notebook.Notebook) error {
 		def := fmt.Sprintf("  %s: %s (default %s)", p.Name, kind, p.Default)
 		switch {
 		case len(def) > 30 && p.Help != "":
-			fmt.Fprintf(c.stdout, "%s\n%34s%s\n", def, "", p.Help)
+			c.stdout.Printf("%s\n%34s%s\n", def, "", p.Help)
 		default:
-			fmt.Fprintf(c.stdout, "%-34s%s\n", def, p.Help)
+			c.stdout.Printf("%-34s%s\n", def, p.Help)
 		}
 	}
 	return nil

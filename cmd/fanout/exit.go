@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -85,13 +84,13 @@ func isUnknownCommand(err error) bool { return strings.HasPrefix(err.Error(), "u
 func (c *cli) printError(err error) {
 	hint := unit.HintOf(err)
 	if c.json {
-		json.NewEncoder(c.stderr).Encode(map[string]string{"event": "error", "error": err.Error(), "hint": hint})
+		json.NewEncoder(c.stderr.Data()).Encode(map[string]string{"event": "error", "error": err.Error(), "hint": hint})
 		return
 	}
 	for _, line := range strings.Split(strings.TrimRight(err.Error(), "\n"), "\n") {
-		fmt.Fprintf(c.stderr, "fanout: %s\n", line)
+		c.stderr.Printf("fanout: %s\n", line)
 	}
 	if hint != "" {
-		fmt.Fprintf(c.stderr, "fanout: hint: %s\n", hint)
+		c.stderr.Printf("fanout: hint: %s\n", hint)
 	}
 }

@@ -43,7 +43,7 @@ func (c *cli) export(ctx context.Context, args []string, output string, e export
 	case len(e.partition) > 0:
 		err = c.partition(ctx, res.Table, output, e.partition)
 	case output == "" || output == "-":
-		err = write(res.Table, c.stdout)
+		err = write(res.Table, c.stdout.Data())
 	default:
 		err = c.writeTo(ctx, output, func(w io.Writer) error { return write(res.Table, w) })
 	}
@@ -98,7 +98,7 @@ func (c *cli) partition(ctx context.Context, t *table.Table, folder string, by [
 	}
 	names, err := c.app.ExportPartitions(ctx, t, folder, by)
 	if err == nil {
-		fmt.Fprintf(c.stderr, "%s\n", unit.Plural(len(names), "file"))
+		c.stderr.Printf("%s\n", unit.Plural(len(names), "file"))
 	}
 	return err
 }

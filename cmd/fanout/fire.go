@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -54,7 +53,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	}
 	c.settings.Set("on", "nomad")
 	asOf := when.Format(time.RFC3339)
-	fmt.Fprintf(c.stderr, "fanout: the firing of %s\n", asOf)
+	c.stderr.Printf("fanout: the firing of %s\n", asOf)
 	return c.run(ctx, filepath.Join(folder, filepath.FromSlash(f.spec)), runFlags{
 		specFlags: specFlags{asOf: asOf}, output: f.store, Choice: app.Choice{Reprocess: due.Stale, Order: "as-planned"},
 	})

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -69,7 +68,7 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []gc.Kind, yes bool) (er
 		if err := gc.Remove(ctx, s, g); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "removed %s\n", garbageWords(g))
+		c.stdout.Printf("removed %s\n", garbageWords(g))
 	}
 	// The tables have a row for every run that is known.
 	return c.app.Summarize(ctx, s)
@@ -84,16 +83,16 @@ func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []gc.Kind) 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(c.stdout, "--%-10s %s\n", k, garbageWords(g))
+		c.stdout.Printf("--%-10s %s\n", k, garbageWords(g))
 		for i, id := range g.Runs {
 			if i == maxFailures {
-				fmt.Fprintf(c.stdout, "  … and %d more\n", len(g.Runs)-i)
+				c.stdout.Printf("  … and %d more\n", len(g.Runs)-i)
 				break
 			}
-			fmt.Fprintf(c.stdout, "  %s  %s\n", id, s.RunName(id))
+			c.stdout.Printf("  %s  %s\n", id, s.RunName(id))
 		}
 	}
-	fmt.Fprintf(c.stderr, "nothing was removed; choose what to remove and add --yes: fanout gc %s --attempts --yes\n", unit.Quote(unit.Path(s.Where())))
+	c.stderr.Printf("nothing was removed; choose what to remove and add --yes: fanout gc %s --attempts --yes\n", unit.Quote(unit.Path(s.Where())))
 	return nil
 }
 

@@ -43,9 +43,9 @@ func (c *cli) init(dir string) error {
 		if err := createFile(filepath.Join(dir, f.Name), f.Data); err != nil {
 			return err
 		}
-		fmt.Fprintln(c.stderr, "wrote", filepath.Join(dir, f.Name))
+		c.stderr.Println("wrote", filepath.Join(dir, f.Name))
 	}
-	fmt.Fprintln(c.stdout, "fanout run", unit.Quote(filepath.Join(dir, "sweep.yaml")))
+	c.stdout.Println("fanout run", unit.Quote(filepath.Join(dir, "sweep.yaml")))
 	return nil
 }
 

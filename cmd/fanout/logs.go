@@ -54,7 +54,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 	open := c.app.OpenPlanned
 	if f.Follow {
 		open = func(ctx context.Context, dir string) (*sweep.Sweep, error) {
-			return c.app.AwaitPlan(ctx, dir, func() { fmt.Fprintln(c.stderr, "fanout: nothing is planned yet; waiting") })
+			return c.app.AwaitPlan(ctx, dir, func() { c.stderr.Println("fanout: nothing is planned yet; waiting") })
 		}
 	}
 	s, err := open(ctx, dir)
@@ -75,14 +75,14 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 	f.Line = func(l app.LogLine) { lines++; print(l) }
 	f.Next = func(run string, attempt int) {
 		if !c.json {
-			fmt.Fprintf(c.stderr, "fanout: %s: attempt %d\n", s.RunName(run), attempt)
+			c.stderr.Printf("fanout: %s: attempt %d\n", s.RunName(run), attempt)
 		}
 	}
 	if err := app.Logs(ctx, s, f.LogOptions); err != nil || ctx.Err() != nil {
 		return stoppedReading(ctx, err)
 	}
 	if lines == 0 {
-		fmt.Fprintln(c.stderr, "nothing was printed")
+		c.stderr.Println("nothing was printed")
 	}
 	return nil
 }
@@ -98,16 +98,16 @@ func stoppedReading(ctx context.Context, err error) error {
 
 // linePrinter prints lines of runs: those of a single one as they are.
 func (c *cli) linePrinter(s *sweep.Sweep, single bool) func(app.LogLine) {
-	enc := json.NewEncoder(c.stdout)
+	enc := json.NewEncoder(c.stdout.Data())
 	enc.SetEscapeHTML(false)
 	return func(l app.LogLine) {
 		switch {
 		case c.json:
 			enc.Encode(progress.Event{Event: "log", Run: l.Run, Attempt: l.Attempt, Cell: l.Cell, Stream: l.Stream, Text: l.Text})
 		case single:
-			fmt.Fprintln(c.stdout, printable(l.Text))
+			c.stdout.Println(printable(l.Text))
 		default:
-			fmt.Fprintf(c.stdout, "%s: %s\n", s.RunName(l.Run), printable(l.Text))
+			c.stdout.Printf("%s: %s\n", s.RunName(l.Run), printable(l.Text))
 		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"text/tabwriter"
 
@@ -64,7 +63,7 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 		return err
 	}
 	if !c.json {
-		fmt.Fprintln(c.stderr, unit.Plural(len(runs), "run"))
+		c.stderr.Println(unit.Plural(len(runs), "run"))
 	}
 	return nil
 }
@@ -72,7 +71,7 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 // runPrinter prints runs as a table or as JSON lines.
 func (c *cli) runPrinter(s *sweep.Sweep) (print func(query.Run), flush func() error) {
 	if c.json {
-		enc := json.NewEncoder(c.stdout)
+		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetEscapeHTML(false)
 		var failed error
 		return func(r query.Run) {
@@ -81,7 +80,7 @@ func (c *cli) runPrinter(s *sweep.Sweep) (print func(query.Run), flush func() er
 			}
 		}, func() error { return failed }
 	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
 	head, _ := s.Head()
 	var now query.Run // the run of the row
 	row := tablePrinter(tabbed(w), head.Axes,

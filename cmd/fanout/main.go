@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -40,14 +39,14 @@ func signalCode(code int, sig syscall.Signal) int {
 // run is the whole command: arguments and streams in, words and an exit code
 // out.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	c := &cli{stdin: stdin, stdout: stdout, stderr: stderr, openStore: store.Open}
+	c := &cli{stdin: stdin, stdout: unit.NewPrinter(stdout), stderr: unit.NewPrinter(stderr), openStore: store.Open}
 	return c.main(ctx, args)
 }
 
 // cli is one invocation: its streams and settings.
 type cli struct {
 	stdin          io.Reader
-	stdout, stderr io.Writer
+	stdout, stderr unit.Printer
 	openStore      func(ctx context.Context, where string) (store.Store, error)
 	json           bool // errors are JSON, too
 	settings       *settings.Settings
@@ -58,8 +57,8 @@ func (c *cli) main(ctx context.Context, args []string) int {
 	root := c.rootCommand()
 	root.SetArgs(papermill.SplitPairs(args))
 	root.SetIn(c.stdin)
-	root.SetOut(c.stdout)
-	root.SetErr(c.stderr)
+	root.SetOut(c.stdout.Lines())
+	root.SetErr(c.stderr.Lines())
 	return c.exitCode(root.ExecuteContext(ctx))
 }
 
@@ -94,7 +93,7 @@ func (c *cli) rootCommand() *cobra.Command {
 func (c *cli) newApp() *app.App {
 	return &app.App{
 		OpenStore: c.openStore, Machines: machines{c}, Stdin: c.stdin, Version: version(),
-		Warn: func(text string) { fmt.Fprintf(c.stderr, "fanout: warning: %s\n", text) },
+		Warn: func(text string) { c.stderr.Printf("fanout: warning: %s\n", text) },
 		Jobs: c.settings.GetInt("jobs"), Timeout: c.settings.GetString("timeout"), Retries: c.settings.GetInt("retries"),
 		Canary: c.settings.GetBool("canary"), Refresh: c.settings.GetDuration("refresh"), Grace: c.settings.GetDuration("grace"),
 	}

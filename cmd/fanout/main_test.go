@@ -18,6 +18,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 func TestMain(m *testing.M) {
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 // testMain is Main with a store that can be told to kill the process.
 func testMain() int {
 	ctx, stopped := withSignals(context.Background())
-	c := &cli{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, openStore: killingStore}
+	c := &cli{stdin: os.Stdin, stdout: unit.NewPrinter(os.Stdout), stderr: unit.NewPrinter(os.Stderr), openStore: killingStore}
 	return signalCode(c.main(ctx, os.Args[1:]), stopped())
 }
 

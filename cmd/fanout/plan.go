@@ -96,7 +96,7 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 	if f.count {
 		n, err := d.Grid.Count(ctx)
 		if err == nil {
-			fmt.Fprintln(c.stdout, n)
+			c.stdout.Println(n)
 		}
 		return err
 	}
@@ -170,7 +170,7 @@ func (c *cli) printNew(ctx context.Context, d *draft.Draft, f planFlags) error {
 	}
 	n, err := d.Grid.Count(ctx)
 	if err == nil {
-		fmt.Fprintln(c.stderr, unit.Plural(n, "run"))
+		c.stderr.Println(unit.Plural(n, "run"))
 	}
 	return err
 }
@@ -196,9 +196,9 @@ func (c *cli) printDue(s *sweep.Sweep, todo due.List, f planFlags, before, after
 	if err := flush(); err != nil || f.machine() {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%s%s%s\n", before, todo, after)
+	c.stderr.Printf("%s%s%s\n", before, todo, after)
 	if n := len(todo.Runs); n < len(todo.Why) {
-		fmt.Fprintf(c.stderr, "%s now\n", unit.Plural(n, "run"))
+		c.stderr.Printf("%s now\n", unit.Plural(n, "run"))
 	}
 	c.printForecast(s, todo.Runs, f.jobs)
 	return nil
@@ -218,7 +218,7 @@ func (f *dueFormat) addCSV(cmd *cobra.Command, help string) {
 // which they are stale.
 func (c *cli) duePrinter(axes []grid.Axis, f dueFormat) (print func(st sweep.RunState, why string, stale []string) error, flush func() error) {
 	if f.json {
-		enc := json.NewEncoder(c.stdout)
+		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetEscapeHTML(false)
 		return func(st sweep.RunState, why string, stale []string) error {
 			o := lineOf(st.Run)
@@ -231,10 +231,10 @@ func (c *cli) duePrinter(axes []grid.Axis, f dueFormat) (print func(st sweep.Run
 	}
 	var write func([]string) error
 	if f.csv {
-		w := csv.NewWriter(c.stdout)
+		w := csv.NewWriter(c.stdout.Data())
 		write, flush = w.Write, func() error { w.Flush(); return w.Error() }
 	} else {
-		w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+		w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
 		write, flush = tabbed(w), w.Flush
 	}
 	var now string // why the run of the row is due
@@ -266,7 +266,7 @@ func (c *cli) printForecast(s *sweep.Sweep, todo []string, jobs int) {
 	if fc.CPU > 6*time.Minute {
 		cpu = fmt.Sprintf("%.1f core-hours", fc.CPU.Hours())
 	}
-	fmt.Fprintf(c.stderr, "≈ %s at -j %d, %s%s; from %s\n", unit.Duration(fc.Wall), jobs, cpu, memory, unit.Plural(fc.From, "finished run"))
+	c.stderr.Printf("≈ %s at -j %d, %s%s; from %s\n", unit.Duration(fc.Wall), jobs, cpu, memory, unit.Plural(fc.From, "finished run"))
 }
 
 // A column is one more column of a table of runs.

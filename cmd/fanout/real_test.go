@@ -13,13 +13,14 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // fanout runs the command in this process and returns its code and words.
 func fanout(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, err bytes.Buffer
-	c := &cli{stdin: strings.NewReader(""), stdout: &out, stderr: &err, openStore: store.Open}
+	c := &cli{stdin: strings.NewReader(""), stdout: unit.NewPrinter(&out), stderr: unit.NewPrinter(&err), openStore: store.Open}
 	code = c.main(t.Context(), args)
 	return code, out.String(), err.String()
 }

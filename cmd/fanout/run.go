@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"syscall"
 
@@ -205,15 +204,15 @@ func (c *cli) printPlanned(j *app.Job, todo due.List) {
 	if j.Delta != nil {
 		gone = unplannedWords(*j.Delta)
 	}
-	fmt.Fprintf(c.stderr, "%s: %s: %s%s\n", j.Name(), unit.Plural(head.Runs, "run"), todo, gone)
+	c.stderr.Printf("%s: %s: %s%s\n", j.Name(), unit.Plural(head.Runs, "run"), todo, gone)
 	if n := len(todo.Runs); n > 0 {
-		fmt.Fprintf(c.stderr, "running %s in %s\n", unit.Plural(n, "run"), unit.Path(j.Where()))
+		c.stderr.Printf("running %s in %s\n", unit.Plural(n, "run"), unit.Path(j.Where()))
 	}
 }
 
 // fan executes the due runs and shows how they go.
 func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (fan.Summary, error) {
-	paint := progress.New(len(todo.Runs), j.RunName, c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
+	paint := progress.New(len(todo.Runs), j.RunName, c.stdout.Data(), c.stderr.Data(), c.json, c.settings.GetBool("progress") && !f.noProgress)
 	defer paint.Stop()
 	return j.Execute(ctx, todo, c.noter(j.Sweep, paint))
 }
@@ -250,11 +249,11 @@ func (c *cli) printResult(ctx context.Context, j *app.Job, sum fan.Summary, end 
 		if !stopped {
 			return cause
 		}
-		fmt.Fprintf(c.stderr, "stopped by %s; run the same command again to resume: %s\n", who, c.resumeWith(j.Sweep))
+		c.stderr.Printf("stopped by %s; run the same command again to resume: %s\n", who, c.resumeWith(j.Sweep))
 		return errIncomplete
 	}
 	if sum.Halted == "" && sum.Unstarted > 0 {
-		fmt.Fprintf(c.stderr, "%s repeatedly came back from the cluster without having begun\n", unit.Plural(sum.Unstarted, "run"))
+		c.stderr.Printf("%s repeatedly came back from the cluster without having begun\n", unit.Plural(sum.Unstarted, "run"))
 	}
 	if sum.Halted != "" || sum.Unstarted > 0 || end.Incomplete() {
 		return errIncomplete
@@ -264,17 +263,17 @@ func (c *cli) printResult(ctx context.Context, j *app.Job, sum fan.Summary, end 
 
 func (c *cli) wordsAtEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 	if sum.Halted != "" {
-		fmt.Fprintf(c.stderr, "halted: %s\n", unit.Line(sum.Halted))
+		c.stderr.Printf("halted: %s\n", unit.Line(sum.Halted))
 	}
-	fmt.Fprintf(c.stderr, "%s: %s\n", j.Name(), end.Tally)
+	c.stderr.Printf("%s: %s\n", j.Name(), end.Tally)
 	if end.Stale > 0 {
-		fmt.Fprintf(c.stderr, "  %s\n", staleWords(j.Sweep, end.Tally))
+		c.stderr.Printf("  %s\n", staleWords(j.Sweep, end.Tally))
 	}
-	fmt.Fprintf(c.stderr, "  notebooks  %s\n", app.PlaceOf(j.Sweep, "runs"))
-	fmt.Fprintf(c.stderr, "  tables     %s\n", app.PlaceOf(j.Sweep, "results"))
+	c.stderr.Printf("  notebooks  %s\n", app.PlaceOf(j.Sweep, "runs"))
+	c.stderr.Printf("  tables     %s\n", app.PlaceOf(j.Sweep, "results"))
 	summary := app.PlaceOf(j.Sweep, end.Summary)
-	fmt.Fprintf(c.stderr, "  summary    %s\n", summary)
-	fmt.Fprintln(c.stdout, summary)
+	c.stderr.Printf("  summary    %s\n", summary)
+	c.stdout.Println(summary)
 }
 
 // stoppedBy is who stopped the sweep on purpose.
@@ -299,7 +298,7 @@ func signalName(s syscall.Signal) string {
 
 // printEnd is the last object of --json.
 func (c *cli) printEnd(j *app.Job, sum fan.Summary, end app.Ending) {
-	json.NewEncoder(c.stdout).Encode(struct {
+	json.NewEncoder(c.stdout.Data()).Encode(struct {
 		Event string `json:"event"`
 		Sweep string `json:"sweep"`
 		app.Tally

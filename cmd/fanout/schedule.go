@@ -127,9 +127,9 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	}
 	c.printSchedule(in, next, replaced, files.Outside)
 	if otherDay(next) && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
-		fmt.Fprintf(c.stderr, "fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)
+		c.stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)
 	}
-	fmt.Fprintln(c.stdout, in.ID)
+	c.stdout.Println(in.ID)
 	return nil
 }
 
@@ -230,10 +230,10 @@ func (c *cli) printSchedule(in schedule, next time.Time, replaced bool, outside 
 	if replaced {
 		verb = "was already scheduled, and now fires"
 	}
-	fmt.Fprintf(c.stderr, "%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, moment(next))
-	fmt.Fprintf(c.stderr, "  sweep  %s\n", in.Store)
+	c.stderr.Printf("%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, moment(next))
+	c.stderr.Printf("  sweep  %s\n", in.Store)
 	for _, p := range outside {
-		fmt.Fprintf(c.stderr, "fanout: warning: %s is not copied: the clients need it at that path\n", p)
+		c.stderr.Printf("fanout: warning: %s is not copied: the clients need it at that path\n", p)
 	}
 }
 
@@ -274,7 +274,7 @@ func (c *cli) listSchedules(ctx context.Context) error {
 		return err
 	}
 	if c.json {
-		enc := json.NewEncoder(c.stdout)
+		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetEscapeHTML(false)
 		for _, v := range all {
 			if err := enc.Encode(lineOfSchedule(v)); err != nil {
@@ -284,10 +284,10 @@ func (c *cli) listSchedules(ctx context.Context) error {
 		return nil
 	}
 	if len(all) == 0 {
-		fmt.Fprintln(c.stderr, "nothing is scheduled")
+		c.stderr.Println("nothing is scheduled")
 		return nil
 	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "id\tsweep\tcron\ttz\tnext\tlast\twent")
 	for _, v := range all {
 		last, went := "-", "-"
@@ -392,9 +392,9 @@ func (c *cli) removeSchedule(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%s no longer fires; its sweep is kept: %s\n", v.ID, v.Store)
+	c.stderr.Printf("%s no longer fires; its sweep is kept: %s\n", v.ID, v.Store)
 	for _, id := range running {
-		fmt.Fprintf(c.stderr, "a firing is still running; to stop it: nomad job stop %s\n", unit.Quote(id))
+		c.stderr.Printf("a firing is still running; to stop it: nomad job stop %s\n", unit.Quote(id))
 	}
 	return nil
 }
@@ -405,13 +405,13 @@ func (c *cli) fireNow(ctx context.Context, name string) error {
 		return err
 	}
 	if f := v.Last; f != nil && (f.State == "running" || f.State == "waiting") {
-		fmt.Fprintf(c.stderr, "fanout: warning: %s is still running and this firing does not wait for it: if it still holds the sweep, this one ends with exit code 4\n", f.ID)
+		c.stderr.Printf("fanout: warning: %s is still running and this firing does not wait for it: if it still holds the sweep, this one ends with exit code 4\n", f.ID)
 	}
 	id, err := cluster.Force(ctx, v.ID)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%s is firing; to follow it: fanout logs -f %s\n", v.Sweep, unit.Quote(v.Store))
-	fmt.Fprintln(c.stdout, id)
+	c.stderr.Printf("%s is firing; to follow it: fanout logs -f %s\n", v.Sweep, unit.Quote(v.Store))
+	c.stdout.Println(id)
 	return nil
 }

@@ -61,7 +61,7 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 		return err
 	}
 	if c.json {
-		enc := json.NewEncoder(c.stdout)
+		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetIndent("", "  ")
 		enc.SetEscapeHTML(false)
 		return enc.Encode(shown{v})
@@ -72,7 +72,7 @@ func (c *cli) show(ctx context.Context, dir, name string) error {
 
 func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	st, _ := s.Run(id)
-	p := func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) }
+	p := func(format string, args ...any) { c.stdout.Printf(format+"\n", args...) }
 	p("%s  %s", id, s.RunName(id))
 	p("  %s%s", statusWords(v.Run), usage(v.Run))
 	for _, part := range v.Run.Stale {
@@ -138,9 +138,9 @@ func (c *cli) printGiven(pairs []value.Binding) {
 	if len(pairs) == 0 {
 		return
 	}
-	fmt.Fprintln(c.stdout, "given")
+	c.stdout.Println("given")
 	for _, b := range pairs {
-		fmt.Fprintf(c.stdout, "  %s = %s\n", b.Name, unit.Line(b.Value.String()))
+		c.stdout.Printf("  %s = %s\n", b.Name, unit.Line(b.Value.String()))
 	}
 }
 
@@ -151,7 +151,7 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 	if len(scraps) == 0 && !more {
 		return
 	}
-	fmt.Fprintln(c.stdout, "scraps")
+	c.stdout.Println("scraps")
 	var names []string
 	for n := range scraps {
 		names = append(names, n)
@@ -163,10 +163,10 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 		if len(line) > maxShown {
 			line = append(line[:maxShown-1], '…')
 		}
-		fmt.Fprintf(c.stdout, "  %s = %s\n", unit.Line(n), string(line))
+		c.stdout.Printf("  %s = %s\n", unit.Line(n), string(line))
 	}
 	if more {
-		fmt.Fprintln(c.stdout, "  larger values are in results/")
+		c.stdout.Println("  larger values are in results/")
 	}
 }
 
@@ -174,13 +174,13 @@ func (c *cli) printFailure(f *app.FailedCell) {
 	if f == nil {
 		return
 	}
-	fmt.Fprintf(c.stdout, "failed in cell %d of %d\n", f.Cell, f.Cells)
+	c.stdout.Printf("failed in cell %d of %d\n", f.Cell, f.Cells)
 	for line := range strings.Lines(f.Source) {
-		fmt.Fprintf(c.stdout, "  | %s\n", printable(line))
+		c.stdout.Printf("  | %s\n", printable(line))
 	}
 	for _, part := range f.Traceback {
 		for line := range strings.Lines(part) {
-			fmt.Fprintf(c.stdout, "  %s\n", printable(line))
+			c.stdout.Printf("  %s\n", printable(line))
 		}
 	}
 }

@@ -52,7 +52,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 	}
 	r.Failures = app.Failures(s)
 	if c.json {
-		enc := json.NewEncoder(c.stdout)
+		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetIndent("", "  ")
 		return enc.Encode(r)
 	}
@@ -83,29 +83,29 @@ func timeLeft(s *sweep.Sweep, h lease.Holder) *float64 {
 const maxFailures = 20
 
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
-	fmt.Fprintf(c.stdout, "%s: %s\n", r.Name, r.Tally)
+	c.stdout.Printf("%s: %s\n", r.Name, r.Tally)
 	if r.Unplanned > 0 {
-		fmt.Fprintf(c.stdout, "%d more runs are no longer planned\n", r.Unplanned)
+		c.stdout.Printf("%d more runs are no longer planned\n", r.Unplanned)
 	}
 	switch {
 	case r.Holder != nil && r.LeftS != nil:
-		fmt.Fprintf(c.stdout, "process %d on %s is running, about %s left\n", r.Holder.PID, r.Holder.Host, unit.Duration(time.Duration(*r.LeftS*float64(time.Second))))
+		c.stdout.Printf("process %d on %s is running, about %s left\n", r.Holder.PID, r.Holder.Host, unit.Duration(time.Duration(*r.LeftS*float64(time.Second))))
 	case r.Holder != nil:
-		fmt.Fprintf(c.stdout, "process %d on %s is running\n", r.Holder.PID, r.Holder.Host)
+		c.stdout.Printf("process %d on %s is running\n", r.Holder.PID, r.Holder.Host)
 	case remote(s.Orphans()):
-		fmt.Fprintf(c.stdout, "its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
+		c.stdout.Printf("its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
 	case r.Counts[outcome.Succeeded] < r.Runs:
-		fmt.Fprintf(c.stdout, "nothing is running; to resume: %s\n", c.resumeWith(s))
+		c.stdout.Printf("nothing is running; to resume: %s\n", c.resumeWith(s))
 	}
 	if r.Stale > 0 {
-		fmt.Fprintln(c.stdout, staleWords(s, r.Tally))
+		c.stdout.Println(staleWords(s, r.Tally))
 	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
-			fmt.Fprintf(c.stdout, "… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
+			c.stdout.Printf("… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
 			return
 		}
-		fmt.Fprintf(c.stdout, "  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, unit.Line(f.Reason), f.Notebook)
+		c.stdout.Printf("  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, unit.Line(f.Reason), f.Notebook)
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(c.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
 	values := map[string]string{}
 	head, _ := s.Head()
 	columns := []column{{leaders.By, func(st sweep.RunState) string { return values[st.Run.ID] }}}
@@ -71,6 +71,6 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.stderr, "%d of %s recorded %s\n", len(leaders.Runs), unit.Plural(head.Runs, "run"), leaders.By)
+	c.stderr.Printf("%d of %s recorded %s\n", len(leaders.Runs), unit.Plural(head.Runs, "run"), leaders.By)
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -54,7 +53,7 @@ func (c *cli) worker(ctx context.Context, p payload) error {
 	}
 	err = worker.Work(ctx, s, p.Shard, c.workerOptions(s))
 	if errors.Is(err, sweep.ErrClaimed) {
-		fmt.Fprintf(c.stderr, "fanout: %v: nothing to do\n", err)
+		c.stderr.Printf("fanout: %v: nothing to do\n", err)
 		return nil
 	}
 	return err
@@ -64,8 +63,8 @@ func (c *cli) worker(ctx context.Context, p payload) error {
 func (c *cli) printNote(n sweep.Note) {
 	switch {
 	case n.Kind == sweep.NoteEnded && n.Outcome != nil:
-		fmt.Fprintf(c.stderr, "%s %s %s\n", n.Run, n.Outcome.Status.Words(), unit.Line(n.Outcome.Reason))
+		c.stderr.Printf("%s %s %s\n", n.Run, n.Outcome.Status.Words(), unit.Line(n.Outcome.Reason))
 	case n.Kind == sweep.NoteWord:
-		fmt.Fprintln(c.stderr, unit.Line(n.Text))
+		c.stderr.Println(unit.Line(n.Text))
 	}
 }

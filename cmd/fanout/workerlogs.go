@@ -30,14 +30,14 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 		n++
 		name := fmt.Sprintf("allocation %s on %s", l.Alloc, unit.Line(l.Node))
 		for line := range strings.Lines(l.Text) {
-			fmt.Fprintf(c.stdout, "%s: %s\n", name, strings.TrimRight(printable(line), " "))
+			c.stdout.Printf("%s: %s\n", name, strings.TrimRight(printable(line), " "))
 		}
 		if l.Gone != "" {
-			fmt.Fprintf(c.stderr, "fanout: %s: there is no log: %s\n", name, unit.Line(l.Gone))
+			c.stderr.Printf("fanout: %s: there is no log: %s\n", name, unit.Line(l.Gone))
 		}
 	})
 	if err == nil && n == 0 {
-		fmt.Fprintln(c.stderr, "Nomad knows no worker of this sweep: none was dispatched, or Nomad no longer keeps them; fanout logs without --workers prints what the cells printed")
+		c.stderr.Println("Nomad knows no worker of this sweep: none was dispatched, or Nomad no longer keeps them; fanout logs without --workers prints what the cells printed")
 	}
 	return err
 }

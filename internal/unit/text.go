@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
 
@@ -20,11 +21,17 @@ func Line(text string) string {
 		switch {
 		case r == '\n' || r == '\t' || r == '\r' || r == 0x2028 || r == 0x2029:
 			return ' '
-		case r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069:
+		case commands(r):
 			return -1
 		}
 		return r
 	}, ansi.Strip(text))
+}
+
+// commands reports whether a terminal obeys a character: control characters, and
+// marks that change the direction of what follows.
+func commands(r rune) bool {
+	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
 // FromRight reports whether a character belongs to a script that is written
@@ -99,12 +106,37 @@ func Name(values []value.Binding) string {
 
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_@%+=:,./-]+$`)
 
-// Quote makes a word safe to paste into a POSIX shell.
+// Quote makes a word safe to print and to paste into a POSIX shell. What a
+// terminal would obey is escaped in it.
 func Quote(word string) string {
 	if plainWord.MatchString(word) {
 		return word
 	}
+	if !utf8.ValidString(word) || strings.ContainsFunc(word, commands) {
+		return escaped(word)
+	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// escaped is a word as $'…', which bash, zsh and others read.
+func escaped(word string) string {
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := 0; i < len(word); {
+		r, n := utf8.DecodeRuneInString(word[i:])
+		switch {
+		case r == utf8.RuneError && n == 1 || commands(r):
+			for _, c := range []byte(word[i : i+n]) {
+				fmt.Fprintf(&b, `\x%02x`, c)
+			}
+		case r == '\'' || r == '\\':
+			b.WriteString(`\` + string(r))
+		default:
+			b.WriteRune(r)
+		}
+		i += n
+	}
+	return b.String() + "'"
 }
 
 // Path is a path relative to the working directory where that is shorter.
