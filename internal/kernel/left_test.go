@@ -57,7 +57,9 @@ func leftBehind(t *testing.T, note string) (left []string) {
 // What a run leaves is gone however it ends, and nothing of anybody else's.
 func TestNothingIsLeftBehind(t *testing.T) {
 	spec := pythonSpec(t)
-	srv := serve(t, spec, kernel.ServerOptions{Imports: []string{"numpy", "joblib", "multiprocessing.shared_memory"}})
+	imports := []string{"numpy", "joblib", "multiprocessing.shared_memory"}
+	srv := serve(t, spec, kernel.ServerOptions{Imports: imports})
+	zmq := serve(t, spec, kernel.ServerOptions{Imports: imports, ZMQ: true})
 	other := filepath.Join("/dev/shm", "psm_of_another_"+kernel.Token())
 	write(t, other, "")
 	t.Cleanup(func() { os.Remove(other) })
@@ -65,14 +67,20 @@ func TestNothingIsLeftBehind(t *testing.T) {
 		"success": "", "exception": "1/0", "exit": "os._exit(1)", "killed": "os.kill(os.getpid(), 9)", "terminated": "os.kill(os.getpid(), 15); time.sleep(30)",
 		"stopped": "-", "group": "os.killpg(0, 15); time.sleep(30)",
 	} {
-		for _, warm := range []string{"warm", "cold"} {
+		for _, warm := range []string{"warm", "cold", "ZeroMQ"} {
+			if warm == "ZeroMQ" && how != "success" && how != "killed" {
+				continue // the same as warm
+			}
 			t.Run(how+" "+warm, func(t *testing.T) {
 				note := filepath.Join(t.TempDir(), "left")
 				o := kernel.Options{Env: append(os.Environ(), "LEFT="+note), Dir: t.TempDir()}
 				var k *kernel.Kernel
-				if warm == "warm" {
+				switch warm {
+				case "warm":
 					k = launchWarm(t, srv, o)
-				} else {
+				case "ZeroMQ":
+					k = launchWarm(t, zmq, o)
+				default:
 					k = launch(t, spec, o)
 				}
 				if _, err := k.Execute(t.Context(), leaveCell, kernel.ExecuteOptions{}, func(kernel.Message) {}); err != nil {

@@ -17,6 +17,8 @@ import (
 // draws one number.
 const holders = `
 import collections, functools, itertools, random, time, os, types, _random
+from random import seed, setstate, getstate
+from os import urandom
 import numpy as np
 
 class Own(random.Random):
@@ -76,7 +78,13 @@ seven, named, exact = random.Random(7), random.Random("name"), np.random.default
 third, old, drawn = np.random.default_rng(7), np.random.RandomState(7), random.Random(7)
 drawn.random()
 
-SEEDED = {"int": seven.random, "text": named.random, "128 bits": exact.random, "numpy": third.random, "legacy": old.random_sample, "drawn from": drawn.random}
+def kept():
+    seed(5)
+    setstate(getstate())
+    urandom(1)
+    return random.random()
+
+SEEDED = {"int": seven.random, "text": named.random, "128 bits": exact.random, "numpy": third.random, "legacy": old.random_sample, "drawn from": drawn.random, "kept": kept}
 `
 
 // Every generator that nobody seeded is the run's own, wherever it is; one with a seed
@@ -88,11 +96,12 @@ func TestGeneratorsAreTheRunsOwn(t *testing.T) {
 	env := append(os.Environ(), "PYTHONPATH="+site)
 	draw := "from holders import *\nprint(*(f'{k}={v()}' for k, v in UNSEEDED.items()), sep='\\n')\nprint(*(f'seeded {k}={v()}' for k, v in SEEDED.items()), sep='\\n')"
 	cold := strings.Split(run(t, launch(t, spec, kernel.Options{Env: env}), draw).output(), "\n")
-	if len(cold) != 31 {
+	if len(cold) != 32 {
 		t.Fatalf("a cold kernel draws %q", cold)
 	}
 	for name, o := range map[string]kernel.ServerOptions{
 		"imported":  {Env: env, Imports: []string{"holders"}},
+		"ZeroMQ":    {Env: env, Imports: []string{"holders"}, ZMQ: true},
 		"in a cell": {Env: env, Prefix: []string{"from holders import *"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -235,6 +244,7 @@ func TestChildrenImportFromTheRunsDirectory(t *testing.T) {
 	}
 	for name, o := range map[string]kernel.ServerOptions{
 		"imported":  {Dir: source, Env: env(t.TempDir()), Imports: modules},
+		"ZeroMQ":    {Dir: source, Env: env(t.TempDir()), Imports: modules, ZMQ: true},
 		"in a cell": {Dir: source, Env: env(t.TempDir()), Prefix: []string{"import multiprocessing.pool, concurrent.futures, joblib, latching"}},
 	} {
 		t.Run(name, func(t *testing.T) {

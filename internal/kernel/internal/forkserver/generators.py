@@ -16,13 +16,15 @@ class Generators:
         @functools.wraps(seed)
         def watched_seed(generator, a=None, version=2):
             seed(generator, a, version)
-            self.note(generator, not self.by_chance(a))
+            if self.drawn is not None:  # a module may have kept this function
+                self.note(generator, not self.by_chance(a))
 
         @functools.wraps(setstate)
         def watched_setstate(generator, state):
             setstate(generator, state)
-            copied = any(state == g.getstate() for g in self.unseeded() if g is not generator)
-            self.note(generator, not copied)
+            if self.drawn is not None:
+                copied = any(state == g.getstate() for g in self.unseeded() if g is not generator)
+                self.note(generator, not copied)
 
         def watched_urandom(size, /):
             data = urandom(size)

@@ -53,8 +53,10 @@ func (c *copier) entry(dst string, e entry, rel string) error {
 	switch {
 	case e.IsDir() && e.frozen:
 		return c.folder(dst, e.path, e.under, rel)
-	case e.IsDir() && (c.left.files < 0 || tools(e.path)):
+	case e.IsDir() && tools(e.path):
 		return os.Symlink(e.path, dst)
+	case e.IsDir() && c.left.files < 0:
+		return c.share(dst, e.path)
 	case e.IsDir():
 		return c.folder(dst, "", e.path, rel)
 	case e.Type()&fs.ModeSymlink != 0:
@@ -151,7 +153,7 @@ func (c *copier) file(dst, path, rel string) error {
 	return errors.Join(err, c.done(to, was, rel))
 }
 
-// share makes dst a link to a file, whose state is remembered.
+// share makes dst a link to a file or folder, whose state is remembered.
 func (c *copier) share(dst, path string) error {
 	if len(c.linked) < watched {
 		if was, err := os.Stat(path); err == nil {

@@ -52,7 +52,7 @@ type Ground struct {
 	amends string   // the layer that hides or replaces entries of Source
 
 	mu     sync.Mutex
-	linked map[string]fs.FileInfo // files that runs share, as they were
+	linked map[string]fs.FileInfo // files and folders that runs share, as they were
 }
 
 // A Folder is the folder of one run.
@@ -180,7 +180,8 @@ func (g *Ground) share(linked map[string]fs.FileInfo) {
 }
 
 // Changed returns the files that runs share, because they are too large to be
-// copied, and that were written to since the first run began; each of them once.
+// copied, and that were written to since the first run began; and the folders, if
+// entries came or went. It returns each of them once.
 func (f *Folder) Changed() (files []string) {
 	g := f.ground
 	g.mu.Lock()

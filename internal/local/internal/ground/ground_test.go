@@ -150,6 +150,12 @@ func TestLimits(t *testing.T) {
 	if got := f.Changed(); got != nil {
 		t.Errorf("changed again: %v", got)
 	}
+	if err := os.WriteFile(filepath.Join(dir, "g/new.txt"), nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := f.Changed(), []string{source + "/g"}; !slices.Equal(got, want) {
+		t.Errorf("changed: %v, want %v", got, want)
+	}
 }
 
 // TestNoGround: either folder may be missing.
