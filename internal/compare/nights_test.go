@@ -106,6 +106,16 @@ func TestAllRegionsTriple(t *testing.T) {
 			t.Errorf("%s: %v%%", d.Name, r)
 		}
 	}
+	few := nightly{regions: 3, nights: 11, tonight: triples(1)}.compare(t)
+	if len(few.Unusual) != 1 || few.Together != nil {
+		t.Errorf("one of three: %d unusual, together %+v", len(few.Unusual), few.Together)
+	}
+	r := rand.New(rand.NewPCG(4, 4))
+	noise := func(by float64) any { return 1000 * (1 + by + r.NormFloat64()/50) }
+	small := nightly{regions: 40, nights: 30, earlier: func(int, int, float64) any { return noise(0) }, tonight: func(int, float64) any { return noise(0.03) }}.compare(t)
+	if small.Together == nil || math.Abs(small.Together.Off()-0.03) > 0.01 || len(small.Unusual) > 2 {
+		t.Errorf("3%% everywhere: %d unusual, together %+v", len(small.Unusual), small.Together)
+	}
 	zero := nightly{regions: 12, nights: 11, tonight: func(region int, usual float64) any {
 		if region == 3 {
 			return 0.0

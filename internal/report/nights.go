@@ -41,7 +41,10 @@ func nightOf(t compare.MetricTable) nightView {
 		v.Unusual = append(v.Unusual, text)
 	}
 	if n.Together != nil {
-		v.Together = words("together", struct{ Off, Usual string }{percent(n.Together.Off()), plusMinus(n.Together.Usual, percent)})
+		v.Together = words("together", struct {
+			Off, Usual string
+			Others     bool
+		}{percent(n.Together.Off()), plusMinus(n.Together.Usual, percent), n.Others})
 	}
 	if len(n.Unusual) > 0 && !v.Single {
 		v.Table = unusualTable(t, n)
@@ -61,18 +64,24 @@ func nights(t compare.MetricTable) string {
 	return words("night", nightOf(t))
 }
 
-// unusual is a warning for every metric that is unusual at the last date.
+// unusual is a warning for every metric that is unusual at the last date, and
+// what has changed since the earlier ones.
 func unusual(in Input) []string {
-	var out []string
+	var out, changed []string
 	for _, t := range in.Compare.Metrics {
 		if t.Night == nil {
 			continue
 		}
-		if v := nightOf(t); v.IsUnusual() {
-			out = append(out, words("unusual", v))
+		v := nightOf(t)
+		if !v.IsUnusual() {
+			continue
+		}
+		out = append(out, words("unusual", v))
+		if c := words("changed", v); c != "" && !slices.Contains(changed, c) {
+			changed = append(changed, c)
 		}
 	}
-	return out
+	return append(out, changed...)
 }
 
 // departure says how far a value lies from what its earlier ones say.
@@ -112,6 +121,9 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 	var all []float64
 	for _, d := range shown {
 		all = append(all, d.Value, d.Expected)
+		if !constant(d) {
+			all = append(all, d.Usual)
+		}
 	}
 	number := unit.Numbers(all...)
 	var rows [][]string
@@ -120,11 +132,15 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 		if d.OnLine {
 			basis = "line"
 		}
+		expected := number(d.Expected) + ", always"
+		if !constant(d) {
+			expected = number(d.Expected) + " " + plusMinus(d.Usual, number)
+		}
 		off := unit.Change(d.Off())
 		if d.Expected != 0 {
 			off = percent(d.Off() / math.Abs(d.Expected))
 		}
-		rows = append(rows, []string{safe(d.Name), number(d.Value), fmt.Sprintf("%s %s", number(d.Expected), plusMinus(d.Usual, unit.Number)), basis, off, fmt.Sprint(d.Earlier)})
+		rows = append(rows, []string{safe(d.Name), number(d.Value), expected, basis, off, fmt.Sprint(d.Earlier)})
 	}
 	return plainTable([]string{safe(joined(n.By)), safe(n.Date), "expected", "by their", "off", "earlier values"}, rows, true)
 }

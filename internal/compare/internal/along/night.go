@@ -21,6 +21,7 @@ type Night struct {
 	Series     int         // held against their own earlier dates
 	Unusual    []Departure // of those, the farthest first
 	Together   *Departure  // the median over series of how far each lies from its level, as a fraction of that, where that is unusual
+	Others     bool        // Together is of those that are not unusual, which are most
 	New        []string    // series without an earlier date
 	Short      int         // series with earlier dates, but too few of them
 	Gone       []string    // series with earlier dates enough, and no value at this one
@@ -79,17 +80,35 @@ func (n *Night) Hold(all []*Series) {
 		}
 	}
 	n.Series = len(watched)
+	var rest []*Series
 	for _, s := range watched {
 		if d, unusual := s.departure(len(watched)); unusual {
 			n.Unusual = append(n.Unusual, d)
+		} else {
+			rest = append(rest, s)
 		}
 	}
 	slices.SortStableFunc(n.Unusual, func(a, b Departure) int { return cmp.Compare(b.times(), a.times()) })
-	if all := together(watched); len(watched) > 1 && all.earlier() >= stats.MinHistory && !math.IsNaN(all.last()) {
-		if d, unusual := all.departure(1); unusual {
-			n.Together = &d
-		}
+	if n.Others = len(n.Unusual) > 0 && len(rest) > len(n.Unusual); n.Others {
+		watched = rest
 	}
+	n.Together = whole(watched)
+}
+
+// minTogether is how many series say something together that none says alone.
+const minTogether = 3
+
+// whole is how series depart together; nil where that is usual.
+func whole(of []*Series) *Departure {
+	all := together(of)
+	if len(of) < minTogether || all.earlier() < stats.MinHistory || math.IsNaN(all.last()) {
+		return nil
+	}
+	d, unusual := all.departure(1)
+	if !unusual {
+		return nil
+	}
+	return &d
 }
 
 // times is how far a departure lies, measured by what is usual.
