@@ -24,7 +24,8 @@ func (c *cli) collectCommand() *cobra.Command {
 		Short: "Read the scraps of a sweep, or of any notebooks, into tables",
 		Long: `Collect writes the tables of a sweep again. Given notebooks, or folders of them,
 it reads whatever papermill, scrapbook or Jupyter Book recorded in them and
-writes the same tables, a row for every file, into the folder -o names.
+writes the same tables, a row for every file, into the folder -o names, in place of
+those that an earlier collect wrote there.
 
 With --format, --partition-by or -o -, only the table of runs is exported.
 "-o -" writes an Arrow stream to standard output, or the format that --format names.`,

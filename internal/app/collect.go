@@ -23,7 +23,7 @@ func (a *App) Collect(ctx context.Context, s *sweep.Sweep, require []string) (*c
 	if err != nil {
 		return nil, fmt.Errorf("collect %s: %w", unit.Path(s.Where()), err)
 	}
-	names, err := res.Write(ctx, func(name string, write func(io.Writer) error) error {
+	err = res.Write(ctx, func(name string, write func(io.Writer) error) error {
 		return s.Store().Write(ctx, sweep.PrefixResults+name, write, store.Cached)
 	})
 	if err != nil {
@@ -31,7 +31,7 @@ func (a *App) Collect(ctx context.Context, s *sweep.Sweep, require []string) (*c
 		return nil, unit.WithHint(fmt.Errorf("write tables: %w", err), "the old tables are unchanged; free some space and run: fanout collect %s", unit.Quote(unit.Path(s.Where())))
 	}
 	_ = res.Keep(ctx, s) // a cache: where it cannot be written the next collect reads more
-	return res, removeOthers(ctx, s.Store(), names)
+	return res, removeOthers(ctx, s.Store(), res.Names())
 }
 
 func removeOthers(ctx context.Context, st store.Store, written []string) error {
@@ -110,18 +110,24 @@ func (a *App) CollectNotebooks(ctx context.Context, paths []string, output strin
 	return res, nil
 }
 
+// writeTables replaces the export before it in the folder whole, and leaves what
+// else is there alone.
 func (a *App) writeTables(ctx context.Context, res *collect.Result, output string) error {
 	st, err := a.OpenStore(ctx, output)
 	if err != nil {
 		return err
 	}
-	_, err = res.Write(ctx, func(name string, write func(io.Writer) error) error {
+	gone, err := takeOver(ctx, st, res.Names())
+	if err != nil {
+		return err
+	}
+	err = res.Write(ctx, func(name string, write func(io.Writer) error) error {
 		return st.Write(ctx, name, write, store.Cached)
 	})
 	if err != nil {
 		return unit.WithHint(fmt.Errorf("write tables: %w", err), "tables that were not rewritten are unchanged; free some space and run the same command again")
 	}
-	return nil
+	return finishExport(ctx, st, gone, res.Names())
 }
 
 // Required reports required scraps that are missing, as an error for a gate.

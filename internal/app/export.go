@@ -56,7 +56,6 @@ func beginExport(ctx context.Context, st store.Store, folder string, names []str
 	if err != nil {
 		return err
 	}
-	var gone []string
 	for o, err := range st.List(ctx, "") {
 		switch base := path.Base(o.Key); {
 		case err != nil:
@@ -65,14 +64,42 @@ func beginExport(ctx context.Context, st store.Store, folder string, names []str
 		case !slices.Contains(ours, o.Key):
 			return unit.Mistake(unit.WithHint(fmt.Errorf("%s holds %s, which no export wrote: readers would take it for part of the table", unit.Path(folder), o.Key),
 				"export to an empty folder with -o"))
-		case !slices.Contains(names, o.Key):
-			gone = append(gone, o.Key)
 		}
 	}
-	if err := putManifest(ctx, st, slices.Compact(slices.Sorted(slices.Values(slices.Concat(ours, names))))); err != nil {
+	gone, err := takeOver(ctx, st, names)
+	if err != nil {
 		return err
 	}
-	for _, key := range gone {
+	return remove(ctx, st, gone)
+}
+
+// takeOver notes which files the next export will write, and returns those of
+// the export before that it will not.
+func takeOver(ctx context.Context, st store.Store, names []string) (gone []string, err error) {
+	ours, err := readManifest(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if err := putManifest(ctx, st, slices.Compact(slices.Sorted(slices.Values(slices.Concat(ours, names))))); err != nil {
+		return nil, err
+	}
+	stay := make(map[string]bool, len(names))
+	for _, name := range names {
+		stay[name] = true
+	}
+	return slices.DeleteFunc(ours, func(name string) bool { return stay[name] }), nil
+}
+
+// finishExport removes what is left of the export before.
+func finishExport(ctx context.Context, st store.Store, gone, names []string) error {
+	if err := remove(ctx, st, gone); err != nil {
+		return err
+	}
+	return putManifest(ctx, st, names)
+}
+
+func remove(ctx context.Context, st store.Store, keys []string) error {
+	for _, key := range keys {
 		if err := st.Delete(ctx, key); err != nil {
 			return err
 		}

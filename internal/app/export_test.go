@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -88,4 +89,39 @@ func TestExportPartitions(t *testing.T) {
 		t.Errorf("a folder with other files: %v", err)
 	}
 	check("failed", "theirs")
+}
+
+// Tables of notebooks replace those before them whole: the table of a frame that
+// no notebook records any more is gone, and what fanout did not write stays.
+func TestCollectNotebooksReplaces(t *testing.T) {
+	a := &App{OpenStore: func(_ context.Context, where string) (store.Store, error) { return store.Dir(where), nil }}
+	dir := t.TempDir()
+	out, notebook := filepath.Join(dir, "tables"), filepath.Join(dir, "in.ipynb")
+	collect := func(name string) {
+		t.Helper()
+		doc := `{"nbformat":4,"nbformat_minor":4,"metadata":{},"cells":[{"cell_type":"code","execution_count":1,"metadata":{},"source":"x","outputs":[
+			{"output_type":"display_data","data":{"text/html":"<b>x</b>"},"metadata":{"scrapbook":{"name":"` + name + `","data":false,"display":true}}}]}]}`
+		if err := os.WriteFile(notebook, []byte(doc), 0o666); err != nil {
+			t.Fatal(err)
+		}
+		res, err := a.CollectNotebooks(t.Context(), []string{notebook}, out, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Close()
+	}
+	collect("old")
+	theirs := filepath.Join(out, "displays", "old", "theirs.html")
+	if err := os.WriteFile(theirs, nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	collect("new")
+	for _, c := range []struct {
+		pattern string
+		want    int
+	}{{"new/*.html", 1}, {"old/*.html", 1}, {"old/theirs.html", 1}} {
+		if found, err := fs.Glob(os.DirFS(filepath.Join(out, "displays")), c.pattern); err != nil || len(found) != c.want {
+			t.Errorf("displays/%s are %q, %v; want %d", c.pattern, found, err, c.want)
+		}
+	}
 }

@@ -36,7 +36,7 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (r *Resul
 	defer g.closeIf(&err)
 	large := make(chan struct{}, 1)
 	read := func() func(i int) (*entry, error) {
-		r := &fileReader{fsys: fsys, spool: g.spool, turn: turn{large: large}}
+		r := &fileReader{fsys: fsys, buffer: g.buffer, turn: turn{large: large}}
 		r.lean.limit = leanLimit
 		return func(i int) (*entry, error) { return r.entry(names[i]) }
 	}
@@ -154,19 +154,19 @@ func inOrder(ctx context.Context, n, jobs int, reader func() func(i int) (*entry
 
 // fileReader reads files, one at a time.
 type fileReader struct {
-	fsys  fs.FS
-	spool *spool
-	lean  leanReader
-	gzip  gzip.Reader
+	fsys   fs.FS
+	buffer *buffer
+	lean   leanReader
+	gzip   gzip.Reader
 	turn
 }
 
-// entry reads one file. The error is of the spool; what is wrong with the file
+// entry reads one file. The error is of the buffer; what is wrong with the file
 // is in the entry.
 func (r *fileReader) entry(name string) (*entry, error) {
 	e := &entry{id: strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".ipynb")}
-	e.tell("run_id", e.id)
-	e.tell("run_notebook", name)
+	e.note("run_id", e.id)
+	e.note("run_notebook", name)
 	defer r.release()
 	n, dropped, err := r.notebook(name)
 	if err != nil {
@@ -178,8 +178,8 @@ func (r *fileReader) entry(name string) (*entry, error) {
 	v := n.Verdict()
 	e.ended(v.Status, v.Kind, v.Reason)
 	e.times(n)
-	e.params = parametersOf(n)
-	return e, e.scraps(recordedIn(n), r.spool)
+	e.params, e.texts = parametersOf(n), textsIn(n)
+	return e, e.scraps(recordedIn(n), r.buffer)
 }
 
 func (r *fileReader) notebook(name string) (*notebook.Notebook, []table.Problem, error) {
@@ -255,9 +255,9 @@ func (t *turn) release() {
 // ended notes how the run of a notebook ended.
 func (e *entry) ended(status outcome.Status, kind outcome.Kind, reason string) {
 	e.status = status
-	e.tell("run_status", string(status))
-	e.tell("run_reason_kind", string(kind))
-	e.tell("run_error", value.ToUTF8(reason))
+	e.note("run_status", string(status))
+	e.note("run_reason_kind", string(kind))
+	e.note("run_error", value.ToUTF8(reason))
 }
 
 // times reads when the notebook ran, as papermill notes it.
@@ -266,14 +266,14 @@ func (e *entry) times(n *notebook.Notebook) {
 	if text, ok := m["start_time"].(string); ok {
 		for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} {
 			if t, err := time.Parse(layout, text); err == nil {
-				e.tell("run_started_at", t)
+				e.note("run_started_at", t)
 				break
 			}
 		}
 	}
 	if v, err := value.Of(m["duration"]); err == nil {
 		if seconds, ok := v.Float(); ok {
-			e.tell("run_duration_s", seconds)
+			e.note("run_duration_s", seconds)
 		}
 	}
 }
@@ -290,7 +290,7 @@ func recordedIn(n *notebook.Notebook) *recorded {
 }
 
 // scraps decodes what the notebook recorded.
-func (e *entry) scraps(r *recorded, to *spool) error {
+func (e *entry) scraps(r *recorded, to *buffer) error {
 	for _, p := range r.Problems {
 		e.problems = append(e.problems, table.Problem{Kind: p.Kind, Name: p.Name, Detail: p.Detail, Cell: p.Cell})
 	}
@@ -303,6 +303,18 @@ func (e *entry) scraps(r *recorded, to *spool) error {
 		e.problems = append(e.problems, problems...)
 	}
 	return nil
+}
+
+// textsIn are the parameters that a template declares to be texts.
+func textsIn(n *notebook.Notebook) map[string]bool {
+	declared, _, _ := n.Parameters() // as far as it can be read
+	texts := map[string]bool{}
+	for _, p := range declared {
+		if p.IsText() {
+			texts[p.Name] = true
+		}
+	}
+	return texts
 }
 
 // parametersOf are those papermill noted, else those of the injected cell.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -69,7 +70,7 @@ func problemsOf(table *table.Table, id string) []string {
 func written(t testing.TB, r *Result) map[string][]byte {
 	t.Helper()
 	files := map[string][]byte{}
-	names, err := r.Write(t.Context(), func(name string, write func(io.Writer) error) error {
+	err := r.Write(t.Context(), func(name string, write func(io.Writer) error) error {
 		var b bytes.Buffer
 		err := write(&b)
 		files[name] = b.Bytes()
@@ -78,8 +79,8 @@ func written(t testing.TB, r *Result) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(names) != len(files) {
-		t.Errorf("%d names for %d files: %v", len(names), len(files), names)
+	if d := cmp.Diff(slices.Sorted(slices.Values(r.Names())), slices.Sorted(maps.Keys(files))); d != "" {
+		t.Errorf("the names are not those of the files: %s", d)
 	}
 	return files
 }

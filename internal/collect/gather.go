@@ -42,6 +42,7 @@ type entry struct {
 	status         outcome.Status
 	columns        []any // of runColumns, nil where unknown
 	params, labels []bound
+	texts          map[string]bool // parameters that are declared to be texts
 	items          []item
 	problems       []table.Problem
 }
@@ -54,8 +55,8 @@ var columnTypes = map[query.Type]table.Type{
 	query.Text: table.String, query.Bool: table.Bool, query.Int: table.Int, query.Float: table.Float, query.Time: table.Time,
 }
 
-// tell notes the value of one of runColumns; an empty text is unknown.
-func (e *entry) tell(name string, v any) {
+// note keeps the value of one of runColumns; an empty text is unknown.
+func (e *entry) note(name string, v any) {
 	if v == "" {
 		return
 	}
@@ -65,8 +66,8 @@ func (e *entry) tell(name string, v any) {
 	e.columns[columnNamed(name)] = v
 }
 
-// told is what is known of one of runColumns, nil where nothing is.
-func (e *entry) told(name string) any { return e.columns[columnNamed(name)] }
+// known is what is known of one of runColumns, nil where nothing is.
+func (e *entry) known(name string) any { return e.columns[columnNamed(name)] }
 
 func columnNamed(name string) int {
 	return slices.IndexFunc(runColumns, func(c query.Column) bool { return c.Name == name })
@@ -85,7 +86,7 @@ const (
 type gatherer struct {
 	runs   *table.Builder
 	fixed  []int
-	spool  *spool
+	buffer *buffer
 	scraps *longTable
 
 	tableOnly bool
@@ -108,11 +109,11 @@ type placed struct {
 }
 
 func newGatherer(o Options, replicates bool) (*gatherer, error) {
-	sp, err := newSpool(o.TempDir)
+	sp, err := newBuffer(o.TempDir)
 	if err != nil {
 		return nil, err
 	}
-	g := &gatherer{runs: table.NewBuilder(), spool: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*table.Stack{}, apart: map[string]*table.Stack{},
+	g := &gatherer{runs: table.NewBuilder(), buffer: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*table.Stack{}, apart: map[string]*table.Stack{},
 		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
@@ -134,7 +135,7 @@ func newGatherer(o Options, replicates bool) (*gatherer, error) {
 // closeIf gives the temporary files up when collecting failed.
 func (g *gatherer) closeIf(failed *error) {
 	if *failed != nil {
-		g.spool.close()
+		g.buffer.close()
 		g.scraps.file.Close()
 	}
 }
@@ -148,7 +149,11 @@ func (g *gatherer) add(e *entry) error {
 		g.set(e, column, e.columns[i])
 	}
 	for _, p := range e.params {
-		g.set(e, g.bindingColumn(e, p.name, table.RoleParameter), p.value)
+		column := g.bindingColumn(e, p.name, table.RoleParameter)
+		if e.texts[p.name] {
+			g.runs.Declare(column, table.String) // and no date, whatever it looks like
+		}
+		g.set(e, column, p.value)
 	}
 	for _, l := range e.labels {
 		g.set(e, g.bindingColumn(e, l.name, table.RoleLabel), l.value)
@@ -257,7 +262,7 @@ func isPlumbing(name string) bool { return plumbing.MatchString(name) }
 // item puts one scrap where it belongs.
 func (g *gatherer) item(e *entry, row int, it *item) error {
 	if it.frame != nil {
-		g.stackOf(e, it.name).Add(e.id, row, it.frame, g.spool.open(it.piece))
+		g.stackOf(e, it.name).Add(e.id, row, it.frame, g.buffer.open(it.piece))
 	}
 	for _, p := range it.pictures {
 		g.pictures = append(g.pictures, placed{fmt.Sprintf("displays/%s/%s.%s", fileName(it.name), fileName(e.id), p.extension), p})
@@ -342,7 +347,7 @@ func (g *gatherer) finish() (*Result, error) {
 	if err := g.scraps.finish(); err != nil {
 		return nil, err
 	}
-	r := &Result{Table: runs, spool: g.spool, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
+	r := &Result{Table: runs, buffer: g.buffer, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
 	r.stacks, r.apart = g.settle(g.stacks, runs), g.settle(g.apart, runs)
 	r.pictures = g.pictures
 	slices.SortStableFunc(g.problems, func(a, b table.Problem) int {
@@ -395,7 +400,7 @@ func (l *longTable) add(e *entry, it *item, kind string, value []byte) error {
 	} else if it.text != "" {
 		text = it.text
 	}
-	if err := l.stream.Add(e.id, string(e.status), e.told("run_planned"), it.name, it.encoder, kind, v, number, text); err != nil {
+	if err := l.stream.Add(e.id, string(e.status), e.known("run_planned"), it.name, it.encoder, kind, v, number, text); err != nil {
 		return tempError("write scraps", l.file, err)
 	}
 	return nil

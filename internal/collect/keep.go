@@ -21,10 +21,10 @@ import (
 // line that names the form, then for each notebook a line that says which one
 // and a line of what it recorded.
 type keeper struct {
-	spool *spool
-	packs map[string]*pack
-	mu    sync.Mutex
-	known map[string]*keptRun // by run id
+	buffer *buffer
+	packs  map[string]*pack
+	mu     sync.Mutex
+	known  map[string]*keptRun // by run id
 }
 
 // pack is one stored object.
@@ -53,8 +53,8 @@ const (
 )
 
 // readPacks reads what is kept. A pack that is gone or broken is not there.
-func readPacks(ctx context.Context, s *sweep.Sweep, to *spool) (*keeper, error) {
-	k := &keeper{spool: to, packs: map[string]*pack{}, known: map[string]*keptRun{}}
+func readPacks(ctx context.Context, s *sweep.Sweep, to *buffer) (*keeper, error) {
+	k := &keeper{buffer: to, packs: map[string]*pack{}, known: map[string]*keptRun{}}
 	for o, err := range s.Store().List(ctx, sweep.PrefixCollected) {
 		if err != nil {
 			return nil, err
@@ -82,7 +82,7 @@ func (k *keeper) readPack(key string, text []byte) error {
 		if json.Unmarshal(line, &head) != nil || head.Bytes < 0 || head.Bytes >= int64(len(after)) {
 			return nil
 		}
-		piece, err := k.spool.add(after[:head.Bytes])
+		piece, err := k.buffer.add(after[:head.Bytes])
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (k *keeper) find(run string, v sweep.Version) *recorded {
 	if kept == nil || kept.version != v || v == (sweep.Version{}) {
 		return nil
 	}
-	text, err := io.ReadAll(k.spool.open(kept.piece))
+	text, err := io.ReadAll(k.buffer.open(kept.piece))
 	var found recorded
 	if err != nil || json.Unmarshal(text, &found) != nil {
 		return nil
@@ -113,13 +113,13 @@ func (k *keeper) find(run string, v sweep.Version) *recorded {
 }
 
 // add remembers what a notebook recorded. What is no JSON is read again the
-// next time. The error is of the spool.
+// next time. The error is of the buffer.
 func (k *keeper) add(run string, v sweep.Version, r *recorded) error {
 	text, err := json.Marshal(r)
 	if err != nil {
 		return nil
 	}
-	piece, err := k.spool.add(text)
+	piece, err := k.buffer.add(text)
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (k *keeper) put(b *bytes.Buffer, run string, r *keptRun) error {
 		return err
 	}
 	b.Write(append(head, '\n'))
-	if _, err := io.Copy(b, k.spool.open(r.piece)); err != nil {
+	if _, err := io.Copy(b, k.buffer.open(r.piece)); err != nil {
 		return fmt.Errorf("read a scrap: %w", err)
 	}
 	b.WriteByte('\n')

@@ -26,14 +26,14 @@ type Result struct {
 	stacks   []*table.Stack // of runs that succeeded
 	apart    []*table.Stack // of the others
 	pictures []placed
-	spool    *spool
+	buffer   *buffer
 	kept     *keeper // of a sweep
 
 	tableOnly bool
 }
 
 // Close gives the temporary files up.
-func (r *Result) Close() error { return errors.Join(r.spool.close(), r.scraps.Close()) }
+func (r *Result) Close() error { return errors.Join(r.buffer.close(), r.scraps.Close()) }
 
 // Keep stores in the sweep what its notebooks recorded, so that the next collect
 // opens only those that are new or changed. It is a cache: a failure loses
@@ -52,63 +52,64 @@ func (r *Result) Tables() []string {
 	return names
 }
 
-// Write gives every file of the result to put, which must store it whole or not
-// at all: tables/…, unsuccessful/…, displays/…, scraps.parquet, problems.parquet, and at last
-// runs.arrow and runs.parquet. Names are slash-separated and safe as file names.
-// It returns the names, so that the caller can remove what an earlier result
-// left. Problems met while stacking are added to the table's.
-func (r *Result) Write(ctx context.Context, put func(name string, write func(io.Writer) error) error) ([]string, error) {
-	if r.tableOnly {
-		return nil, errors.New("only the table was collected, and cannot be written")
+// part is one file of a result.
+type part struct {
+	name  string // slash-separated, safe as a file's name
+	write func(io.Writer) error
+}
+
+// parts are the files in the order in which they are written: a frame that turns
+// out to be broken is a problem, so that the list of problems comes later.
+func (r *Result) parts() []part {
+	var all []part
+	add := func(folder string, stacks []*table.Stack) {
+		for _, s := range stacks {
+			all = append(all, part{folder + fileName(s.Name) + ".parquet", func(w io.Writer) error {
+				problems, err := s.Write(w)
+				r.addProblems(problems)
+				return err
+			}})
+		}
 	}
+	add("tables/", r.stacks)
+	add("unsuccessful/", r.apart)
+	for _, p := range r.pictures {
+		all = append(all, part{p.name, func(w io.Writer) error {
+			_, err := io.Copy(w, r.buffer.open(p.p.piece))
+			return err
+		}})
+	}
+	return append(all, part{"scraps.parquet", r.copyScraps}, part{"problems.parquet", r.writeProblems},
+		part{"runs.arrow", r.Table.WriteArrow}, part{"runs.parquet", r.Table.WriteParquet})
+}
+
+// Names are those of the files of the result: tables/…, unsuccessful/…,
+// displays/…, scraps.parquet, problems.parquet, runs.arrow and runs.parquet.
+// They are slash-separated and safe as file names.
+func (r *Result) Names() []string {
 	var names []string
-	give := func(name string, write func(io.Writer) error) error {
+	for _, p := range r.parts() {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// Write gives every file of the result to put, which must store it whole or not
+// at all, in the order of Names. Problems met while stacking are added to the
+// table's.
+func (r *Result) Write(ctx context.Context, put func(name string, write func(io.Writer) error) error) error {
+	if r.tableOnly {
+		return errors.New("only the table was collected, and cannot be written")
+	}
+	for _, p := range r.parts() {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		names = append(names, name)
-		return put(name, write)
-	}
-	for _, folder := range []struct {
-		name   string
-		stacks []*table.Stack
-	}{{"tables/", r.stacks}, {"unsuccessful/", r.apart}} {
-		for _, s := range folder.stacks {
-			var problems []table.Problem
-			err := give(folder.name+fileName(s.Name)+".parquet", func(w io.Writer) (err error) {
-				problems, err = s.Write(w)
-				return err
-			})
-			if err != nil {
-				return nil, err
-			}
-			r.addProblems(problems)
-		}
-	}
-	for _, p := range r.pictures {
-		err := give(p.name, func(w io.Writer) error {
-			_, err := io.Copy(w, r.spool.open(p.p.piece))
+		if err := put(p.name, p.write); err != nil {
 			return err
-		})
-		if err != nil {
-			return nil, err
 		}
 	}
-	rest := []struct {
-		name  string
-		write func(io.Writer) error
-	}{
-		{"scraps.parquet", r.copyScraps},
-		{"problems.parquet", r.writeProblems},
-		{"runs.arrow", r.Table.WriteArrow},
-		{"runs.parquet", r.Table.WriteParquet},
-	}
-	for _, f := range rest {
-		if err := give(f.name, f.write); err != nil {
-			return nil, err
-		}
-	}
-	return names, nil
+	return nil
 }
 
 func (r *Result) copyScraps(w io.Writer) error {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -25,7 +26,7 @@ type item struct {
 	pictures      []picture
 }
 
-// picture is one form of a display in the spool.
+// picture is one form of a display in the buffer.
 type picture struct {
 	piece     stored
 	extension string
@@ -45,9 +46,9 @@ var pictureKinds = []struct {
 	{"application/pdf", "pdf", true},
 }
 
-// decodeScrap turns a scrap into an item; frames and pictures go to the spool.
-// Only a spool that cannot be written is an error: a bad scrap is a problem.
-func decodeScrap(s notebook.Scrap, to *spool) (item, []table.Problem, error) {
+// decodeScrap turns a scrap into an item; frames and pictures go to the buffer.
+// Only a buffer that cannot be written is an error: a bad scrap is a problem.
+func decodeScrap(s notebook.Scrap, to *buffer) (item, []table.Problem, error) {
 	it := item{name: value.ToUTF8(s.Name), encoder: value.ToUTF8(s.Encoder)}
 	var problems []table.Problem
 	wrong := func(kind string, err error) {
@@ -55,12 +56,17 @@ func decodeScrap(s notebook.Scrap, to *spool) (item, []table.Problem, error) {
 	}
 	if s.HasData {
 		err := it.data(s, to)
-		var full *spoolError
+		var full *bufferError
 		if errors.As(err, &full) {
 			return it, nil, full.err
 		}
 		if err != nil {
 			wrong("unreadable", err)
+		}
+		if it.frame != nil {
+			for _, change := range it.frame.Changed {
+				wrong(notebook.ProblemChanged, errors.New(change))
+			}
 		}
 	}
 	for _, k := range pictureKinds {
@@ -85,15 +91,15 @@ func decodeScrap(s notebook.Scrap, to *spool) (item, []table.Problem, error) {
 	return it, problems, nil
 }
 
-// spoolError marks an error that is ours, not the notebook's.
-type spoolError struct{ err error }
+// bufferError marks an error that is ours, not the notebook's.
+type bufferError struct{ err error }
 
-func (e *spoolError) Error() string { return e.err.Error() }
+func (e *bufferError) Error() string { return e.err.Error() }
 
 func sentence(err error) string { return err.Error() }
 
 // data decodes the value of a scrap.
-func (it *item) data(s notebook.Scrap, to *spool) error {
+func (it *item) data(s notebook.Scrap, to *buffer) error {
 	if isFrame(s) {
 		var err error
 		it.frame, it.piece, err = decodeFrame(s.Data, to)
@@ -111,14 +117,32 @@ func (it *item) data(s notebook.Scrap, to *spool) error {
 }
 
 // nonFinite gives back the numbers that are texts in JSON, which has none for
-// them.
+// them. In a list with other texts they are texts, too.
 func nonFinite(v any) any {
-	if text, ok := v.(string); ok {
-		if f, ok := value.NonFinite(text); ok {
+	switch v := v.(type) {
+	case string:
+		if f, ok := value.NonFinite(v); ok {
 			return f
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = nonFinite(v[k])
+		}
+	case []any:
+		if slices.ContainsFunc(v, isWords) {
+			return v
+		}
+		for i := range v {
+			v[i] = nonFinite(v[i])
 		}
 	}
 	return v
+}
+
+func isWords(v any) bool {
+	text, isText := v.(string)
+	_, special := value.NonFinite(text)
+	return isText && !special
 }
 
 func isFrame(s notebook.Scrap) bool {
@@ -126,7 +150,7 @@ func isFrame(s notebook.Scrap) bool {
 }
 
 // decodeFrame unpacks base64 Parquet and looks at its footer.
-func decodeFrame(data json.RawMessage, to *spool) (*frame.Summary, stored, error) {
+func decodeFrame(data json.RawMessage, to *buffer) (*frame.Summary, stored, error) {
 	text, ok := jsonText(data)
 	if !ok {
 		return nil, stored{}, errors.New("a frame must be base64 text of a Parquet file")
@@ -141,7 +165,7 @@ func decodeFrame(data json.RawMessage, to *spool) (*frame.Summary, stored, error
 	}
 	piece, err := to.add(raw)
 	if err != nil {
-		return nil, stored{}, &spoolError{err}
+		return nil, stored{}, &bufferError{err}
 	}
 	return f, piece, nil
 }

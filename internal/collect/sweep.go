@@ -35,13 +35,14 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error
 	if err != nil {
 		return nil, err
 	}
-	kept, err := readPacks(ctx, s, g.spool)
+	kept, err := readPacks(ctx, s, g.buffer)
 	if err != nil {
 		return nil, err
 	}
+	texts := textsDeclared(ctx, s, runs)
 	large := make(chan struct{}, 1)
 	read := func() func(i int) (*entry, error) {
-		r := &runReader{sweep: s, spool: g.spool, parts: parts, versions: versions, kept: kept, turn: turn{large: large}}
+		r := &runReader{sweep: s, buffer: g.buffer, parts: parts, versions: versions, kept: kept, texts: texts, turn: turn{large: large}}
 		r.lean = leanReader{limit: leanLimit, alone: r.alone}
 		return func(i int) (*entry, error) {
 			defer r.release()
@@ -60,18 +61,34 @@ func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error
 
 type runReader struct {
 	sweep    *sweep.Sweep
-	spool    *spool
+	buffer   *buffer
 	parts    map[string]string // run id → key of the notebook being written
 	versions map[string]sweep.Version
 	kept     *keeper
+	texts    map[string]map[string]bool // template → parameters that it declares to be texts
 	lean     leanReader
 	turn
 }
 
+// textsDeclared reads the templates of runs. One that is gone declares nothing.
+func textsDeclared(ctx context.Context, s *sweep.Sweep, runs []sweep.RunState) map[string]map[string]bool {
+	texts := map[string]map[string]bool{}
+	for _, st := range runs {
+		if _, known := texts[st.Run.Template]; known {
+			continue
+		}
+		texts[st.Run.Template] = nil
+		if _, doc, err := s.TemplateOf(ctx, st.Run); err == nil {
+			texts[st.Run.Template] = textsIn(doc)
+		}
+	}
+	return texts
+}
+
 // entry reads one run. What is wrong with its notebook is in the entry; the
-// error is of the store or the spool.
+// error is of the store or the buffer.
 func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error) {
-	e := &entry{id: st.Run.ID, status: st.Status}
+	e := &entry{id: st.Run.ID, status: st.Status, texts: r.texts[st.Run.Template]}
 	run := query.RunOf(r.sweep, st)
 	for _, c := range runColumns {
 		v := c.Of(run)
@@ -102,9 +119,9 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 		return nil, err
 	}
 	if found == nil {
-		return e, e.logged(st.Scraps, r.spool)
+		return e, e.logged(st.Scraps, r.buffer)
 	}
-	err = e.scraps(found, r.spool)
+	err = e.scraps(found, r.buffer)
 	e.sortScraps()
 	return e, err
 }
@@ -152,7 +169,7 @@ func (r *runReader) decode(doc []byte, err error) (*recorded, error) {
 }
 
 // logged takes the scraps that the log holds.
-func (e *entry) logged(scraps sweep.Scraps, to *spool) error {
+func (e *entry) logged(scraps sweep.Scraps, to *buffer) error {
 	for name, data := range scraps {
 		s := notebook.Scrap{Name: name, Encoder: "json", Data: json.RawMessage(data), HasData: true}
 		it, problems, err := decodeScrap(s, to)

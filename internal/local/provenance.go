@@ -3,9 +3,11 @@ package local
 import (
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/user"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -73,9 +75,9 @@ func (e *Executor) packages(ctx context.Context) []string {
 func packagesIn(prefix string) []string {
 	var out []string
 	for _, place := range []string{"site-packages", "dist-packages"} {
-		dirs, _ := filepath.Glob(filepath.Join(prefix, "lib", "python3*", place, "*.dist-info"))
+		dirs, _ := fs.Glob(os.DirFS(prefix), path.Join("lib/python3*", place, "*.dist-info"))
 		for _, dir := range dirs {
-			name, version, ok := strings.Cut(strings.TrimSuffix(filepath.Base(dir), ".dist-info"), "-")
+			name, version, ok := strings.Cut(strings.TrimSuffix(path.Base(dir), ".dist-info"), "-")
 			if ok {
 				out = append(out, name+" "+version)
 			}

@@ -9,7 +9,7 @@ import (
 )
 
 func TestPackagesIn(t *testing.T) {
-	prefix := t.TempDir()
+	prefix := filepath.Join(t.TempDir(), "env [1] {a,b} *")
 	for _, dir := range []string{"site-packages/numpy-2.4.6.dist-info", "site-packages/Send2Trash-2.2.0.dist-info", "site-packages/numpy", "dist-packages/numpy-2.4.6.dist-info", "site-packages/odd.dist-info"} {
 		if err := os.MkdirAll(filepath.Join(prefix, "lib", "python3.11", dir), 0o777); err != nil {
 			t.Fatal(err)

@@ -43,11 +43,15 @@ const (
 
 // A Problem is what a reader of the scraps must know.
 type Problem struct {
-	Kind   string // duplicate_scrap, newer_scrap, malformed_scrap, lost_scrap
+	Kind   string // duplicate_scrap, newer_scrap, malformed_scrap, lost_scrap, changed
 	Name   string // of the scrap, "" when it has none
 	Detail string // a sentence
 	Cell   int    // number of the code cell; 0 when it is not known
 }
+
+// ProblemChanged is the kind of a problem that says that a scrap is not quite
+// what was to be recorded, as a column that became text.
+const ProblemChanged = "changed"
 
 // Number returns the value of a scrap that is a number; also for NaN and the
 // infinities.
@@ -157,7 +161,20 @@ func ScrapsOf(cell int, o Output) ([]Scrap, []Problem) {
 		r.data(mime, o.Data[mime])
 	}
 	r.display(o)
+	r.changes(o)
 	return r.scraps, r.problems
+}
+
+// changes reads what fanout_glue notes about the value that it records.
+func (r *scrapReader) changes(o Output) {
+	const most, longest = 20, 4000
+	m, _ := o.Metadata["scrapbook"].(map[string]any)
+	notes, _ := m["problems"].([]any)
+	for _, note := range notes[:min(len(notes), most)] {
+		if text, ok := note.(string); ok && len(text) <= longest {
+			r.problem(ProblemChanged, r.label.name, "%s", text)
+		}
+	}
 }
 
 // A label is the scrap that an output's metadata names.

@@ -97,6 +97,13 @@ func (b *Builder) Column(spec ColumnSpec) int {
 	return len(b.columns) - 1
 }
 
+// Declare sets the type of a column that was declared without one.
+func (b *Builder) Declare(column int, t Type) {
+	if spec := &b.columns[column].spec; spec.Type == Null {
+		spec.Type = t
+	}
+}
+
 // Width is the number of columns.
 func (b *Builder) Width() int { return len(b.columns) }
 

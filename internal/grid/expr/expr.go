@@ -75,8 +75,10 @@ func Compile(src string) (*Expr, error) {
 	for name, f := range functions {
 		options = append(options, expr.Function(name, f))
 	}
-	for op, f := range orders {
-		options = append(options, expr.Function(op, f))
+	for _, ours := range []map[string]func(args ...any) (any, error){orders, sums} {
+		for op, f := range ours {
+			options = append(options, expr.Function(op, f))
+		}
 	}
 	program, err := expr.Compile(longNumbers(src), options...)
 	if err == nil {

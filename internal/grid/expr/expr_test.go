@@ -173,6 +173,40 @@ func TestExpressionsAreBounded(t *testing.T) {
 	}
 }
 
+// The values are those of NumPy's float64, or Python's ints where they fit.
+func TestIntsDoNotWrap(t *testing.T) {
+	const most = 1<<63 - 1
+	env := map[string]any{"n": most, "least": -most - 1, "one": 1, "xs": []any{most, 1, 0.5}, "ns": []any{most, most}}
+	for _, c := range []struct {
+		src  string
+		want any
+	}{
+		{"n + one", 9223372036854775808.0}, {"n - -one", 9223372036854775808.0}, {"least - one", -9223372036854775808.0}, {"n * 2", 18446744073709551616.0},
+		{"least * -1", 9223372036854775808.0}, {"-1 * least", 9223372036854775808.0}, {"-least", 9223372036854775808.0}, {"-n", -most}, {"n + 0", most}, {"n - n", 0},
+		{"least + n", -1}, {"n * one", most}, {"9223372036854775807 + 1", 9223372036854775808.0}, {"4611686018427387904 * 2", 9223372036854775808.0},
+		{"sum(ns)", 18446744073709551616.0}, {"sum(xs)", 9223372036854775808.0}, {"sum(xs, # * 0)", 0.0}, {"sum(1..3)", 6}, {"sum([])", 0}, {"sum(map(ns, # * 2))", 36893488147419103232.0},
+		{"n + one > n", false}, {"n * n > 0", true}, {"1 + 2 * 3 - 4", 3}, {"'a' + 'b'", "ab"}, {"1.5 * 2", 3.0}, {"-(one + 0.5)", -1.5},
+	} {
+		e, err := Compile(c.src)
+		if err != nil {
+			t.Errorf("%s: %v", c.src, err)
+			continue
+		}
+		if got, err := e.Eval(env); err != nil || got != c.want {
+			t.Errorf("%s is %v (%T), %v; want %v", c.src, got, got, err, c.want)
+		}
+	}
+	for _, src := range []string{"'a' - 'b'", "sum(n)", "n + 'a'", "-'a'"} {
+		e, err := Compile(src)
+		if err == nil {
+			_, err = e.Eval(env)
+		}
+		if err == nil {
+			t.Errorf("%s is no error", src)
+		}
+	}
+}
+
 func TestNames(t *testing.T) {
 	e, err := Compile("strftime(day, '%Y') == year && any(xs, #.name == region) && conf.x > 1")
 	if err != nil {

@@ -80,15 +80,96 @@ func order(holds func(a, b any) bool) func(args ...any) (any, error) {
 	}
 }
 
-// rewriter makes comparisons calls of orders.
+// sums are what + - * and sum do: where ints leave 64 bits, what the same floats
+// do, as a value of more than 64 bits is a float, too.
+var sums = map[string]func(args ...any) (any, error){
+	"+":       add,
+	"-":       minus,
+	"*":       wide(runtime.Multiply, func(x, y, z int) bool { return x == 0 || z/x == y && !(x == -1 && y == math.MinInt) }),
+	sumOfList: sumOf,
+}
+
+const sumOfList = "sum of" // no name that can be written
+
+// wide is an operation that counts ints as floats where it does not fit.
+func wide(of func(a, b any) any, fits func(x, y, z int) bool) func(args ...any) (any, error) {
+	return func(args ...any) (any, error) {
+		z := of(args[0], args[1])
+		x, isInt := args[0].(int)
+		y, both := args[1].(int)
+		if n, ok := z.(int); ok && isInt && both && !fits(x, y, n) {
+			return of(float64(x), float64(y)), nil
+		}
+		return z, nil
+	}
+}
+
+var (
+	add      = wide(runtime.Add, func(x, y, z int) bool { return (z > x) == (y > 0) })
+	subtract = wide(runtime.Subtract, func(x, y, z int) bool { return (z < x) == (y > 0) })
+)
+
+// minus is both the sign and the difference.
+func minus(args ...any) (any, error) {
+	if len(args) == 2 {
+		return subtract(args...)
+	}
+	if args[0] == math.MinInt {
+		return -float64(math.MinInt), nil
+	}
+	return runtime.Negate(args[0]), nil
+}
+
+func sumOf(args ...any) (any, error) {
+	var total any = 0
+	switch list := args[0].(type) {
+	case []any:
+		for _, x := range list {
+			total, _ = add(total, x)
+		}
+	case []int:
+		for _, x := range list {
+			total, _ = add(total, x)
+		}
+	default:
+		return nil, fmt.Errorf("sum wants a list, not %v", args[0])
+	}
+	return total, nil
+}
+
+// rewriter makes comparisons calls of orders, and sums calls of sums.
 type rewriter struct{}
 
 func (rewriter) Visit(n *ast.Node) {
-	b, ok := (*n).(*ast.BinaryNode)
-	if !ok || orders[b.Operator] == nil || isConstant(b.Left) && isConstant(b.Right) {
-		return
+	call := func(name string, args ...ast.Node) {
+		ast.Patch(n, &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: args})
 	}
-	ast.Patch(n, &ast.CallNode{Callee: &ast.IdentifierNode{Value: b.Operator}, Arguments: []ast.Node{b.Left, b.Right}})
+	switch x := (*n).(type) {
+	case *ast.BinaryNode:
+		constant := isConstant(x.Left) && isConstant(x.Right)
+		switch {
+		case orders[x.Operator] != nil && !constant, sums[x.Operator] != nil && (!constant || isInt(x.Left) && isInt(x.Right)):
+			call(x.Operator, x.Left, x.Right)
+		}
+	case *ast.UnaryNode:
+		if x.Operator == "-" && !isConstant(x.Node) {
+			call("-", x.Node)
+		}
+	case *ast.BuiltinNode:
+		if x.Name != "sum" || len(x.Arguments) == 0 {
+			return
+		}
+		list := x.Arguments[0]
+		if len(x.Arguments) > 1 {
+			list = &ast.BuiltinNode{Name: "map", Arguments: x.Arguments}
+		}
+		call(sumOfList, list)
+	}
+}
+
+func isInt(n ast.Node) bool {
+	_, is := n.(*ast.IntegerNode)
+	return is
 }
 
 // isConstant reports a literal, whose type the compiler knows.

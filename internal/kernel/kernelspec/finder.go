@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -327,7 +328,7 @@ func (f Finder) unknown(name string) error {
 // is a thousand times quicker than asking, and enough when it is there.
 func (f Finder) has(python, module string) bool {
 	prefix := filepath.Dir(filepath.Dir(python))
-	if m, _ := filepath.Glob(filepath.Join(prefix, "lib", "python3*", "site-packages", module)); len(m) > 0 {
+	if m, _ := fs.Glob(os.DirFS(prefix), path.Join("lib/python3*/site-packages", module)); len(m) > 0 {
 		return true
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)

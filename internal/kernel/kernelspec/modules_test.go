@@ -1,6 +1,8 @@
 package kernelspec
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -15,5 +17,17 @@ func TestWithModules(t *testing.T) {
 	other := Spec{Argv: []string{"R", "--slave"}}
 	if got := other.WithModules("/tmp"); len(got.Argv) != 2 {
 		t.Errorf("another kernel's argv is %q", got.Argv)
+	}
+}
+
+// A folder's name is no pattern.
+func TestHasModule(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "env [1] {a,b} *")
+	if err := os.MkdirAll(filepath.Join(prefix, "lib", "python3.11", "site-packages", "ipykernel"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	python := filepath.Join(prefix, "bin", "python") // which cannot be asked
+	if !(Finder{}).has(python, "ipykernel") || (Finder{}).has(python, "xeus") {
+		t.Error("modules of an environment whose folder has a bracket in its name are not seen")
 	}
 }

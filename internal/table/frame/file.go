@@ -24,6 +24,8 @@ const (
 	frameLeaves = 4096      // physical columns
 	frameBytes  = 4 << 30   // bytes of values, unpacked
 	frameHeld   = 1 << 30   // bytes of pages in memory at once, one of each column
+
+	maxPrecision = 1000 // digits of a decimal
 )
 
 // File is an open Parquet file that another program wrote.
@@ -45,6 +47,7 @@ type frameNode struct {
 	children []*frameNode
 	tick     int64 // nanoseconds or microseconds of one stored unit of time
 	unsigned bool
+	standsIn string // extension type that a leaf's values stand for
 }
 
 type fixedSize struct {
@@ -54,9 +57,10 @@ type fixedSize struct {
 
 // Summary is what the footer of a frame says.
 type Summary struct {
-	Rows   int64
-	Names  []string               // of the columns, in their order
-	Shapes map[string]*cell.Shape // what the columns hold, by name
+	Rows    int64
+	Names   []string               // of the columns, in their order
+	Shapes  map[string]*cell.Shape // what the columns hold, by name
+	Changed []string               // sentences: what the columns hold that is not what was recorded
 }
 
 // Check reads a Parquet file that may be hostile. It walks every page and
@@ -66,11 +70,29 @@ func Check(r io.ReaderAt, size int64) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Summary{Rows: f.file.NumRows(), Shapes: f.shapes()}
+	s := &Summary{Rows: f.file.NumRows(), Shapes: f.shapes(), Changed: f.changed()}
 	for _, c := range f.columns {
 		s.Names = append(s.Names, c.name)
 	}
 	return s, nil
+}
+
+// changed are sentences about columns whose values are not what was recorded.
+func (f *File) changed() []string {
+	var out []string
+	names := map[string]bool{}
+	for _, c := range f.columns {
+		if names[c.name] {
+			out = append(out, fmt.Sprintf("of several columns %q only the last is read", c.name))
+		}
+		names[c.name] = true
+		for _, leaf := range f.leaves[c.leaf : c.leaf+c.leaves] {
+			if leaf.standsIn != "" && leaf.own.Kind == cell.Int {
+				out = append(out, fmt.Sprintf("the column %q holds numbers that stand for values of the type %s; record them as text", c.name, leaf.standsIn))
+			}
+		}
+	}
+	return out
 }
 
 // checkFrame opens a file and checks it.
@@ -142,14 +164,14 @@ func (f *File) single(c *parquet.Column, a hint, depth int) (*frameNode, error) 
 	if repeated := onlyRepeated(c); repeated != nil && isList(c) {
 		return f.listNode(n, c.MaxDefinitionLevel(), repeated.MaxRepetitionLevel(), func() (*frameNode, error) {
 			if element, ok := elementOf(repeated); ok {
-				return f.node(element, hint{}, depth+2)
+				return f.node(element, a.part(0), depth+2)
 			}
-			return f.single(repeated, hint{}, depth+1)
+			return f.single(repeated, a.part(0), depth+1)
 		})
 	}
 	n.own.Kind = cell.Struct
-	for _, child := range c.Columns() {
-		m, err := f.node(child, hint{}, depth+1)
+	for i, child := range c.Columns() {
+		m, err := f.node(child, a.part(i), depth+1)
 		if err != nil {
 			return nil, err
 		}
@@ -203,7 +225,7 @@ func elementOf(repeated *parquet.Column) (*parquet.Column, bool) {
 func (f *File) describe(n *frameNode, c *parquet.Column, a hint) error {
 	t := c.Type()
 	n.physical.kind = t.Kind()
-	n.tick = 1
+	n.tick, n.standsIn = 1, a.extension
 	if a.tick > 0 && t.Kind() == parquet.Int64 {
 		n.describeTime(cell.Duration, a.tick)
 		return nil
@@ -288,7 +310,7 @@ func (n *frameNode) describeLogical(l *format.LogicalType) bool {
 	case *format.NullType:
 		n.own.Kind = cell.Null
 	case *format.DecimalType:
-		if v.Precision > cell.MaxDigits || v.Precision < 1 || v.Scale < 0 || v.Scale > v.Precision {
+		if v.Precision > maxPrecision || v.Precision < 1 || v.Scale < 0 || v.Scale > v.Precision {
 			n.own.Kind = cell.Bytes
 			return n.physical.kind == parquet.FixedLenByteArray || n.physical.kind == parquet.ByteArray
 		}
@@ -334,7 +356,7 @@ func (f *File) shape(n *frameNode) *cell.Shape {
 	case cell.Float:
 		s.Seen = cell.SawFloat
 	case cell.Decimal:
-		s.Seen, s.Scale, s.Whole = cell.SawDecimal, n.own.Scale, n.own.Precision-n.own.Scale
+		s.Seen, s.Scale, s.Whole = cell.SawDecimal, n.own.Scale, f.wholeDigits(n)
 	case cell.String:
 		s.Seen = cell.SawText
 	case cell.Bytes:
@@ -395,6 +417,34 @@ func (f *File) intAtoms(n *frameNode) cell.Seen {
 		small |= cell.SawIntOf(low) | cell.SawIntOf(high)
 	}
 	return small
+}
+
+// wholeDigits is how many digits before the point a decimal column needs: those
+// that it declares, or fewer where its type has more than a table's column and
+// the statistics say that they are not used.
+func (f *File) wholeDigits(n *frameNode) int32 {
+	declared := n.own.Precision - n.own.Scale
+	if n.own.Precision <= cell.MaxDigits {
+		return declared
+	}
+	used := int32(0)
+	for _, g := range f.file.Metadata().RowGroups {
+		if n.leaf >= len(g.Columns) {
+			return declared
+		}
+		c := g.Columns[n.leaf].MetaData
+		if c.NumValues == 0 || c.Statistics.NullCount == c.NumValues {
+			continue
+		}
+		for _, b := range [][]byte{c.Statistics.MinValue, c.Statistics.MaxValue} {
+			if len(b) == 0 {
+				return declared
+			}
+			digits := len(new(big.Int).Abs(bigEndian(b)).String())
+			used = max(used, int32(digits)-n.own.Scale)
+		}
+	}
+	return min(declared, used)
 }
 
 func statInt(stats ...[]byte) (int64, bool) {

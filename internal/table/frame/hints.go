@@ -7,17 +7,29 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // hint is what the Arrow schema inside a Parquet file says beyond the Parquet
-// schema: zones and durations. It is read here, with every offset checked,
+// schema: zones, durations and extension types. It is read here, with every offset checked,
 // because Arrow's own reader takes foreign bytes at their word and asks for
 // memory without bound.
 type hint struct {
 	name string
 	zone string // of a timestamp
 	tick int64  // nanoseconds of one unit, for a duration
+
+	extension string // name of the type that the values are stored for, as "pandas.period"
+	parts     []hint // of the fields, the elements or the entries
+}
+
+// part is the hint of the k-th part.
+func (h hint) part(k int) hint {
+	if k < len(h.parts) {
+		return h.parts[k]
+	}
+	return hint{}
 }
 
 // hintsOf are the hints of the top-level columns, none where the file has no
@@ -38,7 +50,8 @@ func hintsOf(file *parquet.File) []hint {
 const (
 	flatTimestamp = 10
 	flatDuration  = 18
-	maxHints      = 1 << 16
+	maxHints      = 1 << 16 // fields of a file
+	extensionKey  = "ARROW:extension:name"
 )
 
 func readHints(raw []byte) []hint {
@@ -53,24 +66,34 @@ func readHints(raw []byte) []hint {
 	f.b = raw[start:]
 	message := int(f.u32(0))
 	schema := f.ref(message, 2)
-	fields := f.ref(schema, 1)
-	count := int(f.u32(fields))
-	if f.bad || fields == 0 || count > maxHints || count > len(f.b)/4 {
-		return nil
-	}
-	hints := make([]hint, count)
-	for i := range hints {
-		at := fields + 4 + 4*i
-		hints[i] = f.hint(at + int(f.u32(at)))
-	}
+	f.left = maxHints
+	hints := f.hints(f.ref(schema, 1), 0)
 	if f.bad {
 		return nil
 	}
 	return hints
 }
 
-func (f *flat) hint(field int) hint {
-	h := hint{name: f.text(f.ref(field, 0))}
+// hints reads a vector of fields.
+func (f *flat) hints(fields, depth int) []hint {
+	if fields == 0 || f.bad {
+		return nil
+	}
+	count := int(f.u32(fields))
+	if f.left -= count; f.left < 0 || count > len(f.b)/4 || depth > cell.MaxDepth {
+		f.bad = f.bad || depth <= cell.MaxDepth
+		return nil
+	}
+	hints := make([]hint, count)
+	for i := range hints {
+		at := fields + 4 + 4*i
+		hints[i] = f.hint(at+int(f.u32(at)), depth)
+	}
+	return hints
+}
+
+func (f *flat) hint(field, depth int) hint {
+	h := hint{name: f.text(f.ref(field, 0)), extension: f.metadata(f.ref(field, 6), extensionKey), parts: f.hints(f.ref(field, 5), depth+1)}
 	typ := f.ref(field, 3)
 	kind := 0
 	if at := f.slot(field, 2); at > 0 {
@@ -91,10 +114,31 @@ func (f *flat) hint(field int) hint {
 	return h
 }
 
+// metadata is the value of a key in a vector of pairs.
+func (f *flat) metadata(pairs int, key string) string {
+	if pairs == 0 || f.bad {
+		return ""
+	}
+	count := int(f.u32(pairs))
+	if f.left -= count; f.left < 0 {
+		f.bad = true
+		return ""
+	}
+	for i := range count {
+		at := pairs + 4 + 4*i
+		pair := at + int(f.u32(at))
+		if f.text(f.ref(pair, 0)) == key {
+			return f.text(f.ref(pair, 1))
+		}
+	}
+	return ""
+}
+
 // flat reads FlatBuffers. Anything out of bounds makes it bad, and is zero.
 type flat struct {
-	b   []byte
-	bad bool
+	b    []byte
+	bad  bool
+	left int // fields and pairs that may still be read
 }
 
 func (f *flat) bytes(at, n int) []byte {

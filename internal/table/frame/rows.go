@@ -13,12 +13,17 @@ import (
 // columns and its rows, a value a column. Values are nil, bool, int64,
 // float64, json.Number (an integer beyond int64), string, []any or
 // map[string]any; days, times and decimals are strings in their ISO form.
+// Numbers that stand for something else are an error, as is a name that two
+// columns have.
 func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err error) {
 	f, err := checkFrame(r, size)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer recovered("read frame", &err)
+	if wrong := f.changed(); len(wrong) > 0 {
+		return nil, nil, fmt.Errorf("read frame: %s", wrong[0])
+	}
 	for _, n := range f.columns {
 		names = append(names, n.name)
 	}

@@ -1,6 +1,9 @@
 package dialect
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // A Parameter is one name that the parameters cell declares.
 type Parameter struct {
@@ -16,6 +19,24 @@ type Parameter struct {
 	Line     int   // in the cell, from 1
 
 	keyword string // with which it is declared, where a language has several
+}
+
+var typeWord = regexp.MustCompile(`\w+`)
+
+// IsText reports whether the parameter is declared to be a text, or a text or
+// nothing: str, Optional[str], str | None, or a default that is a text.
+func (p Parameter) IsText() bool {
+	text := false
+	for _, word := range typeWord.FindAllString(p.Type, -1) {
+		switch word {
+		case "str", "string", "String":
+			text = true
+		case "Optional", "Union", "None", "NoneType", "Annotated", "typing":
+		default:
+			return false
+		}
+	}
+	return text
 }
 
 // Declarations lists the parameters that a cell declares, in order; a name

@@ -10,23 +10,23 @@ import (
 	"syscall"
 )
 
-// spool keeps what does not belong in memory, frames and pictures above all, in
+// buffer keeps what does not belong in memory, frames and pictures above all, in
 // a temporary file until the tables are written.
-type spool struct {
+type buffer struct {
 	mu   sync.Mutex
 	file *os.File
 	size int64
 }
 
-// stored is a piece in the spool.
+// stored is a piece in the buffer.
 type stored struct{ at, size int64 }
 
-func newSpool(dir string) (*spool, error) {
+func newBuffer(dir string) (*buffer, error) {
 	f, err := tempFile(dir)
 	if err != nil {
 		return nil, err
 	}
-	return &spool{file: f}, nil
+	return &buffer{file: f}, nil
 }
 
 // tempFile makes a file that has no name, so that nothing of it is left
@@ -62,7 +62,7 @@ func tempError(what string, f *os.File, err error) error {
 }
 
 // add may be called from several goroutines.
-func (s *spool) add(b []byte) (stored, error) {
+func (s *buffer) add(b []byte) (stored, error) {
 	s.mu.Lock()
 	at := s.size
 	s.size += int64(len(b))
@@ -73,6 +73,6 @@ func (s *spool) add(b []byte) (stored, error) {
 	return stored{at, int64(len(b))}, nil
 }
 
-func (s *spool) open(p stored) *io.SectionReader { return io.NewSectionReader(s.file, p.at, p.size) }
+func (s *buffer) open(p stored) *io.SectionReader { return io.NewSectionReader(s.file, p.at, p.size) }
 
-func (s *spool) close() error { return s.file.Close() }
+func (s *buffer) close() error { return s.file.Close() }
