@@ -306,7 +306,7 @@ func (r *scrapReader) add(s Scrap) {
 	case s.Encoder == "text" && !isText:
 		s.Data = TextJSON(string(s.Data))
 	default:
-		s.Data = validJSON(s.Data)
+		s.Data = pyjson.Strict(s.Data)
 	}
 	r.scraps = append(r.scraps, s)
 }
@@ -337,58 +337,9 @@ func jsonText(text string) json.RawMessage {
 		return json.RawMessage(`"-Infinity"`)
 	}
 	if _, err := value.Decode([]byte(text)); err == nil {
-		return validJSON(json.RawMessage(strings.TrimSpace(text)))
+		return pyjson.Strict(json.RawMessage(strings.TrimSpace(text)))
 	}
 	return TextJSON(text)
-}
-
-// validJSON is raw, with NaN and the infinities as texts if it holds any.
-func validJSON(raw json.RawMessage) json.RawMessage {
-	if !strings.Contains(string(raw), "NaN") && !strings.Contains(string(raw), "Infinity") {
-		return raw
-	}
-	s := newScanner(raw)
-	out, err := s.withoutSpecials(nil)
-	if err != nil {
-		return raw
-	}
-	return out
-}
-
-// withoutSpecials appends the value at this position to b.
-func (s scanner) withoutSpecials(b []byte) ([]byte, error) {
-	var err error
-	first := true
-	comma := func() {
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-	}
-	switch s.Peek() {
-	case '{':
-		b = append(b, '{')
-		err = s.Object(func(key string) error {
-			comma()
-			b = append(value.AppendText(b, key), ':')
-			b, err = s.withoutSpecials(b)
-			return err
-		})
-		return append(b, '}'), err
-	case '[':
-		b = append(b, '[')
-		err = s.Array(func() error {
-			comma()
-			b, err = s.withoutSpecials(b)
-			return err
-		})
-		return append(b, ']'), err
-	}
-	raw, err := s.Raw()
-	if _, special := value.NonFinite(string(raw)); special {
-		raw = TextJSON(string(raw))
-	}
-	return append(b, raw...), err
 }
 
 // display reads what the output shows under the label's name.
