@@ -199,8 +199,12 @@ class Pipe(ipykernel.iostream.IOPubThread):
                     self.ended.release()
                     self.ended = None
         except BaseException:
-            os.write(self.outputs[-1].fileno() if self.outputs else 2, traceback.format_exc().encode())
-            os._exit(1)
+            self.give_up(traceback.format_exc())
+
+    def give_up(self, why):
+        """End: nobody can tell this kernel to, nor hear it."""
+        os.write(self.outputs[-1].fileno() if self.outputs else 2, ("the socket of the channels broke: %s\n" % why).encode())
+        os._exit(1)
 
     def patience(self):
         """Seconds until something is due; None is for ever."""
@@ -247,8 +251,8 @@ class Pipe(ipykernel.iostream.IOPubThread):
                 n = self.sock.sendmsg(batch)
             except BlockingIOError:
                 break
-            except OSError:
-                os._exit(1)  # nobody listens
+            except OSError as e:
+                self.give_up(e)
             while n:
                 head = self.out.popleft()
                 if n < len(head):
@@ -266,7 +270,7 @@ class Pipe(ipykernel.iostream.IOPubThread):
         except OSError:
             data = b""
         if not data:
-            os._exit(1)  # nobody is there any more
+            self.give_up("closed")
         self.received += data
         while True:
             message = unpack(self.received)
@@ -657,7 +661,55 @@ def prepare(app):
     app.connection_file = NO_SOCKETS
     kernel.shell.register_magic_function(no_connection_file, "line", "connect_info")
     kernel.shell.register_magic_function(no_connection_file, "line", "qtconsole")
+    if not hooked(kernel.shell):
+        rehearse(app, pipe)
     return pipe
+
+
+def hooked(shell):
+    """Does something beside IPython take part in the execution of a cell?"""
+    if shell.ast_transformers or shell.input_transformers_post:
+        return True
+    return any((getattr(f, "__module__", None) or "").partition(".")[0] not in ("IPython", "ipykernel")
+               for found in shell.events.callbacks.values() for f in found)
+
+
+class Nowhere(Stream):
+    """Takes what a rehearsal sends."""
+
+    def send_multipart(self, frames, *args, **kwargs):
+        pass
+
+
+def rehearse(app, pipe):
+    """Execute an empty cell and forget it: what the first cell of a kernel loads
+    and keeps, all children then share."""
+    import asyncio
+    import linecache
+
+    kernel, shell, session = app.kernel, app.kernel.shell, app.session
+    nowhere = kernel.iopub_socket = Nowhere(pipe, "shell")
+    files = set(linecache.cache)
+    content = {"code": "pass", "silent": True, "store_history": False, "user_expressions": {},
+               "allow_stdin": False, "stop_on_error": False}
+    frames = session.serialize(session.msg("execute_request", content))
+
+    async def execute():
+        request = session.deserialize(session.feed_identities(frames)[1])
+        kernel._publish_status("busy", "shell")
+        await kernel.execute_request(nowhere, [], request)
+
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_until_complete(execute())
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+        kernel.iopub_socket = app.iopub_socket
+        shell.last_execution_result, shell.last_execution_succeeded = None, True
+        for name in set(linecache.cache) - files:
+            del linecache.cache[name]
 
 
 def start(app, pipe, fd, connect):
@@ -668,7 +720,7 @@ def start(app, pipe, fd, connect):
     from tornado.ioloop import IOLoop
 
     session = app.session
-    session.pid, session.session = os.getpid(), str(uuid.uuid4())
+    session.pid, session.session, session.message_count = os.getpid(), str(uuid.uuid4()), 0
     pipe.begin(fd)
     plain, ipykernel.iostream.OutStream = ipykernel.iostream.OutStream, OutStream
     try:
