@@ -44,6 +44,7 @@ With --format, --partition-by or -o -, only the table of runs is exported.
 	cmd.Flags().StringArrayVar(&require, "require", nil, "exit 5 when a successful run lacks this `scrap` (repeatable)")
 	cmd.Flags().StringVarP(&output, "output", "o", "", "`folder` for the tables of notebooks that belong to no sweep; for an export, its file, or - for standard output")
 	cmd.Flags().StringVar(&ex.format, "format", "", "`form` to export the table of runs in: csv, json or arrow")
+	cmd.Flags().BoolVar(&ex.cells, "spreadsheet", false, "with --format csv: put ' before text that a spreadsheet would compute, such as =1+1")
 	cmd.Flags().StringSliceVar(&ex.partition, "partition-by", nil, "export the table of runs as Parquet files in folders by these `columns`")
 	return cmd
 }

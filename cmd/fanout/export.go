@@ -18,10 +18,11 @@ import (
 type export struct {
 	format    string
 	partition []string
+	cells     bool // of CSV, as a spreadsheet needs them
 }
 
 func (e export) wanted(output string) bool {
-	return e.format != "" || len(e.partition) > 0 || output == "-"
+	return e.format != "" || e.cells || len(e.partition) > 0 || output == "-"
 }
 
 // export writes the table of runs in the form the flags ask for: of a sweep,
@@ -64,8 +65,14 @@ func (c *cli) writeTo(ctx context.Context, name string, write func(io.Writer) er
 }
 
 func (e export) writer() (func(*table.Table, io.Writer) error, error) {
+	if e.cells && e.format != "csv" {
+		return nil, errors.New("--spreadsheet is for --format csv")
+	}
 	switch e.format {
 	case "csv":
+		if e.cells {
+			return func(t *table.Table, w io.Writer) error { return t.WriteCSVCells(w, unit.Cell) }, nil
+		}
 		return (*table.Table).WriteCSV, nil
 	case "json":
 		return (*table.Table).WriteJSON, nil

@@ -232,7 +232,13 @@ func (c *cli) duePrinter(axes []grid.Axis, f dueFormat) (print func(st sweep.Run
 	var write func([]string) error
 	if f.csv {
 		w := csv.NewWriter(c.stdout.Data())
-		write, flush = w.Write, func() error { w.Flush(); return w.Error() }
+		write = func(fields []string) error {
+			for i := range fields {
+				fields[i] = unit.Cell(fields[i])
+			}
+			return w.Write(fields)
+		}
+		flush = func() error { w.Flush(); return w.Error() }
 	} else {
 		w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
 		write, flush = tabbed(w), w.Flush

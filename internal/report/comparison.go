@@ -186,7 +186,7 @@ func csvText(v any) string {
 	if x, ok := v.(float64); ok {
 		return strconv.FormatFloat(x, 'g', -1, 64)
 	}
-	return fmt.Sprint(v)
+	return unit.Cell(fmt.Sprint(v))
 }
 
 // known is nil for a number that is not.

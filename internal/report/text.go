@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -20,8 +21,9 @@ const (
 	maxSentence = 2000
 )
 
+// A backslash is written as an entity: two of them begin a formula in JupyterLab.
 var markdownEscapes = strings.NewReplacer(
-	`\`, `\\`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;",
+	`\`, `&#92;`, "`", "\\`", "*", `\*`, "_", `\_`, "[", `\[`, "]", `\]`, "<", "&lt;", ">", "&gt;", "&", "&amp;",
 	"|", `\|`, "#", `\#`, "~", `\~`, "!", `\!`, "$", `\$`,
 )
 
@@ -29,7 +31,7 @@ var markdownEscapes = strings.NewReplacer(
 // anything. What follows text that runs from the right runs from the left
 // again.
 func safe(s string) string {
-	s = markdownEscapes.Replace(plain(s))
+	s = markdownEscapes.Replace(noFormula(plain(s)))
 	if strings.ContainsFunc(s, unit.FromRight) {
 		s += "\u200e"
 	}
@@ -38,8 +40,14 @@ func safe(s string) string {
 
 // sentence is safe for a text of ours that holds foreign names.
 func sentence(s string) string {
-	return markdownEscapes.Replace(unit.Cut(unit.Line(s), maxSentence))
+	return markdownEscapes.Replace(noFormula(unit.Cut(unit.Line(s), maxSentence)))
 }
+
+var formula = regexp.MustCompile(`\\([()\[\]]|begin|end)`)
+
+// noFormula keeps programs that look for formulas in the page, such as MathJax,
+// from finding one: an invisible word joiner is put into what begins or ends it.
+func noFormula(s string) string { return formula.ReplaceAllString(s, "\\\u2060$1") }
 
 // plain is safe text where nothing is markup: one line, cut where it is too
 // long.

@@ -21,10 +21,15 @@ import (
 // WriteCSV writes the table as RFC 4180 CSV with a header: a null is an empty
 // field, an empty text is "" in quotes, lists and structs are JSON.
 func (t *Table) WriteCSV(w io.Writer) error {
+	return t.WriteCSVCells(w, func(text string) string { return text })
+}
+
+// WriteCSVCells is WriteCSV with every name and value as change makes it.
+func (t *Table) WriteCSVCells(w io.Writer, change func(text string) string) error {
 	b := bufio.NewWriter(w)
 	names := make([]string, len(t.columns))
 	for i, c := range t.columns {
-		names[i] = c.Name()
+		names[i] = change(c.Name())
 	}
 	// Note: csv.Writer never quotes an empty field, which would make empty
 	// texts null; and some readers take a lone empty line for no row at all.
@@ -39,7 +44,7 @@ func (t *Table) WriteCSV(w io.Writer) error {
 				b.WriteByte(',')
 			}
 			if !c.Null(row) {
-				b.WriteString(csvField(c.Text(row)))
+				b.WriteString(csvField(change(c.Text(row))))
 			}
 		}
 		b.WriteByte('\n')

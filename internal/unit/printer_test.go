@@ -53,6 +53,17 @@ func TestPrinterOfLines(t *testing.T) {
 	}
 }
 
+func TestCell(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "plain": "plain", "-1.5": "-1.5", "+3e5": "+3e5", "=1+1": "'=1+1", "+x": "'+x", "-x": "'-x", "@sum(a1)": "'@sum(a1)",
+		"\t=1": "'\t=1", "-inf": "-inf", "-1+cmd|' /c calc'!a0": "'-1+cmd|' /c calc'!a0", "a=1": "a=1",
+	} {
+		if got := unit.Cell(text); got != want {
+			t.Errorf("Cell(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
 // A quoted word is safe to print, and is the word again to a shell.
 func TestQuoteHostile(t *testing.T) {
 	for _, word := range []string{hostile, "it's\x1b", "b\\s\x00lash"[:3] + "\x07", "bad \xff name", "plain", "two words", "\u202e'"} {
