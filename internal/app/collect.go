@@ -19,6 +19,7 @@ import (
 // A scrap among require that a successful run lacks is a problem of the kind
 // "missing".
 func (a *App) Collect(ctx context.Context, s *sweep.Sweep, require []string) (*collect.Result, error) {
+	_ = s.Repair(ctx) // for people: the tables are read from the attempts that count in any case
 	res, err := collect.Sweep(ctx, s, collectOptions(s, require))
 	if err != nil {
 		return nil, fmt.Errorf("collect %s: %w", unit.Path(s.Where()), err)

@@ -46,7 +46,7 @@ type keptHead struct {
 }
 
 const (
-	packForm  = `{"format":"fanout-collected","version":1}` + "\n"
+	packForm  = `{"format":"fanout-collected","version":2}` + "\n"
 	packBytes = 8 << 20 // a pack ends where it is larger
 	manyPacks = 16      // more small ones than this are merged
 	headBytes = 64      // about what the first line of a notebook takes

@@ -282,3 +282,40 @@ func TestSweepLogAndNotebooksAgree(t *testing.T) {
 		}
 	}
 }
+
+// runs/ has the notebook of an attempt that does not stand for the run, as late
+// workers of earlier versions left it, and their collects kept what it recorded.
+func TestNotebookOfAnotherAttempt(t *testing.T) {
+	for _, more := range []string{"", "," + display(`{"image/png":"iVBORw0KGgo="}`, `{"scrapbook":{"name":"plot","data":false,"display":true}}`)} {
+		s, dir := newSweep(t, 1)
+		finishRun(t, s, "r0", withOutputs("", glued("loss", "99")+more), outcome.Failed)
+		finishRun(t, s, "r0", withOutputs("", glued("loss", "0.5")+more), outcome.Succeeded)
+		if err := s.Store().Copy(t.Context(), sweep.RunKey("r0"), "attempts/r0.1.ipynb"); err != nil {
+			t.Fatal(err)
+		}
+		versions, err := s.Versions(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := fmt.Sprintf(`{"run":"r0","version":{"Size":%d,"ModTime":%d},"bytes":%%d}`, versions["r0"].Size, versions["r0"].ModTime)
+		kept := `{"scraps":[{"name":"loss","encoder":"json","data":99}]}`
+		pack := `{"format":"fanout-collected","version":1}` + "\n" + fmt.Sprintf(line, len(kept)) + "\n" + kept + "\n"
+		if err := s.Store().Put(t.Context(), sweep.PrefixCollected+"old.jsonl", []byte(pack), store.Cached); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			r, err := Sweep(t.Context(), s, Options{TempDir: t.TempDir()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, ok := r.Table.Column("loss")
+			if !ok || c.Text(0) != "0.5" {
+				t.Errorf("in %s: loss is %v", dir, c)
+			}
+			if err := r.Keep(t.Context(), s); err != nil {
+				t.Fatal(err)
+			}
+			r.Close()
+		}
+	}
+}

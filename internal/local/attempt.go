@@ -156,7 +156,7 @@ func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 		err = a.Attempt.End(a.ctx, doc, o, a.log())
 	}
 	if errors.Is(err, sweep.ErrEnded) {
-		err = nil // what the sweep has counts
+		return nil // what the sweep has counts
 	}
 	if err != nil {
 		return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"maps"
 	"os"
 	"path"
@@ -14,12 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
-
-// cached: artifacts survive the death of this process, as partial notebooks do.
-const cached = false
 
 // keep stores the files that the sweep keeps. Those of a success are never
 // replaced by those of a failure. unkept says which could not be kept because of
@@ -36,38 +31,19 @@ func (a *attempt) keep(o outcome.Outcome) (unkept string, err error) {
 	if unread != nil {
 		bad = append(bad, whyUnread(unread))
 	}
-	prefix := sweep.PrefixArtifacts + a.run.ID + "/"
-	earlier, err := a.artifacts(prefix)
-	if err != nil {
-		return "", err
-	}
-	now, folders := map[string]bool{}, map[string]bool{}
-	for name := range files {
-		key := path.Join(prefix, name)
-		now[key] = true
-		for folder := range foldersOf(key) {
-			folders[folder] = true
-		}
-	}
-	if earlier, err = a.forget(earlier, func(key string) bool { return inTheWay(key, now, folders) }); err != nil {
-		return "", err
-	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		key := path.Join(prefix, name)
-		err := a.sweep().Store().Write(a.ctx, key, func(w io.Writer) error { return copyFile(w, files[name]) }, cached)
+		err := a.Keep(a.ctx, name, func(w io.Writer) error { return copyFile(w, files[name]) })
 		switch file := (*fileError)(nil); {
 		case errors.As(err, &file):
 			bad = append(bad, fmt.Sprintf("%s (%s)", unit.Line(name), whyUnread(file.err)))
-			delete(now, key)
 		case err != nil:
-			return "", fmt.Errorf("keep %s of run %s: %w", name, a.run.ID, err)
+			return "", err
 		}
 	}
 	if len(bad) > 0 {
 		unkept = "these files could not be kept: " + unit.Cut(unit.List(bad), maxUnkept)
 	}
-	_, err = a.forget(earlier, func(key string) bool { return !now[key] })
-	return unkept, err
+	return unkept, nil
 }
 
 // maxUnkept is how many characters of a list of files are worth reading.
@@ -82,53 +58,6 @@ func badNames(files map[string]string) (bad []string) {
 		}
 	}
 	return bad
-}
-
-// inTheWay reports whether an artifact of an earlier attempt has the name of a
-// folder of new ones, or is in a folder with the name of a new one.
-func inTheWay(key string, now, folders map[string]bool) bool {
-	for folder := range foldersOf(key) {
-		if now[folder] {
-			return true
-		}
-	}
-	return folders[key]
-}
-
-// foldersOf yields the folders that an object is in, the innermost first.
-func foldersOf(key string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for key = path.Dir(key); key != "." && yield(key); key = path.Dir(key) {
-		}
-	}
-}
-
-// artifacts lists what earlier attempts at the run kept.
-func (a *attempt) artifacts(prefix string) (keys []string, err error) {
-	if a.before.Attempts == 0 {
-		return nil, nil
-	}
-	for o, err := range a.sweep().Store().List(a.ctx, prefix) {
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, o.Key)
-	}
-	return keys, nil
-}
-
-// forget deletes artifacts and returns the others.
-func (a *attempt) forget(keys []string, gone func(key string) bool) (left []string, err error) {
-	for _, key := range keys {
-		if !gone(key) {
-			left = append(left, key)
-			continue
-		}
-		if err := a.sweep().Store().Delete(a.ctx, key); err != nil {
-			return nil, err
-		}
-	}
-	return left, nil
 }
 
 // fileError says that a file of the run could not be read: not the store's fault.

@@ -186,7 +186,27 @@ func (b *bucket) Copy(ctx context.Context, dst, src string) error {
 	if err := errors.Join(checkKey(dst), checkKey(src)); err != nil {
 		return err
 	}
-	return b.failed("copy", src, b.blobs.Copy(ctx, b.prefix+dst, b.prefix+src, nil))
+	err := b.failed("copy", src, b.blobs.Copy(ctx, b.prefix+dst, b.prefix+src, nil))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if o, statErr := b.Stat(ctx, src); statErr != nil || o.Size < maxCopy {
+		return err
+	}
+	return b.copyThrough(ctx, dst, src)
+}
+
+// maxCopy is the size from which S3 refuses to copy an object by itself.
+const maxCopy = 5_000_000_000
+
+// copyThrough copies an object by reading and writing it.
+func (b *bucket) copyThrough(ctx context.Context, dst, src string) error {
+	r, err := b.blobs.NewReader(ctx, b.prefix+src, nil)
+	if err != nil {
+		return b.failed("copy", src, err)
+	}
+	defer r.Close()
+	return b.Write(ctx, dst, func(w io.Writer) error { _, err := io.Copy(w, r); return err }, Cached)
 }
 
 func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {

@@ -233,3 +233,18 @@ func TestLargeObject(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }
+
+// What is too large for the server to copy is read and written.
+func TestLargeObjectsAreCopied(t *testing.T) {
+	b := openBucket(t, storetest.S3(t))
+	text := bytes.Repeat([]byte("0123456789"), 1<<20)
+	if err := b.Put(t.Context(), "a", text, Cached); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.copyThrough(t.Context(), "b", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := b.Get(t.Context(), "b"); err != nil || !bytes.Equal(got, text) {
+		t.Errorf("%v: %d bytes of %d arrived", err, len(got), len(text))
+	}
+}

@@ -157,18 +157,18 @@ func (d *dir) Copy(_ context.Context, dst, src string) error {
 	if err := errors.Join(checkKey(dst), checkKey(src)); err != nil {
 		return err
 	}
-	_, err := beneath(d, func(r *os.Root) (none struct{}, err error) {
-		temp, err := d.tempName(r, dst)
-		if err != nil {
-			return none, err
-		}
+	file := filepath.FromSlash(dst)
+	return d.inFolder(file, func(r *os.Root, temp string) error {
 		defer r.Remove(temp) // Rename does nothing when both names are links to one file already
 		if err := r.Link(filepath.FromSlash(src), temp); err != nil {
-			return none, err
+			return err
 		}
-		return none, r.Rename(temp, filepath.FromSlash(dst))
+		err := r.Rename(temp, file)
+		if err != nil && removeFolders(r, file) {
+			err = r.Rename(temp, file)
+		}
+		return err
 	})
-	return err
 }
 
 // write fills a temporary file beside key and lets place give it its name.

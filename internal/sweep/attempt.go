@@ -2,16 +2,15 @@ package sweep
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/value"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/scraps"
 )
 
 // attemptTag is what an attempt's notebook says of itself, in its metadata.
@@ -19,20 +18,27 @@ type attemptTag struct {
 	RunID   string          `json:"run_id"`
 	Attempt int             `json:"attempt"`
 	Outcome outcome.Outcome `json:"outcome"`
+	Kept    []string        `json:"kept"` // names of its files; null in notebooks of early versions
 }
 
 // An Attempt is one try at a run, open until End.
 type Attempt struct {
 	Began
 	lease *Lease
+	kept  []string
 }
 
 // ErrEnded reports an attempt that somebody else ended first. What they
 // wrote stands.
 var ErrEnded = errors.New("the attempt has ended already")
 
+// ErrRecalled reports that the shard of a run was recalled before the run
+// began: it stays planned.
+var ErrRecalled = errors.New("the shard was recalled")
+
 // Begin opens the next attempt at a run. b says where it executes; Run,
-// Attempt, At and Worker are filled in.
+// Attempt, At and Worker are filled in. To a worker ErrRecalled says that it is
+// to begin nothing more.
 func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error) {
 	if err := l.Check(ctx); err != nil {
 		return nil, err
@@ -47,7 +53,28 @@ func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), l.worker
 	st.began(b)
 	s.mu.Unlock()
-	return &Attempt{Began: b, lease: l}, l.write(ctx, record{Began: &b})
+	a := &Attempt{Began: b, lease: l, kept: []string{}}
+	if err := l.write(ctx, record{Began: &b}); err != nil {
+		return nil, err
+	}
+	return a, a.checkRecall(ctx)
+}
+
+// checkRecall takes the attempt back if the worker's shard was recalled. Its
+// record comes first: whoever recalls a shard reads its log afterwards, so that
+// one of the two sees the other, and no two attempts have one number.
+func (a *Attempt) checkRecall(ctx context.Context) error {
+	if a.lease.shard == "" {
+		return nil
+	}
+	recalled, _, err := a.lease.sweep.Stored(a.lease.shard).Recalled(context.WithoutCancel(ctx))
+	if recalled {
+		err = ErrRecalled
+	}
+	if err != nil {
+		return errors.Join(err, a.Abandon())
+	}
+	return nil
 }
 
 // Started adds to an open attempt by which mark its kernel's processes are
@@ -66,28 +93,35 @@ func (a *Attempt) Part(ctx context.Context, doc []byte) error {
 	return a.lease.sweep.store.Put(ctx, keyPart(a.Run, a.Attempt), doc, store.Cached)
 }
 
+// Keep stores a file of the attempt, which becomes one of the run's artifacts if
+// the attempt comes to stand for the run. name is relative and slash-separated.
+func (a *Attempt) Keep(ctx context.Context, name string, write func(io.Writer) error) error {
+	key := keyKept(a.Run, a.Attempt, len(a.kept))
+	if err := a.lease.sweep.store.Write(ctx, key, write, store.Cached); err != nil {
+		return fmt.Errorf("keep %s of run %s: %w", name, a.Run, err)
+	}
+	a.kept = append(a.kept, name)
+	return nil
+}
+
 // End ends the attempt: doc, with o in its metadata, becomes its notebook,
 // and the run's notebook if it is better than what stood there. log is what
 // the kernel printed outside its cells. ErrEnded says that somebody else was
-// first; the store then holds what they wrote.
+// first: what they wrote stands, and nothing was changed.
 func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Outcome, log []byte) error {
 	if !o.Status.Ended() {
 		return fmt.Errorf("end run %s: %q is not how an attempt ends", a.Run, o.Status)
 	}
 	s := a.lease.sweep
-	if err := doc.SetRecord(attemptTag{a.Run, a.Attempt, o}); err != nil {
+	if err := doc.SetRecord(attemptTag{a.Run, a.Attempt, o, a.kept}); err != nil {
 		return fmt.Errorf("end run %s: %w", a.Run, err)
 	}
-	if len(log) > 0 {
-		if err := s.store.Put(ctx, LogKey(a.Run, a.Attempt), log, store.Cached); err != nil {
-			return fmt.Errorf("end run %s: %w", a.Run, err)
-		}
-	}
-	key := keyAttempt(a.Run, a.Attempt)
-	err := s.store.Create(ctx, key, doc.Encode(), store.Synced)
+	err := s.store.Create(ctx, keyAttempt(a.Run, a.Attempt), doc.Encode(), store.Synced)
 	if errors.Is(err, fs.ErrExist) {
-		err = a.lease.catchUp(ctx, a.Run, a.Attempt)
-		return errors.Join(fmt.Errorf("end run %s: %w", a.Run, ErrEnded), err)
+		return fmt.Errorf("end run %s: %w", a.Run, errors.Join(ErrEnded, a.discard(ctx)))
+	}
+	if err == nil && len(log) > 0 {
+		err = s.store.Put(ctx, LogKey(a.Run, a.Attempt), log, store.Cached)
 	}
 	if err != nil {
 		return fmt.Errorf("end run %s: %w", a.Run, err)
@@ -95,9 +129,18 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Out
 	return a.ended(ctx, doc, o)
 }
 
+// discard removes what a late writer stored for itself alone.
+func (a *Attempt) discard(ctx context.Context) error {
+	keys := []string{keyPart(a.Run, a.Attempt)}
+	for i := range a.kept {
+		keys = append(keys, keyKept(a.Run, a.Attempt, i))
+	}
+	return a.lease.sweep.deleteAll(ctx, keys)
+}
+
 func (a *Attempt) ended(ctx context.Context, doc *notebook.Notebook, o outcome.Outcome) error {
-	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o}
-	e.Scraps, e.More = smallScraps(doc)
+	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o, kept: a.kept}
+	e.Scraps, e.More = scraps.Small(doc)
 	a.lease.sweep.mu.Lock()
 	a.lease.sweep.byID[a.Run].ended(e)
 	a.lease.sweep.mu.Unlock()
@@ -112,47 +155,6 @@ func (a *Attempt) Abandon() error {
 	a.lease.sweep.byID[a.Run].abandoned(gone)
 	a.lease.sweep.mu.Unlock()
 	return a.lease.write(context.Background(), record{Abandoned: &gone})
-}
-
-// Limits of what the log carries of an attempt's scraps.
-const (
-	maxScrap  = 4 << 10  // bytes of one
-	maxScraps = 64 << 10 // bytes of all
-)
-
-// smallScraps returns the scraps that are plain values and small, and whether
-// the notebook holds anything else that collecting wants.
-func smallScraps(doc *notebook.Notebook) (Scraps, bool) {
-	all, problems := doc.Scraps()
-	more, total := len(problems) > 0, 0
-	small := Scraps{}
-	for _, s := range all {
-		plain := s.HasData && s.Display == nil && s.Legacy == "" && (s.Encoder == "json" || s.Encoder == "text" && !looksSpecial(s.Data))
-		if !plain || len(s.Data) > maxScrap || total+len(s.Data) > maxScraps {
-			more = true
-			continue
-		}
-		total += len(s.Data)
-		small[s.Name] = s.Data
-	}
-	return small, more
-}
-
-// looksSpecial reports a text that, without its encoder, would be taken for a
-// number that JSON cannot hold.
-func looksSpecial(data json.RawMessage) bool {
-	_, special := value.NonFinite(strings.Trim(string(data), `"`))
-	return special
-}
-
-// Notebook returns the notebook that stands for a run: the one people see,
-// or, when they removed it, the attempt it was made of.
-func (s *Sweep) Notebook(ctx context.Context, st RunState) ([]byte, error) {
-	b, err := s.store.Get(ctx, RunKey(st.Run.ID))
-	if errors.Is(err, fs.ErrNotExist) {
-		return s.store.Get(ctx, keyAttempt(st.Run.ID, st.Best))
-	}
-	return b, err
 }
 
 // Parts lists the notebooks of attempts that are under way, by run id.
@@ -187,7 +189,7 @@ func (s *Sweep) UnderWay(ctx context.Context) error {
 		}
 		if doc, err := notebook.Decode(b); err == nil {
 			s.mu.Lock()
-			s.byID[run].Scraps, _ = smallScraps(doc)
+			s.byID[run].Scraps, _ = scraps.Small(doc)
 			s.mu.Unlock()
 		}
 	}

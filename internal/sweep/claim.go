@@ -41,7 +41,7 @@ func (s *Sweep) Join(ctx context.Context, shard, worker string) (*Claim, error) 
 	if err := s.Stored(shard).claim(ctx, worker); err != nil {
 		return nil, fmt.Errorf("join shard %s: %w", shard, err)
 	}
-	l := &Lease{sweep: s, epoch: sh.Epoch, worker: worker}
+	l := &Lease{sweep: s, epoch: sh.Epoch, worker: worker, shard: shard}
 	if err := l.start(ctx, shardWriter(shard)); err != nil {
 		return nil, fmt.Errorf("join shard %s: %w", shard, err)
 	}

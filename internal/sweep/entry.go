@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
 
 // An Entry is a stored object of a plan or a run, and whose it is.
@@ -48,7 +49,7 @@ func entryOf(o store.Object, prefix string) Entry {
 		}
 		fallthrough
 	case prefixRuns, PrefixArtifacts:
-		e.Run = name[:min(len(name), runIDLen)]
+		e.Run = name[:min(len(name), plan.IDLen)]
 	}
 	return e
 }

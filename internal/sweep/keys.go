@@ -59,6 +59,11 @@ func keyPart(run string, n int) string {
 	return fmt.Sprintf("%s%s.%d.part.ipynb", prefixAttempt, run, n)
 }
 
+// keyKept is where a file of an attempt is until the attempt stands for its run.
+func keyKept(run string, n, i int) string {
+	return fmt.Sprintf("%s%s.%d.kept-%d", prefixAttempt, run, n, i)
+}
+
 // RunKey is the key of a run's notebook, which people open.
 func RunKey(run string) string { return prefixRuns + run + ".ipynb" }
 

@@ -22,6 +22,7 @@ type Lease struct {
 	term   *lease.Term // nil for a worker
 	epoch  int
 	worker string // empty for the holder
+	shard  string // of the worker
 	log    store.Appender
 	stop   chan struct{}
 	done   chan struct{}
@@ -221,7 +222,7 @@ func (l *Lease) Lose(ctx context.Context, b Began, reason string) error {
 	}
 	err = (&Attempt{Began: b, lease: l}).End(ctx, doc, o, nil)
 	if errors.Is(err, ErrEnded) {
-		return nil
+		return l.catchUp(ctx, b.Run, b.Attempt)
 	}
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/scraps"
 )
 
 // A record is one line of the log.
@@ -50,6 +51,8 @@ type ended struct {
 	More    bool            `json:"more,omitempty"`
 	Size    int64           `json:"size"`
 	ModTime int64           `json:"mtime_ns"`
+
+	kept []string // names of its files, nil where that is not known
 }
 
 // readAttempts replays the log, then looks at the attempts the log leaves
@@ -139,8 +142,8 @@ func (st *RunState) ended(e ended) {
 		st.Began = nil
 	}
 	out := e.Outcome
-	if st.Last == nil || !out.End.Before(st.Last.End) {
-		st.Last = &out
+	if e.Attempt >= st.last { // by number: clocks of machines differ
+		st.last, st.Last = e.Attempt, &out
 	}
 	if st.better(e.Attempt, out) {
 		st.Best, st.BestOut = e.Attempt, &out
@@ -239,8 +242,8 @@ func (s *Sweep) readAttempt(ctx context.Context, run string, n int) (ended, erro
 	if err != nil {
 		return ended{}, err
 	}
-	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano()}
-	e.Scraps, e.More = smallScraps(doc)
+	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano(), kept: tag.Kept}
+	e.Scraps, e.More = scraps.Small(doc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state(run).ended(e)
@@ -285,40 +288,6 @@ func (l *Lease) relog(ctx context.Context) error {
 	}
 	l.sweep.unlogged = nil
 	return nil
-}
-
-// show makes an attempt's notebook the one that stands for its run, and notes
-// which state of it that is.
-func (s *Sweep) show(ctx context.Context, e *ended) error {
-	if err := s.store.Copy(ctx, RunKey(e.Run), keyAttempt(e.Run, e.Attempt)); err != nil {
-		return err
-	}
-	o, err := s.store.Stat(ctx, RunKey(e.Run))
-	if err != nil {
-		return err
-	}
-	e.Size, e.ModTime = o.Size, o.ModTime.UnixNano()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if st := s.state(e.Run); st.Best == e.Attempt {
-		st.Size, st.ModTime = e.Size, e.ModTime
-	}
-	return nil
-}
-
-// index makes the end of an attempt, whose notebook stands already, known to
-// people and quick to find.
-func (l *Lease) index(ctx context.Context, e ended) error {
-	s := l.sweep
-	if st, _ := s.Run(e.Run); st.Best == e.Attempt {
-		if err := s.show(ctx, &e); err != nil {
-			return fmt.Errorf("end run %s: %w", e.Run, err)
-		}
-	}
-	if err := l.writeLater(ctx, record{Ended: &e}); err != nil {
-		return err
-	}
-	return s.store.Delete(ctx, keyPart(e.Run, e.Attempt))
 }
 
 // Settle looks for the ends of attempts that nobody has recorded: their

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -177,14 +178,14 @@ func (s *Sweep) ID() string {
 	if s.id != "" {
 		return s.id
 	}
-	return shortDigest([]byte(s.store.String()))
+	return plan.ShortDigest([]byte(s.store.String()))
 }
 
 // newID draws the id of a sweep.
 func newID() string {
 	var b [16]byte
 	rand.Read(b[:])
-	return shortDigest(b[:])
+	return plan.ShortDigest(b[:])
 }
 
 // Where says where the sweep is, for people.
@@ -224,6 +225,17 @@ func (s *Sweep) Run(id string) (RunState, bool) {
 	return *st, true
 }
 
+// RunName names a planned run for people by what varies: "region=apac
+// seed=3". It is the id where nothing does.
+func (s *Sweep) RunName(id string) string {
+	st, _ := s.Run(id)
+	head, _ := s.Head()
+	if name := st.Run.Name(head.Axes); name != "" {
+		return name
+	}
+	return id
+}
+
 // Counts says how many planned runs have each status.
 func (s *Sweep) Counts() map[outcome.Status]int {
 	s.mu.Lock()
@@ -255,17 +267,6 @@ func (s *Sweep) Ended() (n int) {
 func (s *Sweep) Current(r Run) outcome.Fingerprint {
 	h, _ := s.Head()
 	return h.Fingerprint(r)
-}
-
-// Fingerprint is that of an attempt at r under the plan.
-func (h Head) Fingerprint(r Run) outcome.Fingerprint {
-	f := outcome.Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
-	for _, t := range h.Templates {
-		if t.Slot == r.Template {
-			f.Code, f.Text = t.Code, t.Text
-		}
-	}
-	return f
 }
 
 // Stale names the parts, of those asked for, in which a run's success differs

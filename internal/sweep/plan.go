@@ -3,9 +3,6 @@ package sweep
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,37 +17,24 @@ import (
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
 
-// A Head is what a plan says about the sweep as a whole. The highest head in
-// the store is the plan in force.
-type Head struct {
-	Number      int         `json:"number"`
-	Name        string      `json:"name"`
-	AsOf        time.Time   `json:"as_of"`   // the logical date
-	Created     time.Time   `json:"created"` // when it was planned
-	Runs        int         `json:"runs"`    // planned runs
-	Kept        int         `json:"kept"`    // runs of earlier plans that are planned no more
-	Digest      string      `json:"digest"`  // SHA-256 of the run lines
-	Spec        string      `json:"spec"`    // key of the frozen sweep file
-	SpecName    string      `json:"spec_name"`
-	Source      string      `json:"source"` // folder of the sweep file, relative to the sweep where that is possible
-	Templates   []Template  `json:"templates"`
-	Files       string      `json:"files,omitempty"` // key of the frozen files
-	FilesDigest string      `json:"files_digest,omitempty"`
-	Environment string      `json:"environment,omitempty"` // digest
-	Axes        []grid.Axis `json:"axes"`
-	Recipe      Recipe      `json:"recipe"`
-}
+// What a plan says.
+type (
+	Run      = plan.Run
+	Settings = plan.Settings
+	Head     = plan.Head
+	Template = plan.Template
+	Recipe   = plan.Recipe
+	Secret   = plan.Secret
+)
 
-// A Template is one notebook that runs are made of.
-type Template struct {
-	Slot string `json:"slot,omitempty"` // its name when the template is an axis
-	Path string `json:"path"`           // as the sweep file says, slash-separated
-	Key  string `json:"key"`            // of the frozen copy
-	Code string `json:"code"`           // digest of what a kernel sees
-	Text string `json:"text"`           // digest of the prose
-}
+// NewRun returns the run of a point.
+func NewRun(p grid.Point) Run { return plan.NewRun(p) }
+
+// Digest is the hex SHA-256 of b, by which frozen objects are named.
+func Digest(b []byte) string { return plan.Digest(b) }
 
 // A Plan is what Lease.Plan writes down.
 type Plan struct {
@@ -67,32 +51,6 @@ type Delta struct {
 	New       int
 	Kept      int
 	Unplanned int // planned before, not any more
-}
-
-// runIDLen is how many characters the id of a run has.
-const runIDLen = 16
-
-// runID returns the identity of a point as a run: 16 lower-case base32
-// characters of the SHA-256 of its canonical form.
-func runID(p grid.Point) string {
-	return shortDigest([]byte(p.Identity()))
-}
-
-// shortDigest is the beginning of a SHA-256 as 16 lower-case base32 characters.
-func shortDigest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:runIDLen*5/8]))
-}
-
-// NewRun returns the run of a point.
-func NewRun(p grid.Point) Run {
-	return Run{ID: runID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template()}
-}
-
-// Digest is the hex SHA-256 of b, by which frozen objects are named.
-func Digest(b []byte) string {
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:])
 }
 
 // Freeze stores b under its own digest and returns the key.

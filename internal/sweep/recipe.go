@@ -11,28 +11,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
-// A Recipe is how the sweep's runs are made: what an executor needs to know
-// of the sweep file. It travels with the plan, so a worker needs no YAML.
-type Recipe struct {
-	Kernel      string   `json:"kernel,omitempty"` // kernelspec; empty is the template's
-	Python      string   `json:"python,omitempty"` // virtual environment or interpreter, relative to the sweep file's folder
-	Warm        string   `json:"warm,omitempty"`   // auto, zmq or off
-	SharePrefix bool     `json:"share_prefix,omitempty"`
-	Env         []string `json:"env,omitempty"` // KEY=value
-	Secrets     []Secret `json:"secrets,omitempty"`
-	Settings    Settings `json:"settings"` // of runs without overrides
-	Keep        []string `json:"keep,omitempty"`
-	Workdir     string   `json:"workdir,omitempty"` // "shared": the template's own folder
-	Modules     []string `json:"modules,omitempty"` // what the template imports
-}
-
-// A Secret is a parameter whose value is read from the environment where a
-// run executes, and is never written anywhere.
-type Secret struct {
-	Param string `json:"param"`
-	Env   string `json:"env"`
-}
-
 // Resolve makes a path of the sweep file, slash-separated and relative to its
 // folder, a path of this machine. The folder may be gone.
 func (s *Sweep) Resolve(path string) string {

@@ -20,33 +20,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/value"
 )
-
-// A Run is one point and replicate: what is computed, not how.
-type Run struct {
-	ID        string          `json:"id"`
-	Params    []value.Binding `json:"params"`           // what the template is passed, in order
-	Labels    []value.Binding `json:"labels,omitempty"` // axis values that are not parameters
-	Replicate int             `json:"replicate,omitempty"`
-	Template  string          `json:"template,omitempty"` // the slot, when the template is an axis
-	Unplanned bool            `json:"unplanned,omitempty"`
-	Inputs    string          `json:"inputs,omitempty"`   // digest of what the run reads
-	Settings  *Settings       `json:"settings,omitempty"` // only where overrides change the sweep's
-}
-
-// Settings are the limits of one run.
-type Settings struct {
-	StartTimeout time.Duration `json:"start_timeout,omitempty"` // nanoseconds; 0 is none
-	CellTimeout  time.Duration `json:"cell_timeout,omitempty"`
-	RunTimeout   time.Duration `json:"run_timeout,omitempty"`
-	CellPercent  float64       `json:"cell_percent,omitempty"` // of the median of finished runs
-	RunPercent   float64       `json:"run_percent,omitempty"`
-	Memory       int64         `json:"memory,omitempty"` // bytes; 0 is no cap
-	CPU          int           `json:"cpu,omitempty"`    // MHz, for a cluster
-	Kernel       string        `json:"kernel,omitempty"`
-	Placement    string        `json:"placement,omitempty"` // fields of a cluster's job as canonical JSON; empty for none
-}
 
 // A Shard is one or more runs that travel together.
 type Shard struct {
@@ -88,6 +62,7 @@ type RunState struct {
 	Status   outcome.Status
 	Attempts int              // how many began
 	Last     *outcome.Outcome // of the last attempt that ended
+	last     int              // its number
 	Best     int              // number of the attempt that stands in runs/, 0 for none
 	BestOut  *outcome.Outcome // its outcome
 	Accepted *Accepted        // how its success counts as current, nil when nobody said so

@@ -81,6 +81,13 @@ func attempt(t *testing.T, s *sweep.Sweep, run string, status outcome.Status, y 
 
 func end(t *testing.T, s *sweep.Sweep, a *sweep.Attempt, status outcome.Status, y string) {
 	t.Helper()
+	if err := endWith(t, s, a, status, y); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func endWith(t *testing.T, s *sweep.Sweep, a *sweep.Attempt, status outcome.Status, y string) error {
+	t.Helper()
 	st, _ := s.Run(a.Run)
 	_, doc, err := s.TemplateOf(t.Context(), st.Run)
 	if err != nil {
@@ -95,9 +102,7 @@ func end(t *testing.T, s *sweep.Sweep, a *sweep.Attempt, status outcome.Status, 
 	}
 	now := time.Now().UTC()
 	o := outcome.Outcome{Status: status, Start: now.Add(-time.Second), End: now, Fingerprint: s.Current(st.Run)}
-	if err := a.End(t.Context(), doc, o, []byte("log\n")); err != nil {
-		t.Fatal(err)
-	}
+	return a.End(t.Context(), doc, o, []byte("log\n"))
 }
 
 type jsonText = json.RawMessage

@@ -116,6 +116,9 @@ func execute(ctx context.Context, claim *sweep.Claim, m Machine, note func(sweep
 		if err != nil {
 			over.Store(true)
 		}
+		if errors.Is(err, sweep.ErrRecalled) {
+			return nil
+		}
 		return err
 	}
 	errs := make([]error, m.Jobs())

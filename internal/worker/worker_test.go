@@ -129,7 +129,7 @@ func TestRecalledShard(t *testing.T) {
 	if err := work(t.Context(), own, m); err != nil {
 		t.Fatal(err)
 	}
-	if got := counts(t, controller); got != "2 succeeded, 3 planned" {
+	if got := counts(t, controller); got != "1 succeeded, 4 planned" {
 		t.Error(got)
 	}
 }

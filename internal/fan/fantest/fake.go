@@ -92,7 +92,11 @@ func (f *Fake) attempt(ctx context.Context, st sweep.RunState, note func(sweep.N
 		return err
 	}
 	o := f.walk(ctx, doc, run, a.Attempt, note)
-	if err := a.End(context.WithoutCancel(ctx), doc, o, nil); err != nil {
+	err = a.End(context.WithoutCancel(ctx), doc, o, nil)
+	if errors.Is(err, sweep.ErrEnded) {
+		return nil // what the sweep has counts
+	}
+	if err != nil {
 		return err
 	}
 	note(sweep.Note{Kind: sweep.NoteEnded, Run: run.ID, Attempt: a.Attempt, Outcome: &o})
@@ -138,11 +142,7 @@ func (f *Fake) do(ctx context.Context, d Deed, c *notebook.Cell, run sweep.Run, 
 		print(strings.Repeat("x", 5_000_000))
 	case Glue:
 		x := run.Params[0].Value.String()
-		c.Outputs = append(c.Outputs, notebook.Output{
-			Type:     "display_data",
-			Data:     glued("y", x),
-			Metadata: map[string]any{"scrapbook": map[string]any{"name": "y", "data": true, "display": false}},
-		})
+		c.Outputs = append(c.Outputs, scrapOf("y", x))
 	case Raise:
 		c.Outputs = append(c.Outputs, notebook.Output{Type: "error", Ename: "ValueError", Evalue: "no good", Traceback: []string{"ValueError: no good"}})
 		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Reason: "ValueError: no good", Ename: "ValueError", Evalue: "no good"}
@@ -181,9 +181,12 @@ func after(d time.Duration) <-chan time.Time {
 	return time.After(d)
 }
 
-// glued is a scrap in scrapbook's JSON form.
-func glued(name, value string) map[string]json.RawMessage {
-	return map[string]json.RawMessage{
-		"application/scrapbook.scrap.json+json": json.RawMessage(fmt.Sprintf(`{"name":%q,"data":%s,"encoder":"json","version":1}`, name, value)),
+// scrapOf is the output of a glued value, in scrapbook's JSON form.
+func scrapOf(name, value string) notebook.Output {
+	text := json.RawMessage(fmt.Sprintf(`{"name":%q,"data":%s,"encoder":"json","version":1}`, name, value))
+	return notebook.Output{
+		Type:     "display_data",
+		Data:     map[string]json.RawMessage{"application/scrapbook.scrap.json+json": text},
+		Metadata: map[string]any{"scrapbook": map[string]any{"name": name, "data": true, "display": false}},
 	}
 }

@@ -112,6 +112,7 @@ var clauses = []struct {
 	{"output of millions of characters arrives whole", keepsLarge},
 	{"a shard executed again runs nothing twice", executesAgain},
 	{"a shard executed again to be cancelled is stopped", cancelsAgain},
+	{"a late worker changes nothing", lateChangesNothing},
 }
 
 // sweepOf plans runs over a template of the given deeds, in a directory.
@@ -481,4 +482,98 @@ func cancelsAgain(t *testing.T, m Machine) {
 		t.Error("no run was canceled")
 	}
 	survivors(t, m)
+}
+
+// lateChangesNothing gives an attempt up as lost while it executes, and lets
+// another one succeed before it ends.
+func lateChangesNothing(t *testing.T, m Machine) {
+	s := sweepOf(t, m, sweep.Settings{CellTimeout: 3 * time.Second}, 1, Glue, Hang)
+	shard := sweep.Shard{ID: "1-1", Runs: []string{s.Runs()[0].Run.ID}}
+	ex := m.New(t, workersView(t, m, s, shard))
+	began, once := make(chan struct{}), sync.Once{}
+	var working sync.WaitGroup
+	working.Go(func() {
+		err := ex.Execute(t.Context(), shard, func(n sweep.Note) {
+			if n.Kind == sweep.NoteCell && n.Cell == 4 { // parameters, injected, glue, hang
+				once.Do(func() { close(began) })
+			}
+		})
+		if err != nil {
+			t.Errorf("Execute: %v", err)
+		}
+	})
+	<-began
+	before := overtake(t, s, shard)
+	working.Wait()
+	for key, text := range objects(t, s) {
+		if before[key] != text {
+			t.Errorf("%s was written", key)
+		}
+		delete(before, key)
+	}
+	for key := range before {
+		if !strings.HasSuffix(key, ".part.ipynb") {
+			t.Errorf("%s is gone", key)
+		}
+	}
+	fresh := must(sweep.Open(t.Context(), s.Store()))(t)
+	st := only(t, fresh, outcome.Succeeded)
+	if got := string(st.Scraps["y"]); got != "0.5" || st.Best != 2 || st.Attempts != 2 {
+		t.Errorf("y is %q, of attempt %d of %d", got, st.Best, st.Attempts)
+	}
+	if past := must(fresh.History(t.Context(), shard.Runs[0]))(t); len(past) != 2 || past[0].Outcome.Status != outcome.Lost || past[0].Log != "" {
+		t.Errorf("the attempts are %+v", past)
+	}
+}
+
+// workersView is the sweep as the process has it that executes the shard: a
+// machine whose shards end with the process is that process itself.
+func workersView(t *testing.T, m Machine, s *sweep.Sweep, shard sweep.Shard) *sweep.Sweep {
+	t.Helper()
+	if m.Outlives {
+		return s
+	}
+	must(s.Lease().PutShard(t.Context(), shard))(t)
+	own := must(sweep.Open(t.Context(), s.Store()))(t)
+	claim := must(own.Join(t.Context(), shard.ID, "late"))(t)
+	t.Cleanup(func() { claim.Release() })
+	return own
+}
+
+// overtake gives up the attempt at the shard's run that is open, makes one that
+// succeeds, and returns what the store holds then.
+func overtake(t *testing.T, s *sweep.Sweep, shard sweep.Shard) map[string]string {
+	t.Helper()
+	must(s.Stored(shard.ID).Absorb(t.Context()))(t)
+	st := s.Runs()[0]
+	if st.Began == nil {
+		t.Fatalf("the run is %s", st.Status)
+	}
+	if err := s.Lease().Lose(t.Context(), *st.Began, "it is silent"); err != nil {
+		t.Fatal(err)
+	}
+	a := must(s.Lease().Begin(t.Context(), st.Run.ID, sweep.Began{Host: "another"}))(t)
+	_, doc, err := s.TemplateOf(t.Context(), st.Run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc.Cells[0].Outputs = append(doc.Cells[0].Outputs, scrapOf("y", "0.5"))
+	now := time.Now().UTC()
+	if err := a.End(t.Context(), doc, outcome.Outcome{Status: outcome.Succeeded, Start: now, End: now}, nil); err != nil {
+		t.Fatal(err)
+	}
+	return objects(t, s)
+}
+
+// objects are those of the plan, the runs and their attempts, by key.
+func objects(t *testing.T, s *sweep.Sweep) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	for e, err := range s.Entries(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[e.Key] = string(must(s.Store().Get(t.Context(), e.Key))(t))
+	}
+	return all
 }

@@ -1,0 +1,154 @@
+// Package plan is what a plan of a sweep says, as data: the runs, how they are
+// executed, and the digests by which both are known again. It reads and writes
+// nothing.
+package plan
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/hex"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// A Run is one point and replicate: what is computed, not how.
+type Run struct {
+	ID        string          `json:"id"`
+	Params    []value.Binding `json:"params"`           // what the template is passed, in order
+	Labels    []value.Binding `json:"labels,omitempty"` // axis values that are not parameters
+	Replicate int             `json:"replicate,omitempty"`
+	Template  string          `json:"template,omitempty"` // the slot, when the template is an axis
+	Unplanned bool            `json:"unplanned,omitempty"`
+	Inputs    string          `json:"inputs,omitempty"`   // digest of what the run reads
+	Settings  *Settings       `json:"settings,omitempty"` // only where overrides change the sweep's
+}
+
+// Settings are the limits of one run.
+type Settings struct {
+	StartTimeout time.Duration `json:"start_timeout,omitempty"` // nanoseconds; 0 is none
+	CellTimeout  time.Duration `json:"cell_timeout,omitempty"`
+	RunTimeout   time.Duration `json:"run_timeout,omitempty"`
+	CellPercent  float64       `json:"cell_percent,omitempty"` // of the median of finished runs
+	RunPercent   float64       `json:"run_percent,omitempty"`
+	Memory       int64         `json:"memory,omitempty"` // bytes; 0 is no cap
+	CPU          int           `json:"cpu,omitempty"`    // MHz, for a cluster
+	Kernel       string        `json:"kernel,omitempty"`
+	Placement    string        `json:"placement,omitempty"` // fields of a cluster's job as canonical JSON; empty for none
+}
+
+// Name names a run by its values of the axes or, where there are none, by all
+// that it is given.
+func (r Run) Name(axes []grid.Axis) string {
+	varies := func(name string) bool {
+		return slices.ContainsFunc(axes, func(a grid.Axis) bool { return a.Name == name })
+	}
+	var values []value.Binding
+	for _, b := range slices.Concat(r.Labels, r.Params) {
+		if varies(b.Name) {
+			values = append(values, b)
+		}
+	}
+	if len(values) == 0 { // nothing varies
+		values = slices.Clone(r.Params)
+	}
+	if varies("run_replicate") {
+		n, _ := value.Of(r.Replicate) // an int is a value
+		values = append(values, value.Binding{Name: "replicate", Value: n})
+	}
+	return unit.Name(values)
+}
+
+// IDLen is how many characters the id of a run has.
+const IDLen = 16
+
+// runID returns the identity of a point as a run: 16 lower-case base32
+// characters of the SHA-256 of its canonical form.
+func runID(p grid.Point) string {
+	return ShortDigest([]byte(p.Identity()))
+}
+
+// ShortDigest is the beginning of a SHA-256 as 16 lower-case base32 characters.
+func ShortDigest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:IDLen*5/8]))
+}
+
+// NewRun returns the run of a point.
+func NewRun(p grid.Point) Run {
+	return Run{ID: runID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template()}
+}
+
+// Digest is the hex SHA-256 of b, by which frozen objects are named.
+func Digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// A Head is what a plan says about the sweep as a whole. The highest head in
+// the store is the plan in force.
+type Head struct {
+	Number      int         `json:"number"`
+	Name        string      `json:"name"`
+	AsOf        time.Time   `json:"as_of"`   // the logical date
+	Created     time.Time   `json:"created"` // when it was planned
+	Runs        int         `json:"runs"`    // planned runs
+	Kept        int         `json:"kept"`    // runs of earlier plans that are planned no more
+	Digest      string      `json:"digest"`  // SHA-256 of the run lines
+	Spec        string      `json:"spec"`    // key of the frozen sweep file
+	SpecName    string      `json:"spec_name"`
+	Source      string      `json:"source"` // folder of the sweep file, relative to the sweep where that is possible
+	Templates   []Template  `json:"templates"`
+	Files       string      `json:"files,omitempty"` // key of the frozen files
+	FilesDigest string      `json:"files_digest,omitempty"`
+	Environment string      `json:"environment,omitempty"` // digest
+	Axes        []grid.Axis `json:"axes"`
+	Recipe      Recipe      `json:"recipe"`
+}
+
+// A Template is one notebook that runs are made of.
+type Template struct {
+	Slot string `json:"slot,omitempty"` // its name when the template is an axis
+	Path string `json:"path"`           // as the sweep file says, slash-separated
+	Key  string `json:"key"`            // of the frozen copy
+	Code string `json:"code"`           // digest of what a kernel sees
+	Text string `json:"text"`           // digest of the prose
+}
+
+// Fingerprint is that of an attempt at r under the plan.
+func (h Head) Fingerprint(r Run) outcome.Fingerprint {
+	f := outcome.Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
+	for _, t := range h.Templates {
+		if t.Slot == r.Template {
+			f.Code, f.Text = t.Code, t.Text
+		}
+	}
+	return f
+}
+
+// A Recipe is how the sweep's runs are made: what an executor needs to know
+// of the sweep file. It travels with the plan, so a worker needs no YAML.
+type Recipe struct {
+	Kernel      string   `json:"kernel,omitempty"` // kernelspec; empty is the template's
+	Python      string   `json:"python,omitempty"` // virtual environment or interpreter, relative to the sweep file's folder
+	Warm        string   `json:"warm,omitempty"`   // auto, zmq or off
+	SharePrefix bool     `json:"share_prefix,omitempty"`
+	Env         []string `json:"env,omitempty"` // KEY=value
+	Secrets     []Secret `json:"secrets,omitempty"`
+	Settings    Settings `json:"settings"` // of runs without overrides
+	Keep        []string `json:"keep,omitempty"`
+	Workdir     string   `json:"workdir,omitempty"` // "shared": the template's own folder
+	Modules     []string `json:"modules,omitempty"` // what the template imports
+}
+
+// A Secret is a parameter whose value is read from the environment where a
+// run executes, and is never written anywhere.
+type Secret struct {
+	Param string `json:"param"`
+	Env   string `json:"env"`
+}
