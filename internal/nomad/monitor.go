@@ -24,8 +24,9 @@ type monitor struct {
 	ended *alloc // the allocation that executed it
 	why   string // it ended, for runs that it left open
 
-	asked time.Time     // when Nomad was last asked about a child without allocations
+	asked time.Time     // when Nomad was last asked about the child
 	wait  time.Duration // before it is asked again
+	done  time.Time     // when all runs were first seen to have ended
 
 	beat   time.Time // of the worker, by its clock
 	active time.Time // when we last saw a beat or a record of the worker
@@ -70,6 +71,9 @@ func (m *monitor) attempts() (n int) {
 // stopMargin is how long Nomad takes beyond the worker's own time to stop.
 const stopMargin = 60 * time.Second
 
+// stopLimit is how long the end of an allocation is waited for that should end.
+func (m *monitor) stopLimit() time.Duration { return m.o.Grace + m.o.margin }
+
 // await waits until none of the shard can be running, and reports on its runs
 // meanwhile. It stops the allocation when ctx ends.
 func (m *monitor) await(ctx context.Context) error {
@@ -86,8 +90,7 @@ func (m *monitor) await(ctx context.Context) error {
 		case <-wake:
 		case <-time.After(m.pollEvery()):
 		case <-limit:
-			return unit.WithHint(fmt.Errorf("stop job %s: its allocation has not ended", m.child),
-				"nomad job status %s shows where it is; once its node is back, or given up, run the same command again to resume", m.child)
+			return m.unstopped("its allocation has not ended")
 		case <-cancel:
 			cancel = nil
 			if m.superseded(work) {
@@ -96,16 +99,25 @@ func (m *monitor) await(ctx context.Context) error {
 			if err := m.stop(work); err != nil {
 				return err
 			}
-			limit = time.After(m.o.Grace + stopMargin)
+			limit = time.After(m.stopLimit())
 		}
 	}
 }
 
-// stop has Nomad end the shard's allocation.
+// unstopped reports an allocation that was stopped and may be running still.
+func (m *monitor) unstopped(why string) error {
+	return unit.WithHint(fmt.Errorf("stop job %s: %s", m.child, why),
+		"nomad job status %s shows where it is; once its node is back, or given up, run the same command again to resume", m.child)
+}
+
+// stop has Nomad end the shard's allocation. A cluster that is away is not waited
+// for longer than the allocation would be.
 func (m *monitor) stop(ctx context.Context) error {
 	if m.child == "" {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, m.stopLimit())
+	defer cancel()
 	return m.deregister(ctx, m.class.place, m.child)
 }
 
@@ -129,18 +141,38 @@ func (m *monitor) over(ctx context.Context, stopping bool) (bool, error) {
 	if err := m.report(ctx); err != nil {
 		return false, err
 	}
+	if m.stored().Done(m.shard.Runs) {
+		return m.finished(ctx, allocs)
+	}
+	m.lookForChild(ctx)
 	switch {
 	case m.child == "":
 		return m.giveUpIfSilent(ctx, "its Nomad job is gone, and how it ended is unknown", m.o.LostAfter)
 	case len(allocs) == 0:
 		return m.unplaced(ctx, stopping)
-	case m.allEnded():
-		// The worker is about to end, or it has ended and we missed the event.
-		return false, m.refresh(ctx)
 	case disconnected(allocs):
-		return m.giveUpIfSilent(ctx, "its node is disconnected", m.o.LostAfter)
+		over, err := m.giveUpIfSilent(ctx, "its node is disconnected", m.o.LostAfter)
+		if stopping && !over && err == nil {
+			err = m.unstopped("its node is away")
+		}
+		return over, err
 	}
 	return m.giveUpIfSilent(ctx, "its worker does not report", presentNodeFactor*m.o.LostAfter)
+}
+
+// finished reports whether a shard is over whose runs have all ended. Its worker
+// has nothing left to do but to end, which is waited for only while Nomad can
+// tell, and not for ever.
+func (m *monitor) finished(ctx context.Context, allocs []alloc) (bool, error) {
+	if m.done.IsZero() {
+		m.done = time.Now()
+	}
+	known, err := m.refresh(ctx)
+	away := m.child == "" || err == nil && !known || disconnected(allocs)
+	if !away && time.Since(m.done) < m.stopLimit() {
+		return false, nil
+	}
+	return true, m.stored().Recall(ctx, true)
 }
 
 // presentNodeFactor is how much longer a worker may be silent while its node is
@@ -160,29 +192,33 @@ func (m *monitor) report(ctx context.Context) error {
 	return err
 }
 
-func (m *monitor) allEnded() bool {
-	for _, id := range m.shard.Runs {
-		if st, _ := m.sweep.Run(id); st.Began != nil || st.Last == nil {
-			return false
-		}
-	}
-	return true
-}
-
-// refresh asks only for the allocations of the shard.
-func (m *monitor) refresh(ctx context.Context) error {
+// refresh asks once for the allocations of the shard, and whether there are any.
+func (m *monitor) refresh(ctx context.Context) (known bool, err error) {
 	var stubs []*api.AllocationListStub
-	err := m.retry(ctx, "look at job "+m.child, func() (err error) {
+	err = m.call(ctx, func() (err error) {
 		stubs, _, err = m.client.Jobs().Allocations(m.child, true, m.class.place.query(ctx))
-		if missing(err) {
-			err = nil
-		}
 		return err
 	})
 	for _, s := range stubs {
 		m.watch.learn(s.JobID, allocOf(s))
 	}
-	return err
+	if missing(err) {
+		err = nil
+	}
+	return len(stubs) > 0, err
+}
+
+// lookForChild asks for the job of a worker that has become silent: once a job is
+// purged or collected, nothing else says so.
+func (m *monitor) lookForChild(ctx context.Context) {
+	often := min(m.o.LostAfter, maxUnasked)
+	if m.child == "" || time.Since(m.active) < often || time.Since(m.asked) < often/3 {
+		return
+	}
+	m.asked = time.Now()
+	if _, _, err := m.client.Jobs().Info(m.child, m.class.place.query(ctx)); missing(err) {
+		m.child = ""
+	}
 }
 
 // maxUnasked is the longest time between two questions about a waiting child.
@@ -205,8 +241,8 @@ func (m *monitor) unplaced(ctx context.Context, stopping bool) (bool, error) {
 	case err != nil:
 		return false, explain("look at job "+m.child, err)
 	}
-	if err := m.refresh(ctx); err != nil || len(m.watch.look(m.child)) > 0 {
-		return false, err
+	if known, err := m.refresh(ctx); err != nil || known {
+		return false, nil // or the next look
 	}
 	if job.Stop != nil && *job.Stop {
 		return true, nil
@@ -234,7 +270,13 @@ func (m *monitor) giveUpIfSilent(ctx context.Context, why string, limit time.Dur
 		return false, nil
 	}
 	m.why = fmt.Sprintf("%s, and its worker has been silent for %s", why, unit.Duration(time.Since(m.active)))
-	return true, errors.Join(m.stored().Recall(ctx, true), m.stop(ctx))
+	if err := m.stored().Recall(ctx, true); err != nil {
+		return false, err
+	}
+	if err := m.stop(ctx); err != nil && !m.passing(err) { // the worker reads the recall in any case
+		return false, err
+	}
+	return true, nil
 }
 
 // settle closes a shard of which nothing is running: runs that began and did not

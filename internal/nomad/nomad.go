@@ -55,7 +55,8 @@ type Options struct {
 	Datacenters                 []string
 	Priority                    int
 
-	poll time.Duration // between looks at a running shard; 0 is a second
+	poll   time.Duration // between looks at a running shard; 0 is a second
+	margin time.Duration // see stopMargin
 }
 
 // An Executor executes shards on a cluster. Its methods may be called
@@ -99,6 +100,7 @@ func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 		return nil, err
 	}
 	o.poll = orElse(o.poll, time.Second)
+	o.margin = orElse(o.margin, stopMargin)
 	o.Grace = orElse(o.Grace, 10*time.Second)
 	o.LostAfter = orElse(o.LostAfter, sweep.LostAfter)
 	e := &Executor{

@@ -36,6 +36,7 @@ type Sweep struct {
 	unlogged  []ended                       // ends found in notebooks, not in the log
 	lease     *Lease                        // nil while this process only reads
 	absorbed  map[string]int64              // shard → bytes of its log that are known
+	begun     map[string]map[string]int     // shard → run → attempt that its worker began
 	shards    map[string]int                // open shard → epoch of the lease it was composed under
 	closed    map[string]bool               // shards of which nothing is at work any more
 }
@@ -129,7 +130,7 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 		return nil, &FormatError{st.String(), f.Version}
 	}
 	s := &Sweep{store: st, name: f.Name, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{},
-		absorbed: map[string]int64{}, shards: map[string]int{}, closed: map[string]bool{}}
+		absorbed: map[string]int64{}, begun: map[string]map[string]int{}, shards: map[string]int{}, closed: map[string]bool{}}
 	if err := s.readPlan(ctx); err != nil {
 		return nil, fmt.Errorf("open sweep %s: %w", st, err)
 	}

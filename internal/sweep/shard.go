@@ -169,6 +169,7 @@ func (h Stored) Close(ctx context.Context) error {
 	defer h.sweep.mu.Unlock()
 	h.sweep.close(c)
 	delete(h.sweep.absorbed, h.id)
+	delete(h.sweep.begun, h.id)
 	return nil
 }
 
@@ -266,6 +267,7 @@ func (h Stored) Absorb(ctx context.Context) ([]Note, error) {
 		if errs[i] != nil {
 			continue
 		}
+		s.begins(h.id, r)
 		news := s.news(r) // an opening may have read it before
 		s.apply(r)
 		if n, ok := r.note(); ok && news {
@@ -273,6 +275,34 @@ func (h Stored) Absorb(ctx context.Context) ([]Note, error) {
 		}
 	}
 	return notes, nil
+}
+
+// begins remembers which attempts the worker of a shard has begun. It is called
+// with the lock.
+func (s *Sweep) begins(shard string, r record) {
+	if s.begun[shard] == nil {
+		s.begun[shard] = map[string]int{}
+	}
+	switch {
+	case r.Began != nil:
+		s.begun[shard][r.Began.Run] = r.Began.Attempt
+	case r.Abandoned != nil:
+		delete(s.begun[shard], r.Abandoned.Run)
+	}
+}
+
+// Done reports whether the worker of the shard has begun all of these runs and
+// none of those attempts is open, as far as its log was absorbed.
+func (h Stored) Done(runs []string) bool {
+	h.sweep.mu.Lock()
+	defer h.sweep.mu.Unlock()
+	for _, id := range runs {
+		n, begun := h.sweep.begun[h.id][id]
+		if b := h.sweep.state(id).Began; !begun || b != nil && b.Attempt == n {
+			return false
+		}
+	}
+	return true
 }
 
 // news reports whether a record says something that is not known yet. It is

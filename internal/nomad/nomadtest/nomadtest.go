@@ -52,6 +52,7 @@ type Server struct {
 	allocs  []*alloc
 	serial  int
 	idle    bool
+	mute    bool // ends are not reported
 	work    sync.WaitGroup
 }
 
@@ -360,6 +361,9 @@ func (s *Server) ended(a *alloc) {
 	syscall.Kill(-a.cmd.Process.Pid, syscall.SIGKILL) // what it left
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.mute {
+		return
+	}
 	status := a.cmd.ProcessState.Sys().(syscall.WaitStatus)
 	event := &api.TaskEvent{Type: api.TaskTerminated, ExitCode: a.cmd.ProcessState.ExitCode()}
 	if status.Signaled() {
@@ -380,6 +384,9 @@ func (s *Server) deregister(w http.ResponseWriter, id string) {
 	for _, a := range s.allocs {
 		if a.stub.JobID == id && a.stub.ClientStatus == api.AllocClientStatusRunning {
 			a.stub.DesiredStatus = api.AllocDesiredStatusStop
+			if s.mute {
+				continue
+			}
 			if a.cmd == nil {
 				a.stub.ClientStatus, a.stub.ModifyIndex = api.AllocClientStatusComplete, s.index+1
 				continue
@@ -479,6 +486,39 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// Disconnect makes the node disconnected, as the servers see it: what it runs
+// goes on, and nothing of it is reported any more.
+func (s *Server) Disconnect() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = true
+	for _, a := range s.allocs {
+		if a.stub.ClientStatus == api.AllocClientStatusRunning {
+			a.stub.ClientStatus, a.stub.ModifyIndex = api.AllocClientStatusUnknown, s.index+1
+		}
+	}
+	s.change()
+}
+
+// Mute lets the node report nothing from now on, although it is connected.
+func (s *Server) Mute() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = true
+}
+
+// Vanish forgets every dispatched job at once, with its allocations, as a purge
+// does: what they run goes on.
+func (s *Server) Vanish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, a := range s.allocs {
+		delete(s.jobs, a.stub.JobID)
+	}
+	s.allocs = nil
+	s.change()
 }
 
 // Idle lets allocations from now on run nothing, until they are stopped.
