@@ -333,7 +333,7 @@ func TestCancelOnNomad(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(2500 * time.Millisecond)
+			v.awaitLines(t, 9) // past the canary
 			if dead {
 				cmd.Process.Kill()
 				cmd.Wait()

@@ -16,7 +16,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Sweep is an opened sweep. Its methods may be called concurrently.
@@ -52,24 +51,6 @@ type format struct {
 // ErrNotASweep reports a place that holds something else.
 var ErrNotASweep = errors.New("not a sweep")
 
-// FormatError reports a sweep written by another version of fanout.
-type FormatError struct {
-	Where   string
-	Version int
-}
-
-func (e *FormatError) Error() string {
-	return fmt.Sprintf("open sweep %s: its format is version %d, this fanout reads version %d", e.Where, e.Version, formatVersion)
-}
-
-// Hint says what to do about it.
-func (e *FormatError) Hint() string {
-	if e.Version > formatVersion {
-		return "use the newer fanout that wrote it, or give another place with -o"
-	}
-	return "use the older fanout that wrote it, or give another place with -o"
-}
-
 // Init makes an empty sweep in st, or opens the one that is there already if
 // it has the same name.
 func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
@@ -87,18 +68,6 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 		return nil, fmt.Errorf("create sweep: %w", err)
 	}
 	return Open(ctx, st)
-}
-
-// OtherSweepError reports a place that is taken by a sweep of another name.
-type OtherSweepError struct{ Where, Has, Wanted string }
-
-func (e *OtherSweepError) Error() string {
-	return fmt.Sprintf("open sweep %s: it holds the sweep %q, not %q", e.Where, e.Has, e.Wanted)
-}
-
-// Hint says what to do about it.
-func (e *OtherSweepError) Hint() string {
-	return "give another place with -o, or set `name:` in the sweep file"
 }
 
 // checkEmpty refuses to make a sweep among other people's files.
@@ -127,7 +96,7 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 		return nil, fmt.Errorf("open %s: %w: %s does not say %s", st, ErrNotASweep, keyFormat, formatName)
 	}
 	if f.Version != formatVersion {
-		return nil, &FormatError{st.String(), f.Version}
+		return nil, &FormatError{Where: st.String(), Version: f.Version, Reads: formatVersion}
 	}
 	s := &Sweep{store: st, name: f.Name, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{},
 		absorbed: map[string]int64{}, begun: map[string]map[string]int{}, shards: map[string]int{}, closed: map[string]bool{}}
@@ -148,18 +117,10 @@ func OpenPlanned(ctx context.Context, st store.Store) (*Sweep, error) {
 		return nil, err
 	}
 	if !s.planned {
-		return nil, &UnplannedError{st.String()}
+		return nil, &UnplannedError{Where: st.String()}
 	}
 	return s, s.readSpec(ctx)
 }
-
-// UnplannedError reports a sweep without a plan.
-type UnplannedError struct{ Where string }
-
-func (e *UnplannedError) Error() string { return e.Where + ": nothing is planned yet" }
-
-// Hint says what to do about it.
-func (e *UnplannedError) Hint() string { return "fanout run SWEEP.yaml -o " + unit.Quote(e.Where) }
 
 // Spec is the sweep file that the plan in force was made from, decoded once.
 // It is nil where nothing was planned from a file, and in a sweep opened by

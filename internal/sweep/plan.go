@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"path"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -28,6 +26,10 @@ type (
 	Template = plan.Template
 	Recipe   = plan.Recipe
 	Secret   = plan.Secret
+
+	FormatError     = plan.FormatError
+	OtherSweepError = plan.OtherSweepError
+	UnplannedError  = plan.UnplannedError
 )
 
 // NewRun returns the run of a point.
@@ -80,7 +82,7 @@ func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
 	if err := s.freezePlan(ctx, &head, p); err != nil {
 		return delta, fmt.Errorf("freeze plan: %w", err)
 	}
-	if !s.planned || !samePlan(head, s.head) {
+	if !s.planned || !plan.Same(head, s.head) {
 		if err := s.putPlan(ctx, &head, lines); err != nil {
 			return delta, err
 		}
@@ -141,15 +143,6 @@ func (s *Sweep) Preview(p Plan) (*Sweep, Delta) {
 	return view, delta
 }
 
-// samePlan compares what two heads plan, leaving out when they did so.
-func samePlan(a, b Head) bool {
-	a.Number, b.Number = 0, 0
-	a.Created, b.Created = time.Time{}, time.Time{}
-	x, _ := json.Marshal(a)
-	y, _ := json.Marshal(b)
-	return bytes.Equal(x, y)
-}
-
 // merge puts the newly planned runs first and behind them those that only
 // earlier plans had.
 func (s *Sweep) merge(planned []Run, inputs map[string]string) (Delta, []Run) {
@@ -197,16 +190,6 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 	s.head, s.runs, s.planned = head, states, true
 }
 
-func decodeRuns(b []byte) ([]Run, error) {
-	runs, errs := jsonl.Decode[Run](b)
-	for i, err := range errs {
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+1, err)
-		}
-	}
-	return runs, nil
-}
-
 // newestPlan is the number of the plan in force, 0 for none.
 func (s *Sweep) newestPlan(ctx context.Context) (number int, err error) {
 	for o, err := range s.store.List(ctx, prefixPlan) {
@@ -242,7 +225,7 @@ func (s *Sweep) readPlan(ctx context.Context) error {
 	if Digest(lines) != head.Digest {
 		return fmt.Errorf("read %s: its digest is not the one %s names", keyPlanRuns(number), keyPlanHead(number))
 	}
-	runs, err := decodeRuns(lines)
+	runs, err := jsonl.DecodeAll[Run](lines)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", keyPlanRuns(number), err)
 	}

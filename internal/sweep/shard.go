@@ -20,7 +20,7 @@ import (
 type storedShard struct {
 	Shard
 	Epoch  int    `json:"epoch"`  // of the lease it was composed under
-	Making string `json:"making"` // how its runs are executed: see Sweep.making
+	Making string `json:"making"` // how its runs are executed: see Head.Making
 }
 
 // PutShard stores a shard before it is handed to somebody who outlives this
@@ -49,16 +49,9 @@ func (s *Sweep) knowShard(id string, epoch int) {
 	s.shards[id] = epoch
 }
 
-// making digests how the plan in force executes its runs: a shard composed
-// under another one computes something else.
 func (s *Sweep) making() string {
 	h, _ := s.Head()
-	line := jsonl.Line(struct {
-		Templates []Template
-		Files     string
-		Recipe    Recipe
-	}{h.Templates, h.FilesDigest, h.Recipe})
-	return Digest(bytes.TrimSuffix(line, []byte("\n")))
+	return h.Making()
 }
 
 // An OpenShard is one that was stored and never closed: somebody may be

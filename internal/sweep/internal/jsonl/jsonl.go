@@ -55,3 +55,14 @@ func Decode[T any](b []byte) ([]T, []error) {
 	work.Wait()
 	return out, errs
 }
+
+// DecodeAll is Decode where every line must be right.
+func DecodeAll[T any](b []byte) ([]T, error) {
+	values, errs := Decode[T](b)
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+1, err)
+		}
+	}
+	return values, nil
+}

@@ -4,9 +4,11 @@
 package plan
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
+	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -151,4 +153,24 @@ type Recipe struct {
 type Secret struct {
 	Param string `json:"param"`
 	Env   string `json:"env"`
+}
+
+// Same compares what two heads plan, leaving out when they did so.
+func Same(a, b Head) bool {
+	a.Number, b.Number = 0, 0
+	a.Created, b.Created = time.Time{}, time.Time{}
+	x, _ := json.Marshal(a)
+	y, _ := json.Marshal(b)
+	return bytes.Equal(x, y)
+}
+
+// Making digests how the plan executes its runs: a shard composed
+// under another one computes something else.
+func (h Head) Making() string {
+	line, _ := json.Marshal(struct {
+		Templates []Template
+		Files     string
+		Recipe    Recipe
+	}{h.Templates, h.FilesDigest, h.Recipe})
+	return Digest(line)
 }
