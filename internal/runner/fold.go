@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -63,11 +65,10 @@ type cellFold struct {
 	clear   bool   // before the next output
 	used    int64
 	cut     bool
-	tail    []byte // text of the last output, when it is a stream being appended to
-	held    string // the end of a stream that may be the beginning of a secret
-	heldOn  string // that stream
-	errored bool   // an error output has come
-	kept    kept   // scraps that are not among the outputs
+	tail    []byte            // text of the last output, when it is a stream being appended to
+	held    map[string]string // by stream, its end where that may be the beginning of a secret
+	errored bool              // an error output has come
+	kept    kept              // scraps that are not among the outputs
 }
 
 const (
@@ -83,7 +84,7 @@ const (
 func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
 	return &fold{
 		doc: doc, mask: m, caps: c, cells: map[string]*cellFold{}, cause: map[string]*cellFold{}, byIndex: map[int]*cellFold{},
-		places: map[string][]place{}, widgets: newWidgets(),
+		places: map[string][]place{}, widgets: newWidgets(m),
 	}
 }
 
@@ -192,19 +193,19 @@ func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
 		return
 	}
 	if w := f.widgets.hook(parent); w != nil {
-		f.show(w, c, streamOutput(s.Name, f.mask.text(s.Text)))
+		f.show(w, c, streamOutput(s.Name, s.Text)) // which masks what it joins
 		return
 	}
 	if f.mask == nil {
 		f.write(c, s.Name, s.Text)
 		return
 	}
-	if c.heldOn != s.Name {
-		f.release(c)
-	}
-	text := f.mask.text(c.held + s.Text)
+	text := f.mask.text(c.held[s.Name] + s.Text)
 	n := len(text) - f.mask.open(text)
-	c.held, c.heldOn = text[n:], s.Name
+	if c.held == nil {
+		c.held = map[string]string{}
+	}
+	c.held[s.Name] = text[n:]
 	if n > 0 {
 		f.write(c, s.Name, text[:n])
 	}
@@ -212,9 +213,12 @@ func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
 
 // release writes what was held back.
 func (f *fold) release(c *cellFold) {
-	if text := c.held; text != "" {
-		c.held = ""
-		f.write(c, c.heldOn, text)
+	for _, name := range slices.Sorted(maps.Keys(c.held)) {
+		text := c.held[name]
+		delete(c.held, name)
+		if text != "" {
+			f.write(c, name, text)
+		}
 	}
 }
 
@@ -473,7 +477,6 @@ func (f *fold) empty(c *cellFold) {
 
 // add appends an output if the caps allow.
 func (f *fold) add(c *cellFold, out notebook.Output) bool {
-	f.release(c)
 	f.clearIfDue(c)
 	if _, fits := f.room(c, size(out)); !fits {
 		f.cutMark(c)

@@ -322,11 +322,50 @@ func TestSecretsInMessages(t *testing.T) {
 	if strings.Contains(all, "hunter2x") || strings.Contains(all, "aHVudGVyMng") {
 		t.Error(all)
 	}
-	if got := textOf(d.Cells[0]); got != "a [secret] b hunter2huhxhunter2x" {
+	if got := textOf(d.Cells[0]); got != "a [secret] b hu[secret][secret]h" {
 		t.Errorf("%q", got)
 	}
 	if got := textOf(d.Cells[1]); got != "tail hunter" {
 		t.Errorf("what was held back at the end is lost: %q", got)
+	}
+}
+
+// TestSecretsInPieces: what a reader of the document or of the log would join is
+// masked as one.
+func TestSecretsInPieces(t *testing.T) {
+	out := func(text string) kernel.Message { return sayMsg("m", "stdout", text) }
+	err := func(text string) kernel.Message { return sayMsg("m", "stderr", text) }
+	shown := msg("m", "display_data", map[string]any{"data": map[string]any{"text/plain": "shown"}})
+	for name, msgs := range map[string][]kernel.Message{
+		"with another stream between": {out("a hunt"), err("warning\n"), out("er2x b\n")},
+		"on both streams":             {out("hun"), err("hunt"), out("ter2x"), err("er2x")},
+		"with a display between":      {out("hunt"), shown, out("er2x")},
+		"wrapped":                     {out("hunt\n"), out("   er2x\n")},
+		"in a widget":                 append(widgetMsgs(true), out("hunt"), out("er2x")),
+	} {
+		m, e := newMask([]string{"hunter2x"})
+		if e != nil {
+			t.Fatal(e)
+		}
+		d := doc("one", "two")
+		f := newFold(d, m, caps{1 << 20, 1 << 20})
+		f.begin(0)
+		for _, m := range msgs {
+			f.message(m)
+		}
+		told := fmt.Sprint(f.widgets.updates())
+		f.begin(1)
+		f.finish()
+		var log strings.Builder
+		for _, p := range f.printed {
+			if p.stream == logStdout {
+				log.WriteString(p.text)
+			}
+		}
+		all := strings.NewReplacer("\n", "", " ", "").Replace(textOf(d.Cells[0]) + "|" + log.String() + "|" + told + string(d.Encode()))
+		if strings.Contains(all, "hunter2x") || strings.Contains(all, "er2xb") || !strings.Contains(all, masked) {
+			t.Errorf("%s: %s", name, all)
+		}
 	}
 }
 

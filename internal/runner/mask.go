@@ -49,7 +49,9 @@ func Redact(values []string, text []byte) []byte {
 // A mask finds secrets in the output of a notebook, in the forms that programs give
 // them. A nil mask finds nothing.
 type mask struct {
-	forms    []string // longest first
+	forms    []string        // longest first
+	tight    []string        // the forms without white space, longest first
+	loose    map[string]bool // tight forms that had some
 	replacer *strings.Replacer
 }
 
@@ -67,19 +69,29 @@ func newMask(values []string) (*mask, error) {
 			m.forms = append(m.forms, forms(t)...)
 		}
 	}
-	slices.SortFunc(m.forms, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	m.forms = slices.Compact(m.forms)
+	m.loose = map[string]bool{}
+	for _, f := range m.forms {
+		t := unwrap(f).text
+		m.tight = append(m.tight, t)
+		m.loose[t] = m.loose[t] || t != f
+	}
+	m.forms, m.tight = longestFirst(m.forms), longestFirst(m.tight)
 	var pairs []string
 	for _, f := range m.forms {
 		pairs = append(pairs, f, masked)
 	}
 	m.replacer = strings.NewReplacer(pairs...)
 	return m, nil
+}
+
+func longestFirst(forms []string) []string {
+	slices.SortFunc(forms, func(a, b string) int {
+		if len(a) != len(b) {
+			return len(b) - len(a)
+		}
+		return strings.Compare(a, b)
+	})
+	return slices.Compact(forms)
 }
 
 // forms lists how v may look: itself, in JSON once and twice, as a Python
@@ -89,7 +101,9 @@ func forms(v string) []string {
 	for _, j := range []string{jsonEscape(v, false), jsonEscape(v, true), htmlJSON(v)} {
 		all = append(all, j, jsonEscape(j, false))
 	}
-	all = append(all, pythonEscape(v, '\''), pythonEscape(v, '"'))
+	for _, quote := range []rune{'\'', '"'} {
+		all = append(all, pythonEscape(v, quote), pythonASCII(v, quote), pythonBytes(v, quote))
+	}
 	q := url.QueryEscape(v)
 	spaced := strings.ReplaceAll(q, "+", "%20")
 	for _, u := range []string{q, spaced, strings.ReplaceAll(spaced, "%2F", "/"), url.PathEscape(v)} {
@@ -177,13 +191,158 @@ func pythonEscape(s string, quote rune) string {
 	return b.String()
 }
 
-// text replaces the secrets in s.
+// pythonASCII is s inside a Python literal, as ascii writes it.
+func pythonASCII(s string, quote rune) string {
+	var b strings.Builder
+	for _, r := range pythonEscape(s, quote) {
+		switch {
+		case r < 0x80:
+			b.WriteRune(r)
+		case r < 0x100:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		case r < 0x10000:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		}
+	}
+	return b.String()
+}
+
+// pythonBytes is s inside a literal of bytes, as repr writes its UTF-8.
+func pythonBytes(s string, quote rune) string {
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; c < 0x80 {
+			b.WriteString(pythonEscape(string(rune(c)), quote))
+		} else {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		}
+	}
+	return b.String()
+}
+
+// text replaces the secrets in s, also where s is wrapped.
 func (m *mask) text(s string) string {
 	if m == nil {
 		return s
 	}
-	return m.replacer.Replace(s)
+	return m.wrapped(m.replacer.Replace(s))
 }
+
+// An unwrapped text is one without white space, and where its bytes were.
+type unwrapped struct {
+	text string
+	at   []int // of each byte, and of the end
+}
+
+// unwrap takes white space out of s, and the escapes of line ends and tabs.
+func unwrap(s string) unwrapped {
+	var b strings.Builder
+	at := make([]int, 0, len(s)+1)
+	for i := 0; i < len(s); i++ {
+		if n := blank(s[i:]); n > 0 {
+			i += n - 1
+			continue
+		}
+		b.WriteByte(s[i])
+		at = append(at, i)
+	}
+	return unwrapped{b.String(), append(at, len(s))}
+}
+
+// blank is the length of the white space that s begins with, one character or
+// its escape.
+func blank(s string) int {
+	switch {
+	case strings.IndexByte(" \n\r\t", s[0]) >= 0:
+		return 1
+	case len(s) > 1 && s[0] == '\\' && strings.IndexByte("nrt", s[1]) >= 0:
+		return 2
+	}
+	return 0
+}
+
+// wrapped replaces the secrets in s that are broken into lines, however these
+// are indented.
+func (m *mask) wrapped(s string) string {
+	if !strings.Contains(s, "\n") && !strings.Contains(s, `\n`) {
+		return s
+	}
+	var found [][2]int // in s
+	for from := 0; from < len(s); from += window {
+		m.inWindow(s[from:min(len(s), from+2*window)], func(first, last int) {
+			found = append(found, [2]int{from + first, from + last})
+		})
+	}
+	return cover(s, found)
+}
+
+// window is how much of a text is unwrapped at once, twice: what lies across the
+// end of one window is in the next.
+const window = 1 << 20
+
+func (m *mask) inWindow(s string, found func(first, last int)) {
+	u := unwrap(s)
+	for _, form := range m.tight {
+		for from := 0; ; {
+			n := strings.Index(u.text[from:], form)
+			if n < 0 || form == "" {
+				break
+			}
+			first, last := u.at[from+n], u.at[from+n+len(form)-1]+1
+			if m.loose[form] || onlyLineEnds(s[first:last]) {
+				found(first, last)
+			}
+			from += n + 1
+		}
+	}
+}
+
+// onlyLineEnds reports whether all white space in s is around line ends.
+func onlyLineEnds(s string) bool {
+	for i := 0; i < len(s); i++ {
+		ends, n := false, 0
+		for i < len(s) {
+			if n = blank(s[i:]); n == 0 {
+				break
+			}
+			if c := s[i+n-1]; c == '\n' || n == 2 && c == 'n' {
+				ends = true
+			}
+			if i += n; i >= len(s) || blank(s[i:]) == 0 {
+				if !ends {
+					return false
+				}
+				break
+			}
+		}
+	}
+	return true
+}
+
+// cover replaces parts of s, which may overlap, by the mask.
+func cover(s string, parts [][2]int) string {
+	if len(parts) == 0 {
+		return s
+	}
+	slices.SortFunc(parts, func(a, b [2]int) int { return a[0] - b[0] })
+	var b strings.Builder
+	end := 0
+	for _, p := range parts {
+		if p[0] >= end {
+			b.WriteString(s[end:p[0]])
+			b.WriteString(masked)
+		}
+		end = max(end, p[1])
+	}
+	b.WriteString(s[end:])
+	return b.String()
+}
+
+// fewBeforeWrap is how many characters of a secret before a line end are held
+// back: fewer are in any text.
+const fewBeforeWrap = 3
 
 // open is the length of the end of s that may become a secret with what
 // follows.
@@ -191,10 +350,24 @@ func (m *mask) open(s string) int {
 	if m == nil {
 		return 0
 	}
-	longest := min(len(s), len(m.forms[0])-1)
-	for n := longest; n > 0; n-- {
+	n := openEnd(s, m.forms, 1)
+	tail := s[max(0, len(s)-4*len(m.forms[0])):]
+	u := unwrap(tail)
+	if t := openEnd(u.text, m.tight, fewBeforeWrap); t > 0 {
+		first := u.at[len(u.text)-t]
+		if w := tail[first:]; onlyLineEnds(w+"\n") && len(w) > n {
+			n = len(w)
+		}
+	}
+	return n
+}
+
+// openEnd is the length of the longest end of s, of least bytes or more, with
+// which one of forms begins.
+func openEnd(s string, forms []string, least int) int {
+	for n := min(len(s), len(forms[0])-1); n >= least; n-- {
 		end := s[len(s)-n:]
-		for _, f := range m.forms {
+		for _, f := range forms {
 			if len(f) <= n {
 				break // shorter ones follow
 			}

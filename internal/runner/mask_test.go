@@ -18,7 +18,7 @@ import (
 
 var secrets = []string{
 	"hunter2x", `pa"ss\wo'rd/1`, "ünï-çødé-✗", "line one\nline two", "aaaaaaa", "a b+c&d=<e>%f", "0123456789",
-	"-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END KEY-----\n",
+	strings.Repeat("key-0123-Ω'", 12), "correct horse battery staple", "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END KEY-----\n",
 }
 
 func TestMaskForms(t *testing.T) {
@@ -54,12 +54,14 @@ func TestMaskForms(t *testing.T) {
 func TestMaskPython(t *testing.T) {
 	python := kerneltest.Python(t)
 	script := `
-import base64, html, json, sys, urllib.parse
+import base64, html, json, sys, textwrap, urllib.parse
 for v in json.load(sys.stdin):
     for f in (repr(v), json.dumps(v), json.dumps(v, ensure_ascii=False), json.dumps(json.dumps(v)), urllib.parse.quote(v), urllib.parse.quote(v, safe=''),
               urllib.parse.quote_plus(v), urllib.parse.urlencode({'k': v}), html.escape(v), base64.b64encode(v.encode()).decode(),
               base64.b64encode(b'x' + v.encode() + b'y').decode(), base64.b64encode(b'xy' + v.encode()).decode(),
-              base64.urlsafe_b64encode(v.encode()).decode().rstrip('='), v.encode().hex(), str({'k': v}), str([v])):
+              base64.urlsafe_b64encode(v.encode()).decode().rstrip('='), v.encode().hex(), str({'k': v}), str([v]), ascii(v), repr(v.encode()), ascii({'k': [v]}),
+              base64.encodebytes(v.encode()).decode(), base64.encodebytes(b'x' * 50 + v.encode()).decode(), repr(base64.encodebytes(b'y' * 55 + v.encode())),
+              textwrap.indent(textwrap.fill(v, 5), '    '), textwrap.fill('some words ' + v, 12, subsequent_indent='\t'), base64.encodebytes(b'z' * 56 + v.encode()).decode().replace('\n', '\r\n  ')):
         print(json.dumps([v, f]))
 `
 	in, _ := json.Marshal(secrets)
@@ -71,7 +73,7 @@ for v in json.load(sys.stdin):
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-	if len(lines) != 16*len(secrets) {
+	if len(lines) != 25*len(secrets) {
 		t.Fatalf("%d forms", len(lines))
 	}
 	for _, line := range lines {
@@ -109,6 +111,29 @@ func TestMaskJSON(t *testing.T) {
 	in = strings.ReplaceAll(in, `k\u0073e`, `ks\u0065`)
 	if got := string(m.json(json.RawMessage(in))); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestMaskLeavesOtherText: only line ends may be within a secret, and what is
+// masked is the secret alone.
+func TestMaskLeavesOtherText(t *testing.T) {
+	m, err := newMask([]string{"123456", "tables"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"12 34 56\n":             "12 34 56\n",
+		"to the table sum\nnext": "to the table sum\nnext",
+		"x\n 123\n    456\n y":   "x\n [secret]\n y",
+		"a 1234\\n56 b":          "a [secret] b",
+		"123456\n123\n456":       "[secret]\n[secret]",
+		strings.Repeat("x\n", window/2-1) + "123\n456": strings.Repeat("x\n", window/2-1) + "[secret]",
+		"12\n3 456":                          "12\n3 456",
+		strings.Repeat("table\n", 3) + "end": strings.Repeat("table\n", 3) + "end",
+	} {
+		if got := m.text(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
 	}
 }
 

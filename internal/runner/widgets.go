@@ -15,6 +15,7 @@ const widgetMime = "application/vnd.jupyter.widget-state+json"
 // widgets is the state of the Jupyter widgets of a kernel, as a front end
 // would know it from the comm messages.
 type widgets struct {
+	mask    *mask
 	state   map[string]map[string]json.RawMessage // comm id → key → value
 	buffers map[string][]widgetBuffer             // comm id → in order of appearance
 	outputs map[string]*outputWidget              // comm id → output widgets
@@ -28,8 +29,9 @@ type widgetBuffer struct {
 	Path     json.RawMessage `json:"path"`
 }
 
-func newWidgets() widgets {
+func newWidgets(m *mask) widgets {
 	return widgets{
+		mask:  m,
 		state: map[string]map[string]json.RawMessage{}, buffers: map[string][]widgetBuffer{},
 		outputs: map[string]*outputWidget{}, hooks: map[string][]*outputWidget{},
 	}
