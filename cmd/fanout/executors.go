@@ -163,7 +163,7 @@ func (c *cli) attach(ctx context.Context, s *sweep.Sweep) (*nomad.Executor, erro
 // ExecuteSingle executes a notebook on this machine.
 func (m machines) ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o app.Single) (outcome.Status, string, error) {
 	return m.executeSingle(ctx, doc, local.Single{
-		Kernel: o.Kernel, Python: o.Python, Dir: o.Dir, StartTimeout: time.Minute, SaveEvery: time.Minute, Save: o.Save, End: o.Save,
+		Kernel: o.Kernel, Python: o.Python, Dir: o.Dir, Recipe: o.Recipe, StartTimeout: time.Minute, SaveEvery: time.Minute, Save: o.Save, End: o.Save,
 	})
 }
 

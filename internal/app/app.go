@@ -77,6 +77,9 @@ type Single struct {
 	Kernel, Python string
 	Dir            string // working directory
 	Save           func(doc []byte) error
+	// Recipe is that of the sweep the notebook belongs to: its kernel has the
+	// sweep's variables and none of its secrets, whose values are not written.
+	Recipe *sweep.Recipe
 }
 
 // LimitRuns applies Timeout to a sweep.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,6 +103,11 @@ func absolute(where string) string {
 func notifyOne(ctx context.Context, n grid.Notice, body []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
 	defer cancel()
+	if n.WebhookEnv != "" {
+		if n.Webhook = os.Getenv(n.WebhookEnv); n.Webhook == "" {
+			return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)
+		}
+	}
 	if n.Webhook != "" {
 		return post(ctx, n.Webhook, body)
 	}
@@ -113,15 +120,21 @@ func notifyOne(ctx context.Context, n grid.Notice, body []byte) error {
 	return nil
 }
 
-func post(ctx context.Context, url string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+// post sends body to a URL. Its errors name the host alone: the rest is often a
+// token.
+func post(ctx context.Context, to string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return errors.New("post to a webhook: its URL cannot be read")
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		var about *url.Error
+		if errors.As(err, &about) {
+			err = about.Err
+		}
+		return fmt.Errorf("post to %s: %w", req.URL.Host, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 300 {

@@ -113,7 +113,7 @@ func FilesOf(ctx context.Context, s *sweep.Sweep, dir, prefix string) (folder st
 // the sweep.
 func (a *App) executeIn(ctx context.Context, s *sweep.Sweep, doc *notebook.Notebook, key, dir string) error {
 	head, _ := s.Head()
-	o := Single{Kernel: head.Recipe.Kernel, Dir: dir, Save: func(doc []byte) error {
+	o := Single{Kernel: head.Recipe.Kernel, Dir: dir, Recipe: &head.Recipe, Save: func(doc []byte) error {
 		return s.Store().Put(context.WithoutCancel(ctx), key, doc, store.Cached)
 	}}
 	if p := head.Recipe.Python; p != "" {

@@ -51,10 +51,7 @@ func templates() form.Form[Spec] {
 
 // parameters are constants; {secret: …} names an environment variable.
 func parameters() form.Form[Spec] {
-	secret := form.Schema{
-		"type": "object", "additionalProperties": false, "description": "Read from the environment where a run executes; never written anywhere.",
-		"properties": form.Schema{"secret": form.Schema{"type": "string", "pattern": yaml.EnvName.String()}},
-	}
+	secret := form.Schema(yaml.SecretSchema())
 	return form.Form[Spec]{Read: func(r *yaml.Reader, n *yaml.Node, s *Spec) {
 		for _, f := range r.Fields(n, "a map of parameters") {
 			axes.CheckName(r, f.Key, f.Name)

@@ -152,6 +152,37 @@ func (e *Executor) Close() error {
 
 // Execute executes the runs of a shard, one after the other. See fan.Executor.
 func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
+	return e.maskError(e.execute(ctx, shard, func(n sweep.Note) {
+		if n.Kind == sweep.NoteWord { // the others are the runner's, which masks them
+			n.Text = string(runner.Redact(e.secrets, []byte(n.Text)))
+		}
+		note(n)
+	}))
+}
+
+// A maskedError is an error whose text held a secret.
+type maskedError struct {
+	err  error
+	text string
+}
+
+func (e *maskedError) Error() string { return e.text }
+func (e *maskedError) Unwrap() error { return e.err }
+
+// maskError takes secrets out of the text of an error, which may quote what a
+// kernel or a module of the template wrote.
+func (e *Executor) maskError(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := string(runner.Redact(e.secrets, []byte(err.Error())))
+	if text == err.Error() {
+		return err
+	}
+	return &maskedError{err, text}
+}
+
+func (e *Executor) execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
 	for _, id := range shard.Runs {
 		if ctx.Err() != nil {
 			return nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
@@ -12,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/scratch"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // Single is how one notebook that belongs to no sweep is executed.
@@ -21,6 +24,10 @@ type Single struct {
 	Dir     string   // working directory of the kernel; empty is this process's
 	Environ []string // environment of the kernel; nil is this process's
 	Secrets []string // values that must not be written
+
+	// Recipe is that of the sweep the notebook belongs to, or nil. Its kernel has
+	// the sweep's variables, and neither its secrets nor fanout's credentials.
+	Recipe *sweep.Recipe
 
 	StartTimeout, CellTimeout, RunTimeout time.Duration // 0 is no limit
 	Grace                                 time.Duration // between a limit and the end
@@ -37,6 +44,9 @@ type Single struct {
 func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outcome.Status, string, error) {
 	if o.Environ == nil {
 		o.Environ = os.Environ()
+	}
+	if o.Recipe != nil {
+		o.keepSecrets()
 	}
 	name := o.Kernel
 	if name == "" {
@@ -64,6 +74,23 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 		Grace:   o.Grace, SaveEvery: o.SaveEvery, Mask: o.Secrets,
 	}, &singleSink{o})
 	return r.Status, r.Reason, err
+}
+
+// keepSecrets takes from the environment what the kernel must not have, and masks
+// what it may know from elsewhere.
+func (o *Single) keepSecrets() {
+	var hidden []string
+	for _, s := range o.Recipe.Secrets {
+		hidden = append(hidden, s.Env)
+		if v, set := lookup(o.Environ, s.Env); set && runner.CheckSecret(v) == nil {
+			o.Secrets = append(o.Secrets, v)
+		}
+	}
+	env := baseEnv(o.Environ, o.Recipe.Env, thisMachine().cores, 1)
+	o.Environ = slices.DeleteFunc(env, func(kv string) bool {
+		name, _, _ := strings.Cut(kv, "=")
+		return slices.Contains(hidden, name)
+	})
 }
 
 // singleSink hands a run on to the caller's functions.

@@ -219,10 +219,10 @@ func notices() form.Form[[]Notice] {
 func notice() form.Form[Notice] {
 	f := form.Map(
 		form.Field("command", "A command and its arguments.", form.Texts("a command and its arguments"), func(x *Notice) *[]string { return &x.Command }),
-		form.Field("webhook", "", webhook(), func(x *Notice) *string { return &x.Webhook }),
+		form.Key[Notice]{Name: "webhook", Form: webhook()},
 		form.Field("on", "", form.Word("always", "failure", "success"), func(x *Notice) *string { return &x.On }),
 	).Checked(func(r *yaml.Reader, n *yaml.Node, x *Notice) {
-		if (len(x.Command) == 0) == (x.Webhook == "") {
+		if (len(x.Command) == 0) == (x.Webhook == "" && x.WebhookEnv == "") {
 			r.Errorf(n, "a notice is either a `command` or a `webhook`")
 		}
 		if x.On == "" {
@@ -233,14 +233,19 @@ func notice() form.Form[Notice] {
 	return f
 }
 
-func webhook() form.Form[string] {
-	f := form.Text("a URL").Checked(func(r *yaml.Reader, n *yaml.Node, url *string) {
-		if !strings.HasPrefix(*url, "http://") && !strings.HasPrefix(*url, "https://") {
-			r.Errorf(n, "want a URL that begins with https:// or http://, not %q", *url)
+// webhook is a URL, or a secret that holds one. Errors do not repeat a URL, which
+// often holds a token.
+func webhook() form.Form[Notice] {
+	return form.Form[Notice]{Read: func(r *yaml.Reader, n *yaml.Node, x *Notice) {
+		if env, ok := r.Secret(n); ok {
+			x.WebhookEnv = env
+			return
 		}
-	})
-	f.Schema = form.Schema{"type": "string", "pattern": "^https?://"}
-	return f
+		x.Webhook = r.Text(n, "a URL, or {secret: NAME}")
+		if x.Webhook != "" && !strings.HasPrefix(x.Webhook, "http://") && !strings.HasPrefix(x.Webhook, "https://") {
+			r.Errorf(n, "want a URL that begins with https:// or http://")
+		}
+	}, Schema: form.AnyOf(form.Schema{"type": "string", "pattern": "^https?://"}, form.Schema(yaml.SecretSchema()))}
 }
 
 // nomadKeys are the settings of the Nomad executor.

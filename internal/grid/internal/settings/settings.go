@@ -148,7 +148,9 @@ type Resources struct {
 type Notice struct {
 	Command []string
 	Webhook string
-	On      string // always, failure or success
+	// WebhookEnv is the environment variable that holds the URL instead.
+	WebhookEnv string
+	On         string // always, failure or success
 }
 
 // A Report is the user's own report.

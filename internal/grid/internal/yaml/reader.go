@@ -332,11 +332,25 @@ func (r *Reader) Secret(n *Node) (name string, ok bool) {
 		return "", false
 	}
 	name = r.Text(n.Content[1], "the name of an environment variable")
-	if name != "" && !EnvName.MatchString(name) {
+	switch {
+	case name != "" && !EnvName.MatchString(name):
 		r.Errorf(n.Content[1], "%q is not the name of an environment variable", name)
+	case reserved.MatchString(name):
+		r.Errorf(n.Content[1], "%s: variables that begin with FANOUT_ or NOMAD_ are for fanout and Nomad, and no notebook gets them; give the secret another name", name)
 	}
 	return name, true
 }
+
+// SecretSchema describes what Secret reads.
+func SecretSchema() map[string]any {
+	return map[string]any{
+		"type": "object", "additionalProperties": false, "description": "Read from the environment where it is used; never written anywhere.",
+		"properties": map[string]any{"secret": map[string]any{"type": "string", "pattern": EnvName.String(), "not": map[string]any{"pattern": reserved.String()}}},
+	}
+}
+
+// reserved matches names of variables that are kept from notebooks.
+var reserved = regexp.MustCompile(`^(FANOUT|NOMAD)_`)
 
 // EnvName matches the names of environment variables.
 var EnvName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
