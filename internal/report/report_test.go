@@ -403,6 +403,11 @@ func TestUnusual(t *testing.T) {
 				t.Errorf("the series is drawn: %v", drawn)
 			}
 			checkTables(t, text)
+			for line := range strings.Lines(text) {
+				if strings.HasSuffix(line, " \n") {
+					t.Errorf("a line ends with a space: %q", line)
+				}
+			}
 			keep(t, s)
 		})
 	}
