@@ -383,7 +383,7 @@ func (l *leanReader) outputs(to *[]byte) error {
 	return err
 }
 
-// An output as far as it tells whether it is wanted.
+// What of an output says whether it is wanted.
 type outputHead struct {
 	scrap         bool // it holds one
 	kind          string

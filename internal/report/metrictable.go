@@ -219,10 +219,11 @@ func mark(a *compare.Comparison, f form) string {
 
 // centres is the difference of the centres, as shift writes a change.
 func centres(a *compare.Comparison, f form) string {
-	if math.IsNaN(a.Relative) || a.Shift == 0 {
+	percent := a.Centres * (a.Relative / a.Shift)
+	if a.Shift == 0 || math.IsNaN(percent) || math.IsInf(percent, 0) {
 		return f.change(a.Centres)
 	}
-	return unit.Percent(a.Centres * a.Relative / a.Shift)
+	return unit.Percent(percent)
 }
 
 // explanation says what the numbers of a table are; empty where nothing is
