@@ -7,7 +7,11 @@ is noisy for all of them. Shown are medians per run; what counts are the
 ratios. CPU is that of the whole process tree. papermill runs without its
 progress bar, its command under `xargs -P2`, its API in a warm pool of two
 processes. Where papermill is slow fewer of its runs are made than of
-fanout's; the table says how many, and all figures are per run.
+fanout's; the table says how many, and all figures are per run. execnb has no
+kernel: it executes cells in its own process, in a pool of two.
+
+RESULTS.md is written after each row. A row that fails is named there, and the
+others go on; the exit status is then 1.
 """
 
 import argparse
@@ -38,6 +42,21 @@ POOL = """
 import multiprocessing, sys, papermill
 def one(i):
     papermill.execute_notebook(sys.argv[1], f"{sys.argv[2]}/{i}.ipynb", parameters={"x": i}, progress_bar=False)
+if __name__ == "__main__":
+    with multiprocessing.Pool(2) as pool:
+        pool.map(one, range(int(sys.argv[3])), chunksize=1)
+"""
+
+# execnb, with a shell of its own for each notebook, or one a process for all.
+EXECNB = """
+import multiprocessing, sys
+from execnb.shell import CaptureShell
+shell = None
+def one(i):
+    global shell
+    if sys.argv[4] == "fresh" or shell is None:
+        shell = CaptureShell()
+    shell.execute(sys.argv[1], f"{sys.argv[2]}/{i}.ipynb", exc_stop=True, inject_code=f"x = {i}")
 if __name__ == "__main__":
     with multiprocessing.Pool(2) as pool:
         pool.map(one, range(int(sys.argv[3])), chunksize=1)
@@ -115,7 +134,7 @@ def measure(argv, cwd, env=None):
     wall = time.perf_counter() - begin
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode != 0:
-        sys.exit(f"{' '.join(map(str, argv))[:200]} failed:\n{errors.decode()[-2000:]}")
+        raise RuntimeError(f"{' '.join(map(str, argv))[:200]} failed:\n{errors.decode()[-2000:]}")
     return {"wall": wall, "cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "rss": usage.ru_maxrss / 1024}
 
 
@@ -197,6 +216,16 @@ def papermill_pool(cells, n):
     return per_run(got, n)
 
 
+def execnb_pool(cells, n, shells):
+    work = Work(cells)
+    script = work.dir / "pool.py"
+    script.write_text(EXECNB)
+    got = measure([VENV / "bin/python", script, "t.ipynb", work.dir, str(n), shells], work.dir, kernel_env())
+    assert len(list(work.dir.glob("*.ipynb"))) == n + 1, "not every notebook was written"
+    work.remove()
+    return per_run(got, n)
+
+
 def papermill_command(cells, n, parallel=2):
     work = Work(cells)
     line = f"seq 1 {n} | xargs -P{parallel} -I@ {VENV}/bin/papermill t.ipynb @.ipynb -p x @ --no-progress-bar"
@@ -233,7 +262,7 @@ def kernel_alone(cells):
 
 
 def command(argv, cwd):
-    return per_run(measure([FANOUT, *argv], cwd), 1)
+    return per_run(measure([FANOUT, *argv], cwd, {**os.environ, "FANOUT_PYTHON": str(VENV)}), 1)
 
 
 class Lazy:
@@ -393,8 +422,11 @@ def rows(scale):
     return {
         "trivial": ("trivial 3-cell template", {
             "fanout": lambda: fanout(TRIVIAL, n(200)),
+            "fanout --warm zmq": lambda: fanout(TRIVIAL, n(200), "--warm", "zmq"),
             "papermill, pool of 2": lambda: papermill_pool(TRIVIAL, n(20)),
             "papermill, xargs -P2": lambda: papermill_command(TRIVIAL, n(10)),
+            "execnb, pool of 2, a shell each": lambda: execnb_pool(TRIVIAL, n(200), "fresh"),
+            "execnb, pool of 2, one shell": lambda: execnb_pool(TRIVIAL, n(200), "one"),
         }),
         "imports": ("imports pandas and scikit-learn", {
             "fanout": lambda: fanout(IMPORTS, n(200)),
@@ -476,28 +508,37 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks the numbers of runs")
     args = parser.parse_args()
-    prepare()
     chosen = rows(args.scale)
     if "NOMAD_ADDR" not in os.environ:  # an agent on this machine, with raw_exec
         for name in [name for name in chosen if name.startswith("nomad")]:
             del chosen[name]
     names = args.rows.split(",") if args.rows else list(chosen)
-    results = {}
+    if unknown := [name for name in names if name not in chosen]:
+        parser.error(f"no row {', '.join(unknown)}; the rows are {', '.join(chosen)}" +
+                     ("" if "NOMAD_ADDR" in os.environ else ", and those of Nomad if NOMAD_ADDR names an agent"))
+    prepare()
+    results, failed = {}, {}
     for name in names:
         title, contenders = chosen[name]
-        seen = {who: [] for who in contenders}
-        rounds = 1 if name in ONCE else args.rounds
-        for r in range(rounds):
-            for who, run in contenders.items():
-                got = run()
-                seen[who].append(got)
-                print(f"{name}, round {r + 1}: {who}: {1000 * got['wall']:.1f} ms wall, {1000 * got['cpu']:.1f} ms CPU a run", flush=True)
-        results[name] = (title, seen)
+        results[name] = title, {who: [] for who in contenders}
+        try:
+            measure_row(name, contenders, results[name][1], args.rounds)
+        except Exception as e:  # the other rows are worth as much
+            failed[name] = f"{type(e).__name__}: {e}"
+            print(f"{name} failed: {failed[name]}", file=sys.stderr, flush=True)
+        (HERE / "RESULTS.md").write_text(report(results, failed, args))
     for m in MATERIAL:
         m.remove()
-    text = report(results, args)
-    (HERE / "RESULTS.md").write_text(text)
-    print(text)
+    print(report(results, failed, args))
+    return 1 if failed else 0
+
+
+def measure_row(name, contenders, seen, rounds):
+    for r in range(1 if name in ONCE else rounds):
+        for who, run in contenders.items():
+            got = run()
+            seen[who].append(got)
+            print(f"{name}, round {r + 1}: {who}: {1000 * got['wall']:.1f} ms wall, {1000 * got['cpu']:.1f} ms CPU a run", flush=True)
 
 
 def prepare():
@@ -510,7 +551,7 @@ def prepare():
     stamp.write_text(wanted)
 
 
-def report(results, args):
+def report(results, failed, args):
     load = os.getloadavg()
     lines = [
         "# Results", "",
@@ -520,16 +561,22 @@ def report(results, args):
         f"{', '.join((HERE / 'requirements.txt').read_text().split(chr(10))[2:6])}; load at the end {load[0]:.1f}.", "",
         "Medians of the rounds, per run. Ratios are to the first line of each row, in the same rounds.", "",
     ]
-    for title, seen in results.values():
+    for name, (title, seen) in results.items():
+        lines += [f"## {title}", ""]
+        if name in failed:
+            lines += ["This row failed: " + failed[name].splitlines()[0], ""]
+        seen = {who: got for who, got in seen.items() if got}
+        if not seen:
+            continue
         first = next(iter(seen))
-        lines += [f"## {title}", "", "| | runs | wall ms | CPU ms | wall ratio | CPU ratio | peak RSS of the command, MB |", "|---|---:|---:|---:|---:|---:|---:|"]
+        lines += ["| | runs | wall ms | CPU ms | wall ratio | CPU ratio | peak RSS of the command, MB |", "|---|---:|---:|---:|---:|---:|---:|"]
         base = {k: statistics.median(g[k] for g in seen[first]) for k in ("wall", "cpu")}
         for who, got in seen.items():
             m = {k: statistics.median(g[k] for g in got) for k in ("wall", "cpu", "rss")}
             rss = f"{m['rss']:.0f}" if m["rss"] else ""
             lines.append(f"| {who} | {got[0]['n']} | {1000 * m['wall']:.1f} | {1000 * m['cpu']:.1f} | {m['wall'] / base['wall']:.1f} | {m['cpu'] / base['cpu']:.1f} | {rss} |")
         lines.append("")
-        if KERNEL in seen:
+        if KERNEL in seen and len(seen) > 1:
             lines += [overhead(seen), ""]
     return "\n".join(lines)
 
@@ -547,4 +594,4 @@ def overhead(seen):
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -66,7 +66,7 @@ var likeCold = map[string][]string{
 	"threads": {
 		"import threading\ndef f():\n    print('in a thread'); import sys; print('err', file=sys.stderr)\nt = threading.Thread(target=f); t.start(); t.join()",
 		"from concurrent.futures import ThreadPoolExecutor\nwith ThreadPoolExecutor(4) as e: print(sum(e.map(abs, range(100))))",
-		"from IPython.display import display, HTML\nt = threading.Thread(target=lambda: display(HTML('from a thread'))); t.start(); t.join()",
+		"from IPython.display import display, HTML\nt = threading.Thread(target=lambda: display(HTML('from a thread')), name='own'); t.start(); t.join()",
 		"def many(n):\n    for i in range(200): print('x' * 50 + '\\n', end='')\nts = [threading.Thread(target=many, args=(0,)) for i in range(4)]\n[t.start() for t in ts]; [t.join() for t in ts];",
 		"def fail(): raise ValueError('in a thread')\nt = threading.Thread(target=fail, name='own'); t.start(); t.join()",
 		"import time\nt = threading.Thread(target=lambda: (time.sleep(0.1), print('slow'))); t.start(); t.join()",
