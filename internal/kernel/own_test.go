@@ -259,3 +259,26 @@ func TestChildrenImportFromTheRunsDirectory(t *testing.T) {
 		})
 	}
 }
+
+// A module that starts a process when it is imported is left to the kernels: they
+// would share that process.
+func TestModulesThatStartProcesses(t *testing.T) {
+	spec, site := pythonSpec(t), t.TempDir()
+	write(t, filepath.Join(site, "tracked.py"), `
+from multiprocessing import resource_tracker
+resource_tracker.ensure_running()
+tracker = resource_tracker._resource_tracker._pid
+`)
+	env := append(os.Environ(), "PYTHONPATH="+site)
+	srv := serve(t, spec, kernel.ServerOptions{Env: env, Imports: []string{"tracked"}})
+	if want := []string{"tracked: it starts threads or processes when it is imported"}; !slices.Equal(srv.Dropped, want) {
+		t.Errorf("dropped %q, want %q", srv.Dropped, want)
+	}
+	var trackers []string
+	for range 2 {
+		trackers = append(trackers, run(t, launchWarm(t, srv, kernel.Options{Env: env}), "import tracked; print(tracked.tracker)").output())
+	}
+	if trackers[0] == trackers[1] {
+		t.Errorf("two runs share the process %s", trackers[0])
+	}
+}

@@ -266,7 +266,7 @@ func (s *Server) imports(ctx context.Context, modules []string, quiet bool) ([]s
 		s.Dropped = append(s.Dropped, m+": it writes when it is imported")
 	}
 	for _, m := range r.Suspects {
-		s.Dropped = append(s.Dropped, m+": it starts threads when it is imported")
+		s.Dropped = append(s.Dropped, m+": it starts threads or processes when it is imported")
 	}
 	if r.Threads > 0 && len(r.Suspects) == 0 {
 		return nil, &RefusedError{Reason: fmt.Sprintf("%d threads are left before any kernel is started", r.Threads)}

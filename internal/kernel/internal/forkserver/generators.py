@@ -132,16 +132,20 @@ def instances(numpy):
     judged, found = {}, {}
     for first in range(0, len(objects), 20000):
         some = objects[first : first + 20000]
-        for o in itertools.chain(some, gc.get_referents(*some)):
-            kind = type(o)
-            wanted = judged.get(kind)
-            if wanted is None:
-                wanted = judged[kind] = draws(kind, kinds["all"])
+        for batch in some, gc.get_referents(*filter(is_small, some)):
+            met = set(map(type, batch))
+            judged.update((kind, draws(kind, kinds["all"])) for kind in met.difference(judged))
+            wanted = {kind for kind in met if judged[kind]}
             if wanted:
-                found[id(o)] = o
-    del objects, some
+                found.update((id(o), o) for o in batch if type(o) in wanted)
+    del objects, some, batch
     gc.freeze()
     return kinds, [o for o in found.values() if not isinstance(o, random.SystemRandom)]
+
+
+def is_small(o):
+    """Is it no mass of data, which would take long to look through?"""
+    return type(o) not in (list, tuple, dict, set, frozenset) or len(o) < 100000
 
 
 def draws(kind, known):

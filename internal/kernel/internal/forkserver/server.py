@@ -25,7 +25,6 @@ import gc
 import importlib
 import importlib.util
 import io
-import itertools
 import json
 import os
 import pathlib
