@@ -28,7 +28,7 @@ func (c *cli) compareCommand() *cobra.Command {
 how sure that is. --col names the axes whose values are compared, --row the
 axes with one table for each value; the remaining axes are the samples. Two
 sweeps are compared by the runs that have the same parameters, the second
-against the first.
+against the first; --row and --col then give a table for each value.
 
 ` + whereHelp,
 		Args: cobra.RangeArgs(1, 2),

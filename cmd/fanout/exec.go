@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -34,6 +35,20 @@ type execFlags struct {
 	autosave                      float64 // seconds
 	stdoutFile, stderrFile        string
 	logOutput, progress, helpBook bool
+	saveCells                     bool
+	engine, logLevel              string
+}
+
+// savedNever stands for no saves while a notebook runs.
+const savedNever = 100 * 365 * 24 * time.Hour
+
+// saveEvery is the time between saves of a running notebook. A notebook that is
+// saved after each cell is also saved more often.
+func (f execFlags) saveEvery() time.Duration {
+	if f.autosave == 0 && !f.saveCells {
+		return savedNever
+	}
+	return seconds(f.autosave)
 }
 
 func (c *cli) execCommand() *cobra.Command {
@@ -43,9 +58,11 @@ func (c *cli) execCommand() *cobra.Command {
 		Short: "Execute one notebook with parameters, as papermill's command does",
 		Long: `Exec executes one notebook and writes the result. Flags are those of papermill;
 "-" is standard input or output. Exit code 3 means that the notebook failed.`,
-		Args: cobra.RangeArgs(1, 2),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.exec(cmd.Context(), args, f) },
+		Args:    cobra.RangeArgs(1, 2),
+		Version: version(),
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.exec(cmd.Context(), args, f) },
 	}
+	cmd.SetVersionTemplate("fanout {{.Version}}\n")
 	fl := cmd.Flags()
 	fl.StringArrayVarP(&f.params, "parameters", "p", nil, "parameter `name value`, typed as it looks")
 	fl.StringArrayVarP(&f.raw, "parameters_raw", "r", nil, "parameter `name value`, always a string")
@@ -56,8 +73,8 @@ func (c *cli) execCommand() *cobra.Command {
 	fl.BoolVar(&f.injectIn, "inject-input-path", false, "pass the input's path as PAPERMILL_INPUT_PATH")
 	fl.BoolVar(&f.injectOut, "inject-output-path", false, "pass the output's path as PAPERMILL_OUTPUT_PATH")
 	fl.BoolVar(&f.inject, "inject-paths", false, "pass both paths")
-	fl.BoolVar(&f.prepareOnly, "prepare-only", false, "inject the parameters and execute nothing")
-	fl.BoolVar(&f.reportMode, "report-mode", false, "hide the input of code cells")
+	papermill.Toggle(fl, &f.prepareOnly, "prepare-only", "prepare-execute", false, "inject the parameters and execute nothing", "execute the notebook, the default")
+	papermill.Toggle(fl, &f.reportMode, "report-mode", "no-report-mode", false, "hide the input of code cells", "show the input of code cells, the default")
 	fl.StringVarP(&f.kernel, "kernel", "k", "", "`name` of the kernel to use instead of the notebook's")
 	fl.StringVarP(&f.language, "language", "l", "", "`language` of the notebook")
 	fl.StringVar(&f.python, "python", "", "`path` of a virtual environment or interpreter whose ipykernel is used")
@@ -65,11 +82,15 @@ func (c *cli) execCommand() *cobra.Command {
 	fl.Float64Var(&f.startTimeout, "start-timeout", 60, "`seconds` a kernel has to start")
 	fl.Float64Var(&f.cellTimeout, "execution-timeout", 0, "`seconds` a cell may take")
 	fl.DurationVar(&f.runTimeout, "run-timeout", 0, "`time` the whole notebook may take, such as 30m")
-	fl.Float64Var(&f.autosave, "autosave-cell-every", 2, "`seconds` between saves while a cell runs")
+	fl.Float64Var(&f.autosave, "autosave-cell-every", 2, "`seconds` between saves while the notebook runs; 0: as each cell needs")
+	papermill.Toggle(fl, &f.saveCells, "request-save-on-cell-execute", "no-request-save-on-cell-execute", true,
+		"save while the notebook runs, the default", "with --autosave-cell-every 0: save only at the end")
 	fl.StringVar(&f.stdoutFile, "stdout-file", "", "`file` to write what cells print to stdout to")
 	fl.StringVar(&f.stderrFile, "stderr-file", "", "`file` to write what cells print to stderr to")
-	fl.BoolVar(&f.logOutput, "log-output", false, "print what the cells print")
-	fl.BoolVar(&f.progress, "progress-bar", true, "accepted for papermill's sake and ignored")
+	papermill.Toggle(fl, &f.logOutput, "log-output", "no-log-output", false, "print what the cells print", "print nothing of the cells, the default")
+	fl.StringVar(&f.logLevel, "log-level", "INFO", "`level` from which to print: WARNING leaves out what cells print to stdout, ERROR warnings, too")
+	papermill.Toggle(fl, &f.progress, "progress-bar", "no-progress-bar", false, "accepted; exec shows no progress bar", "the default")
+	fl.StringVar(&f.engine, "engine", "", "accepted when it is nbclient: fanout executes notebooks itself")
 	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
 	fl.SetNormalizeFunc(papermill.NormalizeFlag)
 	return cmd
@@ -79,6 +100,13 @@ func (c *cli) execCommand() *cobra.Command {
 type output struct{ save, end func(doc []byte) error }
 
 func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
+	if err := papermill.CheckEngine(f.engine); err != nil {
+		return unit.Mistake(unit.WithHint(err, "leave --engine out"))
+	}
+	level, err := papermill.LevelOf(f.logLevel)
+	if err != nil {
+		return unit.Mistake(err)
+	}
 	params, err := f.arguments(args)
 	if err != nil {
 		return unit.Mistake(err)
@@ -106,6 +134,9 @@ func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 		return unit.Mistake(fmt.Errorf("prepare %s: %w", in, err))
 	}
 	for _, w := range warnings {
+		if !level.Stderr() {
+			break
+		}
 		c.stderr.Println("fanout: warning:", w)
 	}
 	to, err := c.outputTo(out)
@@ -115,7 +146,7 @@ func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 	if f.prepareOnly {
 		return to.end(doc.Encode())
 	}
-	return c.execute(ctx, doc, to, f, params)
+	return c.execute(ctx, doc, to, f, level, params)
 }
 
 func (c *cli) readInput(name string) ([]byte, error) {
@@ -147,21 +178,25 @@ func (c *cli) outputTo(name string) (output, error) {
 }
 
 // execute runs a prepared document and prints how it went.
-func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f execFlags, params []notebook.Argument) error {
-	log, closeLogs, err := c.execLog(f)
+func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f execFlags, level papermill.Level, params []notebook.Argument) error {
+	log, closeLogs, err := c.execLog(f, level)
 	if err != nil {
 		return unit.Mistake(err)
 	}
 	defer closeLogs()
+	var executed []byte
 	status, reason, err := c.executeSingle(ctx, doc, single{
 		Kernel: f.kernel, Python: f.python, Dir: f.cwd, Secrets: masks(params),
 		StartTimeout: seconds(f.startTimeout), CellTimeout: seconds(f.cellTimeout), RunTimeout: f.runTimeout,
-		SaveEvery: seconds(f.autosave), Save: to.save, End: to.end, Log: log,
+		SaveEvery: f.saveEvery(), Save: to.save, End: func(text []byte) error { executed = text; return to.end(text) }, Log: log,
 	})
 	if err != nil {
 		return err
 	}
 	if status != outcome.Succeeded {
+		if doc, err := notebook.Decode(executed); err == nil {
+			printFailure(c.stderr, app.FailureOf(doc))
+		}
 		c.stderr.Printf("fanout: %s: %s\n", status.Words(), unit.Line(reason))
 		return errIncomplete
 	}
@@ -182,10 +217,13 @@ func masks(params []notebook.Argument) []string {
 }
 
 // execLog is where what the cells print goes.
-func (c *cli) execLog(f execFlags) (log func(stream string, text []byte) error, closeFiles func(), err error) {
+func (c *cli) execLog(f execFlags, level papermill.Level) (log func(stream string, text []byte) error, closeFiles func(), err error) {
 	to := map[string]io.Writer{"stdout": io.Discard, "stderr": io.Discard}
-	if f.logOutput {
-		to["stdout"], to["stderr"] = c.stderr.Lines(), c.stderr.Lines()
+	if f.logOutput && level.Stdout() {
+		to["stdout"] = c.stderr.Lines()
+	}
+	if f.logOutput && level.Stderr() {
+		to["stderr"] = c.stderr.Lines()
 	}
 	var files []*os.File
 	closeFiles = func() {

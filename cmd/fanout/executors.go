@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -162,6 +163,7 @@ func (c *cli) attach(ctx context.Context, s *sweep.Sweep) (*nomad.Executor, erro
 
 // ExecuteSingle executes a notebook on this machine.
 func (m machines) ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o app.Single) (outcome.Status, string, error) {
+	o.Python = cmp.Or(m.settings.GetString("python"), o.Python)
 	return m.executeSingle(ctx, doc, local.Single{
 		Kernel: o.Kernel, Python: o.Python, Dir: o.Dir, Recipe: o.Recipe, StartTimeout: time.Minute, SaveEvery: time.Minute, Save: o.Save, End: o.Save,
 	})

@@ -4,11 +4,33 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 )
+
+// fanout exec knows every flag of papermill's command.
+func TestExecTakesEveryFlag(t *testing.T) {
+	help, err := exec.Command(kerneltest.Python(t), "-m", "papermill", "--help").CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, help)
+	}
+	flags := regexp.MustCompile(`--[a-z][a-z0-9_-]+`).FindAllString(string(help), -1)
+	if len(flags) < 20 {
+		t.Fatalf("the help names only %v", flags)
+	}
+	cmd := (&cli{}).execCommand()
+	cmd.InitDefaultHelpFlag()
+	cmd.InitDefaultVersionFlag()
+	for _, f := range flags {
+		if cmd.Flags().Lookup(strings.TrimPrefix(f, "--")) == nil {
+			t.Errorf("%s is not known", f)
+		}
+	}
+}
 
 // fanout exec makes what papermill's command makes.
 func TestExecIsPapermill(t *testing.T) {

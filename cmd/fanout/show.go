@@ -95,7 +95,7 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 		p("  none")
 	}
 	c.printScraps(query.Scraps(st), st.More)
-	c.printFailure(v.Failure)
+	printFailure(c.stdout, v.Failure)
 	if len(v.Artifacts) > 0 {
 		p("artifacts")
 		for _, a := range v.Artifacts {
@@ -170,17 +170,17 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 	}
 }
 
-func (c *cli) printFailure(f *app.FailedCell) {
+func printFailure(w unit.Printer, f *app.FailedCell) {
 	if f == nil {
 		return
 	}
-	c.stdout.Printf("failed in cell %d of %d\n", f.Cell, f.Cells)
+	w.Printf("failed in cell %d of %d\n", f.Cell, f.Cells)
 	for line := range strings.Lines(f.Source) {
-		c.stdout.Printf("  | %s\n", printable(line))
+		w.Printf("  | %s\n", printable(line))
 	}
 	for _, part := range f.Traceback {
 		for line := range strings.Lines(part) {
-			c.stdout.Printf("  %s\n", printable(line))
+			w.Printf("  %s\n", printable(line))
 		}
 	}
 }

@@ -39,6 +39,9 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	if c.By != "" && !slices.Contains(methods, c.By) {
 		return nil, unit.Mistake(fmt.Errorf("by %q: want %s", c.By, unit.Either(methods)))
 	}
+	if len(places) == 2 && len(c.Baseline) > 0 {
+		return nil, unit.Mistake(unit.WithHint(errors.New("of two sweeps the first is what the second is compared with: there is no other baseline"), "leave --baseline out, or give one sweep"))
+	}
 	var sides []side
 	for _, where := range places {
 		s, err := a.side(ctx, where, c)
@@ -51,7 +54,7 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	var blocks report.Comparison
 	var err error
 	if len(sides) == 2 {
-		blocks, err = twoSweeps(sides)
+		blocks, err = twoSweeps(sides, slices.Concat(c.Rows, c.Cols))
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
 	}
@@ -170,14 +173,64 @@ func chosen(declared []compare.Metric, names []string) []compare.Metric {
 	return out
 }
 
-func twoSweeps(sides []side) (report.Comparison, error) {
+// twoSweeps compares the second with the first within each value of the axes.
+func twoSweeps(sides []side, axes []string) (report.Comparison, error) {
 	of := func(s side) compare.Side {
 		return compare.Side{Name: s.name, Table: s.res.Table, Axes: s.o.Axes, Keep: s.o.Keep}
 	}
-	r, j, err := compare.Sweeps(of(sides[0]), of(sides[1]), sides[0].o)
-	if err != nil {
-		return nil, err
+	all, of0, of1 := placesOf(sides, axes)
+	var blocks report.Comparison
+	for k, place := range all {
+		a, b := of(sides[0]), of(sides[1])
+		a.Keep = func(row int) bool { return of0[row] == k && sides[0].o.Keep(row) }
+		b.Keep = func(row int) bool { return of1[row] == k && sides[1].o.Keep(row) }
+		r, j, err := compare.Sweeps(a, b, sides[0].o)
+		if err != nil {
+			return nil, err
+		}
+		if r.Runs > 0 || len(axes) == 0 {
+			blocks = append(blocks, report.Block{Title: unit.Name(place), Report: r, Notes: joinNotes(sides, j)})
+		}
 	}
+	return blocks, nil
+}
+
+// placesOf are the combinations of values that rows of two sweeps have of some
+// axes, in their order, and which of them each row has.
+func placesOf(sides []side, axes []string) (all [][]value.Binding, first, second []int) {
+	read := func(t *table.Table, row int) (place []value.Binding) {
+		for _, name := range axes {
+			col, _ := t.Column(name)
+			place = append(place, value.Binding{Name: name, Value: col.Value(row)})
+		}
+		return place
+	}
+	differ := func(a, b []value.Binding) int {
+		return slices.CompareFunc(a, b, func(x, y value.Binding) int { return value.Compare(x.Value, y.Value) })
+	}
+	for _, s := range sides {
+		for row := range s.res.Table.Len() {
+			place := read(s.res.Table, row)
+			if at, known := slices.BinarySearchFunc(all, place, differ); !known {
+				all = slices.Insert(all, at, place)
+			}
+		}
+	}
+	which := func(t *table.Table) []int {
+		of := make([]int, t.Len())
+		for row := range of {
+			of[row], _ = slices.BinarySearchFunc(all, read(t, row), differ)
+		}
+		return of
+	}
+	if len(all) == 0 {
+		all = [][]value.Binding{nil} // two sweeps without runs
+	}
+	return all, which(sides[0].res.Table), which(sides[1].res.Table)
+}
+
+// joinNotes say which runs two sweeps have in common, and which differ.
+func joinNotes(sides []side, j compare.Join) []string {
 	notes := []string{fmt.Sprintf("%s in both, %d of them with other values; %d only in %s, %d only in %s",
 		unit.Plural(j.Both, "run"), len(j.Moved), len(j.Vanished), sides[0].name, len(j.Appeared), sides[1].name)}
 	if len(j.Lost) > 0 {
@@ -203,7 +256,7 @@ func twoSweeps(sides []side) (report.Comparison, error) {
 			notes = append(notes, list.what+" "+name)
 		}
 	}
-	return report.Comparison{{Report: r, Notes: notes}}, nil
+	return notes
 }
 
 // maxNamed is how many runs of each kind are named, and maxLost how many that

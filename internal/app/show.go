@@ -68,11 +68,16 @@ func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*FailedCell, er
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", key, err)
 	}
+	return FailureOf(doc), nil
+}
+
+// FailureOf is the cell that failed in an executed notebook; nil when none did.
+func FailureOf(doc *notebook.Notebook) *FailedCell {
 	f, failed := doc.Failure()
 	if !failed {
-		return nil, nil
+		return nil
 	}
 	return &FailedCell{
 		Cell: doc.CodeCell(f.Cell), Cells: doc.CodeCells(), Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback,
-	}, nil
+	}
 }
