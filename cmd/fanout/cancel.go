@@ -5,9 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 )
 
 func (c *cli) cancelCommand() *cobra.Command {
@@ -32,7 +32,7 @@ func (c *cli) cancel(ctx context.Context, dir string) error {
 	if err := c.app.Cancel(ctx, s, asking); err != nil {
 		return err
 	}
-	t := app.TallyOf(s)
+	t := query.TallyOf(s)
 	c.stderr.Printf("%s: %s\n", s.Name(), t)
 	if t.Counts[outcome.Succeeded] < t.Runs {
 		c.stderr.Printf("to resume: %s\n", c.resumeWith(s))

@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -302,7 +303,7 @@ func (c *cli) printEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 	json.NewEncoder(c.stdout.Data()).Encode(struct {
 		Event string `json:"event"`
 		Sweep string `json:"sweep"`
-		app.Tally
+		query.Tally
 		Made    int    `json:"made"`
 		Retried int    `json:"retried"`
 		Halted  string `json:"halted,omitempty"`

@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -32,11 +32,11 @@ func (c *cli) statusCommand() *cobra.Command {
 // statusReport is what status --json prints.
 type statusReport struct {
 	Name string `json:"name"`
-	app.Tally
-	Unplanned int           `json:"no_longer_planned,omitempty"`
-	Holder    *lease.Holder `json:"holder,omitempty"`
-	LeftS     *float64      `json:"left_s,omitempty"`
-	Failures  []app.Failure `json:"failures,omitempty"`
+	query.Tally
+	Unplanned int             `json:"no_longer_planned,omitempty"`
+	Holder    *lease.Holder   `json:"holder,omitempty"`
+	LeftS     *float64        `json:"left_s,omitempty"`
+	Failures  []query.Failure `json:"failures,omitempty"`
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
@@ -45,12 +45,12 @@ func (c *cli) status(ctx context.Context, dir string) error {
 		return err
 	}
 	head, _ := s.Head()
-	r := statusReport{Name: s.Name(), Unplanned: head.Kept, Tally: app.TallyOf(s)}
+	r := statusReport{Name: s.Name(), Unplanned: head.Kept, Tally: query.TallyOf(s)}
 	if h, held := s.Held(ctx); held {
 		r.Holder = &h
 		r.LeftS = timeLeft(s, h)
 	}
-	r.Failures = app.Failures(s)
+	r.Failures = query.Failures(s)
 	if c.json {
 		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetIndent("", "  ")
@@ -110,7 +110,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 }
 
 // staleWords are what can be done about stale runs.
-func staleWords(s *sweep.Sweep, t app.Tally) string {
+func staleWords(s *sweep.Sweep, t query.Tally) string {
 	where := unit.Quote(unit.Path(s.Where()))
 	return fmt.Sprintf("%d stale: to execute again: fanout rerun %s --stale; to count as current: fanout accept %s --stale", t.Stale, where, where)
 }
@@ -131,7 +131,7 @@ func remote(open []sweep.Began) bool {
 }
 
 // byReason counts failures by what went wrong.
-func byReason(lines []app.Failure) string {
+func byReason(lines []query.Failure) string {
 	n := map[outcome.Kind]int{}
 	for _, f := range lines {
 		n[f.Kind]++

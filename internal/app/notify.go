@@ -15,6 +15,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -33,8 +34,8 @@ type news struct {
 	Text    string `json:"text"`    // one line for people
 	Halted  string `json:"halted,omitempty"`
 	Error   string `json:"error,omitempty"` // of the user's own report
-	Tally
-	Failures []Failure         `json:"failures,omitempty"` // the first ones; those that are not known lead
+	query.Tally
+	Failures []query.Failure   `json:"failures,omitempty"` // the first ones; those that are not known lead
 	Verdict  map[string]string `json:"verdicts,omitempty"` // by metric
 }
 
@@ -78,9 +79,9 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 }
 
 // failures are the first of the sweep at where; those that are news lead.
-func (j *Job) failures(where string) []Failure {
-	var news, known []Failure
-	for _, f := range Failures(j.Sweep) {
+func (j *Job) failures(where string) []query.Failure {
+	var news, known []query.Failure
+	for _, f := range query.Failures(j.Sweep) {
 		f.Notebook, f.Reason = store.Join(where, f.Notebook), unit.Cut(f.Reason, maxReason)
 		if f.Known = j.known[f.Run]; f.Known {
 			known = append(known, f)

@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -24,7 +25,7 @@ type Job struct {
 
 	app     *App
 	machine Machine
-	known   map[string]bool // the runs that were expected to fail
+	known   map[string]bool // the runs whose failure is no news
 	stop    func() error    // closes the machine, once
 }
 
@@ -51,6 +52,11 @@ func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note))
 	ctx, stop := j.Lease().Guard(ctx)
 	defer stop()
 	j.known = todo.Known()
+	for _, f := range query.Failures(j.Sweep) {
+		if _, due := todo.Why[f.Run]; !due {
+			j.known[f.Run] = true // it is not tried again
+		}
+	}
 	sum, err := j.fan(ctx, todo, note)
 	var lost *lease.HeldError
 	if errors.As(context.Cause(ctx), &lost) {
@@ -126,7 +132,7 @@ func (j *Job) refresh(ctx context.Context, remote bool) (stop func()) {
 
 // An Ending is what Finish leaves behind.
 type Ending struct {
-	Tally
+	query.Tally
 	Summary    string // key of the notebook people are sent to
 	Comparison *compare.Report
 }
@@ -153,7 +159,7 @@ func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending
 	if err := errors.Join(failed, err); err != nil {
 		return end, err
 	}
-	end.Tally = TallyOf(j.Sweep)
+	end.Tally = query.TallyOf(j.Sweep)
 	unreported := j.app.ownReport(ctx, j.Sweep)
 	for _, err := range j.notify(ctx, sum, end, unreported) {
 		j.app.Warn(fmt.Sprintf("notify: %v", err))

@@ -10,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -46,7 +47,7 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Result) (report.Input, error) {
 	head, _ := s.Head()
 	spec := s.Spec()
-	tally := TallyOf(s)
+	tally := query.TallyOf(s)
 	cmp, err := compare.Compare(res.Table, compareOptions(s))
 	if err != nil {
 		return report.Input{}, err
@@ -89,7 +90,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 }
 
 // withStale compares all runs that succeeded, if some of them are stale.
-func withStale(s *sweep.Sweep, res *collect.Result, t Tally) (*report.Stale, error) {
+func withStale(s *sweep.Sweep, res *collect.Result, t query.Tally) (*report.Stale, error) {
 	if t.Stale == 0 {
 		return nil, nil
 	}

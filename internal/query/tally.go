@@ -1,4 +1,4 @@
-package app
+package query
 
 import (
 	"fmt"
@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -27,7 +26,7 @@ func TallyOf(s *sweep.Sweep) Tally {
 		if st.Run.Unplanned || st.Status != outcome.Succeeded {
 			continue
 		}
-		stale := query.RunOf(s, st).Stale
+		stale := RunOf(s, st).Stale
 		if len(stale) > 0 {
 			t.Stale++
 		}
