@@ -33,7 +33,7 @@ type news struct {
 	Summary string `json:"summary"` // in Markdown
 	Text    string `json:"text"`    // one line for people
 	Halted  string `json:"halted,omitempty"`
-	Error   string `json:"error,omitempty"` // of the user's own report
+	Error   string `json:"error,omitempty"` // why fanout could not finish; or of the user's own report
 	query.Tally
 	Failures []query.Failure   `json:"failures,omitempty"` // the first ones; those that are not known lead
 	Verdict  map[string]string `json:"verdicts,omitempty"` // by metric
@@ -48,7 +48,7 @@ const (
 // notify sends the notifications that the sweep file asks for. A failure
 // changes nothing about the sweep. unreported is why there is no report of the
 // user's own.
-func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreported error) (failed []error) {
+func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreported error) {
 	where := absolute(j.Where())
 	e := news{
 		Sweep: j.Name(), Status: "success", Where: where, Summary: store.Join(where, sweep.SummaryMarkdown),
@@ -63,19 +63,39 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 	if sum.Halted != "" || end.Incomplete() || unreported != nil {
 		e.Status = "failure"
 	}
+	j.app.send(ctx, j.Spec(), e)
+}
+
+// unfinished sends the notifications that fanout cannot finish a sweep, and
+// returns why. s is nil where it could not be opened.
+func (a *App) unfinished(ctx context.Context, spec *grid.Spec, where string, s *sweep.Sweep, why error) error {
+	if why == nil || spec == nil {
+		return why
+	}
+	text := unit.Cut(unit.Line(why.Error()), maxReason)
+	e := news{Sweep: spec.Name, Status: "failure", Where: absolute(where), Text: spec.Name + ": fanout could not finish: " + text, Error: text}
+	if s != nil {
+		e.Tally = query.TallyOf(s)
+	}
+	a.send(context.WithoutCancel(ctx), spec, e)
+	return why
+}
+
+// send notifies whom the sweep file names.
+func (a *App) send(ctx context.Context, spec *grid.Spec, e news) {
 	body, err := json.Marshal(e)
 	if err != nil {
-		return []error{err}
+		a.Warn(fmt.Sprintf("notify: %v", err))
+		return
 	}
-	for _, n := range j.Spec().Notify {
+	for _, n := range spec.Notify {
 		if n.On == "failure" && e.Status != n.On || n.On == "success" && e.Status != n.On {
 			continue
 		}
 		if err := notifyOne(ctx, n, body); err != nil {
-			failed = append(failed, err)
+			a.Warn(fmt.Sprintf("notify: %v", err))
 		}
 	}
-	return failed
 }
 
 // failures are the first of the sweep at where; those that are news lead.

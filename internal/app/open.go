@@ -90,6 +90,11 @@ func CheckSize(ctx context.Context, d *draft.Draft) error {
 // if need be, and takes its lease. Before anything is written it checks that
 // kernels of the templates can start. The caller closes the Job.
 func (a *App) Plan(ctx context.Context, d *draft.Draft, where string) (*Job, error) {
+	j, err := a.plan(ctx, d, where)
+	return j, a.unfinished(ctx, d.Spec, where, nil, err)
+}
+
+func (a *App) plan(ctx context.Context, d *draft.Draft, where string) (*Job, error) {
 	if err := a.Machines.Check(templates(d)); err != nil {
 		return nil, err
 	}

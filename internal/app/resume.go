@@ -42,7 +42,8 @@ func (a *App) Resume(ctx context.Context, where string, e Edits) (*Job, error) {
 		return nil, errors.Join(err, lease.Release())
 	}
 	a.warnForeign(ctx, s)
-	return a.job(ctx, s, nil)
+	j, err := a.job(ctx, s, nil)
+	return j, a.unfinished(ctx, s.Spec(), where, s, err)
 }
 
 // PreviewResume is the sweep as Resume would leave it, for questions only. It

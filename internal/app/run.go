@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -146,8 +145,7 @@ func (e Ending) Incomplete() bool {
 // Finish collects what the runs recorded, writes the tables, the summary and
 // the user's own report, and sends notifications. What was executed is worth
 // a table also when the rest was stopped: failed is the error of Execute, and
-// all but the report and the notices are written then, too. A report that
-// fails keeps no notice back. The context may have ended.
+// all but the report is written then, too. Notifications are sent in any case. The context may have ended.
 func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending, error) {
 	ctx = context.WithoutCancel(ctx)
 	end := Ending{Summary: MainSummary(j.Sweep)}
@@ -157,12 +155,10 @@ func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending
 		res.Close()
 	}
 	if err := errors.Join(failed, err); err != nil {
-		return end, err
+		return end, j.app.unfinished(ctx, j.Spec(), j.Where(), j.Sweep, err)
 	}
 	end.Tally = query.TallyOf(j.Sweep)
 	unreported := j.app.ownReport(ctx, j.Sweep)
-	for _, err := range j.notify(ctx, sum, end, unreported) {
-		j.app.Warn(fmt.Sprintf("notify: %v", err))
-	}
+	j.notify(ctx, sum, end, unreported)
 	return end, unreported
 }
