@@ -1,18 +1,12 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"time"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/notice"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
@@ -20,9 +14,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
-
-// notifyLimit is how long one notification may take.
-const notifyLimit = 30 * time.Second
 
 // news is the notification that a sweep has ended: on a command's standard
 // input, or in a request's body. Its places are absolute.
@@ -92,7 +83,7 @@ func (a *App) send(ctx context.Context, spec *grid.Spec, e news) {
 		if n.On == "failure" && e.Status != n.On || n.On == "success" && e.Status != n.On {
 			continue
 		}
-		if err := notifyOne(ctx, n, body); err != nil {
+		if err := notice.Send(ctx, n, body); err != nil {
 			a.Warn(fmt.Sprintf("notify: %v", err))
 		}
 	}
@@ -119,47 +110,4 @@ func absolute(where string) string {
 		return abs
 	}
 	return where
-}
-
-func notifyOne(ctx context.Context, n grid.Notice, body []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, notifyLimit)
-	defer cancel()
-	if n.WebhookEnv != "" {
-		if n.Webhook = os.Getenv(n.WebhookEnv); n.Webhook == "" {
-			return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)
-		}
-	}
-	if n.Webhook != "" {
-		return post(ctx, n.Webhook, body)
-	}
-	cmd := exec.CommandContext(ctx, n.Command[0], n.Command[1:]...)
-	cmd.Stdin, cmd.Stderr = bytes.NewReader(append(body, '\n')), os.Stderr
-	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("run %s: %w", n.Command[0], err)
-	}
-	return nil
-}
-
-// post sends body to a URL. Its errors name the host alone: the rest is often a
-// token.
-func post(ctx context.Context, to string, body []byte) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
-	if err != nil {
-		return errors.New("post to a webhook: its URL cannot be read")
-	}
-	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		var about *url.Error
-		if errors.As(err, &about) {
-			err = about.Err
-		}
-		return fmt.Errorf("post to %s: %w", req.URL.Host, err)
-	}
-	defer res.Body.Close()
-	if res.StatusCode >= 300 {
-		return fmt.Errorf("post to %s: it answers %s", req.URL.Host, res.Status)
-	}
-	return nil
 }

@@ -1,0 +1,66 @@
+// Package notice delivers a notification to whom a sweep file names. It knows
+// nothing of what the notification says.
+package notice
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// limit is how long one notification may take.
+const limit = 30 * time.Second
+
+// Send runs the command of a notice, with body as its standard input, or posts
+// body to its webhook. An error names no more of a webhook than its host.
+func Send(ctx context.Context, n grid.Notice, body []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if n.WebhookEnv != "" {
+		if n.Webhook = os.Getenv(n.WebhookEnv); n.Webhook == "" {
+			return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)
+		}
+	}
+	if n.Webhook != "" {
+		return post(ctx, n.Webhook, body)
+	}
+	cmd := exec.CommandContext(ctx, n.Command[0], n.Command[1:]...)
+	cmd.Stdin, cmd.Stderr = bytes.NewReader(append(body, '\n')), os.Stderr
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("run %s: %w", n.Command[0], err)
+	}
+	return nil
+}
+
+// post sends body to a URL. Its errors name the host alone: the rest is often a
+// token.
+func post(ctx context.Context, to string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("post to a webhook: its URL cannot be read")
+	}
+	req.Header.Set("Content-Type", "application/json")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		var about *url.Error
+		if errors.As(err, &about) {
+			err = about.Err
+		}
+		return fmt.Errorf("post to %s: %w", req.URL.Host, err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode >= 300 {
+		return fmt.Errorf("post to %s: it answers %s", req.URL.Host, res.Status)
+	}
+	return nil
+}
