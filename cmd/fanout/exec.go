@@ -66,7 +66,7 @@ func (c *cli) execCommand() *cobra.Command {
 	fl := cmd.Flags()
 	fl.StringArrayVarP(&f.params, "parameters", "p", nil, "parameter `name value`, typed as it looks")
 	fl.StringArrayVarP(&f.raw, "parameters_raw", "r", nil, "parameter `name value`, always a string")
-	fl.StringArrayVarP(&f.files, "parameters_file", "f", nil, "YAML `file` of parameters")
+	fl.StringArrayVarP(&f.files, "parameters_file", "f", nil, "YAML `file` of parameters, or a notebook that was executed with them")
 	fl.StringArrayVarP(&f.yaml, "parameters_yaml", "y", nil, "YAML `text` of parameters")
 	fl.StringArrayVarP(&f.base64, "parameters_base64", "b", nil, "base64 `text` of YAML of parameters")
 	fl.StringArrayVar(&f.secrets, "secret", nil, "parameter `name variable`, read from the environment where the notebook runs")
@@ -297,6 +297,22 @@ func (f execFlags) injected(args []string, set func(notebook.Argument)) {
 	}
 }
 
+// givenTo takes the parameters that a notebook was executed with.
+func givenTo(name string, text []byte, set func(notebook.Argument)) error {
+	n, err := notebook.Decode(text)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	args, found := n.Arguments()
+	if !found {
+		return fmt.Errorf("%s was not executed with parameters", name)
+	}
+	for _, a := range args {
+		set(a)
+	}
+	return nil
+}
+
 // documents reads the YAML forms: base64, files, text.
 func (f execFlags) documents(set func(notebook.Argument)) error {
 	type document struct{ name, text string }
@@ -312,6 +328,12 @@ func (f execFlags) documents(set func(notebook.Argument)) error {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return fmt.Errorf("-f: %w", err)
+		}
+		if strings.HasSuffix(name, ".ipynb") {
+			if err := givenTo(name, text, set); err != nil {
+				return fmt.Errorf("-f: %w", err)
+			}
+			continue
 		}
 		docs = append(docs, document{name, string(text)})
 	}

@@ -281,8 +281,14 @@ type column struct {
 	of   func(sweep.RunState) string
 }
 
+// maxColumn is how many characters of one value are worth a column.
+const maxColumn = 60
+
 func tabbed(w io.Writer) func([]string) error {
 	return func(fields []string) error {
+		for i, f := range fields {
+			fields[i] = unit.Cut(f, maxColumn)
+		}
 		_, err := fmt.Fprintln(w, strings.Join(fields, "\t"))
 		return err
 	}

@@ -140,7 +140,7 @@ func (c *cli) printGiven(pairs []value.Binding) {
 	}
 	c.stdout.Println("given")
 	for _, b := range pairs {
-		c.stdout.Printf("  %s = %s\n", b.Name, unit.Line(b.Value.String()))
+		c.stdout.Printf("  %s = %s\n", b.Name, unit.Cut(unit.Line(b.Value.String()), maxShown))
 	}
 }
 
@@ -159,11 +159,7 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 	sort.Strings(names)
 	for _, n := range names {
 		text, _ := json.Marshal(scraps[n])
-		line := []rune(unit.Line(string(text)))
-		if len(line) > maxShown {
-			line = append(line[:maxShown-1], '…')
-		}
-		c.stdout.Printf("  %s = %s\n", unit.Line(n), string(line))
+		c.stdout.Printf("  %s = %s\n", unit.Line(n), unit.Cut(unit.Line(string(text)), maxShown))
 	}
 	if more {
 		c.stdout.Println("  larger values are in results/")

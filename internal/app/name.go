@@ -16,7 +16,11 @@ func PlaceOf(s *sweep.Sweep, key string) string {
 	return store.Join(unit.Path(s.Where()), key)
 }
 
-// Reproduce is the command that executes one run by itself.
+// longParameters is how many bytes of parameters are worth a command line.
+const longParameters = 2000
+
+// Reproduce is the command that executes one run by itself. Long parameters are
+// read from the run's notebook, if it was executed.
 func Reproduce(s *sweep.Sweep, r sweep.Run) string {
 	head, _ := s.Head()
 	words := []string{"fanout", "exec", templatePath(s, head, r), r.ID + ".ipynb"}
@@ -26,9 +30,7 @@ func Reproduce(s *sweep.Sweep, r sweep.Run) string {
 	if p := head.Recipe.Python; p != "" {
 		words = append(words, "--python", unit.Path(s.Resolve(p)))
 	}
-	for _, b := range r.Params {
-		words = append(words, parameterWords(b)...)
-	}
+	words = append(words, given(s, r)...)
 	for _, secret := range head.Recipe.Secrets {
 		words = append(words, "--secret", secret.Param, secret.Env)
 	}
@@ -52,6 +54,20 @@ func templatePath(s *sweep.Sweep, head sweep.Head, r sweep.Run) string {
 		return PlaceOf(s, t.Key)
 	}
 	return "template.ipynb"
+}
+
+// given are the flags that pass all parameters of a run.
+func given(s *sweep.Sweep, r sweep.Run) (words []string) {
+	size := 0
+	for _, b := range r.Params {
+		words = append(words, parameterWords(b)...)
+		size += len(b.Value.String())
+	}
+	file := PlaceOf(s, sweep.RunKey(r.ID))
+	if st, _ := s.Run(r.ID); size > longParameters && st.Last != nil && !store.IsURL(file) {
+		return []string{"-f", file}
+	}
+	return words
 }
 
 // parameterWords are the flags that pass one parameter with its type kept.

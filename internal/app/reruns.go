@@ -18,7 +18,7 @@ func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
 	out := make([]string, len(failures))
 	for i, g := range failures {
 		src, ok := expression(g.When)
-		if ok && selects(s, src, g.Runs) {
+		if ok && len(src) <= longParameters && selects(s, src, g.Runs) {
 			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", unit.Quote(rerunTarget(s, head)), unit.Quote(src))
 		}
 	}
