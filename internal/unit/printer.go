@@ -31,7 +31,7 @@ func (p Printer) Println(args ...any) {
 // Lines is for tables and texts of several lines: control characters are left
 // out, except for line ends and tabs. The caller sees to it that foreign text in
 // them has neither.
-func (p Printer) Lines() io.Writer { return cleanWriter{p.w} }
+func (p Printer) Lines() io.Writer { return cleanWriter(p) }
 
 // Data is for what programs read. Nothing is cleaned.
 func (p Printer) Data() io.Writer { return p.w }
