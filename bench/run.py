@@ -51,12 +51,13 @@ if __name__ == "__main__":
 EXECNB = """
 import multiprocessing, sys
 from execnb.shell import CaptureShell
-shell = None
+shell, main = None, sys.modules["__main__"]
 def one(i):
     global shell
     if sys.argv[4] == "fresh" or shell is None:
         shell = CaptureShell()
     shell.execute(sys.argv[1], f"{sys.argv[2]}/{i}.ipynb", exc_stop=True, inject_code=f"x = {i}")
+    sys.modules["__main__"] = main  # the shell has put its own there, and the pool looks here for its work
 if __name__ == "__main__":
     with multiprocessing.Pool(2) as pool:
         pool.map(one, range(int(sys.argv[3])), chunksize=1)
