@@ -77,11 +77,29 @@ func (j *Job) fan(ctx context.Context, todo due.List, note func(sweep.Note)) (fa
 		retry.N = j.app.Retries
 	}
 	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
-		Runs: todo.Runs, Known: j.known, Jobs: j.app.Jobs, Canary: j.app.Canary,
+		Runs: todo.Runs, Known: j.known, Jobs: j.app.Jobs, Canary: j.app.Canary && !proven(j.Sweep, todo.Runs),
 		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
 		Limits: valueLimits(spec.Limits), Note: note,
 	})
+}
+
+// proven reports whether the code and files in force have succeeded before, for
+// every template that is due: then the first runs that fail show what is wrong
+// with them, not with all.
+func proven(s *sweep.Sweep, due []string) bool {
+	good := map[string]bool{} // by template
+	for _, st := range s.Runs() {
+		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded && !good[st.Run.Template] {
+			good[st.Run.Template] = len(o.Fingerprint.Differs(s.Current(st.Run), []string{"code", "files"})) == 0
+		}
+	}
+	for _, id := range due {
+		if st, _ := s.Run(id); !good[st.Run.Template] {
+			return false
+		}
+	}
+	return true
 }
 
 func valueLimits(limits []grid.ValueLimit) []fan.ValueLimit {
