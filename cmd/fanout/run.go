@@ -109,6 +109,9 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 		return err
 	}
 	c.printPlanned(j, todo)
+	if len(todo.Runs) == 0 && (f.Only != "" || f.Again != nil) {
+		c.app.Warn("no run is executed: none matches the choice")
+	}
 	sum, runErr := c.fan(ctx, j, todo, f)
 	end, err := j.Finish(ctx, sum, runErr)
 	if err != nil {

@@ -3,12 +3,14 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/fanout-dev/fanout/internal/app/internal/notice"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -58,9 +60,11 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 }
 
 // unfinished sends the notifications that fanout cannot finish a sweep, and
-// returns why. s is nil where it could not be opened.
+// returns why. s is nil where it could not be opened. Of a sweep that another
+// fanout holds, that one has the news.
 func (a *App) unfinished(ctx context.Context, spec *grid.Spec, where string, s *sweep.Sweep, why error) error {
-	if why == nil || spec == nil {
+	var held *lease.HeldError
+	if why == nil || spec == nil || errors.As(why, &held) {
 		return why
 	}
 	text := unit.Cut(unit.Line(why.Error()), maxReason)

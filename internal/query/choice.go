@@ -30,6 +30,11 @@ func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, id := range named {
+		if st, _ := s.Run(id); st.Run.Unplanned && !c.All {
+			return nil, unit.Mistake(fmt.Errorf("run %s is no longer planned: the sweep file excludes it, or no longer has its values", id))
+		}
+	}
 	var chosen []Run
 	for _, st := range s.Runs() {
 		if st.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, st.Run.ID) {
