@@ -1,11 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"time"
 
@@ -94,6 +95,8 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 		c.stdout.Printf("process %d on %s is running\n", r.Holder.PID, r.Holder.Host)
 	case remote(s.Orphans()):
 		c.stdout.Printf("its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
+	case r.Counts[outcome.Succeeded]+r.Counts[outcome.Failed]+r.Counts[outcome.TimedOut] == r.Runs && len(r.Failures) > 0:
+		c.stdout.Printf("nothing is running; to execute again what did not succeed: fanout rerun %s --failed\n", unit.Quote(unit.Path(s.Where())))
 	case r.Counts[outcome.Succeeded] < r.Runs:
 		c.stdout.Printf("nothing is running; to resume: %s\n", c.resumeWith(s))
 	}
@@ -102,7 +105,8 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
-			c.stdout.Printf("… and %d more: %s\n", len(r.Failures)-maxFailures, byReason(r.Failures[i:]))
+			c.stdout.Printf("… and %d more. Of all %d:\n", len(r.Failures)-maxFailures, len(r.Failures))
+			c.printReasons(r.Failures)
 			return
 		}
 		c.stdout.Printf("  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, unit.Line(f.Reason), f.Notebook)
@@ -130,16 +134,24 @@ func remote(open []sweep.Began) bool {
 	return slices.ContainsFunc(open, func(b sweep.Began) bool { return b.Worker != "" })
 }
 
-// byReason counts failures by what went wrong.
-func byReason(lines []query.Failure) string {
-	n := map[outcome.Kind]int{}
-	for _, f := range lines {
-		n[f.Kind]++
+// maxReasons is how many reasons status counts.
+const maxReasons = 5
+
+// printReasons counts failures by their reasons, the most frequent first.
+func (c *cli) printReasons(failures []query.Failure) {
+	count := map[string]int{}
+	for _, f := range failures {
+		count[f.Reason]++
 	}
-	var parts []string
-	for kind, k := range n {
-		parts = append(parts, fmt.Sprintf("%d %s", k, kind.Words()))
+	reasons := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
+		return cmp.Or(cmp.Compare(count[b], count[a]), strings.Compare(a, b))
+	})
+	rest := len(failures)
+	for _, reason := range reasons[:min(len(reasons), maxReasons)] {
+		c.stdout.Printf("  %5d  %s\n", count[reason], reason)
+		rest -= count[reason]
 	}
-	sort.Strings(parts)
-	return strings.Join(parts, ", ")
+	if rest > 0 {
+		c.stdout.Printf("  %5d  of %s\n", rest, unit.Plural(len(reasons)-maxReasons, "other reason"))
+	}
 }
