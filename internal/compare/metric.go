@@ -225,7 +225,7 @@ func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 	c.relative(base.Centre)
 	c.Centres = g.Centre - base.Centre
 	if m.Guardrail && m.Goal != "" {
-		c.P = oneSided(c.P, c.Shift, m.Goal)
+		c.OneSided(-m.wanted())
 	}
 	return c
 }
@@ -248,13 +248,9 @@ func (c *Comparison) Contrary() bool {
 	return sign(c.Shift) != sign(c.Centres)
 }
 
-// oneSided asks only whether it got worse.
-func oneSided(p, shift float64, goal string) float64 {
-	worse := shift < 0 == (goal == "maximize") && shift != 0
-	if worse {
-		return p / 2
-	}
-	return 1 - p/2
+// wanted is the direction of a change for the better: 1 or -1; 0 without a goal.
+func (m Metric) wanted() int {
+	return map[string]int{"maximize": 1, "minimize": -1}[m.Goal]
 }
 
 // minPairs is how many pairs make pairing worth more than two samples.
@@ -346,7 +342,7 @@ func exactly(base, g *group) *Comparison {
 		c, by = unpaired(base, g), []float64{g.Values[0] - base.Values[0]}
 		c.Equal = by[0] == 0
 	}
-	c.Exact, c.Lo, c.Hi, c.Shift = true, by[0], by[len(by)-1], stats.Median(by)
+	c.Exact, c.Lo, c.Hi, c.Shift, c.Tilt = true, by[0], by[len(by)-1], stats.Median(by), by[0]+by[len(by)-1]
 	if c.Equal {
 		c.P = 1
 	}

@@ -80,6 +80,12 @@ const maxNeed = 10_000
 // for p below alpha; 0 when the data say nothing of it. confidence is that of
 // the interval.
 func needed(m Metric, a *Comparison, alpha, confidence float64) int {
+	if m.Guardrail && m.Goal != "" {
+		if a.Up() == m.wanted() {
+			return 0 // no number of values shows that it got worse
+		}
+		alpha *= 2
+	}
 	n := stats.Needed(a.Change, a.Pairs, alpha, confidence)
 	if a.Shift != 0 && a.Least >= alpha && !a.Counted && !m.byMean() {
 		n = max(n, float64(stats.Enough(a.Paired, alpha)))
@@ -106,9 +112,9 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 		return Small
 	case a.Fragile:
 		return Withheld
-	case m.Goal == "" || a.Exact && a.Lo < 0 && a.Hi > 0:
+	case a.Up()*m.wanted() == 0 || a.Exact && a.Lo < 0 && a.Hi > 0:
 		return Different
-	case a.Shift > 0 == (m.Goal == "maximize"):
+	case a.Up() == m.wanted():
 		return Better
 	}
 	return Worse
@@ -180,9 +186,9 @@ var comparative = map[Verdict]string{Better: "better than ", Worse: "worse than 
 // direction tells a change that is smaller than matters from others.
 func (t *MetricTable) direction(a *Comparison) Verdict {
 	switch {
-	case t.Goal == "":
+	case a.Up()*t.wanted() == 0:
 		return "small " + Different
-	case a.Shift > 0 == (t.Goal == "maximize"):
+	case a.Up() == t.wanted():
 		return "small " + Better
 	}
 	return "small " + Worse

@@ -2,6 +2,7 @@ package stats
 
 import (
 	"math"
+	"slices"
 	"sort"
 
 	"golang.org/x/perf/benchmath"
@@ -9,16 +10,66 @@ import (
 
 // oneByRanks is Wilcoxon's signed-rank test.
 func oneByRanks(diffs []float64, confidence float64) Change {
-	c := Change{P: signedRank(diffs), Least: leastByRanks(true, len(diffs))}
+	c := Change{P: signedRank(diffs), Least: leastByRanks(true, len(diffs)), Tilt: rankCorrelation(diffs)}
 	c.Shift, c.Lo, c.Hi = walsh(diffs, confidence)
 	return c
 }
 
-// twoByRanks is the Mann–Whitney test, as benchstat computes it.
+// twoByRanks is the Mann–Whitney test of two sorted samples.
 func twoByRanks(a, b []float64, confidence float64) Change {
-	c := Change{P: benchmath.AssumeNothing.Compare(benchSample(a), benchSample(b)).P, Least: leastByRanks(false, min(len(a), len(b)))}
+	c := Change{P: rankSum(a, b), Least: leastByRanks(false, min(len(a), len(b))), Tilt: dominance(a, b)}
 	c.Shift, c.Lo, c.Hi = hodgesLehmann(a, b, confidence)
 	return c
+}
+
+// maxExactSum is the size of the larger sample up to which rankSum is exact where
+// values are equal.
+const maxExactSum = 25
+
+// rankSum is the two-sided p of the Mann–Whitney test, as benchstat computes
+// it, except for small samples with equal values: the distribution of their rank
+// sum is not symmetric, which benchstat takes it to be.
+func rankSum(a, b []float64) float64 {
+	all := slices.Concat(a, b)
+	doubled, ties := doubledRanks(all)
+	if ties == 0 || max(len(a), len(b)) > maxExactSum {
+		return math.Min(1, benchmath.AssumeNothing.Compare(benchSample(a), benchSample(b)).P)
+	}
+	total, sum := 0, 0
+	for i, r := range doubled {
+		total += r
+		if i < len(a) {
+			sum += r
+		}
+	}
+	return exactSumP(doubled, len(a), sum, total)
+}
+
+// exactSumP counts the samples of n ranks whose sum is at least as extreme.
+func exactSumP(doubled []int, n, sum, total int) float64 {
+	ways := make([][]float64, n+1) // by how many are taken, and their sum
+	for k := range ways {
+		ways[k] = make([]float64, total+1)
+	}
+	ways[0][0] = 1
+	for i, r := range doubled {
+		for k := min(i+1, n); k > 0; k-- {
+			for s := total; s >= r; s-- {
+				ways[k][s] += ways[k-1][s-r]
+			}
+		}
+	}
+	low, high, all := 0.0, 0.0, 0.0
+	for s, w := range ways[n] {
+		all += w
+		if s <= sum {
+			low += w
+		}
+		if s >= sum {
+			high += w
+		}
+	}
+	return math.Min(1, 2*math.Min(low, high)/all)
 }
 
 // maxExact is the most pairs for which the signed-rank test is exact.

@@ -8,6 +8,7 @@
 package stats
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -22,6 +23,27 @@ type Change struct {
 	Lo, Hi float64 // its interval; infinite where so few values have none
 	P      float64 // two-sided
 	Least  float64 // the smallest P that this many values can have
+	Tilt   float64 // has the sign of what P is of, where Shift is 0 because most values are equal
+}
+
+// Up is 1 for a change upwards, -1 for one downwards, and 0 for neither.
+func (c Change) Up() int {
+	if c.Shift != 0 {
+		return cmp.Compare(c.Shift, 0)
+	}
+	return cmp.Compare(c.Tilt, 0)
+}
+
+// OneSided makes P, and the least there can be, those of a change in one
+// direction, 1 or -1.
+func (c *Change) OneSided(direction int) {
+	c.Least /= 2
+	switch c.Up() {
+	case direction:
+		c.P /= 2
+	case -direction:
+		c.P = 1 - c.P/2
+	}
 }
 
 // A Method finds the change of paired differences, and that between two
