@@ -87,21 +87,16 @@ func unusual(in Input) []string {
 // departure says how far a value lies from what its earlier ones say.
 func departure(d compare.Departure) string {
 	view := struct {
-		Off, Usual, Level string
-		OnLine, Constant  bool
-		Earlier           int
-	}{Off: unit.Change(d.Off()), Level: unit.Number(d.Expected), OnLine: d.OnLine, Constant: constant(d), Earlier: d.Earlier}
+		Off, Usual, Level, Weekday string
+		OnLine, Constant           bool
+		Earlier                    int
+	}{Off: unit.Change(d.Off()), Level: unit.Number(d.Expected), OnLine: d.OnLine, Constant: d.Constant, Earlier: d.Earlier, Weekday: d.Weekday}
 	write := unit.Change
 	if math.Abs(d.Expected) > d.Usual && d.Expected != 0 {
 		write = func(x float64) string { return percent(x / math.Abs(d.Expected)) }
 	}
 	view.Off, view.Usual = write(d.Off()), plusMinus(d.Usual, write)
 	return words("departure", view)
-}
-
-// constant says whether all earlier values are the same.
-func constant(d compare.Departure) bool {
-	return !slices.ContainsFunc(d.Values[:len(d.Values)-1], func(y float64) bool { return !math.IsNaN(y) && y != d.Expected })
 }
 
 // percent is unit.Percent, with digits enough where two decimals have none.
@@ -121,7 +116,7 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 	var all []float64
 	for _, d := range shown {
 		all = append(all, d.Value, d.Expected)
-		if !constant(d) {
+		if !d.Constant {
 			all = append(all, d.Usual)
 		}
 	}
@@ -132,8 +127,11 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 		if d.OnLine {
 			basis = "line"
 		}
+		if d.Weekday != "" {
+			basis += " of " + d.Weekday + "s"
+		}
 		expected := number(d.Expected) + ", always"
-		if !constant(d) {
+		if !d.Constant {
 			expected = number(d.Expected) + " " + plusMinus(d.Usual, number)
 		}
 		off := unit.Change(d.Off())

@@ -373,6 +373,9 @@ func TestUnusual(t *testing.T) {
 		v := append(slices.Clone(values[:8]), value)
 		return compare.Departure{Name: name, Value: value, Expected: 100, Usual: 5, Earlier: 8, Values: v}
 	}
+	saturday, always := of("eu", 300), of("us", 101)
+	saturday.Weekday, saturday.Earlier = "Saturday", 6
+	always.Constant, always.Usual = true, 1e-7
 	for name, c := range map[string]struct {
 		night compare.Night
 		want  []string
@@ -384,6 +387,9 @@ func TestUnusual(t *testing.T) {
 			[]string{"for 2 of 2 values of region: eu (+200.00%", "us (−100.00% from", "Taken together, they lie +200.00% from what earlier dates let expect, where ±1.00% is usual."}},
 		"the whole metric": {compare.Night{Series: 1, Unusual: []compare.Departure{of("", 300)}, Stale: 3},
 			[]string{"2026-01-09: +200.00% from the level of 8 earlier values, 100, where ±5.00% is usual.\n- ⚠ Runs of 3 earlier dates are stale"}},
+		"weekdays that differ": {compare.Night{By: []string{"region"}, Series: 12, Unusual: []compare.Departure{saturday, always}},
+			[]string{"eu (+200.00% from the level of 6 earlier Saturdays, 100, where ±5.00% is usual), us (+1.00% from the level of 8 earlier values, 100, which all were the same)",
+				"| eu | 300 | 100 ±5 | level of Saturdays | +200.00% | 6 |", "| us | 101 | 100, always | level | +1.00% | 8 |"}},
 		"nothing there": {compare.Night{By: []string{"region"}, Series: 1, Gone: []string{hostile}}, []string{"**y** has no value at the last day, 2026-01-09, of region &lt;script"}},
 		"too few":       {compare.Night{By: []string{"region"}, Short: 3}, []string{"The last day, 2026-01-09, is held against earlier dates, but there are too few earlier values to say what is usual: 7 are needed."}},
 	} {

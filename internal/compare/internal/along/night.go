@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 )
@@ -20,7 +21,7 @@ type Night struct {
 	By         []string    // axes that tell series apart
 	Series     int         // held against their own earlier dates
 	Unusual    []Departure // of those, the farthest first
-	Together   *Departure  // the median over series of how far each lies from its level, as a fraction of that, where that is unusual
+	Together   *Departure  // the median over series of how far each lies from what is expected of it, as a fraction of that, where that is unusual
 	Others     bool        // Together is of those that are not unusual, which are most
 	New        []string    // series without an earlier date
 	Short      int         // series with earlier dates, but too few of them
@@ -36,7 +37,9 @@ type Departure struct {
 	Expected float64   // by the earlier dates: their median, or where their line leads
 	OnLine   bool      // the latter
 	Usual    float64   // how far from Expected a value may lie
-	Earlier  int       // dates with a value
+	Earlier  int       // values that Expected is taken from
+	Weekday  string    // they are of this weekday alone, as weekdays differ; else empty
+	Constant bool      // they all are the same
 	Values   []float64 // by Night.Dates, the last being Value; NaN where there is none
 }
 
@@ -80,9 +83,10 @@ func (n *Night) Hold(all []*Series) {
 		}
 	}
 	n.Series = len(watched)
+	days := weekdays(n.Dates)
 	var rest []*Series
 	for _, s := range watched {
-		if d, unusual := s.departure(len(watched)); unusual {
+		if d, unusual := s.departure(len(watched), days); unusual {
 			n.Unusual = append(n.Unusual, d)
 		} else {
 			rest = append(rest, s)
@@ -92,49 +96,73 @@ func (n *Night) Hold(all []*Series) {
 	if n.Others = len(n.Unusual) > 0 && len(rest) > len(n.Unusual); n.Others {
 		watched = rest
 	}
-	n.Together = whole(watched)
+	n.Together = whole(watched, days)
 }
 
 // minTogether is how many series say something together that none says alone.
 const minTogether = 3
 
 // whole is how series depart together; nil where that is usual.
-func whole(of []*Series) *Departure {
-	all := together(of)
+func whole(of []*Series, days []int) *Departure {
+	all := together(of, days)
 	if len(of) < minTogether || all.earlier() < stats.MinHistory || math.IsNaN(all.last()) {
 		return nil
 	}
-	d, unusual := all.departure(1)
+	d, unusual := all.departure(1, days)
 	if !unusual {
 		return nil
 	}
+	d.Value, d.Expected = d.Value-1, d.Expected-1
 	return &d
 }
 
 // times is how far a departure lies, measured by what is usual.
 func (d Departure) times() float64 { return math.Abs(d.Off()) / d.Usual }
 
-func (s Series) departure(family int) (Departure, bool) {
-	at, values := s.history()
-	e := stats.Expect(at, values, len(s.Values)-1, family)
-	d := Departure{Name: s.Name, Value: s.last(), Expected: e.Value, OnLine: e.OnLine, Usual: e.Usual, Earlier: len(at), Values: s.Values}
+func (s Series) departure(family int, days []int) (Departure, bool) {
+	e := s.expect(family, days)
+	d := Departure{Name: s.Name, Value: s.last(), Expected: e.Value, OnLine: e.OnLine, Usual: e.Usual, Earlier: e.From, Constant: e.Constant, Values: s.Values}
+	if e.Weekday {
+		d.Weekday = time.Weekday(days[len(days)-1]).String()
+	}
 	return d, e.Unusual(d.Value)
 }
 
-// together is the median, by date, of how far each series lies from its level,
-// as a fraction of that; series whose level is 0 have none.
-func together(all []*Series) Series {
+func (s Series) expect(family int, days []int) stats.Expectation {
+	at, values := s.history()
+	return stats.Expect(at, values, len(s.Values)-1, family, days)
+}
+
+// weekdays are those of dates; nil where a day has several, such as hours.
+func weekdays(dates []string) []int {
+	seen := map[string]bool{}
+	var out []int
+	for _, text := range dates {
+		date := text[:min(len(text), len(time.DateOnly))]
+		day, err := time.Parse(time.DateOnly, date)
+		if err != nil || seen[date] {
+			return nil
+		}
+		seen[date] = true
+		out = append(out, int(day.Weekday()))
+	}
+	return out
+}
+
+// together is the median, by date, of each series in multiples of what is
+// expected of it at the last date, so that 1 is as expected, less is below, and
+// what spreads in proportion to its size still does; series of which 0 is
+// expected have none.
+func together(all []*Series, days []int) Series {
 	var off [][]float64
 	for _, s := range all {
 		if off == nil {
 			off = make([][]float64, len(s.Values))
 		}
-		_, earlier := s.history()
-		slices.Sort(earlier)
-		level := stats.Median(earlier)
+		expected := s.expect(1, days).Value
 		for i, y := range s.Values {
-			if !math.IsNaN(y) && level != 0 {
-				off[i] = append(off[i], (y-level)/math.Abs(level))
+			if !math.IsNaN(y) && expected != 0 {
+				off[i] = append(off[i], 1+(y-expected)/math.Abs(expected))
 			}
 		}
 	}

@@ -28,7 +28,7 @@ func TestFalseAlarmsOfTheNextValue(t *testing.T) {
 					for i := range y {
 						y[i] = 100 + r.NormFloat64()
 					}
-					if Expect(places(n), y, n, family).Unusual(100 + r.NormFloat64()) {
+					if Expect(places(n), y, n, family, nil).Unusual(100 + r.NormFloat64()) {
 						alarms++
 						break
 					}
@@ -76,9 +76,57 @@ func TestExpect(t *testing.T) {
 		"seldom, but not for once":   {[]float64{0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0}, 1, false, false},
 		"a weekend among other days": {weekly, 61, false, false},
 	} {
-		e := Expect(places(len(c.history)), c.history, len(c.history), 12)
+		e := Expect(places(len(c.history)), c.history, len(c.history), 12, nil)
 		if got := e.Unusual(c.next); got != c.unusual || e.OnLine != c.onLine {
 			t.Errorf("%s: unusual is %v, want %v (%+v)", name, got, c.unusual, e)
+		}
+	}
+}
+
+// Values are held against those of their weekday, from the day on that weekdays
+// are shown to differ; before that, a weekday that was as far off is no alarm.
+func TestExpectOfWeekdays(t *testing.T) {
+	week := []float64{100, 100, 100, 100, 100, 70, 70}
+	series := func(days int, noise float64) []float64 {
+		y := make([]float64, days)
+		for i := range y {
+			y[i] = week[i%7] + noise*float64(i*5%8-4)
+		}
+		return y
+	}
+	with := func(y []float64, at int, value float64) []float64 {
+		y[at] = value
+		return y
+	}
+	for name, c := range map[string]struct {
+		history  []float64
+		next     float64
+		unusual  bool
+		weekday  bool
+		constant bool
+		from     int
+	}{
+		"a Saturday":                          {series(40, 0.5), 71, false, true, false, 5},
+		"a Saturday like other days":          {series(40, 0.5), 100, true, true, false, 5},
+		"a Monday":                            {series(42, 0.5), 101, false, true, false, 6},
+		"a Monday like a Sunday":              {series(42, 0.5), 70, true, true, false, 6},
+		"always the same, a Sunday":           {series(41, 0), 70, false, true, true, 5},
+		"always the same, another Sunday":     {series(41, 0), 70.1, true, true, true, 5},
+		"a fault of last Saturday":            {with(series(47, 0.5), 40, 210), 210, true, true, false, 6},
+		"a Saturday a week after the first":   {series(12, 0.5)[5:], 70, false, false, false, 7},
+		"the second Saturday":                 {series(12, 0.5), 70, false, false, false, 12},
+		"the second Saturday, and it triples": {series(12, 0.5), 210, true, false, false, 12},
+	} {
+		weekday := make([]int, 60)
+		for i := range weekday {
+			weekday[i] = i % 7
+		}
+		if len(c.history) == 7 {
+			weekday = weekday[5:] // the history begins on a Saturday
+		}
+		e := Expect(places(len(c.history)), c.history, len(c.history), 3, weekday)
+		if e.Unusual(c.next) != c.unusual || e.Weekday != c.weekday || e.Constant != c.constant || e.From != c.from {
+			t.Errorf("%s: unusual is %v: %+v", name, !c.unusual, e)
 		}
 	}
 }

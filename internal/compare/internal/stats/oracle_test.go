@@ -274,3 +274,36 @@ func TestHolmAgainstStatsmodels(t *testing.T) {
 		}
 	}
 }
+
+// TestGroupsAgainstScipy demands Kruskal and Wallis's p, with and without ties.
+func TestGroupsAgainstScipy(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	var cases [][][]float64
+	for n := range 60 {
+		groups := make([][]float64, 2+n%6)
+		for k := range groups {
+			for range 1 + r.IntN(9) {
+				x := r.NormFloat64() + float64(k%2)
+				if n%2 == 0 {
+					x = math.Round(3 * x)
+				}
+				groups[k] = append(groups[k], x)
+			}
+		}
+		cases = append(cases, groups)
+	}
+	var want []float64
+	ask(t, "groups", cases, &want)
+	for i, groups := range cases {
+		var y []float64
+		places := make([][]int, len(groups)+1) // and one without values
+		for k, group := range groups {
+			for _, x := range group {
+				places[k], y = append(places[k], len(y)), append(y, x)
+			}
+		}
+		if got := kruskalWallis(y, places); math.Abs(got-want[i]) > 1e-9 {
+			t.Errorf("case %d (%d groups): p %v; scipy says %v", i, len(groups), got, want[i])
+		}
+	}
+}

@@ -124,5 +124,9 @@ def holm(case):
     return [float(p) for p in multipletests(case, method="holm")[1]]
 
 
-answer = {"permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
+def groups(case):
+    return float(stats.kruskal(*case).pvalue)
+
+
+answer = {"groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
