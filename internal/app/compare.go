@@ -58,6 +58,7 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
 	}
+	c.show(blocks)
 	return blocks, unit.Mistake(err)
 }
 
@@ -137,9 +138,7 @@ func (c Comparing) project(o *compare.Options, t *table.Table) error {
 		}
 	}
 	o.Rows = c.Cols
-	if len(c.Metrics) > 0 {
-		o.Metrics = chosen(o.Metrics, c.Metrics)
-	}
+	o.Metrics = withAll(o.Metrics, c.Metrics)
 	if c.By != "" {
 		o.By = compare.Method(strings.TrimPrefix(c.By, "median"))
 		for i := range o.Metrics {
@@ -159,18 +158,32 @@ func readings(text string) []value.Value {
 	return []value.Value{literal}
 }
 
-// chosen are the metrics of these names, as declared where they are.
-func chosen(declared []compare.Metric, names []string) []compare.Metric {
-	var out []compare.Metric
+// withAll are the declared metrics and those of these names.
+func withAll(declared []compare.Metric, names []string) []compare.Metric {
+	all := slices.Clone(declared)
 	for _, n := range names {
-		i := slices.IndexFunc(declared, func(m compare.Metric) bool { return m.Name == n })
-		if i >= 0 {
-			out = append(out, declared[i])
-		} else {
-			out = append(out, compare.Metric{Name: n})
+		if !slices.ContainsFunc(all, func(m compare.Metric) bool { return m.Name == n }) {
+			all = append(all, compare.Metric{Name: n})
 		}
 	}
-	return out
+	return all
+}
+
+// show leaves the tables that were asked for. All metrics were compared: which
+// are shown says nothing about how many questions p answers.
+func (c Comparing) show(blocks report.Comparison) {
+	if len(c.Metrics) == 0 {
+		return
+	}
+	for _, b := range blocks {
+		all := b.Report.Metrics
+		b.Report.Metrics, b.Report.Decision = nil, ""
+		for _, n := range c.Metrics {
+			if i := slices.IndexFunc(all, func(t compare.MetricTable) bool { return t.Name == n }); i >= 0 {
+				b.Report.Metrics = append(b.Report.Metrics, all[i])
+			}
+		}
+	}
 }
 
 // twoSweeps compares the second with the first within each value of the axes.
