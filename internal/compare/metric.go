@@ -42,7 +42,7 @@ func (c *comparer) reader(m Metric) (read sampler, why string, err error) {
 	case m.Trials == "":
 		why = "are not finite"
 		if !reading.Numeric(col) {
-			why = "are no finite numbers"
+			why = "are not finite numbers"
 		}
 		return func(row int) (s sample, found, good bool) {
 			x, good := reading.Finite(col, row)

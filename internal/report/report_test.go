@@ -384,7 +384,7 @@ func TestUnusual(t *testing.T) {
 			[]string{"⚠ **y** is unusual at the last day, 2026-01-09, for 1 of 12 values of region: eu (+200.00% from the level of 8 earlier values, 100, where ±5.00% is usual).\n- ⚠ The runs of 8 earlier dates executed other code. Their numbers count as they were published.",
 				"| eu | 300 | 100 ±5 | level | +200.00% | 8 |"}},
 		"all": {compare.Night{By: []string{"region"}, Series: 2, Unusual: []compare.Departure{of("eu", 300), of("us", 0)}, Together: &compare.Departure{Value: 2, Usual: 0.01}},
-			[]string{"for 2 of 2 values of region: eu (+200.00%", "us (−100.00% from", "Taken together, they lie +200.00% from what earlier dates let expect, where ±1.00% is usual."}},
+			[]string{"for 2 of 2 values of region: eu (+200.00%", "us (−100.00% from", "Taken together, they lie +200.00% from what earlier dates suggest, where ±1.00% is usual."}},
 		"the whole metric": {compare.Night{Series: 1, Unusual: []compare.Departure{of("", 300)}, Stale: 3},
 			[]string{"2026-01-09: +200.00% from the level of 8 earlier values, 100, where ±5.00% is usual.\n- ⚠ Runs of 3 earlier dates are stale"}},
 		"weekdays that differ": {compare.Night{By: []string{"region"}, Series: 12, Unusual: []compare.Departure{saturday, always}},

@@ -25,7 +25,7 @@ type Night struct {
 	Others     bool        // Together is of those that are not unusual, which are most
 	New        []string    // series without an earlier date
 	Short      int         // series with earlier dates, but too few of them
-	Gone       []string    // series with earlier dates enough, and no value at this one
+	Gone       []string    // series with earlier dates, and no value at this one
 	OtherCode  int         // earlier dates of which some run executed other code
 	Stale      int         // of the rest, those with a run that is stale for another reason
 }
@@ -71,13 +71,14 @@ func (s Series) history() (at []int, values []float64) {
 func (n *Night) Hold(all []*Series) {
 	var watched []*Series
 	for _, s := range all {
-		switch earlier := s.earlier(); {
+		switch earlier, missing := s.earlier(), math.IsNaN(s.last()); {
+		case earlier == 0 && missing: // it never had a value, and that is not new
 		case earlier == 0:
 			n.New = append(n.New, s.Name)
+		case missing:
+			n.Gone = append(n.Gone, s.Name)
 		case earlier < stats.MinHistory:
 			n.Short++
-		case math.IsNaN(s.last()):
-			n.Gone = append(n.Gone, s.Name)
 		default:
 			watched = append(watched, s)
 		}

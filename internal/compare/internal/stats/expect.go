@@ -23,7 +23,7 @@ type Expectation struct {
 	Usual    float64 // how far from Value the next one may lie; 0 only where Value is 0 and all earlier ones are
 	Constant bool    // all those values are the same
 	off      []float64
-	same     float64 // what the values of its weekday let expect where weekdays are not known to differ; else Value
+	same     float64 // what the values of its weekday suggest where weekdays are not known to differ; else Value
 }
 
 // Expect takes the next value from the values y at places, which ascend; there
