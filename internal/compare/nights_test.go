@@ -193,6 +193,34 @@ func TestGrowthIsUsual(t *testing.T) {
 	}
 }
 
+// A weekend is held against earlier weekends, and a weekday against its own.
+func TestWeekendsAreHeldAgainstWeekends(t *testing.T) {
+	alarms := 0
+	for _, growing := range []bool{false, true} {
+		for nights := 44; nights < 58; nights++ {
+			r := rand.New(rand.NewPCG(8, uint64(nights)))
+			of := func(night int, usual float64) float64 {
+				day := time.Date(2026, 1, 1+night, 0, 0, 0, 0, time.UTC).Weekday()
+				if day == time.Saturday || day == time.Sunday {
+					usual *= 0.7
+				}
+				return usual * (1 + r.NormFloat64()/20)
+			}
+			earlier := func(_, night int, usual float64) any { return of(night, usual) }
+			quiet := nightly{regions: 3, nights: nights, growing: growing, earlier: earlier, tonight: func(_ int, usual float64) any { return of(nights, usual) }}.compare(t)
+			if len(quiet.Unusual) > 0 || quiet.Together != nil {
+				alarms++
+			}
+			triple := nightly{regions: 3, nights: nights, growing: growing, earlier: earlier, tonight: func(region int, usual float64) any { return of(nights, usual) * float64(1+2*(region/2)) }}.compare(t)
+			want := time.Date(2026, 1, 1+nights, 0, 0, 0, 0, time.UTC).Weekday().String()
+			if len(triple.Unusual) == 0 || triple.Unusual[0].Name != "2" || triple.Unusual[0].Weekday != want {
+				t.Errorf("%s, a %s: %+v", triple.Date, want, triple.Unusual)
+			}
+		}
+	}
+	within(t, "quiet nights", alarms, 28, 0.02)
+}
+
 // Nights on which nothing happens are not called unusual more often than said,
 // for one region or together.
 func TestQuietNights(t *testing.T) {

@@ -50,6 +50,8 @@ func (d Departure) Off() float64 { return d.Value - d.Expected }
 type Series struct {
 	Name   string
 	Values []float64 // by place; NaN where there is none
+
+	expected float64 // at the last place, as departure finds it
 }
 
 func (s Series) last() float64 { return s.Values[len(s.Values)-1] }
@@ -105,7 +107,7 @@ const minTogether = 3
 
 // whole is how series depart together; nil where that is usual.
 func whole(of []*Series, days []int) *Departure {
-	all := together(of, days)
+	all := together(of)
 	if len(of) < minTogether || all.earlier() < stats.MinHistory || math.IsNaN(all.last()) {
 		return nil
 	}
@@ -120,8 +122,12 @@ func whole(of []*Series, days []int) *Departure {
 // times is how far a departure lies, measured by what is usual.
 func (d Departure) times() float64 { return math.Abs(d.Off()) / d.Usual }
 
-func (s Series) departure(family int, days []int) (Departure, bool) {
-	e := s.expect(family, days)
+// departure is how the last value lies to the earlier ones, and whether that is
+// unusual; days are the weekdays of places.
+func (s *Series) departure(family int, days []int) (Departure, bool) {
+	at, values := s.history()
+	e := stats.Expect(at, values, len(s.Values)-1, family, days)
+	s.expected = e.Value
 	d := Departure{Name: s.Name, Value: s.last(), Expected: e.Value, OnLine: e.OnLine, Usual: e.Usual, Earlier: e.From, Constant: e.Constant, Values: s.Values}
 	if e.Weekday {
 		d.Weekday = time.Weekday(days[len(days)-1]).String()
@@ -129,23 +135,24 @@ func (s Series) departure(family int, days []int) (Departure, bool) {
 	return d, e.Unusual(d.Value)
 }
 
-func (s Series) expect(family int, days []int) stats.Expectation {
-	at, values := s.history()
-	return stats.Expect(at, values, len(s.Values)-1, family, days)
-}
-
-// weekdays are those of dates; nil where a day has several, such as hours.
+// weekdays are those of dates, ascending; nil where a day has several, such as
+// hours, or a week has less than one, as where they are of months.
 func weekdays(dates []string) []int {
-	seen := map[string]bool{}
 	var out []int
-	for _, text := range dates {
-		date := text[:min(len(text), len(time.DateOnly))]
-		day, err := time.Parse(time.DateOnly, date)
-		if err != nil || seen[date] {
+	var first, last time.Time
+	for i, text := range dates {
+		day, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
+		if err != nil || i > 0 && !day.After(last) {
 			return nil
 		}
-		seen[date] = true
-		out = append(out, int(day.Weekday()))
+		if i == 0 {
+			first = day
+		}
+		last, out = day, append(out, int(day.Weekday()))
+	}
+	const week = 7 * 24 * time.Hour
+	if last.Sub(first)/week > time.Duration(len(out)) {
+		return nil
 	}
 	return out
 }
@@ -154,16 +161,15 @@ func weekdays(dates []string) []int {
 // expected of it at the last date, so that 1 is as expected, less is below, and
 // what spreads in proportion to its size still does; series of which 0 is
 // expected have none.
-func together(all []*Series, days []int) Series {
+func together(all []*Series) Series {
 	var off [][]float64
 	for _, s := range all {
 		if off == nil {
 			off = make([][]float64, len(s.Values))
 		}
-		expected := s.expect(1, days).Value
 		for i, y := range s.Values {
-			if !math.IsNaN(y) && expected != 0 {
-				off[i] = append(off[i], 1+(y-expected)/math.Abs(expected))
+			if !math.IsNaN(y) && s.expected != 0 {
+				off[i] = append(off[i], 1+(y-s.expected)/math.Abs(s.expected))
 			}
 		}
 	}

@@ -155,10 +155,13 @@ func TestTogetherIsRelativeToWhatIsExpected(t *testing.T) {
 	}
 }
 
-// What has several values a day has no weekdays; what has one a week has one.
+// Hours and months have no weekdays.
 func TestAxesThatAreNotOfDays(t *testing.T) {
 	if w := weekdays([]string{"2026-01-05T00:00:00Z", "2026-01-05T01:00:00Z"}); w != nil {
 		t.Errorf("hours have weekdays %v", w)
+	}
+	if w := weekdays([]string{"2026-01-01", "2026-02-01", "2026-03-01"}); w != nil {
+		t.Errorf("months have weekdays %v", w)
 	}
 	if w := weekdays([]string{"2026-01-05T00:00:00+01:00", "2026-01-10T00:00:00+01:00"}); len(w) != 2 || w[0] != 1 || w[1] != 6 {
 		t.Errorf("days with their time have weekdays %v", w)
