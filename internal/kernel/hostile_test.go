@@ -153,9 +153,12 @@ func TestServerKilledAtEveryStep(t *testing.T) {
 			case <-time.After(20 * time.Second):
 				t.Fatal("the kernel outlived its server")
 			}
-			if _, err := srv.Launch(context.Background(), kernel.Options{Dir: os.TempDir()}); err != nil {
-				t.Errorf("a kernel after the server's end: %v", err)
+			next, err := srv.Launch(context.Background(), kernel.Options{Dir: os.TempDir()})
+			if err != nil {
+				t.Fatalf("a kernel after the server's end: %v", err)
 			}
+			next.Close(0)
+			nobody(t)
 		})
 	}
 }
