@@ -90,7 +90,7 @@ func (c *cli) execCommand() *cobra.Command {
 	papermill.Toggle(fl, &f.logOutput, "log-output", "no-log-output", false, "print what the cells print", "print nothing of the cells, the default")
 	fl.StringVar(&f.logLevel, "log-level", "INFO", "`level` from which to print: WARNING leaves out what cells print to stdout, ERROR warnings, too")
 	papermill.Toggle(fl, &f.progress, "progress-bar", "no-progress-bar", false, "accepted; exec shows no progress bar", "the default")
-	fl.StringVar(&f.engine, "engine", "", "accepted when it is nbclient: fanout executes notebooks itself")
+	fl.StringVar(&f.engine, "engine", "", "`name` of the engine; only nbclient is accepted, since fanout executes notebooks itself")
 	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
 	fl.SetNormalizeFunc(papermill.NormalizeFlag)
 	return cmd

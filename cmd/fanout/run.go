@@ -76,7 +76,7 @@ func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl.Lookup("retries").DefValue = "0" // -1 is no number for people
 	addOrder(cmd, &f.Choice)
 	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
-	fl.String("python", "", "virtual environment or interpreter whose ipykernel is used, instead of the sweep file's")
+	fl.String("python", "", "`path` of a virtual environment or interpreter whose ipykernel is used, instead of the sweep file's")
 	fl.String("warm", "auto", "`mode` of starting kernels: auto forks them from a warm server where it can, zmq with the sockets of ZeroMQ, off never")
 	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
