@@ -118,7 +118,11 @@ func (a *App) writeTables(ctx context.Context, res *collect.Result, output strin
 	if err != nil {
 		return err
 	}
-	gone, err := takeOver(ctx, st, res.Names())
+	ours, err := readManifest(ctx, st)
+	if err != nil {
+		return err
+	}
+	gone, err := takeOver(ctx, st, ours, res.Names())
 	if err != nil {
 		return err
 	}

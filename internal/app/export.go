@@ -66,7 +66,7 @@ func beginExport(ctx context.Context, st store.Store, folder string, names []str
 				"export to an empty folder with -o"))
 		}
 	}
-	gone, err := takeOver(ctx, st, names)
+	gone, err := takeOver(ctx, st, ours, names)
 	if err != nil {
 		return err
 	}
@@ -74,12 +74,8 @@ func beginExport(ctx context.Context, st store.Store, folder string, names []str
 }
 
 // takeOver notes which files the next export will write, and returns those of
-// the export before that it will not.
-func takeOver(ctx context.Context, st store.Store, names []string) (gone []string, err error) {
-	ours, err := readManifest(ctx, st)
-	if err != nil {
-		return nil, err
-	}
+// ours, the export before, that it will not.
+func takeOver(ctx context.Context, st store.Store, ours, names []string) (gone []string, err error) {
 	if err := putManifest(ctx, st, slices.Compact(slices.Sorted(slices.Values(slices.Concat(ours, names))))); err != nil {
 		return nil, err
 	}

@@ -163,7 +163,8 @@ func (e Ending) Incomplete() bool {
 // Finish collects what the runs recorded, writes the tables, the summary and
 // the user's own report, and sends notifications. What was executed is worth
 // a table also when the rest was stopped: failed is the error of Execute, and
-// all but the report is written then, too. Notifications are sent in any case. The context may have ended.
+// all but the report is written then, too. Notifications are sent in any case.
+// The context may have ended.
 func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending, error) {
 	ctx = context.WithoutCancel(ctx)
 	end := Ending{Summary: MainSummary(j.Sweep)}
