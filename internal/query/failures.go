@@ -22,7 +22,7 @@ type Failure struct {
 func Failures(s *sweep.Sweep) []Failure {
 	var all []Failure
 	for _, st := range s.Runs() {
-		if st.Run.Unplanned || st.Last == nil || st.Status == outcome.Succeeded {
+		if st.Run.Unplanned || !WentWrong(st) {
 			continue
 		}
 		all = append(all, Failure{

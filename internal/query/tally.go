@@ -21,12 +21,12 @@ type Tally struct {
 // TallyOf counts the runs of a sweep that OpenPlanned opened.
 func TallyOf(s *sweep.Sweep) Tally {
 	head, _ := s.Head()
-	t := Tally{Runs: head.Runs, Counts: s.Counts()}
+	t, parts := Tally{Runs: head.Runs, Counts: s.Counts()}, staleOn(s)
 	for _, st := range s.Runs() {
 		if st.Run.Unplanned || st.Status != outcome.Succeeded {
 			continue
 		}
-		stale := RunOf(s, st).Stale
+		stale := s.Stale(st, parts)
 		if len(stale) > 0 {
 			t.Stale++
 		}
