@@ -337,7 +337,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 			return o, fmt.Errorf("nomad: %s: %w", key, err)
 		}
 	}
-	if o.Dir, err = absolute(where); err != nil {
+	if o.Dir, err = store.Absolute(where); err != nil {
 		return o, err
 	}
 	if o.Parallel == 0 {

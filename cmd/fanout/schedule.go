@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -100,7 +99,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return unit.Mistake(err)
 	}
-	out, err := absolute(app.Place(d, f.output))
+	out, err := store.Absolute(app.Place(d, f.output))
 	if err != nil {
 		return err
 	}
@@ -150,14 +149,6 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 		err = errors.New("--cron: it never fires")
 	}
 	return next, err
-}
-
-// absolute is where a sweep is, for clients that start elsewhere.
-func absolute(out string) (string, error) {
-	if store.IsURL(out) {
-		return out, nil
-	}
-	return filepath.Abs(out)
 }
 
 // bundledSettings is the file of a bundle with the `nomad:` of the settings.

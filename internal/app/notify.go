@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/fanout-dev/fanout/internal/app/internal/notice"
 	"github.com/fanout-dev/fanout/internal/fan"
@@ -108,9 +107,9 @@ func (j *Job) failures(where string) []query.Failure {
 	return all[:min(len(all), maxNews)]
 }
 
-// absolute is a place that means the same in any folder.
+// absolute is a place that means the same in any folder, where there is one.
 func absolute(where string) string {
-	if abs, err := filepath.Abs(where); err == nil && !store.IsURL(where) {
+	if abs, err := store.Absolute(where); err == nil {
 		return abs
 	}
 	return where

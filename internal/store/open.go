@@ -13,6 +13,14 @@ import (
 // IsURL reports whether where names a bucket rather than a directory.
 func IsURL(where string) bool { return strings.Contains(where, "://") }
 
+// Absolute is where, so that it means the same in any folder.
+func Absolute(where string) (string, error) {
+	if IsURL(where) {
+		return where, nil
+	}
+	return filepath.Abs(where)
+}
+
 // Join names an object, or what lies beneath a key, of the store at where for
 // people: a path, or a URL without its parameters.
 func Join(where, key string) string {
