@@ -62,11 +62,9 @@ func addGroups(root *cobra.Command, groups []group) {
 // helpWidth is how many columns help takes.
 const helpWidth = 80
 
-// tidy makes wrong arguments usage errors, keeps flags in order and breaks the
-// help's lines.
+// tidy makes wrong arguments usage errors and keeps flags in order.
 func tidy(cmd *cobra.Command) {
 	cmd.Flags().SortFlags = false
-	cmd.Long = wrapHelp(cmd.Long)
 	if cmd.Args != nil {
 		cmd.Args = asUsage(cmd.Args)
 	}

@@ -33,8 +33,8 @@ long it took, and its parameters.
 }
 
 // whereHelp is the help on expressions.
-var whereHelp = unit.Wrap(`An expression sees the parameters and the plain scraps under their own names, and
-`+unit.All(columnNames())+`. A run that did not record a scrap named in the expression is left out:`, 80) + `
+var whereHelp = `An expression sees the parameters and the plain scraps under their own names, and
+` + unit.All(columnNames()) + `. A run that did not record a scrap named in the expression is left out:
 
     fanout ls DIR.sweep --where 'region == "apac" && run_status != "succeeded"'
     fanout ls DIR.sweep --where 'auc > 0.9'`

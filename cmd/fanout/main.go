@@ -78,6 +78,13 @@ func (c *cli) rootCommand() *cobra.Command {
 		}
 		return err
 	}
+	help := root.HelpFunc()
+	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
+		if cmd != root {
+			cmd.Long = wrapHelp(cmd.Long)
+		}
+		help(cmd, args)
+	})
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth)))
 	addGroups(root, []group{
 		{"Run a sweep:", []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
