@@ -73,7 +73,7 @@ func (c *cli) printFindings(findings []outcome.Finding) error {
 			continue
 		}
 		bad++
-		c.stdout.Printf("FAIL  %s: %s\n", f.What, unit.Line(f.Err.Error()))
+		c.stdout.Printf("FAIL  %s: %s\n", f.What, f.Err)
 		if hint := unit.HintOf(f.Err); hint != "" {
 			c.stdout.Printf("      %s\n", hint)
 		}

@@ -197,7 +197,7 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 		if doc, err := notebook.Decode(executed); err == nil {
 			printFailure(c.stderr, app.FailureOf(doc))
 		}
-		c.stderr.Printf("fanout: %s: %s\n", status.Words(), unit.Line(reason))
+		c.stderr.Printf("fanout: %s: %s\n", status.Words(), reason)
 		return errIncomplete
 	}
 	return nil

@@ -159,7 +159,7 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 	sort.Strings(names)
 	for _, n := range names {
 		text, _ := json.Marshal(scraps[n])
-		c.stdout.Printf("  %s = %s\n", unit.Line(n), unit.Cut(unit.Line(string(text)), maxShown))
+		c.stdout.Printf("  %s = %s\n", n, unit.Cut(unit.Line(string(text)), maxShown))
 	}
 	if more {
 		c.stdout.Println("  larger values are in results/")

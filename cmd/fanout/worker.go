@@ -63,8 +63,8 @@ func (c *cli) worker(ctx context.Context, p payload) error {
 func (c *cli) printNote(n sweep.Note) {
 	switch {
 	case n.Kind == sweep.NoteEnded && n.Outcome != nil:
-		c.stderr.Printf("%s %s %s\n", n.Run, n.Outcome.Status.Words(), unit.Line(n.Outcome.Reason))
+		c.stderr.Printf("%s %s %s\n", n.Run, n.Outcome.Status.Words(), n.Outcome.Reason)
 	case n.Kind == sweep.NoteWord:
-		c.stderr.Println(unit.Line(n.Text))
+		c.stderr.Println(n.Text)
 	}
 }

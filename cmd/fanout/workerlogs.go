@@ -28,12 +28,12 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 	n := 0
 	err = cluster.WorkerLogs(ctx, wanted, func(l workerLog) {
 		n++
-		name := fmt.Sprintf("allocation %s on %s", l.Alloc, unit.Line(l.Node))
+		name := fmt.Sprintf("allocation %s on %s", l.Alloc, l.Node)
 		for line := range strings.Lines(l.Text) {
 			c.stdout.Printf("%s: %s\n", name, strings.TrimRight(printable(line), " "))
 		}
 		if l.Gone != "" {
-			c.stderr.Printf("fanout: %s: there is no log: %s\n", name, unit.Line(l.Gone))
+			c.stderr.Printf("fanout: %s: there is no log: %s\n", name, l.Gone)
 		}
 	})
 	if err == nil && n == 0 {
