@@ -268,11 +268,11 @@ func (c *cli) printResult(ctx context.Context, j *app.Job, sum fan.Summary, end 
 
 func (c *cli) wordsAtEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 	if sum.Halted != "" {
-		c.stderr.Printf("halted: %s\n", unit.Line(sum.Halted))
+		c.stderr.Printf("halted: %s\n", sum.Halted)
 	}
 	c.stderr.Printf("%s: %s\n", j.Name(), end.Tally)
 	if end.Stale > 0 {
-		c.stderr.Printf("  %s\n", staleWords(j.Sweep, end.Tally))
+		c.stderr.Printf("  %s\n", c.staleWords(j.Sweep, end.Tally))
 	}
 	c.stderr.Printf("  notebooks  %s\n", app.PlaceOf(j.Sweep, "runs"))
 	c.stderr.Printf("  tables     %s\n", app.PlaceOf(j.Sweep, "results"))

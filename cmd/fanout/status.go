@@ -96,12 +96,12 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 	case remote(s.Orphans()):
 		c.stdout.Printf("its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
 	case r.Counts[outcome.Succeeded]+r.Counts[outcome.Failed]+r.Counts[outcome.TimedOut] == r.Runs && len(r.Failures) > 0:
-		c.stdout.Printf("nothing is running; to execute again what did not succeed: fanout rerun %s --failed\n", unit.Quote(unit.Path(s.Where())))
+		c.stdout.Printf("nothing is running; to execute again what did not succeed: %s --failed\n", c.command("rerun", s))
 	case r.Counts[outcome.Succeeded] < r.Runs:
 		c.stdout.Printf("nothing is running; to resume: %s\n", c.resumeWith(s))
 	}
 	if r.Stale > 0 {
-		c.stdout.Println(staleWords(s, r.Tally))
+		c.stdout.Println(c.staleWords(s, r.Tally))
 	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
@@ -109,24 +109,26 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 			c.printReasons(r.Failures)
 			return
 		}
-		c.stdout.Printf("  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, unit.Line(f.Reason), f.Notebook)
+		c.stdout.Printf("  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, f.Reason, f.Notebook)
 	}
 }
 
 // staleWords are what can be done about stale runs.
-func staleWords(s *sweep.Sweep, t query.Tally) string {
-	where := unit.Quote(unit.Path(s.Where()))
-	return fmt.Sprintf("%d stale: to execute again: fanout rerun %s --stale; to count as current: fanout accept %s --stale", t.Stale, where, where)
+func (c *cli) staleWords(s *sweep.Sweep, t query.Tally) string {
+	return fmt.Sprintf("%d stale: to execute again: %s --stale; to count as current: fanout accept %s --stale", t.Stale, c.command("rerun", s), unit.Quote(unit.Path(s.Where())))
 }
 
-// resumeWith is the command that runs what is left of a sweep, on a cluster where
-// workers may still be running.
-func (c *cli) resumeWith(s *sweep.Sweep) string {
+// resumeWith is the command that runs what is left of a sweep.
+func (c *cli) resumeWith(s *sweep.Sweep) string { return c.command("run", s) }
+
+// command is what to type to execute runs of a sweep: on a cluster where workers
+// may still be running.
+func (c *cli) command(verb string, s *sweep.Sweep) string {
 	flag := ""
 	if c.onNomad() || remote(s.Orphans()) {
 		flag = "--on nomad "
 	}
-	return "fanout run " + flag + unit.Quote(unit.Path(s.Where()))
+	return "fanout " + verb + " " + flag + unit.Quote(unit.Path(s.Where()))
 }
 
 // remote reports whether a worker elsewhere began one of these.
