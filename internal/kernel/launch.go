@@ -173,17 +173,20 @@ func notYet(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
-// read delivers the messages of one channel until it closes.
-func (k *Kernel) read(c *wire.Conn) {
+// read delivers messages until there are no more.
+func (k *Kernel) read(from interface{ Receive() (Message, error) }) {
 	defer k.readers.Done()
 	defer k.box.leave()
 	for {
-		m, err := c.Receive()
+		m, err := from.Receive()
 		switch {
 		case err == nil:
 			k.deliver(m)
 		case wire.Dropped(err):
 			k.dropped.Add(1)
+		case errors.Is(err, wire.ErrPipe) && !proc.WaitFor(k.proc.Reaped(), drainGrace):
+			k.broke(err.Error())
+			return
 		default:
 			return
 		}
@@ -194,7 +197,7 @@ func (k *Kernel) read(c *wire.Conn) {
 func (k *Kernel) deliver(m Message) {
 	if m.Channel == wire.IOPub {
 		k.box.live()
-		if m.Header.MsgType == "iopub_welcome" {
+		if m.Header.MsgType == "iopub_welcome" || starts(m) {
 			return
 		}
 	}
@@ -205,6 +208,11 @@ func (k *Kernel) deliver(m Message) {
 		return
 	}
 	k.box.put(m)
+}
+
+// starts reports whether m is what a kernel sends first, which belongs to no cell.
+func starts(m Message) bool {
+	return m.Header.MsgType == "status" && stateOf(m) == "starting"
 }
 
 // unboundedQueue makes an ipykernel keep output that its client has not read

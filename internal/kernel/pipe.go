@@ -35,7 +35,7 @@ func (s *Server) forkPiped(ctx context.Context, o Options, dir string, began tim
 	k.shell, k.control = k.pipe.On(wire.Shell), k.pipe.On(wire.Control)
 	k.prefix, k.info = s.Prefix, s.info
 	k.readers.Add(1)
-	go k.readPipe()
+	go k.read(k.pipe)
 	if err := k.greet(ctx); err != nil {
 		return nil, k.notStarted(ctx, err)
 	}
@@ -59,31 +59,4 @@ func (k *Kernel) greet(ctx context.Context) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// readPipe delivers the messages of all channels until they end.
-func (k *Kernel) readPipe() {
-	defer k.readers.Done()
-	defer k.box.leave()
-	for {
-		m, err := k.pipe.Receive()
-		switch {
-		case err == nil && starts(m):
-			k.box.live()
-		case err == nil:
-			k.deliver(m)
-		case wire.Dropped(err):
-			k.dropped.Add(1)
-		case errors.Is(err, wire.ErrPipe) && !proc.WaitFor(k.proc.Reaped(), drainGrace):
-			k.broke(err.Error())
-			return
-		default:
-			return
-		}
-	}
-}
-
-// starts reports whether m is what a kernel sends first; over ZeroMQ nobody gets it.
-func starts(m Message) bool {
-	return m.Channel == wire.IOPub && m.Header.MsgType == "status" && stateOf(m) == "starting"
 }
