@@ -102,30 +102,23 @@ func tagged(pid int) uint64 {
 		return 0
 	}
 	tag, err := strconv.ParseUint(fields[0], 10, 64)
-	if state, _ := stateOf(pid); err != nil || !isTag(tag) || state == "Z" || state == "X" {
+	if err != nil || !isTag(tag) || isDead(pid) {
 		return 0
 	}
 	return tag
 }
 
-// stateOf returns the state of a process, as a letter, and its group.
-func stateOf(pid int) (state string, group int) {
-	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return "", 0
-	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(fields) < 3 {
-		return "", 0
-	}
-	group, _ = strconv.Atoi(fields[2])
-	return fields[0], group
+// isDead reports whether a process has ended, and has not been waited for.
+func isDead(pid int) bool {
+	b, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	state := strings.TrimSpace(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }
 
 // membersOf lists the processes of a group.
 func membersOf(group int) (pids []int) {
 	for _, pid := range processes() {
-		if _, g := stateOf(pid); g == group {
+		if g, err := unix.Getpgid(pid); err == nil && g == group {
 			pids = append(pids, pid)
 		}
 	}
