@@ -128,7 +128,7 @@ func (k *kernels) place(template string) (*workdir, error) {
 		frozen = filepath.Join(frozen, dir)
 	}
 	g := k.ground(k.source(template), frozen)
-	return newWorkdir(k.e.base, g, k.recipe.Workdir == "shared", k.recipe.Keep)
+	return newWorkdir(k.e.scratch.Path, g, k.recipe.Workdir == "shared", k.recipe.Keep)
 }
 
 // tempEnv is the environment of all kernels, with temporary files in the working
@@ -143,7 +143,7 @@ func (k *kernels) tempEnv(s *workdir) []string {
 // ground returns what the working directories of a template show.
 func (k *kernels) ground(source, frozen string) *ground.Ground {
 	g, _ := k.grounds.LoadOrStore(source, &ground.Ground{
-		Source: source, Frozen: frozen, Base: k.e.base, Mount: kernel.Overlay, Unmount: kernel.Unmount,
+		Source: source, Frozen: frozen, Base: k.e.scratch.Path, Mount: kernel.Overlay, Unmount: kernel.Unmount,
 	})
 	return g.(*ground.Ground)
 }
@@ -164,7 +164,7 @@ func (k *kernels) kernelName(run sweep.Run, t sweep.Template) string {
 // frozenFiles unpacks what is frozen with the sweep, once, read-only.
 func (k *kernels) frozenFiles() (string, error) {
 	k.unpack.Do(func() {
-		dir := filepath.Join(k.e.base, "files")
+		dir := filepath.Join(k.e.scratch.Path, "files")
 		if k.broken = os.Mkdir(dir, 0o700); k.broken != nil {
 			return
 		}

@@ -55,10 +55,9 @@ type Executor struct {
 	sweep   *sweep.Sweep
 	o       Options
 	machine machine
-	scratch *scratch.Folder
-	base    string   // path of scratch
-	modules string   // folder of the modules that notebooks may import
-	secrets []string // values that must not be written
+	scratch *scratch.Folder // temporary folder of this executor
+	modules string          // folder of the modules that notebooks may import
+	secrets []string        // values that must not be written
 	kernels *kernels
 	memory  *gate
 	medians *medians
@@ -94,7 +93,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 		return nil, fmt.Errorf("create a folder for working directories: %w", err)
 	}
 	e := &Executor{
-		sweep: s, o: o, machine: thisMachine(), scratch: folder, base: folder.Path, modules: filepath.Join(folder.Path, "modules"), secrets: secrets,
+		sweep: s, o: o, machine: thisMachine(), scratch: folder, modules: filepath.Join(folder.Path, "modules"), secrets: secrets,
 		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
