@@ -339,8 +339,6 @@ class Prefix:
 
     def stop_script_magics(self):
         """%%bash and its like keep a thread, and start it again if need be."""
-        import threading
-
         magics = self.kernel.shell.magics_manager.registry.get("ScriptMagics")
         loop = getattr(magics, "event_loop", None)
         if loop is None:
@@ -988,7 +986,6 @@ def leave(app, pipe, code):
     which would copy every page inherited."""
     try:
         import atexit
-        import threading
 
         # Its thread may be sending; let it, or both wait for ever.
         if getattr(app, "control_thread", None):
