@@ -79,23 +79,10 @@ const maxExact = 50
 // differences are left out, ties share their mean rank; the distribution is
 // exact for up to maxExact differences, else normal with a correction for ties.
 func signedRank(diffs []float64) float64 {
-	var abs, signed []float64
-	for _, d := range diffs {
-		if d != 0 {
-			abs, signed = append(abs, math.Abs(d)), append(signed, d)
-		}
-	}
-	n := len(abs)
+	doubled, plus, total, ties := signedRanks(diffs)
+	n := len(doubled)
 	if n == 0 {
 		return 1
-	}
-	doubled, ties := doubledRanks(abs)
-	plus, total := 0, 0
-	for i, r := range doubled {
-		total += r
-		if signed[i] > 0 {
-			plus += r
-		}
 	}
 	if n <= maxExact {
 		return exactRankP(doubled, plus, total)
@@ -105,18 +92,37 @@ func signedRank(diffs []float64) float64 {
 	return math.Min(1, twoTails(z))
 }
 
+// signedRanks are the doubled ranks of the sizes of all differences that are not
+// zero, with the sum of those of differences above zero, and of all.
+func signedRanks(diffs []float64) (doubled []int, plus, total int, ties float64) {
+	var abs, signed []float64
+	for _, d := range diffs {
+		if d != 0 {
+			abs, signed = append(abs, math.Abs(d)), append(signed, d)
+		}
+	}
+	doubled, ties = doubledRanks(abs)
+	for i, r := range doubled {
+		total += r
+		if signed[i] > 0 {
+			plus += r
+		}
+	}
+	return doubled, plus, total, ties
+}
+
 // doubledRanks are twice the mean ranks, which are whole numbers; ties is the
 // sum of t³-t.
-func doubledRanks(abs []float64) (ranks []int, ties float64) {
-	order := make([]int, len(abs))
+func doubledRanks(x []float64) (ranks []int, ties float64) {
+	order := make([]int, len(x))
 	for i := range order {
 		order[i] = i
 	}
-	sort.SliceStable(order, func(i, j int) bool { return abs[order[i]] < abs[order[j]] })
-	ranks = make([]int, len(abs))
+	sort.SliceStable(order, func(i, j int) bool { return x[order[i]] < x[order[j]] })
+	ranks = make([]int, len(x))
 	for i := 0; i < len(order); {
 		j := i
-		for j < len(order) && abs[order[j]] == abs[order[i]] {
+		for j < len(order) && x[order[j]] == x[order[i]] {
 			j++
 		}
 		for k := i; k < j; k++ {

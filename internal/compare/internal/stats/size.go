@@ -11,22 +11,11 @@ import (
 // differences, the share of those above zero less that of those below. Zero
 // differences are left out.
 func rankCorrelation(diffs []float64) float64 {
-	var abs, signed []float64
-	for _, d := range diffs {
-		if d != 0 {
-			abs, signed = append(abs, math.Abs(d)), append(signed, d)
-		}
-	}
-	ranks, _ := doubledRanks(abs)
-	sum, total := 0.0, 0.0
-	for i, r := range ranks {
-		total += float64(r)
-		sum += math.Copysign(float64(r), signed[i])
-	}
+	_, plus, total, _ := signedRanks(diffs)
 	if total == 0 {
 		return 0
 	}
-	return sum / total
+	return float64(2*plus-total) / float64(total)
 }
 
 // dominance is the rank-biserial correlation of two sorted samples, Cliff's

@@ -24,17 +24,12 @@ type Line struct {
 // least two.
 func Fit(at []int, y []float64) Line {
 	l := Line{Slope: theilSen(at, y), P: mannKendall(y)}
-	l.Off = make([]float64, len(at))
-	for i := range at {
-		l.Off[i] = y[i] - l.Slope*float64(at[i])
-	}
+	l.Off = without(at, y, l.Slope)
 	base := medianOf(l.Off)
-	distances := make([]float64, len(at))
+	l.Scale = deviation(distances(l.Off, base))
 	for i := range l.Off {
 		l.Off[i] -= base
-		distances[i] = math.Abs(l.Off[i])
 	}
-	l.Scale = deviation(distances)
 	return l
 }
 

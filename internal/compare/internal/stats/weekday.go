@@ -17,8 +17,12 @@ const minLine = 3
 func expectOfWeekday(at []int, y, off []float64, next, family int, of weekdays, own int) Expectation {
 	levelled := make([]float64, len(y))
 	for _, day := range of {
+		if len(day) == 0 {
+			continue
+		}
+		level := medianOf(pick(off, day))
 		for _, i := range day {
-			levelled[i] = y[i] - medianOf(pick(off, day))
+			levelled[i] = y[i] - level
 		}
 	}
 	common, onLine := trendOf(at, levelled)
