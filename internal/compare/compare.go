@@ -179,6 +179,9 @@ func Compare(t *table.Table, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Rows: c.rows, Alpha: c.alpha, Confidence: c.confidence, Runs: len(c.planned), Used: len(c.used), Averaged: c.averaged}
+	if !o.Brief {
+		c.nights, c.nightRows = c.dates()
+	}
 	r.Metrics = c.tables()
 	c.conclude(r)
 	for _, g := range c.groups {

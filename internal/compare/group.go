@@ -37,6 +37,8 @@ type comparer struct {
 	axis       string         // along which the samples of a group lie, if any
 	place      []int          // by level of axis
 	averaged   []string
+	nights     axisLine // the dates up to the last planned one; see dates
+	nightRows  []int    // and the rows there
 }
 
 func newComparer(t *table.Table, o Options) (*comparer, error) {

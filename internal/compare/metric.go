@@ -59,6 +59,17 @@ func (c *comparer) reader(m Metric) (read sampler, why string, err error) {
 	}, "are not a count out of " + m.Trials, nil
 }
 
+// samplesAt are the values of some rows.
+func samplesAt(rows []int, read sampler) []sample {
+	var out []sample
+	for _, row := range rows {
+		if s, found, good := read(row); found && good {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
 func (c *comparer) table(m Metric) MetricTable {
 	mt := MetricTable{Metric: m}
 	read, why, err := c.reader(m)

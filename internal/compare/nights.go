@@ -26,14 +26,13 @@ const MinEarlier = stats.MinHistory
 // night holds the last date of a metric against the earlier ones; nil where no
 // axis or parameter is of dates, or there is none before the last.
 func (c *comparer) night(m Metric, read sampler) *Night {
-	line, rows := c.dates()
+	line := c.nights
 	if len(line.levels) < 2 {
 		return nil
 	}
-	last := line.levels[len(line.levels)-1]
-	n := &Night{Axis: line.name, Date: line.texts[last]}
-	all := c.series(m, read, line, rows, n)
-	c.changed(n, line.name, rows, last)
+	n := &Night{Axis: line.name, Date: line.texts[line.last()], By: c.beside(line.name)}
+	all := c.series(m, read, n.By)
+	c.changed(n)
 	for _, level := range line.levels {
 		n.Dates = append(n.Dates, line.texts[level])
 	}
@@ -49,7 +48,7 @@ func (c *comparer) dates() (line axisLine, rows []int) {
 	succeeded := slices.Concat(c.used, c.outdated, c.past)
 	names := axisNames(c.ordered())
 	for _, col := range c.t.Columns() {
-		if name := col.Name(); col.Role() == table.RoleParameter && !slices.Contains(axisNames(c.o.Axes), name) && c.Varieties(c.planned, name) == 1 {
+		if name := col.Name(); col.Role() == table.RoleParameter && !c.isAxis(name) && c.Varieties(c.planned, name) == 1 {
 			names = append(names, name)
 		}
 	}
@@ -69,7 +68,7 @@ func (c *comparer) dates() (line axisLine, rows []int) {
 	if len(line.levels) == 0 {
 		return line, nil
 	}
-	last := line.levels[len(line.levels)-1]
+	last := line.last()
 	for _, row := range succeeded {
 		if level := c.Level(row, line.name); level < last && slices.Contains(line.levels, level) || level == last && c.counts[row] {
 			rows = append(rows, row)
@@ -78,30 +77,25 @@ func (c *comparer) dates() (line axisLine, rows []int) {
 	return line, rows
 }
 
-// series are those of the combinations that are planned at the last date.
-func (c *comparer) series(m Metric, read sampler, line axisLine, rows []int, n *Night) []*along.Series {
-	for _, a := range c.axes() {
-		if a.Name != line.name && !a.Replicate {
-			n.By = append(n.By, a.Name)
-		}
-	}
-	class, _ := factor.Classes(c.t.Len(), c.Named(n.By))
+// series are those of the combinations of some axes that are planned at the last
+// date.
+func (c *comparer) series(m Metric, read sampler, by []string) []*along.Series {
+	line := c.nights
+	class, _ := factor.Classes(c.t.Len(), c.Named(by))
 	place := map[int]int{}
 	for i, level := range line.levels {
 		place[level] = i
 	}
 	samples := map[[2]int][]sample{} // by class and place
-	for _, row := range rows {
-		if s, found, good := read(row); found && good {
-			at := [2]int{class[row], place[c.Level(row, line.name)]}
-			samples[at] = append(samples[at], s)
-		}
+	for _, s := range samplesAt(c.nightRows, read) {
+		at := [2]int{class[s.row], place[c.Level(s.row, line.name)]}
+		samples[at] = append(samples[at], s)
 	}
 	byClass := map[int]*along.Series{}
 	var out []*along.Series
-	for _, row := range slices.SortedFunc(slices.Values(c.planned), c.Order(n.By)) {
-		if k := class[row]; byClass[k] == nil && c.Level(row, line.name) == line.levels[len(line.levels)-1] {
-			byClass[k] = &along.Series{Name: c.valuesOf(row, n.By), Values: make([]float64, len(line.levels))}
+	for _, row := range slices.SortedFunc(slices.Values(c.planned), c.Order(by)) {
+		if k := class[row]; byClass[k] == nil && c.Level(row, line.name) == line.last() {
+			byClass[k] = &along.Series{Name: c.valuesOf(row, by), Values: make([]float64, len(line.levels))}
 			out = append(out, byClass[k])
 			for i := range line.levels {
 				byClass[k].Values[i] = math.NaN()
@@ -125,15 +119,16 @@ func (c *comparer) valuesOf(row int, names []string) string {
 
 // changed counts the earlier dates whose runs executed other code than those of
 // the last, or are stale for another reason.
-func (c *comparer) changed(n *Night, axis string, rows []int, last int) {
+func (c *comparer) changed(n *Night) {
+	axis, last := c.nights.name, c.nights.last()
 	code := map[string]bool{}
-	for _, row := range rows {
+	for _, row := range c.nightRows {
 		if c.Level(row, axis) == last {
 			code[c.Text(row, "run_code")] = true
 		}
 	}
 	other, stale := map[int]bool{}, map[int]bool{}
-	for _, row := range rows {
+	for _, row := range c.nightRows {
 		switch level := c.Level(row, axis); {
 		case level == last:
 		case len(code) > 0 && !code[c.Text(row, "run_code")]:

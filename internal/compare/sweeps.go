@@ -191,13 +191,7 @@ func (c *comparer) all(m Metric) []sample {
 	if err != nil {
 		return nil
 	}
-	var all []sample
-	for _, row := range c.used {
-		if s, found, good := read(row); found && good {
-			all = append(all, s)
-		}
-	}
-	return all
+	return samplesAt(c.used, read)
 }
 
 // common keeps the samples of runs that both have, pair by pair in the order of

@@ -3,7 +3,6 @@ package compare
 import (
 	"math"
 	"slices"
-	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/along"
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
@@ -23,8 +22,8 @@ func (c *comparer) trends(groups []*group, read sampler) []Trend {
 			out = append(out, t)
 		}
 	}
-	if nights, rows := c.dates(); nights.name != "" && !c.isAxis(nights.name) {
-		if t, ok := c.along(nights, c.samplesAt(rows, read)); ok {
+	if c.nights.name != "" && !c.isAxis(c.nights.name) {
+		if t, ok := c.along(c.nights, samplesAt(c.nightRows, read)); ok {
 			out = append(out, t)
 		}
 	}
@@ -33,23 +32,15 @@ func (c *comparer) trends(groups []*group, read sampler) []Trend {
 
 func (c *comparer) isAxis(name string) bool { return slices.Contains(axisNames(c.o.Axes), name) }
 
-// samplesAt are the values of some rows.
-func (c *comparer) samplesAt(rows []int, read sampler) []sample {
-	var out []sample
-	for _, row := range rows {
-		if s, found, good := read(row); found && good {
-			out = append(out, s)
-		}
-	}
-	return out
-}
-
 // An axisLine is an axis laid out in order: those of its levels that matter.
 type axisLine struct {
 	name   string
 	levels []int
 	texts  []string // by level
 }
+
+// last is the last of the levels.
+func (a axisLine) last() int { return a.levels[len(a.levels)-1] }
 
 // lineOf is an axis over all planned runs.
 func (c *comparer) lineOf(a Axis) axisLine {
@@ -62,10 +53,7 @@ func (a axisLine) dates() bool {
 }
 
 // isDate says whether a text begins like a date.
-func isDate(text string) bool {
-	_, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
-	return err == nil
-}
+func isDate(text string) bool { _, ok := along.DateOf(text); return ok }
 
 func (c *comparer) along(a axisLine, all []sample) (Trend, bool) {
 	at, level := c.periods(a, all)
@@ -73,17 +61,22 @@ func (c *comparer) along(a axisLine, all []sample) (Trend, bool) {
 	return along.TrendOf(a.name, at, level, middle, func(i int) string { return a.texts[a.levels[i]] })
 }
 
+// beside are the axes beside one that are no replicates.
+func (c *comparer) beside(axis string) []string {
+	var out []string
+	for _, a := range c.axes() {
+		if a.Name != axis && !a.Replicate {
+			out = append(out, a.Name)
+		}
+	}
+	return out
+}
+
 // periods are the places that have values of the metric, and its levels there:
 // the median distance from what is usual for the rest of the parameters.
 // Replicates count for what is usual.
 func (c *comparer) periods(axis axisLine, all []sample) (at []int, level []float64) {
-	var rest []string
-	for _, a := range c.axes() {
-		if a.Name != axis.name && !a.Replicate {
-			rest = append(rest, a.Name)
-		}
-	}
-	class, _ := factor.Classes(c.t.Len(), c.Named(rest))
+	class, _ := factor.Classes(c.t.Len(), c.Named(c.beside(axis.name)))
 	alike := map[int][]float64{}
 	for _, s := range all {
 		alike[class[s.row]] = append(alike[class[s.row]], s.value)

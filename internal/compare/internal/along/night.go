@@ -135,14 +135,20 @@ func (s *Series) departure(family int, days []int) (Departure, bool) {
 	return d, e.Unusual(d.Value)
 }
 
+// DateOf is the date that a text begins with.
+func DateOf(text string) (day time.Time, ok bool) {
+	day, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
+	return day, err == nil
+}
+
 // weekdays are those of dates, ascending; nil where a day has several, such as
 // hours, or a week has less than one, as where they are of months.
 func weekdays(dates []string) []int {
 	var out []int
 	var first, last time.Time
 	for i, text := range dates {
-		day, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
-		if err != nil || i > 0 && !day.After(last) {
+		day, ok := DateOf(text)
+		if !ok || i > 0 && !day.After(last) {
 			return nil
 		}
 		if i == 0 {
