@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"iter"
 	"sort"
@@ -324,7 +323,7 @@ func (b *bucket) merge(ctx context.Context, key string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.Write(ctx, key, func(w io.Writer) error { _, err := w.Write(data); return err }, Synced); err != nil {
+	if err := b.Write(ctx, key, content(data), Synced); err != nil {
 		return err
 	}
 	for _, p := range pieces {

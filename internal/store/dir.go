@@ -111,24 +111,25 @@ func (d *dir) Get(_ context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
+	return d.read(key, 0)
+}
+
+// read returns an object from a byte on.
+func (d *dir) read(key string, from int64) ([]byte, error) {
 	return beneath(d, func(r *os.Root) ([]byte, error) {
 		f, info, err := openFile(r, key, os.O_RDONLY)
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		return readAll(f, key, info.Size())
+		size := max(info.Size()-from, 0)
+		if size > maxObject {
+			return nil, fmt.Errorf("read %s: %w", key, tooLarge(size))
+		}
+		b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+		_, err = b.ReadFrom(io.NewSectionReader(f, from, math.MaxInt64-from))
+		return b.Bytes(), err
 	})
-}
-
-// readAll reads a file that had size bytes when it was opened.
-func readAll(r io.Reader, key string, size int64) ([]byte, error) {
-	if size > maxObject {
-		return nil, fmt.Errorf("read %s: %w", key, tooLarge(size))
-	}
-	b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	_, err := b.ReadFrom(r)
-	return b.Bytes(), err
 }
 
 func (d *dir) Put(_ context.Context, key string, data []byte, dur Durability) error {
@@ -163,11 +164,7 @@ func (d *dir) Copy(_ context.Context, dst, src string) error {
 		if err := r.Link(filepath.FromSlash(src), temp); err != nil {
 			return err
 		}
-		err := r.Rename(temp, file)
-		if err != nil && removeFolders(r, file) {
-			err = r.Rename(temp, file)
-		}
-		return err
+		return named((*os.Root).Rename, r, temp, file)
 	})
 }
 
@@ -195,17 +192,23 @@ func (d *dir) writeFile(file string, fill func(io.Writer) error, dur Durability,
 	if err := fillFile(f, fill, dur); err != nil {
 		return err
 	}
-	err = place(r, temp, file)
-	if err != nil && removeFolders(r, file) {
-		err = place(r, temp, file)
-	}
-	if err != nil {
+	if err := named(place, r, temp, file); err != nil {
 		return err
 	}
 	if dur == Synced {
 		return syncDir(r, filepath.Dir(file))
 	}
 	return nil
+}
+
+// named lets place give a temporary file its name, also where folders without a
+// file in them have that name.
+func named(place func(r *os.Root, temp, file string) error, r *os.Root, temp, file string) error {
+	err := place(r, temp, file)
+	if err != nil && removeFolders(r, file) {
+		err = place(r, temp, file)
+	}
+	return err
 }
 
 // cause drops the path of a file operation, which names a temporary file.
@@ -463,14 +466,7 @@ func (d *dir) Tail(_ context.Context, key string, from int64) ([]byte, int64, er
 	if err := checkKey(key); err != nil {
 		return nil, from, err
 	}
-	data, err := beneath(d, func(r *os.Root) ([]byte, error) {
-		f, info, err := openFile(r, key, os.O_RDONLY)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		return readAll(io.NewSectionReader(f, from, math.MaxInt64-from), key, max(info.Size()-from, 0))
-	})
+	data, err := d.read(key, from)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, from, nil
 	}
