@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"math/big"
 	"strings"
 	"time"
@@ -391,17 +392,33 @@ func (f *File) shape(n *frameNode) *cell.Shape {
 	return s
 }
 
+// chunks are the chunks of a leaf that hold values, one for each row group; not ok,
+// and the last, where a row group lacks the leaf.
+func (f *File) chunks(n *frameNode) iter.Seq2[format.ColumnMetaData, bool] {
+	return func(yield func(format.ColumnMetaData, bool) bool) {
+		for _, g := range f.file.Metadata().RowGroups {
+			if n.leaf >= len(g.Columns) {
+				yield(format.ColumnMetaData{}, false)
+				return
+			}
+			c := g.Columns[n.leaf].MetaData
+			if c.NumValues == 0 || c.Statistics.NullCount == c.NumValues {
+				continue
+			}
+			if !yield(c, true) {
+				return
+			}
+		}
+	}
+}
+
 // intAtoms says how large a column's integers are, from the statistics; without
 // them every size is possible.
 func (f *File) intAtoms(n *frameNode) cell.Seen {
 	small := cell.SawInt53
-	for _, g := range f.file.Metadata().RowGroups {
-		if n.leaf >= len(g.Columns) {
+	for c, ok := range f.chunks(n) {
+		if !ok {
 			return cell.SawInts
-		}
-		c := g.Columns[n.leaf].MetaData
-		if c.NumValues == 0 || c.Statistics.NullCount == c.NumValues {
-			continue
 		}
 		if n.physical.kind == parquet.Int32 {
 			continue
@@ -428,13 +445,9 @@ func (f *File) wholeDigits(n *frameNode) int32 {
 		return declared
 	}
 	used := int32(0)
-	for _, g := range f.file.Metadata().RowGroups {
-		if n.leaf >= len(g.Columns) {
+	for c, ok := range f.chunks(n) {
+		if !ok {
 			return declared
-		}
-		c := g.Columns[n.leaf].MetaData
-		if c.NumValues == 0 || c.Statistics.NullCount == c.NumValues {
-			continue
 		}
 		for _, b := range [][]byte{c.Statistics.MinValue, c.Statistics.MaxValue} {
 			if len(b) == 0 {

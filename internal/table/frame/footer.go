@@ -70,7 +70,7 @@ func (c *compact) structure(depth int) error {
 	for {
 		head, err := c.r.ReadByte()
 		if err != nil || head == 0 {
-			return whole(err)
+			return ended(err)
 		}
 		if head>>4 == 0 { // the number of the field follows
 			if _, err := c.number(); err != nil {
@@ -111,7 +111,7 @@ func (c *compact) value(kind byte, depth int) error {
 func (c *compact) list(depth int) error {
 	head, err := c.r.ReadByte()
 	if err != nil {
-		return whole(err)
+		return ended(err)
 	}
 	n, kind := uint64(head>>4), head&0xF
 	if n == 0xF {
@@ -138,7 +138,7 @@ func (c *compact) list(depth int) error {
 // number reads a number of variable length.
 func (c *compact) number() (uint64, error) {
 	n, err := binary.ReadUvarint(c.r)
-	return n, whole(err)
+	return n, ended(err)
 }
 
 func (c *compact) skip(n uint64) error {
@@ -147,16 +147,8 @@ func (c *compact) skip(n uint64) error {
 	}
 	for range n {
 		if _, err := c.r.ReadByte(); err != nil {
-			return whole(err)
+			return ended(err)
 		}
 	}
 	return nil
-}
-
-// whole makes an end in the middle an error of its own.
-func whole(err error) error {
-	if errors.Is(err, io.EOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }

@@ -110,6 +110,7 @@ func (r *frameReader) column(b array.Builder, fd cell.Field, n *frameNode, rows 
 	return nil
 }
 
+// ended makes an end in the middle an error of its own.
 func ended(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
