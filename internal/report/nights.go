@@ -44,7 +44,7 @@ func nightOf(t compare.MetricTable) nightView {
 		v.Together = words("together", struct {
 			Off, Usual string
 			Others     bool
-		}{percent(n.Together.Off()), plusMinus(n.Together.Usual, percent), n.Others})
+		}{percent(n.Together.Off()), plusMinus(percent(n.Together.Usual)), n.Others})
 	}
 	if len(n.Unusual) > 0 && !v.Single {
 		v.Table = unusualTable(t, n)
@@ -90,12 +90,12 @@ func departure(d compare.Departure) string {
 		Off, Usual, Level, Weekday string
 		OnLine, Constant           bool
 		Earlier                    int
-	}{Off: unit.Change(d.Off()), Level: unit.Number(d.Expected), OnLine: d.OnLine, Constant: d.Constant, Earlier: d.Earlier, Weekday: d.Weekday}
+	}{Level: unit.Number(d.Expected), OnLine: d.OnLine, Constant: d.Constant, Earlier: d.Earlier, Weekday: d.Weekday}
 	write := unit.Change
 	if math.Abs(d.Expected) > d.Usual && d.Expected != 0 {
 		write = func(x float64) string { return percent(x / math.Abs(d.Expected)) }
 	}
-	view.Off, view.Usual = write(d.Off()), plusMinus(d.Usual, write)
+	view.Off, view.Usual = write(d.Off()), plusMinus(write(d.Usual))
 	return words("departure", view)
 }
 
@@ -107,9 +107,10 @@ func percent(share float64) string {
 	return unit.Change(100*share) + "%"
 }
 
-func plusMinus(x float64, write func(float64) string) string {
-	return "±" + strings.TrimLeft(write(x), "+−")
-}
+func plusMinus(change string) string { return "±" + unsigned(change) }
+
+// unsigned is a change without its sign.
+func unsigned(change string) string { return strings.TrimLeft(change, "+−") }
 
 func unusualTable(t compare.MetricTable, n *compare.Night) string {
 	shown := n.Unusual[:min(len(n.Unusual), maxUnusual)]
@@ -132,7 +133,7 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 		}
 		expected := number(d.Expected) + ", always"
 		if !d.Constant {
-			expected = number(d.Expected) + " " + plusMinus(d.Usual, number)
+			expected = number(d.Expected) + " " + plusMinus(number(d.Usual))
 		}
 		off := unit.Change(d.Off())
 		if d.Expected != 0 {

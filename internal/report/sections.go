@@ -86,11 +86,6 @@ func verdictSection(in Input) section {
 	}{in.Planned, in.Counts, in.Compare.Decision, lines, unusual(in), in.Compare.Warnings, in.Stale})}
 }
 
-// usual is how far from its line a metric usually lies.
-func usual(t compare.Trend) string {
-	return "±" + strings.TrimLeft(off(t.Usual, t.UsualRelative), "+−")
-}
-
 // staleSection shows the numbers with the stale runs, which count nowhere else.
 func staleSection(in Input) section {
 	if in.Stale == nil {
@@ -158,7 +153,7 @@ func trendTexts(t compare.MetricTable) []string {
 			Odd                   []string
 		}{Axis: trend.Axis, Movement: movement(trend)}
 		if trend.Usual > 0 {
-			view.Usual = usual(trend)
+			view.Usual = plusMinus(off(trend.Usual, trend.UsualRelative))
 		}
 		for _, o := range trend.Odd {
 			if n := t.Night; n != nil && n.Series > 0 && n.Axis == trend.Axis && n.Date == o.Period {
@@ -181,7 +176,7 @@ func movement(t compare.Trend) string {
 		Periods  int
 	}{Sure: t.P < trendAlpha, Up: t.Change > 0, P: unit.P(t.P), Periods: t.Periods}
 	if t.Change != 0 {
-		view.By = strings.TrimLeft(off(t.Change, t.Relative), "+−")
+		view.By = unsigned(off(t.Change, t.Relative))
 	}
 	return words("movement", view)
 }
