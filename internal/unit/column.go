@@ -68,7 +68,7 @@ func whole(column []float64) bool {
 	return true
 }
 
-// Signed puts a plus before what a function of Numbers writes of a gain.
+// Signed puts a plus before what Number, or a function of Numbers, writes of a gain.
 func Signed(number func(float64) string) func(float64) string {
 	return func(x float64) string {
 		s := number(x)

@@ -34,13 +34,7 @@ func Number(x float64) string {
 }
 
 // Change is Number with a sign, for a difference.
-func Change(x float64) string {
-	s := Number(x)
-	if x > 0 && s != "0" {
-		return "+" + s
-	}
-	return s
-}
+func Change(x float64) string { return Signed(Number)(x) }
 
 // Percent writes a share of change as a signed percentage with two decimals:
 // Percent(0.0412) is "+4.12%".
