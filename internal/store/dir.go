@@ -351,7 +351,7 @@ func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if start == "." && d.reopen(r) {
+	if d.reopen(r) {
 		return d.list(ctx, prefix)
 	}
 	var objects []Object

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -263,5 +264,25 @@ func TestRootIsMadeAgain(t *testing.T) {
 	}
 	if got, err := s.Get(ctx, "a/b"); string(got) != "2" || err != nil {
 		t.Errorf("Get: %q, %v", got, err)
+	}
+}
+
+// So does every listing, also one that begins beneath it.
+func TestRootIsMadeAgainForLists(t *testing.T) {
+	for _, prefix := range []string{"", "a", "a/", "a/b"} {
+		root := filepath.Join(t.TempDir(), "x.sweep")
+		s := Dir(root)
+		if err := s.Put(ctx, "a/b", []byte("1"), Cached); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.RemoveAll(root); err != nil {
+			t.Fatal(err)
+		}
+		if err := Dir(root).Put(ctx, "a/b2", []byte("2"), Cached); err != nil {
+			t.Fatal(err)
+		}
+		if keys := keysOf(t, s, prefix); !slices.Equal(keys, []string{"a/b2"}) {
+			t.Errorf("List %q: %q", prefix, keys)
+		}
 	}
 }
