@@ -10,8 +10,9 @@ processes. Where papermill is slow fewer of its runs are made than of
 fanout's; the table says how many, and all figures are per run. execnb has no
 kernel: it executes cells in its own process, in a pool of two.
 
-RESULTS.md is written after each row. A row that fails is named there, and the
-others go on; the exit status is then 1.
+RESULTS.md is written after each row; rows that were not measured stay as they
+were, each with its date. A row that fails is named there, and the others go
+on; the exit status is then 1.
 """
 
 import argparse
@@ -518,28 +519,49 @@ def main():
         parser.error(f"no row {', '.join(unknown)}; the rows are {', '.join(chosen)}" +
                      ("" if "NOMAD_ADDR" in os.environ else ", and those of Nomad if NOMAD_ADDR names an agent"))
     prepare()
-    results, failed = {}, {}
+    sections, failed = earlier(chosen), False
     for name in names:
         title, contenders = chosen[name]
-        results[name] = title, {who: [] for who in contenders}
+        seen, error = {who: [] for who in contenders}, ""
         try:
-            measure_row(name, contenders, results[name][1], args.rounds)
+            measure_row(name, contenders, seen, args.rounds)
         except Exception as e:  # the other rows are worth as much
-            failed[name] = f"{type(e).__name__}: {e}"
-            print(f"{name} failed: {failed[name]}", file=sys.stderr, flush=True)
-        (HERE / "RESULTS.md").write_text(report(results, failed, args))
+            failed, error = True, f"{type(e).__name__}: {e}"
+            print(f"{name} failed: {error}", file=sys.stderr, flush=True)
+        sections[title] = section(seen, error, 1 if name in ONCE else args.rounds, args.scale)
+        (HERE / "RESULTS.md").write_text(report(sections, chosen))
     for m in MATERIAL:
         m.remove()
-    print(report(results, failed, args))
+    print(report(sections, chosen))
     return 1 if failed else 0
+
+
+def earlier(chosen):
+    """The sections of RESULTS.md whose rows still are: title to text."""
+    try:
+        parts = (HERE / "RESULTS.md").read_text().split("\n## ")[1:]
+    except FileNotFoundError:
+        return {}
+    titles = {title for title, _ in chosen.values()}
+    found = {head: text.strip() for head, _, text in (part.partition("\n") for part in parts)}
+    return {title: text for title, text in found.items() if title in titles}
 
 
 def measure_row(name, contenders, seen, rounds):
     for r in range(1 if name in ONCE else rounds):
         for who, run in contenders.items():
-            got = run()
+            got = run() if who.startswith("fanout") else again(who, run)
             seen[who].append(got)
             print(f"{name}, round {r + 1}: {who}: {1000 * got['wall']:.1f} ms wall, {1000 * got['cpu']:.1f} ms CPU a run", flush=True)
+
+
+def again(who, run):
+    """Other people's programs may fail once: two kernels of papermill's pool sometimes take the same port."""
+    try:
+        return run()
+    except Exception as e:
+        print(f"{who} failed once: {type(e).__name__}: {e}", file=sys.stderr, flush=True)
+        return run()
 
 
 def prepare():
@@ -552,33 +574,38 @@ def prepare():
     stamp.write_text(wanted)
 
 
-def report(results, failed, args):
-    load = os.getloadavg()
+def report(sections, chosen):
     lines = [
         "# Results", "",
-        f"Written by `python3 bench/run.py{' --rows ' + args.rows if args.rows else ''} --rounds {args.rounds} --scale {args.scale}` on "
-        f"{datetime.date.today()}: {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, "
+        f"Written by `make bench`: {os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}, "
         f"{subprocess.run(['go', 'version'], capture_output=True, text=True).stdout.strip()}, "
-        f"{', '.join((HERE / 'requirements.txt').read_text().split(chr(10))[2:6])}; load at the end {load[0]:.1f}.", "",
+        f"{', '.join((HERE / 'requirements.txt').read_text().split(chr(10))[2:6])}.", "",
         "Medians of the rounds, per run. Ratios are to the first line of each row, in the same rounds.", "",
     ]
-    for name, (title, seen) in results.items():
-        lines += [f"## {title}", ""]
-        if name in failed:
-            lines += ["This row failed: " + failed[name].splitlines()[0], ""]
-        seen = {who: got for who, got in seen.items() if got}
-        if not seen:
-            continue
-        first = next(iter(seen))
-        lines += ["| | runs | wall ms | CPU ms | wall ratio | CPU ratio | peak RSS of the command, MB |", "|---|---:|---:|---:|---:|---:|---:|"]
-        base = {k: statistics.median(g[k] for g in seen[first]) for k in ("wall", "cpu")}
-        for who, got in seen.items():
-            m = {k: statistics.median(g[k] for g in got) for k in ("wall", "cpu", "rss")}
-            rss = f"{m['rss']:.0f}" if m["rss"] else ""
-            lines.append(f"| {who} | {got[0]['n']} | {1000 * m['wall']:.1f} | {1000 * m['cpu']:.1f} | {m['wall'] / base['wall']:.1f} | {m['cpu'] / base['cpu']:.1f} | {rss} |")
-        lines.append("")
-        if KERNEL in seen and len(seen) > 1:
-            lines += [overhead(seen), ""]
+    for title, _ in chosen.values():
+        if title in sections:
+            lines += [f"## {title}", "", sections[title], ""]
+    return "\n".join(lines)
+
+
+def section(seen, error, rounds, scale):
+    """What one row showed."""
+    lines = [f"{datetime.date.today()}, {rounds} {'round' if rounds == 1 else 'rounds'}"
+             f"{'' if scale == 1 else f', scale {scale}'}; load at the end {os.getloadavg()[0]:.1f}.", ""]
+    if error:
+        lines += ["This row failed: " + error.splitlines()[0], ""]
+    seen = {who: got for who, got in seen.items() if got}
+    if not seen:
+        return "\n".join(lines).strip()
+    first = next(iter(seen))
+    lines += ["| | runs | wall ms | CPU ms | wall ratio | CPU ratio | peak RSS of the command, MB |", "|---|---:|---:|---:|---:|---:|---:|"]
+    base = {k: statistics.median(g[k] for g in seen[first]) for k in ("wall", "cpu")}
+    for who, got in seen.items():
+        m = {k: statistics.median(g[k] for g in got) for k in ("wall", "cpu", "rss")}
+        rss = f"{m['rss']:.0f}" if m["rss"] else ""
+        lines.append(f"| {who} | {got[0]['n']} | {1000 * m['wall']:.1f} | {1000 * m['cpu']:.1f} | {m['wall'] / base['wall']:.1f} | {m['cpu'] / base['cpu']:.1f} | {rss} |")
+    if KERNEL in seen and len(seen) > 1:
+        lines += ["", overhead(seen)]
     return "\n".join(lines)
 
 
