@@ -184,10 +184,8 @@ func Compare(t *table.Table, o Options) (*Report, error) {
 	}
 	r.Metrics = c.tables()
 	c.conclude(r)
-	for _, g := range c.groups {
-		if g.Baseline {
-			r.Baseline = g.Name
-		}
+	if c.matched == 1 {
+		r.Baseline = c.groups[0].Name
 	}
 	if !o.Brief {
 		r.Failures, r.Coverage = c.failures(), c.coverage()
@@ -254,29 +252,19 @@ func (c *comparer) tables() []MetricTable {
 const maxBest = 3
 
 func (c *comparer) best(m Metric, groups []*group) []Run {
-	if m.Goal == "" {
+	wanted := m.wanted()
+	if wanted == 0 {
 		return nil
 	}
-	before := func(a, b sample) bool {
-		if a.value != b.value {
-			return (a.value < b.value) == (m.Goal == "minimize")
+	all := samplesOf(groups)
+	slices.SortFunc(all, func(a, b sample) int {
+		if d := wanted * cmp.Compare(b.value, a.value); d != 0 {
+			return d
 		}
-		return c.Text(a.row, "run_id") < c.Text(b.row, "run_id")
-	}
-	var first []sample
-	for _, g := range groups {
-		for _, s := range g.samples {
-			i := len(first)
-			for i > 0 && before(s, first[i-1]) {
-				i--
-			}
-			if i < maxBest {
-				first = slices.Insert(first, i, s)[:min(len(first)+1, maxBest)]
-			}
-		}
-	}
+		return strings.Compare(c.Text(a.row, "run_id"), c.Text(b.row, "run_id"))
+	})
 	var out []Run
-	for _, s := range first {
+	for _, s := range all[:min(len(all), maxBest)] {
 		out = append(out, c.run(s.row, s.value))
 	}
 	return out

@@ -247,7 +247,7 @@ func TestFailuresAreGroupedAndExplained(t *testing.T) {
 	if len(r.Failures) != 1 || len(r.Failures[0].Runs) != 4 {
 		t.Fatalf("%+v", r.Failures)
 	}
-	want := []Condition{{"region", "=", val("apac")}, {"variant", "=", val("b")}}
+	want := []Condition{{Name: "region", Op: "=", Value: val("apac")}, {Name: "variant", Op: "=", Value: val("b")}}
 	if d := cmp.Diff(want, r.Failures[0].When, byValue); d != "" {
 		t.Error(d)
 	}

@@ -133,7 +133,7 @@ func TestFailureRates(t *testing.T) {
 	if len(f.When) != 0 || len(f.Rates) != 2 || f.Rates[0].Axis != "region" || !f.Rates[0].Uneven || f.Rates[1].Uneven {
 		t.Fatalf("%v, %+v", f.When, f.Rates)
 	}
-	want := []FailureRate{{"eu", 30, 60}, {"us", 2, 60}, {"apac", 0, 60}}
+	want := []FailureRate{{Value: "eu", Failed: 30, Of: 60}, {Value: "us", Failed: 2, Of: 60}, {Value: "apac", Failed: 0, Of: 60}}
 	for i, got := range f.Rates[0].Values {
 		if got != want[i] {
 			t.Errorf("%+v, want %+v", got, want[i])

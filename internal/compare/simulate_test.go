@@ -170,13 +170,13 @@ func TestExplainerFindsWhatWasPlanted(t *testing.T) {
 	for i := range 50 {
 		var want []Condition
 		if i%2 == 0 {
-			want = append(want, Condition{"seed", "=", val(r.IntN(5))})
+			want = append(want, Condition{Name: "seed", Op: "=", Value: val(r.IntN(5))})
 		}
 		if i%3 != 0 {
-			want = append(want, Condition{"variant", "=", val(string(rune('a' + r.IntN(4))))})
+			want = append(want, Condition{Name: "variant", Op: "=", Value: val(string(rune('a' + r.IntN(4))))})
 		}
 		if first := 1 + r.IntN(10); i%5 < 2 || len(want) == 0 {
-			want = append(want, Condition{"region", ">=", val(day(first))})
+			want = append(want, Condition{Name: "region", Op: ">=", Value: val(day(first))})
 		}
 		var rows []row
 		for v := range 4 {

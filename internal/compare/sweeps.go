@@ -8,8 +8,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
+	"github.com/fanout-dev/fanout/internal/compare/internal/twin"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -71,7 +71,7 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		return nil, Join{}, err
 	}
 	r := &Report{Rows: []string{"sweep"}, Baseline: a.Name, Alpha: first.alpha, Confidence: first.confidence, Runs: len(first.planned) + len(second.planned), Used: len(first.used) + len(second.used)}
-	other := match(first, second)
+	other := twin.Match(first.twins(), second.twins())
 	moved, lost := map[int]Move{}, map[int]Loss{}
 	for _, m := range union(first.metrics(), second.metrics()) {
 		if m.By == ByMedian {
@@ -120,69 +120,10 @@ func union(a, b []Metric) []Metric {
 	return out
 }
 
-// match finds for each used row of a the one of b that computed the same: that
-// of the same id, else the only one of equal parameters. A row whose numbers
-// count is preferred; else it is one that b plans.
-func match(a, b *comparer) map[int]int {
-	other, taken := map[int]int{}, map[int]bool{}
-	class := sameParameters(a, b)
-	left := func(rows []int, start int, done func(row int) bool) map[int][]int {
-		byClass := map[int][]int{}
-		for _, row := range rows {
-			if k := class[start+row]; !done(row) {
-				byClass[k] = append(byClass[k], row)
-			}
-		}
-		return byClass
-	}
-	isMatched := func(row int) bool { _, ok := other[row]; return ok }
-	byID := map[string]int{}
-	for _, row := range b.planned {
-		byID[b.Text(row, "run_id")] = row
-	}
-	for _, row := range a.used {
-		if same, ok := byID[a.Text(row, "run_id")]; ok {
-			other[row], taken[same] = same, true
-		}
-	}
-	for _, candidates := range [][]int{b.used, b.planned} {
-		rest := left(candidates, a.t.Len(), func(row int) bool { return taken[row] })
-		for k, rows := range left(a.used, 0, isMatched) {
-			if len(rows) == 1 && len(rest[k]) == 1 {
-				other[rows[0]], taken[rest[k][0]] = rest[k][0], true
-			}
-		}
-	}
-	return other
-}
-
-// sameParameters numbers the rows of a, then those of b, by what they compute.
-func sameParameters(a, b *comparer) []int {
-	var factors []*factor.Factor
-	for _, name := range computedBy(a, b) {
-		factors = append(factors, factor.New(factor.Column{Table: a.t, Name: name}, factor.Column{Table: b.t, Name: name}))
-	}
-	class, _ := factor.Classes(a.t.Len()+b.t.Len(), factors)
-	return class
-}
-
-// computedBy are the columns that say what a run computes, by name: parameters,
-// the replicate and the template.
-func computedBy(sides ...*comparer) []string {
-	names := map[string]bool{"template": true, "run_replicate": true}
-	for _, c := range sides {
-		for _, col := range c.t.Columns() {
-			if col.Role() == table.RoleParameter {
-				names[col.Name()] = true
-			}
-		}
-		for _, a := range c.o.Axes {
-			if a.Template {
-				names[a.Name] = true
-			}
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
+// twins are the runs of one of two sweeps, to be matched with those of the other.
+func (c *comparer) twins() twin.Side {
+	templates := slices.DeleteFunc(slices.Clone(c.o.Axes), func(a Axis) bool { return !a.Template })
+	return twin.Side{Columns: c.Columns, Table: c.t, Used: c.used, Planned: c.planned, Templates: axisNames(templates)}
 }
 
 // all are the values of a metric.

@@ -2,40 +2,81 @@
 // not.
 //
 // In go the levels of axes by row, and which rows failed; out come conditions
-// on the axes, or how often each level failed. It knows no table and no words.
+// on the axes, or how often each level failed.
 package cause
 
 import (
 	"cmp"
+	"regexp"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // An Axis is a column whose levels may explain failures.
 type Axis struct {
+	*factor.Factor
 	Name      string
 	Ordered   bool // ranges of levels count as conditions
 	Replicate bool // its levels mean nothing by themselves: no Rates
-	At        []int
 }
 
-// A Bound is a condition on the level of an axis.
-type Bound struct {
-	Name, Op string // "=", ">=" or "<="
-	Level    int
-	at       []int
+// A Condition is one thing true of a run.
+type Condition struct {
+	Name  string
+	Op    string // "=", or ">=" or "<=" of an ordered axis
+	Value value.Value
+}
+
+// Rates are how often runs failed at each value of an axis, the highest rate
+// first.
+type Rates struct {
+	Axis   string
+	Uneven bool // more so than chance explains
+	Values []Rate
+}
+
+// A Rate is that of one value: how many of the runs that ended.
+type Rate struct {
+	Value      string
+	Failed, Of int
+}
+
+func (r Rate) share() float64 { return float64(r.Failed) / float64(r.Of) }
+
+// digits and quoted differ between occurrences of one mistake.
+var (
+	digits = regexp.MustCompile(`0x[0-9a-fA-F]+|[0-9]+`)
+	quoted = regexp.MustCompile(`'[^']*'|"[^"]*"`)
+)
+
+// Signature is a failure without what differs from run to run.
+func Signature(kind, reason string) string {
+	return kind + "\x00" + digits.ReplaceAllString(quoted.ReplaceAllString(reason, "…"), "#")
+}
+
+// A bound is a condition on the level of an axis.
+type bound struct {
+	Condition
+	level int
+	at    []int
+}
+
+func (a Axis) bound(op string, level int) bound {
+	return bound{Condition{a.Name, op, a.Levels[level]}, level, a.At}
 }
 
 // holds reports whether a row is within a bound.
-func (b Bound) holds(row int) bool {
+func (b bound) holds(row int) bool {
 	switch have := b.at[row]; b.Op {
 	case ">=":
-		return have >= b.Level
+		return have >= b.level
 	case "<=":
-		return have <= b.Level
+		return have <= b.level
 	default:
-		return have == b.Level
+		return have == b.level
 	}
 }
 
@@ -46,7 +87,7 @@ const minRange = 4
 // Separate finds the fewest conditions, up to three, that are true of all failed
 // rows and together of none that succeeded. With no success there is nothing to
 // tell apart.
-func Separate(axes []Axis, failed, succeeded []int) []Bound {
+func Separate(axes []Axis, failed, succeeded []int) []Condition {
 	if len(succeeded) == 0 {
 		return nil
 	}
@@ -64,7 +105,7 @@ func Separate(axes []Axis, failed, succeeded []int) []Bound {
 
 // separate chooses n of the bounds so that none of the rows is within them all,
 // the earliest first.
-func separate(from, chosen []Bound, rows []int, n int) []Bound {
+func separate(from []bound, chosen []Condition, rows []int, n int) []Condition {
 	if n == 0 {
 		if len(rows) > 0 {
 			return nil
@@ -76,7 +117,7 @@ func separate(from, chosen []Bound, rows []int, n int) []Bound {
 		if len(left) == len(rows) {
 			continue // it tells nothing apart
 		}
-		if found := separate(from[i+1:], append(slices.Clone(chosen), b), left, n-1); found != nil {
+		if found := separate(from[i+1:], append(slices.Clone(chosen), b.Condition), left, n-1); found != nil {
 			return found
 		}
 	}
@@ -93,45 +134,33 @@ func (a Axis) ends(rows []int) (low, high int) {
 }
 
 // shared are the levels that all rows have in common.
-func shared(axes []Axis, rows []int) []Bound {
-	var out []Bound
+func shared(axes []Axis, rows []int) []bound {
+	var out []bound
 	for _, a := range axes {
 		if low, high := a.ends(rows); low == high {
-			out = append(out, Bound{a.Name, "=", low, a.At})
+			out = append(out, a.bound("=", low))
 		}
 	}
 	return out
 }
 
 // ranges are those of the ordered axes that all rows lie in.
-func ranges(axes []Axis, rows []int) []Bound {
-	var out []Bound
+func ranges(axes []Axis, rows []int) []bound {
+	var out []bound
 	for _, a := range axes {
 		if low, high := a.ends(rows); a.Ordered && low < high {
-			out = append(out, Bound{a.Name, ">=", low, a.At}, Bound{a.Name, "<=", high, a.At})
+			out = append(out, a.bound(">=", low), a.bound("<=", high))
 		}
 	}
 	return out
 }
 
-// Rates are how often rows failed at each level of an axis.
-type Rates struct {
-	Name   string
-	Uneven bool // more so than chance explains
-	Levels []Rate
-}
-
-// A Rate is that of one level.
-type Rate struct{ Level, Failed, Of int }
-
-func (r Rate) share() float64 { return float64(r.Failed) / float64(r.Of) }
-
 // RatesOf are the rates of every axis with several levels, those whose rates
-// differ most first, and of each the highest rate first.
-func RatesOf(axes []Axis, failed, succeeded []int) []Rates {
+// differ most first.
+func RatesOf(axes []Axis, failed, others []int) []Rates {
 	var out []Rates
 	for _, a := range axes {
-		if r := a.rates(failed, succeeded); len(r.Levels) > 1 && !a.Replicate {
+		if r := a.rates(failed, others); len(r.Values) > 1 && !a.Replicate {
 			out = append(out, r)
 		}
 	}
@@ -148,27 +177,25 @@ func RatesOf(axes []Axis, failed, succeeded []int) []Rates {
 }
 
 // reach is how far the highest rate is from the lowest.
-func (r Rates) reach() float64 { return r.Levels[0].share() - r.Levels[len(r.Levels)-1].share() }
+func (r Rates) reach() float64 { return r.Values[0].share() - r.Values[len(r.Values)-1].share() }
 
-func (a Axis) rates(failed, succeeded []int) Rates {
-	byLevel := map[int]Rate{}
-	count := func(rows []int, failures int) {
-		for _, row := range rows {
-			r := byLevel[a.At[row]]
-			byLevel[a.At[row]] = Rate{a.At[row], r.Failed + failures, r.Of + 1}
-		}
+func (a Axis) rates(failed, others []int) Rates {
+	rates := make([]Rate, len(a.Levels))
+	for level, text := range a.Texts {
+		rates[level].Value = text
 	}
-	count(failed, 1)
-	count(succeeded, 0)
-	out := Rates{Name: a.Name}
-	var of []stats.Fraction
-	for _, r := range byLevel {
-		out.Levels = append(out.Levels, r)
+	for _, row := range failed {
+		rates[a.At[row]].Failed++
+		rates[a.At[row]].Of++
 	}
-	slices.SortFunc(out.Levels, func(x, y Rate) int { return cmp.Or(cmp.Compare(y.share(), x.share()), cmp.Compare(x.Level, y.Level)) })
-	for _, r := range out.Levels {
-		of = append(of, stats.Fraction{Hits: float64(r.Failed), Trials: float64(r.Of)})
+	for _, row := range others {
+		rates[a.At[row]].Of++
 	}
-	out.Uneven = stats.Uneven([][]stats.Fraction{of})
-	return out
+	rates = slices.DeleteFunc(rates, func(r Rate) bool { return r.Of == 0 })
+	slices.SortStableFunc(rates, func(x, y Rate) int { return cmp.Compare(y.share(), x.share()) })
+	of := make([]stats.Fraction, len(rates))
+	for i, r := range rates {
+		of[i] = stats.Fraction{Hits: float64(r.Failed), Trials: float64(r.Of)}
+	}
+	return Rates{a.Name, stats.Uneven([][]stats.Fraction{of}), rates}
 }
