@@ -57,7 +57,10 @@ var mayImport = map[string][]string{
 	"internal/table/frame": {"internal/value"},
 	"internal/collect":     {"internal/store", "internal/query", "internal/table", "internal/table/frame", "internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
 	"internal/compare":     {"internal/table", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/report":      {"internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+	"internal/render":      {"internal/notebook", "internal/value", "internal/unit", "templates"},
+	"internal/report":      {"internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+
+	"internal/publish": {"internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
 	"internal/app": {"internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/report", "internal/due", "internal/table"},
@@ -102,7 +105,10 @@ var dependencies = []dependency{
 	{"golang.org/x/perf", in("internal/compare/internal/stats"), "statistics are computed in one place"},
 	{"gonum.org/v1/plot", in("internal/report/internal/picture"), "pictures are drawn in one place"},
 	{"golang.org/x/sync", in("internal/report"), "pictures are drawn side by side"},
-	{"github.com/yuin/goldmark", in("internal/report"), "the page is the report's"},
+	{"github.com/yuin/goldmark", in("internal/render"), "foreign text becomes HTML in one place"},
+	{"github.com/alecthomas/chroma", in("internal/render"), "foreign text becomes HTML in one place"},
+	{"golang.org/x/net", in("internal/render"), "foreign text becomes HTML in one place"},
+	{"github.com/dop251/goja", in("internal/render"), "formulas are typeset in one place"},
 
 	{"github.com/charmbracelet/x/ansi", in("internal/unit"), "foreign text is cleaned, and measured for a terminal, in one place"},
 	{"github.com/spf13/viper", in("cmd/fanout"), "settings end where the command ends"},
@@ -145,7 +151,9 @@ var tooLarge = map[string]int{
 
 // heavy are the tracked files over maxTrackedBytes, and why each is worth its
 // weight in every clone.
-var heavy = map[string]string{}
+var heavy = map[string]string{
+	"templates/vendor/plotly.min.js.gz": "figures of every kind are drawn without a network",
+}
 
 // TestImports fails on an import of ours that the house does not allow. A
 // package beneath another's internal folder may import what its owner may; the

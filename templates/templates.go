@@ -5,7 +5,10 @@
 package templates
 
 import (
+	"bytes"
+	"compress/gzip"
 	"embed"
+	"io"
 	"io/fs"
 )
 
@@ -30,6 +33,51 @@ var SummaryPage string
 //
 //go:embed summary.md.tmpl
 var SummaryText string
+
+// NotebookPage is a page with notebooks: an html/template.
+//
+//go:embed notebook.html
+var NotebookPage string
+
+// NotebookStyle is its style sheet.
+//
+//go:embed notebook.css
+var NotebookStyle string
+
+// NotebookScript is what it executes.
+//
+//go:embed notebook.js
+var NotebookScript string
+
+// FrameStyle and FrameScript begin each document that is shown in a frame.
+var (
+	//go:embed frame.css
+	FrameStyle string
+	//go:embed frame.js
+	FrameScript string
+)
+
+//go:embed vendor/*.gz
+var vendored embed.FS
+
+// VendoredGzip is a file of another project, compressed; vendor/README.md says
+// which. There must be one of that name.
+func VendoredGzip(name string) []byte {
+	b, err := fs.ReadFile(vendored, "vendor/"+name+".gz")
+	if err != nil {
+		panic(err) // embedded
+	}
+	return b
+}
+
+// Vendored is a file of another project.
+func Vendored(name string) ([]byte, error) {
+	r, err := gzip.NewReader(bytes.NewReader(VendoredGzip(name)))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
 
 //go:embed job.nomad.hcl
 var nomadJob []byte

@@ -88,7 +88,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth)))
 	addGroups(root, []group{
 		{"Run a sweep:", []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
-		{"See how it goes:", []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand()}},
+		{"See how it goes:", []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand(), c.renderCommand()}},
 		{"Compare its variants:", []*cobra.Command{c.reportCommand(), c.compareCommand(), c.collectCommand()}},
 		{"Other ways to run:", []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
 		{"This installation:", []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},

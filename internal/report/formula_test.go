@@ -1,9 +1,10 @@
 package report
 
 import (
-	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/fanout-dev/fanout/internal/render"
 )
 
 // No foreign text is a formula, for those who look for one in the source (two
@@ -20,16 +21,16 @@ func TestForeignTextIsNoFormula(t *testing.T) {
 			if strings.Contains(strings.ReplaceAll(source, `\$`, ""), "$") {
 				t.Errorf("%s(%q) is %q, with a dollar", name, text, source)
 			}
-			var page bytes.Buffer
-			if err := markdown.Convert([]byte(source), &page); err != nil {
+			page, err := render.Markdown(source)
+			if err != nil {
 				t.Fatal(err)
 			}
 			for _, mark := range []string{`\(`, `\[`, `\begin`} {
-				if strings.Contains(page.String(), mark) {
-					t.Errorf("the page of %q is %q, which holds %q", text, page.String(), mark)
+				if strings.Contains(string(page), mark) {
+					t.Errorf("the page of %q is %q, which holds %q", text, string(page), mark)
 				}
 			}
-			if got := strings.ReplaceAll(page.String(), "\u2060", ""); !strings.Contains(got, text) {
+			if got := strings.ReplaceAll(string(page), "\u2060", ""); !strings.Contains(got, text) {
 				t.Errorf("the page of %q is %q", text, got)
 			}
 		}

@@ -6,19 +6,12 @@ import (
 	"html/template"
 	"strings"
 
-	"github.com/yuin/goldmark"
-	"github.com/yuin/goldmark/extension"
-	"github.com/yuin/goldmark/parser"
-
+	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/templates"
 )
 
 // page is parsed once; the template is ours and embedded.
 var page = template.Must(template.New("summary").Parse(templates.SummaryPage))
-
-// markdown renders what this package writes. It leaves out raw HTML and links
-// that could execute something, should any get so far.
-var markdown = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
 
 // HTML lays the summary out as one page that needs nothing else: the pictures
 // are in it. It reads without its script, in light and in dark.
@@ -35,17 +28,16 @@ func (s *Summary) HTML() ([]byte, error) {
 // pageOf renders Markdown of ours as a page, with the figures whose files it
 // names.
 func pageOf(title, source string, figures []figure) ([]byte, error) {
-	var body bytes.Buffer
-	if err := markdown.Convert([]byte(source), &body); err != nil {
+	text, err := render.Markdown(source)
+	if err != nil {
 		return nil, fmt.Errorf("render %s: %w", title, err)
 	}
-	text := body.Bytes()
 	for _, f := range figures {
 		image := fmt.Sprintf(`<img width="%d" src="data:image/png;base64,%s"`, f.Width(), base64Text(f.PNG))
 		text = bytes.ReplaceAll(text, []byte(`<img src="`+f.file+`"`), []byte(image))
 	}
 	var out bytes.Buffer
-	err := page.Execute(&out, struct {
+	err = page.Execute(&out, struct {
 		Title string
 		Body  template.HTML
 	}{plain(title), template.HTML(text)})

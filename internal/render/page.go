@@ -1,0 +1,146 @@
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/fanout-dev/fanout/templates"
+)
+
+// An Asset is a file that frames load: public, and never another under its name.
+type Asset struct {
+	Name string // with a digest in it
+	Gzip []byte
+}
+
+// vendored are the libraries that frames use, and their files.
+var vendored = []struct{ name, file string }{
+	{"plotly", "plotly.min.js"},
+	{"vega", "vega.min.js"},
+	{"vega-lite", "vega-lite.min.js"},
+	{"vega-embed", "vega-embed.min.js"},
+	{"widgets", "widgets.min.js"},
+}
+
+var assets = sync.OnceValue(func() map[string]Asset {
+	all := map[string]Asset{}
+	for _, v := range vendored {
+		compressed := templates.VendoredGzip(v.file)
+		sum := sha256.Sum256(compressed)
+		all[v.name] = Asset{v.name + "-" + hex.EncodeToString(sum[:8]) + ".js", compressed}
+	}
+	return all
+})
+
+func assetFile(library string) string { return assets()[library].Name }
+
+// Assets lists the files that frames load, to be served under the address that
+// Respond is given, to everybody and with Access-Control-Allow-Origin: *.
+func Assets() []Asset {
+	var list []Asset
+	for _, v := range vendored {
+		list = append(list, assets()[v.name])
+	}
+	return list
+}
+
+// Style is the style sheet of documents.
+func Style() string { return templates.NotebookStyle }
+
+// Script is what a page with documents executes: it sizes frames, fills those
+// that are in the page, and goes to the failure. Documents read without it.
+func Script() string { return templates.NotebookScript }
+
+// notebookPage is parsed once; the template is ours and embedded.
+var notebookPage = template.Must(template.New("notebook").Parse(templates.NotebookPage))
+
+// bootPolicy is what a frame in a file may do. It is stricter than the page's own
+// where a policy can be: neither has a network.
+const bootPolicy = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data:; style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; worker-src blob:; connect-src 'none'; form-action 'none'; base-uri 'none'"
+
+// pagePolicy is the policy of a file. Frames with data addresses inherit it, so
+// it must let them execute what they show.
+const pagePolicy = bootPolicy + "; frame-src data:"
+
+// boot is the document that a frame in a file begins as: it asks the page for
+// what it shows.
+var boot = "data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte(`<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="`+bootPolicy+`"><script>`+
+	`addEventListener("message", e => { if (e.source !== parent || parent === self) return; document.open(); document.write(e.data); document.close() }, {once: true}); parent.postMessage({fanout: "ready"}, "*")</script>`))
+
+// WritePage writes documents as one HTML file that needs nothing else. What needs
+// a frame is in the file, and shown in a frame whose address is data: such a frame
+// has an origin of its own, can be opened nowhere else, and has no network.
+func WritePage(w io.Writer, title string, documents ...*Document) error {
+	var libraries []string
+	for _, d := range documents {
+		for _, name := range d.libraries() {
+			if !slices.Contains(libraries, name) {
+				libraries = append(libraries, name)
+			}
+		}
+	}
+	err := notebookPage.Execute(w, struct {
+		Title, Policy string
+		Style         template.CSS
+		Script        template.JS
+		Boot          string
+		Documents     []*Document
+		Libraries     []sharedLibrary
+	}{title, pagePolicy, template.CSS(Style()), template.JS(Script()), boot, documents, libraryTexts(libraries)})
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return nil
+}
+
+// A sharedLibrary is one that the frames of a file share.
+type sharedLibrary struct {
+	Name string
+	Gzip string // in base64
+}
+
+func libraryTexts(names []string) []sharedLibrary {
+	var all []sharedLibrary
+	for _, name := range names {
+		all = append(all, sharedLibrary{name, base64.StdEncoding.EncodeToString(assets()[name].Gzip)})
+	}
+	return all
+}
+
+// libraries are those that the document's frames use.
+func (d *Document) libraries() []string {
+	var names []string
+	for _, i := range d.shown {
+		c := d.book.Cells[i]
+		for j := range c.Outputs {
+			o := &c.Outputs[j]
+			mime, ok := d.framedForm(o)
+			if !ok {
+				continue
+			}
+			f := framing{shelf: d.frames}
+			f.add(o, mime)
+			names = append(names, f.libraries...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Byline says in what the notebook is written.
+func (d *Document) Byline() string {
+	switch {
+	case d.Kernel == "":
+		return d.Language
+	case d.Language == "" || strings.EqualFold(d.Kernel, d.Language):
+		return d.Kernel
+	}
+	return d.Language + ", kernel " + d.Kernel
+}
