@@ -103,6 +103,9 @@ func (d *decoder) field(key string) error {
 		return d.s.Array(func() error {
 			c, err := d.cell()
 			d.n.Cells = append(d.n.Cells, c)
+			if err == nil {
+				err = d.s.Spend()
+			}
 			return err
 		})
 	}
@@ -350,6 +353,9 @@ func (s scanner) outputs() ([]Output, error) {
 	err := s.Array(func() error {
 		o, err := s.output()
 		all = append(all, o)
+		if err == nil {
+			err = s.Spend()
+		}
 		return err
 	})
 	return all, err

@@ -4,21 +4,41 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math/bits"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
 // A Scanner walks and reads JSON that is all in memory, and checks all of it.
-type Scanner struct{ walker }
+type Scanner struct {
+	walker
+	left *int // how many values may still be read, by all sections together
+}
+
+// maxValues is how many values of one text are read: each takes some 50 bytes of
+// memory, and perhaps two of the text.
+var maxValues = 10_000_000
 
 // NewScanner scans text, which must not change.
-func NewScanner(text []byte) *Scanner { return &Scanner{walker{buf: text}} }
+func NewScanner(text []byte) *Scanner {
+	left := maxValues
+	return &Scanner{walker{buf: text}, &left}
+}
+
+// Spend counts a value that is kept, as Any does by itself. It is an error if the
+// text has too many.
+func (s *Scanner) Spend() error {
+	if *s.left--; *s.left < 0 {
+		return &SyntaxError{s.Offset(), fmt.Sprintf("it has more than %d values", maxValues), false}
+	}
+	return nil
+}
 
 // Section is a scanner over the part of the text from one offset to another,
 // whose errors have their place in the whole.
 func (s *Scanner) Section(from, to int64) *Scanner {
-	return &Scanner{walker{buf: s.buf[:to], pos: int(from), depth: s.depth}}
+	return &Scanner{walker{buf: s.buf[:to], pos: int(from), depth: s.depth}, s.left}
 }
 
 // Decode reads one JSON value with nothing after it, as Scanner.Any does.
@@ -35,6 +55,9 @@ func Decode(text []byte) (any, error) {
 // (also NaN, Infinity and -Infinity), a []any or a map[string]any. Of members
 // with the same name the last one counts.
 func (s *Scanner) Any() (any, error) {
+	if err := s.Spend(); err != nil {
+		return nil, err
+	}
 	switch s.Peek() {
 	case '{':
 		return s.Map()

@@ -137,3 +137,28 @@ func TestFloatSpellings(t *testing.T) {
 		t.Error(FloatJSON(nan), FloatRepr(nan))
 	}
 }
+
+// TestTooManyValues: a text may have any number of values that are passed, but not
+// of those that are kept.
+func TestTooManyValues(t *testing.T) {
+	defer func(n int) { maxValues = n }(maxValues)
+	maxValues = 5
+	for text, fits := range map[string]bool{
+		`[1, [2], "3"]`: true, `{"a": {"b": 1}, "c": [2]}`: true, `[1, [2], "3", 4]`: false, `[[[[[]]]]]`: true, `[[[[[[]]]]]]`: false,
+	} {
+		var syntax *SyntaxError
+		if _, err := Decode([]byte(text)); fits != (err == nil) || err != nil && (!errors.As(err, &syntax) || !strings.Contains(err.Error(), "more than 5 values")) {
+			t.Errorf("%s: %v", text, err)
+		}
+		if err := NewScanner([]byte(text)).Skip(); err != nil {
+			t.Errorf("%s is not passed: %v", text, err)
+		}
+	}
+	s := NewScanner([]byte(`[1, 2] [3, 4]`))
+	if _, err := s.Section(0, 6).Any(); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Section(7, 13).Any(); err == nil {
+		t.Error("sections do not share the limit")
+	}
+}
