@@ -54,16 +54,20 @@ func clean(args []any) []any {
 	return out
 }
 
-type cleanWriter struct{ w io.Writer }
-
-func (c cleanWriter) Write(text []byte) (int, error) {
-	clean := strings.Map(func(r rune) rune {
+// Lines takes control characters out of a text, except for line ends and tabs.
+func Lines(text string) string {
+	return strings.Map(func(r rune) rune {
 		if r != '\n' && r != '\t' && commands(r) {
 			return -1
 		}
 		return r
-	}, ansi.Strip(string(text)))
-	if _, err := io.WriteString(c.w, clean); err != nil {
+	}, ansi.Strip(text))
+}
+
+type cleanWriter struct{ w io.Writer }
+
+func (c cleanWriter) Write(text []byte) (int, error) {
+	if _, err := io.WriteString(c.w, Lines(string(text))); err != nil {
 		return 0, err
 	}
 	return len(text), nil

@@ -39,15 +39,15 @@ type Painter interface {
 // stdout, one a note, or on stderr, painted where that is a terminal and as
 // lines elsewhere; show says whether the state is wanted besides remarks. name
 // names a run for people.
-func New(total int, name func(run string) string, stdout, stderr io.Writer, asJSON, show bool) Painter {
+func New(total int, name func(run string) string, stdout, stderr unit.Printer, asJSON, show bool) Painter {
 	p := newProgress(total, name)
 	switch {
 	case asJSON:
-		return &jsonPainter{enc: json.NewEncoder(stdout)}
-	case show && isTerminal(stderr):
-		return newLive(p, stderr.(*os.File))
+		return &jsonPainter{enc: json.NewEncoder(stdout.Data())}
+	case show && isTerminal(stderr.Data()):
+		return newLive(p, stderr.Data().(*os.File))
 	}
-	return newPlain(p, stderr, show)
+	return newPlain(p, stderr.Lines(), show)
 }
 
 func isTerminal(w io.Writer) bool {
@@ -148,7 +148,9 @@ func newLive(p *progress, out *os.File) *live {
 }
 
 func (l *live) Note(n sweep.Note) { l.p.note(n) }
-func (l *live) Print(text string) { l.prog.Println(text) }
+
+// Print cleans the text itself: what the view writes is escape sequences.
+func (l *live) Print(text string) { l.prog.Println(unit.Lines(text)) }
 
 func (l *live) Stop() {
 	l.prog.Send(tickMsg{last: true})
@@ -195,7 +197,7 @@ func (m liveModel) View() tea.View {
 	}
 	lines := m.p.view(width)
 	for i, line := range lines {
-		lines[i] = unit.Fit(line, width-1)
+		lines[i] = unit.Fit(unit.Line(line), width-1)
 	}
 	return tea.NewView(strings.Join(lines, "\n"))
 }

@@ -137,7 +137,7 @@ func (p *progress) slotLine(s *slot) string {
 	}
 	line := fmt.Sprintf("  %s  %s  %s%s", p.name(s.run), where, unit.Duration(time.Since(s.since)), again)
 	if s.where != "" {
-		line += "  " + unit.Line(s.where)
+		line += "  " + s.where
 	}
 	return line
 }
