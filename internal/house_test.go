@@ -26,6 +26,7 @@ var mayImport = map[string][]string{
 	"internal/value":    {},
 	"internal/outcome":  {},
 	"internal/unit":     {"internal/value"},
+	"internal/secret":   {"internal/unit"},
 	"internal/lease":    {"internal/store"},
 	"internal/pack":     {},
 	"internal/glob":     {},
@@ -45,9 +46,9 @@ var mayImport = map[string][]string{
 	// Machines.
 	"internal/kernel/kernelspec": {},
 	"internal/kernel":            {"internal/kernel/kernelspec", "internal/unit"},
-	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/unit"},
+	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/secret", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
-	"internal/local":             {"internal/glob", "internal/scratch", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 

@@ -131,7 +131,7 @@ func (m machines) connectNomad(ctx context.Context, s *sweep.Sweep) (app.Machine
 	if err != nil {
 		return nil, err
 	}
-	return nomadMachine{nomadExecutor{e}}, nil
+	return nomadMachine{nomadExecutor{e, s}}, nil
 }
 
 // Attach stops what workers have of the sweep, if they have any of it. It starts
@@ -148,7 +148,7 @@ func (m machines) Attach(ctx context.Context, s *sweep.Sweep) (app.Machine, erro
 	if err != nil {
 		return nil, err
 	}
-	return nomadMachine{nomadExecutor{e}}, e.Cancel(ctx)
+	return nomadMachine{nomadExecutor{e, s}}, e.Cancel(ctx)
 }
 
 // attach finds the cluster that executes a sweep. The files that the sweep names
@@ -201,16 +201,16 @@ func (m *thisMachine) Close() error {
 type stoppingMachine struct{ thisMachine }
 
 func (m *stoppingMachine) Executor(ctx context.Context, _ []string) (fan.Executor, error) {
-	return stopper{}, m.onlyLocal(ctx, m.sweep)
+	return stopper{m.sweep}, m.onlyLocal(ctx, m.sweep)
 }
 
 // stopper executes nothing.
-type stopper struct{}
+type stopper struct{ sweep *sweep.Sweep }
 
 func (stopper) Execute(context.Context, sweep.Shard, func(sweep.Note)) error { return nil }
 func (stopper) Limits() fan.Limits                                           { return fan.Limits{PerShard: 1} }
-func (stopper) Recover(ctx context.Context, orphans []sweep.Began) error {
-	return local.Recover(ctx, orphans)
+func (x stopper) Recover(ctx context.Context, orphans []sweep.Began) error {
+	return local.Recover(ctx, x.sweep, orphans)
 }
 
 var _ fan.Recoverer = stopper{}
@@ -234,7 +234,10 @@ func (e localExecutor) Limits() fan.Limits {
 var _ fan.Recoverer = localExecutor{}
 
 // nomadExecutor fits internal/nomad to the seam.
-type nomadExecutor struct{ *nomad.Executor }
+type nomadExecutor struct {
+	*nomad.Executor
+	sweep *sweep.Sweep
+}
 
 // Limits is what the cluster is asked for at once.
 func (e nomadExecutor) Limits() fan.Limits {
@@ -244,7 +247,7 @@ func (e nomadExecutor) Limits() fan.Limits {
 // Recover ends what an earlier fanout left here; what it left on the cluster is
 // executed again.
 func (e nomadExecutor) Recover(ctx context.Context, orphans []sweep.Began) error {
-	return local.Recover(ctx, orphans)
+	return local.Recover(ctx, e.sweep, orphans)
 }
 
 var (

@@ -95,7 +95,7 @@ func TestContractOnNomad(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			return nomadExecutor{ex}
+			return nomadExecutor{ex, s}
 		},
 		Survivors: func(t *testing.T) []int { return runsOf(mark) },
 	})

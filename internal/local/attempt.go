@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
+	"github.com/fanout-dev/fanout/internal/local/internal/exit"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
@@ -20,7 +21,7 @@ import (
 )
 
 // attempt executes one attempt at a run, from its record to its end.
-func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(sweep.Note)) error {
+func (e *executor) attempt(ctx context.Context, st sweep.RunState, notes exit.Notes) error {
 	run := st.Run
 	template, doc, err := e.sweep.TemplateOf(ctx, run)
 	if err != nil {
@@ -31,12 +32,12 @@ func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(swe
 		return fmt.Errorf("execute run %s: %w", run.ID, err)
 	}
 	defer workdir.remove()
-	began, err := e.sweep.Lease().Begin(ctx, run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot})
+	began, err := e.exit.Begin(ctx, e.sweep.Lease(), run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot, Place: e.place})
 	if err != nil {
 		return err
 	}
 	a := &attempt{
-		Attempt: began, Executor: e, run: run, template: template, workdir: workdir, notify: note,
+		Attempt: began, executor: e, run: run, template: template, workdir: workdir, notes: notes,
 		before: st, ctx: context.WithoutCancel(ctx),
 	}
 	a.note(sweep.Note{Kind: sweep.NoteBegan})
@@ -45,19 +46,19 @@ func (e *Executor) attempt(ctx context.Context, st sweep.RunState, note func(swe
 
 // An attempt is one running try at a run. It is the runner's sink.
 type attempt struct {
-	*sweep.Attempt
-	*Executor
+	*exit.Attempt
+	*executor
 	run      sweep.Run
 	template sweep.Template
 	workdir  *workdir
-	notify   func(sweep.Note)
+	notes    exit.Notes
 	before   sweep.RunState
 	ctx      context.Context // outlives the run's: the outcome is recorded in any case
 }
 
 func (a *attempt) note(n sweep.Note) {
-	n.Run, n.Attempt = a.run.ID, a.Attempt.Attempt
-	a.notify(n)
+	n.Run, n.Attempt = a.run.ID, a.Number()
+	a.notes.Note(n)
 }
 
 // execute prepares the document, executes it and records the outcome.
@@ -68,20 +69,20 @@ func (a *attempt) execute(ctx context.Context, doc *notebook.Notebook) error {
 		Kernel: a.kernels.name(a.run),
 	})
 	for _, w := range warnings {
-		a.remark(a.notify, a.run.ID, w)
+		a.remark(a.notes, a.run.ID, w)
 	}
 	if err != nil {
 		return a.unprepared(doc, err)
 	}
 	_, err = runner.Run(ctx, runner.Task{
 		Doc: doc, Launch: a.launch, Timeout: a.limits(a.sweep().SettingsOf(a.run)), Grace: a.o.Grace,
-		MaxCellOutput: a.o.MaxCellOutput, MaxOutput: a.o.MaxOutput, Mask: a.secrets, SaveEvery: a.o.Save,
+		MaxCellOutput: a.o.MaxCellOutput, MaxOutput: a.o.MaxOutput, Mask: a.exit.Mask(), SaveEvery: a.o.Save,
 		On: a.event,
 	}, a)
 	return err
 }
 
-func (a *attempt) sweep() *sweep.Sweep { return a.Executor.sweep }
+func (a *attempt) sweep() *sweep.Sweep { return a.executor.sweep }
 
 // unprepared ends an attempt whose parameters the template's language cannot
 // express.
@@ -112,7 +113,7 @@ func (a *attempt) launch(ctx context.Context) (*kernel.Kernel, error) {
 		return nil, err
 	}
 	for _, w := range remarks {
-		a.remark(a.notify, a.run.ID, w)
+		a.remark(a.notes, a.run.ID, w)
 	}
 	if err := a.Started(k.ID()); err != nil {
 		k.Kill()
@@ -175,8 +176,9 @@ func (a *attempt) outcome(r runner.Result) outcome.Outcome {
 	return o
 }
 
-// maxLog bounds, in bytes, what is kept of a kernel's log.
-const maxLog = 4 << 20
+// maxLog bounds, in bytes, what is kept of a kernel's log. More is read, so that a
+// secret is whole where the log is cut.
+const maxLog, moreLog = 4 << 20, 64 << 10
 
 // log returns the end of what the kernel's process wrote outside its cells.
 func (a *attempt) log() []byte {
@@ -185,29 +187,32 @@ func (a *attempt) log() []byte {
 	if err != nil || info.Size() == 0 {
 		return nil
 	}
-	from := max(0, info.Size()-maxLog)
-	b, err := io.ReadAll(io.NewSectionReader(f, from, maxLog))
+	from := max(0, info.Size()-maxLog-moreLog)
+	b, err := io.ReadAll(io.NewSectionReader(f, from, maxLog+moreLog))
 	if err != nil && len(b) == 0 {
 		return nil
 	}
-	if from > 0 {
+	if cut := len(b) - maxLog; cut > 0 {
+		b = []byte(a.exit.Text(string(b)))
+		b = b[max(0, len(b)-maxLog):]
+		from = info.Size() - int64(len(b))
 		if i := bytes.IndexByte(b, '\n'); i >= 0 {
 			b = b[i+1:]
 		}
 		b = append([]byte(fmt.Sprintf("[the first %s are not kept]\n", unit.Bytes(from))), b...)
 	}
-	return runner.Redact(a.secrets, b)
+	return b
 }
 
 // leftBehind says, once, that files are gone with the working directory, and how to
 // keep them; and which files runs share in spite of a folder of their own.
 func (a *attempt) leftBehind(files []string) {
 	if len(files) > 0 && a.left.CompareAndSwap(false, true) {
-		a.remark(a.notify, a.run.ID, "files that runs write are gone with their working directories, such as "+
+		a.remark(a.notes, a.run.ID, "files that runs write are gone with their working directories, such as "+
 			unit.List(files[:min(len(files), 3)])+"; to keep them: "+keepLine(files))
 	}
 	for _, f := range a.workdir.shared() {
-		a.remark(a.notify, a.run.ID, f+" was written to, and all runs share it: it is too large to be copied for each of them")
+		a.remark(a.notes, a.run.ID, f+" was written to, and all runs share it: it is too large to be copied for each of them")
 	}
 }
 

@@ -416,7 +416,16 @@ func TestRecover(t *testing.T) {
 		t.Fatal("a process of another boot was killed")
 	case <-time.After(50 * time.Millisecond):
 	}
-	b.Boot = strings.TrimSpace(string(boot))
+	b.Boot, b.Place = strings.TrimSpace(string(boot)), "1:1"
+	if err := e.Recover(t.Context(), []sweep.Began{b}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-ended:
+		t.Fatal("a process of the sweep that this is a copy of was killed")
+	case <-time.After(50 * time.Millisecond):
+	}
+	b.Place = ""
 	if err := e.Recover(t.Context(), []sweep.Began{b}); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/local/internal/exit"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -33,7 +34,9 @@ func (a *attempt) keep(o outcome.Outcome) (unkept string, err error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		err := a.Keep(a.ctx, name, func(w io.Writer) error { return copyFile(w, files[name]) })
-		switch file := (*fileError)(nil); {
+		switch file, taken := (*fileError)(nil), (*exit.NameError)(nil); {
+		case errors.As(err, &taken):
+			bad = append(bad, taken.Error())
 		case errors.As(err, &file):
 			bad = append(bad, fmt.Sprintf("%s (%s)", unit.Line(name), whyUnread(file.err)))
 		case err != nil:
@@ -41,7 +44,7 @@ func (a *attempt) keep(o outcome.Outcome) (unkept string, err error) {
 		}
 	}
 	if len(bad) > 0 {
-		unkept = "these files could not be kept: " + unit.Cut(unit.List(bad), maxUnkept)
+		unkept = "these files could not be kept: " + unit.Cut(a.exit.Text(unit.List(bad)), maxUnkept)
 	}
 	return unkept, nil
 }

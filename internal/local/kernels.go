@@ -25,7 +25,7 @@ type kind struct{ name, source, template string }
 // kernels starts the kernels of a sweep: forked from a warm server where that is
 // possible, else cold; the next one while the current run executes.
 type kernels struct {
-	e      *Executor
+	e      *executor
 	recipe sweep.Recipe
 	env    []string // what all kernels have in common
 	ctx    context.Context
@@ -61,7 +61,7 @@ type server struct {
 
 var errClosed = errors.New("start a kernel: the executor is closed")
 
-func newKernels(ctx context.Context, e *Executor, r sweep.Recipe) *kernels {
+func newKernels(ctx context.Context, e *executor, r sweep.Recipe) *kernels {
 	k := &kernels{
 		e: e, recipe: r, env: baseEnv(e.o.Environ, r.Env, e.machine.cores, e.o.Jobs),
 		servers: map[kind]*server{}, queue: e.o.Queue, ready: map[string]*workdir{}, taken: map[string]bool{},

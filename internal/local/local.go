@@ -25,8 +25,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/local/internal/exit"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/scratch"
+	"github.com/fanout-dev/fanout/internal/secret"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -51,13 +53,21 @@ type machine struct {
 }
 
 // An Executor executes runs of one sweep. Its methods may be called concurrently.
+// All that it says goes through its exit: nothing else of it can be reached.
 type Executor struct {
+	in   *executor
+	exit exit.Exit
+}
+
+// An executor is an Executor inside.
+type executor struct {
 	sweep   *sweep.Sweep
 	o       Options
 	machine machine
+	place   string          // of the sweep
 	scratch *scratch.Folder // temporary folder of this executor
 	modules string          // folder of the modules that notebooks may import
-	secrets []string        // values that must not be written
+	exit    exit.Exit
 	kernels *kernels
 	memory  *gate
 	medians *medians
@@ -88,12 +98,24 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
+	out, err := exit.New(secrets)
+	if err != nil {
+		return nil, err
+	}
+	in, err := newExecutor(ctx, s, o, head.Recipe, out)
+	if err != nil {
+		return nil, out.Error(err)
+	}
+	return &Executor{in, out}, nil
+}
+
+func newExecutor(ctx context.Context, s *sweep.Sweep, o Options, recipe sweep.Recipe, out exit.Exit) (*executor, error) {
 	folder, err := scratch.Make("", "fanout-")
 	if err != nil {
 		return nil, fmt.Errorf("create a folder for working directories: %w", err)
 	}
-	e := &Executor{
-		sweep: s, o: o, machine: thisMachine(), scratch: folder, modules: filepath.Join(folder.Path, "modules"), secrets: secrets,
+	e := &executor{
+		sweep: s, o: o, machine: thisMachine(), place: placeOf(s), scratch: folder, modules: filepath.Join(folder.Path, "modules"), exit: out,
 		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
@@ -102,7 +124,7 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	if e.provenance, err = e.provenanceOf(ctx); err != nil {
 		return nil, errors.Join(err, folder.Remove())
 	}
-	e.kernels = newKernels(ctx, e, head.Recipe)
+	e.kernels = newKernels(ctx, e, recipe)
 	return e, nil
 }
 
@@ -115,7 +137,7 @@ func secretValues(secrets []sweep.Secret, environ []string) ([]string, error) {
 		if !ok {
 			return nil, &secretError{s, errors.New("it is not set")}
 		}
-		if err := runner.CheckSecret(v); err != nil {
+		if err := secret.Check(v); err != nil {
 			return nil, &secretError{s, err}
 		}
 		values = append(values, v)
@@ -140,48 +162,28 @@ func (e *secretError) Hint() string {
 }
 
 // Jobs is how many runs this machine executes at once.
-func (e *Executor) Jobs() int { return e.o.Jobs }
+func (e *Executor) Jobs() int { return e.in.o.Jobs }
 
 // Close releases what several runs share: warm servers, kernels started ahead of
 // time, unpacked files.
 func (e *Executor) Close() error {
-	e.kernels.close()
-	return e.scratch.Remove()
+	e.in.kernels.close()
+	return e.exit.Error(e.in.scratch.Remove())
 }
 
 // Execute executes the runs of a shard, one after the other. See fan.Executor.
 func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
-	return e.maskError(e.execute(ctx, shard, func(n sweep.Note) {
-		if n.Kind == sweep.NoteWord { // the others are the runner's, which masks them
-			n.Text = string(runner.Redact(e.secrets, []byte(n.Text)))
-		}
-		note(n)
-	}))
+	return e.exit.Error(e.in.execute(ctx, shard, e.exit.Notes(note)))
 }
 
-// A maskedError is an error whose text held a secret.
-type maskedError struct {
-	err  error
-	text string
+// Preflight checks before a run which of the modules that the templates import
+// its kernel lacks: all of them at once, where the notebook would name only the
+// first. It knows only Python.
+func (e *Executor) Preflight(ctx context.Context, run string) error {
+	return e.exit.Error(e.in.preflight(ctx, run))
 }
 
-func (e *maskedError) Error() string { return e.text }
-func (e *maskedError) Unwrap() error { return e.err }
-
-// maskError takes secrets out of the text of an error, which may quote what a
-// kernel or a module of the template wrote.
-func (e *Executor) maskError(err error) error {
-	if err == nil {
-		return nil
-	}
-	text := string(runner.Redact(e.secrets, []byte(err.Error())))
-	if text == err.Error() {
-		return err
-	}
-	return &maskedError{err, text}
-}
-
-func (e *Executor) execute(ctx context.Context, shard sweep.Shard, note func(sweep.Note)) error {
+func (e *executor) execute(ctx context.Context, shard sweep.Shard, notes exit.Notes) error {
 	for _, id := range shard.Runs {
 		if ctx.Err() != nil {
 			return nil
@@ -193,7 +195,7 @@ func (e *Executor) execute(ctx context.Context, shard sweep.Shard, note func(swe
 		if err := e.memory.enter(ctx, e.sweep.SettingsOf(st.Run).Memory); err != nil {
 			return nil // canceled while it waited
 		}
-		err := e.attempt(ctx, st, note)
+		err := e.attempt(ctx, st, notes)
 		e.memory.leave()
 		if err != nil {
 			return err
@@ -203,19 +205,19 @@ func (e *Executor) execute(ctx context.Context, shard sweep.Shard, note func(swe
 }
 
 // remark passes a text on to people, once.
-func (e *Executor) remark(note func(sweep.Note), run, text string) {
+func (e *executor) remark(notes exit.Notes, run, text string) {
 	e.mu.Lock()
 	known := e.remarks[text]
 	e.remarks[text] = true
 	e.mu.Unlock()
 	if !known {
-		note(sweep.Note{Kind: sweep.NoteWord, Run: run, Text: text})
+		notes.Note(sweep.Note{Kind: sweep.NoteWord, Run: run, Text: text})
 	}
 }
 
 // limits resolves the timeouts of a run: of a duration and a percentage the
 // smaller one counts.
-func (e *Executor) limits(s sweep.Settings) runner.Timeouts {
+func (e *executor) limits(s sweep.Settings) runner.Timeouts {
 	return runner.Timeouts{
 		Start: s.StartTimeout,
 		Cell:  smaller(s.CellTimeout, e.medians.percent(s.CellPercent)),

@@ -9,10 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel"
 )
 
-// Preflight checks before a run which of the modules that the templates import
-// its kernel lacks: all of them at once, where the notebook would name only the
-// first. It knows only Python.
-func (e *Executor) Preflight(ctx context.Context, run string) error {
+func (e *executor) preflight(ctx context.Context, run string) error {
 	modules := e.kernels.recipe.Modules
 	st, ok := e.sweep.Run(run)
 	if !ok || len(modules) == 0 {

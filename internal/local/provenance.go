@@ -31,7 +31,7 @@ type provenance struct {
 }
 
 // provenanceOf freezes the provenance of this machine and returns its key.
-func (e *Executor) provenanceOf(ctx context.Context) (string, error) {
+func (e *executor) provenanceOf(ctx context.Context) (string, error) {
 	p := provenance{Fanout: e.o.Version, Host: e.machine.host, System: runtime.GOOS + "/" + runtime.GOARCH}
 	if u, err := user.Current(); err == nil {
 		p.User = u.Username
@@ -42,13 +42,13 @@ func (e *Executor) provenanceOf(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return e.sweep.Freeze(ctx, append(b, '\n'), ".json")
+	return e.sweep.Freeze(ctx, append(e.exit.Mask().JSON(b), '\n'), ".json")
 }
 
 // packages lists what is installed beside the interpreter of the sweep's kernel,
 // from its metadata folders: no process is started. Kernels of other languages
 // have none.
-func (e *Executor) packages(ctx context.Context) []string {
+func (e *executor) packages(ctx context.Context) []string {
 	head, _ := e.sweep.Head()
 	name := head.Recipe.Kernel
 	if runs := e.sweep.Runs(); name == "" && len(runs) > 0 {

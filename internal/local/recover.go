@@ -3,6 +3,8 @@ package local
 import (
 	"context"
 	"fmt"
+	"os"
+	"syscall"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
@@ -15,16 +17,17 @@ const recoverLimit = 10 * time.Second
 // Recover ends what is left of attempts that an earlier controller began on this
 // machine: every process that carries the mark of their kernel. Attempts of
 // another machine, or of before its last boot, are left alone: a kernel dies with
-// the controller that started it.
+// the controller that started it. So are those of the sweep that this one is a
+// copy of: its controller may be alive.
 func (e *Executor) Recover(ctx context.Context, orphans []sweep.Began) error {
-	return Recover(ctx, orphans)
+	return Recover(ctx, e.in.sweep, orphans)
 }
 
 // Recover is Executor.Recover for a controller whose runs are executed elsewhere.
-func Recover(ctx context.Context, orphans []sweep.Began) error {
-	here := thisMachine()
+func Recover(ctx context.Context, s *sweep.Sweep, orphans []sweep.Began) error {
+	here, place := thisMachine(), placeOf(s)
 	for _, b := range orphans {
-		if b.Kernel == "" || b.Worker != "" || b.Host != here.host || b.Boot != here.boot {
+		if b.Kernel == "" || b.Worker != "" || b.Host != here.host || b.Boot != here.boot || b.Place != "" && b.Place != place {
 			continue
 		}
 		if err := endMarked(ctx, b.Kernel); err != nil {
@@ -32,6 +35,17 @@ func Recover(ctx context.Context, orphans []sweep.Began) error {
 		}
 	}
 	return nil
+}
+
+// placeOf tells a sweep from its copies until this machine boots: a directory by
+// what stays when it gets another name, a bucket by its address.
+func placeOf(s *sweep.Sweep) string {
+	if info, err := os.Stat(s.Where()); err == nil {
+		if st, ok := info.Sys().(*syscall.Stat_t); ok {
+			return fmt.Sprintf("%d:%d", st.Dev, st.Ino)
+		}
+	}
+	return s.Where()
 }
 
 // endMarked kills until no process is found.

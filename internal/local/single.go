@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/scratch"
+	"github.com/fanout-dev/fanout/internal/secret"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -48,32 +49,40 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 	if o.Recipe != nil {
 		o.keepSecrets()
 	}
+	mask, err := secret.New(o.Secrets)
+	if err != nil {
+		return "", "", err
+	}
+	r, err := executeSingle(ctx, doc, o, mask)
+	return r.Status, r.Reason, mask.Error(err)
+}
+
+func executeSingle(ctx context.Context, doc *notebook.Notebook, o Single, mask *secret.Mask) (r runner.Result, err error) {
 	name := o.Kernel
 	if name == "" {
 		name, _ = doc.Kernel()
 	}
 	spec, err := kernelspec.Finder{Python: o.Python, Env: o.Environ}.Find(name)
 	if err != nil {
-		return "", "", err
+		return r, err
 	}
 	folder, err := scratch.Make("", "fanout-")
 	if err != nil {
-		return "", "", fmt.Errorf("create a folder for modules: %w", err)
+		return r, fmt.Errorf("create a folder for modules: %w", err)
 	}
 	defer folder.Remove()
 	if err := writeModules(folder.Path); err != nil {
-		return "", "", err
+		return r, err
 	}
 	spec = spec.WithModules(folder.Path)
-	r, err := runner.Run(ctx, runner.Task{
+	return runner.Run(ctx, runner.Task{
 		Doc: doc,
 		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
 			return kernel.Launch(ctx, spec, kernel.Options{Dir: o.Dir, Env: o.Environ, StartTimeout: o.StartTimeout})
 		},
 		Timeout: runner.Timeouts{Start: o.StartTimeout, Cell: o.CellTimeout, Run: o.RunTimeout},
-		Grace:   o.Grace, SaveEvery: o.SaveEvery, Mask: o.Secrets,
+		Grace:   o.Grace, SaveEvery: o.SaveEvery, Mask: mask,
 	}, &singleSink{o})
-	return r.Status, r.Reason, err
 }
 
 // keepSecrets takes from the environment what the kernel must not have, and masks
@@ -82,7 +91,7 @@ func (o *Single) keepSecrets() {
 	var hidden []string
 	for _, s := range o.Recipe.Secrets {
 		hidden = append(hidden, s.Env)
-		if v, set := lookup(o.Environ, s.Env); set && runner.CheckSecret(v) == nil {
+		if v, set := lookup(o.Environ, s.Env); set && secret.Check(v) == nil {
 			o.Secrets = append(o.Secrets, v)
 		}
 	}

@@ -1,9 +1,6 @@
 package local
 
 import (
-	"errors"
-	"fmt"
-	"os"
 	"slices"
 	"testing"
 
@@ -28,18 +25,5 @@ func TestReportsHaveNoSecrets(t *testing.T) {
 	}
 	if d := cmp.Diff([]string{"the-secret"}, o.Secrets); d != "" {
 		t.Errorf("masked (-want +got):\n%s", d)
-	}
-}
-
-// TestRemarksHoldNoSecrets: remarks and errors quote what modules and kernels
-// write before a run has a document to mask.
-func TestRemarksHoldNoSecrets(t *testing.T) {
-	e := &Executor{secrets: []string{"the-secret"}, remarks: map[string]bool{}}
-	broken := fmt.Errorf("start kernel: it wrote the-\nsecret: %w", os.ErrNotExist)
-	if err := e.maskError(broken); err.Error() != "start kernel: it wrote [secret]: file does not exist" || !errors.Is(err, os.ErrNotExist) {
-		t.Error(err)
-	}
-	if other := errors.New("plain"); e.maskError(other) != other || e.maskError(nil) != nil {
-		t.Error("an error without a secret is another one")
 	}
 }

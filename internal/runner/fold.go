@@ -14,6 +14,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/secret"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -31,7 +32,7 @@ import (
 //   - secrets are masked, and output beyond the caps is cut, with a mark.
 type fold struct {
 	doc     *notebook.Notebook
-	mask    *mask
+	mask    *secret.Mask
 	caps    caps
 	cells   map[string]*cellFold // by the message id of the request
 	cause   map[string]*cellFold // by the id of a message that told the kernel something
@@ -81,7 +82,7 @@ const (
 	displayText = "text/plain"
 )
 
-func newFold(doc *notebook.Notebook, m *mask, c caps) *fold {
+func newFold(doc *notebook.Notebook, m *secret.Mask, c caps) *fold {
 	return &fold{
 		doc: doc, mask: m, caps: c, cells: map[string]*cellFold{}, cause: map[string]*cellFold{}, byIndex: map[int]*cellFold{},
 		places: map[string][]place{}, widgets: newWidgets(m),
@@ -126,8 +127,8 @@ func (f *fold) message(m kernel.Message) {
 		return
 	}
 	content := m.Content
-	if f.mask != nil && m.Header.MsgType != "stream" {
-		content = f.mask.json(content)
+	if m.Header.MsgType != "stream" { // its pieces are joined first
+		content = f.mask.JSON(content)
 	}
 	f.iopub(c, m, content)
 }
@@ -196,18 +197,16 @@ func (f *fold) stream(c *cellFold, parent string, content json.RawMessage) {
 		f.show(w, c, streamOutput(s.Name, s.Text)) // which masks what it joins
 		return
 	}
-	if f.mask == nil {
-		f.write(c, s.Name, s.Text)
-		return
-	}
-	text := f.mask.text(c.held[s.Name] + s.Text)
-	n := len(text) - f.mask.open(text)
-	if c.held == nil {
+	s.Name = f.mask.Text(s.Name)
+	text, open := f.mask.Split(c.held[s.Name] + s.Text)
+	if c.held == nil && open != "" {
 		c.held = map[string]string{}
 	}
-	c.held[s.Name] = text[n:]
-	if n > 0 {
-		f.write(c, s.Name, text[:n])
+	if c.held != nil {
+		c.held[s.Name] = open
+	}
+	if text != "" || open == "" {
+		f.write(c, s.Name, text)
 	}
 }
 
@@ -383,8 +382,10 @@ func (f *fold) failed(c *cellFold, parent string, content json.RawMessage) {
 	f.fail(c, out)
 }
 
-// fail adds an error output. Caps never hide an error; they shorten it.
+// fail adds an error output, the kernel's or one of the runner's own. Caps never hide
+// an error; they shorten it.
 func (f *fold) fail(c *cellFold, out notebook.Output) {
+	out = secret.Pass(f.mask, out)
 	f.release(c)
 	f.clearIfDue(c)
 	if _, fits := f.room(c, size(out)); !fits {
@@ -448,7 +449,7 @@ func (f *fold) comm(c *cellFold, m kernel.Message, content json.RawMessage) {
 		}
 		f.used += n
 	}
-	f.used += f.widgets.comm(m.Header.MsgType, content, f.maskBuffers(m.Buffers))
+	f.used += f.widgets.comm(m.Header.MsgType, content, secret.Pass(f.mask, m.Buffers))
 }
 
 func (f *fold) clearIfDue(c *cellFold) {
@@ -568,17 +569,6 @@ func (c *cellFold) time(key string, m kernel.Message) {
 	}
 	c.StampExecution(key, t)
 	c.Touch()
-}
-
-func (f *fold) maskBuffers(buffers [][]byte) [][]byte {
-	if f.mask == nil {
-		return buffers
-	}
-	out := make([][]byte, len(buffers))
-	for i, b := range buffers {
-		out[i] = []byte(f.mask.text(string(b)))
-	}
-	return out
 }
 
 // take returns what was printed, and whether the document has changed, since the

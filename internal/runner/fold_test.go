@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/secret"
 )
 
 // A line of a transcript: a cell begins, or a message.
@@ -299,7 +300,7 @@ func TestStreamsAreJoinedWhenMany(t *testing.T) {
 }
 
 func TestSecretsInMessages(t *testing.T) {
-	m, err := newMask([]string{"hunter2x"})
+	m, err := secret.New([]string{"hunter2x"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -341,9 +342,12 @@ func TestSecretsInPieces(t *testing.T) {
 		"on both streams":             {out("hun"), err("hunt"), out("ter2x"), err("er2x")},
 		"with a display between":      {out("hunt"), shown, out("er2x")},
 		"wrapped":                     {out("hunt\n"), out("   er2x\n")},
+		"coloured":                    {out("a hunt\x1b[1;3"), out("6mer2\x1b[0mx b\n")},
+		"in a list":                   {msg("m", "display_data", map[string]any{"data": map[string]any{"text/plain": []string{"a hunt", "er2x b"}}})},
+		"as a traceback":              {msg("m", "error", map[string]any{"ename": "E", "evalue": "", "traceback": []string{"a hunt", "er2x b"}})},
 		"in a widget":                 append(widgetMsgs(true), out("hunt"), out("er2x")),
 	} {
-		m, e := newMask([]string{"hunter2x"})
+		m, e := secret.New([]string{"hunter2x"})
 		if e != nil {
 			t.Fatal(e)
 		}
@@ -363,7 +367,7 @@ func TestSecretsInPieces(t *testing.T) {
 			}
 		}
 		all := strings.NewReplacer("\n", "", " ", "").Replace(textOf(d.Cells[0]) + "|" + log.String() + "|" + told + string(d.Encode()))
-		if strings.Contains(all, "hunter2x") || strings.Contains(all, "er2xb") || !strings.Contains(all, masked) {
+		if strings.Contains(all, "hunter2x") || strings.Contains(all, "er2xb") || !strings.Contains(all, secret.Mark) {
 			t.Errorf("%s: %s", name, all)
 		}
 	}
@@ -382,7 +386,7 @@ func FuzzFold(f *testing.F) {
 		if !json.Valid([]byte(content1)) || !json.Valid([]byte(content2)) {
 			return // the kernel package delivers JSON only
 		}
-		m, err := newMask([]string{"secret-value"})
+		m, err := secret.New([]string{"secret-value"})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -112,7 +112,7 @@ func (o *outputWidget) stream(out notebook.Output) {
 // endStream writes the text of the last output, a stream, into it.
 func (o *outputWidget) endStream() {
 	if o.text != nil {
-		o.outputs[len(o.outputs)-1] = encodedStream(o.name, o.all.mask.text(o.text.String()))
+		o.outputs[len(o.outputs)-1] = encodedStream(o.name, o.all.mask.Text(o.text.String()))
 		o.text = nil
 	}
 }

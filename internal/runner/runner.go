@@ -8,8 +8,8 @@
 // It promises that a run ends: within its limits, or within the grace period
 // after its context does; that the kernel is gone then; that the document is
 // valid at every moment, and what the sink has of it is never more than a few
-// seconds old; that the values of Task.Mask appear in nothing that goes
-// to the sink; and that output beyond the caps is cut, with a mark.
+// seconds old; that the secrets of Task.Mask appear in nothing that goes
+// to the sink or is returned; and that output beyond the caps is cut, with a mark.
 //
 // It knows nothing of sweeps, attempts or files.
 package runner
@@ -26,6 +26,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/secret"
 )
 
 // A Task is one run: what, on which kernel, and how far.
@@ -38,7 +39,7 @@ type Task struct {
 	MaxCellOutput int64 // bytes of output kept per cell; 0 is 100 MiB
 	MaxOutput     int64 // and per run; 0 is 500 MiB
 
-	Mask      []string      // secret values; see CheckSecret
+	Mask      *secret.Mask  // of what must not be written
 	SaveEvery time.Duration // between saves of a changing document; 0 is 2 s
 
 	On func(Event) // may be nil; called in order, from one goroutine
@@ -84,8 +85,7 @@ type Sink interface {
 // are not the runner's to know.
 type Result struct {
 	outcome.Outcome
-	Began   bool   // a cell was sent to the kernel
-	LogTail string // the last the kernel's process wrote outside its cells, when it died or did not start
+	Began bool // a cell was sent to the kernel
 }
 
 // EarlyExit reports whether the notebook ended itself, successfully, before
@@ -93,15 +93,10 @@ type Result struct {
 func (r Result) EarlyExit() bool { return r.Kind == outcome.EarlyExit }
 
 // Run executes a notebook. Whatever the notebook does is a Result; an error means
-// that the sink failed, or that a value cannot be masked, in which case nothing
-// was started. When ctx ends the run is canceled; a cause of ctx with a method
+// that the sink failed. When ctx ends the run is canceled; a cause of ctx with a method
 // ReasonKind() outcome.Kind names the kind.
 func Run(ctx context.Context, t Task, s Sink) (Result, error) {
-	m, err := newMask(t.Mask)
-	if err != nil {
-		return Result{}, err
-	}
-	w := newWalk(t, s, m, func(ctx context.Context) (session, error) {
+	w := newWalk(t, s, func(ctx context.Context) (session, error) {
 		k, err := t.Launch(ctx)
 		if err != nil {
 			return nil, err
@@ -131,7 +126,6 @@ type session interface {
 type walk struct {
 	Task
 	sink   Sink
-	mask   *mask
 	launch func(ctx context.Context) (session, error)
 
 	mu    sync.Mutex // guards the document, with fold, against the saver
@@ -150,7 +144,7 @@ type walk struct {
 	errs   error // of the sink's log
 }
 
-func newWalk(t Task, s Sink, m *mask, launch func(context.Context) (session, error)) *walk {
+func newWalk(t Task, s Sink, launch func(context.Context) (session, error)) *walk {
 	orDefault := func(n *int64, d int64) {
 		if *n <= 0 {
 			*n = d
@@ -161,9 +155,9 @@ func newWalk(t Task, s Sink, m *mask, launch func(context.Context) (session, err
 	if t.Grace <= 0 {
 		t.Grace = defaultGrace
 	}
-	w := &walk{Task: t, sink: s, mask: m, launch: launch}
+	w := &walk{Task: t, sink: s, launch: launch}
 	w.result.Kernel = "cold"
-	w.fold = newFold(t.Doc, m, caps{t.MaxCellOutput, t.MaxOutput})
+	w.fold = newFold(t.Doc, t.Mask, caps{t.MaxCellOutput, t.MaxOutput})
 	w.total = t.Doc.CodeCells()
 	return w
 }
@@ -256,7 +250,7 @@ func (w *walk) started(k session, try int) {
 		}
 	}
 	w.mu.Lock()
-	_ = w.Doc.SetLanguageInfo(k.Info().LanguageInfo) // the template's stays if the kernel has none
+	_ = w.Doc.SetLanguageInfo(w.Mask.JSON(k.Info().LanguageInfo)) // the template's stays if the kernel has none
 	w.mu.Unlock()
 	e := Event{Kind: EventKernel, Cells: w.total}
 	if try > 1 {
@@ -440,7 +434,7 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 	case err == nil && (reply.Status == "ok" || allowed):
 		status, quits := w.quits(reply.Content, cell.Source)
 		if quits && !harmless(status) {
-			w.fold.fail(cell, exitOutput(w.mask.text(status)))
+			w.fold.fail(cell, exitOutput(status))
 			return allowed
 		}
 		w.quit, w.end.early = quits, quits
@@ -457,27 +451,24 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 func (w *walk) mishap() notebook.Output {
 	ename := map[stop]string{stopCell: "CellTimeoutError", stopRun: "RunTimeoutError", stopInput: noStdin, notStopped: "DeadKernelError"}[w.end.stop]
 	_, kind := w.end.verdict()
-	text := w.mask.text(w.end.reason(kind, w.number, w.Timeout))
+	text := w.end.reason(kind, w.number, w.Timeout)
 	return notebook.Output{Type: "error", Ename: ename, Evalue: text, Traceback: []string{ename + ": " + text}}
 }
 
 // missingError is the error output of a cell whose kernel replied with an error and
 // sent none, as for a magic that does not exist.
 func (w *walk) missingError(reply kernel.Reply, err error) notebook.Output {
-	o := notebook.Output{Type: "error", Ename: reply.Ename, Evalue: w.mask.text(reply.Evalue)}
+	o := notebook.Output{Type: "error", Ename: reply.Ename, Evalue: reply.Evalue, Traceback: reply.Traceback}
 	if o.Ename == "" {
 		o.Ename = "CellExecutionError"
 	}
 	switch {
 	case err != nil:
-		o.Evalue = w.mask.text(err.Error())
+		o.Evalue = err.Error()
 	case reply.Status == "aborted":
 		o.Evalue = "the kernel did not execute the cell"
 	case o.Evalue == "":
 		o.Evalue = "the kernel replied with an error and no details"
-	}
-	for _, line := range reply.Traceback {
-		o.Traceback = append(o.Traceback, w.mask.text(line))
 	}
 	if len(o.Traceback) == 0 {
 		o.Traceback = []string{o.Ename + ": " + o.Evalue}
@@ -496,9 +487,6 @@ func (w *walk) close() {
 	x := w.kernel.Close(grace)
 	w.kernel.Drain(0, w.take) // some kernels report idle before all output is sent
 	w.result.CPU, w.result.PeakRSS = x.CPU, x.PeakRSS
-	if w.end.exit != nil {
-		w.result.LogTail = w.mask.text(x.LogTail)
-	}
 }
 
 // conclude fills in the result.
@@ -518,11 +506,7 @@ func (w *walk) conclude(ctx context.Context, began time.Time) {
 	if w.end.raised != nil {
 		r.Cell, r.Ename, r.Evalue = w.Doc.CodeCell(f.Cell), f.Ename, f.Evalue
 	}
-	r.Reason = w.mask.text(w.end.reason(r.Kind, r.Cell, w.Timeout))
-	var start *kernel.StartError
-	if errors.As(w.end.start, &start) {
-		r.LogTail = w.mask.text(start.LogTail)
-	}
+	r.Reason = w.end.reason(r.Kind, r.Cell, w.Timeout)
 	r.Kind = named(ctx, r.Kind)
 	if w.ended {
 		w.Doc.EndRun(time.Now()) // otherwise cells are left that it would mark as completed
@@ -531,6 +515,7 @@ func (w *walk) conclude(ctx context.Context, began time.Time) {
 		w.Doc.MarkFailure(f)
 	}
 	r.Start, r.End = began.Round(0).UTC(), began.Add(time.Since(began)).Round(0).UTC()
+	w.result = secret.Pass(w.Mask, w.result)
 }
 
 // named is the kind that the cause of the context gives an interruption.

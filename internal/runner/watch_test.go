@@ -155,7 +155,7 @@ func doc(cells ...string) *notebook.Notebook {
 
 func runActor(ctx context.Context, a *actor, t Task) (Result, *sheet) {
 	s := &sheet{}
-	w := newWalk(t, s, nil, func(context.Context) (session, error) { return a, nil })
+	w := newWalk(t, s, func(context.Context) (session, error) { return a, nil })
 	r, err := w.run(ctx)
 	if err != nil {
 		panic(err)
@@ -252,7 +252,7 @@ func TestStartRetries(t *testing.T) {
 				var tries atomic.Int32
 				s := &sheet{}
 				began := time.Now()
-				w := newWalk(Task{Doc: doc("say x", "say y"), Timeout: Timeouts{Start: time.Minute}}, s, nil, func(ctx context.Context) (session, error) {
+				w := newWalk(Task{Doc: doc("say x", "say y"), Timeout: Timeouts{Start: time.Minute}}, s, func(ctx context.Context) (session, error) {
 					n := int(tries.Add(1))
 					if n > len(tc.fails) {
 						return newActor(), nil
@@ -282,7 +282,7 @@ func TestStartRetries(t *testing.T) {
 // limit of the run.
 func TestStartIsNotTheRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWalk(Task{Doc: doc("sleep 50s"), Timeout: Timeouts{Run: time.Minute}}, &sheet{}, nil, func(ctx context.Context) (session, error) {
+		w := newWalk(Task{Doc: doc("sleep 50s"), Timeout: Timeouts{Run: time.Minute}}, &sheet{}, func(ctx context.Context) (session, error) {
 			time.Sleep(time.Minute)
 			return newActor(), nil
 		})
@@ -310,7 +310,7 @@ func TestSaves(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := &sheet{slow: tc.slow, fail: tc.fail}
 				a := newActor()
-				w := newWalk(Task{Doc: doc(tc.cell)}, s, nil, func(context.Context) (session, error) { return a, nil })
+				w := newWalk(Task{Doc: doc(tc.cell)}, s, func(context.Context) (session, error) { return a, nil })
 				r, err := w.run(t.Context())
 				if !errors.Is(err, tc.fail) || r.Status != outcome.Succeeded {
 					t.Errorf("%+v %v", r, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/secret"
 )
 
 const widgetMime = "application/vnd.jupyter.widget-state+json"
@@ -15,7 +16,7 @@ const widgetMime = "application/vnd.jupyter.widget-state+json"
 // widgets is the state of the Jupyter widgets of a kernel, as a front end
 // would know it from the comm messages.
 type widgets struct {
-	mask    *mask
+	mask    *secret.Mask
 	state   map[string]map[string]json.RawMessage // comm id → key → value
 	buffers map[string][]widgetBuffer             // comm id → in order of appearance
 	outputs map[string]*outputWidget              // comm id → output widgets
@@ -29,7 +30,7 @@ type widgetBuffer struct {
 	Path     json.RawMessage `json:"path"`
 }
 
-func newWidgets(m *mask) widgets {
+func newWidgets(m *secret.Mask) widgets {
 	return widgets{
 		mask:  m,
 		state: map[string]map[string]json.RawMessage{}, buffers: map[string][]widgetBuffer{},

@@ -1,4 +1,4 @@
-package runner
+package secret
 
 import (
 	"bytes"
@@ -15,59 +15,30 @@ import (
 	"unicode/utf16"
 )
 
-// masked replaces a secret.
-const masked = "[secret]"
-
-// minSecret is the length, in bytes, below which a value would also be found where
-// it is not a secret.
-const minSecret = 6
-
-// CheckSecret returns an error if a value is too short to be masked.
-func CheckSecret(value string) error {
-	if len(strings.TrimSpace(value)) < minSecret {
-		return fmt.Errorf("mask a secret: its value has fewer than %d characters and cannot be distinguished from other text", minSecret)
-	}
-	return nil
-}
-
-// Redact replaces secret values, in all the forms they are found in, with a
-// mark. Values that CheckSecret refuses are not looked for.
-func Redact(values []string, text []byte) []byte {
-	var fit []string
-	for _, v := range values {
-		if CheckSecret(v) == nil {
-			fit = append(fit, v)
-		}
-	}
-	m, err := newMask(fit)
-	if err != nil || m == nil {
-		return text
-	}
-	return []byte(m.text(string(text)))
-}
-
-// A mask finds secrets in the output of a notebook, in the forms that programs give
-// them. A nil mask finds nothing.
-type mask struct {
+// A Mask finds secrets in the forms that programs give them. A nil Mask finds
+// nothing.
+type Mask struct {
 	forms    []string        // longest first
 	tight    []string        // the forms without white space, longest first
 	loose    map[string]bool // tight forms that had some
 	replacer *strings.Replacer
 }
 
-func newMask(values []string) (*mask, error) {
+// New returns the mask of values, each of which Check accepts; nil if there are none.
+func New(values []string) (*Mask, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	m := &mask{}
+	m := &Mask{}
 	for _, v := range values {
-		if err := CheckSecret(v); err != nil {
+		if err := Check(v); err != nil {
 			return nil, err
 		}
 		m.forms = append(m.forms, forms(v)...)
 		if t := strings.TrimSpace(v); t != v {
 			m.forms = append(m.forms, forms(t)...)
 		}
+		m.forms = append(m.forms, ownLines(v)...)
 	}
 	m.loose = map[string]bool{}
 	for _, f := range m.forms {
@@ -76,12 +47,29 @@ func newMask(values []string) (*mask, error) {
 		m.loose[t] = m.loose[t] || t != f
 	}
 	m.forms, m.tight = longestFirst(m.forms), longestFirst(m.tight)
-	var pairs []string
+	pairs := []string{Mark, Mark} // a value may be part of the mark itself
 	for _, f := range m.forms {
-		pairs = append(pairs, f, masked)
+		pairs = append(pairs, f, Mark)
 	}
 	m.replacer = strings.NewReplacer(pairs...)
 	return m, nil
+}
+
+// longLine is how many characters of a line of a secret are in no other text.
+const longLine = 16
+
+// ownLines are the lines of a value that has several, as a key in PEM: programs
+// print, and errors quote, one of them alone. Its armour is no secret.
+func ownLines(v string) (lines []string) {
+	if !strings.Contains(strings.TrimSpace(v), "\n") {
+		return nil
+	}
+	for line := range strings.Lines(v) {
+		if line = strings.TrimSpace(line); len(line) >= longLine && !strings.HasPrefix(line, "-----") {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 func longestFirst(forms []string) []string {
@@ -222,21 +210,23 @@ func pythonBytes(s string, quote rune) string {
 	return b.String()
 }
 
-// text replaces the secrets in s, also where s is wrapped.
-func (m *mask) text(s string) string {
+// Text replaces the secrets in s, also where s is wrapped or coloured.
+func (m *Mask) Text(s string) string {
 	if m == nil {
 		return s
 	}
 	return m.wrapped(m.replacer.Replace(s))
 }
 
-// An unwrapped text is one without white space, and where its bytes were.
+// An unwrapped text is one without white space and colours, and where its bytes
+// were.
 type unwrapped struct {
 	text string
 	at   []int // of each byte, and of the end
 }
 
-// unwrap takes white space out of s, and the escapes of line ends and tabs.
+// unwrap takes white space out of s, the escapes of line ends and tabs, and what
+// colours it on a terminal.
 func unwrap(s string) unwrapped {
 	var b strings.Builder
 	at := make([]int, 0, len(s)+1)
@@ -252,21 +242,29 @@ func unwrap(s string) unwrapped {
 }
 
 // blank is the length of the white space that s begins with, one character or
-// its escape.
+// its escape, or of a sequence that changes the colour.
 func blank(s string) int {
 	switch {
 	case strings.IndexByte(" \n\r\t", s[0]) >= 0:
 		return 1
 	case len(s) > 1 && s[0] == '\\' && strings.IndexByte("nrt", s[1]) >= 0:
 		return 2
+	case strings.HasPrefix(s, colour):
+		rest := strings.TrimLeft(s[len(colour):], "0123456789;:")
+		if rest == "" || rest[0] == 'm' { // the end of a piece, or of the sequence
+			return len(s) - len(strings.TrimPrefix(rest, "m"))
+		}
 	}
 	return 0
 }
 
-// wrapped replaces the secrets in s that are broken into lines, however these
-// are indented.
-func (m *mask) wrapped(s string) string {
-	if !strings.Contains(s, "\n") && !strings.Contains(s, `\n`) {
+// colour begins what colours text on a terminal; an m ends it.
+const colour = "\x1b["
+
+// wrapped replaces the secrets in s that are broken into lines, however these are
+// indented, or parts of which have a colour.
+func (m *Mask) wrapped(s string) string {
+	if !strings.Contains(s, "\n") && !strings.Contains(s, `\n`) && !strings.Contains(s, colour) {
 		return s
 	}
 	var found [][2]int // in s
@@ -282,7 +280,7 @@ func (m *mask) wrapped(s string) string {
 // end of one window is in the next.
 const window = 1 << 20
 
-func (m *mask) inWindow(s string, found func(first, last int)) {
+func (m *Mask) inWindow(s string, found func(first, last int)) {
 	u := unwrap(s)
 	for _, form := range m.tight {
 		for from := 0; ; {
@@ -291,7 +289,7 @@ func (m *mask) inWindow(s string, found func(first, last int)) {
 				break
 			}
 			first, last := u.at[from+n], u.at[from+n+len(form)-1]+1
-			if m.loose[form] || onlyLineEnds(s[first:last]) {
+			if !inMark(s, first, last) && (m.loose[form] || onlyLineEnds(s[first:last])) {
 				found(first, last)
 			}
 			from += n + 1
@@ -299,23 +297,29 @@ func (m *mask) inWindow(s string, found func(first, last int)) {
 	}
 }
 
-// onlyLineEnds reports whether all white space in s is around line ends.
+// inMark reports whether what was found is part of a mark.
+func inMark(s string, first, last int) bool {
+	return first > 0 && last-first < len(Mark) && strings.HasPrefix(s[first-1:], Mark)
+}
+
+// onlyLineEnds reports whether all white space in s is around line ends. Colours
+// may be anywhere.
 func onlyLineEnds(s string) bool {
 	for i := 0; i < len(s); i++ {
-		ends, n := false, 0
+		ends, spaces := false, false
 		for i < len(s) {
-			if n = blank(s[i:]); n == 0 {
+			n := blank(s[i:])
+			if n == 0 {
 				break
 			}
-			if c := s[i+n-1]; c == '\n' || n == 2 && c == 'n' {
-				ends = true
+			if s[i] != colour[0] {
+				spaces = true
+				ends = ends || s[i] == '\n' || n == 2 && s[i+1] == 'n'
 			}
-			if i += n; i >= len(s) || blank(s[i:]) == 0 {
-				if !ends {
-					return false
-				}
-				break
-			}
+			i += n
+		}
+		if spaces && !ends {
+			return false
 		}
 	}
 	return true
@@ -332,7 +336,7 @@ func cover(s string, parts [][2]int) string {
 	for _, p := range parts {
 		if p[0] >= end {
 			b.WriteString(s[end:p[0]])
-			b.WriteString(masked)
+			b.WriteString(Mark)
 		}
 		end = max(end, p[1])
 	}
@@ -344,9 +348,17 @@ func cover(s string, parts [][2]int) string {
 // back: fewer are in any text.
 const fewBeforeWrap = 3
 
+// Split masks a text of which more may come, and cuts it where what may become a
+// secret with what follows begins: that is to be put before what follows.
+func (m *Mask) Split(s string) (sure, open string) {
+	s = m.Text(s)
+	n := len(s) - m.open(s)
+	return s[:n], s[n:]
+}
+
 // open is the length of the end of s that may become a secret with what
 // follows.
-func (m *mask) open(s string) int {
+func (m *Mask) open(s string) int {
 	if m == nil {
 		return 0
 	}
@@ -379,9 +391,9 @@ func openEnd(s string, forms []string, least int) int {
 	return 0
 }
 
-// json replaces the secrets in the strings and names of a JSON document, and
+// JSON replaces the secrets in the strings and names of a JSON document, and
 // the numbers that are one.
-func (m *mask) json(doc json.RawMessage) json.RawMessage {
+func (m *Mask) JSON(doc json.RawMessage) json.RawMessage {
 	if m == nil || len(doc) == 0 {
 		return doc
 	}
@@ -389,35 +401,64 @@ func (m *mask) json(doc json.RawMessage) json.RawMessage {
 	d.UseNumber()
 	var v any
 	if d.Decode(&v) != nil {
-		return json.RawMessage(`"` + masked + `"`) // never trust what cannot be read
+		return json.RawMessage(`"` + Mark + `"`) // never trust what cannot be read
 	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	if enc.Encode(m.value(v)) != nil {
-		return json.RawMessage(`"` + masked + `"`)
+		return json.RawMessage(`"` + Mark + `"`)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
-func (m *mask) value(v any) any {
+func (m *Mask) value(v any) any {
 	switch v := v.(type) {
 	case string:
-		return m.text(v)
+		return m.Text(v)
 	case json.Number:
-		if m.text(v.String()) == masked {
-			return masked
+		if m.Text(v.String()) == Mark {
+			return Mark
 		}
 	case []any:
+		if texts, ok := textsOf(v); ok {
+			return m.list(texts)
+		}
 		for i := range v {
 			v[i] = m.value(v[i])
 		}
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			out[m.text(k)] = m.value(x)
+			out[m.Text(k)] = m.value(x)
 		}
 		return out
 	}
 	return v
+}
+
+// textsOf is a list that holds only texts.
+func textsOf(list []any) (texts []string, ok bool) {
+	for _, v := range list {
+		text, ok := v.(string)
+		if !ok {
+			return nil, false
+		}
+		texts = append(texts, text)
+	}
+	return texts, len(texts) > 0
+}
+
+// list replaces the secrets in a list of texts, which readers join. If one goes
+// from one text to the next, all that is left is one text.
+func (m *Mask) list(texts []string) []string {
+	out := make([]string, len(texts))
+	for i, text := range texts {
+		out[i] = m.Text(text)
+	}
+	joined := strings.Join(out, "\n")
+	if whole := m.Text(joined); whole != joined {
+		return []string{whole}
+	}
+	return out
 }

@@ -1,4 +1,4 @@
-package runner
+package secret
 
 import (
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
@@ -23,7 +23,7 @@ var secrets = []string{
 
 func TestMaskForms(t *testing.T) {
 	for _, v := range secrets {
-		m, err := newMask([]string{v})
+		m, err := New([]string{v})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestMaskForms(t *testing.T) {
 			if name == "go literal" && v == "-----" {
 				continue
 			}
-			if got := m.text("before " + text + " after"); !strings.Contains(got, masked) {
+			if got := m.Text("before " + text + " after"); !strings.Contains(got, Mark) {
 				t.Errorf("%q as %s is not masked: %q", v, name, got)
 			}
 		}
@@ -81,11 +81,11 @@ for v in json.load(sys.stdin):
 		if err := json.Unmarshal([]byte(line), &pair); err != nil {
 			t.Fatal(err)
 		}
-		m, err := newMask(pair[:1])
+		m, err := New(pair[:1])
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.text("<" + pair[1] + ">"); !strings.Contains(got, masked) {
+		if got := m.Text("<" + pair[1] + ">"); !strings.Contains(got, Mark) {
 			t.Errorf("%q is not masked in %q", pair[0], pair[1])
 		}
 	}
@@ -93,7 +93,7 @@ for v in json.load(sys.stdin):
 
 func TestMaskRefusesShortValues(t *testing.T) {
 	for _, v := range []string{"", "12345", "a\n\n\n\n\n\n"} {
-		if _, err := newMask([]string{"long enough", v}); err == nil {
+		if _, err := New([]string{"long enough", v}); err == nil {
 			t.Errorf("%q was accepted", v)
 		} else if v != "" && strings.Contains(err.Error(), v) {
 			t.Errorf("the error tells the value: %v", err)
@@ -102,14 +102,14 @@ func TestMaskRefusesShortValues(t *testing.T) {
 }
 
 func TestMaskJSON(t *testing.T) {
-	m, err := newMask([]string{`se"cret`, "1234567"})
+	m, err := New([]string{`se"cret`, "1234567"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	in := `{"data":{"text/plain":"a se\"cret","k\u0073e\"cret":[1234567,12345678901234567890,1.50,null,true,"\u003cb\u003e"]}}`
 	want := `{"data":{"k[secret]":["[secret]",12345678901234567890,1.50,null,true,"<b>"],"text/plain":"a [secret]"}}`
 	in = strings.ReplaceAll(in, `k\u0073e`, `ks\u0065`)
-	if got := string(m.json(json.RawMessage(in))); got != want {
+	if got := string(m.JSON(json.RawMessage(in))); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
@@ -117,7 +117,7 @@ func TestMaskJSON(t *testing.T) {
 // TestMaskLeavesOtherText: only line ends may be within a secret, and what is
 // masked is the secret alone.
 func TestMaskLeavesOtherText(t *testing.T) {
-	m, err := newMask([]string{"123456", "tables"})
+	m, err := New([]string{"123456", "tables"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestMaskLeavesOtherText(t *testing.T) {
 		"12\n3 456":                          "12\n3 456",
 		strings.Repeat("table\n", 3) + "end": strings.Repeat("table\n", 3) + "end",
 	} {
-		if got := m.text(text); got != want {
+		if got := m.Text(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}
@@ -144,16 +144,15 @@ func TestMaskLaw(t *testing.T) {
 		secret := rapid.StringMatching(`[ab]{6,9}`).Draw(t, "secret")
 		noise := rapid.SliceOf(rapid.SampledFrom([]string{"a", "b", "c", secret, secret[:3], secret[2:]})).Draw(t, "noise")
 		text := strings.Join(noise, "")
-		m, err := newMask([]string{secret})
+		m, err := New([]string{secret})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var out, held string
 		for rest := text; rest != ""; {
 			n := rapid.IntRange(1, len(rest)).Draw(t, "cut")
-			piece := m.text(held + rest[:n])
-			k := len(piece) - m.open(piece)
-			out, held, rest = out+piece[:k], piece[k:], rest[n:]
+			sure, open := m.Split(held + rest[:n])
+			out, held, rest = out+sure, open, rest[n:]
 		}
 		out += held
 		if strings.Contains(out, secret) {

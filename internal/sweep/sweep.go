@@ -83,4 +83,5 @@ type Began struct {
 	Boot    string    `json:"boot"`             // boot id of the host
 	Kernel  string    `json:"kernel,omitempty"` // mark by which the kernel's processes are found
 	Worker  string    `json:"worker,omitempty"` // who makes it, when it is not the holder of the lease
+	Place   string    `json:"place,omitempty"`  // which copy of the sweep it belongs to, as its executor knows it
 }
