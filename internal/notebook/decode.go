@@ -146,7 +146,6 @@ func (d *decoder) finish() (*Notebook, error) {
 	return n, nil
 }
 
-// integer reads a small whole number.
 // upgrade3 makes a notebook of today of the fields of one of nbformat 3.
 func upgrade3(top map[string]any) (*Notebook, error) {
 	if err := nbformat3.Upgrade(top); err != nil {
@@ -160,6 +159,7 @@ func upgrade3(top map[string]any) (*Notebook, error) {
 	return n, err
 }
 
+// integer reads a small whole number.
 func integer(v any) (int, bool) {
 	switch v := v.(type) {
 	case json.Number:

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook/internal/pyjson"
+	"github.com/fanout-dev/fanout/internal/notebook/internal/scrap"
 )
 
 // A Kept is an output with scraps that a cell sent and that is not, or no
@@ -137,17 +137,14 @@ func (r *cellReader) passed(n int) {
 		k := r.kept[0]
 		r.kept = r.kept[1:]
 		for _, name := range k.Names {
-			r.problems = append(r.problems, Problem{"lost_scrap", name, k.Lost, r.number})
+			r.problems = append(r.problems, Problem{Kind: "lost_scrap", Name: name, Detail: k.Lost, Cell: r.number})
 		}
 		r.output(k.Output, k.Times)
 	}
 }
 
 func (r *cellReader) output(o Output, times int) {
-	scraps, problems := ScrapsOf(r.number, o)
-	for i := range scraps {
-		scraps[i].times = times
-	}
+	scraps, problems := scrapsOf(r.number, times, o)
 	r.scraps, r.problems = append(r.scraps, scraps...), append(r.problems, problems...)
 }
 
@@ -168,7 +165,7 @@ func (n *Notebook) inWidgets() ([]Scrap, []Problem) {
 		problems = append(problems, ps...)
 		for _, s := range own {
 			if shown[s.Name] {
-				problems = append(problems, Problem{"duplicate_scrap", s.Name, "several Output widgets hold it, in an order that is not known; the value of one of them counts", 0})
+				problems = append(problems, Problem{Kind: "duplicate_scrap", Name: s.Name, Detail: "several Output widgets hold it, in an order that is not known; the value of one of them counts"})
 				continue
 			}
 			shown[s.Name] = true
@@ -191,62 +188,6 @@ func scrapsOfModel(model any) ([]Scrap, []Problem) {
 			r.output(outputOf(o), 1)
 		}
 	}
-	scraps, problems := MergeScraps(r.scraps)
+	scraps, problems := scrap.Merge(r.scraps)
 	return scraps, append(r.problems, problems...)
 }
-
-// ScrapNames are the scraps of an output or of an update to one, sorted, nil when
-// there are none. Each is its kind, a colon and its name: an output with the same
-// list replaces this one.
-func ScrapNames(o Output) []string {
-	if !o.HoldsScraps() {
-		return nil
-	}
-	o.Type = "display_data"
-	scraps, _ := ScrapsOf(0, o)
-	var names []string
-	for _, s := range scraps {
-		if s.HasData {
-			names = append(names, "data:"+s.Name)
-		}
-		if s.Display != nil {
-			names = append(names, "display:"+s.Name)
-		}
-	}
-	slices.Sort(names)
-	return names
-}
-
-// PlainNames are the names in what ScrapNames returned.
-func PlainNames(names []string) []string {
-	var plain []string
-	for _, n := range names {
-		_, name, _ := strings.Cut(n, ":")
-		plain = append(plain, name)
-	}
-	slices.Sort(plain)
-	return slices.Compact(plain)
-}
-
-// HoldsScraps reports whether an output may hold scraps: ScrapsOf reads them.
-func (o Output) HoldsScraps() bool {
-	for mime := range o.Data {
-		if IsScrapType(mime) {
-			return true
-		}
-	}
-	for key := range o.Metadata {
-		if IsScrapKey(key) {
-			return true
-		}
-	}
-	return false
-}
-
-// IsScrapType reports whether a MIME type is one of scraps.
-func IsScrapType(mime string) bool {
-	return strings.HasPrefix(mime, "application/scrapbook.") || strings.HasPrefix(mime, mimeRecord)
-}
-
-// IsScrapKey reports whether a key of an output's metadata may name a scrap.
-func IsScrapKey(key string) bool { return key == "scrapbook" || key == "papermill" }

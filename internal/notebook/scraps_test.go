@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"math"
 	"math/big"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/notebook/internal/scrap"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -77,15 +79,34 @@ func TestScrapsAsScrapbook(t *testing.T) {
 		t.Errorf("%s %s %s", got["both"].Data, got["twice"].Data, got["beyond"].Data)
 	}
 	for name, want := range map[string]float64{"nan": math.NaN(), "np": math.NaN(), "inf": math.Inf(1), "ninf": math.Inf(-1), "int": 7, "whole": 2, "huge": 1e30} {
-		if f, ok := got[name].Number(); !ok || f != want && !math.IsNaN(want) || math.IsNaN(want) != math.IsNaN(f) {
+		if f, ok := number(got[name]); !ok || f != want && !math.IsNaN(want) || math.IsNaN(want) != math.IsNaN(f) {
 			t.Errorf("%s is the number %v, %v", name, f, ok)
 		}
 	}
 	for _, name := range []string{"nantext", "digits", "list", "jsontext", "yes", "html"} {
-		if f, ok := got[name].Number(); ok {
+		if f, ok := number(got[name]); ok {
 			t.Errorf("%s is the number %v", name, f)
 		}
 	}
+}
+
+// number is the value of a scrap that is a number; also of NaN and the infinities.
+func number(s Scrap) (float64, bool) {
+	if !s.HasData || s.Encoder != "json" {
+		return 0, false
+	}
+	v, err := value.Decode(s.Data)
+	if err != nil {
+		return 0, false
+	}
+	switch v := v.(type) {
+	case string:
+		return value.NonFinite(v)
+	case json.Number:
+		f, err := strconv.ParseFloat(string(v), 64)
+		return f, err == nil || math.IsInf(f, 0)
+	}
+	return 0, false
 }
 
 func compareData(t *testing.T, name string, g Scrap, raw json.RawMessage) {
@@ -116,7 +137,7 @@ func TestScrapsOfMystNB(t *testing.T) {
 	}
 	for name, want := range map[string]string{"count": "3", "rate": "0.5", "none": "null", "flag": "true", "name": `"text"`, "nan": `"NaN"`, "html": "", "list": ""} {
 		g, ok := got[name]
-		if !ok || string(g.Data) != want || g.Legacy != LegacyMyst || g.Display["text/plain"] == nil {
+		if !ok || string(g.Data) != want || g.Legacy != scrap.LegacyMyst || g.Display["text/plain"] == nil {
 			t.Errorf("%s: %+v", name, g)
 		}
 	}
@@ -144,13 +165,13 @@ func TestScrapsOfOldForms(t *testing.T) {
 		problems []string
 	}{
 		"papermill record": {[]string{`{"output_type": "display_data", "data": {"application/papermill.record+json": {"b": 1, "a": [2]}}, "metadata": {}}`},
-			[]part{{"b", "json", "1", LegacyRecord, ""}, {"a", "json", "[2]", LegacyRecord, ""}}, nil},
+			[]part{{"b", "json", "1", scrap.LegacyRecord, ""}, {"a", "json", "[2]", scrap.LegacyRecord, ""}}, nil},
 		"papermill display": {[]string{`{"output_type": "display_data", "data": {"text/plain": ["<", "x>"]}, "metadata": {"papermill": {"name": "fig"}}}`},
-			[]part{{"fig", "display", "", LegacyDisplay, `"<x>"`}}, nil},
+			[]part{{"fig", "display", "", scrap.LegacyDisplay, `"<x>"`}}, nil},
 		"scrapbook 0.1": {[]string{`{"output_type": "display_data", "data": {"application/scrapbook.scrap+json": {"a": 1.50}}, "metadata": {}}`, `{"output_type": "display_data", "data": {"application/scrapbook.scrap+unicode": {"u": "5"}}, "metadata": {}}`, `{"output_type": "display_data", "data": {"text/plain": "p"}, "metadata": {"scrapbook": {"name": "sketch"}}}`},
-			[]part{{"a", "json", "1.50", LegacyScrap01, ""}, {"u", "text", `"5"`, LegacyScrap01, ""}, {"sketch", "display", "", LegacyScrap01, `"p"`}}, nil},
+			[]part{{"a", "json", "1.50", scrap.LegacyScrap01, ""}, {"u", "text", `"5"`, scrap.LegacyScrap01, ""}, {"sketch", "display", "", scrap.LegacyScrap01, `"p"`}}, nil},
 		"no version": {[]string{`{"output_type": "display_data", "data": {"application/scrapbook.scrap.json+json": {"name": "x", "data": 1, "encoder": "json"}}, "metadata": {"scrapbook": {"name": "x", "data": true, "display": false}}}`},
-			[]part{{"x", "json", "1", LegacyUnversioned, ""}}, nil},
+			[]part{{"x", "json", "1", scrap.LegacyUnversioned, ""}}, nil},
 		"newer": {[]string{`{"output_type": "display_data", "data": {"application/scrapbook.scrap.json+json": {"name": "x", "data": 1, "encoder": "json", "version": 2, "more": [1]}}, "metadata": {}}`},
 			[]part{{"x", "json", "1", "", ""}}, []string{"newer_scrap"}},
 		"unknown encoder": {[]string{`{"output_type": "display_data", "data": {"application/scrapbook.scrap.arrow+json": {"name": "x", "data": {"b": "QQ=="}, "encoder": "arrow", "version": 1}}, "metadata": {}}`},
@@ -211,14 +232,14 @@ func FuzzScraps(f *testing.F) {
 		if err != nil {
 			return
 		}
-		all, _ := ScrapsOf(0, o)
+		all, _ := scrapsOf(0, 1, o)
 		for _, s := range all {
 			if s.HasData && !json.Valid(s.Data) {
 				t.Fatalf("%q", s.Data)
 			}
-			s.Number()
+			number(s)
 		}
-		merged, _ := MergeScraps(all)
+		merged, _ := scrap.Merge(all)
 		byName(t, merged)
 	})
 }
