@@ -51,7 +51,7 @@ func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 		return nil, fmt.Errorf("begin run %s: it was never planned", run)
 	}
 	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), l.worker
-	st.began(b)
+	s.apply(record{Began: &b})
 	s.mu.Unlock()
 	a := &Attempt{Began: b, lease: l, kept: []string{}}
 	if err := l.write(ctx, record{Began: &b}); err != nil {
@@ -82,10 +82,7 @@ func (a *Attempt) checkRecall(ctx context.Context) error {
 func (a *Attempt) Started(kernel string) error {
 	a.Kernel = kernel
 	b := a.Began
-	a.lease.sweep.mu.Lock()
-	a.lease.sweep.byID[b.Run].began(b)
-	a.lease.sweep.mu.Unlock()
-	return a.lease.write(context.Background(), record{Began: &b})
+	return a.lease.record(context.Background(), record{Began: &b})
 }
 
 // Part saves the notebook as it stands, replacing what Part saved before.
@@ -139,22 +136,16 @@ func (a *Attempt) discard(ctx context.Context) error {
 }
 
 func (a *Attempt) ended(ctx context.Context, doc *notebook.Notebook, o outcome.Outcome) error {
-	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o, kept: a.kept}
+	e := ended{Run: a.Run, Attempt: a.Attempt, Outcome: o, Kept: a.kept}
 	e.Scraps, e.More = scraps.Small(doc)
-	a.lease.sweep.mu.Lock()
-	a.lease.sweep.byID[a.Run].ended(e)
-	a.lease.sweep.mu.Unlock()
+	a.lease.sweep.learn(record{Ended: &e})
 	return a.lease.index(ctx, e)
 }
 
 // Abandon takes back an attempt of which nothing was executed: it leaves no
 // trace but its record, and its number is used again.
 func (a *Attempt) Abandon() error {
-	gone := abandoned{a.Run, a.Attempt}
-	a.lease.sweep.mu.Lock()
-	a.lease.sweep.byID[a.Run].abandoned(gone)
-	a.lease.sweep.mu.Unlock()
-	return a.lease.write(context.Background(), record{Abandoned: &gone})
+	return a.lease.record(context.Background(), record{Abandoned: &abandoned{Run: a.Run, Attempt: a.Attempt}})
 }
 
 // Parts lists the notebooks of attempts that are under way, by run id.

@@ -101,13 +101,11 @@ func (l *Lease) Forget(ctx context.Context, ids []string) error {
 	}
 	for _, id := range ids {
 		st, _ := s.Run(id)
-		f := forgotten{id, st.Attempts}
-		if err := l.write(ctx, record{Forgotten: &f}); err != nil {
+		r := record{Forgotten: &forgotten{Run: id, Attempts: st.Attempts}}
+		if err := l.write(ctx, r); err != nil {
 			return err
 		}
-		s.mu.Lock()
-		s.byID[id].forgotten(f)
-		s.mu.Unlock()
+		s.learn(r)
 	}
 	s.adopt(head, keep)
 	return nil

@@ -1,14 +1,12 @@
 package sweep
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
 // A Follower keeps a sweep that this process only reads up with what others do
@@ -55,16 +53,10 @@ func (f *Follower) readLog(ctx context.Context, key string) error {
 	if err != nil {
 		return fmt.Errorf("read the sweep's log: %w", err)
 	}
-	b = b[:bytes.LastIndexByte(b, '\n')+1]
-	records, errs := jsonl.Decode[record](b[min(f.read[key], len(b)):])
-	f.read[key] = len(b)
+	from := min(f.read[key], len(b))
 	f.sweep.mu.Lock()
 	defer f.sweep.mu.Unlock()
-	for i, r := range records {
-		if errs[i] == nil {
-			f.sweep.apply(r)
-		}
-	}
+	f.read[key] = from + eachRecord(b[from:], f.sweep.apply)
 	return nil
 }
 

@@ -157,6 +157,12 @@ func (s *Sweep) Maker(ctx context.Context) lease.Holder { return lease.First(ctx
 // to leave.
 func (s *Sweep) AskCancel(ctx context.Context) error { return lease.AskCancel(ctx, s.store) }
 
+// record takes over a record and adds it to the log.
+func (l *Lease) record(ctx context.Context, r record) error {
+	l.sweep.learn(r)
+	return l.write(ctx, r)
+}
+
 // write adds a record to the log: readers of the log may rely on it.
 func (l *Lease) write(ctx context.Context, r record) error {
 	return l.add(ctx, r, func(log store.Appender, line []byte) error { _, err := log.Write(line); return err })

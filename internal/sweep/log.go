@@ -14,47 +14,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/sweep/internal/scraps"
 )
 
-// A record is one line of the log.
-type record struct {
-	Began     *Began       `json:"began,omitempty"`
-	Abandoned *abandoned   `json:"abandoned,omitempty"`
-	Ended     *ended       `json:"ended,omitempty"`
-	Forgotten *forgotten   `json:"forgotten,omitempty"`
-	Accepted  []Accepted   `json:"accepted,omitempty"`
-	Closed    *closedShard `json:"closed,omitempty"`
-}
-
-// closedShard says that nothing of a shard can be at work any more.
-type closedShard struct {
-	Shard string `json:"shard"`
-}
-
-// abandoned takes a began back.
-type abandoned struct {
-	Run     string `json:"run"`
-	Attempt int    `json:"n"`
-}
-
-// forgotten says that what was known of a run is to be removed. Numbers of
-// attempts are not used again.
-type forgotten struct {
-	Run      string `json:"run"`
-	Attempts int    `json:"n"`
-}
-
-// ended indexes an attempt's notebook.
-type ended struct {
-	Run     string          `json:"run"`
-	Attempt int             `json:"n"`
-	Outcome outcome.Outcome `json:"outcome"`
-	Scraps  Scraps          `json:"scraps,omitempty"`
-	More    bool            `json:"more,omitempty"`
-	Size    int64           `json:"size"`
-	ModTime int64           `json:"mtime_ns"`
-
-	kept []string // names of its files, nil where that is not known
-}
-
 // readAttempts replays the log, then looks at the attempts the log leaves
 // open: their notebooks say whether they ended.
 func (s *Sweep) readAttempts(ctx context.Context) error {
@@ -64,7 +23,7 @@ func (s *Sweep) readAttempts(ctx context.Context) error {
 			return err
 		}
 		logged = true
-		s.replay(log.Data)
+		eachRecord(log.Data, s.apply)
 	}
 	if !logged {
 		return s.rebuild(ctx)
@@ -72,35 +31,35 @@ func (s *Sweep) readAttempts(ctx context.Context) error {
 	return s.settle(ctx)
 }
 
-// replay applies the records of one log. A last line that a crash cut short
-// is dropped: what it said is found in the attempts.
-func (s *Sweep) replay(b []byte) {
-	b = b[:bytes.LastIndexByte(b, '\n')+1]
-	records, errs := jsonl.Decode[record](b)
+// eachRecord decodes the records of a log and returns how many bytes of it they
+// are. A last line that is not whole, as a crash leaves it, is none of them: what
+// it said is found in the attempts.
+func eachRecord(b []byte, do func(record)) (whole int) {
+	whole = bytes.LastIndexByte(b, '\n') + 1
+	records, errs := jsonl.Decode[record](b[:whole])
 	for i, r := range records {
 		if errs[i] == nil {
-			s.apply(r)
+			do(r)
 		}
 	}
+	return whole
 }
 
+// apply takes over what a record says. It is called with the lock, or before
+// anybody else has the sweep.
 func (s *Sweep) apply(r record) {
-	switch {
-	case r.Began != nil:
-		s.state(r.Began.Run).began(*r.Began)
-	case r.Abandoned != nil:
-		s.state(r.Abandoned.Run).abandoned(*r.Abandoned)
-	case r.Ended != nil:
-		s.state(r.Ended.Run).ended(*r.Ended)
-	case r.Forgotten != nil:
-		s.state(r.Forgotten.Run).forgotten(*r.Forgotten)
-	case r.Accepted != nil:
-		for _, a := range r.Accepted {
-			s.state(a.Run).Accepted = &a
-		}
-	case r.Closed != nil:
+	if r.Closed != nil {
 		s.close(*r.Closed)
+		return
 	}
+	r.Apply(s.state)
+}
+
+// learn is apply with the lock.
+func (s *Sweep) learn(r record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apply(r)
 }
 
 func (s *Sweep) close(c closedShard) {
@@ -116,71 +75,6 @@ func (s *Sweep) state(id string) *RunState {
 		s.byID[id] = st
 	}
 	return st
-}
-
-func (st *RunState) began(b Began) {
-	if b.Attempt <= st.Attempts && (st.Began == nil || st.Began.Attempt != b.Attempt) {
-		return // its end is known already
-	}
-	st.Attempts = max(st.Attempts, b.Attempt)
-	st.Began = &b
-	st.Status = outcome.Running
-}
-
-func (st *RunState) abandoned(a abandoned) {
-	if st.Began != nil && st.Began.Attempt == a.Attempt {
-		st.Began, st.Attempts = nil, a.Attempt-1
-		st.Status = st.settled()
-	}
-}
-
-// ended records an end. What stands in runs/ is the newest success, or the
-// newest attempt while there is none.
-func (st *RunState) ended(e ended) {
-	st.Attempts = max(st.Attempts, e.Attempt)
-	if st.Began != nil && st.Began.Attempt <= e.Attempt {
-		st.Began = nil
-	}
-	out := e.Outcome
-	if e.Attempt >= st.last { // by number: clocks of machines differ
-		st.last, st.Last = e.Attempt, &out
-	}
-	if st.better(e.Attempt, out) {
-		st.Best, st.BestOut = e.Attempt, &out
-		st.Scraps, st.More, st.Size, st.ModTime = e.Scraps, e.More, e.Size, e.ModTime
-		st.Key = RunKey(e.Run)
-	}
-	if st.Began == nil {
-		st.Status = st.settled()
-	}
-}
-
-// better reports whether attempt n, which ended with o, replaces the best.
-// Records of several writers are not read in the order they were written in.
-func (st *RunState) better(n int, o outcome.Outcome) bool {
-	if st.BestOut == nil {
-		return true
-	}
-	if was := st.BestOut.Status == outcome.Succeeded; was != (o.Status == outcome.Succeeded) {
-		return !was
-	}
-	return n >= st.Best
-}
-
-func (st *RunState) forgotten(f forgotten) {
-	*st = RunState{Run: st.Run, Status: outcome.Planned, Attempts: f.Attempts}
-}
-
-// settled is the status of a run of which no attempt is open. A success is
-// not undone by a later attempt that was only interrupted or lost.
-func (st *RunState) settled() outcome.Status {
-	switch {
-	case st.Last == nil:
-		return outcome.Planned
-	case st.BestOut.Status == outcome.Succeeded && (st.Last.Status == outcome.Canceled || st.Last.Status == outcome.Lost):
-		return outcome.Succeeded
-	}
-	return st.Last.Status
 }
 
 // settle looks for the notebooks of attempts that the log leaves open.
@@ -242,11 +136,9 @@ func (s *Sweep) readAttempt(ctx context.Context, run string, n int) (ended, erro
 	if err != nil {
 		return ended{}, err
 	}
-	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano(), kept: tag.Kept}
+	e := ended{Run: run, Attempt: n, Outcome: tag.Outcome, Size: o.Size, ModTime: o.ModTime.UnixNano(), Kept: tag.Kept}
 	e.Scraps, e.More = scraps.Small(doc)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state(run).ended(e)
+	s.learn(record{Ended: &e})
 	return e, nil
 }
 

@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -154,7 +153,7 @@ func (h Stored) Open() bool {
 // Close records that nobody can be executing runs of the shard any more. It
 // needs the lease.
 func (h Stored) Close(ctx context.Context) error {
-	c := closedShard{h.id}
+	c := closedShard{Shard: h.id}
 	if err := h.sweep.Lease().write(ctx, record{Closed: &c}); err != nil {
 		return err
 	}
@@ -247,26 +246,21 @@ func (h Stored) Absorb(ctx context.Context) ([]Note, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the log of shard %s: %w", h.id, err)
 	}
-	whole := bytes.LastIndexByte(b, '\n') + 1
-	records, errs := jsonl.Decode[record](b[:whole])
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.absorbed[h.id] != from {
 		return nil, nil // another call was quicker
 	}
-	s.absorbed[h.id] = next - int64(len(b)-whole)
 	var notes []Note
-	for i, r := range records {
-		if errs[i] != nil {
-			continue
-		}
+	whole := eachRecord(b, func(r record) {
 		s.begins(h.id, r)
-		news := s.news(r) // an opening may have read it before
+		news := r.News(s.state) // an opening may have read it before
 		s.apply(r)
-		if n, ok := r.note(); ok && news {
+		if n, ok := noteOf(r); ok && news {
 			notes = append(notes, n)
 		}
-	}
+	})
+	s.absorbed[h.id] = next - int64(len(b)-whole)
 	return notes, nil
 }
 
@@ -298,24 +292,11 @@ func (h Stored) Done(runs []string) bool {
 	return true
 }
 
-// news reports whether a record says something that is not known yet. It is
-// called with the lock.
-func (s *Sweep) news(r record) bool {
-	switch {
-	case r.Began != nil:
-		return s.state(r.Began.Run).Attempts < r.Began.Attempt
-	case r.Ended != nil:
-		st := s.state(r.Ended.Run)
-		return st.Attempts < r.Ended.Attempt || st.Began != nil && st.Began.Attempt <= r.Ended.Attempt
-	}
-	return false
-}
-
-// note is what a record says to people.
-func (r record) note() (Note, bool) {
+// noteOf is what a record says to people.
+func noteOf(r record) (Note, bool) {
 	switch {
 	case r.Began != nil && r.Began.Kernel == "":
-		return Note{Kind: NoteBegan, Run: r.Began.Run, Attempt: r.Began.Attempt, Where: r.Began.where()}, true
+		return Note{Kind: NoteBegan, Run: r.Began.Run, Attempt: r.Began.Attempt, Where: where(*r.Began)}, true
 	case r.Ended != nil:
 		return Note{Kind: NoteEnded, Run: r.Ended.Run, Attempt: r.Ended.Attempt, Outcome: &r.Ended.Outcome}, true
 	}
@@ -323,7 +304,7 @@ func (r record) note() (Note, bool) {
 }
 
 // where says for people where an attempt executes, when that is not here.
-func (b Began) where() string {
+func where(b Began) string {
 	if b.Worker == "" {
 		return ""
 	}

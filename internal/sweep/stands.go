@@ -69,7 +69,7 @@ func (s *Sweep) showFiles(ctx context.Context, e ended) error {
 	if err := s.forgetFiles(ctx, e); err != nil {
 		return err
 	}
-	for i, name := range e.kept {
+	for i, name := range e.Kept {
 		key := keyKept(e.Run, e.Attempt, i)
 		if err := s.store.Copy(ctx, prefix+name, key); err != nil {
 			if _, gone := s.store.Stat(ctx, key); !errors.Is(gone, fs.ErrNotExist) {
@@ -83,11 +83,11 @@ func (s *Sweep) showFiles(ctx context.Context, e ended) error {
 
 // forgetFiles removes artifacts of earlier attempts that this one did not keep.
 func (s *Sweep) forgetFiles(ctx context.Context, e ended) error {
-	if e.Attempt == 1 || e.kept == nil {
+	if e.Attempt == 1 || e.Kept == nil {
 		return nil
 	}
 	prefix, keep, others := PrefixArtifacts+e.Run+"/", map[string]bool{}, []string{}
-	for _, name := range e.kept {
+	for _, name := range e.Kept {
 		keep[prefix+name] = true
 	}
 	for o, err := range s.store.List(ctx, prefix) {
@@ -123,7 +123,7 @@ func (s *Sweep) Notebook(ctx context.Context, st RunState) ([]byte, error) {
 		return nil, err
 	}
 	b, err := s.store.Get(ctx, key)
-	if err != nil || st.shown(o) {
+	if err != nil || isShown(st, o) {
 		return b, err
 	}
 	if n := attemptOf(b, st.Run.ID); n != 0 && n != st.Best {
@@ -132,8 +132,8 @@ func (s *Sweep) Notebook(ctx context.Context, st RunState) ([]byte, error) {
 	return b, nil
 }
 
-// shown reports whether a notebook in runs/ is as the best attempt left it.
-func (st RunState) shown(o store.Object) bool {
+// isShown reports whether a notebook in runs/ is as the best attempt left it.
+func isShown(st RunState, o store.Object) bool {
 	return o.Size == st.Size && o.ModTime.UnixNano() == st.ModTime
 }
 
@@ -162,7 +162,7 @@ func (s *Sweep) Repair(ctx context.Context) error {
 		}
 		id, _ := strings.CutSuffix(strings.TrimPrefix(o.Key, prefixRuns), ".ipynb")
 		st, ok := s.Run(id)
-		if !ok || st.Best < 2 || st.shown(o) {
+		if !ok || st.Best < 2 || isShown(st, o) {
 			continue
 		}
 		doc, err := s.store.Get(ctx, o.Key)

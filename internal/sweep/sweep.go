@@ -16,10 +16,22 @@
 package sweep
 
 import (
-	"encoding/json"
-	"time"
-
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
+)
+
+// What is known of a run, and what the log records of it.
+type (
+	RunState = journal.RunState
+	Scraps   = journal.Scraps
+	Began    = journal.Began
+	Accepted = journal.Accepted
+
+	record      = journal.Record
+	ended       = journal.Ended
+	abandoned   = journal.Abandoned
+	forgotten   = journal.Forgotten
+	closedShard = journal.Closed
 )
 
 // A Shard is one or more runs that travel together.
@@ -51,37 +63,4 @@ type Note struct {
 	Text    string
 	Where   string // who makes it on which host, when it began elsewhere
 	Outcome *outcome.Outcome
-}
-
-// Scraps are the small recorded values of an attempt, as JSON.
-type Scraps map[string]json.RawMessage
-
-// A RunState is a run and everything known of it.
-type RunState struct {
-	Run      Run
-	Status   outcome.Status
-	Attempts int              // how many began
-	Last     *outcome.Outcome // of the last attempt that ended
-	last     int              // its number
-	Best     int              // number of the attempt that stands in runs/, 0 for none
-	BestOut  *outcome.Outcome // its outcome
-	Accepted *Accepted        // how its success counts as current, nil when nobody said so
-	Scraps   Scraps           // of the best attempt
-	More     bool             // the notebook holds more than Scraps says
-	Size     int64            // of the best attempt's notebook, bytes
-	ModTime  int64            // of the best attempt's notebook, Unix nanoseconds
-	Began    *Began           // the attempt that is open, nil when none is
-	Key      string           // where the best notebook is
-}
-
-// Began records that an attempt began and who makes it.
-type Began struct {
-	Run     string    `json:"run"`
-	Attempt int       `json:"n"`
-	At      time.Time `json:"at"`
-	Host    string    `json:"host"`
-	Boot    string    `json:"boot"`             // boot id of the host
-	Kernel  string    `json:"kernel,omitempty"` // mark by which the kernel's processes are found
-	Worker  string    `json:"worker,omitempty"` // who makes it, when it is not the holder of the lease
-	Place   string    `json:"place,omitempty"`  // which copy of the sweep it belongs to, as its executor knows it
 }

@@ -1,0 +1,104 @@
+// Package journal is what the log of a sweep records, and what follows from it for
+// a run. It reads and writes nothing.
+package journal
+
+import (
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+)
+
+// A Record is one line of the log.
+type Record struct {
+	Began     *Began     `json:"began,omitempty"`
+	Abandoned *Abandoned `json:"abandoned,omitempty"`
+	Ended     *Ended     `json:"ended,omitempty"`
+	Forgotten *Forgotten `json:"forgotten,omitempty"`
+	Accepted  []Accepted `json:"accepted,omitempty"`
+	Closed    *Closed    `json:"closed,omitempty"`
+}
+
+// Closed says that nothing of a shard can be at work any more.
+type Closed struct {
+	Shard string `json:"shard"`
+}
+
+// Abandoned takes a began back.
+type Abandoned struct {
+	Run     string `json:"run"`
+	Attempt int    `json:"n"`
+}
+
+// Forgotten says that what was known of a run is to be removed. Numbers of
+// attempts are not used again.
+type Forgotten struct {
+	Run      string `json:"run"`
+	Attempts int    `json:"n"`
+}
+
+// Ended indexes an attempt's notebook.
+type Ended struct {
+	Run     string          `json:"run"`
+	Attempt int             `json:"n"`
+	Outcome outcome.Outcome `json:"outcome"`
+	Scraps  Scraps          `json:"scraps,omitempty"`
+	More    bool            `json:"more,omitempty"`
+	Size    int64           `json:"size"`
+	ModTime int64           `json:"mtime_ns"`
+
+	Kept []string `json:"-"` // names of its files, nil where that is not known
+}
+
+// Began records that an attempt began and who makes it.
+type Began struct {
+	Run     string    `json:"run"`
+	Attempt int       `json:"n"`
+	At      time.Time `json:"at"`
+	Host    string    `json:"host"`
+	Boot    string    `json:"boot"`             // boot id of the host
+	Kernel  string    `json:"kernel,omitempty"` // mark by which the kernel's processes are found
+	Worker  string    `json:"worker,omitempty"` // who makes it, when it is not the holder of the lease
+	Place   string    `json:"place,omitempty"`  // which copy of the sweep it belongs to, as its executor knows it
+}
+
+// Accepted says that a success counts as current, although it was computed
+// otherwise than the plan in force would compute it.
+type Accepted struct {
+	Run     string              `json:"run"`
+	Attempt int                 `json:"n"`     // the success
+	As      outcome.Fingerprint `json:"as"`    // what it counts as
+	Parts   []string            `json:"parts"` // in which it differs from that
+	At      time.Time           `json:"at"`
+	By      string              `json:"by"` // a user's name on a host
+}
+
+// Apply changes what is known of the runs that the record is about; state finds
+// them.
+func (r Record) Apply(state func(run string) *RunState) {
+	switch {
+	case r.Began != nil:
+		state(r.Began.Run).began(*r.Began)
+	case r.Abandoned != nil:
+		state(r.Abandoned.Run).abandoned(*r.Abandoned)
+	case r.Ended != nil:
+		state(r.Ended.Run).ended(*r.Ended)
+	case r.Forgotten != nil:
+		state(r.Forgotten.Run).forgotten(*r.Forgotten)
+	case r.Accepted != nil:
+		for _, a := range r.Accepted {
+			state(a.Run).Accepted = &a
+		}
+	}
+}
+
+// News reports whether the record says something of a run that is not known yet.
+func (r Record) News(state func(run string) *RunState) bool {
+	switch {
+	case r.Began != nil:
+		return state(r.Began.Run).Attempts < r.Began.Attempt
+	case r.Ended != nil:
+		st := state(r.Ended.Run)
+		return st.Attempts < r.Ended.Attempt || st.Began != nil && st.Began.Attempt <= r.Ended.Attempt
+	}
+	return false
+}
