@@ -1,4 +1,4 @@
-package app
+package tail
 
 import (
 	"testing"
