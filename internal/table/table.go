@@ -1,16 +1,11 @@
 package table
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"slices"
 	"sort"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/arrow/ipc"
 
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -35,13 +30,6 @@ const (
 var roleNames = [...]string{"run", "parameter", "label", "scrap", "frame"}
 
 func (r Role) String() string { return roleNames[r] }
-
-func roleNamed(name string) Role {
-	if i := slices.Index(roleNames[:], name); i >= 0 {
-		return Role(i)
-	}
-	return RoleScrap
-}
 
 // Keys of the field metadata in the files, besides cell's.
 const (
@@ -204,54 +192,4 @@ func (c Column) Value(row int) value.Value {
 func (c Column) Any(row int) any {
 	a, i := c.at(row)
 	return cell.At(a, i, c.typ)
-}
-
-// Read reads a table from a file this package wrote in the Arrow IPC file
-// format (runs.arrow). It is read whole; r may be closed afterwards.
-func Read(r interface {
-	io.ReaderAt
-	io.ReadSeeker
-}) (t *Table, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("read table: %v", p)
-		}
-	}()
-	f, err := ipc.NewFileReader(r)
-	if err != nil {
-		return nil, fmt.Errorf("read table: %w", err)
-	}
-	defer f.Close()
-	schema := f.Schema()
-	meta := schema.Metadata()
-	if v, ok := meta.GetValue("fanout"); !ok || v != layout {
-		return nil, errors.New("read table: not a table of this version of fanout")
-	}
-	t = &Table{schema: schema}
-	for k := range f.NumRecords() {
-		b, err := f.RecordAt(k)
-		if err != nil {
-			return nil, fmt.Errorf("read table: %w", err)
-		}
-		t.starts = append(t.starts, t.rows)
-		t.rows += int(b.NumRows())
-		t.batches = append(t.batches, b)
-	}
-	specs, types := specsOf(schema)
-	t.index(specs, types)
-	return t, nil
-}
-
-func specsOf(schema *arrow.Schema) ([]ColumnSpec, []cell.Type) {
-	var specs []ColumnSpec
-	var types []cell.Type
-	for _, f := range schema.Fields() {
-		get := func(key string) string {
-			v, _ := f.Metadata.GetValue(key)
-			return v
-		}
-		specs = append(specs, ColumnSpec{Name: f.Name, Role: roleNamed(get(metaRole)), Unit: get(metaUnit), Goal: get(metaDirection)})
-		types = append(types, cell.TypeOf(f.Type, f.Metadata))
-	}
-	return specs, types
 }
