@@ -52,8 +52,12 @@ func (n *Notebook) Scraps() ([]Scrap, []Problem) {
 	return merged, problems
 }
 
-// scrapsOf returns what one output of the code cell with the number cell recorded,
-// times times, of which this is the last.
+// ScrapsOf returns what one output of the code cell with the number cell recorded,
+// in every form there ever was.
+func ScrapsOf(cell int, o Output) ([]Scrap, []Problem) { return scrapsOf(cell, 1, o) }
+
+// scrapsOf is ScrapsOf of an output that came several times, of which it is the
+// last.
 func scrapsOf(cell, times int, o Output) ([]Scrap, []Problem) {
 	if o.Type != "display_data" && o.Type != "execute_result" {
 		return nil, nil

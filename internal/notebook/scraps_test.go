@@ -232,7 +232,7 @@ func FuzzScraps(f *testing.F) {
 		if err != nil {
 			return
 		}
-		all, _ := scrapsOf(0, 1, o)
+		all, _ := ScrapsOf(0, o)
 		for _, s := range all {
 			if s.HasData && !json.Valid(s.Data) {
 				t.Fatalf("%q", s.Data)

@@ -73,10 +73,10 @@ func runs(ctx context.Context, open Opener, where string, names []string) ([]Boo
 	var books []Book
 	for _, id := range ids {
 		state, _ := s.Run(id)
-		if state.Key == "" {
+		if state.Best == 0 {
 			return nil, unit.Mistake(unit.WithHint(fmt.Errorf("run %s has no notebook yet", id), "fanout show %s %s", unit.Quote(where), id))
 		}
-		n, err := read(ctx, st, state.Key)
+		n, err := read(ctx, st, sweep.RunKey(id))
 		if err != nil {
 			return nil, fmt.Errorf("read run %s: %w", id, err)
 		}
