@@ -210,9 +210,22 @@ func (b *bucket) copyThrough(ctx context.Context, dst, src string) error {
 }
 
 func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return b.listed(ctx, prefix, "")
+}
+
+func (b *bucket) Level(ctx context.Context, folder string) iter.Seq2[Object, error] {
+	if err := checkFolder(folder); err != nil {
+		return func(yield func(Object, error) bool) { yield(Object{}, err) }
+	}
+	return b.listed(ctx, folder, "/")
+}
+
+// listed yields the objects with a prefix; with a delimiter those beyond it
+// are one folder.
+func (b *bucket) listed(ctx context.Context, prefix, delimiter string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
 		watch := listing{begun: map[string]bool{}}
-		it := b.blobs.List(&blob.ListOptions{Prefix: b.prefix + prefix, BeforeList: func(func(any) bool) error { return watch.page() }})
+		it := b.blobs.List(&blob.ListOptions{Prefix: b.prefix + prefix, Delimiter: delimiter, BeforeList: func(func(any) bool) error { return watch.page() }})
 		for {
 			o, err := it.Next(ctx)
 			if err == io.EOF {
@@ -226,10 +239,14 @@ func (b *bucket) List(ctx context.Context, prefix string) iter.Seq2[Object, erro
 				return
 			}
 			key := strings.TrimPrefix(o.Key, b.prefix)
-			if strings.HasSuffix(key, "/") {
+			if strings.HasSuffix(key, "/") && !o.IsDir {
 				continue // some programs create it to show a folder
 			}
-			if !yield(Object{key, o.Size, seconds(o.ModTime)}, nil) {
+			found := Object{Key: key}
+			if !o.IsDir {
+				found.Size, found.ModTime = o.Size, seconds(o.ModTime)
+			}
+			if !yield(found, nil) {
 				return
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"iter"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"sort"
@@ -385,6 +386,74 @@ func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
 	return objects, err
 }
 
+func (d *dir) Level(ctx context.Context, folder string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		err := checkFolder(folder)
+		var objects iter.Seq[Object]
+		if err == nil {
+			objects, err = beneath(d, func(r *os.Root) (iter.Seq[Object], error) { return level(ctx, r, folder) })
+		}
+		if err != nil {
+			if !errors.Is(err, fs.ErrNotExist) {
+				yield(Object{}, fmt.Errorf("list %q: %w", folder, err))
+			}
+			return
+		}
+		for o := range objects {
+			if !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
+// level reads the names in a folder, and looks at a file when it is its turn.
+// A link counts as what it leads to, unless that is outside the store.
+func level(ctx context.Context, r *os.Root, folder string) (iter.Seq[Object], error) {
+	entries, err := fs.ReadDir(r.FS(), path.Join(".", folder))
+	if err != nil {
+		return nil, err
+	}
+	// A folder sorts by its key, which ends in "/".
+	key := func(e fs.DirEntry) string {
+		if e.IsDir() {
+			return e.Name() + "/"
+		}
+		return e.Name()
+	}
+	sort.SliceStable(entries, func(i, j int) bool { return key(entries[i]) < key(entries[j]) })
+	return func(yield func(Object) bool) {
+		for _, e := range entries {
+			if ctx.Err() != nil {
+				return
+			}
+			o, ok := entry(r, folder, e)
+			if ok && !yield(o) {
+				return
+			}
+		}
+	}, nil
+}
+
+// entry describes an entry of a folder; ok is false for what is no object.
+func entry(r *os.Root, folder string, e fs.DirEntry) (o Object, ok bool) {
+	name := folder + e.Name()
+	if !utf8.ValidString(name) || strings.HasPrefix(e.Name(), tempPrefix) {
+		return o, false
+	}
+	if e.IsDir() {
+		return Object{Key: name + "/"}, true
+	}
+	info, err := r.Stat(filepath.FromSlash(name))
+	switch {
+	case err != nil:
+		return o, false
+	case info.IsDir():
+		return Object{Key: name + "/"}, true
+	}
+	return Object{Key: name, Size: info.Size(), ModTime: info.ModTime()}, info.Mode().IsRegular()
+}
+
 // passed leaves out a file, or a folder with all that is in it.
 func passed(e fs.DirEntry) error {
 	if e.IsDir() {
@@ -398,6 +467,9 @@ func (d *dir) Stat(_ context.Context, key string) (Object, error) {
 		return Object{}, err
 	}
 	info, err := beneath(d, func(r *os.Root) (fs.FileInfo, error) { return r.Stat(filepath.FromSlash(key)) })
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "stat", Path: key, Err: fs.ErrNotExist} // a folder is no object
+	}
 	if err != nil {
 		return Object{}, err
 	}

@@ -114,6 +114,27 @@ func (m *mem) list(prefix string) []Object {
 	return objects
 }
 
+func (m *mem) Level(_ context.Context, folder string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
+		if err := checkFolder(folder); err != nil {
+			yield(Object{}, err)
+			return
+		}
+		last := ""
+		for _, o := range m.list(folder) {
+			if name, _, deeper := strings.Cut(o.Key[len(folder):], "/"); deeper {
+				o = Object{Key: folder + name + "/"}
+			}
+			if o.Key == last {
+				continue
+			}
+			if last = o.Key; !yield(o, nil) {
+				return
+			}
+		}
+	}
+}
+
 func (m *mem) Stat(_ context.Context, key string) (Object, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"iter"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -61,6 +62,10 @@ type Store interface {
 	// List yields the objects whose keys begin with prefix, in key order.
 	// A prefix that ends in "/" reads one folder and what is beneath it.
 	List(ctx context.Context, prefix string) iter.Seq2[Object, error]
+	// Level yields what lies directly in a folder, in key order: "" is the
+	// outermost, others end in "/". A folder in it is an Object of no size
+	// whose key ends in "/". What is deeper is not read.
+	Level(ctx context.Context, folder string) iter.Seq2[Object, error]
 	// Stat describes one object.
 	Stat(ctx context.Context, key string) (Object, error)
 	// Delete removes an object; an absent one is not an error.
@@ -119,4 +124,16 @@ func checkKey(key string) error {
 		return fmt.Errorf("store key %q: not a clean relative path", key)
 	}
 	return nil
+}
+
+// checkFolder refuses what names no folder of a store.
+func checkFolder(folder string) error {
+	if folder == "" {
+		return nil
+	}
+	name, isFolder := strings.CutSuffix(folder, "/")
+	if !isFolder {
+		return fmt.Errorf("store folder %q: it does not end in a slash", folder)
+	}
+	return checkKey(name)
 }

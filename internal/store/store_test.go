@@ -34,6 +34,7 @@ func TestStores(t *testing.T) {
 		"create happens once":        testCreate,
 		"copy replaces and is apart": testCopy,
 		"list is ordered":            testList,
+		"a level is not deeper":      testLevel,
 		"bad keys are refused":       testKeys,
 		"a log keeps its order":      testAppend,
 		"logs are read apart":        testLogs,
@@ -331,6 +332,98 @@ func TestFolderIsMadeAgain(t *testing.T) {
 		}
 		if err := os.RemoveAll(filepath.Join(root, "results")); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+func testLevel(t *testing.T, s Store) {
+	for o, err := range s.Level(ctx, "") {
+		t.Errorf("Level of nothing yields %v, %v", o, err)
+	}
+	for _, key := range []string{"b.txt", "a/1", "a/2", "a/deep/3", "a-b/4", "c/5"} {
+		if err := s.Put(ctx, key, []byte("x"), Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for folder, want := range map[string][]string{
+		"": {"a-b/ 0", "a/ 0", "b.txt 1", "c/ 0"}, "a/": {"a/1 1", "a/2 1", "a/deep/ 0"}, "a/deep/": {"a/deep/3 1"}, "none/": nil,
+	} {
+		var got []string
+		for o, err := range s.Level(ctx, folder) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprint(o.Key, " ", o.Size))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Level(%q): %s", folder, diff)
+		}
+	}
+	if o, err := s.Stat(ctx, "a"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Stat of a folder: %v, %v", o, err)
+	}
+	for _, folder := range []string{"a", "../", "/", "a/../"} {
+		for _, err := range s.Level(ctx, folder) {
+			if err == nil {
+				t.Errorf("Level(%q) yields an object", folder)
+			}
+			break
+		}
+	}
+}
+
+// A folder of a thousand names is read page by page, and none is left out.
+func TestLevelOfManyPages(t *testing.T) {
+	s := openBucket(t, storetest.S3(t))
+	for i := range 1005 {
+		if err := s.Put(ctx, fmt.Sprintf("many/%04d", i), nil, Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 5 {
+		if err := s.Put(ctx, fmt.Sprintf("many/folder-%d/x", i), nil, Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	n := 0
+	for _, err := range s.Level(ctx, "many/") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		n++
+	}
+	if n != 1010 {
+		t.Errorf("%d entries, want 1010", n)
+	}
+}
+
+// Nothing outside a directory is listed, whatever a link in it says.
+func TestLevelStaysInside(t *testing.T) {
+	root, outside := t.TempDir(), t.TempDir()
+	if err := os.WriteFile(filepath.Join(outside, "secret"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, to := range map[string]string{"away": outside, "file": filepath.Join(outside, "secret"), "in": "folder", "gone": "nowhere"} {
+		if err := os.Symlink(to, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Mkdir(filepath.Join(root, "folder"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for o, err := range Dir(root).Level(ctx, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, o.Key)
+	}
+	if diff := cmp.Diff([]string{"folder/", "in/"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for o, err := range Dir(root).Level(ctx, "away/") {
+		if err == nil {
+			t.Errorf("Level yields %v", o)
 		}
 	}
 }

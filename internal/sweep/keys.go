@@ -9,7 +9,7 @@ import (
 // The keys of a sweep's objects, except those of its lease, which package lease
 // knows. No other file, of no other package, spells one.
 const (
-	keyFormat     = "FORMAT"
+	KeyFormat     = "FORMAT" // marks a place as a sweep's
 	prefixPlan    = "plan/"
 	prefixFrozen  = "frozen/"
 	prefixLog     = "log/"

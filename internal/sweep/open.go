@@ -64,7 +64,7 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 	if err := checkEmpty(ctx, st); err != nil {
 		return nil, err
 	}
-	if err := st.Create(ctx, keyFormat, jsonl.Line(format{formatName, formatVersion, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := st.Create(ctx, KeyFormat, jsonl.Line(format{formatName, formatVersion, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create sweep: %w", err)
 	}
 	return Open(ctx, st)
@@ -84,7 +84,7 @@ func checkEmpty(ctx context.Context, st store.Store) error {
 // Open reads the sweep in st. ErrNotASweep and *FormatError say that there is
 // none that it could read.
 func Open(ctx context.Context, st store.Store) (*Sweep, error) {
-	text, err := st.Get(ctx, keyFormat)
+	text, err := st.Get(ctx, KeyFormat)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", st, ErrNotASweep)
 	}
@@ -93,7 +93,7 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 	}
 	var f format
 	if err := json.Unmarshal(text, &f); err != nil || f.Format != formatName {
-		return nil, fmt.Errorf("open %s: %w: %s does not say %s", st, ErrNotASweep, keyFormat, formatName)
+		return nil, fmt.Errorf("open %s: %w: %s does not say %s", st, ErrNotASweep, KeyFormat, formatName)
 	}
 	if f.Version != formatVersion {
 		return nil, &FormatError{Where: st.String(), Version: f.Version, Reads: formatVersion}
