@@ -18,15 +18,34 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// summarize writes the summary and returns what it compared.
-func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*compare.Report, error) {
+// Summary compares what a sweep recorded and lays it out. It writes nothing.
+func (a *App) Summary(ctx context.Context, s *sweep.Sweep) (*report.Summary, error) {
+	res, err := a.Tables(ctx, s, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Close()
+	sum, _, err := a.summaryOf(ctx, s, res)
+	return sum, err
+}
+
+func (a *App) summaryOf(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*report.Summary, *compare.Report, error) {
 	in, err := a.summaryInput(ctx, s, res)
 	if err != nil {
-		return nil, fmt.Errorf("compare: %w", err)
+		return nil, nil, fmt.Errorf("compare: %w", err)
 	}
 	sum, err := report.New(in)
 	if err != nil {
-		return nil, fmt.Errorf("write summary: %w", err)
+		return nil, nil, fmt.Errorf("write summary: %w", err)
+	}
+	return sum, in.Compare, nil
+}
+
+// summarize writes the summary and returns what it compared.
+func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result) (*compare.Report, error) {
+	sum, compared, err := a.summaryOf(ctx, s, res)
+	if err != nil {
+		return nil, err
 	}
 	page, err := sum.HTML()
 	if err != nil {
@@ -40,7 +59,7 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 			return nil, fmt.Errorf("write summary: %w", err)
 		}
 	}
-	return in.Compare, nil
+	return compared, nil
 }
 
 // summaryInput gathers the input of the summary.
