@@ -1,7 +1,8 @@
 // Package templates holds the files that fanout writes for people: the starter
 // sweep of `fanout init`, the module that notebooks record scraps with, the
-// summary's words, code and page, and the jobs for a cluster. Each file is valid
-// on its own, so it can be opened, run and tested as it is.
+// summary's words, code and page, the pages of the server, and the jobs for a
+// cluster. Each file is valid on its own, so it can be opened, run and tested as
+// it is.
 package templates
 
 import (
@@ -114,3 +115,9 @@ func Starter() []File {
 	}
 	return files
 }
+
+// Web is what `fanout serve` shows: an html/template for each page in web, and
+// the files that the pages use in web/static.
+//
+//go:embed web
+var Web embed.FS

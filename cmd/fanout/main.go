@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
@@ -88,7 +89,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth)))
 	addGroups(root, []group{
 		{"Run a sweep:", []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
-		{"See how it goes:", []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand(), c.renderCommand()}},
+		{"See how it goes:", []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand(), c.renderCommand(), listen.Command(func() *app.App { return c.app }, c.stdout, c.stderr)}},
 		{"Compare its variants:", []*cobra.Command{c.reportCommand(), c.compareCommand(), c.collectCommand()}},
 		{"Other ways to run:", []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
 		{"This installation:", []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},

@@ -1,0 +1,309 @@
+// Package roots finds what lies in the folders and buckets that a server
+// shows: sweeps, and files beside them.
+//
+// In go the places that were named at the start; out come sweeps with an id
+// that a URL can hold, and the entries of a folder. It promises to read level
+// by level and never more than its bounds, not to look into a sweep, and to
+// write nothing. Ids are digests of places, so a path never comes from outside:
+// who asks for a sweep can only have been given its id.
+package roots
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// Bounds of what is looked at to find sweeps.
+const (
+	maxDepth   = 8
+	maxFolders = 20_000
+	maxEntries = 20_000 // of one folder
+	maxSweeps  = 5_000
+	scanFor    = 30 * time.Second
+)
+
+// How long a list of sweeps is believed.
+const (
+	freshOnDisk   = 5 * time.Second
+	freshInBucket = time.Minute
+)
+
+// Roots are the places that are shown.
+type Roots struct {
+	all  []root
+	open func(ctx context.Context, where string) (store.Store, error)
+
+	mu      sync.Mutex
+	sweeps  map[string]Sweep // by id
+	at      time.Time        // of the list
+	partial string           // why it is not whole
+	failed  error
+	busy    chan struct{} // closed when a scan that is under way ends
+}
+
+type root struct {
+	name  string // first part of the paths of its files
+	where string // as it was named, or absolute
+	store store.Store
+}
+
+// A Sweep is a place that holds one.
+type Sweep struct {
+	ID    string    `json:"id"`
+	Name  string    `json:"name"`  // last part of its place, without ".sweep"
+	Path  string    `json:"path"`  // beneath its root, for people; "" for a root that is a sweep
+	Root  string    `json:"root"`  // name of the root
+	Where string    `json:"where"` // its place
+	Seen  time.Time `json:"-"`
+}
+
+// New names the roots. Two of the same name are told apart by a number.
+func New(ctx context.Context, places []string, open func(ctx context.Context, where string) (store.Store, error)) (*Roots, error) {
+	r := &Roots{open: open}
+	for _, place := range places {
+		where, err := store.Absolute(place)
+		if err != nil {
+			return nil, err
+		}
+		if !store.IsURL(where) {
+			if info, err := os.Stat(where); err != nil || !info.IsDir() {
+				return nil, unit.Mistake(unit.WithHint(fmt.Errorf("read %s: %w", unit.Path(where), cmp.Or(err, errNoFolder)), "name a folder or a bucket with sweeps or notebooks"))
+			}
+		}
+		st, err := open(ctx, where)
+		if err != nil {
+			return nil, err
+		}
+		for _, err := range st.Level(ctx, "") {
+			if err != nil {
+				return nil, unit.Mistake(fmt.Errorf("read %s: %w", unit.Path(where), err))
+			}
+			break
+		}
+		r.all = append(r.all, root{r.unused(baseOf(where)), where, st})
+	}
+	return r, nil
+}
+
+func baseOf(where string) string {
+	where, _, _ = strings.Cut(where, "?")
+	name := path.Base(filepath.ToSlash(where))
+	if name == "/" || name == "." || name == "" {
+		return "root"
+	}
+	return name
+}
+
+func (r *Roots) unused(name string) string {
+	taken := func(n string) bool { return slices.ContainsFunc(r.all, func(o root) bool { return o.name == n }) }
+	if !taken(name) {
+		return name
+	}
+	for i := 2; ; i++ {
+		if n := fmt.Sprintf("%s-%d", name, i); !taken(n) {
+			return n
+		}
+	}
+}
+
+var errNoFolder = errors.New("not a folder")
+
+// remote reports whether looking at a root costs requests.
+func (r *Roots) remote() bool {
+	return slices.ContainsFunc(r.all, func(o root) bool { return store.IsURL(o.where) })
+}
+
+// A Listing is what was found.
+type Listing struct {
+	Sweeps  []Sweep
+	Partial string // why some may be missing; "" when none is
+}
+
+// Sweeps lists the sweeps beneath all roots, by place. A list that is old is
+// answered while another is made; the first is waited for.
+func (r *Roots) Sweeps(ctx context.Context) (Listing, error) {
+	r.mu.Lock()
+	fresh := freshOnDisk
+	if r.remote() {
+		fresh = freshInBucket
+	}
+	first := r.sweeps == nil
+	if (first || time.Since(r.at) > fresh) && r.busy == nil {
+		r.busy = make(chan struct{})
+		go r.scan(context.WithoutCancel(ctx))
+	}
+	busy := r.busy
+	r.mu.Unlock()
+	if first {
+		select {
+		case <-ctx.Done():
+			return Listing{}, ctx.Err()
+		case <-busy:
+		}
+	} else if busy != nil {
+		select { // most scans are quick, and news is worth a moment
+		case <-ctx.Done():
+		case <-busy:
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := Listing{Partial: r.partial}
+	for _, s := range r.sweeps {
+		found.Sweeps = append(found.Sweeps, s)
+	}
+	slices.SortFunc(found.Sweeps, func(a, b Sweep) int { return strings.Compare(a.Where, b.Where) })
+	if len(found.Sweeps) == 0 {
+		return found, r.failed
+	}
+	return found, nil
+}
+
+// Find is the sweep of an id.
+func (r *Roots) Find(ctx context.Context, id string) (Sweep, bool) {
+	r.mu.Lock()
+	s, ok := r.sweeps[id]
+	r.mu.Unlock()
+	if ok {
+		return s, true
+	}
+	if _, err := r.Sweeps(ctx); err != nil {
+		return Sweep{}, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s, ok = r.sweeps[id]
+	return s, ok
+}
+
+// Gone takes a sweep off the list that turned out not to be there.
+func (r *Roots) Gone(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.sweeps, id)
+}
+
+// Open opens the store of a sweep.
+func (r *Roots) Open(ctx context.Context, s Sweep) (store.Store, error) { return r.open(ctx, s.Where) }
+
+func (r *Roots) scan(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, scanFor)
+	defer cancel()
+	found, partial := map[string]Sweep{}, ""
+	var failed error
+	folders := 0
+	for _, o := range r.all {
+		w := walk{root: o, found: found, folders: &folders}
+		if err := w.level(ctx, "", 0); err != nil {
+			failed = errors.Join(failed, fmt.Errorf("read %s: %w", unit.Path(o.where), err))
+			partial = "not all folders were readable: " + unit.Line(err.Error())
+		}
+		if w.partial != "" {
+			partial = w.partial
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if failed != nil && len(found) == 0 && len(r.sweeps) > 0 {
+		found = r.sweeps // a bucket that is away still has what it had
+	}
+	r.sweeps, r.partial, r.failed, r.at = found, partial, failed, time.Now()
+	close(r.busy)
+	r.busy = nil
+}
+
+type walk struct {
+	root
+	found   map[string]Sweep
+	folders *int
+	partial string
+}
+
+// level looks at a folder and, unless it is a sweep, at those in it.
+func (w *walk) level(ctx context.Context, folder string, depth int) error {
+	if *w.folders++; *w.folders > maxFolders || len(w.found) >= maxSweeps || depth > maxDepth {
+		w.partial = "there are more folders than are looked at: name the one with your sweeps when you start the server"
+		return nil
+	}
+	var beneath []string
+	n := 0
+	for o, err := range w.store.Level(ctx, folder) {
+		if err != nil {
+			if depth > 0 && errors.Is(err, fs.ErrPermission) {
+				w.partial = "some folders are not readable for this server"
+				return nil
+			}
+			return err
+		}
+		name, isFolder := strings.CutSuffix(strings.TrimPrefix(o.Key, folder), "/")
+		switch {
+		case !isFolder && name == sweep.KeyFormat:
+			s := w.sweepAt(strings.TrimSuffix(folder, "/"))
+			w.found[s.ID] = s
+			return nil
+		case isFolder && !hidden(name):
+			beneath = append(beneath, o.Key)
+		}
+		if n++; n > maxEntries {
+			w.partial = "a folder has more entries than are looked at"
+			break
+		}
+	}
+	for _, f := range beneath {
+		if err := w.level(ctx, f, depth+1); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// hidden reports whether a folder is nothing that people look for.
+func hidden(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "node_modules" || name == "__pycache__"
+}
+
+func (w *walk) sweepAt(folder string) Sweep {
+	s := Sweep{Path: folder, Root: w.name, Where: w.where, Seen: time.Now()}
+	if folder != "" {
+		s.Where = beneath(w.where, folder)
+	}
+	s.Name = strings.TrimSuffix(baseOf(s.Where), ".sweep")
+	s.ID = idOf(s.Where)
+	return s
+}
+
+// beneath is the place of a folder in a place; a bucket keeps its parameters.
+func beneath(where, folder string) string {
+	if !store.IsURL(where) {
+		return filepath.Join(where, filepath.FromSlash(folder))
+	}
+	where, parameters, has := strings.Cut(where, "?")
+	where = strings.TrimSuffix(where, "/") + "/" + folder
+	if has {
+		where += "?" + parameters
+	}
+	return where
+}
+
+// idOf is the id of a place: it stays when the server is started again.
+func idOf(where string) string {
+	sum := sha256.Sum256([]byte(where))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
+}

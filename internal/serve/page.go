@@ -1,0 +1,305 @@
+package serve
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/templates"
+)
+
+// A view is what a page shows, as data: its JSON is the page's twin.
+type view interface{ title() string }
+
+// crumb is one step on the way to a page.
+type crumb struct {
+	Name string
+	Link template.URL
+}
+
+// A frame is what a template sees.
+type frame struct {
+	Title  string
+	Crumbs []crumb
+	V      any
+	User   string
+	Twin   template.URL // of the page, as JSON
+	server *Server
+}
+
+// errRedirect sends a browser to another page of ours.
+type redirectError struct{ to template.URL }
+
+func (e redirectError) Error() string { return "see " + string(e.to) }
+
+// page registers a page and its twin.
+func (s *Server) page(pattern, name string, show func(*http.Request) (view, []crumb, error)) {
+	s.guard.Handle("GET "+pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, crumbs, err := show(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		s.render(w, r, http.StatusOK, name, v, crumbs)
+	}))
+	s.guard.Handle("GET /api/v1"+pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, _, err := show(r)
+		var elsewhere redirectError
+		if err != nil && !errors.As(err, &elsewhere) {
+			s.fail(w, r, err)
+			return
+		}
+		s.sendJSON(w, r, http.StatusOK, v)
+	}))
+}
+
+// pages are all templates; they are ours and embedded.
+var pages = template.Must(template.New("").Funcs(template.FuncMap{
+	"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut,
+	"static": func(file string) string { return "-/static/" + assets.digest + "/" + file },
+	"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
+	"add":    func(a, b int) int { return a + b },
+	"scale":  func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
+	"trace":  printable,
+}).ParseFS(templates.Web, "web/*.html"))
+
+func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view, crumbs []crumb) {
+	f := frame{Title: v.title(), Crumbs: crumbs, V: v, User: guard.User(r.Context()), server: s}
+	if status == http.StatusOK {
+		f.Twin = s.link("api", "v1") + template.URL((&url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}).String())
+	}
+	var body bytes.Buffer
+	if err := pages.ExecuteTemplate(&body, name+".html", f); err != nil {
+		s.report(fmt.Errorf("render %s: %w", r.URL.Path, err))
+		status = http.StatusInternalServerError
+		body.Reset()
+		body.WriteString("<!doctype html><title>fanout</title><p>This page cannot be shown: the reason is in the server's log.")
+	}
+	send(w, r, status, "text/html; charset=utf-8", body.Bytes())
+}
+
+// Base is the path beneath which all pages are.
+func (f frame) Base() string { return f.server.Access.Base }
+
+// Link is the address of a page, whatever its parts hold.
+func (f frame) Link(parts ...string) template.URL { return f.server.link(parts...) }
+
+// link is the address of a page: its parts are escaped one by one.
+func (s *Server) link(parts ...string) template.URL {
+	escaped := make([]string, len(parts))
+	for i, p := range parts {
+		escaped[i] = url.PathEscape(p)
+	}
+	return template.URL(s.Access.Base + strings.Join(escaped, "/"))
+}
+
+// linkPath is link for a path whose slashes are its own.
+func (s *Server) linkPath(first, path string) template.URL {
+	return s.link(append([]string{first}, strings.Split(path, "/")...)...)
+}
+
+func withQuery(link template.URL, q url.Values) template.URL {
+	if len(q) == 0 {
+		return link
+	}
+	return link + "?" + template.URL(q.Encode())
+}
+
+func (s *Server) sendJSON(w http.ResponseWriter, r *http.Request, status int, v any) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(v); err != nil {
+		s.report(fmt.Errorf("encode %s: %w", r.URL.Path, err))
+		http.Error(w, "this cannot be shown as JSON", http.StatusInternalServerError)
+		return
+	}
+	send(w, r, status, "application/json", body.Bytes())
+}
+
+// worthPacking is from how many bytes on a response is compressed.
+const worthPacking = 1024
+
+// send writes a whole response: compressed where that is wanted, and not at all
+// where the browser has it.
+func send(w http.ResponseWriter, r *http.Request, status int, kind string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", kind)
+	h.Add("Vary", "Accept-Encoding")
+	if status == http.StatusOK {
+		sum := sha256.Sum256(body)
+		tag := `W/"` + hex.EncodeToString(sum[:12]) + `"`
+		h.Set("ETag", tag)
+		if strings.Contains(r.Header.Get("If-None-Match"), tag) {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+	}
+	if len(body) > worthPacking && takesGzip(r) {
+		var packed bytes.Buffer
+		z, _ := gzip.NewWriterLevel(&packed, gzip.DefaultCompression)
+		z.Write(body)
+		z.Close()
+		body = packed.Bytes()
+		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", fmt.Sprint(len(body)))
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		w.Write(body)
+	}
+}
+
+func takesGzip(r *http.Request) bool {
+	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
+		name, q, _ := strings.Cut(strings.TrimSpace(part), ";")
+		if (name == "gzip" || name == "*") && strings.TrimSpace(q) != "q=0" {
+			return true
+		}
+	}
+	return false
+}
+
+// fail answers with an error.
+func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var elsewhere redirectError
+	if errors.As(err, &elsewhere) {
+		w.Header().Set("Location", string(elsewhere.to))
+		w.WriteHeader(http.StatusSeeOther)
+		return
+	}
+	p := guard.Problem{Status: statusOf(err), Error: sentence(err), Hint: unit.Line(unit.HintOf(err))}
+	if p.Status >= 500 {
+		s.report(fmt.Errorf("%s: %w", r.URL.Path, err))
+	}
+	s.refuse(w, r, p)
+}
+
+func (s *Server) report(err error) {
+	if s.Errors != nil {
+		s.Errors(err.Error())
+	}
+}
+
+const maxSentence = 2000
+
+func sentence(err error) string { return unit.Cut(unit.Line(err.Error()), maxSentence) }
+
+// statusOf is the status of an error's response.
+func statusOf(err error) int {
+	var older *sweep.FormatError
+	var unplanned *sweep.UnplannedError
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, sweep.ErrNotASweep):
+		return http.StatusNotFound
+	case unit.IsMistake(err):
+		return http.StatusBadRequest
+	case errors.As(err, &older), errors.As(err, &unplanned):
+		return http.StatusConflict
+	case errors.Is(err, errTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, fs.ErrPermission):
+		return http.StatusForbidden
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, context.Canceled):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway // what is shown lies elsewhere, and could not be read
+}
+
+// problem is the page of a request that is not answered.
+type problem struct {
+	guard.Problem
+	Next string
+	Base string
+}
+
+func (p problem) title() string {
+	switch p.Status {
+	case http.StatusUnauthorized:
+		return "Who are you?"
+	case http.StatusNotFound:
+		return "Not here"
+	case http.StatusBadRequest:
+		return "That does not work"
+	}
+	return http.StatusText(p.Status)
+}
+
+// refuse answers a request that is not let in, or that failed.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p guard.Problem) {
+	w.Header().Set("Cache-Control", "no-store")
+	if !wantsPage(r) {
+		s.sendJSON(w, r, p.Status, p)
+		return
+	}
+	next := (&url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}).String()
+	if r.Method != http.MethodGet {
+		next = "/"
+	}
+	s.render(w, r, p.Status, "problem", problem{p, next, s.Access.Base}, nil)
+}
+
+// wantsPage reports whether a browser navigates, rather than a program reads.
+func wantsPage(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/api/")
+}
+
+// ago says how long something is past.
+func ago(t time.Time) string {
+	d := time.Since(t)
+	if t.IsZero() || d < 0 {
+		return ""
+	}
+	if d < 10*time.Second {
+		return "just now"
+	}
+	return unit.Duration(d) + " ago"
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+var errTooLarge = errors.New("it is larger than what is shown here")
+
+// readBounded reads an object that is not larger than most.
+func readBounded(ctx context.Context, st store.Store, key string, most int64) ([]byte, error) {
+	o, err := st.Stat(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	if o.Size > most {
+		return nil, fmt.Errorf("%s has %s, and at most %s are read: %w", unit.Line(key), unit.Bytes(o.Size), unit.Bytes(most), errTooLarge)
+	}
+	return st.Get(ctx, key)
+}
+
+// printable is text of several lines without what a terminal would obey.
+func printable(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(unit.Line(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")) + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

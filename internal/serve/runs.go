@@ -1,0 +1,186 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
+	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A runsView is the table of runs.
+type runsView struct {
+	Sweep   roots.Sweep   `json:"sweep"`
+	Where   string        `json:"where,omitempty"`
+	Sort    string        `json:"sort,omitempty"`
+	Group   string        `json:"group,omitempty"`
+	Page    int           `json:"page"`
+	Pages   int           `json:"pages"`
+	Total   int           `json:"total"` // runs that are selected
+	Of      int           `json:"of"`    // runs there are
+	Columns []runs.Column `json:"columns"`
+	Others  []runs.Column `json:"other_columns"`
+	Same    []runs.Pair   `json:"same"`
+	Rows    []runRow      `json:"runs"`
+	Groups  []runs.Group  `json:"groups,omitempty"`
+	Left    int           `json:"more_groups,omitempty"`
+
+	q    runs.Question
+	self template.URL
+}
+
+// A runRow is a run in the table.
+type runRow struct {
+	ID     string               `json:"id"`
+	Name   string               `json:"name"`
+	Status outcome.Status       `json:"status"`
+	Stale  []string             `json:"stale,omitempty"`
+	Values map[string]runs.Cell `json:"values"`
+	Cells  []runs.Cell          `json:"-"`
+	Reason string               `json:"-"`
+}
+
+func (v runsView) title() string { return "Runs of " + v.Sweep.Name }
+
+// Headline is what the page says first.
+func (v runsView) Headline() string {
+	if v.Total == v.Of {
+		return unit.Plural(v.Of, "run")
+	}
+	return fmt.Sprintf("%d of %s", v.Total, unit.Plural(v.Of, "run"))
+}
+
+// To is the page with the question as change makes it.
+func (v runsView) to(q runs.Question) template.URL { return withQuery(v.self, q.Values()) }
+
+// SortLink sorts by a column.
+func (v runsView) SortLink(name string) template.URL { return v.to(v.q.SortedBy(name)) }
+
+// Sorted says how a column is sorted, as aria-sort has it.
+func (v runsView) Sorted(name string) string {
+	switch {
+	case v.q.Sort != name:
+		return "none"
+	case v.q.Down:
+		return "descending"
+	}
+	return "ascending"
+}
+
+// PageLink is another page.
+func (v runsView) PageLink(page int) template.URL { return v.to(v.q.On(page)) }
+
+// Narrow selects the runs of a group.
+func (v runsView) Narrow(condition string) template.URL { return v.to(v.q.And(condition)) }
+
+// All is the page without any question.
+func (v runsView) All() template.URL { return v.self }
+
+// Export is a file of what is seen.
+func (v runsView) Export(form string) template.URL {
+	return withQuery(v.self+template.URL("."+form), v.q.Values())
+}
+
+// Chosen are the columns that the URL names, for the form.
+func (v runsView) Chosen() string { return strings.Join(v.q.Columns, ",") }
+
+// Pinned are the columns that are shown first, for the form.
+func (v runsView) Pinned() string { return strings.Join(v.q.Pinned, ",") }
+
+// Groupable are the columns worth grouping by.
+func (v runsView) Groupable() (names []string) {
+	for _, c := range slices.Concat(v.Columns, v.Others) {
+		if c.Kind == runs.Parameter || c.Name == "run_status" || c.Name == "run_reason_kind" {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+func (s *Server) runsPage(r *http.Request) (view, []crumb, error) {
+	place, t, err := s.answer(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := runsView{Sweep: place, Where: t.Question.Where, Sort: t.Question.Values().Get("sort"), Group: t.Question.Group, Page: t.Question.Page, Pages: t.Pages,
+		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, q: t.Question, self: s.link("s", place.ID, "runs")}
+	for _, row := range t.Rows {
+		line := runRow{ID: row.Run.Run.ID, Name: row.Name, Status: row.Run.Status, Stale: row.Run.Stale, Cells: row.Cells, Values: map[string]runs.Cell{}}
+		if query.WentWrong(row.Run.RunState) {
+			line.Reason = unit.Cut(unit.Line(row.Run.Outcome.Reason), 160)
+		}
+		for i, c := range t.Columns {
+			line.Values[c.Name] = row.Cells[i]
+		}
+		v.Rows = append(v.Rows, line)
+	}
+	return v, []crumb{s.crumbOf(place)}, nil
+}
+
+// answer answers the question of a URL.
+func (s *Server) answer(r *http.Request) (roots.Sweep, *runs.Table, error) {
+	place, o, err := s.sweepOf(r)
+	if err != nil {
+		return place, nil, err
+	}
+	place.Name = o.Name()
+	q, err := runs.Parse(r.URL.Query())
+	if err != nil {
+		return place, nil, err
+	}
+	t, err := runs.Answer(o.Sweep, q)
+	return place, t, err
+}
+
+// export answers with a file of all that a question selects.
+func (s *Server) export(write func(*table.Table, io.Writer) (kind, ext string, err error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		place, t, err := s.answer(r)
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		data, err := t.Data()
+		var body bytes.Buffer
+		var kind, ext string
+		if err == nil {
+			kind, ext, err = write(data, &body)
+		}
+		if err != nil {
+			s.fail(w, r, err)
+			return
+		}
+		attach(w, place.Name+"-runs."+ext)
+		send(w, r, http.StatusOK, kind, body.Bytes())
+	}
+}
+
+func writeCSV(t *table.Table, w io.Writer) (kind, ext string, err error) {
+	return "text/csv; charset=utf-8", "csv", t.WriteCSVCells(w, unit.Cell)
+}
+
+func writeParquet(t *table.Table, w io.Writer) (kind, ext string, err error) {
+	return "application/vnd.apache.parquet", "parquet", t.WriteParquet(w)
+}
+
+// attach makes a browser store a response under a name instead of showing it.
+func attach(w http.ResponseWriter, name string) {
+	w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(unit.Cut(unit.Line(name), 200)))
+}
+
+// literal is a text in the language of expressions.
+func literal(text string) string {
+	b, _ := json.Marshal(text) // of a string
+	return string(b)
+}

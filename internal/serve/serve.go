@@ -1,0 +1,188 @@
+// Package serve shows sweeps and notebooks to browsers: routes, authentication,
+// pages, their JSON twins and live events.
+//
+// In go the places to show and a listener; out come pages. It promises to
+// write nothing into what it shows and to take no lease, so it works with
+// credentials that only read; that a route nobody declared public is answered
+// to nobody unknown (package guard); that foreign text is never markup of ours;
+// and that its memory is bounded by what is looked at, not by what is there.
+// Every page is its URL, reads without scripts, and has a twin under /api/v1.
+//
+// It computes nothing of a sweep: app, query and report do.
+package serve
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
+	"github.com/fanout-dev/fanout/internal/serve/internal/live"
+	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+)
+
+// Access is who may look, and by which names the server is reached.
+type Access = guard.Config
+
+// An Entry is one request, for the access log.
+type Entry = guard.Entry
+
+// The ways to know who asks.
+const (
+	Token = guard.Token
+	Proxy = guard.Proxy
+	None  = guard.None
+)
+
+// NewToken draws a token.
+func NewToken() string { return guard.NewToken() }
+
+// Config is what a server shows, and to whom.
+type Config struct {
+	App    *app.App
+	Roots  []string // folders and buckets
+	Access Access
+	TLS    *tls.Config // nil: plain HTTP
+	Errors func(text string)
+}
+
+// A Server shows sweeps.
+type Server struct {
+	Config
+	ctx    context.Context // of streams, which end with it
+	guard  *guard.Guard
+	roots  *roots.Roots
+	opened *opened.Cache
+	hub    live.Hub
+	cards  cards
+	heavy  chan struct{} // holds one for each thing that takes much memory
+}
+
+// maxHeavy is how many things that take much memory are done at once.
+const maxHeavy = 2
+
+// New makes a server. Streams end with ctx.
+func New(ctx context.Context, c Config) (*Server, error) {
+	s := &Server{Config: c, ctx: ctx, heavy: make(chan struct{}, maxHeavy)}
+	var err error
+	if s.roots, err = roots.New(ctx, c.Roots, c.App.OpenStore); err != nil {
+		return nil, err
+	}
+	s.opened = opened.New(c.App.OpenPlanned)
+	c.Access.Refuse = s.refuse
+	if s.guard, err = guard.New(c.Access); err != nil {
+		return nil, err
+	}
+	s.Access = s.guard.Config
+	s.routes()
+	return s, nil
+}
+
+// routes is every route there is. A page is a page and its twin; what is Public
+// tells nothing of what is shown.
+func (s *Server) routes() {
+	s.guard.Public("GET /healthz", http.HandlerFunc(healthy))
+	s.guard.Public("GET /-/static/{digest}/{file}", http.HandlerFunc(static))
+	s.guard.Handle("GET /metrics", http.HandlerFunc(s.metrics))
+
+	s.page("/{$}", "index", s.index)
+	s.page("/s/{sweep}", "sweep", s.sweepPage)
+	s.page("/s/{sweep}/runs", "runs", s.runsPage)
+	s.page("/s/{sweep}/runs/{run}", "run", s.runPage)
+	s.page("/view/{path...}", "folder", s.folderPage)
+
+	s.guard.Handle("GET /s/{sweep}/runs.csv", s.export(writeCSV))
+	s.guard.Handle("GET /s/{sweep}/runs.parquet", s.export(writeParquet))
+	s.guard.Handle("GET /s/{sweep}/pictures/{file}", http.HandlerFunc(s.picture))
+	s.guard.Handle("GET /s/{sweep}/files/{key...}", http.HandlerFunc(s.object))
+	s.guard.Handle("GET /s/{sweep}/events", http.HandlerFunc(s.events))
+	s.guard.Handle("GET /files/{path...}", http.HandlerFunc(s.file))
+	s.guard.Handle("GET /api/contents/{path...}", http.HandlerFunc(s.contents))
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.guard.ServeHTTP(w, r) }
+
+// Limits of connections.
+const (
+	headersWithin = 10 * time.Second
+	readWithin    = 30 * time.Second
+	writeWithin   = 2 * time.Minute
+	idleFor       = 2 * time.Minute
+	maxHeader     = 64 << 10
+	closeWithin   = 5 * time.Second
+)
+
+// Serve answers what comes to a listener until the server's context ends.
+func (s *Server) Serve(l net.Listener) error {
+	srv := &http.Server{
+		Handler: s, TLSConfig: s.TLS, ErrorLog: log.New(errorLog(s.Errors), "", 0),
+		ReadHeaderTimeout: headersWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
+	}
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		<-s.ctx.Done()
+		within, cancel := context.WithTimeout(context.Background(), closeWithin)
+		defer cancel()
+		if srv.Shutdown(within) != nil {
+			srv.Close()
+		}
+	}()
+	go s.tidy()
+	var err error
+	if s.TLS != nil {
+		err = srv.ServeTLS(l, "", "")
+	} else {
+		err = srv.Serve(l)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve: %w", err)
+	}
+	<-stopped
+	return nil
+}
+
+// errorLog passes on what net/http has to say.
+type errorLog func(string)
+
+func (e errorLog) Write(text []byte) (int, error) {
+	if e != nil {
+		e(string(text))
+	}
+	return len(text), nil
+}
+
+// tidy gives up what nobody looks at any more.
+func (s *Server) tidy() {
+	every := time.NewTicker(time.Minute)
+	defer every.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return
+		case <-every.C:
+			s.opened.Tidy()
+		}
+	}
+}
+
+func healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ok\n"))
+}
+
+func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+	s.guard.Metrics(w,
+		guard.Gauge{Name: "fanout_serve_streams", Help: "Streams of live events that are open.", Value: float64(s.hub.Clients())},
+		guard.Gauge{Name: "fanout_serve_open_sweeps", Help: "Sweeps that are kept in memory.", Value: float64(s.opened.Len())},
+	)
+}

@@ -1,0 +1,242 @@
+package serve
+
+import (
+	"cmp"
+	"context"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A sweepView is the page of a sweep.
+type sweepView struct {
+	roots.Sweep
+	State    string      `json:"state"`
+	Tally    query.Tally `json:"tally"`
+	Words    []string    `json:"words"`
+	Shares   []share     `json:"-"`
+	Template []string    `json:"templates"`
+	AsOf     time.Time   `json:"as_of"`
+	Planned  time.Time   `json:"planned_at"`
+	Version  string      `json:"version"`
+	Holder   string      `json:"holder,omitempty"` // who executes it now
+	LeftS    float64     `json:"left_s,omitempty"`
+	Causes   []cause     `json:"failures,omitempty"`
+	Resume   string      `json:"resume,omitempty"` // what to type to execute the rest
+	Axes     []string    `json:"axes"`
+
+	Verdict template.HTML `json:"-"`
+	Summary template.HTML `json:"-"`
+	Pending bool          `json:"summary_pending,omitempty"` // it is being computed
+	Trouble string        `json:"summary_error,omitempty"`
+	Text    string        `json:"summary,omitempty"` // in Markdown
+	Live    template.URL  `json:"-"`
+}
+
+func (v sweepView) title() string { return v.Name }
+
+// Headline is what the page says first.
+func (v sweepView) Headline() string {
+	return unit.Plural(v.Tally.Runs, "run") + ": " + strings.Join(v.Words, ", ")
+}
+
+// Left is the forecast for people.
+func (v sweepView) Left() string {
+	if v.LeftS == 0 {
+		return ""
+	}
+	return unit.Duration(time.Duration(v.LeftS * float64(time.Second)))
+}
+
+// A cause is the runs that failed in one way.
+type cause struct {
+	Kind   outcome.Kind     `json:"kind,omitempty"`
+	Error  string           `json:"error"` // the class of an exception, or the reason
+	Reason string           `json:"reason"`
+	Runs   int              `json:"runs"`
+	First  []query.Failure  `json:"first"`
+	Where  template.URL     `json:"-"`
+	Cells  map[int]struct{} `json:"-"`
+}
+
+// Limits of what is shown of failures.
+const (
+	maxCauses = 12
+	maxFirst  = 3
+)
+
+func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
+	place, o, err := s.sweepOf(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := s.sweepViewOf(place, o)
+	s.addSummary(r.Context(), place, o, &v)
+	return v, nil, nil
+}
+
+// sweepViewOf is the page without its summary.
+func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
+	head, _ := o.Head()
+	v := sweepView{Sweep: place, State: stateOf(o), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
+	v.Name = o.Name()
+	v.Words, v.Shares = v.Tally.Words(), shares(v.Tally)
+	for _, t := range head.Templates {
+		v.Template = append(v.Template, t.Path)
+	}
+	for _, a := range head.Axes {
+		v.Axes = append(v.Axes, a.Name)
+	}
+	if h, held := o.Holder(); held {
+		v.Holder = unit.Line(h.User + " on " + h.Host)
+	}
+	if left, ok := o.Left(); ok {
+		v.LeftS = left.Seconds()
+	}
+	v.Causes = s.causes(place, o)
+	if v.State == stateFailed || v.State == statePartial {
+		v.Resume = "fanout run " + unit.Quote(unit.Path(place.Where))
+	}
+	if v.State == stateRunning || v.State == statePartial { // somebody may take it up
+		v.Live = s.link("s", place.ID, "events")
+	}
+	return v
+}
+
+// causes groups the failures by what went wrong, the most frequent first.
+func (s *Server) causes(place roots.Sweep, o *opened.Sweep) []cause {
+	all, _ := opened.Memo(o, "causes", func() ([]cause, error) { return causesOf(o.Sweep), nil })
+	all = slices.Clone(all)
+	for i := range all {
+		q := url.Values{"where": {whereCause(all[i])}}
+		all[i].Where = withQuery(s.link("s", place.ID, "runs"), q)
+	}
+	return all
+}
+
+func causesOf(s *sweep.Sweep) []cause {
+	type kind struct {
+		kind  outcome.Kind
+		error string
+	}
+	at := map[kind]int{}
+	var all []cause
+	for _, f := range query.Failures(s) {
+		st, _ := s.Run(f.Run)
+		k := kind{f.Kind, st.Last.Ename}
+		if k.error == "" {
+			k.error = f.Reason
+		}
+		i, known := at[k]
+		if !known {
+			i = len(all)
+			at[k] = i
+			all = append(all, cause{Kind: f.Kind, Error: unit.Cut(unit.Line(k.error), 200), Reason: unit.Cut(unit.Line(f.Reason), 400)})
+		}
+		if all[i].Runs++; len(all[i].First) < maxFirst {
+			all[i].First = append(all[i].First, f)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b cause) int { return cmp.Compare(b.Runs, a.Runs) })
+	return all[:min(len(all), maxCauses)]
+}
+
+// whereCause is an expression that is true of the runs of a cause.
+func whereCause(c cause) string {
+	where := `run_status in ["failed", "timed_out", "canceled", "lost"]`
+	if c.Kind != "" {
+		where = "run_reason_kind == " + literal(string(c.Kind))
+	}
+	if c.Kind == outcome.Exception {
+		where += " and run_error contains " + literal(c.Error)
+	}
+	return where
+}
+
+// waitSummary is how long a page waits for a summary that is being computed.
+const waitSummary = 1200 * time.Millisecond
+
+// laidOut is a computed summary as the page shows it.
+type laidOut struct {
+	summary       *report.Summary
+	verdict, rest template.HTML
+}
+
+// addSummary adds the summary if it is there in time. It is computed once for
+// every state of the sweep.
+func (s *Server) addSummary(ctx context.Context, place roots.Sweep, o *opened.Sweep, v *sweepView) {
+	type result struct {
+		laidOut
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		l, err := s.summary(context.WithoutCancel(ctx), place, o)
+		done <- result{l, err}
+	}()
+	select {
+	case got := <-done:
+		if v.Verdict, v.Summary = got.verdict, got.rest; got.err != nil {
+			v.Trouble = sentence(got.err)
+		} else {
+			v.Text = string(got.summary.Markdown())
+		}
+	case <-time.After(waitSummary):
+		v.Pending = true
+	case <-ctx.Done():
+		v.Pending = true
+	}
+}
+
+func (s *Server) summary(ctx context.Context, place roots.Sweep, o *opened.Sweep) (laidOut, error) {
+	return opened.Memo(o, "summary", func() (l laidOut, err error) {
+		s.heavy <- struct{}{}
+		defer func() { <-s.heavy }()
+		quiet := *s.App
+		quiet.Warn = func(string) {}
+		if l.summary, err = quiet.Summary(ctx, o.Sweep); err != nil {
+			return l, err
+		}
+		l.verdict, l.rest, err = l.summary.Sections(func(path string) string { return string(s.beside(place, path)) })
+		return l, err
+	})
+}
+
+// beside is where the page is that shows what a summary names by its path.
+func (s *Server) beside(place roots.Sweep, path string) template.URL {
+	if run, ok := strings.CutPrefix(path, "runs/"); ok {
+		return s.link("s", place.ID, "runs", strings.TrimSuffix(run, ".ipynb"))
+	}
+	return s.link("s", place.ID, "pictures", path)
+}
+
+// picture answers with a picture of the summary.
+func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
+	place, o, err := s.sweepOf(r)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	l, err := s.summary(r.Context(), place, o)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	png, ok := l.summary.Picture(r.PathValue("file"))
+	if !ok {
+		s.fail(w, r, errNoFile)
+		return
+	}
+	send(w, r, http.StatusOK, "image/png", png)
+}

@@ -1,0 +1,46 @@
+// What pages do beyond being read. Every page is whole without it.
+import { watch } from "./live.js";
+import { sortable, keys } from "./table.js";
+
+const button = document.querySelector("#theme");
+if (button) {
+  const dark = () => document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  const show = () => { button.textContent = dark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Use the ${dark() ? "light" : "dark"} theme`); };
+  button.hidden = false;
+  show();
+  button.addEventListener("click", () => {
+    const theme = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = theme;
+    try { localStorage.setItem("fanout-theme", theme); } catch { /* storage is off */ }
+    show();
+  });
+}
+
+// What is still being computed is asked for again, less and less often, and not
+// while nobody sees the page.
+const pending = document.querySelector("[data-reload]");
+if (pending) {
+  const tries = Number(new URLSearchParams(location.hash.slice(1)).get("again") || 0);
+  setTimeout(function again() {
+    if (document.hidden) { document.addEventListener("visibilitychange", again, { once: true }); return; }
+    history.replaceState(null, "", `#again=${tries + 1}`);
+    location.reload();
+  }, 1000 * Number(pending.dataset.reload) * (tries + 1));
+}
+
+// A choice of columns is only said when it differs from the usual one.
+for (const form of document.querySelectorAll("form.ask")) {
+  const boxes = [...form.querySelectorAll("input[name=cols]")];
+  const before = boxes.map(b => b.checked).join();
+  form.addEventListener("submit", () => {
+    const chosen = new URLSearchParams(location.search).has("cols");
+    if (!chosen && boxes.map(b => b.checked).join() === before) for (const b of boxes) b.disabled = true;
+    for (const e of form.elements) if (e.name && e.value === "") e.disabled = true;
+  });
+}
+
+for (const place of document.querySelectorAll("[data-tables] table")) sortable(place);
+for (const table of document.querySelectorAll("table[data-keys]")) keys(table);
+for (const place of document.querySelectorAll("[data-live]")) watch(place);
