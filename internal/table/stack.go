@@ -1,6 +1,7 @@
 package table
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -248,7 +249,7 @@ func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
 		return lost, nil
 	}
 	var writing error
-	lost.values, lost.err = f.Read(w.fields, func(columns []arrow.Array, rows int) error {
+	lost.values, lost.err = f.Read(w.fields, func(columns []frame.Rows, rows int) error {
 		lost.rows += rows
 		for i, l := range w.stack.leading {
 			a, at := l.at(s.row)
@@ -256,11 +257,15 @@ func (w *stackWriter) frame(p *portion, s stacked) (lost loss, err error) {
 				return writing
 			}
 		}
-		writing = w.group.Write(len(w.stack.leading), columns)
-		w.group.Done(rows)
-		for _, a := range columns {
-			a.Release()
+		for i, c := range columns {
+			if c.Array == nil {
+				writing = errors.Join(writing, w.group.WriteValues(len(w.stack.leading)+i, c.Values))
+				continue
+			}
+			writing = errors.Join(writing, w.group.Write(len(w.stack.leading)+i, []arrow.Array{c.Array}))
+			c.Array.Release()
 		}
+		w.group.Done(rows)
 		if writing == nil && w.group.Full() {
 			writing = w.commit(p)
 		}

@@ -3,13 +3,13 @@ package frame
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"os"
 	"runtime"
 	"strings"
 	"testing"
 
-	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
@@ -81,10 +81,14 @@ func readAll(b []byte) (rows int, err error) {
 	for _, c := range f.columns {
 		fields = append(fields, cell.Field{Name: c.name, Type: shapes[c.name].Resolve()})
 	}
-	_, err = f.Read(fields, func(columns []arrow.Array, n int) error {
+	_, err = f.Read(fields, func(columns []Rows, n int) error {
 		rows += n
 		for _, c := range columns {
-			c.Release()
+			if c.Array != nil {
+				c.Array.Release()
+			} else if len(c.Values) != n {
+				return fmt.Errorf("%d values in %d rows", len(c.Values), n)
+			}
 		}
 		return nil
 	})

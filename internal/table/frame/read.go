@@ -30,17 +30,22 @@ type frameReader struct {
 	lost    int   // values that their column's type cannot hold
 }
 
-// Read calls emit with at most cell.BatchRows rows at a time. The arrays are
-// emit's to release.
-func (f *File) Read(fields []cell.Field, emit func(columns []arrow.Array, rows int) error) (lost int, err error) {
+// Read calls emit with at most cell.BatchRows rows at a time. Arrays are emit's to
+// release, values are its until it returns.
+func (f *File) Read(fields []cell.Field, emit func(columns []Rows, rows int) error) (lost int, err error) {
 	defer recovered("read frame", &err)
 	r := &frameReader{file: f}
 	byName := map[string]*frameNode{}
 	for _, n := range f.columns {
 		byName[n.name] = n
 	}
-	builders := make([]array.Builder, len(fields))
+	builders, taken := make([]array.Builder, len(fields)), make([]*taker, len(fields))
 	for i, fd := range fields {
+		if n := byName[fd.Name]; n != nil && n.isTaken(fd.Type) {
+			taken[i] = takers.Get().(*taker)
+			defer takers.Put(taken[i])
+			continue
+		}
 		builders[i] = array.NewBuilder(memory.DefaultAllocator, fd.Type.Arrow())
 		defer builders[i].Release()
 	}
@@ -54,15 +59,25 @@ func (f *File) Read(fields []cell.Field, emit func(columns []arrow.Array, rows i
 		for left := g.NumRows(); left > 0; {
 			n := min(left, cell.BatchRows)
 			for i, fd := range fields {
-				if err := r.column(builders[i], fd, byName[fd.Name], int(n)); err != nil {
+				err := error(nil)
+				if taken[i] != nil {
+					err = r.take(taken[i], byName[fd.Name], int(n))
+				} else {
+					err = r.column(builders[i], fd, byName[fd.Name], int(n))
+				}
+				if err != nil {
 					r.close()
 					return r.lost, fmt.Errorf("read frame: column %q: %w", fd.Name, err)
 				}
 			}
 			left -= n
-			columns := make([]arrow.Array, len(builders))
+			columns := make([]Rows, len(builders))
 			for i, b := range builders {
-				columns[i] = b.NewArray()
+				if taken[i] != nil {
+					columns[i].Values = taken[i].values
+				} else {
+					columns[i].Array = b.NewArray()
+				}
 			}
 			if err := emit(columns, int(n)); err != nil {
 				r.close()

@@ -120,6 +120,20 @@ func (g *Group) Write(from int, columns []arrow.Array) error {
 	return nil
 }
 
+// WriteValues adds rows to a column that has one value a row, at its definition level.
+func (g *Group) WriteValues(column int, values []parquet.Value) error {
+	l := g.shredder(column).leaves[0]
+	for i := range values {
+		if l.bytes += 8; values[i].Kind() == parquet.ByteArray {
+			l.bytes += len(values[i].ByteArray())
+		}
+	}
+	if _, err := l.column.WriteRowValues(values); err != nil {
+		return fmt.Errorf("write column %d: %w", column, err)
+	}
+	return nil
+}
+
 // Repeat adds value i of an array to a column, as many times as there are rows.
 func (g *Group) Repeat(column int, a arrow.Array, i, rows int) error {
 	s, d := g.shredder(column), g.fields[column]
