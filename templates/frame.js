@@ -2,7 +2,7 @@
 // What executes first in a frame: it tells the page how tall the frame is, and
 // draws what the notebook stored as data.
 (() => {
-  let told = 0, times = 0;
+  let told = -9, times = 0;
   const tell = () => {
     const height = Math.ceil(document.documentElement.getBoundingClientRect().height);
     if (Math.abs(height - told) < 2 || times > 60) return;

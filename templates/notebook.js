@@ -3,7 +3,7 @@
 // to the failure.
 (() => {
   const most = 20; // frames that are alive at a time, in a file
-  const shortest = 24, tallest = 4000;
+  const shortest = 1, tallest = 4000;
   const boot = document.body.dataset.boot;
   const frames = [...document.querySelectorAll("iframe.frame")];
 

@@ -250,6 +250,22 @@ var host = regexp.MustCompile(`(?:src|href|url)\\?["']?\s*[=:(]\s*\\?(?:&quot;|[
 // vendored are the hosts whose libraries stand in the frame already.
 var vendoredHosts = []string{"cdn.plot.ly", "vega.github.io"}
 
+var scriptHost = regexp.MustCompile(`"https://([a-zA-Z0-9.-]+)/[^"]*\.js"`)
+
+// loaderHosts lists the hosts that the loaders before the frame would load
+// scripts from, instead of bringing them.
+func (f *framing) loaderHosts() []string {
+	var hosts []string
+	for _, l := range f.shelf.loaders {
+		if f.loads && l.cell <= f.cell && len(l.script) < 1<<20 {
+			for _, m := range scriptHost.FindAllStringSubmatch(l.script, 50) {
+				hosts = append(hosts, m[1])
+			}
+		}
+	}
+	return hosts
+}
+
 // hostsIn lists the hosts that HTML or a chart would load something from.
 func hostsIn(text string) []string {
 	var hosts []string
@@ -267,6 +283,9 @@ func (f *framing) document(library func(name string) string) []byte {
 	var b bytes.Buffer
 	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>output</title><style>" + templates.FrameStyle + "</style>\n")
 	for _, name := range f.libraries {
+		if name == "widgets" { // its bundle wants to have been loaded from somewhere, and asks for nothing there
+			b.WriteString(`<script type="text/plain" src="https://widgets.invalid/"></script>`)
+		}
 		b.WriteString(library(name))
 	}
 	b.WriteString("<script>" + templates.FrameScript + "</script>\n")
@@ -305,8 +324,9 @@ func (s *sheet) framed(c *notebook.Cell, i int) int {
 		s.WriteString(`<script type="application/gzip">` + packed(f.document(func(name string) string { return slot(name) })) + `</script>`)
 		s.WriteString(`<noscript><p class="note">This output needs scripts to be shown.</p></noscript>`)
 	}
-	slices.Sort(f.hosts)
-	if hosts := slices.Compact(f.hosts); len(hosts) > 0 {
+	hosts := slices.Concat(f.hosts, f.loaderHosts())
+	slices.Sort(hosts)
+	if hosts = slices.Compact(hosts); len(hosts) > 0 {
 		s.writef(`<p class="note">This output asks for files of %s. They are not loaded, so it may be incomplete.</p>`, unit.List(hosts))
 	}
 	return n

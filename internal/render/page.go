@@ -103,13 +103,13 @@ func WritePage(w io.Writer, title string, documents ...*Document) error {
 // A sharedLibrary is one that the frames of a file share.
 type sharedLibrary struct {
 	Name string
-	Gzip string // in base64
+	Gzip template.HTML // in base64
 }
 
 func libraryTexts(names []string) []sharedLibrary {
 	var all []sharedLibrary
 	for _, name := range names {
-		all = append(all, sharedLibrary{name, base64.StdEncoding.EncodeToString(assets()[name].Gzip)})
+		all = append(all, sharedLibrary{name, template.HTML(base64.StdEncoding.EncodeToString(assets()[name].Gzip))})
 	}
 	return all
 }

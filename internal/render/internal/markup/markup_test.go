@@ -16,7 +16,7 @@ func TestMarkdown(t *testing.T) {
 		{"a **b** _c_ ~~d~~", "<p>a <strong>b</strong> <em>c</em> <del>d</del></p>\n"},
 		{"# Two words", `<h1 id="h-Two-words">Two words</h1>` + "\n"},
 		{"[to](#Two-words)", `<p><a href="#h-Two-words">to</a></p>` + "\n"},
-		{"- [x] done\n- [ ] not", "<ul>\n<li>☑  done</li>\n<li>☐  not</li>\n</ul>\n"},
+		{"- [x] done\n- [ ] not", "<ul>\n<li><span class=\"task\">☑</span>  done</li>\n<li><span class=\"task\">☐</span>  not</li>\n</ul>\n"},
 		{"https://example.org", `<p><a href="https://example.org" rel="noopener noreferrer nofollow">https://example.org</a></p>` + "\n"},
 		// Formulas, and what is none.
 		{"$a_1*b*c$", "<p>{a_1*b*c}</p>\n"},

@@ -132,9 +132,9 @@ func (r *rebuilder) checkbox(n *xhtml.Node) {
 	if !taskBox.MatchString(attribute(n, "type")) {
 		return
 	}
-	mark := "☐ "
+	mark := `<span class="task">☐</span> `
 	if slices.ContainsFunc(n.Attr, func(a xhtml.Attribute) bool { return a.Key == "checked" }) {
-		mark = "☑ "
+		mark = `<span class="task">☑</span> `
 	}
 	r.out.WriteString(mark)
 }
