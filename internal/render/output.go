@@ -293,17 +293,37 @@ func dataURL(mime, text string) string {
 		}
 		return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(standalone(text)))
 	}
-	if strings.ContainsAny(text, "\r\n \t") {
-		text = strings.Join(strings.Fields(text), "")
-	}
-	if text == "" || strings.IndexFunc(text, notBase64) >= 0 {
+	if text = joinedBase64(text); text == "" {
 		return ""
 	}
 	return "data:" + mime + ";base64," + text
 }
 
-func notBase64(r rune) bool {
-	return !(r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' || r == '/' || r == '=')
+var isBase64 = func() (is [256]bool) {
+	for c := range is {
+		is[c] = c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '+' || c == '/' || c == '='
+	}
+	return is
+}()
+
+// joinedBase64 is base64 without its line breaks; empty if it is something else.
+func joinedBase64(text string) string {
+	valid := func(text string) bool {
+		for i := range len(text) {
+			if !isBase64[text[i]] {
+				return false
+			}
+		}
+		return true
+	}
+	text = strings.TrimSpace(text)
+	if valid(text) {
+		return text
+	}
+	if text = strings.Join(strings.Fields(text), ""); valid(text) {
+		return text
+	}
+	return ""
 }
 
 // standalone is an SVG with the name space that an image needs.
@@ -328,7 +348,7 @@ func attached(c *notebook.Cell, name string) string {
 }
 
 func (s *sheet) pdf(text string) {
-	if data := strings.Join(strings.Fields(text), ""); strings.IndexFunc(data, notBase64) < 0 {
+	if data := joinedBase64(text); data != "" {
 		s.WriteString(`<p class="note"><a download="output.pdf" href="data:application/pdf;base64,` + data + `">Download PDF</a></p>`)
 	}
 }

@@ -5,6 +5,7 @@ package code
 import (
 	"html"
 	"strings"
+	"sync"
 
 	"github.com/alecthomas/chroma/v2"
 	"github.com/alecthomas/chroma/v2/lexers"
@@ -16,18 +17,44 @@ const Longest = 100_000
 // names are those that kernels use and chroma does not.
 var names = map[string]string{"ipython": "python", "ipython3": "python", "python3": "python", "ir": "r", "c++": "cpp", "c++17": "cpp", "sos": "python", "sagemath": "python", "deno": "typescript"}
 
-// HTML returns code as HTML that stands within <code>.
-func HTML(language, source string) string {
-	source = strings.ReplaceAll(source, "\r\n", "\n")
+// languages are the names of those with colours, in lower case.
+var languages = sync.OnceValue(func() map[string]bool {
+	all := map[string]bool{}
+	for _, name := range lexers.Names(true) {
+		all[strings.ToLower(name)] = true
+	}
+	return all
+})
+
+// found are the lexers that were used, by language.
+var found sync.Map
+
+// lexerOf is the lexer of a language, nil if there is none. chroma would look an
+// unknown name up among the file names of every language.
+func lexerOf(language string) chroma.Lexer {
 	language = strings.ToLower(language)
 	if known, ok := names[language]; ok {
 		language = known
 	}
-	lexer := lexers.Get(language)
-	if lexer == nil || language == "" || len(source) > Longest {
+	if !languages()[language] {
+		return nil
+	}
+	if l, ok := found.Load(language); ok {
+		return l.(chroma.Lexer)
+	}
+	l := chroma.Coalesce(lexers.Get(language))
+	found.Store(language, l)
+	return l
+}
+
+// HTML returns code as HTML that stands within <code>.
+func HTML(language, source string) string {
+	source = strings.ReplaceAll(source, "\r\n", "\n")
+	lexer := lexerOf(language)
+	if lexer == nil || len(source) > Longest {
 		return html.EscapeString(source)
 	}
-	tokens, err := chroma.Coalesce(lexer).Tokenise(&chroma.TokeniseOptions{State: "root"}, source)
+	tokens, err := lexer.Tokenise(&chroma.TokeniseOptions{State: "root"}, source)
 	if err != nil {
 		return html.EscapeString(source)
 	}
