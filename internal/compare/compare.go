@@ -129,11 +129,11 @@ type Comparison struct {
 	Counted   bool    // trials are compared, not runs
 	Pairs     int     // pairs, or the smaller number of values
 	Possible  int     // pairs there could be
-	Relative  float64 // Shift as a fraction of the baseline's median; NaN when that says nothing
-	RelLo     float64
-	RelHi     float64
 	Centres   float64 // the difference of the two groups' centres, which Shift may contradict
 	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
+	// Shift, its interval and Centres as fractions of the baseline's centre; NaN
+	// where that is no size: it is zero, or its values lie on both sides of zero.
+	Relative, RelLo, RelHi, RelCentres float64
 	// Size is how large the change is whatever the unit, and SizeName what it
 	// is: NaN and empty where there is no such number.
 	Size     float64
@@ -290,7 +290,11 @@ func (c *comparer) name(row int) string {
 func (c *comparer) warnings(r *Report) []string {
 	var out []string
 	if n := len(c.planned) - len(c.used); n > 0 {
-		out = append(out, fmt.Sprintf("%d of %d planned runs have no number that counts: they failed, are missing or are stale", n, len(c.planned)))
+		words := "have no number that counts: they failed, are missing or are stale"
+		if n == 1 {
+			words = "has no number that counts: it failed, is missing or is stale"
+		}
+		out = append(out, fmt.Sprintf("%d of %d planned runs %s", n, len(c.planned), words))
 	}
 	if len(r.Averaged) > 0 {
 		out = append(out, "values average over "+strings.Join(r.Averaged, ", "))

@@ -168,7 +168,7 @@ func TestOnlyFreshPlannedSuccessesCount(t *testing.T) {
 	if b.N != 0 || b.Missing != 1 || b.Against != nil || !strings.Contains(mt.Verdict, "b has no values") {
 		t.Errorf("b: %+v", b)
 	}
-	if len(mt.Warnings) != 1 || !strings.Contains(mt.Warnings[0], "not finite") {
+	if len(mt.Warnings) != 1 || !strings.Contains(mt.Warnings[0], "not a finite number") {
 		t.Errorf("warnings %q", mt.Warnings)
 	}
 }

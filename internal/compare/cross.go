@@ -9,11 +9,12 @@ import (
 // A Cross is a metric's centres by two axes: the rows are groups, or the values
 // of one of the two axes that make them.
 type Cross struct {
-	Axis    string // of the columns
-	Ordered bool
-	Rows    []string
-	Columns []string
-	Cells   [][]float64 // [row][column]; NaN where nothing is known
+	Axis        string // of the columns
+	Ordered     bool
+	Rows        []string
+	RowsOrdered bool // they are along an ordered axis
+	Columns     []string
+	Cells       [][]float64 // [row][column]; NaN where nothing is known
 }
 
 // A Coverage says how complete the places of an ordered axis are.
@@ -41,6 +42,7 @@ func (c *comparer) crosses(m Metric, groups []*group) []Cross {
 			row, column = column, row
 		}
 		out = append(out, c.cross(m, groups, column, func(s sample) string { return c.Text(s.row, row) }))
+		out[0].RowsOrdered = c.isOrdered(row)
 	}
 	names := map[int]string{}
 	for _, g := range groups {
@@ -49,7 +51,9 @@ func (c *comparer) crosses(m Metric, groups []*group) []Cross {
 		}
 	}
 	for _, axis := range c.averaged {
-		out = append(out, c.cross(m, groups, axis, func(s sample) string { return names[s.row] }))
+		x := c.cross(m, groups, axis, func(s sample) string { return names[s.row] })
+		x.RowsOrdered = len(c.rows) == 1 && c.isOrdered(c.rows[0])
+		out = append(out, x)
 	}
 	return slices.DeleteFunc(out, func(x Cross) bool {
 		return len(x.Columns) < 2 || len(x.Columns) > maxCross || len(x.Rows) > maxCross

@@ -29,7 +29,8 @@ func decide(tables []MetricTable) string {
 		if g.Baseline || math.IsNaN(decisive[0].base()) {
 			continue
 		}
-		text := joinClauses(decisiveClauses(decisive, g.Name), guardClause(guards, g.Name))
+		found := byVerdict(decisive, g.Name)
+		text := joinClauses(decisiveClauses(found), guardClause(found, guards, g.Name))
 		if names[text] == nil {
 			order = append(order, text)
 		}
@@ -67,8 +68,7 @@ func byVerdict(tables []MetricTable, group string) map[Verdict][]string {
 	return names
 }
 
-func decisiveClauses(tables []MetricTable, group string) []string {
-	names := byVerdict(tables, group)
+func decisiveClauses(names map[Verdict][]string) []string {
 	var out []string
 	add := func(words string, verdicts ...Verdict) {
 		var of []string
@@ -88,19 +88,27 @@ func decisiveClauses(tables []MetricTable, group string) []string {
 	return out
 }
 
-// guardClause says what the guardrails say of a group; empty without any.
-func guardClause(guards []MetricTable, group string) string {
+// guardClause says what the guardrails say of a group; empty without any. It
+// follows the names of the metrics that decide, by their verdicts.
+func guardClause(decisive map[Verdict][]string, guards []MetricTable, group string) string {
 	names := byVerdict(guards, group)
+	afterGood, afterBad := "and", "but"
+	if len(decisive[Better]) > 0 && len(decisive[Worse]) == 0 {
+		afterGood = "but"
+	}
+	if len(decisive[Worse]) == 0 {
+		afterBad = "and"
+	}
 	unknown := slices.Concat(names[TooFew], names[Withheld])
 	switch {
 	case len(guards) == 0:
 		return ""
 	case len(names[Worse]) > 0:
-		return "but worse by the guardrail " + unit.List(names[Worse])
+		return afterGood + " worse by the guardrail " + unit.List(names[Worse])
 	case len(unknown) > 0:
-		return "but not judged by the guardrail " + unit.List(unknown)
+		return afterGood + " not judged by the guardrail " + unit.List(unknown)
 	}
-	return "and not shown to be worse by a guardrail"
+	return afterBad + " not shown to be worse by a guardrail"
 }
 
 func joinClauses(clauses []string, last string) string {

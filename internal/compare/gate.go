@@ -83,7 +83,7 @@ func (g Gate) inTable(t MetricTable) (violated []string, err error) {
 			change = a.Relative
 		}
 		if change != change {
-			return violated, fmt.Errorf("gate %q: the change of %s in %s cannot be computed", g.text, g.metric, group.Name)
+			return violated, fmt.Errorf("gate %q: the baseline's values of %s are zero, or lie on both sides of it: a percentage of them says nothing of %s", g.text, g.metric, group.Name)
 		}
 		if (g.below && change < g.limit || !g.below && change > g.limit) && (g.p == 0 || a.PAdjusted < g.p) {
 			violated = append(violated, fmt.Sprintf("%s changed by %s in %s, p %s", g.metric, g.change(a), group.Name, unit.P(a.PAdjusted)))

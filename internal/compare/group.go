@@ -37,6 +37,7 @@ type comparer struct {
 	axis       string         // along which the samples of a group lie, if any
 	place      []int          // by level of axis
 	averaged   []string
+	over       []int    // by row: equal where it is of the same values of these
 	nights     axisLine // the dates up to the last planned one; see dates
 	nightRows  []int    // and the rows there
 }
@@ -62,6 +63,7 @@ func newComparer(t *table.Table, o Options) (*comparer, error) {
 	c.makeGroups()
 	c.axis, c.place = c.order()
 	c.averaged = c.averages()
+	c.over, _ = factor.Classes(t.Len(), c.Named(c.averaged))
 	return c, nil
 }
 
@@ -142,7 +144,7 @@ func (c *comparer) newGroup(row int) Group {
 		f := c.Factors[name]
 		g.Key, texts = append(g.Key, f.Levels[f.At[row]]), append(texts, f.Texts[f.At[row]])
 	}
-	g.Name = strings.Join(texts, ", ")
+	g.Name = unit.Together(texts)
 	return g
 }
 
@@ -295,8 +297,21 @@ func (c *comparer) gather(read sampler) (groups []*group, odd int) {
 	}
 	for _, g := range groups {
 		sortSamples(g.samples)
+		g.over = c.setOf(g.samples)
 	}
 	return groups, odd
+}
+
+// setOf says which combinations of the averaged axes have a sample.
+func (c *comparer) setOf(samples []sample) string {
+	if len(c.averaged) == 0 {
+		return ""
+	}
+	has := map[int]bool{}
+	for _, s := range samples {
+		has[c.over[s.row]] = true
+	}
+	return fmt.Sprint(slices.Sorted(maps.Keys(has)))
 }
 
 // maxLacking is how many runs without a value are named.

@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -30,33 +31,29 @@ func (c *comparer) metrics() []Metric {
 // there is none, good where it cannot be used.
 type sampler = func(row int) (s sample, found, good bool)
 
-// reader reads the values of a metric. why says why some cannot be used; the
-// error that none can.
-func (c *comparer) reader(m Metric) (read sampler, why string, err error) {
+// reader reads the values of a metric. good is what one, or some,
+// that cannot be used are not; the error says that none can.
+func (c *comparer) reader(m Metric) (read sampler, good [2]string, err error) {
 	col, ok := c.t.Column(m.Name)
 	switch {
 	case !ok:
-		return nil, "", fmt.Errorf("no run recorded a scrap called %s", m.Name)
+		return nil, good, fmt.Errorf("no run recorded a scrap called %s", m.Name)
 	case !reading.Comparable(col, c.used) && col.Type() != table.Null:
-		return nil, "", fmt.Errorf("%s holds %s values, which have no median", m.Name, col.Type())
+		return nil, good, fmt.Errorf("%s holds %s values, which have no median", m.Name, col.Type())
 	case m.Trials == "":
-		why = "are not finite"
-		if !reading.Numeric(col) {
-			why = "are not finite numbers"
-		}
 		return func(row int) (s sample, found, good bool) {
 			x, good := reading.Finite(col, row)
 			return sample{row: row, value: x}, !col.Null(row), good
-		}, why, nil
+		}, [2]string{"a finite number", "finite numbers"}, nil
 	}
 	trials, ok := c.t.Column(m.Trials)
 	if !ok || !reading.Numeric(trials) {
-		return nil, "", fmt.Errorf("no run recorded %s, the trials of %s, as a number", m.Trials, m.Name)
+		return nil, good, fmt.Errorf("no run recorded %s, the trials of %s, as a number", m.Trials, m.Name)
 	}
 	return func(row int) (s sample, found, good bool) {
 		f, ok := reading.Fraction(col, trials, row)
 		return sample{row: row, value: f.Rate(), of: f}, !col.Null(row), ok
-	}, "are not a count out of " + m.Trials, nil
+	}, [2]string{"a count out of " + m.Trials, "counts out of " + m.Trials}, nil
 }
 
 // samplesAt are the values of some rows.
@@ -72,21 +69,26 @@ func samplesAt(rows []int, read sampler) []sample {
 
 func (c *comparer) table(m Metric) MetricTable {
 	mt := MetricTable{Metric: m}
-	read, why, err := c.reader(m)
+	read, good, err := c.reader(m)
 	if err != nil {
 		mt.Warnings = append(mt.Warnings, err.Error())
 		return mt
 	}
 	groups, odd := c.gather(read)
 	if odd > 0 {
-		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%d values of %s %s and are left out", odd, m.Name, why))
+		words := "is not " + good[0] + " and is"
+		if odd > 1 {
+			words = "are not " + good[1] + " and are"
+		}
+		mt.Warnings = append(mt.Warnings, fmt.Sprintf("%s of %s %s left out", unit.Plural(odd, "value"), m.Name, words))
 	}
-	test, warning := testFor(m, groups)
+	rates := ratesOf(m, groups)
+	test, warning := testFor(m, rates)
 	if warning != "" {
 		mt.Warnings = append(mt.Warnings, warning)
 	}
 	for _, g := range groups {
-		summarize(m, g, c.confidence)
+		summarize(m, g, rates, c.confidence)
 	}
 	if base := baselineOf(groups); base != nil && base.N > 0 {
 		for _, g := range groups {
@@ -126,10 +128,13 @@ type Group struct {
 	Hits     float64     // successes of all runs; of a proportion
 	Trials   float64     // trials of all runs; of a proportion
 	Against  *Comparison // nil for the baseline and without one
+
+	over string // which combinations of the averaged axes have values; comparable
 }
 
-// summarize fills in centre and spread.
-func summarize(m Metric, g *group, confidence float64) {
+// summarize fills in centre and spread. rates are those of all groups of a
+// proportion.
+func summarize(m Metric, g *group, rates stats.Rates, confidence float64) {
 	g.N = len(g.samples)
 	g.Values = values(g.samples)
 	if g.N == 0 {
@@ -142,7 +147,7 @@ func summarize(m Metric, g *group, confidence float64) {
 	case m.Trials != "":
 		all := stats.Total(fractions(g.samples))
 		g.Hits, g.Trials, g.Centre = all.Hits, all.Trials, all.Rate()
-		g.Lo, g.Hi = stats.Wilson(all, confidence)
+		g.Lo, g.Hi = rates.Interval(all, confidence)
 	case m.byMean():
 		mean := methodOf(m).One(g.Values, confidence)
 		g.Centre, g.Lo, g.Hi = mean.Shift, mean.Lo, mean.Hi
@@ -177,18 +182,26 @@ func methodOf(m Metric) stats.Method {
 // A test compares two groups with values.
 type test func(base, g *group, confidence float64) *Comparison
 
-// testFor is how the groups of a metric are compared, with a warning where that
-// is not what was asked for.
-func testFor(m Metric, groups []*group) (t test, warning string) {
+// ratesOf are those of the runs of a proportion.
+func ratesOf(m Metric, groups []*group) stats.Rates {
 	if m.Trials == "" {
-		return testOf(m), ""
+		return stats.Rates{}
 	}
 	var all [][]stats.Fraction
 	for _, g := range groups {
 		all = append(all, fractions(g.samples))
 	}
-	if stats.Uneven(all) {
-		return testOf(m), fmt.Sprintf("the rate of %s varies between runs by more than counting explains: the runs are compared, not each of the %s", m.Name, m.Trials)
+	return stats.RatesOf(all)
+}
+
+// testFor is how the groups of a metric are compared, with a warning where that
+// is not what was asked for.
+func testFor(m Metric, rates stats.Rates) (t test, warning string) {
+	switch {
+	case m.Trials == "":
+		return testOf(m), ""
+	case rates.Uneven:
+		return testOf(m), fmt.Sprintf("the rate of %s varies between runs by more than counting explains: the runs are compared, not each of the %s, and the intervals of the rates are wider for it", m.Name, m.Trials)
 	}
 	return proportions, ""
 }
@@ -233,22 +246,24 @@ func proportions(base, g *group, confidence float64) *Comparison {
 // against compares a group to the baseline, both with values.
 func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 	c := t(base, g, confidence)
-	c.relative(base.Centre)
 	c.Centres = g.Centre - base.Centre
+	c.relative(base, g)
 	if m.Guardrail && m.Goal != "" {
 		c.OneSided(-m.wanted())
 	}
 	return c
 }
 
-// relative says the shift as a fraction of the baseline.
-func (c *Comparison) relative(base float64) {
-	if base == 0 {
-		c.Relative, c.RelLo, c.RelHi = math.NaN(), math.NaN(), math.NaN()
-		return
+// relative says the change in fractions of the baseline's centre.
+func (c *Comparison) relative(base, g *group) {
+	b := math.NaN()
+	if stats.IsSize(base.Centre, base.Values) {
+		b = math.Abs(base.Centre)
 	}
-	b := math.Abs(base)
-	c.Relative, c.RelLo, c.RelHi = c.Shift/b, c.Lo/b, c.Hi/b
+	c.Relative, c.RelLo, c.RelHi, c.RelCentres = c.Shift/b, c.Lo/b, c.Hi/b, c.Centres/b
+	if base.Values[0] >= 0 && g.Values[0] >= 0 && c.RelLo < -1 && !math.IsInf(c.RelLo, 0) {
+		c.RelLo = -1 // what is never negative falls by no more than all of it
+	}
 }
 
 // Contrary reports whether the difference of the centres has another sign than
@@ -385,6 +400,6 @@ func (t *MetricTable) resemblance(axis string) {
 		}
 	}
 	if worst != nil {
-		t.Warnings = append(t.Warnings, fmt.Sprintf("neighbouring values of %s resemble each other (autocorrelation up to %.2f): they count as %.0f independent ones, which p and the intervals take into account", axis, worst.Autocorrelation, worst.Effective))
+		t.Warnings = append(t.Warnings, fmt.Sprintf("neighbouring values of %s resemble each other (autocorrelation up to %.2f): they count as %.0f independent ones, which p and the interval of the change take into account, and those of the groups do not", axis, worst.Autocorrelation, worst.Effective))
 	}
 }

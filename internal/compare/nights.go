@@ -4,12 +4,12 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/along"
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // What a metric does along an ordered axis, and at its last date.
@@ -114,7 +114,7 @@ func (c *comparer) valuesOf(row int, names []string) string {
 	for _, name := range names {
 		texts = append(texts, c.Text(row, name))
 	}
-	return strings.Join(texts, ", ")
+	return unit.Together(texts)
 }
 
 // changed counts the earlier dates whose runs executed other code than those of

@@ -93,12 +93,17 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		if len(x.samples) == 0 { // nothing to compare: show what there was
 			x.samples = all
 		}
-		summarize(m, x, first.confidence)
-		summarize(m, y, first.confidence)
+		rates := ratesOf(m, []*group{x, y})
+		summarize(m, x, rates, first.confidence)
+		summarize(m, y, rates, first.confidence)
 		if len(y.samples) > 0 { // and as many of the first
 			y.Against = against(m, testOf(m), x, y, first.confidence)
 		}
-		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}})
+		mt := MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}}
+		if _, warning := testFor(m, rates); warning != "" {
+			mt.Warnings = append(mt.Warnings, warning)
+		}
+		r.Metrics = append(r.Metrics, mt)
 	}
 	first.conclude(r)
 	j := joined(first, second, other, lost)

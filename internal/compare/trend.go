@@ -1,12 +1,10 @@
 package compare
 
 import (
-	"math"
 	"slices"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/along"
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
-	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 )
 
 // trends are those along every ordered axis, and over the dates of earlier plans,
@@ -55,10 +53,19 @@ func (a axisLine) dates() bool {
 // isDate says whether a text begins like a date.
 func isDate(text string) bool { _, ok := along.DateOf(text); return ok }
 
+// along is the trend of samples along an axis. A series is what agrees in the
+// axes beside it.
 func (c *comparer) along(a axisLine, all []sample) (Trend, bool) {
-	at, level := c.periods(a, all)
-	middle := math.Abs(stats.Median(values(all)))
-	return along.TrendOf(a.name, at, level, middle, func(i int) string { return a.texts[a.levels[i]] })
+	class, _ := factor.Classes(c.t.Len(), c.Named(c.beside(a.name)))
+	place, names := map[int]int{}, make([]string, len(a.levels))
+	for i, level := range a.levels {
+		place[level], names[i] = i, a.texts[level]
+	}
+	points := make([]along.Point, len(all))
+	for i, s := range all {
+		points[i] = along.Point{Series: class[s.row], Place: place[c.Level(s.row, a.name)], Value: s.value}
+	}
+	return along.TrendOf(a.name, points, names)
 }
 
 // beside are the axes beside one that are no replicates.
@@ -70,32 +77,4 @@ func (c *comparer) beside(axis string) []string {
 		}
 	}
 	return out
-}
-
-// periods are the places that have values of the metric, and its levels there:
-// the median distance from what is usual for the rest of the parameters.
-// Replicates count for what is usual.
-func (c *comparer) periods(axis axisLine, all []sample) (at []int, level []float64) {
-	class, _ := factor.Classes(c.t.Len(), c.Named(c.beside(axis.name)))
-	alike := map[int][]float64{}
-	for _, s := range all {
-		alike[class[s.row]] = append(alike[class[s.row]], s.value)
-	}
-	usual := map[int]float64{}
-	for k, x := range alike {
-		slices.Sort(x)
-		usual[k] = stats.Median(x)
-	}
-	off := map[int][]float64{}
-	for _, s := range all {
-		p := c.Level(s.row, axis.name)
-		off[p] = append(off[p], s.value-usual[class[s.row]])
-	}
-	for i, p := range axis.levels {
-		if x := off[p]; len(x) > 0 {
-			slices.Sort(x)
-			at, level = append(at, i), append(level, stats.Median(x))
-		}
-	}
-	return at, level
 }

@@ -18,6 +18,9 @@ func (c *comparer) conclude(r *Report) {
 		c.judge(&r.Metrics[i])
 	}
 	r.Decision = decide(r.Metrics)
+	if r.Decision != "" {
+		r.Decision += c.few(r.Metrics[0].Groups)
+	}
 }
 
 // holm adjusts the p of every comparison of a primary metric, over all primary
@@ -60,7 +63,20 @@ func (c *comparer) judge(t *MetricTable) {
 			}
 		}
 	}
-	t.Verdict = c.sentence(t)
+	t.Verdict = c.sentence(t) + c.few(t.Groups)
+}
+
+// few says that a verdict rests on the smaller part of the runs, where the others
+// are stale: as between a repair and a word on what succeeded before it.
+func (c *comparer) few(groups []Group) string {
+	counted, stale, all := 0, 0, 0
+	for _, g := range groups {
+		counted, stale, all = counted+g.N, stale+g.Stale, all+g.N+g.Missing
+	}
+	if c.o.Stale || stale <= counted {
+		return ""
+	}
+	return fmt.Sprintf(" This rests on %d of %s: %d are stale.", counted, unit.Plural(all, "run"), stale)
 }
 
 func (t *MetricTable) base() float64 {
@@ -238,7 +254,7 @@ func pairing(groups []Group) string {
 	case most < possible:
 		return fmt.Sprintf(" Compared on %d of %d pairs.", most, possible)
 	}
-	return fmt.Sprintf(" Compared on %d pairs.", possible)
+	return fmt.Sprintf(" Compared on %s.", unit.Plural(possible, "pair"))
 }
 
 func (c *comparer) noVerdict(t *MetricTable) string {
@@ -250,9 +266,9 @@ func (c *comparer) noVerdict(t *MetricTable) string {
 	case slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Baseline && g.N == 0 }):
 		return "The baseline has no values."
 	case math.IsNaN(t.base()) && len(c.o.Baseline) > 0:
-		return span(t) + "The baseline is not a single group, so the groups are described and not tested."
+		return c.span(t) + "The baseline is not a single group, so the groups are described and not tested."
 	case math.IsNaN(t.base()):
-		return span(t) + "No baseline is named, so the groups are described and not tested."
+		return c.span(t) + "No baseline is named, so the groups are described and not tested."
 	}
 	if slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Missing > 0 }) {
 		return "Where there are values, every group equals " + t.baselineName() + "." + pairing(t.Groups)
@@ -261,8 +277,9 @@ func (c *comparer) noVerdict(t *MetricTable) string {
 }
 
 // span says between which groups the others lie; empty when fewer than two
-// have values.
-func span(t *MetricTable) string {
+// have values. Centres are of the same series only where groups have those: a
+// region that is missing on some nights is no change.
+func (c *comparer) span(t *MetricTable) string {
 	var with []Group
 	for _, g := range t.Groups {
 		if g.N > 0 {
@@ -272,10 +289,11 @@ func span(t *MetricTable) string {
 	if len(with) < 2 {
 		return ""
 	}
+	with, but := c.alike(with)
 	byCentre := func(a, b Group) int { return cmp.Compare(a.Centre, b.Centre) }
 	low, high := slices.MinFunc(with, byCentre), slices.MaxFunc(with, byCentre)
 	if low.Centre == high.Centre {
-		return "All groups are at " + unit.Number(low.Centre) + ". "
+		return "All groups are at " + unit.Number(low.Centre) + but + ". "
 	}
 	at := func(g Group) string {
 		var names []string
@@ -289,7 +307,30 @@ func span(t *MetricTable) string {
 		}
 		return fmt.Sprintf("%s (%s)", unit.Number(g.Centre), unit.List(names))
 	}
-	return "From " + at(low) + " to " + at(high) + ". "
+	return "From " + at(low) + " to " + at(high) + but + ". "
+}
+
+// alike are the groups that have values of the same series as most others have,
+// and in words which are left out.
+func (c *comparer) alike(groups []Group) (same []Group, but string) {
+	n, most := map[string]int{}, ""
+	for _, g := range groups {
+		if n[g.over]++; n[g.over] > n[most] {
+			most = g.over
+		}
+	}
+	values := "have the same values of " + unit.List(c.averaged)
+	switch left := len(groups) - n[most]; {
+	case left == 0:
+		return groups, ""
+	case n[most] == 1:
+		return groups, ", but no two groups " + values
+	case left == 1:
+		but = ", leaving out a group that does not " + values
+	default:
+		but = fmt.Sprintf(", leaving out %d groups that do not %s", left, values)
+	}
+	return slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.over != most }), but
 }
 
 // change is a change as people read it, relative where that says something.

@@ -61,7 +61,7 @@ func drawCross(in Input, t compare.MetricTable, x compare.Cross) (figure, error)
 	isLong := x.Ordered && len(x.Columns) >= minLinePoints
 	view := crossView{
 		Metric: label(t), Of: rowsName(in, x), Axis: x.Axis, Centre: t.CentreName(), Unit: t.Unit,
-		Rows: len(x.Rows), AllRows: len(x.Rows), Columns: len(x.Columns), AllColumns: len(x.Columns),
+		Rows: len(x.Rows), AllRows: len(x.Rows),
 	}
 	if slices.Contains(x.Rows, in.Compare.Baseline) {
 		view.Baseline = in.Compare.Baseline
@@ -85,20 +85,33 @@ type crossView struct {
 	Metric, Of, Axis, Centre, Unit, Baseline, First, Last string
 	Low, High                                             float64
 	Gaps                                                  bool
-	Rows, AllRows, Columns, AllColumns                    int // drawn, and all
+	Rows, AllRows                                         int // drawn, and all
+	Left                                                  []string // rows and columns that are not
 }
 
 func drawHeat(x compare.Cross, view crossView) (figure, error) {
-	p, low, high, ok, err := picture.Heat(x)
+	shown := picture.Shaded(x)
+	p, low, high, ok, err := picture.Heat(shown)
 	if !ok || err != nil {
 		return figure{}, err
 	}
-	view.Rows, view.Columns = min(view.Rows, picture.MaxHeatRows), min(view.Columns, picture.MaxHeatColumns)
 	view.Low, view.High = low, high
-	for _, row := range x.Cells[:view.Rows] {
-		view.Gaps = view.Gaps || slices.ContainsFunc(row[:view.Columns], math.IsNaN)
+	for _, row := range shown.Cells {
+		view.Gaps = view.Gaps || slices.ContainsFunc(row, math.IsNaN)
 	}
+	view.Left = slices.Concat(leftOut(len(x.Rows), len(shown.Rows), x.RowsOrdered, "rows"), leftOut(len(x.Columns), len(shown.Columns), x.Ordered, "columns"))
 	return figureOf(p, "heat", view), nil
+}
+
+// leftOut says which of all are not shown: the first where the news are last.
+func leftOut(all, shown int, ordered bool, of string) []string {
+	switch {
+	case shown == all:
+		return nil
+	case ordered:
+		return []string{fmt.Sprintf("the first %d of %d %s", all-shown, all, of)}
+	}
+	return []string{fmt.Sprintf("the last %d of %d %s", all-shown, all, of)}
 }
 
 func drawLine(in Input, t compare.MetricTable, groups []compare.Group) (figure, error) {
@@ -111,8 +124,8 @@ func drawLine(in Input, t compare.MetricTable, groups []compare.Group) (figure, 
 }
 
 func drawDots(in Input, t compare.MetricTable, groups []compare.Group) (figure, error) {
-	p, err := picture.Dots(axisLabel(t), groups)
-	shown := groups[:min(len(groups), picture.MaxGroups)]
+	shown := newest(in, groups, picture.MaxGroups)
+	p, err := picture.Dots(axisLabel(t), shown)
 	intervals := 0
 	for _, g := range shown {
 		if !math.IsInf(g.Lo, 0) && !math.IsInf(g.Hi, 0) {
@@ -120,12 +133,12 @@ func drawDots(in Input, t compare.MetricTable, groups []compare.Group) (figure, 
 		}
 	}
 	return figureOf(p, "dots", struct {
-		Metric, By, Centre, CentreName, Confidence, Baseline string
-		Single, Intervals, Lacking                           bool
-		Shown, All                                           int
+		Metric, By, Centre, CentreName, Interval, Baseline string
+		Single, Intervals, Lacking                         bool
+		Left                                               []string
 	}{
-		label(t), safe(joined(in.Compare.Rows)), centreOf(t), t.CentreName(), unit.Number(100 * in.Compare.Confidence), in.Compare.Baseline,
-		picture.OneEach(shown), intervals > 0, intervals < len(shown), len(shown), len(groups),
+		label(t), safe(unit.Together(in.Compare.Rows)), centreOf(t), t.CentreName(), intervalHead(t, in.Compare.Confidence), in.Compare.Baseline,
+		picture.OneEach(shown), intervals > 0, intervals < len(shown), leftOut(len(groups), len(shown), inOrder(in), "groups"),
 	}), err
 }
 
@@ -162,6 +175,23 @@ func withValues(groups []compare.Group) []compare.Group {
 	return out
 }
 
+// inOrder says whether groups stand in the order of an axis, so that the last are
+// the news: nothing else comes first.
+func inOrder(in Input) bool {
+	if len(in.Compare.Rows) == 0 || in.Compare.Baseline != "" {
+		return false
+	}
+	return slices.ContainsFunc(in.Axes, func(a Axis) bool { return a.Name == in.Compare.Rows[0] && a.Ordered })
+}
+
+// newest are the groups that there is room for.
+func newest(in Input, groups []compare.Group, room int) []compare.Group {
+	if len(groups) > room && inOrder(in) {
+		return groups[len(groups)-room:]
+	}
+	return groups[:min(len(groups), room)]
+}
+
 // alongAxis is the ordered axis that alone makes the groups.
 func alongAxis(in Input) (Axis, bool) {
 	if len(in.Compare.Rows) != 1 {
@@ -178,7 +208,7 @@ func alongAxis(in Input) (Axis, bool) {
 // rowsName says what the rows of a cross are.
 func rowsName(in Input, x compare.Cross) string {
 	others := slices.DeleteFunc(slices.Clone(in.Compare.Rows), func(a string) bool { return a == x.Axis })
-	return safe(joined(others))
+	return safe(unit.Together(others))
 }
 
 func axisLabel(t compare.MetricTable) string {

@@ -65,7 +65,7 @@ var columns = []column{
 	{intervalHead, func(g compare.Group, f form) cell { return cell{text: interval(g.Lo, g.Hi, f.value)} }, true, several},
 	{spreadHead, spreadCell, true, func(t compare.MetricTable, wide bool) bool { return wide && several(t, wide) }},
 	{headed("change"), against(shift), true, compared},
-	{intervalHead, against(shiftInterval), true, compared},
+	{changeHead, against(shiftInterval), true, compared},
 	{headed("p"), against(pText), true, compared},
 	{headed("effect"), against(effectSize), true, compared},
 	{headed(""), against(mark), false, compared},
@@ -104,8 +104,36 @@ func centreHead(t compare.MetricTable, _ float64) string {
 	return t.CentreName()
 }
 
-func intervalHead(_ compare.MetricTable, confidence float64) string {
+// rangeHead stands over the least and the largest value, or difference, of what
+// is without chance.
+const rangeHead = "range"
+
+func intervalHead(t compare.MetricTable, confidence float64) string {
+	if t.By == compare.ByExact {
+		return rangeHead
+	}
 	return unit.Number(100*confidence) + "% interval"
+}
+
+func changeHead(t compare.MetricTable, confidence float64) string {
+	t.By = compare.ByMedian
+	head, exact, tested := intervalHead(t, confidence), 0, 0
+	for _, g := range t.Groups {
+		switch a := g.Against; {
+		case a == nil:
+		case a.Exact:
+			exact++
+		default:
+			tested++
+		}
+	}
+	switch {
+	case exact == 0:
+		return head
+	case tested == 0:
+		return rangeHead
+	}
+	return rangeHead + " or " + head
 }
 
 func spreadHead(t compare.MetricTable, _ float64) string {
@@ -190,7 +218,7 @@ func pText(a *compare.Comparison, _ form) string {
 }
 
 func effectSize(a *compare.Comparison, _ form) string {
-	if a.SizeName == "" || math.IsNaN(a.Size) || math.IsInf(a.Size, 0) {
+	if size := effectOf(a); math.IsNaN(size) || math.IsInf(size, 0) {
 		return ""
 	}
 	return a.SizeName + "=" + strings.Replace(fmt.Sprintf("%+.2f", a.Size), "-", "−", 1)
@@ -219,11 +247,10 @@ func mark(a *compare.Comparison, f form) string {
 
 // centres is the difference of the centres, as shift writes a change.
 func centres(a *compare.Comparison, f form) string {
-	percent := a.Centres * (a.Relative / a.Shift)
-	if a.Shift == 0 || math.IsNaN(percent) || math.IsInf(percent, 0) {
+	if math.IsNaN(a.RelCentres) || math.IsInf(a.RelCentres, 0) {
 		return f.change(a.Centres)
 	}
-	return unit.Percent(percent)
+	return unit.Percent(a.RelCentres)
 }
 
 // explanation says what the numbers of a table are; empty where nothing is
@@ -332,11 +359,11 @@ var fields = []field{
 	{"change_lo", change(func(a *compare.Comparison) float64 { return a.Lo }), false},
 	{"change_hi", change(func(a *compare.Comparison) float64 { return a.Hi }), false},
 	{"relative_change", change(func(a *compare.Comparison) float64 { return a.Relative }), false},
-	{"p", change(func(a *compare.Comparison) float64 { return a.P }), false},
-	{"p_adjusted", change(func(a *compare.Comparison) float64 { return a.PAdjusted }), false},
+	{"p", change(func(a *compare.Comparison) float64 { return tested(a, a.P) }), false},
+	{"p_adjusted", change(func(a *compare.Comparison) float64 { return tested(a, a.PAdjusted) }), false},
 	{"hits", func(l line) any { return ofTrials(l, l.group.Hits) }, true},
 	{"trials", func(l line) any { return ofTrials(l, l.group.Trials) }, true},
-	{"effect", change(func(a *compare.Comparison) float64 { return a.Size }), true},
+	{"effect", change(func(a *compare.Comparison) float64 { return effectOf(a) }), true},
 	{"effect_kind", func(l line) any { return l.against().SizeName }, true},
 	{"exploratory", func(l line) any { return l.table.Exploratory }, false},
 	{"paired", func(l line) any { return l.against().Paired }, false},
@@ -362,6 +389,22 @@ func change(of func(*compare.Comparison) float64) func(line) any {
 		}
 		return of(l.group.Against)
 	}
+}
+
+// tested is p, which is not known of what needs none.
+func tested(a *compare.Comparison, p float64) float64 {
+	if a.Exact {
+		return math.NaN()
+	}
+	return p
+}
+
+// effectOf is the effect size, where there is one.
+func effectOf(a *compare.Comparison) float64 {
+	if a.SizeName == "" {
+		return math.NaN()
+	}
+	return a.Size
 }
 
 func ofTrials(l line, n float64) float64 {

@@ -29,7 +29,7 @@ type nightView struct {
 func nightOf(t compare.MetricTable) nightView {
 	n := t.Night
 	v := nightView{
-		Metric: label(t), Axis: safe(n.Axis), Date: safe(n.Date), By: safe(joined(n.By)), Series: n.Series, Short: n.Short, Earlier: compare.MinEarlier,
+		Metric: label(t), Axis: safe(n.Axis), Date: safe(n.Date), By: safe(unit.Together(n.By)), Series: n.Series, Short: n.Short, Earlier: compare.MinEarlier,
 		Single: len(n.By) == 0, New: textsOf(n.New, safe), Gone: textsOf(n.Gone, safe), OtherCode: n.OtherCode, Stale: n.Stale,
 		Left: max(0, len(n.Unusual)-maxUnusual),
 	}
@@ -91,12 +91,18 @@ func departure(d compare.Departure) string {
 		OnLine, Constant           bool
 		Earlier                    int
 	}{Level: unit.Number(d.Expected), OnLine: d.OnLine, Constant: d.Constant, Earlier: d.Earlier, Weekday: d.Weekday}
-	write := unit.Change
-	if math.Abs(d.Expected) > d.Usual && d.Expected != 0 {
-		write = func(x float64) string { return percent(x / math.Abs(d.Expected)) }
-	}
+	write := distance(d)
 	view.Off, view.Usual = write(d.Off()), plusMinus(write(d.Usual))
 	return words("departure", view)
+}
+
+// distance is how to write distances from what is expected: as percentages of it,
+// where it is no smaller than what is usual.
+func distance(d compare.Departure) func(float64) string {
+	if math.Abs(d.Expected) <= d.Usual || d.Expected == 0 {
+		return unit.Change
+	}
+	return func(x float64) string { return percent(x / math.Abs(d.Expected)) }
 }
 
 // percent is unit.Percent, with digits enough where two decimals have none.
@@ -135,13 +141,9 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 		if !d.Constant {
 			expected = number(d.Expected) + " " + plusMinus(number(d.Usual))
 		}
-		off := unit.Change(d.Off())
-		if d.Expected != 0 {
-			off = percent(d.Off() / math.Abs(d.Expected))
-		}
-		rows = append(rows, []string{safe(d.Name), number(d.Value), expected, basis, off, fmt.Sprint(d.Earlier)})
+		rows = append(rows, []string{safe(d.Name), number(d.Value), expected, basis, distance(d)(d.Off()), fmt.Sprint(d.Earlier)})
 	}
-	return plainTable([]string{safe(joined(n.By)), safe(n.Date), "expected", "by their", "off", "earlier values"}, rows, true)
+	return plainTable([]string{safe(unit.Together(n.By)), safe(n.Date), "expected", "by their", "off", "earlier values"}, rows, true)
 }
 
 // drawNights draws the series that are unusual.

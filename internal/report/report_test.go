@@ -427,7 +427,7 @@ func TestWordsOfDecisionsAndRates(t *testing.T) {
 	in.Compare.Failures[0].When = nil
 	in.Compare.Failures[0].Rates = []compare.FailureRates{{Axis: "variant", Uneven: true, Values: []compare.FailureRate{{Value: "b|", Failed: 3, Of: 6}, {Value: "a", Failed: 1, Of: 6}, {Value: "c", Of: 6}, {Value: "d", Of: 6}}}}
 	against := in.Compare.Metrics[0].Groups[1].Against
-	against.Centres = -against.Shift / 2
+	against.Centres, against.RelCentres = -against.Shift/2, -against.Relative/2
 	text := string(mustSummary(t, in).Markdown())
 	for _, want := range []string{
 		"**Decision:** b is better by y, but worse by the guardrail z\\_ms.\n",
@@ -452,7 +452,7 @@ func TestExplanation(t *testing.T) {
 		{of(compare.Metric{Trials: "n"}, false, 4, compare.Comparison{Counted: true, Relative: 0.1}), "the difference of the rates, as a percentage of the baseline's rate, not in percentage points. p says how likely a difference this large is where there is none, adjusted for 4 comparisons."},
 		{of(compare.Metric{Unit: "ms", Goal: "minimize", Guardrail: true}, false, 0, compare.Comparison{Relative: math.NaN()}), "a run of the group and one of the baseline, in ms. p asks only whether it got worse, of each comparison by itself."},
 		{of(compare.Metric{By: compare.ByMean}, true, 0, compare.Comparison{Paired: true, Relative: 1}), "the difference of the means, within pairs of runs, as a percentage of the baseline's mean. p says how likely a difference this large is where there is none, of each comparison by itself: the metric is exploratory."},
-		{of(compare.Metric{By: compare.ByExact}, false, 0, compare.Comparison{Exact: true, Relative: 1}), "the median difference, as a percentage of the baseline's median. Any difference counts, and needs no p."},
+		{of(compare.Metric{By: compare.ByExact}, false, 0, compare.Comparison{Exact: true, Relative: 1}), "the median difference, as a percentage of the baseline's median. Ranges are from the least to the largest; any difference counts, and needs no p."},
 	} {
 		if !strings.HasSuffix(c.got, c.want) {
 			t.Errorf("%q, want …%q", c.got, c.want)

@@ -150,8 +150,9 @@ func trendTexts(t compare.MetricTable) []string {
 	for _, trend := range t.Trends {
 		view := struct {
 			Axis, Movement, Usual string
+			Weekdays              bool
 			Odd                   []string
-		}{Axis: trend.Axis, Movement: movement(trend)}
+		}{Axis: trend.Axis, Movement: movement(trend), Weekdays: trend.Weekdays}
 		if trend.Usual > 0 {
 			view.Usual = plusMinus(off(trend.Usual, trend.UsualRelative))
 		}
@@ -231,7 +232,7 @@ func groupTable(in Input, t compare.MetricTable) string {
 		Means string // what its numbers are
 		Left  int    // groups that are not shown
 		Which string // of all are they
-	}{tableOf(t, groups, in.Compare.Confidence, joined(in.Compare.Rows), true).markdown(), strings.TrimSpace(explanation(t) + " " + sizes(groups)), len(t.Groups) - len(groups), which})
+	}{tableOf(t, groups, in.Compare.Confidence, unit.Together(in.Compare.Rows), true).markdown(), strings.TrimSpace(explanation(t) + " " + sizes(groups)), len(t.Groups) - len(groups), which})
 }
 
 // sizes explain the kinds of effect sizes in a table.
@@ -251,10 +252,14 @@ func sizes(groups []compare.Group) string {
 // shownGroups are those that a table has room for: along an ordered axis the
 // last, which are the news.
 func shownGroups(in Input, groups []compare.Group) ([]compare.Group, string) {
-	if _, ordered := alongAxis(in); ordered && len(groups) > maxOrderedRows && in.Compare.Baseline == "" {
-		return groups[len(groups)-maxOrderedRows:], "earlier"
+	room, left := maxRows, "more"
+	if inOrder(in) {
+		left = "earlier"
 	}
-	return groups[:min(len(groups), maxRows)], "more"
+	if _, drawn := alongAxis(in); drawn && inOrder(in) {
+		room = maxOrderedRows
+	}
+	return newest(in, groups, room), left
 }
 
 func bestSection(in Input) section {

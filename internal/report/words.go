@@ -11,6 +11,12 @@ import (
 // summaryText is the words of the summary; they are ours and embedded.
 var summaryText = template.Must(template.New("summary").Funcs(template.FuncMap{
 	"safe": safe, "sentence": sentence, "number": unit.Number, "table": plainTable, "list": joined, "some": listed, "count": unit.Plural,
+	"be": func(n int) string {
+		if n == 1 {
+			return "is"
+		}
+		return "are"
+	},
 	"words": func(texts ...string) []string { return texts },
 }).Parse(templates.SummaryText))
 

@@ -60,6 +60,10 @@ func Fit(text string, width int) string { return ansi.Truncate(text, width, "…
 // maxListed is how many names a sentence holds.
 const maxListed = 6
 
+// Together joins values that belong to one thing, such as those of several axes
+// that one group has: "sgd/0.1". Lists of such names stay readable.
+func Together(values []string) string { return strings.Join(values, "/") }
+
 // All joins names as a sentence does, however many: "a, b and c".
 func All(names []string) string { return joined(names, " and ") }
 

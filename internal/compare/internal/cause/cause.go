@@ -197,5 +197,5 @@ func (a Axis) rates(failed, others []int) Rates {
 	for i, r := range rates {
 		of[i] = stats.Fraction{Hits: float64(r.Failed), Trials: float64(r.Of)}
 	}
-	return Rates{a.Name, stats.Uneven([][]stats.Fraction{of}), rates}
+	return Rates{a.Name, stats.RatesOf([][]stats.Fraction{of}).Uneven, rates}
 }

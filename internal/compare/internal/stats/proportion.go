@@ -15,7 +15,11 @@ func (f Fraction) Rate() float64 { return f.Hits / f.Trials }
 
 // Wilson is the score interval of a proportion.
 func Wilson(f Fraction, confidence float64) (lo, hi float64) {
-	z := normalQuantile(0.5 + confidence/2)
+	return score(f, normalQuantile(0.5+confidence/2))
+}
+
+// score are the rates that lie within z standard errors of that of f.
+func score(f Fraction, z float64) (lo, hi float64) {
 	n, p := f.Trials, f.Rate()
 	middle := (p + z*z/(2*n)) / (1 + z*z/n)
 	half := z / (1 + z*z/n) * math.Sqrt(p*(1-p)/n+z*z/(4*n*n))
@@ -35,10 +39,17 @@ func Total(of []Fraction) (sum Fraction) {
 // no longer taken for independent.
 const dispersionAlpha = 0.01
 
-// Uneven reports whether the rates within the groups vary by more than
-// counting explains: Pearson's test of homogeneity, over all groups.
-func Uneven(groups [][]Fraction) bool {
-	chi, free := 0.0, 0
+// Rates are those of the runs of groups.
+type Rates struct {
+	Uneven     bool    // they vary within the groups by more than counting explains
+	dispersion float64 // by how much: Pearson's chi-squared by its freedom
+	freedom    float64
+}
+
+// RatesOf looks at the runs of groups, by Pearson's test of homogeneity over all
+// of them.
+func RatesOf(groups [][]Fraction) (r Rates) {
+	chi := 0.0
 	for _, g := range groups {
 		p := Total(g).Rate()
 		if len(g) < 2 || p == 0 || p == 1 {
@@ -48,9 +59,24 @@ func Uneven(groups [][]Fraction) bool {
 			d := f.Hits - f.Trials*p
 			chi += d * d / (f.Trials * p * (1 - p))
 		}
-		free += len(g) - 1
+		r.freedom += float64(len(g) - 1)
 	}
-	return free > 0 && distuv.ChiSquared{K: float64(free)}.Survival(chi) < dispersionAlpha
+	if r.freedom > 0 {
+		r.dispersion = chi / r.freedom
+		r.Uneven = distuv.ChiSquared{K: r.freedom}.Survival(chi) < dispersionAlpha
+	}
+	return r
+}
+
+// Interval is that of the rate of all trials of a group: Wilson's, or where the
+// rates are uneven the same with a variance larger by their dispersion, as of a
+// quasi-binomial model, and Student's distribution.
+func (r Rates) Interval(of Fraction, confidence float64) (lo, hi float64) {
+	if !r.Uneven {
+		return Wilson(of, confidence)
+	}
+	t := distuv.StudentsT{Sigma: 1, Nu: r.freedom}
+	return score(of, t.Quantile(0.5+confidence/2)*math.Sqrt(r.dispersion))
 }
 
 // minExpected is the usual bound of tests that rest on the normal

@@ -30,15 +30,37 @@ func Resembling(m Method, diffs []Difference, confidence float64) (c Change, cor
 	}
 	n := float64(len(at))
 	effective = math.Max(2, n*(1-rho)/(1+rho))
-	shrink := math.Sqrt(effective / n)
-	t := distuv.StudentsT{Mu: 0, Sigma: 1, Nu: effective - 1}
-	dull := func(p float64) float64 { return math.Min(1, 2*t.Survival(-normalQuantile(p/2)*shrink)) }
 	sort.Float64s(level)
-	c = m.One(level, confidence)
-	c.P, c.Least = dull(c.P), dull(c.Least)
-	widen := t.Quantile(0.5+confidence/2) / normalQuantile(0.5+confidence/2) / shrink
-	c.Lo, c.Hi = c.Shift-(c.Shift-c.Lo)*widen, c.Shift+(c.Hi-c.Shift)*widen
-	return c, rho, effective, true
+	return ofFewer(m, level, effective, confidence), rho, effective, true
+}
+
+// ofFewer is the change of values that count for fewer. p and the interval follow
+// from the same standard errors, one for each side, which are those of m's
+// interval as of so many values: by Student's distribution. p is never below m's
+// own.
+func ofFewer(m Method, values []float64, effective, confidence float64) Change {
+	const base = 0.95 // whatever confidence is asked for, p is the same
+	c, n := m.One(values, base), float64(len(values))
+	reach := normalQuantile(0.5 + base/2)
+	if m.students {
+		reach = distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.5 + base/2)
+	}
+	error1 := math.Sqrt(n/effective) / reach // of an interval's half
+	below, above := (c.Shift-c.Lo)*error1, (c.Hi-c.Shift)*error1
+	t := distuv.StudentsT{Sigma: 1, Nu: effective - 1}
+	half := t.Quantile(0.5 + confidence/2)
+	c.Lo, c.Hi = c.Shift-half*below, c.Shift+half*above
+	fewer := func(p float64) float64 { return 2 * t.Survival(-normalQuantile(p/2)*math.Sqrt(effective/n)) }
+	side := below
+	if c.Shift < 0 {
+		side = above
+	}
+	if c.Shift == 0 || side == 0 { // most values are equal: the ranks alone are sure of something
+		c.P, c.Least = math.Min(1, fewer(c.P)), math.Min(1, fewer(c.Least))
+		return c
+	}
+	c.P = math.Min(1, math.Max(c.P, 2*t.Survival(math.Abs(c.Shift)/side)))
+	return c
 }
 
 // levels are the mean differences by place, in order.

@@ -55,13 +55,15 @@ type Method struct {
 	SizeName string // what the sizes of its effects are called
 	SizeOne  func(diffs []float64) float64
 	SizeTwo  func(a, b []float64) float64
+
+	students bool // the interval of One is Student's, else a normal one
 }
 
 // The methods.
 var (
-	Ranks     = Method{oneByRanks, twoByRanks, "r", rankCorrelation, dominance}             // assumes nothing
-	Means     = Method{oneByMeans, twoByMeans, "d", meanInDeviations, standardized}         // Student's and Welch's t tests
-	Resamples = Method{oneByResamples, twoByResamples, "d", meanInDeviations, standardized} // of means, by bootstrap and permutation
+	Ranks     = Method{oneByRanks, twoByRanks, "r", rankCorrelation, dominance, false}             // assumes nothing
+	Means     = Method{oneByMeans, twoByMeans, "d", meanInDeviations, standardized, true}          // Student's and Welch's t tests
+	Resamples = Method{oneByResamples, twoByResamples, "d", meanInDeviations, standardized, false} // of means, by bootstrap and permutation
 )
 
 // Summary is the median of a sample with its order-statistic interval, as
@@ -101,6 +103,13 @@ func Median(sample []float64) float64 {
 		return sample[n/2]
 	}
 	return (sample[n/2-1] + sample[n/2]) / 2
+}
+
+// IsSize reports whether fractions of the centre of a sample say something: it is
+// not zero, and the quartiles do not lie on both sides of zero.
+func IsSize(centre float64, sample []float64) bool {
+	q1, q3 := Quartiles(sample)
+	return centre != 0 && !(q1 < 0 && q3 > 0)
 }
 
 func medianOf(unsorted []float64) float64 { return Median(slices.Sorted(slices.Values(unsorted))) }

@@ -14,22 +14,36 @@ const MinPlaces = 8
 
 // A Line is a robust straight line through levels at places.
 type Line struct {
-	Slope float64   // Theil and Sen's: the change from one place to the next
-	Off   []float64 // how far each level lies above the line
-	Scale float64   // the standard deviation of Off, robustly; 0 when all lie on it
-	P     float64   // of no trend: Mann and Kendall's, two-sided
+	Slope    float64   // Theil and Sen's: the change from one place to the next
+	Off      []float64 // how far each level lies above the line
+	Scale    float64   // the standard deviation of Off, robustly; 0 when all lie on it
+	P        float64   // of no trend: Mann and Kendall's, two-sided
+	Weekdays bool      // they differ, and Off is from the line of its own weekday
 }
 
 // Fit lays a line through the levels y at places, which ascend; there are at
-// least two.
-func Fit(at []int, y []float64) Line {
+// least two. weekday is as Expect has it.
+func Fit(at []int, y []float64, weekday []int) Line {
 	l := Line{Slope: theilSen(at, y), P: mannKendall(y)}
 	l.Off = without(at, y, l.Slope)
-	base := medianOf(l.Off)
-	l.Scale = deviation(distances(l.Off, base))
-	for i := range l.Off {
-		l.Off[i] -= base
+	base, parameters := medianOf(l.Off), 1
+	fitted := make([]float64, len(y))
+	for i := range y {
+		fitted[i] = base + l.Slope*float64(at[i])
 	}
+	if weekday != nil {
+		if of := byWeekday(at, weekday); kruskalWallis(l.Off, of[:]) < alarmAlpha {
+			w := of.fit(at, y, l.Off)
+			l.Weekdays, fitted, parameters = true, w.fitted, w.parameters
+		}
+	}
+	for i := range y {
+		const rounding = 1e-12 // relative: what is no farther off lies on the line
+		if l.Off[i] = y[i] - fitted[i]; math.Abs(l.Off[i]) <= rounding*math.Abs(y[i]) {
+			l.Off[i] = 0
+		}
+	}
+	l.Scale = spreadOf(distances(l.Off, 0), parameters)
 	return l
 }
 

@@ -15,6 +15,44 @@ const minLine = 3
 // weekday has few; where own is shown to spread more, by that alone. off is the
 // values without their trend.
 func expectOfWeekday(at []int, y, off []float64, next, family int, of weekdays, own int) Expectation {
+	w := of.fit(at, y, off)
+	e := Expectation{OnLine: w.onLine, Weekday: true, From: len(of[own]), off: make([]float64, len(y))}
+	for i := range y {
+		e.off[i] = math.Abs(y[i] - w.fitted[i])
+	}
+	e.Value = w.lines[own].at(next)
+	e.same = e.Value
+	m := float64(e.From)
+	error2 := errorOf(e.From, false)
+	switch {
+	case w.onLine && e.From >= minLine:
+		error2 = 2 * (2*m + 1) / m / (m - 1) // of a line through few values, one further
+	case w.onLine:
+		error2 += errorOf(len(y), true)
+	}
+	fitted, parameters := w.fitted, w.parameters
+	if of.spreadsMore(e.off, own) {
+		e.off, fitted, parameters = pick(e.off, of[own]), pick(fitted, of[own]), 1
+	}
+	e.limit(e.off, fitted, parameters, family, error2)
+	return e
+}
+
+// weekly are the levels of weekdays, or their lines where there is a trend.
+type weekly struct {
+	onLine     bool
+	lines      [7]weekdayLine
+	fitted     []float64 // by value
+	parameters int       // that were taken from the values
+}
+
+type weekdayLine struct{ base, slope float64 }
+
+func (l weekdayLine) at(place int) float64 { return l.base + l.slope*float64(place) }
+
+// fit takes the level or line of each weekday from values y at places; off is
+// the values without their trend.
+func (of weekdays) fit(at []int, y, off []float64) weekly {
 	levelled := make([]float64, len(y))
 	for _, day := range of {
 		if len(day) == 0 {
@@ -25,42 +63,25 @@ func expectOfWeekday(at []int, y, off []float64, next, family int, of weekdays, 
 			levelled[i] = y[i] - level
 		}
 	}
+	w := weekly{fitted: make([]float64, len(y))}
 	common, onLine := trendOf(at, levelled)
-	e := Expectation{OnLine: onLine, Weekday: true, From: len(of[own]), off: make([]float64, len(y))}
-	fitted, parameters := make([]float64, len(y)), 0
+	w.onLine = onLine
 	for d, day := range of {
 		if len(day) == 0 {
 			continue
 		}
 		slope := common
-		parameters++
+		w.parameters++
 		if onLine && len(day) >= minLine { // days that are lower may rise less
 			slope = theilSen(pick(at, day), pick(y, day))
-			parameters++
+			w.parameters++
 		}
-		base := medianOf(without(pick(at, day), pick(y, day), slope))
+		w.lines[d] = weekdayLine{medianOf(without(pick(at, day), pick(y, day), slope)), slope}
 		for _, i := range day {
-			fitted[i] = base + slope*float64(at[i])
-			e.off[i] = math.Abs(y[i] - fitted[i])
-		}
-		if d == own {
-			e.Value = base + slope*float64(next)
+			w.fitted[i] = w.lines[d].at(at[i])
 		}
 	}
-	e.same = e.Value
-	m := float64(e.From)
-	error2 := errorOf(e.From, false)
-	switch {
-	case onLine && e.From >= minLine:
-		error2 = 2 * (2*m + 1) / m / (m - 1) // of a line through few values, one further
-	case onLine:
-		error2 += errorOf(len(y), true)
-	}
-	if of.spreadsMore(e.off, own) {
-		e.off, fitted, parameters = pick(e.off, of[own]), pick(fitted, of[own]), 1
-	}
-	e.limit(e.off, fitted, parameters, family, error2)
-	return e
+	return w
 }
 
 // weekdays are, for each day of the week, which values are of it.

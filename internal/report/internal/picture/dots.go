@@ -13,11 +13,10 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 )
 
-// Dots draws a row for each of the first MaxGroups groups: its values as small
-// dots, the centre with its interval over them, and the baseline's centre as a
+// Dots draws a row for each group, for which there is room for MaxGroups: its
+// values as small dots, the centre with its interval over them, and the baseline's centre as a
 // line.
 func Dots(label string, groups []compare.Group) (Picture, error) {
-	groups = groups[:min(len(groups), MaxGroups)]
 	p := newPlot(label)
 	p.Add(verticalGrid())
 	names := make([]string, len(groups))

@@ -15,26 +15,41 @@ import (
 
 // How much of a cross Heat draws.
 const (
-	MaxHeatRows    = 40
-	MaxHeatColumns = 60
+	maxHeatRows    = 40
+	maxHeatColumns = 60
 	maxWritten     = 12 // columns whose cells have their number written in
 )
+
+// Shaded is as much of a cross as Heat has room for: the last rows and columns of
+// an ordered axis, which are the news, and the first of another.
+func Shaded(x compare.Cross) compare.Cross {
+	top, bottom := room(len(x.Rows), maxHeatRows, x.RowsOrdered)
+	left, right := room(len(x.Columns), maxHeatColumns, x.Ordered)
+	x.Rows, x.Columns, x.Cells = x.Rows[top:bottom], x.Columns[left:right], slices.Clone(x.Cells[top:bottom])
+	for i, row := range x.Cells {
+		x.Cells[i] = row[left:right]
+	}
+	return x
+}
+
+// room is which of n have room, from and to.
+func room(n, most int, ordered bool) (from, to int) {
+	if ordered {
+		return max(0, n-most), n
+	}
+	return 0, min(n, most)
+}
 
 // Heat draws a cross as shades from low to high; ok is false where nothing in
 // it is known.
 func Heat(x compare.Cross) (p Picture, low, high float64, ok bool, err error) {
-	rows, columns := min(len(x.Rows), MaxHeatRows), min(len(x.Columns), MaxHeatColumns)
-	cells := make([][]float64, rows)
-	for i := range cells {
-		cells[i] = x.Cells[i][:columns]
-	}
-	if low, high = reach(cells); low > high {
+	if low, high = reach(x.Cells); low > high {
 		return p, low, high, false, nil
 	}
-	h := heat{cells: cells, number: unit.Numbers(slices.Concat(cells...)...), low: low, high: high, written: columns <= maxWritten, axis: drawable(unit.Cut(unit.Line(x.Axis), maxLabel))}
-	h.side, p.Numbered = labels(x.Rows[:rows])
+	h := heat{cells: x.Cells, number: unit.Numbers(slices.Concat(x.Cells...)...), low: low, high: high, written: len(x.Columns) <= maxWritten, axis: drawable(unit.Cut(unit.Line(x.Axis), maxLabel))}
+	h.side, p.Numbered = labels(x.Rows)
 	var more []Numbered
-	h.top, more = labels(x.Columns[:columns])
+	h.top, more = labels(x.Columns)
 	p.Numbered = append(p.Numbered, more...)
 	p.PNG, err = paint(h.width(), h.height(), h.draw)
 	return p, low, high, true, err
