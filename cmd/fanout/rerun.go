@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -29,7 +31,7 @@ they are now, which makes the other successes stale, and --frozen as they were.
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !app.IsSweep(args[0]) {
-				return unit.Mistake(unit.WithHint(fmt.Errorf("%s is not a sweep directory", args[0]), "to run a sweep file: fanout run %s", unit.Quote(args[0])))
+				return notASweep(args[0])
 			}
 			if !again.Failed && !again.Stale && f.Only == "" && len(args) == 1 {
 				return unit.Mistake(unit.WithHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows"))
@@ -45,4 +47,16 @@ they are now, which makes the other successes stale, and --frozen as they were.
 	c.addExecFlags(cmd, &f)
 	f.addDryRun(cmd)
 	return cmd
+}
+
+// notASweep says what a place is that is no folder: a file, or nothing.
+func notASweep(where string) error {
+	if _, err := os.Stat(where); err == nil {
+		return unit.Mistake(unit.WithHint(fmt.Errorf("%s is not a sweep directory", where), "to run a sweep file: fanout run %s", unit.Quote(where)))
+	}
+	err := fmt.Errorf("there is no sweep %s", where)
+	if there, _ := filepath.Glob(filepath.Join(filepath.Dir(where), "*.sweep")); len(there) > 0 {
+		err = unit.WithHint(err, "there is %s", unit.List(there))
+	}
+	return unit.Mistake(err)
 }

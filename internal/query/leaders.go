@@ -3,8 +3,11 @@ package query
 import (
 	"cmp"
 	"errors"
+	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -51,6 +54,9 @@ func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {
 			l.Runs = append(l.Runs, Leader{r, x})
 		}
 	}
+	if len(l.Runs) == 0 {
+		return l, unknown(s, by)
+	}
 	slices.SortStableFunc(l.Runs, func(a, b Leader) int {
 		x, y := a.Value, b.Value
 		if !ascending {
@@ -64,9 +70,36 @@ func Lead(s *sweep.Sweep, by, where string, ascending bool) (Leaders, error) {
 	return l, nil
 }
 
-// numberOf is also for NaN and the infinities, which were recorded, too.
-func numberOf(r Run, name string) (float64, bool) {
-	v := environment(r)[name]
+// unknown is an error where no run can have a number of this name: some have
+// succeeded, and none has it, and it is no metric either.
+func unknown(s *sweep.Sweep, name string) error {
+	if spec := s.Spec(); spec != nil {
+		for _, m := range spec.Metrics {
+			if m.Name == name {
+				return nil
+			}
+		}
+	}
+	numbers, succeeded := map[string]bool{}, false
+	for _, st := range s.Runs() {
+		succeeded = succeeded || st.Status == outcome.Succeeded
+		for n, v := range environment(RunOf(s, st)) {
+			if _, isNumber := number(v); isNumber {
+				numbers[n] = true
+			}
+		}
+	}
+	if numbers[name] || !succeeded {
+		return nil
+	}
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(numbers)), func(n string) bool { return strings.HasPrefix(n, "run_") })
+	return unit.Mistake(unit.WithHint(fmt.Errorf("no run has a number called %s", unit.Line(name)), "%s have numbers, and columns of every run such as run_duration_s", unit.List(names)))
+}
+
+func numberOf(r Run, name string) (float64, bool) { return number(environment(r)[name]) }
+
+// number is also for NaN and the infinities, which were recorded, too.
+func number(v any) (float64, bool) {
 	if x, ok := v.(float64); ok {
 		return x, true
 	}

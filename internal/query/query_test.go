@@ -147,11 +147,16 @@ func TestMistakes(t *testing.T) {
 
 func TestLead(t *testing.T) {
 	s := sample(t)
+	for _, by := range []string{"nothing", "run_status"} {
+		if _, err := query.Lead(s, by, "", false); err == nil || !unit.IsMistake(err) || !strings.Contains(unit.HintOf(err), "x") {
+			t.Errorf("%s: %v (%s)", by, err, unit.HintOf(err))
+		}
+	}
 	for _, c := range []struct {
 		by        string
 		ascending bool
 		want      string
-	}{{"x", false, "2 1 0"}, {"x", true, "0 1 2"}, {"nothing", false, ""}, {"run_status", false, ""}} {
+	}{{"x", false, "2 1 0"}, {"x", true, "0 1 2"}} {
 		l, err := query.Lead(s, c.by, "", c.ascending)
 		if err != nil {
 			t.Fatal(err)
