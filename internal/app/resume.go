@@ -75,6 +75,9 @@ func (a *App) revised(ctx context.Context, s *sweep.Sweep, e Edits) (*sweep.Plan
 		return nil, unit.Mistake(unit.WithHint(err, "add --frozen to execute the copy that was frozen with the sweep"))
 	case r.Gone != nil && e == Update:
 		return nil, unit.Mistake(unit.WithHint(r.Gone, "without --update, the copy that was frozen with the sweep is executed"))
+	case r.Gone != nil && len(r.Changed) > 0:
+		return nil, unit.Mistake(unit.WithHint(fmt.Errorf("edited since %s was planned: %s; and %w", s.Name(), someOf(r.Changed), r.Gone),
+			"add --frozen to execute what the sweep was planned with"))
 	case r.Gone != nil:
 		a.Warn(r.Gone.Error() + "; the copy that was frozen with the sweep is executed")
 		return nil, nil

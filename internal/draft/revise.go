@@ -12,6 +12,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -20,7 +21,7 @@ import (
 // inputs as they are now where its sweep file is. The runs are the same.
 type Revision struct {
 	sweep.Plan
-	Changed []string // what a kernel would see of it: paths of templates and files
+	Changed []string // what a kernel would see of it: paths of templates and files; where something is gone, of those that are there
 	Gone    error    // what is not there any more, so that there is no such plan
 }
 
@@ -33,7 +34,7 @@ func Revise(ctx context.Context, s *sweep.Sweep) (Revision, error) {
 	d.Plan = sweep.Plan{Head: head, Spec: s.Spec()}
 	for _, t := range head.Templates {
 		if _, err := os.Stat(d.Path(t.Path)); errors.Is(err, fs.ErrNotExist) {
-			return Revision{Gone: fmt.Errorf("%s is no longer in %s", t.Path, unit.Path(d.Dir))}, nil
+			return d.without(ctx, s, fmt.Errorf("%s is no longer in %s", t.Path, unit.Path(d.Dir)))
 		}
 	}
 	d.Templates, d.Recipe.Modules, d.Head.Files, d.Created = nil, nil, "", time.Now().UTC()
@@ -42,13 +43,59 @@ func Revise(ctx context.Context, s *sweep.Sweep) (Revision, error) {
 		return Revision{}, err
 	}
 	if err := d.readFiles(); err != nil {
-		return Revision{Gone: err}, nil
+		return d.without(ctx, s, err)
 	}
 	if err := d.keepRuns(s); err != nil {
 		return Revision{}, err
 	}
 	changed, err := d.changed(ctx, s, head, declared)
 	return Revision{Plan: d.Plan, Changed: changed}, err
+}
+
+// without is a revision of which something is gone: what is there may have been
+// edited all the same.
+func (d *Draft) without(ctx context.Context, s *sweep.Sweep, gone error) (Revision, error) {
+	r := Revision{Gone: gone}
+	head, _ := s.Head()
+	for _, t := range head.Templates {
+		if text, err := os.ReadFile(d.Path(t.Path)); err == nil {
+			if doc, err := notebook.Decode(text); err != nil || doc.CodeDigest() != t.Code {
+				r.Changed = append(r.Changed, t.Path)
+			}
+		}
+	}
+	frozen, names, err := frozenFiles(ctx, s)
+	if err != nil {
+		return r, err
+	}
+	defer os.RemoveAll(frozen)
+	for _, name := range names {
+		if now, err := readFile(d.Dir, name); err == nil && !isFrozen(frozen, now) {
+			r.Changed = append(r.Changed, name)
+		}
+	}
+	return r, nil
+}
+
+// frozenFiles unpacks the files frozen with a sweep into a folder, which the
+// caller removes.
+func frozenFiles(ctx context.Context, s *sweep.Sweep) (folder string, names []string, err error) {
+	if folder, err = os.MkdirTemp("", "fanout-frozen-"); err != nil {
+		return "", nil, err
+	}
+	if err = s.Unpack(ctx, folder); err == nil {
+		names, err = filesOf(folder, "**")
+	}
+	if err != nil {
+		os.RemoveAll(folder)
+	}
+	return folder, names, err
+}
+
+// isFrozen reports whether a file is as it was frozen.
+func isFrozen(frozen string, f pack.File) bool {
+	old, err := readFile(frozen, f.Name)
+	return err == nil && bytes.Equal(old.Data, f.Data)
 }
 
 // changed names the templates and files that differ from the frozen ones.
@@ -109,22 +156,15 @@ func declaredIn(params []grid.Param, name string) (grid.Param, bool) {
 // changedFiles names the files that differ from the frozen ones, on either
 // side.
 func (d *Draft) changedFiles(ctx context.Context, s *sweep.Sweep) ([]string, error) {
-	frozen, err := os.MkdirTemp("", "fanout-frozen-")
+	frozen, were, err := frozenFiles(ctx, s)
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(frozen)
-	if err := s.Unpack(ctx, frozen); err != nil {
-		return nil, err
-	}
-	were, err := filesOf(frozen, "**")
-	if err != nil {
-		return nil, err
-	}
 	var names []string
 	for _, f := range d.Files {
 		were = slices.DeleteFunc(were, func(name string) bool { return name == f.Name })
-		if old, err := readFile(frozen, f.Name); err != nil || !bytes.Equal(old.Data, f.Data) {
+		if !isFrozen(frozen, f) {
 			names = append(names, f.Name)
 		}
 	}
