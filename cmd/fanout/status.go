@@ -86,7 +86,7 @@ const maxFailures = 20
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 	c.stdout.Printf("%s: %s\n", r.Name, r.Tally)
 	if r.Unplanned > 0 {
-		c.stdout.Printf("%d more runs are no longer planned\n", r.Unplanned)
+		c.stdout.Printf("%s no longer planned\n", unit.Plural(r.Unplanned, "more run"))
 	}
 	switch {
 	case r.Holder != nil && r.LeftS != nil:

@@ -125,7 +125,7 @@ func (c *canary) judge(st sweep.RunState, left []sweep.Run) string {
 	n := len(c.failed)
 	first := "the first run did not get past its first cells"
 	if n > 1 {
-		first = fmt.Sprintf("the first %d runs, each of other values, did not get past their first cells", n)
+		first = fmt.Sprintf("the first %d runs, as unlike as there are, did not get past their first cells", n)
 	}
 	switch {
 	case (o.Kind == outcome.StartFailed || slices.Contains(hopeless, o.Ename)) && (n > 1 || !slices.ContainsFunc(left, c.otherVariant)):
