@@ -163,7 +163,7 @@ func TestRelativeChanges(t *testing.T) {
 		t.Errorf("below zero: %+v", c)
 	}
 	wild := func(seed int) float64 { return float64(1 + seed*seed*seed) }
-	if c := pair(wild, func(seed int) float64 { return wild((seed * 5) % 12) / 50 }); c.RelLo != -1 || c.Lo >= -c.Shift/c.Relative {
+	if c := pair(wild, func(seed int) float64 { return wild((seed*5)%12) / 50 }); c.RelLo != -1 || c.Lo >= -c.Shift/c.Relative {
 		t.Errorf("never negative: %+v", c)
 	}
 	if c := pair(func(seed int) float64 { return 100 + float64(seed%2) }, func(seed int) float64 { return 100 + float64(seed%2) + float64(seed/11) }); c.Shift != 0 || math.IsNaN(c.Relative) || c.RelCentres != c.Centres/100.5 {

@@ -85,7 +85,7 @@ type crossView struct {
 	Metric, Of, Axis, Centre, Unit, Baseline, First, Last string
 	Low, High                                             float64
 	Gaps                                                  bool
-	Rows, AllRows                                         int // drawn, and all
+	Rows, AllRows                                         int      // drawn, and all
 	Left                                                  []string // rows and columns that are not
 }
 

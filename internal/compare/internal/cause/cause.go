@@ -80,9 +80,13 @@ func (b bound) holds(row int) bool {
 	}
 }
 
-// minRange is how many failures a range, or three conditions, must explain:
-// fewer are always within some.
+// minRange is how many failures a range, or three conditions, may explain
+// without more ado: fewer are often within some by chance.
 const minRange = 4
+
+// chanceAlpha is how sure one must be that conditions of fewer failures are not
+// chance.
+const chanceAlpha = 0.05
 
 // Separate finds the fewest conditions, up to three, that are true of all failed
 // rows and together of none that succeeded. With no success there is nothing to
@@ -91,16 +95,72 @@ func Separate(axes []Axis, failed, succeeded []int) []Condition {
 	if len(succeeded) == 0 {
 		return nil
 	}
-	from, most := shared(axes, failed), 2
+	equal := shared(axes, failed)
+	all := slices.Concat(equal, ranges(axes, failed))
 	if len(failed) >= minRange {
-		from, most = append(from, ranges(axes, failed)...), 3
+		return fewest(all, succeeded, 3)
 	}
+	if found := fewest(equal, succeeded, 2); found != nil {
+		return found
+	}
+	if found := fewest(all, succeeded, 3); chance(axes, found, failed, succeeded) < chanceAlpha {
+		return found
+	}
+	return nil
+}
+
+// fewest are the fewest of the bounds, up to a number, that none of the rows is
+// within.
+func fewest(from []bound, rows []int, most int) []Condition {
 	for n := 1; n <= most; n++ {
-		if found := separate(from, nil, succeeded, n); found != nil {
+		if found := separate(from, nil, rows, n); found != nil {
 			return found
 		}
 	}
 	return nil
+}
+
+// chance is at most how likely it is that some conditions like these would be
+// true of just the failed rows, had any others been as likely to fail: how many
+// such conditions there are, by how many sets of rows.
+func chance(axes []Axis, found []Condition, failed, succeeded []int) float64 {
+	ways, bounded := 1.0, 0
+	for _, a := range axes {
+		ops := ""
+		for _, c := range found {
+			if c.Name == a.Name {
+				ops += c.Op
+			}
+		}
+		switch n := float64(a.levels(failed, succeeded)); ops {
+		case "":
+			continue
+		case ">=", "<=":
+			ways *= 2 * n
+		default: // one level, or a range that ends where there are rows enough
+			ways *= n
+		}
+		bounded++
+	}
+	return ways * binomial(len(axes), bounded) / binomial(len(failed)+len(succeeded), len(failed))
+}
+
+// binomial is how many sets of k there are of n.
+func binomial(n, k int) float64 {
+	ways := 1.0
+	for i := range k {
+		ways *= float64(n-i) / float64(i+1)
+	}
+	return ways
+}
+
+// levels is how many of them rows have.
+func (a Axis) levels(rows ...[]int) int {
+	has := map[int]bool{}
+	for _, row := range slices.Concat(rows...) {
+		has[a.At[row]] = true
+	}
+	return len(has)
 }
 
 // separate chooses n of the bounds so that none of the rows is within them all,
