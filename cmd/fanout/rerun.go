@@ -2,9 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -30,8 +27,8 @@ they are now, which makes the other successes stale, and --frozen as they were.
 ` + whereHelp,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !app.IsSweep(args[0]) {
-				return notASweep(args[0])
+			if err := app.CheckSweep(args[0]); err != nil {
+				return err
 			}
 			if !again.Failed && !again.Stale && f.Only == "" && len(args) == 1 {
 				return unit.Mistake(unit.WithHint(errors.New("rerun nothing"), "choose with --failed, --stale, --only EXPRESSION or the ids that `fanout ls` shows"))
@@ -47,16 +44,4 @@ they are now, which makes the other successes stale, and --frozen as they were.
 	c.addExecFlags(cmd, &f)
 	f.addDryRun(cmd)
 	return cmd
-}
-
-// notASweep says what a place is that is no folder: a file, or nothing.
-func notASweep(where string) error {
-	if _, err := os.Stat(where); err == nil {
-		return unit.Mistake(unit.WithHint(fmt.Errorf("%s is not a sweep directory", where), "to run a sweep file: fanout run %s", unit.Quote(where)))
-	}
-	err := fmt.Errorf("there is no sweep %s", where)
-	if there, _ := filepath.Glob(filepath.Join(filepath.Dir(where), "*.sweep")); len(there) > 0 {
-		err = unit.WithHint(err, "there is %s", unit.List(there))
-	}
-	return unit.Mistake(err)
 }

@@ -26,6 +26,17 @@ func IsSweep(target string) bool {
 	return err == nil && info.IsDir()
 }
 
+// CheckSweep is a mistake where IsSweep is false.
+func CheckSweep(target string) error {
+	if IsSweep(target) {
+		return nil
+	}
+	if _, err := os.Stat(target); err == nil {
+		return unit.Mistake(unit.WithHint(fmt.Errorf("%s is not a sweep directory", target), "to run a sweep file: fanout run %s", unit.Quote(target)))
+	}
+	return unit.Mistake(fmt.Errorf("there is no sweep %s", target))
+}
+
 // Open opens the sweep at where, a directory or a bucket's URL, planned or
 // not.
 func (a *App) Open(ctx context.Context, where string) (*sweep.Sweep, error) {
