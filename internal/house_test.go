@@ -28,6 +28,7 @@ var mayImport = map[string][]string{
 	"internal/unit":     {"internal/value"},
 	"internal/secret":   {"internal/unit"},
 	"internal/lease":    {"internal/store"},
+	"internal/firing":   {"internal/store"},
 	"internal/pack":     {},
 	"internal/glob":     {},
 	"internal/scratch":  {},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/local"
@@ -32,7 +33,6 @@ type (
 	workerLog    = nomad.WorkerLog
 	schedule     = nomad.Schedule
 	schedules    = nomad.Schedules
-	firing       = nomad.Firing
 )
 
 var (
@@ -42,7 +42,24 @@ var (
 	newSchedules  = nomad.NewSchedules
 	nextFiring    = nomad.NextFiring
 	thisFiring    = nomad.ThisFiring
+	asked         = nomad.Asked
 )
+
+// asFiring is the firing that a cluster knows of a schedule, if it knows one.
+func asFiring(v schedule) *timetable.Firing {
+	f := v.Last
+	if f == nil {
+		return nil
+	}
+	out := &timetable.Firing{ID: f.ID, Due: timetable.In(f.At, v.Zone), State: f.State, Reason: f.Reason}
+	if f.State == "ended" && f.Code >= 0 {
+		out.Code = &f.Code
+	}
+	return out
+}
+
+// madeBy says for the history of a schedule what makes this firing.
+func madeBy() string { return "Nomad, " + nomad.WorkerName() }
 
 // A place is where runs can execute, by the name that --on has for it.
 type place struct {
@@ -295,7 +312,9 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 		if err := c.app.LimitRuns(s); err != nil {
 			return nil, err
 		}
-		return local.New(ctx, s, c.localOptions(runs))
+		o := c.localOptions(runs)
+		o.Scratch, o.Memory = nomad.WorkFolder(), nomad.Memory()
+		return local.New(ctx, s, o)
 	}
 	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.printNote}
 }

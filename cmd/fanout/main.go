@@ -52,6 +52,7 @@ type cli struct {
 	json           bool // errors are JSON, too
 	settings       *settings.Settings
 	app            *app.App
+	atEnd          func(code int, err error) // may be nil
 }
 
 func (c *cli) main(ctx context.Context, args []string) int {
@@ -60,7 +61,12 @@ func (c *cli) main(ctx context.Context, args []string) int {
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout.Lines())
 	root.SetErr(c.stderr.Lines())
-	return c.exitCode(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	code := c.exitCode(err)
+	if c.atEnd != nil {
+		c.atEnd(code, err)
+	}
+	return code
 }
 
 func (c *cli) rootCommand() *cobra.Command {

@@ -72,6 +72,7 @@ lists those that would be executed, in the order in which they would begin.`,
 	addChoice(cmd, &f.Choice)
 	addOrder(cmd, &f.Choice)
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "`N` runs at once, for the estimate (default: cores)")
+	fl.String("on", "local", "`place` where runs will execute: "+placeWords())
 	fl.StringVarP(&f.output, "output", "o", "", "sweep `directory` to compare with (default: NAME.sweep beside the sweep file)")
 	return cmd
 }
@@ -171,8 +172,16 @@ func (c *cli) printNew(ctx context.Context, d *draft.Draft, f planFlags) error {
 	n, err := d.Grid.Count(ctx)
 	if err == nil {
 		c.stderr.Println(unit.Plural(n, "run"))
+		c.printAsked(d.Recipe.Settings)
 	}
 	return err
+}
+
+// printAsked says what a cluster will be asked for.
+func (c *cli) printAsked(usual sweep.Settings) {
+	if c.onNomad() {
+		c.stderr.Printf("each allocation asks for %s\n", asked(usual.CPU, usual.Memory))
+	}
 }
 
 // printDue lists what is due and why. before and after frame the line that
@@ -200,6 +209,7 @@ func (c *cli) printDue(s *sweep.Sweep, todo due.List, f planFlags, before, after
 	if n := len(todo.Runs); n < len(todo.Why) {
 		c.stderr.Printf("%s now\n", unit.Plural(n, "run"))
 	}
+	c.printAsked(head.Recipe.Settings)
 	c.printForecast(s, todo.Runs, f.jobs)
 	return nil
 }

@@ -8,14 +8,16 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"text/tabwriter"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -53,7 +55,7 @@ skipped.`,
 	fl.StringVar(&f.job, "job", "", "your own job specification `file`, in HCL, for the firings")
 	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
 	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
-	cmd.AddCommand(c.scheduleLs(), c.scheduleRm(), c.scheduleNow(), c.scheduleFire())
+	cmd.AddCommand(c.scheduleLs(), c.scheduleLog(), c.scheduleRm(), c.scheduleNow(), c.scheduleFire())
 	return cmd
 }
 
@@ -125,7 +127,10 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 		return err
 	}
 	c.printSchedule(in, next, replaced, files.Outside)
-	if otherDay(next) && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
+	for _, w := range all.Warnings(ctx) {
+		c.app.Warn(w)
+	}
+	if next.Day() != next.UTC().Day() && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
 		c.stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)
 	}
 	c.stdout.Println(in.ID)
@@ -221,132 +226,52 @@ func (c *cli) printSchedule(in schedule, next time.Time, replaced bool, outside 
 	if replaced {
 		verb = "was already scheduled, and now fires"
 	}
-	c.stderr.Printf("%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, moment(next))
+	c.stderr.Printf("%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, timetable.Moment(next))
 	c.stderr.Printf("  sweep  %s\n", in.Store)
 	for _, p := range outside {
 		c.stderr.Printf("fanout: warning: %s is not copied: the clients need it at that path\n", p)
 	}
 }
 
-// otherDay reports whether a time is not of the same day in UTC.
-func otherDay(t time.Time) bool { return t.Day() != t.UTC().Day() }
-
-// moment is a time with its zone, for people.
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return t.Format("2006-01-02 15:04:05 MST")
-}
-
-// scheduleLine is one schedule as ls --json prints it.
-type scheduleLine struct {
-	ID      string      `json:"id"`
-	Name    string      `json:"name"`
-	Sweep   string      `json:"sweep"`
-	Crons   []string    `json:"crons"`
-	Zone    string      `json:"tz"`
-	Stopped bool        `json:"stopped,omitempty"`
-	Next    *time.Time  `json:"next,omitempty"`
-	Last    *firingLine `json:"last,omitempty"`
-}
-
-type firingLine struct {
-	ID     string    `json:"id"`
-	At     time.Time `json:"at"`
-	State  string    `json:"state"`
-	Code   *int      `json:"exit_code,omitempty"`
-	Reason string    `json:"reason,omitempty"`
-}
-
 func (c *cli) listSchedules(ctx context.Context) error {
-	all, err := c.allSchedules(ctx)
+	cluster, err := c.scheduler()
 	if err != nil {
 		return err
 	}
-	if c.json {
-		enc := json.NewEncoder(c.stdout.Data())
-		enc.SetEscapeHTML(false)
-		for _, v := range all {
-			if err := enc.Encode(lineOfSchedule(v)); err != nil {
-				return err
-			}
-		}
-		return nil
+	found, err := cluster.List(ctx)
+	if err != nil {
+		return err
 	}
-	if len(all) == 0 {
+	lines := make([]timetable.Schedule, len(found))
+	var all sync.WaitGroup
+	for i, v := range found {
+		all.Go(func() { lines[i] = c.lineOfSchedule(ctx, v) })
+	}
+	all.Wait()
+	if len(lines) == 0 && !c.json {
 		c.stderr.Println("nothing is scheduled")
 		return nil
 	}
-	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "id\tsweep\tcron\ttz\tnext\tlast\twent")
-	for _, v := range all {
-		last, went := "-", "-"
-		if v.Last != nil {
-			last, went = moment(inZone(v.Last.At, v.Zone)), wentWords(*v.Last)
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, unit.Line(v.Store), strings.Join(v.Crons, " and "), v.Zone, moment(v.Next), last, went)
-	}
-	return w.Flush()
+	return timetable.List(c.stdout, lines, c.json)
 }
 
-func lineOfSchedule(v schedule) scheduleLine {
-	l := scheduleLine{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped}
+// lookAtSweep is how long the history of a listed schedule may take: its sweep may
+// be kept where this machine sees nothing.
+const lookAtSweep = 5 * time.Second
+
+func (c *cli) lineOfSchedule(ctx context.Context, v schedule) timetable.Schedule {
+	ctx, cancel := context.WithTimeout(ctx, lookAtSweep)
+	defer cancel()
+	l := timetable.Schedule{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped}
 	if !v.Next.IsZero() {
 		l.Next = &v.Next
 	}
-	if f := v.Last; f != nil {
-		l.Last = &firingLine{ID: f.ID, At: inZone(f.At, v.Zone), State: f.State, Reason: f.Reason}
-		if f.State == "ended" && f.Code >= 0 {
-			l.Last.Code = &f.Code
-		}
+	var recorded []firing.Firing
+	if st, err := c.openStore(ctx, v.Store); err == nil {
+		recorded, _ = firing.List(ctx, st, 10)
 	}
+	l.Last = timetable.Last(asFiring(v), recorded, v.Zone)
 	return l
-}
-
-func inZone(t time.Time, zone string) time.Time {
-	if loc, err := time.LoadLocation(zone); err == nil {
-		return t.In(loc)
-	}
-	return t.UTC()
-}
-
-// wentWords are how a firing goes or went.
-func wentWords(f firing) string {
-	switch {
-	case f.State == "waiting":
-		return "it waits for a node"
-	case f.State == "forgotten":
-		return "Nomad no longer knows how it ended"
-	case f.State != "ended":
-		return f.State
-	case f.Code < 0:
-		return unit.Line(f.Reason)
-	}
-	switch f.Code {
-	case exitOK:
-		return "done"
-	case exitUsage:
-		return "exit code 2: the sweep file or its settings are wrong"
-	case exitIncomplete:
-		return "exit code 3: some runs did not succeed"
-	case exitHeld:
-		return "exit code 4: another fanout held the sweep"
-	case exitGate:
-		return "exit code 5: a gate was violated"
-	case 130, 143:
-		return "stopped"
-	}
-	return fmt.Sprintf("exit code %d: it could not finish", f.Code)
-}
-
-// schedules are all that the settings' region and namespace have.
-func (c *cli) allSchedules(ctx context.Context) ([]schedule, error) {
-	all, err := c.scheduler()
-	if err != nil {
-		return nil, err
-	}
-	return all.List(ctx)
 }
 
 // findSchedule finds one by its id or its sweep's name.

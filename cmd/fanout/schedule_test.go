@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -20,7 +21,7 @@ import (
 func scheduled(t *testing.T) *victim {
 	t.Helper()
 	v, _ := onNomad(t, 1)
-	from := inZone(time.Now(), "Europe/Berlin").Add(-time.Minute).Format("2006-01-02T15:04")
+	from := timetable.In(time.Now(), "Europe/Berlin").Add(-time.Minute).Format("2006-01-02T15:04")
 	spec := fmt.Sprintf("name: victim\ntemplate: t.ipynb\nfiles: [word.txt]\ngrid:\n  at: {dates: {from: %s, to: now, step: 1min, tz: Europe/Berlin}}\n", from)
 	settings := fmt.Sprintf("nomad: {command: %s}\n", workerBinary(t))
 	cells := []string{"at = ''", "cat word.txt", "sleep 1s"}
@@ -139,10 +140,10 @@ func (v *victim) checkFirings(t *testing.T) {
 }
 
 // lastFiring is that of the only schedule.
-func (v *victim) lastFiring(t *testing.T) *firingLine {
+func (v *victim) lastFiring(t *testing.T) *timetable.Firing {
 	t.Helper()
 	_, out, words := v.say(t, "schedule", "ls", "--json")
-	var line scheduleLine
+	var line timetable.Schedule
 	if err := json.Unmarshal([]byte(out), &line); err != nil {
 		t.Fatalf("%v\n%s%s", err, out, words)
 	}
@@ -235,7 +236,7 @@ func TestScheduleRunNow(t *testing.T) {
 	if code != 0 || !strings.HasPrefix(firing, strings.TrimSpace(id)+"/periodic-") || !strings.Contains(words, "fanout logs -f ") {
 		t.Fatalf("run-now: exit %d, firing %q\n%s", code, firing, words)
 	}
-	var last *firingLine
+	var last *timetable.Firing
 	await(t, 60*time.Second, "the end of the firing", func() bool {
 		last = v.lastFiring(t)
 		return last != nil && last.State == "ended"
@@ -293,8 +294,8 @@ func TestFiringsCountFromTheirZone(t *testing.T) {
 		}
 		t.Setenv("NOMAD_JOB_ID", fmt.Sprintf("fanout-schedule-x-01234567/periodic-%d", next.Unix()))
 		t.Setenv("NOMAD_TASK_DIR", dir)
-		due, _, err := nomad.ThisFiring("Europe/Berlin")
-		asOf := due.Format(time.RFC3339)
+		this, _, err := nomad.ThisFiring("Europe/Berlin")
+		asOf := this.At.Format(time.RFC3339)
 		if err != nil || asOf != c.firing {
 			t.Errorf("after %s: as of %s, %v, want %s", c.before, asOf, err, c.firing)
 		}

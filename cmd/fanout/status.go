@@ -57,7 +57,11 @@ func (c *cli) status(ctx context.Context, dir string) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(r)
 	}
-	c.printStatus(s, r)
+	open, err := s.OpenShards(ctx)
+	if err != nil {
+		return err
+	}
+	c.printStatus(s, r, len(open) > 0 || remote(s.Orphans()))
 	return nil
 }
 
@@ -83,7 +87,9 @@ func timeLeft(s *sweep.Sweep, h lease.Holder) *float64 {
 // maxFailures is how many failures status lists one by one.
 const maxFailures = 20
 
-func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
+// printStatus prints the report. elsewhere says that workers may be running without
+// a controller.
+func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
 	c.stdout.Printf("%s: %s\n", r.Name, r.Tally)
 	if r.Unplanned > 0 {
 		c.stdout.Printf("%s no longer planned\n", unit.Plural(r.Unplanned, "more run"))
@@ -93,7 +99,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport) {
 		c.stdout.Printf("process %d on %s is running, about %s left\n", r.Holder.PID, r.Holder.Host, unit.Duration(time.Duration(*r.LeftS*float64(time.Second))))
 	case r.Holder != nil:
 		c.stdout.Printf("process %d on %s is running\n", r.Holder.PID, r.Holder.Host)
-	case remote(s.Orphans()):
+	case elsewhere:
 		c.stdout.Printf("its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
 	case r.Counts[outcome.Succeeded]+r.Counts[outcome.Failed]+r.Counts[outcome.TimedOut] == r.Runs && len(r.Failures) > 0:
 		c.stdout.Printf("nothing is running; to execute again what did not succeed: %s --failed\n", c.command("rerun", s))
@@ -122,10 +128,10 @@ func (c *cli) staleWords(s *sweep.Sweep, t query.Tally) string {
 func (c *cli) resumeWith(s *sweep.Sweep) string { return c.command("run", s) }
 
 // command is what to type to execute runs of a sweep: on a cluster where workers
-// may still be running.
+// may still be running, or executed it before.
 func (c *cli) command(verb string, s *sweep.Sweep) string {
 	flag := ""
-	if c.onNomad() || remote(s.Orphans()) {
+	if c.onNomad() || s.Sharded() || remote(s.Orphans()) {
 		flag = "--on nomad "
 	}
 	return "fanout " + verb + " " + flag + unit.Quote(unit.Path(s.Where()))

@@ -50,7 +50,8 @@ type Machines interface {
 	// The caller holds the lease, and closes the Machine.
 	Connect(ctx context.Context, s *sweep.Sweep) (Machine, error)
 	// Attach prepares the place where an earlier process left shards of the
-	// sweep, and stops what is running there. The caller holds the lease,
+	// sweep, and stops what is running there. With an error comes a Machine if
+	// some of it can be reached. The caller holds the lease,
 	// and closes the Machine.
 	Attach(ctx context.Context, s *sweep.Sweep) (Machine, error)
 	// ExecuteSingle executes a prepared notebook on this machine.

@@ -55,13 +55,14 @@ func (a *App) awaitRelease(ctx context.Context, s *sweep.Sweep) error {
 	}
 }
 
-// stopLeft ends what an earlier process left running, on a cluster or here.
-func (a *App) stopLeft(ctx context.Context, s *sweep.Sweep) error {
-	m, err := a.Machines.Attach(ctx, s)
-	if err != nil {
-		return err
+// stopLeft ends what an earlier process left running, on a cluster or here. What can
+// be reached of it is ended also when the rest cannot.
+func (a *App) stopLeft(ctx context.Context, s *sweep.Sweep) (err error) {
+	m, unreached := a.Machines.Attach(ctx, s)
+	if m == nil {
+		return unreached
 	}
-	defer m.Close()
+	defer func() { err = errors.Join(unreached, err, m.Close()) }()
 	ex, err := m.Executor(ctx, nil)
 	if err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 // Execute returns when every attempt that began has ended and is in the
 // sweep; runs of the shard that never began stay planned. Whatever a notebook does
 // is an outcome, not an error: an error means that the executor cannot tell
-// whether something is still running, and fan then starts nothing more. When ctx
+// whether something is still running, and fan then starts nothing more; if only
+// the shard's class is gone (see Classer), nothing more of that class. When ctx
 // ends, the work stops within the grace period, with the outcome canceled. When Execute has returned nothing is left of the shard:
 // no process, socket, goroutine or temporary file. note may be called at any
 // time before that, from any goroutine; nothing depends on it.
@@ -35,6 +36,10 @@ type Limits struct {
 // Executors to which all runs are alike need not be one.
 type Classer interface {
 	Class(run sweep.Run) string
+	// Away lists the classes of which nothing can begin now. Those with an error
+	// are gone for good: what is left of them is not executed. The others wait, and
+	// hold up no run of another class.
+	Away() map[string]error
 }
 
 // A Recoverer ends what is left of attempts that an earlier process began, so

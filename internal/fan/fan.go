@@ -10,7 +10,6 @@ package fan
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -89,11 +88,12 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	defer cancel(nil)
 	f := &fanner{
 		sweep: s, ex: ex, o: o, cancel: cancel,
-		window: window(o.Jobs, ex.Limits()), typicalOf: -1, class: classOf(ex),
+		window: window(o.Jobs, ex.Limits()), typicalOf: -1, away: newAway(ex),
 		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
 		rates: newRates(), canary: newCanary(o.Known),
 		ended: make(chan result), awake: make(chan string, len(o.Runs)),
 	}
+	f.class = f.away.class
 	for i, id := range o.Runs {
 		st, ok := s.Run(id)
 		if !ok {
@@ -158,14 +158,6 @@ func window(jobs int, l Limits) int {
 	return jobs
 }
 
-// classOf returns the class of a run: only runs of one class share a shard.
-func classOf(ex Executor) func(sweep.Run) string {
-	if c, ok := ex.(Classer); ok {
-		return c.Class
-	}
-	return func(sweep.Run) string { return "" }
-}
-
 // fanner is one call of Fan. Only its loop uses it.
 type fanner struct {
 	sweep  *sweep.Sweep
@@ -175,6 +167,7 @@ type fanner struct {
 	window int
 	canary *canary
 	class  func(sweep.Run) string
+	away   *away
 	rates  *rates
 
 	queue             []sweep.Run
@@ -199,9 +192,9 @@ type fanner struct {
 }
 
 type result struct {
-	shard string
-	runs  []sweep.Run
-	err   error
+	shard, class string
+	runs         []sweep.Run
+	err          error
 }
 
 func (f *fanner) loop(ctx context.Context) error {
@@ -218,7 +211,7 @@ func (f *fanner) loop(ctx context.Context) error {
 		case id := <-f.awake:
 			f.waiting--
 			if st, ok := f.sweep.Run(id); ok {
-				f.queue = slices.Insert(f.queue, 0, st.Run)
+				f.enqueue(0, st.Run)
 			}
 		case <-f.canary.alive:
 			f.canary.open()
@@ -256,11 +249,10 @@ func (f *fanner) resume(ctx context.Context, left []sweep.OpenShard) {
 				runs = append(runs, run)
 			}
 		}
-		f.inFlight++
 		if sh.Current {
-			go f.execute(ctx, sh.Shard, runs)
+			f.send(ctx, sh.Shard, runs)
 		} else {
-			go f.execute(canceled, sh.Shard, runs)
+			f.send(canceled, sh.Shard, runs)
 		}
 	}
 	f.queue = slices.DeleteFunc(f.queue, func(r sweep.Run) bool { _, ok := queued[r.ID]; return !ok })
@@ -273,20 +265,37 @@ func (changedError) Error() string { return "its runs have changed" }
 
 // start fills the window.
 func (f *fanner) start(ctx context.Context) {
-	for !f.stopped && ctx.Err() == nil && f.inFlight < f.canary.window(f.window) {
+	f.lookAway()
+	for !f.stopped && ctx.Err() == nil && f.inFlight-f.away.stuck() < f.canary.window(f.window) {
 		i := f.next()
 		if i < 0 {
 			return
 		}
 		runs := f.take(i, f.shardSize())
-		f.inFlight++
 		f.shards++
 		shard := sweep.Shard{ID: fmt.Sprintf("%d-%d", f.sweep.Lease().Epoch(), f.shards)}
 		for _, r := range runs {
 			shard.Runs = append(shard.Runs, r.ID)
 		}
-		go f.execute(ctx, shard, runs)
+		f.send(ctx, shard, runs)
 	}
+}
+
+// send hands a shard to the executor.
+func (f *fanner) send(ctx context.Context, shard sweep.Shard, runs []sweep.Run) {
+	class := ""
+	for _, id := range shard.Runs {
+		if st, ok := f.sweep.Run(id); ok {
+			class = f.class(st.Run)
+			break
+		}
+	}
+	f.inFlight++
+	f.away.busy[class]++
+	go func() {
+		err := f.execute(ctx, shard)
+		f.ended <- result{shard.ID, class, runs, err}
+	}()
 }
 
 // next is where in the queue the run is that begins next, -1 if none may.
@@ -331,20 +340,22 @@ func (f *fanner) hand(run sweep.Run) {
 	}
 }
 
-func (f *fanner) execute(ctx context.Context, shard sweep.Shard, runs []sweep.Run) {
+func (f *fanner) execute(ctx context.Context, shard sweep.Shard) error {
 	f.rates.began(shard)
-	err := f.ex.Execute(ctx, shard, func(n sweep.Note) {
+	defer f.rates.ended(shard.ID)
+	return f.ex.Execute(ctx, shard, func(n sweep.Note) {
 		f.canary.see(n)
 		f.rates.see(shard.ID, n)
 		if f.o.Note != nil {
 			f.o.Note(n)
 		}
 	})
-	f.rates.ended(shard.ID)
-	f.ended <- result{shard.ID, runs, err}
 }
 
 func (f *fanner) allowed(r sweep.Run) bool {
+	if f.away.holds(r) {
+		return false
+	}
 	for _, l := range f.o.Limits {
 		if key, ok := limitKey(l, r); ok && f.busy[key] >= l.N {
 			return false
@@ -373,12 +384,12 @@ func limitKey(l ValueLimit, r sweep.Run) (string, bool) {
 // end records how a shard ended and decides what follows.
 func (f *fanner) end(ctx context.Context, r result) {
 	f.inFlight--
+	f.away.busy[r.class]--
 	for _, run := range r.runs {
 		f.count(run, -1)
 	}
 	if r.err != nil {
-		f.err = errors.Join(f.err, f.inShard(r))
-		f.stopped = true
+		f.fail(r)
 		return
 	}
 	recalled := f.rates.recalled(r.shard)
@@ -442,7 +453,7 @@ func (f *fanner) putBack(ctx context.Context, run sweep.Run, recalled bool) bool
 		f.returned[run.ID]++
 	}
 	f.tries[run.ID]--
-	f.queue = append(f.queue, run)
+	f.enqueue(len(f.queue), run)
 	return true
 }
 

@@ -173,6 +173,9 @@ func (a *attempt) outcome(r runner.Result) outcome.Outcome {
 	if o.Status == outcome.Succeeded {
 		o.Cell = 0
 	}
+	if o.Kind == outcome.OutOfMemory && a.o.Memory != "" && a.sweep().SettingsOf(a.run).Memory == 0 {
+		o.Reason += ": " + a.o.Memory
+	}
 	return o
 }
 

@@ -128,7 +128,7 @@ func (k *kernels) place(template string) (*workdir, error) {
 		frozen = filepath.Join(frozen, dir)
 	}
 	g := k.ground(k.source(template), frozen)
-	return newWorkdir(k.e.scratch.Path, g, k.recipe.Workdir == "shared", k.recipe.Keep)
+	return newWorkdir(k.e.scratch.Path, k.e.temps.Path, g, k.recipe.Workdir == "shared", k.recipe.Keep)
 }
 
 // tempEnv is the environment of all kernels, with temporary files in the working

@@ -42,6 +42,8 @@ type Options struct {
 	Python  string        // virtual environment or interpreter instead of the sweep's
 	Version string        // of fanout, recorded with every attempt
 	Environ []string      // environment to derive the kernels' from; nil is this process's
+	Scratch string        // place of the working directories; "" is that for temporary files
+	Memory  string        // what to say of the memory that runs have when it runs out and the sweep file sets none
 
 	MaxCellOutput, MaxOutput int64 // bytes; 0 is the runner's default
 }
@@ -66,6 +68,7 @@ type executor struct {
 	machine machine
 	place   string          // of the sweep
 	scratch *scratch.Folder // temporary folder of this executor
+	temps   *scratch.Folder // for those of the runs: the same, unless its path is too long for sockets
 	modules string          // folder of the modules that notebooks may import
 	exit    exit.Exit
 	kernels *kernels
@@ -110,19 +113,19 @@ func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 }
 
 func newExecutor(ctx context.Context, s *sweep.Sweep, o Options, recipe sweep.Recipe, out exit.Exit) (*executor, error) {
-	folder, err := scratch.Make("", "fanout-")
+	folder, temps, err := makeFolders(o.Scratch)
 	if err != nil {
 		return nil, fmt.Errorf("create a folder for working directories: %w", err)
 	}
 	e := &executor{
-		sweep: s, o: o, machine: thisMachine(), place: placeOf(s), scratch: folder, modules: filepath.Join(folder.Path, "modules"), exit: out,
+		sweep: s, o: o, machine: thisMachine(), place: placeOf(s), scratch: folder, temps: temps, modules: filepath.Join(folder.Path, "modules"), exit: out,
 		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
-		return nil, errors.Join(fmt.Errorf("create a folder for modules: %w", err), folder.Remove())
+		return nil, errors.Join(fmt.Errorf("create a folder for modules: %w", err), e.removeFolders())
 	}
 	if e.provenance, err = e.provenanceOf(ctx); err != nil {
-		return nil, errors.Join(err, folder.Remove())
+		return nil, errors.Join(err, e.removeFolders())
 	}
 	e.kernels = newKernels(ctx, e, recipe)
 	return e, nil
@@ -168,7 +171,26 @@ func (e *Executor) Jobs() int { return e.in.o.Jobs }
 // time, unpacked files.
 func (e *Executor) Close() error {
 	e.in.kernels.close()
-	return e.exit.Error(e.in.scratch.Remove())
+	return e.exit.Error(e.in.removeFolders())
+}
+
+// makeFolders creates the folder of an executor in a place, and one for temporary
+// files of runs: sockets are made in it, whose paths have to be short.
+func makeFolders(place string) (folder, temps *scratch.Folder, err error) {
+	if folder, err = scratch.Make(place, "fanout-"); err != nil || tempFits(folder.Path) || place == "" {
+		return folder, folder, err
+	}
+	if temps, err = scratch.Make("", "fanout-"); err != nil {
+		err = errors.Join(err, folder.Remove())
+	}
+	return folder, temps, err
+}
+
+func (e *executor) removeFolders() error {
+	if e.temps == e.scratch {
+		return e.scratch.Remove()
+	}
+	return errors.Join(e.scratch.Remove(), e.temps.Remove())
 }
 
 // Execute executes the runs of a shard, one after the other. See fan.Executor.

@@ -18,6 +18,7 @@ import (
 // output, and a log.
 type workdir struct {
 	root  string // removed with all that is in it
+	away  string // so is this, where temp is elsewhere
 	dir   string // working directory of the kernel
 	out   string // FANOUT_OUTPUT_DIR
 	temp  string // TMPDIR; "" if its path is too long for sockets
@@ -32,9 +33,10 @@ type workdir struct {
 	folder *ground.Folder // dir, if it is the run's own
 }
 
-// newWorkdir creates the folders. The working directory is a folder of the run's own
-// on g, or with shared the template's folder itself.
-func newWorkdir(base string, g *ground.Ground, shared bool, keep []string) (*workdir, error) {
+// newWorkdir creates the folders in base, and that for temporary files in temps. The
+// working directory is a folder of the run's own on g, or with shared the template's
+// folder itself.
+func newWorkdir(base, temps string, g *ground.Ground, shared bool, keep []string) (*workdir, error) {
 	root, err := os.MkdirTemp(base, "run-")
 	if err != nil {
 		return nil, err
@@ -43,8 +45,8 @@ func newWorkdir(base string, g *ground.Ground, shared bool, keep []string) (*wor
 	if err = os.Mkdir(s.out, 0o777); err == nil {
 		s.log, err = namelessFile(root)
 	}
-	if temp := filepath.Join(root, "tmp"); err == nil && len(temp) <= longestTemp {
-		s.temp, err = temp, os.Mkdir(temp, 0o777)
+	if err == nil && tempFits(temps) {
+		err = s.makeTemp(base, temps)
 	}
 	switch {
 	case err != nil:
@@ -60,9 +62,25 @@ func newWorkdir(base string, g *ground.Ground, shared bool, keep []string) (*wor
 	return s, nil
 }
 
+func (s *workdir) makeTemp(base, temps string) (err error) {
+	where := s.root
+	if temps != base {
+		if where, err = os.MkdirTemp(temps, "run-"); err != nil {
+			return err
+		}
+		s.away = where
+	}
+	s.temp = filepath.Join(where, "tmp")
+	return os.Mkdir(s.temp, 0o777)
+}
+
 // longestTemp leaves room in the path of a Unix socket for the 36 characters that
 // multiprocessing adds.
 const longestTemp = 107 - 40
+
+// tempFits reports whether paths of a run's temporary folder in base are short
+// enough for sockets.
+func tempFits(base string) bool { return len(base)+len("/run-1234567890/tmp") <= longestTemp }
 
 // namelessFile opens a file without a name, which nobody else can open and which
 // is gone with this process: a kernel may print secrets into it.
@@ -88,6 +106,9 @@ func (s *workdir) remove() {
 		s.folder.Close()
 	}
 	scratch.RemoveAll(s.root)
+	if s.away != "" {
+		scratch.RemoveAll(s.away)
+	}
 }
 
 // files returns the files to keep, by their name among the run's artifacts: all of

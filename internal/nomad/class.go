@@ -3,13 +3,9 @@ package nomad
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
-	"github.com/hashicorp/nomad/api"
-
+	"github.com/fanout-dev/fanout/internal/nomad/internal/placement"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -21,13 +17,9 @@ type class struct {
 	place  place
 	cpu    int
 	memory int64
+	driver string // of the worker's task, once the job is registered
 
-	NodePool    string            `json:"node_pool"`
-	Datacenters []string          `json:"datacenters"`
-	Region      string            `json:"region"`
-	Namespace   string            `json:"namespace"`
-	Priority    int               `json:"priority"`
-	Constraints []*api.Constraint `json:"constraints"`
+	placement.Placement
 }
 
 // maxClasses is how many jobs a sweep may need.
@@ -59,6 +51,22 @@ func (e *Executor) classOf(run sweep.Run) *class {
 func (e *Executor) usual() classKey {
 	head, _ := e.sweep.Head()
 	return classKey{head.Recipe.Settings.CPU, head.Recipe.Settings.Memory, ""}
+}
+
+// Asked says for people what an allocation asks for, given what the sweep file does:
+// 0 is nothing.
+func Asked(cpu int, memory int64) string {
+	words, hint := [2]string{"100 MHz", "300 MiB of memory"}, ", where the job specification says nothing else; `resources` asks for more"
+	if cpu > 0 {
+		words[0] = fmt.Sprintf("%d MHz", cpu)
+	}
+	if memory > 0 {
+		words[1] = unit.Bytes(memory) + " of memory"
+	}
+	if cpu > 0 && memory > 0 {
+		hint = ""
+	}
+	return words[0] + " and " + words[1] + hint
 }
 
 // classKey holds the settings of a run that decide its class.
@@ -93,20 +101,13 @@ func (e *Executor) readClasses() error {
 
 // newClass applies a placement to the settings of the whole sweep.
 func (e *Executor) newClass(key, usual classKey) (*class, error) {
-	c := &class{
-		cpu: key.cpu, memory: key.memory,
+	where, err := placement.Placement{
 		Region: e.o.Region, Namespace: e.o.Namespace, NodePool: e.o.NodePool, Datacenters: e.o.Datacenters, Priority: e.o.Priority,
+	}.Over(key.placement)
+	if err != nil {
+		return nil, err
 	}
-	if key.placement != "" {
-		dec := json.NewDecoder(strings.NewReader(key.placement))
-		dec.DisallowUnknownFields()
-		if err := dec.Decode((*classFields)(c)); err != nil {
-			return nil, fmt.Errorf("placement %s: %w", key.placement, err)
-		}
-	}
-	if c.Priority < 0 || c.Priority > 100 {
-		return nil, fmt.Errorf("priority %d: want a number from 1 to 100", c.Priority)
-	}
+	c := &class{cpu: key.cpu, memory: key.memory, Placement: where}
 	c.place = place{c.Region, c.Namespace}
 	c.id = e.prefix
 	if key != usual {
@@ -114,90 +115,4 @@ func (e *Executor) newClass(key, usual classKey) (*class, error) {
 		c.id += "-" + hex.EncodeToString(sum[:4])
 	}
 	return c, nil
-}
-
-// classFields reads the fields of a class that `placement` may set.
-type classFields class
-
-// UnmarshalJSON accepts one datacenter instead of a list, and constraints as Nomad
-// writes them, "${attr.kernel.name} = linux", or as their three parts.
-func (c *classFields) UnmarshalJSON(text []byte) error {
-	var in struct {
-		Region      *string
-		Namespace   *string
-		NodePool    *string `json:"node_pool"`
-		Priority    *int
-		Datacenters oneOrMany[string]
-		Constraints oneOrMany[constraint]
-	}
-	if err := json.Unmarshal(text, &in); err != nil {
-		return err
-	}
-	set(&c.Region, in.Region)
-	set(&c.Namespace, in.Namespace)
-	set(&c.NodePool, in.NodePool)
-	set(&c.Priority, in.Priority)
-	if in.Datacenters != nil {
-		c.Datacenters = in.Datacenters
-	}
-	for _, x := range in.Constraints {
-		c.Constraints = append(c.Constraints, api.NewConstraint(x.Attribute, x.Operator, x.Value))
-	}
-	return nil
-}
-
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
-	}
-}
-
-// oneOrMany is a JSON list, or the only element of one.
-type oneOrMany[T any] []T
-
-// UnmarshalJSON reads either form.
-func (l *oneOrMany[T]) UnmarshalJSON(text []byte) error {
-	if len(text) > 0 && text[0] == '[' {
-		return json.Unmarshal(text, (*[]T)(l))
-	}
-	var one T
-	err := json.Unmarshal(text, &one)
-	*l = oneOrMany[T]{one}
-	return err
-}
-
-// constraint is a condition that a node must meet.
-type constraint struct{ Attribute, Operator, Value string }
-
-// operators are Nomad's binary operators.
-var operators = []string{"=", "==", "is", "!=", "not", ">", ">=", "<", "<=", "regexp", "version", "semver", "set_contains", "set_contains_all", "set_contains_any"}
-
-// UnmarshalJSON reads "attribute operator value" or an object of the three.
-func (c *constraint) UnmarshalJSON(text []byte) error {
-	if len(text) == 0 || text[0] != '"' {
-		type plain constraint
-		return json.Unmarshal(text, (*plain)(c))
-	}
-	var s string
-	if err := json.Unmarshal(text, &s); err != nil {
-		return err
-	}
-	words := strings.Fields(s)
-	if len(words) < 3 || !slices.Contains(operators, words[1]) {
-		return fmt.Errorf("constraint %q: want an attribute, an operator and a value, such as ${attr.kernel.name} = linux", s)
-	}
-	c.Attribute, c.Operator, c.Value = words[0], words[1], strings.Join(words[2:], " ")
-	return nil
-}
-
-// places lists where the jobs of the sweep are.
-func (e *Executor) places() []place {
-	var all []place
-	for _, c := range e.classes {
-		if !slices.Contains(all, c.place) {
-			all = append(all, c.place)
-		}
-	}
-	slices.SortFunc(all, func(a, b place) int { return strings.Compare(a.region+"/"+a.namespace, b.region+"/"+b.namespace) })
-	return all
 }

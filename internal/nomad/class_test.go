@@ -21,7 +21,7 @@ func TestPlacement(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := &api.Job{Region: ptr("here"), Priority: ptr(1), NodePool: ptr("mine")}
-	c.put(job)
+	c.Put(job)
 	want := &api.Job{
 		Region: ptr("us"), Priority: ptr(80), NodePool: ptr("mine"), Datacenters: []string{"b"},
 		Constraints: []*api.Constraint{{LTarget: "${attr.kernel.name}", Operand: "=", RTarget: "linux"}, {LTarget: "${meta.zone}", Operand: "!=", RTarget: "x y"}},

@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
@@ -67,7 +69,7 @@ func (d *doctor) server(ctx context.Context) bool {
 	if regions, err := d.client.Regions().List(); err == nil && len(regions) > 1 {
 		detail += fmt.Sprintf(", regions %v", regions)
 	}
-	return d.find("Nomad at "+d.client.Address(), detail, explain("ask for the leader", err))
+	return d.find("Nomad at "+d.client.Address(), detail, answer.Explain("ask for the leader", err))
 }
 
 // nodes counts the ready nodes that have the driver. A token that may not list
@@ -81,7 +83,7 @@ func (d *doctor) nodes(ctx context.Context) bool {
 	if err != nil {
 		return d.find("job specification", "", err)
 	}
-	d.program(task)
+	d.spec().Program(task)
 	d.find("job specification", d.specName()+", driver "+task.Driver, nil)
 	nodes, _, err := d.client.Nodes().List(d.class.place.query(ctx))
 	if err != nil {
@@ -98,7 +100,7 @@ func (d *doctor) nodes(ctx context.Context) bool {
 		}
 	}
 	if able == 0 {
-		err = d.specError(fmt.Errorf("none of %d ready nodes has the driver %s", ready, task.Driver))
+		err = d.spec().Mistake(fmt.Errorf("none of %d ready nodes has the driver %s", ready, task.Driver))
 	}
 	return d.find("nodes", fmt.Sprintf("%d of %d ready ones have the driver %s", able, ready, task.Driver), err)
 }
@@ -107,7 +109,7 @@ func (d *doctor) job(ctx context.Context) bool {
 	d.registered = true
 	obstacles, err := d.put(ctx, d.class)
 	if err == nil && obstacles != "" {
-		err = d.specError(errors.New("no node has room for a worker: " + obstacles))
+		err = d.spec().Mistake(errors.New("no node has room for a worker: " + obstacles))
 	}
 	return d.find("rights to register a job", d.class.id, err)
 }
@@ -132,13 +134,13 @@ func (d *doctor) worker(ctx context.Context) bool {
 	limit := time.After(workerLimit)
 	for {
 		stubs, _, err := d.client.Jobs().Allocations(child, true, d.class.place.query(ctx))
-		var allocs []alloc
+		var allocs []alloc.Alloc
 		for _, s := range stubs {
-			allocs = append(allocs, allocOf(s))
+			allocs = append(allocs, alloc.Of(s))
 		}
-		if a := terminal(allocs); err == nil && a != nil {
+		if a := alloc.Terminal(allocs); err == nil && a != nil {
 			if a.Status == api.AllocClientStatusFailed {
-				err = unit.WithHint(errors.New(d.whyEnded(ctx, d.class.place, *a)),
+				err = unit.WithHint(errors.New(d.whyEnded(ctx, d.class.place, *a, true)),
 					"clients need fanout (nomad: {command: PATH}), the sweep's place and, for a bucket, its credentials (nomad: {env_from: VARIABLE})")
 			}
 			return d.find("a worker on a client", a.String(), err)

@@ -8,6 +8,8 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -17,12 +19,13 @@ type monitor struct {
 	*Executor
 	shard sweep.Shard
 	class *class
+	site  *site // nil for a place of no planned run
 	watch *watcher
 	note  func(sweep.Note)
 
-	child string // job of the shard; empty if there is none
-	ended *alloc // the allocation that executed it
-	why   string // it ended, for runs that it left open
+	child string       // job of the shard; empty if there is none
+	ended *alloc.Alloc // the allocation that executed it
+	why   string       // it ended, for runs that it left open
 
 	asked time.Time     // when Nomad was last asked about the child
 	wait  time.Duration // before it is asked again
@@ -37,13 +40,16 @@ func (m *monitor) stored() sweep.Stored { return m.sweep.Stored(m.shard.ID) }
 // execute dispatches the shard, or joins one that is running, and settles it.
 func (m *monitor) execute(ctx context.Context, fresh bool) (err error) {
 	work := context.WithoutCancel(ctx)
-	if fresh {
+	if err := m.reach(ctx); err != nil {
+		return err
+	}
+	if fresh && m.site.isOpen() {
 		m.child, err = m.dispatch(ctx, m.class, m.shard.ID, nil)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
 		if err != nil { // canceled: the shard may have been dispatched all the same
-			if err := m.findChildren(work, m.class.place); err != nil {
+			if err := m.findAgain(work); err != nil {
 				return err
 			}
 		}
@@ -57,6 +63,32 @@ func (m *monitor) execute(ctx context.Context, fresh bool) (err error) {
 		return err
 	}
 	return m.settle(work)
+}
+
+// reach waits until the shard's place has answered, while its workers, if it was
+// dispatched before, may do all there is to do.
+func (m *monitor) reach(ctx context.Context) error {
+	for !m.site.isOpen() && ctx.Err() == nil {
+		if err := m.report(context.WithoutCancel(ctx)); err != nil || m.stored().Done(m.shard.Runs) {
+			return err
+		}
+		if err := m.gone(m.class.place); err != nil {
+			return err
+		}
+		select {
+		case <-m.site.decided:
+		case <-ctx.Done():
+		case <-time.After(m.pollEvery()):
+		}
+	}
+	return nil
+}
+
+// findAgain looks for the job of a shard, for no longer than it could be stopped.
+func (m *monitor) findAgain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, m.stopLimit())
+	defer cancel()
+	return m.findChildren(ctx, m.class.place)
 }
 
 // attempts counts the attempts at the runs of the shard.
@@ -106,6 +138,10 @@ func (m *monitor) await(ctx context.Context) error {
 
 // unstopped reports an allocation that was stopped and may be running still.
 func (m *monitor) unstopped(why string) error {
+	if m.child == "" {
+		return unit.WithHint(fmt.Errorf("stop shard %s: %s does not answer, and a worker may still be executing it", m.shard.ID, m.class.place),
+			"once it answers again, run the same command again to resume")
+	}
 	return unit.WithHint(fmt.Errorf("stop job %s: %s", m.child, why),
 		"nomad job status %s shows where it is; once its node is back, or given up, run the same command again to resume", m.child)
 }
@@ -135,7 +171,7 @@ func (m *monitor) pollEvery() time.Duration {
 // of it.
 func (m *monitor) over(ctx context.Context, stopping bool) (bool, error) {
 	allocs := m.watch.look(m.child)
-	if m.ended = terminal(allocs); m.ended != nil {
+	if m.ended = alloc.Terminal(allocs); m.ended != nil {
 		return true, nil
 	}
 	if err := m.report(ctx); err != nil {
@@ -150,7 +186,7 @@ func (m *monitor) over(ctx context.Context, stopping bool) (bool, error) {
 		return m.giveUpIfSilent(ctx, "its Nomad job is gone, and how it ended is unknown", m.o.LostAfter)
 	case len(allocs) == 0:
 		return m.unplaced(ctx, stopping)
-	case disconnected(allocs):
+	case alloc.Disconnected(allocs):
 		over, err := m.giveUpIfSilent(ctx, "its node is disconnected", m.o.LostAfter)
 		if stopping && !over && err == nil {
 			err = m.unstopped("its node is away")
@@ -163,12 +199,12 @@ func (m *monitor) over(ctx context.Context, stopping bool) (bool, error) {
 // finished reports whether a shard is over whose runs have all ended. Its worker
 // has nothing left to do but to end, which is waited for only while Nomad can
 // tell, and not for ever.
-func (m *monitor) finished(ctx context.Context, allocs []alloc) (bool, error) {
+func (m *monitor) finished(ctx context.Context, allocs []alloc.Alloc) (bool, error) {
 	if m.done.IsZero() {
 		m.done = time.Now()
 	}
 	known, err := m.refresh(ctx)
-	away := m.child == "" || err == nil && !known || disconnected(allocs)
+	away := m.child == "" || err == nil && !known || alloc.Disconnected(allocs)
 	if !away && time.Since(m.done) < m.stopLimit() {
 		return false, nil
 	}
@@ -195,14 +231,14 @@ func (m *monitor) report(ctx context.Context) error {
 // refresh asks once for the allocations of the shard, and whether there are any.
 func (m *monitor) refresh(ctx context.Context) (known bool, err error) {
 	var stubs []*api.AllocationListStub
-	err = m.call(ctx, func() (err error) {
+	err = m.call(ctx, m.class.place, func(ctx context.Context) (err error) {
 		stubs, _, err = m.client.Jobs().Allocations(m.child, true, m.class.place.query(ctx))
 		return err
 	})
 	for _, s := range stubs {
-		m.watch.learn(s.JobID, allocOf(s))
+		m.watch.learn(s.JobID, alloc.Of(s))
 	}
-	if missing(err) {
+	if answer.Missing(err) {
 		err = nil
 	}
 	return len(stubs) > 0, err
@@ -216,9 +252,18 @@ func (m *monitor) lookForChild(ctx context.Context) {
 		return
 	}
 	m.asked = time.Now()
-	if _, _, err := m.client.Jobs().Info(m.child, m.class.place.query(ctx)); missing(err) {
+	if _, err := m.info(ctx); answer.Missing(err) {
 		m.child = ""
 	}
+}
+
+// info asks once for the shard's job.
+func (m *monitor) info(ctx context.Context) (job *api.Job, err error) {
+	err = m.call(ctx, m.class.place, func(ctx context.Context) (err error) {
+		job, _, err = m.client.Jobs().Info(m.child, m.class.place.query(ctx))
+		return err
+	})
+	return job, err
 }
 
 // maxUnasked is the longest time between two questions about a waiting child.
@@ -231,15 +276,15 @@ func (m *monitor) unplaced(ctx context.Context, stopping bool) (bool, error) {
 		return false, nil
 	}
 	m.asked, m.wait = time.Now(), min(2*max(m.wait, m.o.poll), maxUnasked)
-	job, _, err := m.client.Jobs().Info(m.child, m.class.place.query(ctx))
+	job, err := m.info(ctx)
 	switch {
-	case missing(err):
+	case answer.Missing(err):
 		m.child = ""
 		return m.over(ctx, stopping)
-	case err != nil && m.passing(err):
-		return false, nil // the next look may succeed
+	case err != nil && m.passing(m.class.place, err):
+		return false, m.gone(m.class.place) // the next look may succeed
 	case err != nil:
-		return false, explain("look at job "+m.child, err)
+		return false, answer.Explain("look at job "+m.child, err)
 	}
 	if known, err := m.refresh(ctx); err != nil || known {
 		return false, nil // or the next look
@@ -273,7 +318,7 @@ func (m *monitor) giveUpIfSilent(ctx context.Context, why string, limit time.Dur
 	if err := m.stored().Recall(ctx, true); err != nil {
 		return false, err
 	}
-	if err := m.stop(ctx); err != nil && !m.passing(err) { // the worker reads the recall in any case
+	if err := m.stop(ctx); err != nil && !m.passing(m.class.place, err) { // the worker reads the recall in any case
 		return false, err
 	}
 	return true, nil

@@ -29,6 +29,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -55,8 +56,9 @@ type Options struct {
 	Datacenters                 []string
 	Priority                    int
 
-	poll   time.Duration // between looks at a running shard; 0 is a second
-	margin time.Duration // see stopMargin
+	poll     time.Duration // between looks at a running shard; 0 is a second
+	margin   time.Duration // see stopMargin
+	retryFor time.Duration // see the constant
 }
 
 // An Executor executes shards on a cluster. Its methods may be called
@@ -67,10 +69,14 @@ type Executor struct {
 	o       Options
 	prefix  string // ids of the sweep's jobs begin with it
 	reached atomic.Bool
-	slots   chan struct{} // one per request in flight
-	remarks []string      // for people, reported with the first shard
+	slots   chan struct{} // one per request in flight that concerns no site
+	sites   map[place]*site
+	opening sync.WaitGroup
+	quit    context.CancelFunc // ends it
 
 	mu       sync.Mutex
+	note     func(sweep.Note) // of the latest shard
+	remarks  []string         // for people, reported with the first shard
 	classes  map[classKey]*class
 	watchers map[place]*watcher
 	left     map[string]string // shard → child job that an earlier controller dispatched
@@ -81,39 +87,39 @@ type Executor struct {
 }
 
 // New registers the jobs of the sweep, whose lease the caller holds. The
-// caller closes the Executor.
+// caller closes the Executor. A region that is away keeps only its own runs
+// waiting: see Away.
 func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
-	e, err := Attach(ctx, s, o)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.registerAll(ctx); err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
-	return e, nil
+	return connect(ctx, s, o, true)
 }
 
 // Attach is New for shards that exist already: it registers nothing.
 func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
-	client, err := newClient(o)
-	if err != nil {
-		return nil, err
-	}
+	return connect(ctx, s, o, false)
+}
+
+func connect(ctx context.Context, s *sweep.Sweep, o Options, register bool) (*Executor, error) {
 	o.poll = orElse(o.poll, time.Second)
 	o.margin = orElse(o.margin, stopMargin)
 	o.Grace = orElse(o.Grace, 10*time.Second)
 	o.LostAfter = orElse(o.LostAfter, sweep.LostAfter)
-	e := &Executor{
-		sweep: s, client: client, o: o, prefix: prefixOf(s), slots: make(chan struct{}, callers),
-		watchers: map[place]*watcher{}, left: map[string]string{}, waiting: waiting{map[string]wait{}, map[string]waitReport{}},
+	e, err := withoutSweep(o)
+	if err != nil {
+		return nil, err
 	}
+	e.sweep, e.prefix = s, prefixOf(s)
+	e.watchers, e.left = map[place]*watcher{}, map[string]string{}
+	e.waiting = waiting{map[string]wait{}, map[string]waitReport{}}
 	if err := e.readClasses(); err != nil {
 		return nil, err
 	}
-	for _, p := range e.places() {
-		if err := e.findChildren(ctx, p); err != nil {
+	e.makeSites()
+	if err := e.openSites(ctx, register); err != nil {
+		if !register {
+			e.stopOpening()
 			return nil, err
 		}
+		return nil, errors.Join(err, e.Close())
 	}
 	e.reached.Store(true)
 	return e, nil
@@ -123,6 +129,7 @@ func Attach(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 // sweep.
 func withoutSweep(o Options) (*Executor, error) {
 	client, err := newClient(o)
+	o.retryFor = orElse(o.retryFor, retryFor)
 	return &Executor{client: client, o: o, slots: make(chan struct{}, callers)}, err
 }
 
@@ -156,15 +163,17 @@ func prefixOf(s *sweep.Sweep) string { return jobID(s.Name(), s.ID()) }
 
 // jobID composes the id of a job from a name, of which only what Nomad accepts is
 // kept, and an id that distinguishes things of one name.
-func jobID(name, id string) string {
-	safe := strings.Map(func(r rune) rune {
+func jobID(name, id string) string { return fmt.Sprintf("fanout-%.40s-%.8s", safe(name), id) }
+
+// safe is a name with only what Nomad accepts in the id of a job.
+func safe(name string) string {
+	return strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
 			return r
 		}
 		return '-'
 	}, name)
-	return fmt.Sprintf("fanout-%.40s-%.8s", safe, id)
 }
 
 // findChildren finds the jobs that earlier controllers dispatched.
@@ -183,9 +192,9 @@ func (e *Executor) findChildren(ctx context.Context, p place) error {
 // jobs lists the jobs of the sweep in a place. A copy of the sweep elsewhere has
 // jobs of the same names, and shards of the same names.
 func (e *Executor) jobs(ctx context.Context, p place) (jobs []*api.JobListStub, err error) {
-	q := p.query(ctx)
-	q.Prefix = e.prefix
-	err = e.retry(ctx, "list jobs", func() (err error) {
+	err = e.retry(ctx, p, "list jobs", func(ctx context.Context) (err error) {
+		q := p.query(ctx)
+		q.Prefix = e.prefix
 		jobs, _, err = e.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
 		return err
 	})
@@ -205,13 +214,24 @@ func (e *Executor) PerShard() int { return e.o.PerShard }
 // more can be dispatched. Nomad collects the children. If another controller has
 // taken the sweep over, it keeps the jobs.
 func (e *Executor) Close() error {
+	e.stopOpening()
 	e.stopWatching()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if e.superseded(ctx) {
 		return nil
 	}
-	return e.stopJobs(ctx, func(j *api.JobListStub) bool { return !isChild(j) })
+	return e.inPlaces(func(p place) error {
+		if e.gone(p) != nil {
+			return nil // that has been said, and nothing is dispatched by itself
+		}
+		return e.stopJobs(ctx, p, func(j *api.JobListStub) bool { return !isChild(j) })
+	})
+}
+
+func (e *Executor) stopOpening() {
+	e.quit()
+	e.opening.Wait()
 }
 
 // superseded reports whether another controller has taken the sweep over, and
@@ -242,11 +262,15 @@ func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(swe
 		return err
 	}
 	m := &monitor{Executor: e, shard: shard, class: e.classOf(st.Run), note: note, active: time.Now()}
-	m.watch = e.watcher(m.class.place)
+	m.watch, m.site = e.watcher(m.class.place), e.sites[m.class.place]
 	e.enter(note)
 	defer e.leave(shard.ID)
 	before := m.attempts()
 	if err := m.execute(ctx, fresh); err != nil {
+		var failed *answer.Error
+		if gone := e.gone(m.class.place); gone != nil && errors.As(err, &failed) {
+			return gone
+		}
 		return err
 	}
 	return e.judge(m, m.attempts() > before)
@@ -256,10 +280,10 @@ func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(swe
 func (e *Executor) enter(note func(sweep.Note)) {
 	e.mu.Lock()
 	remarks := e.remarks
-	e.remarks = nil
+	e.remarks, e.note = nil, note
 	e.inFlight++
 	e.mu.Unlock()
-	for _, text := range slices.Compact(remarks) {
+	for _, text := range remarks {
 		note(sweep.Note{Kind: sweep.NoteWord, Text: text})
 	}
 }
@@ -295,39 +319,41 @@ func (e *Executor) judge(m *monitor, began bool) error {
 }
 
 // Cancel stops every job of the sweep: nothing more is dispatched, and running
-// workers are asked to stop. It does not wait.
+// workers are asked to stop. It does not wait for them.
 func (e *Executor) Cancel(ctx context.Context) error {
-	return e.stopJobs(ctx, func(*api.JobListStub) bool { return true })
+	ctx, cancel := context.WithTimeout(ctx, e.o.Grace+e.o.margin)
+	defer cancel()
+	return e.inPlaces(func(p place) error {
+		return e.stopJobs(ctx, p, func(*api.JobListStub) bool { return true })
+	})
 }
 
-// stopJobs stops the selected jobs of the sweep unless they are stopped already.
-func (e *Executor) stopJobs(ctx context.Context, selected func(*api.JobListStub) bool) error {
-	var errs []error
-	for _, p := range e.places() {
-		jobs, err := e.jobs(ctx, p)
-		errs = append(errs, err)
-		// Parents first: a stopped parent accepts no dispatch, and its children keep running.
-		slices.SortStableFunc(jobs, func(a, b *api.JobListStub) int { return strings.Count(a.ID, "/") - strings.Count(b.ID, "/") })
-		for _, j := range jobs {
-			if selected(j) && !j.Stop {
-				errs = append(errs, e.deregister(ctx, p, j.ID))
-			}
+// stopJobs stops the selected jobs of the sweep in a place unless they are stopped
+// already.
+func (e *Executor) stopJobs(ctx context.Context, p place, selected func(*api.JobListStub) bool) error {
+	jobs, err := e.jobs(ctx, p)
+	errs := []error{err}
+	// Parents first: a stopped parent accepts no dispatch, and its children keep running.
+	slices.SortStableFunc(jobs, func(a, b *api.JobListStub) int { return strings.Count(a.ID, "/") - strings.Count(b.ID, "/") })
+	for _, j := range jobs {
+		if selected(j) && !j.Stop {
+			errs = append(errs, e.deregister(ctx, p, j.ID))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 func (e *Executor) deregister(ctx context.Context, p place, id string) error {
-	return e.retry(ctx, "stop job "+id, func() error {
+	return e.retry(ctx, p, "stop job "+id, func(ctx context.Context) error {
 		_, _, err := e.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{NoShutdownDelay: true}, p.write(ctx, ""))
-		if missing(err) {
+		if answer.Missing(err) {
 			return nil
 		}
 		return err
 	})
 }
 
-// dispatch starts a shard and returns the id of its job. The idempotency token
+// dispatch starts a shard and returns the id of its job, which names both. The idempotency token
 // makes a lost reply harmless; a copy of the sweep has shards of the same names
 // and other tokens.
 func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *Probe) (child string, err error) {
@@ -335,9 +361,9 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 	if err != nil {
 		return "", err
 	}
-	err = e.retry(ctx, "dispatch shard "+shard, func() error {
+	err = e.retry(ctx, c.place, "dispatch shard "+shard, func(ctx context.Context) error {
 		got, _, err := e.client.Jobs().DispatchOpts(&api.DispatchOptions{
-			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority,
+			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority, IdPrefixTemplate: "shard-" + safe(shard),
 		}, c.place.write(ctx, c.id+"."+shard+"."+e.o.Dir))
 		if err != nil {
 			return err

@@ -14,6 +14,11 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/cron"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/templates"
 )
 
@@ -42,7 +47,7 @@ type Schedule struct {
 
 	Stopped bool
 	Next    time.Time // in Zone; zero when it no longer fires
-	Last    *Firing   // nil when Nomad knows none
+	Last    *Firing   // the one that runs, or else the latest; nil when Nomad knows none
 }
 
 // A Firing is one run of a schedule's job.
@@ -75,40 +80,9 @@ func FiringTime(job string) (time.Time, error) {
 }
 
 // NextFiring returns when crons, read in zone, first fire after a time; zero is
-// never. It computes what Nomad does: a time that a clock change skips does not
-// fire, one that it repeats fires twice.
+// never.
 func NextFiring(crons []string, zone string, after time.Time) (time.Time, error) {
-	p := periodic(crons, zone)
-	loc, err := p.GetLocation()
-	if err != nil {
-		return time.Time{}, fmt.Errorf("time zone %q: unknown", zone)
-	}
-	var first time.Time
-	for _, spec := range crons {
-		next, err := periodic([]string{spec}, zone).Next(after.In(loc))
-		if err != nil {
-			return time.Time{}, fmt.Errorf("cron %q: %s", spec, lastPart(err.Error()))
-		}
-		if first.IsZero() || !next.IsZero() && next.Before(first) {
-			first = next
-		}
-	}
-	return first, nil
-}
-
-// lastPart is the last part of a chain of errors about one mistake.
-func lastPart(text string) string {
-	parts := strings.Split(text, ": ")
-	if n := len(parts); n > 1 && strings.HasPrefix(parts[n-1], "'") {
-		return strings.Join(parts[n-2:], ": ")
-	}
-	return parts[len(parts)-1]
-}
-
-func periodic(crons []string, zone string) *api.PeriodicConfig {
-	return &api.PeriodicConfig{
-		Enabled: ptr(true), Specs: crons, SpecType: ptr(api.PeriodicSpecCron), ProhibitOverlap: ptr(true), TimeZone: &zone,
-	}
+	return cron.Next(crons, zone, after)
 }
 
 // Put registers a schedule and fills in its id and its next firing. replaced
@@ -130,11 +104,11 @@ func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err e
 		return false, err
 	}
 	before, err := s.info(ctx, in.ID)
-	if err != nil && !missing(err) {
-		return false, explain("look for schedule "+in.ID, err)
+	if err != nil && !answer.Missing(err) {
+		return false, answer.Explain("look for schedule "+in.ID, err)
 	}
 	_, _, err = s.client.Jobs().RegisterOpts(job, nil, s.place.write(ctx, ""))
-	return before != nil, explain("register schedule "+in.ID, err)
+	return before != nil, answer.Explain("register schedule "+in.ID, err)
 }
 
 // scheduleID is the id of a schedule's job: one per place of a sweep.
@@ -147,11 +121,11 @@ func scheduleID(name, store string) string {
 func (s *Schedules) runTask(job *api.Job) (*api.Task, error) {
 	switch {
 	case job.Periodic != nil:
-		return nil, s.specError(errors.New("the job is already periodic; --cron and --tz set when it fires"))
+		return nil, s.spec().Mistake(errors.New("the job is already periodic; --cron and --tz set when it fires"))
 	case job.ParameterizedJob != nil:
-		return nil, s.specError(errors.New("the job is parameterized; a schedule has no parameters"))
+		return nil, s.spec().Mistake(errors.New("the job is parameterized; a schedule has no parameters"))
 	}
-	return s.taskOf(job, "fanout")
+	return s.spec().Task(job, "fanout")
 }
 
 // configure sets what fanout decides.
@@ -160,19 +134,16 @@ func (s *Schedules) configure(job *api.Job, task *api.Task, in Schedule) error {
 	if err != nil {
 		return err
 	}
-	c.put(job)
+	c.Put(job)
 	job.ID, job.Name = &in.ID, &in.ID
 	job.Type = ptr(api.JobTypeBatch)
-	job.Periodic = periodic(in.Crons, in.Zone)
+	job.Periodic = cron.Periodic(in.Crons, in.Zone)
 	job.SetMeta(metaSweep, in.Sweep).SetMeta(metaStore, in.Store)
-	neverRestart(job)
-	s.program(task)
-	task.Config["args"] = in.Args
-	s.environment(task)
+	jobspec.NeverRestart(job)
+	s.spec().Equip(task, in.Args...)
 	if task.Env["NOMAD_ADDR"] == "" {
 		task.Env["NOMAD_ADDR"] = s.client.Address()
 	}
-	s.stopGracefully(task)
 	return nil
 }
 
@@ -191,7 +162,7 @@ func (s *Schedules) List(ctx context.Context) ([]Schedule, error) {
 		if err != nil {
 			return nil, err
 		}
-		if last := newest(firingsOf(jobs, j.ID)); last != nil {
+		if last := current(firingsOf(jobs, j.ID)); last != nil {
 			if v.Last, err = s.firing(ctx, last); err != nil {
 				return nil, err
 			}
@@ -206,7 +177,7 @@ func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, err
 	v := Schedule{ID: j.ID, Sweep: j.Meta[metaSweep], Store: j.Meta[metaStore], Stopped: j.Stop}
 	job, err := s.info(ctx, j.ID)
 	if err != nil {
-		return v, explain("read schedule "+j.ID, err)
+		return v, answer.Explain("read schedule "+j.ID, err)
 	}
 	if p := job.Periodic; p != nil {
 		v.Crons = p.Specs
@@ -236,10 +207,10 @@ func (s *Schedules) Remove(ctx context.Context, id string) (running []string, er
 		}
 	}
 	_, _, err = s.client.Jobs().DeregisterOpts(id, &api.DeregisterOptions{Purge: true}, s.place.write(ctx, ""))
-	if statusOf(err) == http.StatusForbidden {
-		return running, &clusterError{explain("remove schedule "+id, err), err, "NOMAD_TOKEN needs purge-job in the namespace, besides what fanout run needs"}
+	if answer.Status(err) == http.StatusForbidden { // stopped it fires no more, and Nomad collects it
+		_, _, err = s.client.Jobs().Deregister(id, false, s.place.write(ctx, ""))
 	}
-	return running, explain("remove schedule "+id, err)
+	return running, answer.Explain("remove schedule "+id, err)
 }
 
 // findFiring is how long a forced firing may take to appear.
@@ -251,7 +222,7 @@ const findFiring = 10 * time.Second
 func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
 	began := time.Now().Truncate(time.Second)
 	if _, _, err := s.client.Jobs().PeriodicForce(id, s.place.write(ctx, "")); err != nil {
-		return "", explain("fire schedule "+id, err)
+		return "", answer.Explain("fire schedule "+id, err)
 	}
 	for {
 		jobs, err := s.jobs(ctx, id+firingMark)
@@ -285,6 +256,15 @@ func newest(firings []*api.JobListStub) *api.JobListStub {
 	return slices.MaxFunc(firings, func(a, b *api.JobListStub) int { return timeOf(a).Compare(timeOf(b)) })
 }
 
+// current is the newest firing that has not ended, or else the newest.
+func current(firings []*api.JobListStub) *api.JobListStub {
+	alive := slices.DeleteFunc(slices.Clone(firings), func(j *api.JobListStub) bool { return j.Stop || j.Status == "dead" })
+	if j := newest(alive); j != nil {
+		return j
+	}
+	return newest(firings)
+}
+
 func timeOf(j *api.JobListStub) time.Time {
 	t, _ := FiringTime(j.ID)
 	return t
@@ -295,19 +275,19 @@ func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, er
 	f := &Firing{ID: j.ID, At: timeOf(j)}
 	allocs, _, err := s.client.Jobs().Allocations(j.ID, true, s.place.query(ctx))
 	if err != nil {
-		return nil, explain("read how "+j.ID+" went", err)
+		return nil, answer.Explain("read how "+j.ID+" went", err)
 	}
-	var known []alloc
+	var known []alloc.Alloc
 	for _, a := range allocs {
-		known = append(known, allocOf(a))
+		known = append(known, alloc.Of(a))
 	}
-	a := terminal(known)
+	a := alloc.Terminal(known)
 	switch {
 	case a != nil:
 		f.State = "ended"
 		i := slices.IndexFunc(allocs, func(s *api.AllocationListStub) bool { return s.ID == a.ID })
-		if f.Code = exitOf(allocs[i]); f.Code < 0 {
-			f.Reason = s.whyEnded(ctx, s.place, *a)
+		if f.Code = reason.ExitCode(allocs[i]); f.Code < 0 {
+			f.Reason = s.whyEnded(ctx, s.place, *a, false)
 		}
 	case len(allocs) > 0:
 		f.State = "running"
@@ -319,24 +299,11 @@ func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, er
 	return f, nil
 }
 
-// exitOf returns the exit code of a firing's task, or -1 if there is none.
-func exitOf(a *api.AllocationListStub) int {
-	code := -1
-	for _, t := range a.TaskStates {
-		for _, ev := range t.Events {
-			if ev.Type == api.TaskTerminated {
-				code = max(code, ev.ExitCode)
-			}
-		}
-	}
-	return code
-}
-
 func (s *Schedules) jobs(ctx context.Context, prefix string) ([]*api.JobListStub, error) {
 	q := s.place.query(ctx)
 	q.Prefix = prefix
 	jobs, _, err := s.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
-	return jobs, explain("list jobs", err)
+	return jobs, answer.Explain("list jobs", err)
 }
 
 func (s *Schedules) info(ctx context.Context, id string) (*api.Job, error) {

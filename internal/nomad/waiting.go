@@ -1,15 +1,16 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -58,16 +59,20 @@ func (w *waiting) set(shard string, runs int, why string) string {
 
 // reportWaiting reports how many runs wait for a node and why.
 func (m *monitor) reportWaiting(ctx context.Context) {
-	evals, _, err := m.client.Jobs().Evaluations(m.child, m.class.place.query(ctx))
+	var evals []*api.Evaluation
+	err := m.call(ctx, m.class.place, func(ctx context.Context) (err error) {
+		evals, _, err = m.client.Jobs().Evaluations(m.child, m.class.place.query(ctx))
+		return err
+	})
 	if err != nil {
 		return
 	}
-	why := ""
+	slices.SortFunc(evals, func(a, b *api.Evaluation) int { return cmp.Compare(a.CreateIndex, b.CreateIndex) })
+	var looks []*api.AllocationMetric
 	for _, ev := range evals {
-		for _, metric := range ev.FailedTGAllocs {
-			why = obstaclesOf(metric)
-		}
+		looks = slices.AppendSeq(looks, maps.Values(ev.FailedTGAllocs))
 	}
+	why := reason.Obstacles(looks, m.class.driver)
 	if why == "" {
 		return
 	}
@@ -77,22 +82,4 @@ func (m *monitor) reportWaiting(ctx context.Context) {
 	if text != "" {
 		m.note(sweep.Note{Kind: sweep.NoteWord, Text: text})
 	}
-}
-
-// obstaclesOf lists why no node has room for an allocation.
-func obstaclesOf(m *api.AllocationMetric) string {
-	var parts []string
-	for _, k := range slices.Sorted(maps.Keys(m.DimensionExhausted)) {
-		parts = append(parts, fmt.Sprintf("%s exhausted on %d of %d nodes", k, m.DimensionExhausted[k], m.NodesEvaluated))
-	}
-	for _, k := range slices.Sorted(maps.Keys(m.ConstraintFiltered)) {
-		parts = append(parts, fmt.Sprintf("%s on %d nodes", k, m.ConstraintFiltered[k]))
-	}
-	if m.NodesEvaluated == 0 {
-		return "there is none in its datacenters and node pool"
-	}
-	if len(parts) == 0 {
-		return fmt.Sprintf("%d nodes were evaluated", m.NodesEvaluated)
-	}
-	return strings.Join(parts, ", ")
 }

@@ -3,57 +3,15 @@ package nomad
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 )
-
-// alloc is the part of an allocation that matters here.
-type alloc struct {
-	ID, Node     string
-	Status       string // ClientStatus
-	created, mod uint64 // indexes
-}
-
-func allocOf(s *api.AllocationListStub) alloc {
-	return alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, created: s.CreateIndex, mod: s.ModifyIndex}
-}
-
-// ended reports whether no process of the allocation is left.
-func (a alloc) ended() bool {
-	return a.Status == api.AllocClientStatusComplete || a.Status == api.AllocClientStatusFailed
-}
-
-// terminal returns the allocation that executed the shard, once none of the
-// child's allocations can be running.
-func terminal(allocs []alloc) *alloc {
-	var first *alloc
-	for i, a := range allocs {
-		if !a.ended() {
-			return nil
-		}
-		if first == nil || a.created < first.created {
-			first = &allocs[i]
-		}
-	}
-	return first
-}
-
-// disconnected reports whether the node of an allocation does not answer: its
-// process may be alive.
-func disconnected(allocs []alloc) bool {
-	for _, a := range allocs {
-		if a.Status == api.AllocClientStatusLost || a.Status == api.AllocClientStatusUnknown {
-			return true
-		}
-	}
-	return false
-}
 
 // A watcher knows the allocations of the sweep's shards in one place.
 type watcher struct {
@@ -68,7 +26,7 @@ type watcher struct {
 
 // child is a dispatched job that a monitor follows.
 type child struct {
-	allocs []alloc       // one, unless Nomad replaced it
+	allocs []alloc.Alloc // one, unless Nomad replaced it
 	wake   chan struct{} // holds a token when something changed
 }
 
@@ -111,7 +69,7 @@ func (w *watcher) follow(id string) (wake <-chan struct{}, forget func()) {
 }
 
 // look returns the known allocations of a followed child.
-func (w *watcher) look(id string) []alloc {
+func (w *watcher) look(id string) []alloc.Alloc {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.children[id]
@@ -123,20 +81,20 @@ func (w *watcher) look(id string) []alloc {
 
 // learn records the state of an allocation, unless a newer one is known, and wakes
 // the monitor if the status changed.
-func (w *watcher) learn(id string, a alloc) {
+func (w *watcher) learn(id string, a alloc.Alloc) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := w.children[id]
 	if c == nil {
 		return
 	}
-	i := slices.IndexFunc(c.allocs, func(known alloc) bool { return known.ID == a.ID })
+	i := slices.IndexFunc(c.allocs, func(known alloc.Alloc) bool { return known.ID == a.ID })
 	if i < 0 {
-		c.allocs, i = append(c.allocs, alloc{}), len(c.allocs)
+		c.allocs, i = append(c.allocs, alloc.Alloc{}), len(c.allocs)
 	}
 	known := &c.allocs[i]
 	changed := known.Status != a.Status
-	if known.Status != "" && known.mod >= a.mod {
+	if known.Status != "" && known.Modified >= a.Modified {
 		return
 	}
 	*known = a
@@ -200,7 +158,7 @@ func (w *watcher) stream(ctx context.Context) {
 				return
 			case frame := <-frames:
 				every, quiet = listEvery, time.Now()
-				w.handle(frame)
+				alloc.OfEvents(frame, w.learn)
 			case <-tick.C:
 				listed = false
 			}
@@ -239,73 +197,23 @@ func (w *watcher) read(ctx context.Context, frames chan<- []byte) {
 	}
 }
 
-// frame is one line of the event stream.
-type frame struct {
-	Events []struct {
-		Index   uint64
-		Payload struct {
-			Allocation *allocStub
-		}
-	}
-}
-
-func (w *watcher) handle(line []byte) {
-	var f frame
-	if json.Unmarshal(line, &f) != nil {
-		return // the next listing has it
-	}
-	for _, ev := range f.Events {
-		if s := ev.Payload.Allocation; s != nil {
-			a := s.alloc()
-			a.mod = max(a.mod, ev.Index)
-			w.learn(s.JobID, a)
-		}
-	}
-}
-
 // list learns the state of all allocations of the sweep.
 func (w *watcher) list(ctx context.Context) error {
 	w.mu.Lock()
 	followed := len(w.children)
 	w.mu.Unlock()
-	if followed == 0 {
+	if away, _ := w.e.sites[w.place].state(w.e.o.retryFor); followed == 0 && !away {
 		return ctx.Err()
 	}
-	q := w.query(ctx)
-	q.Filter = fmt.Sprintf("JobID contains %q", w.e.prefix)
-	q.Params = map[string]string{"task_states": "false"}
-	return w.e.call(ctx, func() error {
+	return w.e.call(ctx, w.place, func(ctx context.Context) error {
+		q := w.query(ctx)
+		q.Filter = fmt.Sprintf("JobID contains %q", w.e.prefix)
+		q.Params = map[string]string{"task_states": "false"}
 		body, err := w.e.client.Raw().Response("/v1/allocations", q)
 		if err != nil {
 			return err
 		}
 		defer body.Close()
-		return w.learnAll(body)
+		return alloc.OfList(body, w.learn)
 	})
-}
-
-// allocStub is an allocation in a listing or an event.
-type allocStub struct {
-	ID, JobID, NodeName, ClientStatus string
-	CreateIndex, ModifyIndex          uint64
-}
-
-func (s allocStub) alloc() alloc {
-	return alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, created: s.CreateIndex, mod: s.ModifyIndex}
-}
-
-// learnAll decodes a listing one by one: it may have thousands of entries.
-func (w *watcher) learnAll(list io.Reader) error {
-	dec := json.NewDecoder(list)
-	if _, err := dec.Token(); err != nil {
-		return err
-	}
-	for dec.More() {
-		var s allocStub
-		if err := dec.Decode(&s); err != nil {
-			return err
-		}
-		w.learn(s.JobID, s.alloc())
-	}
-	return nil
 }

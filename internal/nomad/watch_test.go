@@ -5,31 +5,10 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/hashicorp/nomad/api"
-
+	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
-
-// The last error of a worker is passed on with its hint, not the hint alone.
-func TestComplaint(t *testing.T) {
-	for text, want := range map[string]string{
-		"":          "",
-		"a library": "",
-		"fanout: kernels start cold\nfanout: open s3://b: no credentials\nfanout: hint: does this machine\n see it?\n": "open s3://b: no credentials (does this machine see it?)",
-		"fanout: read payload:\n  no such file\n": "read payload: no such file",
-	} {
-		if got := lastError(text); got != want {
-			t.Errorf("%q: %q, want %q", text, got, want)
-		}
-	}
-}
-
-func TestObstaclesWithoutNodes(t *testing.T) {
-	if got := obstaclesOf(&api.AllocationMetric{}); got != "there is none in its datacenters and node pool" {
-		t.Error(got)
-	}
-}
 
 // Two copies of a sweep may look for the job at the same moment; the second to
 // register it is refused, and one that replaces a job of its own is not.
@@ -90,7 +69,7 @@ func TestRefusedParse(t *testing.T) {
 	}
 	s.Fail(nomadtest.Faults{Refused: 1})
 	_, err = e.parse(context.Background(), []byte("job "))
-	if err == nil || unit.IsMistake(err) || statusOf(err) != 403 {
+	if err == nil || unit.IsMistake(err) || answer.Status(err) != 403 {
 		t.Errorf("%v", err)
 	}
 	if _, err = e.parse(context.Background(), []byte("nonsense")); !unit.IsMistake(err) {

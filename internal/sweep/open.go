@@ -157,6 +157,15 @@ func (s *Sweep) Where() string { return s.store.String() }
 // exported.
 func (s *Sweep) Store() store.Store { return s.store }
 
+// get decodes an object of JSON.
+func (s *Sweep) get(ctx context.Context, key string, into any) error {
+	text, err := s.store.Get(ctx, key)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, into)
+}
+
 // Head is the plan in force; ok is false when nothing was planned yet.
 func (s *Sweep) Head() (h Head, ok bool) {
 	s.mu.Lock()

@@ -210,12 +210,8 @@ func (s *Sweep) readPlan(ctx context.Context) error {
 	if err != nil || number == 0 {
 		return err
 	}
-	text, err := s.store.Get(ctx, keyPlanHead(number))
-	if err != nil {
-		return err
-	}
 	var head Head
-	if err := json.Unmarshal(text, &head); err != nil {
+	if err := s.get(ctx, keyPlanHead(number), &head); err != nil {
 		return fmt.Errorf("read %s: %w", keyPlanHead(number), err)
 	}
 	lines, err := s.store.Get(ctx, keyPlanRuns(number))

@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -80,6 +79,13 @@ func (s *Sweep) OpenShards(ctx context.Context) ([]OpenShard, error) {
 	return open, nil
 }
 
+// Sharded reports whether workers were given runs, as far as OpenShards has seen.
+func (s *Sweep) Sharded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.closed)+len(s.shards) > 0
+}
+
 func (s *Sweep) isClosed(shard string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,11 +128,7 @@ func (s *Sweep) shardIDs(ctx context.Context) iter.Seq2[string, error] {
 
 func (s *Sweep) readShard(ctx context.Context, id string) (storedShard, error) {
 	var sh storedShard
-	text, err := s.store.Get(ctx, keyShard(id))
-	if err == nil {
-		err = json.Unmarshal(text, &sh)
-	}
-	if err != nil {
+	if err := s.get(ctx, keyShard(id), &sh); err != nil {
 		return sh, fmt.Errorf("read shard %s: %w", id, err)
 	}
 	return sh, nil
@@ -191,13 +193,10 @@ func (h Stored) Recall(ctx context.Context, stop bool) error {
 // Recalled reports whether the worker of the shard is to begin nothing more,
 // and whether it is to stop what it is executing.
 func (h Stored) Recalled(ctx context.Context) (recalled, stop bool, err error) {
-	text, err := h.sweep.store.Get(ctx, keyRecall(h.id))
+	var r recall
+	err = h.sweep.get(ctx, keyRecall(h.id), &r)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, false, nil
-	}
-	var r recall
-	if err == nil {
-		err = json.Unmarshal(text, &r)
 	}
 	if err != nil {
 		return false, false, fmt.Errorf("read whether shard %s is recalled: %w", h.id, err)
@@ -218,12 +217,8 @@ func (h Stored) Complaint(ctx context.Context) string {
 // Beats are the cells that the runs of the shard are at, as its worker last
 // said, and when it said so by its own clock; zero when it never did.
 func (h Stored) Beats(ctx context.Context) (cells []Note, at time.Time) {
-	text, err := h.sweep.store.Get(ctx, keyBeat(h.id))
-	if err != nil {
-		return nil, at
-	}
 	var b beat
-	if json.Unmarshal(text, &b) != nil {
+	if h.sweep.get(ctx, keyBeat(h.id), &b) != nil {
 		return nil, at
 	}
 	for _, r := range b.Runs {

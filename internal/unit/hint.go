@@ -21,6 +21,15 @@ func HintOf(err error) string {
 	return ""
 }
 
+// Complaint is an error on one line, with its hint.
+func Complaint(err error) string {
+	why := Line(err.Error())
+	if hint := HintOf(err); hint != "" {
+		why += " (" + hint + ")"
+	}
+	return why
+}
+
 type hinted struct {
 	error
 	hint string

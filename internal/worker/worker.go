@@ -55,7 +55,7 @@ func Work(ctx context.Context, s *sweep.Sweep, shard string, o Options) (err err
 	}
 	defer func() { err = errors.Join(err, claim.Release()) }()
 	if err := work(ctx, s, claim, o); err != nil {
-		return errors.Join(err, claim.Complain(context.WithoutCancel(ctx), complaint(err)))
+		return errors.Join(err, claim.Complain(context.WithoutCancel(ctx), unit.Complaint(err)))
 	}
 	return nil
 }
@@ -65,15 +65,6 @@ func (o Options) name() string {
 		return fmt.Sprintf("process %d", os.Getpid())
 	}
 	return o.Name
-}
-
-// complaint is an error and its hint in one line.
-func complaint(err error) string {
-	why := unit.Line(err.Error())
-	if hint := unit.HintOf(err); hint != "" {
-		why += " (" + hint + ")"
-	}
-	return why
 }
 
 func work(ctx context.Context, s *sweep.Sweep, claim *sweep.Claim, o Options) (err error) {

@@ -53,6 +53,8 @@ type Server struct {
 	serial  int
 	idle    bool
 	mute    bool // ends are not reported
+	vars    map[string]map[string]string
+	away    map[string]string // region → what is answered for it
 	work    sync.WaitGroup
 }
 
@@ -65,7 +67,7 @@ type alloc struct {
 
 // New starts an agent that ends with the test.
 func New(t testing.TB) *Server {
-	s := &Server{t: t, dir: t.TempDir(), jobs: map[string]*api.Job{}, stopped: map[string]bool{}, tokens: map[string]string{}, changed: make(chan struct{}), index: 1}
+	s := &Server{t: t, dir: t.TempDir(), jobs: map[string]*api.Job{}, stopped: map[string]bool{}, tokens: map[string]string{}, away: map[string]string{}, vars: map[string]map[string]string{}, changed: make(chan struct{}), index: 1}
 	mux := http.NewServeMux()
 	mux.HandleFunc("PUT /v1/jobs/parse", s.parse)
 	mux.HandleFunc("PUT /v1/jobs", s.register)
@@ -76,6 +78,10 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("GET /v1/status/leader", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, "127.0.0.1:4647") })
 	mux.HandleFunc("GET /v1/regions", func(w http.ResponseWriter, _ *http.Request) { s.reply(w, []string{"global"}) })
 	mux.HandleFunc("GET /v1/nodes", s.nodes)
+	mux.HandleFunc("GET /v1/var/{path...}", s.variable)
+	mux.HandleFunc("GET /v1/acl/token/self", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "ACL support disabled", http.StatusBadRequest)
+	})
 	mux.HandleFunc("/v1/job/", s.job)
 	mux.HandleFunc("GET /v1/client/fs/logs/{alloc}", s.logs)
 	s.http = httptest.NewServer(s.faulty(mux))
@@ -89,6 +95,44 @@ func (s *Server) Fail(f Faults) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = f
+}
+
+// Away makes every request about a region fail with this answer, as the other
+// regions give it when its servers are gone; "" ends that.
+func (s *Server) Away(region, answer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.away[region] = answer
+}
+
+// Jobs lists the ids of the jobs of a region.
+func (s *Server) Jobs(region string) (ids []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, job := range s.jobs {
+		if job.Region != nil && *job.Region == region {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// Put stores a variable.
+func (s *Server) Put(path string, items map[string]string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.vars[path] = items
+}
+
+func (s *Server) variable(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	items, ok := s.vars[r.PathValue("path")]
+	s.mu.Unlock()
+	if !ok {
+		http.Error(w, "variable not found", http.StatusNotFound)
+		return
+	}
+	s.reply(w, api.Variable{Path: r.PathValue("path"), Items: items})
 }
 
 // Collect forgets every job that has ended, as garbage collection does.
@@ -131,7 +175,9 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		tooMany, broken, refused := s.faults.TooMany > 0, s.faults.Broken > 0, s.faults.Refused > 0
+		away := s.away[r.URL.Query().Get("region")]
 		switch {
+		case away != "":
 		case refused:
 			s.faults.Refused--
 		case tooMany:
@@ -141,6 +187,8 @@ func (s *Server) faulty(next http.Handler) http.Handler {
 		}
 		s.mu.Unlock()
 		switch {
+		case away != "":
+			http.Error(w, away, http.StatusInternalServerError)
 		case refused:
 			http.Error(w, "Permission denied", http.StatusForbidden)
 		case tooMany:
@@ -277,7 +325,11 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, parent string)
 	child := s.tokens[token]
 	if child == "" || s.jobs[child] == nil {
 		s.serial++
-		child = fmt.Sprintf("%s/dispatch-%d-%08x", parent, time.Now().Unix(), s.serial)
+		prefix := in.IdPrefixTemplate
+		if prefix != "" {
+			prefix += "-"
+		}
+		child = fmt.Sprintf("%s/dispatch-%s%d-%08x", parent, prefix, time.Now().Unix(), s.serial)
 		s.tokens[token] = child
 		if err := s.start(job, child, in); err != nil {
 			s.t.Errorf("nomadtest: start %s: %v", child, err)

@@ -1,0 +1,114 @@
+// Package answer says what an answer of Nomad's servers means, and that there was
+// none: for code, whether it may pass; for people, on one line and with a hint.
+package answer
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// noRegion is what Nomad answers about a region that it does not know, or no
+// longer: one whose servers have been away for a minute.
+const noRegion = "No path to region"
+
+// NoRegion reports that answer.
+func NoRegion(err error) bool {
+	return Status(err) >= 500 && strings.Contains(err.Error(), noRegion)
+}
+
+// Away reports whether an error says that a cluster or a region is away, and
+// nothing about what was asked.
+func Away(err error) bool {
+	var answer api.UnexpectedResponseError
+	if !errors.As(err, &answer) {
+		return true
+	}
+	away := func(text string) bool { return strings.Contains(answer.Body(), text) }
+	return answer.StatusCode() >= 500 && slices.ContainsFunc([]string{"No cluster leader", "rpc error", "EOF", "connection", noRegion}, away)
+}
+
+// Missing reports whether Nomad does not know what was asked for.
+func Missing(err error) bool { return Status(err) == http.StatusNotFound }
+
+// Status is the HTTP status of the cluster's answer, 0 if there was none.
+func Status(err error) int {
+	var answer api.UnexpectedResponseError
+	if errors.As(err, &answer) {
+		return answer.StatusCode()
+	}
+	return 0
+}
+
+// Explain adds to an error what was being done and, on one line, what the server
+// answered.
+func Explain(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{fmt.Errorf("%s: %s", doing, Of(err)), err, hintFor(Status(err), err.Error())}
+}
+
+// Of is, on one line, what the server answered, or that it did not.
+func Of(err error) string {
+	var answer api.UnexpectedResponseError
+	if !errors.As(err, &answer) {
+		return unit.Line(err.Error())
+	}
+	return fmt.Sprintf("Nomad says %d: %s", answer.StatusCode(), strings.Join(strings.Fields(answer.Body()), " "))
+}
+
+// Error is a failed request, with what to do about it.
+type Error struct {
+	error
+	answer error // as the client gave it
+	hint   string
+}
+
+func (e *Error) Unwrap() error { return e.answer }
+
+// Hint says what to do about it.
+func (e *Error) Hint() string { return e.hint }
+
+// Needs is Explain for a request that the token may not make.
+func Needs(right, doing string, err error) error {
+	if Status(err) != http.StatusForbidden {
+		return Explain(doing, err)
+	}
+	return &Error{Explain(doing, err), err, "NOMAD_TOKEN needs " + right + " in the namespace, besides what fanout run needs"}
+}
+
+func hintFor(code int, body string) string {
+	switch {
+	case code == 0 && strings.Contains(body, "x509"):
+		return "NOMAD_CACERT names the authority of the cluster's certificate"
+	case code == 0:
+		return "is NOMAD_ADDR right, and is the agent running?"
+	case code == http.StatusForbidden:
+		return "is NOMAD_TOKEN set and still valid? it needs " + Rights + " in the namespace"
+	case strings.Contains(body, noRegion):
+		return "`nomad server members` lists the regions"
+	case strings.Contains(body, "nonexistent namespace"):
+		return "`nomad namespace list` lists the namespaces"
+	case strings.Contains(body, "nonexistent node pool"):
+		return "`nomad node pool list` lists the node pools"
+	case strings.Contains(body, "is stopped"):
+		return "somebody stopped the sweep's job; run the same command again to register it"
+	}
+	return "docs/nomad.md lists what a cluster needs"
+}
+
+// Rights are the capabilities that a token needs.
+const Rights = "parse-job, register-job, dispatch-job, deregister-job, list-jobs, read-job and read-logs"
+
+// Conflicted reports whether a job was registered by somebody else since it was
+// read.
+func Conflicted(err error) bool {
+	return err != nil && strings.Contains(err.Error(), api.RegisterEnforceIndexErrPrefix)
+}
