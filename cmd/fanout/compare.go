@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/report"
@@ -42,7 +43,7 @@ against the first; --row and --col then give a table for each value.
 	fl.StringSliceVar(&f.Rows, "row", nil, "`axes` with one table for each value")
 	fl.StringVar(&f.By, "by", "", "compare by `method`: median, mean (t tests), bootstrap (the mean, by resampling) or exact (default: the sweep file's)")
 	fl.Float64Var(&f.Alpha, "alpha", 0.05, "significance `level`: p must be below it")
-	addOneOf(fl, &f.format, "format", report.Formats(), "`form`: "+unit.Either(report.Formats()))
+	help.AddOneOf(fl, &f.format, "format", report.Formats(), "`form`: "+unit.Either(report.Formats()))
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	return cmd
 }

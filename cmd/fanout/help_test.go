@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 )
 
 // visit calls check with every command that help shows.
@@ -29,7 +31,7 @@ func TestHelp(t *testing.T) {
 		cmd.SetOut(&out)
 		cmd.Help()
 		for line := range strings.Lines(out.String()) {
-			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpWidth {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > help.Width {
 				t.Errorf("%s --help: %d columns: %s", cmd.CommandPath(), n, line)
 			}
 		}

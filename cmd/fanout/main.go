@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
@@ -85,21 +86,21 @@ func (c *cli) rootCommand() *cobra.Command {
 		}
 		return err
 	}
-	help := root.HelpFunc()
+	inherited := root.HelpFunc()
 	root.SetHelpFunc(func(cmd *cobra.Command, args []string) {
 		if cmd != root {
-			cmd.Long = wrapHelp(cmd.Long)
+			cmd.Long = help.Wrap(cmd.Long)
 		}
-		help(cmd, args)
+		inherited(cmd, args)
 	})
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(helpWidth)))
-	addGroups(root, []group{
-		{"Run a sweep:", []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
-		{"See how it goes:", []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand(), c.renderCommand(), listen.Command(func() *app.App { return c.app }, c.stdout, c.stderr)}},
-		{"Compare its variants:", []*cobra.Command{c.reportCommand(), c.compareCommand(), c.collectCommand()}},
-		{"Other ways to run:", []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
-		{"This installation:", []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},
-	})
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(help.Width)))
+	help.AddGroups(root, []help.Group{
+		{Title: "Run a sweep:", Commands: []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
+		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), c.topCommand(), c.showCommand(), c.logsCommand(), c.renderCommand(), listen.Command(func() *app.App { return c.app }, c.stdout, c.stderr)}},
+		{Title: "Compare its variants:", Commands: []*cobra.Command{c.reportCommand(), c.compareCommand(), c.collectCommand()}},
+		{Title: "Other ways to run:", Commands: []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
+		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},
+	}, asUsage)
 	return root
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
@@ -82,11 +83,11 @@ func addChoice(cmd *cobra.Command, f *app.Choice) {
 	fl := cmd.Flags()
 	fl.IntVar(&f.Limit, "limit", 0, "execute at most `N` runs now")
 	fl.StringVar(&f.Only, "only", "", "execute only runs for which this `expression` is true")
-	addOneOf(fl, (*string)(&f.Reprocess), "reprocess", []string{string(due.Stale), string(due.None), string(due.Failed), string(due.All)}, "`which` earlier runs to run again: none, failed, stale (and failed) or all")
+	help.AddOneOf(fl, (*string)(&f.Reprocess), "reprocess", []string{string(due.Stale), string(due.None), string(due.Failed), string(due.All)}, "`which` earlier runs to run again: none, failed, stale (and failed) or all")
 }
 
 func addOrder(cmd *cobra.Command, f *app.Choice) {
-	addOneOf(cmd.Flags(), &f.Order, "order", due.Orders(), "`order` of the runs: as-planned (new runs first, known failures last), newest-first, longest-first or shuffle")
+	help.AddOneOf(cmd.Flags(), &f.Order, "order", due.Orders(), "`order` of the runs: as-planned (new runs first, known failures last), newest-first, longest-first or shuffle")
 }
 
 func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFlags) error {
