@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/listing"
 	"github.com/fanout-dev/fanout/internal/query"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -55,76 +52,18 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	if err != nil {
 		return err
 	}
-	print, flush := c.runPrinter(s)
+	head, _ := s.Head()
+	list := listing.New(c.stdout, dueFormat{json: c.json}.form(), head.Axes)
 	for _, r := range runs {
-		print(r)
+		if err := list.Run(r); err != nil {
+			return err
+		}
 	}
-	if err := flush(); err != nil {
+	if err := list.Flush(); err != nil {
 		return err
 	}
 	if !c.json {
 		c.stderr.Println(unit.Plural(len(runs), "run"))
 	}
 	return nil
-}
-
-// runPrinter prints runs as a table or as JSON lines.
-func (c *cli) runPrinter(s *sweep.Sweep) (print func(query.Run), flush func() error) {
-	if c.json {
-		enc := json.NewEncoder(c.stdout.Data())
-		enc.SetEscapeHTML(false)
-		var failed error
-		return func(r query.Run) {
-			if err := enc.Encode(lineOfRun(r)); failed == nil {
-				failed = err
-			}
-		}, func() error { return failed }
-	}
-	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
-	head, _ := s.Head()
-	var now query.Run // the run of the row
-	row := tablePrinter(tabbed(w), head.Axes,
-		column{"status", func(sweep.RunState) string { return statusWords(now) }}, column{"took", func(sweep.RunState) string { return took(now) }})
-	return func(r query.Run) { now = r; row(r.RunState) }, w.Flush
-}
-
-// statusWords are the status and what makes a success stale.
-func statusWords(r query.Run) string {
-	text := r.Status.Words()
-	if len(r.Stale) > 0 {
-		text += ", stale (" + strings.Join(r.Stale, ", ") + ")"
-	}
-	if r.Run.Unplanned {
-		text += ", no longer planned"
-	}
-	return text
-}
-
-func took(r query.Run) string {
-	if r.Last == nil {
-		return "-"
-	}
-	return unit.Duration(r.Outcome.Duration())
-}
-
-// lineOfRun is one run as ls --json prints it.
-func lineOfRun(r query.Run) object {
-	o := lineOf(r.Run)
-	o.set("status", r.Status)
-	o.set("planned", !r.Run.Unplanned)
-	if len(r.Stale) > 0 {
-		o.set("stale", r.Stale)
-	}
-	for _, c := range query.Columns() {
-		if v := c.Of(r); c.Field != "" && v != nil {
-			o.set(c.Field, v)
-		}
-	}
-	if r.Last != nil {
-		o.set("ended_at", r.Outcome.End)
-	}
-	if scraps := query.Scraps(r.RunState); len(scraps) > 0 {
-		o.set("scraps", scraps)
-	}
-	return o
 }

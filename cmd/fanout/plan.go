@@ -2,16 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
-	"slices"
-	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,11 +13,10 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
-	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/listing"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
-	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // specFlags are how a sweep file is read.
@@ -132,42 +124,28 @@ func (c *cli) preview(ctx context.Context, d *draft.Draft, f planFlags) error {
 
 // draft reads a sweep file, with all it names, and plans nothing yet.
 func (c *cli) draft(ctx context.Context, target string, f specFlags) (*draft.Draft, error) {
-	asOf, err := parseAsOf(f.asOf, time.Now())
+	asOf, err := draft.ParseAsOf(f.asOf, time.Now())
 	if err != nil {
-		return nil, unit.Mistake(err)
+		return nil, unit.Mistake(fmt.Errorf("--as-of %w", err))
 	}
 	return c.app.Draft(ctx, draft.Source{File: target, Set: f.set, Overlays: f.overlays, AsOf: asOf})
 }
 
-// parseAsOf reads a logical date: a day, or a time with a zone.
-func parseAsOf(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return now, nil
-	}
-	if day, err := time.Parse(time.DateOnly, text); err == nil {
-		return day.Add(12 * time.Hour), nil // noon UTC is that day in nearly every zone
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	return time.Time{}, fmt.Errorf("--as-of %q: want a date such as 2026-03-31 or 2026-03-31T02:00:00Z", text)
-}
-
 // printNew lists the points of a draft of which nothing was executed yet.
 func (c *cli) printNew(ctx context.Context, d *draft.Draft, f planFlags) error {
-	print, flush := c.duePrinter(d.Axes, f.dueFormat)
+	list := listing.New(c.stdout, f.form(), d.Axes)
 	why := due.Reason{Before: outcome.Planned}
 	n := 0
 	for p := range d.Grid.Points() {
 		if f.Limit > 0 && n == f.Limit {
 			break
 		}
-		if err := print(sweep.RunState{Run: sweep.NewRun(p)}, why.String(), nil); err != nil {
+		if err := list.Due(sweep.NewRun(p), why.String(), nil); err != nil {
 			return err
 		}
 		n++
 	}
-	if err := errors.Join(flush(), d.Grid.Err()); err != nil || f.machine() {
+	if err := errors.Join(list.Flush(), d.Grid.Err()); err != nil || f.form() != listing.Table {
 		return err
 	}
 	n, err := d.Grid.Count(ctx)
@@ -189,7 +167,7 @@ func (c *cli) printAsked(usual sweep.Settings) {
 // counts it.
 func (c *cli) printDue(s *sweep.Sweep, todo due.List, f planFlags, before, after string) error {
 	head, _ := s.Head()
-	print, flush := c.duePrinter(head.Axes, f.dueFormat)
+	list := listing.New(c.stdout, f.form(), head.Axes)
 	ids := todo.Runs
 	if f.all {
 		ids = nil
@@ -199,11 +177,11 @@ func (c *cli) printDue(s *sweep.Sweep, todo due.List, f planFlags, before, after
 	}
 	for _, id := range ids {
 		st, _ := s.Run(id)
-		if err := print(st, todo.WhyOf(id), todo.Why[id].Stale); err != nil {
+		if err := list.Due(st.Run, todo.WhyOf(id), todo.Why[id].Stale); err != nil {
 			return err
 		}
 	}
-	if err := flush(); err != nil || f.machine() {
+	if err := list.Flush(); err != nil || f.form() != listing.Table {
 		return err
 	}
 	c.stderr.Printf("%s%s%s\n", before, todo, after)
@@ -219,44 +197,18 @@ func (c *cli) printDue(s *sweep.Sweep, todo due.List, f planFlags, before, after
 // people.
 type dueFormat struct{ json, csv bool }
 
-func (f dueFormat) machine() bool { return f.json || f.csv }
+func (f dueFormat) form() listing.Form {
+	switch {
+	case f.json:
+		return listing.JSON
+	case f.csv:
+		return listing.CSV
+	}
+	return listing.Table
+}
 
 func (f *dueFormat) addCSV(cmd *cobra.Command, help string) {
 	cmd.Flags().BoolVar(&f.csv, "csv", false, help)
-}
-
-// duePrinter prints runs with the reason why they are due, and the parts in
-// which they are stale.
-func (c *cli) duePrinter(axes []grid.Axis, f dueFormat) (print func(st sweep.RunState, why string, stale []string) error, flush func() error) {
-	if f.json {
-		enc := json.NewEncoder(c.stdout.Data())
-		enc.SetEscapeHTML(false)
-		return func(st sweep.RunState, why string, stale []string) error {
-			o := lineOf(st.Run)
-			o.set("due", why)
-			if len(stale) > 0 {
-				o.set("stale", stale)
-			}
-			return enc.Encode(o)
-		}, func() error { return nil }
-	}
-	var write func([]string) error
-	if f.csv {
-		w := csv.NewWriter(c.stdout.Data())
-		write = func(fields []string) error {
-			for i := range fields {
-				fields[i] = unit.Cell(fields[i])
-			}
-			return w.Write(fields)
-		}
-		flush = func() error { w.Flush(); return w.Error() }
-	} else {
-		w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
-		write, flush = tabbed(w), w.Flush
-	}
-	var now string // why the run of the row is due
-	row := tablePrinter(write, axes, column{"run_due", func(sweep.RunState) string { return now }})
-	return func(st sweep.RunState, why string, _ []string) error { now = why; return row(st) }, flush
 }
 
 // unplannedWords ends the line about what is due.
@@ -271,88 +223,7 @@ func (c *cli) printForecast(s *sweep.Sweep, todo []string, jobs int) {
 	if jobs <= 0 {
 		jobs = runtime.NumCPU()
 	}
-	fc, ok := due.Expect(s, todo, jobs)
-	if !ok || len(todo) == 0 {
-		return
+	if fc, ok := due.Expect(s, todo, jobs); ok && len(todo) > 0 {
+		c.stderr.Printf("≈ %s\n", fc)
 	}
-	memory := ""
-	if fc.PeakRSS > 0 {
-		memory = ", up to " + unit.Bytes(fc.PeakRSS) + " a run"
-	}
-	cpu := unit.Duration(fc.CPU) + " of CPU"
-	if fc.CPU > 6*time.Minute {
-		cpu = fmt.Sprintf("%.1f core-hours", fc.CPU.Hours())
-	}
-	c.stderr.Printf("≈ %s at -j %d, %s%s; from %s\n", unit.Duration(fc.Wall), jobs, cpu, memory, unit.Plural(fc.From, "finished run"))
-}
-
-// A column is one more column of a table of runs.
-type column struct {
-	name string
-	of   func(sweep.RunState) string
-}
-
-// maxColumn is how many characters of one value are worth a column.
-const maxColumn = 60
-
-func tabbed(w io.Writer) func([]string) error {
-	return func(fields []string) error {
-		for i, f := range fields {
-			fields[i] = unit.Cut(f, maxColumn)
-		}
-		_, err := fmt.Fprintln(w, strings.Join(fields, "\t"))
-		return err
-	}
-}
-
-// tablePrinter writes a head with the first run, then a row a run: its id,
-// more columns, and what it is given.
-func tablePrinter(write func([]string) error, axes []grid.Axis, more ...column) func(sweep.RunState) error {
-	replicates := slices.ContainsFunc(axes, func(a grid.Axis) bool { return a.Name == "run_replicate" })
-	first := true
-	return func(st sweep.RunState) error {
-		r := st.Run
-		head, row := []string{"run_id"}, []string{r.ID}
-		add := func(name, value string) { head, row = append(head, name), append(row, unit.Line(value)) }
-		for _, m := range more {
-			add(m.name, m.of(st))
-		}
-		if r.Template != "" {
-			add("template", r.Template)
-		}
-		for _, b := range append(slices.Clone(r.Labels), r.Params...) {
-			add(b.Name, b.Value.Text())
-		}
-		if replicates {
-			add("run_replicate", strconv.Itoa(r.Replicate))
-		}
-		if first {
-			first = false
-			if err := write(head); err != nil {
-				return err
-			}
-		}
-		return write(row)
-	}
-}
-
-// lineOf is one run as plan --json prints it.
-func lineOf(r sweep.Run) object {
-	o := object{{"run_id", r.ID}, {"parameters", objectOf(r.Params)}}
-	if len(r.Labels) > 0 {
-		o.set("labels", objectOf(r.Labels))
-	}
-	o.set("replicate", r.Replicate)
-	if r.Template != "" {
-		o.set("template", r.Template)
-	}
-	return o
-}
-
-func objectOf(bindings []value.Binding) map[string]any {
-	m := map[string]any{}
-	for _, b := range bindings {
-		m[b.Name] = b.Value
-	}
-	return m
 }

@@ -3,14 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/listing"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -35,15 +35,15 @@ that ls prints, or an unambiguous prefix of it.`,
 type shown struct{ app.Description }
 
 func (v shown) MarshalJSON() ([]byte, error) {
-	o := lineOfRun(v.Run)
-	o.set("attempts", v.Attempts)
+	o := listing.Of(v.Run)
+	o.Set("attempts", v.Attempts)
 	if v.Failure != nil {
-		o.set("failure", v.Failure)
+		o.Set("failure", v.Failure)
 	}
 	if len(v.Artifacts) > 0 {
-		o.set("artifacts", v.Artifacts)
+		o.Set("artifacts", v.Artifacts)
 	}
-	o.set("reproduce", v.Reproduce)
+	o.Set("reproduce", v.Reproduce)
 	return o.MarshalJSON()
 }
 
@@ -74,9 +74,9 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	st, _ := s.Run(id)
 	p := func(format string, args ...any) { c.stdout.Printf(format+"\n", args...) }
 	p("%s  %s", id, s.RunName(id))
-	p("  %s%s", statusWords(v.Run), usage(v.Run))
+	p("  %s%s", listing.Status(v.Run), listing.Usage(v.Run))
 	for _, part := range v.Run.Stale {
-		p("  stale: %s", staleWhy[part])
+		p("  stale: %s", listing.StaleWhy(part))
 	}
 	if a := st.Accepted; a != nil && a.Attempt == st.Best {
 		p("  accepted with other %s by %s, %s", strings.Join(a.Parts, ", "), a.By, a.At.Local().Format("2006-01-02 15:04:05"))
@@ -106,34 +106,6 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	p("  %s", v.Reproduce)
 }
 
-// staleWhy describes a differing part of a fingerprint.
-var staleWhy = map[string]string{
-	"code":        "the template's code cells changed since",
-	"text":        "the template's text changed since",
-	"files":       "the files frozen with the sweep, or the modules the template imports, changed since",
-	"inputs":      "the inputs it reads changed since",
-	"environment": "the kernel's environment changed since",
-}
-
-// usage is what the attempt took that the status is about.
-func usage(r query.Run) string {
-	o := r.Outcome
-	if r.Last == nil {
-		return ""
-	}
-	text := ", took " + unit.Duration(o.Duration())
-	if o.KernelStart > 0 {
-		text += fmt.Sprintf(", %s kernel in %s", o.Kernel, unit.Duration(o.KernelStart))
-	}
-	if o.CPU > 0 {
-		text += ", CPU " + unit.Duration(o.CPU)
-	}
-	if o.PeakRSS > 0 {
-		text += ", peak memory " + unit.Bytes(o.PeakRSS)
-	}
-	return text
-}
-
 func (c *cli) printGiven(pairs []value.Binding) {
 	if len(pairs) == 0 {
 		return
@@ -152,12 +124,7 @@ func (c *cli) printScraps(scraps map[string]any, more bool) {
 		return
 	}
 	c.stdout.Println("scraps")
-	var names []string
-	for n := range scraps {
-		names = append(names, n)
-	}
-	sort.Strings(names)
-	for _, n := range names {
+	for _, n := range slices.Sorted(maps.Keys(scraps)) {
 		text, _ := json.Marshal(scraps[n])
 		c.stdout.Printf("  %s = %s\n", n, unit.Cut(unit.Line(string(text)), maxShown))
 	}

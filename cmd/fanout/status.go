@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
@@ -49,7 +50,10 @@ func (c *cli) status(ctx context.Context, dir string) error {
 	r := statusReport{Name: s.Name(), Unplanned: head.Kept, Tally: query.TallyOf(s)}
 	if h, held := s.Held(ctx); held {
 		r.Holder = &h
-		r.LeftS = timeLeft(s, h)
+		if left, ok := due.Left(s, h.Since); ok {
+			seconds := left.Seconds()
+			r.LeftS = &seconds
+		}
 	}
 	r.Failures = query.Failures(s)
 	if c.json {
@@ -63,25 +67,6 @@ func (c *cli) status(ctx context.Context, dir string) error {
 	}
 	c.printStatus(s, r, len(open) > 0 || remote(s.Orphans()))
 	return nil
-}
-
-// timeLeft estimates from the runs that ended since the holder began.
-func timeLeft(s *sweep.Sweep, h lease.Holder) *float64 {
-	done, left := 0, 0
-	for _, st := range s.Runs() {
-		switch {
-		case st.Run.Unplanned:
-		case st.Last != nil && st.Last.End.After(h.Since):
-			done++
-		case st.Status != outcome.Succeeded:
-			left++
-		}
-	}
-	if done == 0 {
-		return nil
-	}
-	seconds := time.Since(h.Since).Seconds() / float64(done) * float64(left)
-	return &seconds
 }
 
 // maxFailures is how many failures status lists one by one.

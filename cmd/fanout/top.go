@@ -2,15 +2,12 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"text/tabwriter"
+	"errors"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/listing"
 	"github.com/fanout-dev/fanout/internal/query"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -51,24 +48,9 @@ func (c *cli) top(ctx context.Context, dir, by, where string, n int, ascending b
 	if err != nil {
 		return err
 	}
-	w := tabwriter.NewWriter(c.stdout.Lines(), 0, 0, 2, ' ', 0)
-	values := map[string]string{}
 	head, _ := s.Head()
-	columns := []column{{leaders.By, func(st sweep.RunState) string { return values[st.Run.ID] }}}
-	if slices.ContainsFunc(leaders.Runs, func(l query.Leader) bool { return l.Status == outcome.Running }) {
-		columns = append(columns, column{"run_status", func(st sweep.RunState) string { return string(st.Status) }})
-	}
-	row := tablePrinter(tabbed(w), head.Axes, columns...)
-	for i, l := range leaders.Runs {
-		if i == n {
-			break
-		}
-		values[l.RunState.Run.ID] = fmt.Sprintf("%.6g", l.Value)
-		if err := row(l.RunState); err != nil {
-			return err
-		}
-	}
-	if err := w.Flush(); err != nil {
+	list := listing.New(c.stdout, listing.Table, head.Axes)
+	if err := errors.Join(list.Leaders(leaders, n), list.Flush()); err != nil {
 		return err
 	}
 	c.stderr.Printf("%d of %s recorded %s\n", len(leaders.Runs), unit.Plural(head.Runs, "run"), leaders.By)

@@ -37,6 +37,20 @@ type Source struct {
 	Stdin    io.Reader // the sweep file or rows, whichever is called "-"
 }
 
+// ParseAsOf reads a logical date: a day, or a time with a zone.
+func ParseAsOf(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return now, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		return day.Add(12 * time.Hour), nil // noon UTC is that day in nearly every zone
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	return time.Time{}, fmt.Errorf("%q: want a date such as 2026-03-31 or 2026-03-31T02:00:00Z", text)
+}
+
 // A Draft is a sweep file with everything it names read and checked, ready to
 // be planned.
 type Draft struct {
