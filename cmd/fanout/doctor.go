@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -43,26 +39,12 @@ that machine.`,
 }
 
 func (c *cli) doctor(ctx context.Context, name, dir string) error {
-	where := writeFinding
-	if store.IsURL(dir) {
-		where = func(dir string) outcome.Finding { return c.storeFinding(ctx, dir) }
-	}
-	return c.printFindings(append(c.here(ctx, name), where(dir)))
+	return c.printFindings(append(c.here(ctx, name), c.app.CheckPlace(ctx, dir)))
 }
 
 // here is what this machine has.
 func (c *cli) here(ctx context.Context, name string) []outcome.Finding {
 	return lookHere(ctx, name, c.settings.GetString("python"), c.kernelEnv())
-}
-
-// writeFinding tries to create a file where sweeps would be.
-func writeFinding(dir string) outcome.Finding {
-	f, err := os.CreateTemp(dir, ".fanout-doctor-*")
-	if err != nil {
-		return outcome.Finding{What: "write to " + dir, Err: unit.WithHint(err, "keep sweeps somewhere else with -o")}
-	}
-	err = errors.Join(f.Close(), os.Remove(f.Name()))
-	return outcome.Finding{What: "write to " + filepath.Clean(dir), Err: err}
 }
 
 func (c *cli) printFindings(findings []outcome.Finding) error {

@@ -196,7 +196,7 @@ type thisMachine struct {
 }
 
 func (m *thisMachine) Executor(ctx context.Context, queue []string) (fan.Executor, error) {
-	if err := m.onlyLocal(ctx, m.sweep); err != nil {
+	if err := app.CheckLocal(ctx, m.sweep); err != nil {
 		return nil, err
 	}
 	e, err := local.New(ctx, m.sweep, m.localOptions(queue))
@@ -218,7 +218,7 @@ func (m *thisMachine) Close() error {
 type stoppingMachine struct{ thisMachine }
 
 func (m *stoppingMachine) Executor(ctx context.Context, _ []string) (fan.Executor, error) {
-	return stopper{m.sweep}, m.onlyLocal(ctx, m.sweep)
+	return stopper{m.sweep}, app.CheckLocal(ctx, m.sweep)
 }
 
 // stopper executes nothing.
@@ -280,29 +280,6 @@ func (c *cli) executeSingle(ctx context.Context, doc *notebook.Notebook, o local
 		err = unit.Mistake(err)
 	}
 	return status, reason, err
-}
-
-// onlyLocal refuses to execute here, or declare lost, a run that a worker
-// elsewhere may be executing or about to.
-func (c *cli) onlyLocal(ctx context.Context, s *sweep.Sweep) error {
-	err := error(nil)
-	for _, b := range s.Orphans() {
-		if b.Worker != "" {
-			err = fmt.Errorf("run %s may still be running: worker %s on %s", b.Run, b.Worker, b.Host)
-			break
-		}
-	}
-	if err == nil {
-		open, broken := s.OpenShards(ctx)
-		switch {
-		case broken != nil:
-			return broken
-		case len(open) == 0:
-			return nil
-		}
-		err = fmt.Errorf("an earlier fanout left %s running on a cluster", unit.Plural(len(open), "shard"))
-	}
-	return unit.WithHint(err, "add --on nomad to resume it, or stop it with: fanout cancel %s", unit.Quote(unit.Path(s.Where())))
 }
 
 // workerOptions are how the runs of a shard are executed on this machine for a

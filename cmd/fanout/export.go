@@ -7,9 +7,7 @@ import (
 	"io"
 
 	"github.com/fanout-dev/fanout/internal/app"
-	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -35,7 +33,7 @@ func (c *cli) export(ctx context.Context, args []string, output string, e export
 	if output == "" && len(e.partition) > 0 {
 		return unit.Mistake(unit.WithHint(errors.New("--partition-by needs a folder"), "add -o FOLDER"))
 	}
-	res, err := c.gather(ctx, args, require)
+	res, err := c.app.Gather(ctx, args, require)
 	if err != nil {
 		return err
 	}
@@ -82,27 +80,7 @@ func (e export) writer() (func(*table.Table, io.Writer) error, error) {
 	return nil, fmt.Errorf("--format %q: want csv, json or arrow", e.format)
 }
 
-// gather reads a sweep, or notebooks that belong to none.
-func (c *cli) gather(ctx context.Context, args, require []string) (*collect.Result, error) {
-	if len(args) > 1 || !app.IsSweep(args[0]) {
-		return c.app.ReadNotebooks(ctx, args, require)
-	}
-	s, err := c.app.OpenPlanned(ctx, args[0])
-	if errors.Is(err, sweep.ErrNotASweep) {
-		return c.app.ReadNotebooks(ctx, args, require)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return c.app.Tables(ctx, s, require)
-}
-
 func (c *cli) partition(ctx context.Context, t *table.Table, folder string, by []string) error {
-	for _, name := range by {
-		if _, ok := t.Column(name); !ok {
-			return fmt.Errorf("the table has no column %q", name)
-		}
-	}
 	names, err := c.app.ExportPartitions(ctx, t, folder, by)
 	if err == nil {
 		c.stderr.Printf("%s\n", unit.Plural(len(names), "file"))

@@ -45,7 +45,7 @@ var leftoverHelp = map[gc.Kind]string{
 	gc.Plans:     "earlier plans, and frozen copies that nothing refers to any more",
 }
 
-func (c *cli) gc(ctx context.Context, dir string, kinds []gc.Kind, yes bool) (err error) {
+func (c *cli) gc(ctx context.Context, dir string, kinds []gc.Kind, yes bool) error {
 	s, err := c.app.OpenPlanned(ctx, dir)
 	if err != nil {
 		return err
@@ -56,22 +56,7 @@ func (c *cli) gc(ctx context.Context, dir string, kinds []gc.Kind, yes bool) (er
 	if len(kinds) == 0 {
 		return unit.Mistake(unit.WithHint(errors.New("--yes needs a choice of what to remove"), "add --unplanned, --attempts or --plans"))
 	}
-	if _, err := s.Acquire(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.Lease().Release()) }()
-	for _, k := range kinds {
-		g, err := gc.Find(ctx, s, k)
-		if err != nil {
-			return err
-		}
-		if err := gc.Remove(ctx, s, g); err != nil {
-			return err
-		}
-		c.stdout.Printf("removed %s\n", garbageWords(g))
-	}
-	// The tables have a row for every run that is known.
-	return c.app.Summarize(ctx, s)
+	return c.app.Remove(ctx, s, kinds, func(g gc.Garbage) { c.stdout.Printf("removed %s\n", garbageWords(g)) })
 }
 
 func (c *cli) showGarbage(ctx context.Context, s *sweep.Sweep, kinds []gc.Kind) error {

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/worker"
 )
@@ -32,7 +31,7 @@ func (c *cli) doctorOnNomad(ctx context.Context, kernelName, dir string) error {
 	var b [6]byte
 	rand.Read(b[:])
 	p := probe{ID: hex.EncodeToString(b[:]), Kernel: kernelName}
-	findings := append([]outcome.Finding{c.storeFinding(ctx, dir)}, lookAtCluster(ctx, o, p)...)
+	findings := append([]outcome.Finding{c.app.CheckStore(ctx, dir)}, lookAtCluster(ctx, o, p)...)
 	if last := findings[len(findings)-1]; last.Err == nil {
 		findings = append(findings, c.probedFindings(ctx, dir, p.ID)...)
 	}
@@ -56,13 +55,4 @@ func (c *cli) probedFindings(ctx context.Context, dir, id string) []outcome.Find
 		findings = append(findings, f)
 	}
 	return findings
-}
-
-// storeFinding tries the place where sweeps are to be kept.
-func (c *cli) storeFinding(ctx context.Context, dir string) outcome.Finding {
-	st, err := c.openStore(ctx, dir)
-	if err == nil {
-		err = store.Probe(ctx, st)
-	}
-	return outcome.Finding{What: "the store " + dir, Detail: "written, read and deleted", Err: err}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -88,6 +89,22 @@ func (a *App) ReadNotebooks(ctx context.Context, paths, require []string) (*coll
 		}
 	}
 	return collect.Files(ctx, anywhere{}, clean, collect.Options{Require: require})
+}
+
+// Gather reads the runs of a sweep, or notebooks that belong to none, into tables.
+// The caller closes the Result.
+func (a *App) Gather(ctx context.Context, paths, require []string) (*collect.Result, error) {
+	if len(paths) > 1 || !IsSweep(paths[0]) {
+		return a.ReadNotebooks(ctx, paths, require)
+	}
+	s, err := a.OpenPlanned(ctx, paths[0])
+	if errors.Is(err, sweep.ErrNotASweep) {
+		return a.ReadNotebooks(ctx, paths, require)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.Tables(ctx, s, require)
 }
 
 // anywhere is the file system by the paths that people type, ".." and "/"
