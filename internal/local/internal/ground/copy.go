@@ -11,6 +11,7 @@ import (
 
 // A copier makes folders of copies, as far as the limits go, and of links beyond.
 type copier struct {
+	ground *Ground
 	left   limits
 	root   string                 // the source itself, whatever links its path goes through
 	copied map[string]fs.FileInfo // by name
@@ -25,7 +26,7 @@ func (g *Ground) copier() *copier {
 	if err != nil {
 		root = g.Source
 	}
-	return &copier{left: most, root: root, base: g.Base, copied: map[string]fs.FileInfo{}, linked: map[string]fs.FileInfo{}, buffer: make([]byte, 64<<10)}
+	return &copier{ground: g, left: most, root: root, base: g.Base, copied: map[string]fs.FileInfo{}, linked: map[string]fs.FileInfo{}, buffer: make([]byte, 64<<10)}
 }
 
 // folder makes dst, which is called rel, a copy of frozen and source.
@@ -160,7 +161,7 @@ func (c *copier) share(dst, path string) error {
 			c.linked[path] = was
 		}
 	}
-	return os.Symlink(path, dst)
+	return c.ground.link(dst, path)
 }
 
 // clone shares the blocks of a file until one of its copies is written to, where

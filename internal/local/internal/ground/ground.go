@@ -53,6 +53,8 @@ type Ground struct {
 
 	mu     sync.Mutex
 	linked map[string]fs.FileInfo // files and folders that runs share, as they were
+	links  map[string]string      // links to them, by where they lead; "" if there can be none
+	farm   string                 // folder of the links
 }
 
 // A Folder is the folder of one run.

@@ -237,23 +237,64 @@ func TestLayers(t *testing.T) {
 	}
 }
 
-// BenchmarkLay is the cost of a folder of ten files, its removal included.
-func BenchmarkLay(b *testing.B) {
-	source, rooms := b.TempDir(), b.TempDir()
-	for i := range 10 {
-		if err := os.WriteFile(filepath.Join(source, fmt.Sprint(i)), make([]byte, 5000), 0o666); err != nil {
-			b.Fatal(err)
+// TestLinksAreKept: the folders of runs share the links to what is not copied, and
+// have ones of their own where that cannot be.
+func TestLinksAreKept(t *testing.T) {
+	defer func(l limits) { most = l }(most)
+	most = limits{files: 1, bytes: 10}
+	source := t.TempDir()
+	write(t, source, map[string]string{"a.txt": "a", "b.txt": "b", "c/d.txt": "d"})
+	want := map[string]string{"a.txt": "a", "b.txt": "-> " + source + "/b.txt", "c": "-> " + source + "/c"}
+	for name, g := range map[string]*Ground{
+		"kept": {Source: source, Base: t.TempDir()}, "no place": {Source: source}, "not to be made": {Source: source, Base: "/nonexistent"},
+	} {
+		_, one := lay(t, g)
+		_, two := lay(t, g)
+		same := func(file string) bool {
+			a, err := os.Lstat(filepath.Join(one, file))
+			b, err2 := os.Lstat(filepath.Join(two, file))
+			if err != nil || err2 != nil {
+				t.Fatal(err, err2)
+			}
+			return os.SameFile(a, b)
+		}
+		if got := fmt.Sprint(same("a.txt"), same("b.txt"), same("c")); got != fmt.Sprint(false, name == "kept", name == "kept") {
+			t.Errorf("%s: shared are %s", name, got)
+		}
+		if err := errors.Join(os.Remove(filepath.Join(one, "b.txt")), os.WriteFile(filepath.Join(one, "b.txt"), []byte("mine"), 0o666)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, shown(t, two)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	g := &Ground{Source: source}
-	for b.Loop() {
-		f, err := g.Lay(filepath.Join(rooms, "work"), rooms)
-		if err != nil {
-			b.Fatal(err)
-		}
-		f.Close()
-		if err := os.RemoveAll(filepath.Join(rooms, "work")); err != nil {
-			b.Fatal(err)
-		}
+	if diff := cmp.Diff(map[string]string{"a.txt": "a", "b.txt": "b", "c/d.txt": "d"}, shown(t, source)); diff != "" {
+		t.Errorf("the source: %s", diff)
+	}
+}
+
+// BenchmarkLay is the cost of a folder of so many files that is not an overlay,
+// its removal included.
+func BenchmarkLay(b *testing.B) {
+	for _, n := range []int{10, 30_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			source, rooms := b.TempDir(), b.TempDir()
+			for i := range n {
+				if err := os.WriteFile(filepath.Join(source, fmt.Sprint(i)), make([]byte, 5000), 0o666); err != nil {
+					b.Fatal(err)
+				}
+			}
+			g := &Ground{Source: source, Base: b.TempDir()}
+			for b.Loop() {
+				f, err := g.Lay(filepath.Join(rooms, "work"), rooms)
+				if err != nil {
+					b.Fatal(err)
+				}
+				f.Close()
+				if err := os.RemoveAll(filepath.Join(rooms, "work")); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }
