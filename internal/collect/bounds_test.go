@@ -155,3 +155,30 @@ func TestPipesArePassedOver(t *testing.T) {
 		t.Errorf("problems %v", p)
 	}
 }
+
+// More parameters than a table has columns are a problem, as more scraps are.
+func TestMoreParametersThanColumns(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(bookStart + `"papermill":{"parameters":{"p":0`)
+	for i := range 70_000 {
+		fmt.Fprintf(&text, `,"p%d":%d`, i, i)
+	}
+	text.WriteString(`}}` + bookCells + bookOuts + bookEnd)
+	r, err := Files(t.Context(), fstest.MapFS{"a.ipynb": {Data: []byte(text.String())}}, nil, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if n := len(r.Table.Columns()); n != maxColumns {
+		t.Errorf("%d columns, want %d", n, maxColumns)
+	}
+	left := 0
+	for _, p := range r.Table.Problems() {
+		if p.Kind == "too_many" && strings.Contains(p.Detail, "this parameter is in no table") {
+			left++
+		}
+	}
+	if want := 70_001 + len(runColumns) - 1 - maxColumns; left != want {
+		t.Errorf("%d problems, want %d", left, want)
+	}
+}

@@ -150,7 +150,7 @@ func (g *gatherer) add(e *entry) error {
 	}
 	for _, p := range e.params {
 		column := g.bindingColumn(e, p.name, table.RoleParameter)
-		if e.texts[p.name] {
+		if e.texts[p.name] && column >= 0 {
 			g.runs.Declare(column, table.String) // and no date, whatever it looks like
 		}
 		g.set(e, column, p.value)
@@ -196,11 +196,16 @@ func (g *gatherer) keepProblem(p table.Problem) {
 	g.problems = append(g.problems, p)
 }
 
-// bindingColumn finds or makes the column of a parameter or label.
+// bindingColumn finds or makes the column of a parameter or label; -1 is none.
 func (g *gatherer) bindingColumn(e *entry, name string, role table.Role) int {
 	key := role.String() + " " + name
 	if i, ok := g.paramOf[key]; ok {
 		return i
+	}
+	if g.runs.Width() >= maxColumns {
+		g.paramOf[key] = -1
+		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this %s is in no table", maxColumns, role))
+		return -1
 	}
 	column := name
 	if _, taken := g.taken[fold(name)]; taken || strings.HasPrefix(fold(name), "run_") || name == "" {

@@ -132,18 +132,26 @@ func CheckSections(names []string) error {
 	return nil
 }
 
+// maxMetrics is how many metrics have a section of their own: each takes some
+// 10 ms to draw.
+var maxMetrics = 200
+
 // metricSections draws them side by side: drawing is what costs.
 func metricSections(in Input) ([]section, error) {
-	sections := make([]section, len(in.Compare.Metrics))
+	shown := in.Compare.Metrics[:min(len(in.Compare.Metrics), maxMetrics)]
+	sections := make([]section, len(shown), len(shown)+1)
 	var g errgroup.Group
 	g.SetLimit(runtime.GOMAXPROCS(0))
-	for i, t := range in.Compare.Metrics {
+	for i, t := range shown {
 		g.Go(func() (err error) {
 			if sections[i], err = metricSection(in, t, i); err != nil {
 				return fmt.Errorf("draw %s: %w", t.Name, err)
 			}
 			return nil
 		})
+	}
+	if left := len(in.Compare.Metrics) - len(shown); left > 0 {
+		sections = append(sections, written("metrics.left", struct{ Shown, Left int }{len(shown), left}))
 	}
 	return sections, g.Wait()
 }

@@ -459,3 +459,18 @@ func TestExplanation(t *testing.T) {
 		}
 	}
 }
+
+// TestManyMetrics: not every metric of thousands is drawn, and the summary says so.
+func TestManyMetrics(t *testing.T) {
+	defer func(n int) { maxMetrics = n }(maxMetrics)
+	maxMetrics = 2
+	in := inputOf(t, []string{"a", "b"}, 6)
+	one := in.Compare.Metrics[0]
+	for n, want := range map[int]string{2: "", 3: "## 1 more metric\n\nThe first 2 have a section.", 7: "## 5 more metrics\n\nThe first 2 have a section."} {
+		in.Compare.Metrics = slices.Repeat([]compare.MetricTable{one}, n)
+		text := string(mustSummary(t, in).Markdown())
+		if got := strings.Count(text, "\n## "+one.Name); got != 2 || !strings.Contains(text, want) || (want == "") == strings.Contains(text, "more metric") {
+			t.Errorf("%d metrics: %d sections in\n%s", n, got, text)
+		}
+	}
+}
