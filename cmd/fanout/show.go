@@ -84,6 +84,10 @@ func (c *cli) printShown(s *sweep.Sweep, id string, v app.Description) {
 	c.printGiven(slices.Concat(st.Run.Labels, st.Run.Params))
 	p("attempts")
 	for _, a := range v.Attempts {
+		if a.Unread != "" {
+			p("  %d  %s", a.Number, a.Unread)
+			continue
+		}
 		p("  %d  %s  %s, %s  %s", a.Number, a.Outcome.Start.Local().Format("2006-01-02 15:04:05"), a.Outcome.Status.Words(),
 			unit.Duration(a.Outcome.Duration()), unit.Line(a.Outcome.Reason))
 		p("     %s", app.PlaceOf(s, a.Notebook))

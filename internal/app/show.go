@@ -25,6 +25,7 @@ type Attempt struct {
 	Outcome  outcome.Outcome `json:"outcome"`
 	Notebook string          `json:"notebook"` // key
 	Log      string          `json:"log,omitempty"`
+	Unread   string          `json:"unread,omitempty"` // why the notebook cannot be read, and the outcome is not known
 }
 
 // FailedCell is the cell that failed.
@@ -44,7 +45,11 @@ func Describe(ctx context.Context, s *sweep.Sweep, id string) (Description, erro
 		return d, err
 	}
 	for _, p := range past {
-		d.Attempts = append(d.Attempts, Attempt{p.Attempt, p.Outcome, p.Key, p.Log})
+		a := Attempt{Number: p.Attempt, Outcome: p.Outcome, Notebook: p.Key, Log: p.Log}
+		if p.Unread != nil {
+			a.Unread = p.Unread.Error()
+		}
+		d.Attempts = append(d.Attempts, a)
 	}
 	for o, err := range s.Store().List(ctx, sweep.PrefixArtifacts+id+"/") {
 		if err != nil {
@@ -52,7 +57,7 @@ func Describe(ctx context.Context, s *sweep.Sweep, id string) (Description, erro
 		}
 		d.Artifacts = append(d.Artifacts, o.Key)
 	}
-	if n := len(past); n > 0 && past[n-1].Outcome.Status != outcome.Succeeded {
+	if n := len(past); n > 0 && past[n-1].Unread == nil && past[n-1].Outcome.Status != outcome.Succeeded {
 		d.Failure, err = failureIn(ctx, s, past[n-1].Key)
 	}
 	return d, err

@@ -14,6 +14,7 @@ type Past struct {
 	Outcome outcome.Outcome
 	Key     string // of its notebook
 	Log     string // key of what its kernel printed outside its cells; "" when that was nothing
+	Unread  error  // why the notebook cannot be read, and the outcome is not known
 }
 
 // History reads the attempts at a run that ended and are still there, oldest
@@ -28,11 +29,8 @@ func (s *Sweep) History(ctx context.Context, run string) ([]Past, error) {
 		if !ok || id != run {
 			continue
 		}
-		_, tag, err := s.attemptIn(ctx, o.Key)
-		if err != nil {
-			return nil, err
-		}
-		p := Past{Attempt: n, Outcome: tag.Outcome, Key: o.Key}
+		_, tag, unread := s.attemptIn(ctx, o.Key)
+		p := Past{Attempt: n, Outcome: tag.Outcome, Key: o.Key, Unread: unread}
 		if _, err := s.store.Stat(ctx, LogKey(run, n)); err == nil {
 			p.Log = LogKey(run, n)
 		}
