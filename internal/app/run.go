@@ -56,6 +56,7 @@ func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note))
 			j.known[f.Run] = true // it is not tried again
 		}
 	}
+	defer watchStore(ctx, j.Store(), note)()
 	sum, err := j.fan(ctx, todo, note)
 	var lost *lease.HeldError
 	if errors.As(context.Cause(ctx), &lost) {

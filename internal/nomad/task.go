@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
-
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // ReadPayload reads the payload that Nomad passed to a worker.
@@ -62,7 +60,7 @@ func Memory() string {
 // memoryWords are about an allocation with so many MiB. unasked says that the sweep
 // file does not say how many it needs.
 func memoryWords(mb int64, unasked bool) string {
-	has := "its allocation has " + unit.Bytes(mb<<20)
+	has := fmt.Sprintf("its allocation has %d MiB", mb)
 	if !unasked {
 		return has
 	}

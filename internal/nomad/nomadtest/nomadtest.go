@@ -105,12 +105,12 @@ func (s *Server) Away(region, answer string) {
 	s.away[region] = answer
 }
 
-// Jobs lists the ids of the jobs of a region.
+// Jobs lists the ids of the jobs of a region, "" for those that name none.
 func (s *Server) Jobs(region string) (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, job := range s.jobs {
-		if job.Region != nil && *job.Region == region {
+		if job.Region == nil && region == "" || job.Region != nil && *job.Region == region {
 			ids = append(ids, id)
 		}
 	}
