@@ -30,6 +30,12 @@ var SummaryLoad []byte
 //go:embed summary.html
 var SummaryPage string
 
+// CellsPage is the page of the cells in which runs differ: an html/template of a
+// report.Cells.
+//
+//go:embed cells.html
+var CellsPage string
+
 // SummaryText is what the summary says: a text/template for each of its parts.
 //
 //go:embed summary.md.tmpl

@@ -82,6 +82,11 @@ execute, wherever they do.
 	$ fanout logs walk.sweep kk7p
 	walked
 
+Diff shows in which cells runs differ, how, and which axes explain it.
+
+	$ fanout diff walk.sweep --where seed==1
+	no cell differs: 2 code cells among 2 runs
+
 "fanout show walk.sweep RUN" shows everything known about one run: its
 parameters, every attempt, what it recorded, the cell that failed, why it is
 stale, and the command that reproduces it.

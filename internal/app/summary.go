@@ -2,11 +2,10 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/facts"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -78,17 +77,14 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	in := report.Input{
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
 		Counts: tally.Words(), Compare: cmp, Stale: stale, Rerun: "fanout run " + unit.Quote(rerunTarget(s, head)), Reruns: reruns(s, cmp.Failures),
-		Facts: []report.Fact{
-			{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
-			{Name: "code", Value: codeDigests(head)},
-			{Name: "fanout", Value: a.Version},
-		},
+		Facts: facts.Of(ctx, s, a.Version),
 	}
 	if spec.Report != nil {
 		in.Sections = spec.Report.Sections
 	}
-	in.Facts = append(in.Facts, provenanceFacts(ctx, s)...)
-	in.Facts = append(in.Facts, acceptedFacts(s)...)
+	if in.Wants("cells") {
+		in.Cells = cellsInPassing(ctx, s)
+	}
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
 	}
@@ -147,14 +143,6 @@ func templateNames(head sweep.Head) string {
 	return strings.Join(names, ", ")
 }
 
-func codeDigests(head sweep.Head) string {
-	var digests []string
-	for _, t := range head.Templates {
-		digests = append(digests, t.Code[:min(12, len(t.Code))])
-	}
-	return strings.Join(digests, ", ")
-}
-
 func reportAxis(a grid.Axis) report.Axis {
 	kind := map[string]string{"param": "parameter", "label": "bundle", "template": "template", "replicate": "replicate"}[a.Kind]
 	out := report.Axis{Name: a.Name, Kind: kind, Ordered: a.Ordered}
@@ -179,75 +167,6 @@ func compareOptions(s *sweep.Sweep) compare.Options {
 		})
 	}
 	return o
-}
-
-// provenanceFacts are from which state of the source and where the runs
-// were executed.
-func provenanceFacts(ctx context.Context, s *sweep.Sweep) []report.Fact {
-	seen := map[string]bool{}
-	var commits, hosts, packages []string
-	add := func(to *[]string, text string) {
-		if text != "" && !slices.Contains(*to, text) {
-			*to = append(*to, text)
-		}
-	}
-	for _, st := range s.Runs() {
-		if st.Run.Unplanned || st.Last == nil || st.Last.Provenance == "" || seen[st.Last.Provenance] {
-			continue
-		}
-		seen[st.Last.Provenance] = true
-		text, err := s.Object(ctx, st.Last.Provenance)
-		var p struct {
-			Host   string `json:"host"`
-			System string `json:"system"`
-			Commit string `json:"git_commit"`
-			Dirty  bool   `json:"git_dirty"`
-
-			Packages []string `json:"packages"`
-		}
-		if err != nil || json.Unmarshal(text, &p) != nil {
-			continue
-		}
-		if p.Dirty {
-			p.Commit += ", and changes"
-		}
-		add(&commits, p.Commit)
-		add(&hosts, p.Host+" ("+p.System+")")
-		add(&packages, strings.Join(p.Packages, ", "))
-	}
-	var facts []report.Fact
-	for _, f := range []struct {
-		name   string
-		values []string
-	}{{"git commit", commits}, {"run on", hosts}, {"packages", packages}} {
-		if len(f.values) > 0 {
-			slices.Sort(f.values)
-			facts = append(facts, report.Fact{Name: f.name, Value: strings.Join(f.values, "; ")})
-		}
-	}
-	return facts
-}
-
-// acceptedFacts are who accepted which planned runs as current.
-func acceptedFacts(s *sweep.Sweep) []report.Fact {
-	type acceptance struct{ when, by, parts string }
-	n := map[acceptance]int{}
-	var order []acceptance
-	for _, st := range s.Runs() {
-		a := st.Accepted
-		if st.Run.Unplanned || a == nil || a.Attempt != st.Best {
-			continue
-		}
-		k := acceptance{a.At.Format("2006-01-02 15:04 MST"), a.By, strings.Join(a.Parts, ", ")}
-		if n[k]++; n[k] == 1 {
-			order = append(order, k)
-		}
-	}
-	var facts []report.Fact
-	for _, k := range order {
-		facts = append(facts, report.Fact{Name: "accepted", Value: fmt.Sprintf("%s with other %s, by %s, %s", unit.Plural(n[k], "run"), k.parts, k.by, k.when)})
-	}
-	return facts
 }
 
 // Summarize writes the tables and the summary of a sweep again.

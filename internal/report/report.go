@@ -18,6 +18,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -33,7 +34,8 @@ type Input struct {
 	Counts    []string // how many runs went how, for people
 	Axes      []Axis
 	Compare   *compare.Report
-	Stale     *Stale // nil when no run is stale
+	Stale     *Stale        // nil when no run is stale
+	Cells     *align.Report // in which cells they differ; nil when that is not known
 	Runs      []Run
 	Problems  []string
 	Rerun     string   // the command that makes again what did not succeed
@@ -112,6 +114,9 @@ func wanted(in Input) []string {
 	}
 	return append([]string{partVerdict}, in.Sections...)
 }
+
+// Wants reports whether the summary has the section of this name.
+func (in Input) Wants(section string) bool { return slices.Contains(wanted(in), section) }
 
 // sectionNames are the names of the parts of the summary, in their order.
 func sectionNames() []string {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -33,6 +34,7 @@ var parts = []part{
 	{"metrics", metricSections},
 	{"stale", single(staleSection)},
 	{"effects", single(driveSection)},
+	{"cells", single(cellsSection)},
 	{"best", single(bestSection)},
 	{"failures", single(failureSection)},
 	{"cost", single(costSection)},
@@ -53,6 +55,7 @@ const (
 	maxOdd         = 20
 	maxRates       = 4 // axes by which the rate of a failure is shown
 	maxValues      = 8 // of each
+	maxTelling     = 3 // cells that differ, and changes of each
 )
 
 // written makes a section of the words of that name.
@@ -222,6 +225,36 @@ func driveSection(in Input) section {
 		Head []string
 		Rows [][]string
 	}{head, rows})
+}
+
+// cellLine is a cell in which runs differ. Changes are Markdown.
+type cellLine struct {
+	align.Difference
+	Changes []string
+}
+
+// cellsSection names the cells in which runs differ most tellingly.
+func cellsSection(in Input) section {
+	if in.Cells == nil || len(in.Cells.Differences) == 0 {
+		return section{}
+	}
+	var lines []cellLine
+	for _, d := range in.Cells.Differences[:min(len(in.Cells.Differences), maxTelling)] {
+		line := cellLine{Difference: d}
+		for _, g := range d.Groups {
+			if g.Reference != "" && len(g.Deltas) > 0 && len(line.Changes) < maxTelling {
+				what, change := align.DeltaWords(g.Deltas[0])
+				line.Changes = append(line.Changes, fmt.Sprintf("%s: %s %s", safe(g.Label()), safe(what), safe(change)))
+			}
+		}
+		lines = append(lines, line)
+	}
+	return written("cells", struct {
+		Cells              int
+		Runs, Differ, Left int
+		By                 []string
+		Lines              []cellLine
+	}{in.Cells.Cells, len(in.Cells.Runs), len(in.Cells.Differences), len(in.Cells.Differences) - len(lines), in.Cells.By, lines})
 }
 
 // groupTable is the main table of a metric.

@@ -1,0 +1,176 @@
+package align
+
+import (
+	"slices"
+
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// maxExplaining is how many axes together may explain groups.
+const maxExplaining = 3
+
+// members are the runs that reached a cell, with their groups.
+type members struct {
+	runs  []Run
+	class []int // by member
+	n     int   // of classes
+}
+
+// pattern says how the groups lie among the values of axes.
+func (m members) pattern() (Pattern, []string) {
+	if len(m.runs) == 2 {
+		return Between, nil
+	}
+	sizes := make([]int, m.n)
+	for _, c := range m.class {
+		sizes[c]++
+	}
+	if m.n == 2 && slices.Min(sizes) == 1 {
+		return Alone, nil
+	}
+	axes, distinct := m.explaining()
+	switch {
+	case axes != nil && distinct == m.n && m.n < len(m.runs):
+		return Exactly, axes
+	case m.n == len(m.runs):
+		return Every, nil
+	case axes != nil && distinct < len(m.runs):
+		return Within, axes
+	case axes != nil && len(axes) == 1 && m.neighbours(axes[0]):
+		return Within, axes
+	}
+	return Unknown, nil
+}
+
+// explaining are the fewest axes whose values determine the group of a run, and
+// how many combinations of their values there are; nil when all together do not.
+func (m members) explaining() (axes []string, distinct int) {
+	varying := m.varying()
+	for size := 1; size <= min(maxExplaining, len(varying)); size++ {
+		var best []string
+		for _, choice := range choices(varying, size) {
+			n, ok := m.determined(choice)
+			if ok && (best == nil || n < distinct) {
+				best, distinct = choice, n
+			}
+		}
+		if best != nil {
+			return best, distinct
+		}
+	}
+	return nil, 0
+}
+
+// varying are the axes of which the runs have several values.
+func (m members) varying() []string {
+	var names []string
+	for _, b := range m.runs[0].Values {
+		for _, r := range m.runs[1:] {
+			if v, _ := value.Lookup(r.Values, b.Name); !value.Equal(v, b.Value) {
+				names = append(names, b.Name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// choices are the ways to choose some of the names, in order.
+func choices(names []string, size int) [][]string {
+	if size == 0 {
+		return [][]string{nil}
+	}
+	var all [][]string
+	for i := range names {
+		for _, rest := range choices(names[i+1:], size-1) {
+			all = append(all, append([]string{names[i]}, rest...))
+		}
+	}
+	return all
+}
+
+// determined reports whether runs with equal values are in one group, and how
+// many combinations of values there are.
+func (m members) determined(axes []string) (distinct int, ok bool) {
+	class := map[string]int{}
+	for i, r := range m.runs {
+		key := keyOf(r.Values, func(name string) bool { return slices.Contains(axes, name) })
+		if known, seen := class[key]; seen && known != m.class[i] {
+			return 0, false
+		}
+		class[key] = m.class[i]
+	}
+	return len(class), true
+}
+
+// keyOf is the values of some axes as a key.
+func keyOf(values []value.Binding, counts func(name string) bool) string {
+	key := ""
+	for _, b := range values {
+		if counts(b.Name) {
+			key += b.Name + "=" + b.Value.String() + "\x00"
+		}
+	}
+	return key
+}
+
+// neighbours reports whether the groups follow one another along an axis.
+func (m members) neighbours(axis string) bool {
+	order := make([]int, len(m.runs))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		v, _ := value.Lookup(m.runs[i].Values, axis)
+		w, _ := value.Lookup(m.runs[j].Values, axis)
+		return value.Compare(v, w)
+	})
+	left := map[int]bool{}
+	for k, i := range order {
+		if c := m.class[i]; left[c] {
+			return false
+		} else if k+1 < len(order) && m.class[order[k+1]] != c {
+			left[c] = true
+		}
+	}
+	return true
+}
+
+// own are the values that all runs of a group have, and together none of the
+// others: one where that is enough. Of a single run it is all of its values.
+func own(in, out []Run) []value.Binding {
+	common := slices.Clone(in[0].Values)
+	for _, r := range in[1:] {
+		common = slices.DeleteFunc(common, func(b value.Binding) bool {
+			v, _ := value.Lookup(r.Values, b.Name)
+			return !value.Equal(v, b.Value)
+		})
+	}
+	matches := func(r Run, want []value.Binding) bool {
+		for _, b := range want {
+			if v, _ := value.Lookup(r.Values, b.Name); !value.Equal(v, b.Value) {
+				return false
+			}
+		}
+		return true
+	}
+	shared := func(want []value.Binding) bool {
+		return slices.ContainsFunc(out, func(r Run) bool { return matches(r, want) })
+	}
+	for _, b := range common {
+		if one := []value.Binding{b}; !shared(one) {
+			return one
+		}
+	}
+	if len(common) == 0 || shared(common) {
+		return nil
+	}
+	for i := 0; i < len(common) && len(common) > 1; { // leave out what is not needed
+		if fewer := slices.Delete(slices.Clone(common), i, i+1); !shared(fewer) {
+			common = fewer
+			continue
+		}
+		i++
+	}
+	return common
+}

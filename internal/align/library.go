@@ -1,0 +1,178 @@
+package align
+
+import (
+	"context"
+	"runtime"
+	"sync"
+
+	"github.com/fanout-dev/fanout/internal/align/internal/delta"
+	"github.com/fanout-dev/fanout/internal/align/internal/normal"
+	"github.com/fanout-dev/fanout/internal/notebook"
+)
+
+// room is how many bytes of notebooks are kept in memory; others are read
+// again when they are needed.
+const room = 256 << 20
+
+// A library reads the notebooks of runs.
+type library struct {
+	runs   []Run
+	sheets []*sheet
+	failed []string // what runs raised
+
+	mu   sync.Mutex
+	kept map[int]*notebook.Notebook
+	left int64
+}
+
+// newLibrary reads all notebooks. Runs whose notebooks cannot be read, or were
+// never executed, are left out and say why.
+func newLibrary(ctx context.Context, runs []Run) (*library, []Left, error) {
+	all := &library{runs: runs, sheets: make([]*sheet, len(runs)), failed: make([]string, len(runs)), kept: map[int]*notebook.Notebook{}, left: room}
+	why := make([]string, len(runs))
+	err := inParallel(ctx, len(runs), func(i int) {
+		if err := all.first(i); err != nil {
+			why[i] = err.Error()
+		} else if !all.sheets[i].executed() {
+			why[i] = "its notebook was not executed"
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	l := &library{kept: map[int]*notebook.Notebook{}, left: all.left}
+	var left []Left
+	for i, r := range runs {
+		if why[i] != "" {
+			left = append(left, Left{r.ID, r.Name, why[i]})
+			continue
+		}
+		if doc := all.kept[i]; doc != nil {
+			l.kept[len(l.runs)] = doc
+		}
+		l.runs, l.sheets, l.failed = append(l.runs, r), append(l.sheets, all.sheets[i]), append(l.failed, all.failed[i])
+	}
+	return l, left, nil
+}
+
+func (s *sheet) executed() bool {
+	for _, c := range s.cells {
+		if c.reached {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *library) first(run int) error {
+	doc, err := l.open(run)
+	if err != nil {
+		return err
+	}
+	if f, failed := doc.Failure(); failed {
+		l.failed[run] = raisedText(f.Ename, f.Evalue)
+	}
+	l.sheets[run], err = newSheet(doc)
+	return err
+}
+
+// open returns the notebook of a run, read again if there was no room for it.
+func (l *library) open(run int) (*notebook.Notebook, error) {
+	l.mu.Lock()
+	doc := l.kept[run]
+	l.mu.Unlock()
+	if doc != nil {
+		return doc, nil
+	}
+	b, err := l.runs[run].Read()
+	if err != nil {
+		return nil, err
+	}
+	if doc, err = notebook.Decode(b); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kept[run] == nil && l.left >= int64(len(b)) {
+		l.left -= int64(len(b))
+		l.kept[run] = doc
+	}
+	return doc, nil
+}
+
+// parts are the normalised outputs of a cell of a run; none when its notebook
+// is gone.
+func (l *library) parts(run, cell int) []normal.Part {
+	doc, err := l.open(run)
+	if err != nil {
+		return nil
+	}
+	s := l.sheets[run]
+	if i := s.cells[cell].index; i < len(doc.Cells) {
+		return normal.Parts(doc.Cells[i].Outputs, normal.WidgetsOf(doc))
+	}
+	return nil
+}
+
+// A print is by what the outputs of a cell are told apart.
+type print struct {
+	plain, clocked [16]byte
+	frame          delta.Frame
+	pictures       [][16]byte
+}
+
+func (l *library) print(run, cell int) print {
+	parts := l.parts(run, cell)
+	p := print{plain: normal.Digest(parts)}
+	parts = l.sheets[run].clock.During(parts)
+	p.clocked, p.frame = normal.Digest(parts), delta.FrameOf(parts)
+	for _, r := range p.frame.Raster {
+		p.pictures = append(p.pictures, normal.Digest([]normal.Part{*r}))
+	}
+	p.frame.Raster = nil
+	return p
+}
+
+// showsSame reports whether the pictures of two runs show the same.
+func (l *library) showsSame(a, b place) bool {
+	x, y := delta.FrameOf(l.parts(a.run, a.cell)).Raster, delta.FrameOf(l.parts(b.run, b.cell)).Raster
+	if len(x) != len(y) {
+		return false
+	}
+	for i := range x {
+		if x[i].Text == y[i].Text {
+			continue
+		}
+		p, ok := delta.Pixels(x[i])
+		q, both := delta.Pixels(y[i])
+		if !ok || !both || p != q {
+			return false
+		}
+	}
+	return true
+}
+
+// A place is a cell of a run.
+type place struct{ run, cell int }
+
+// inParallel calls do for 0 to n−1, on all cores.
+func inParallel(ctx context.Context, n int, do func(i int)) error {
+	var wait sync.WaitGroup
+	next := make(chan int)
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		wait.Go(func() {
+			for i := range next {
+				do(i)
+			}
+		})
+	}
+	for i := range n {
+		if ctx.Err() != nil {
+			break
+		}
+		next <- i
+	}
+	close(next)
+	wait.Wait()
+	return ctx.Err()
+}

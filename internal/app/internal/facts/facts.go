@@ -1,0 +1,103 @@
+// Package facts lists where the numbers of a sweep come from: its plan and code,
+// the source and machines of its attempts, and who accepted what.
+package facts
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// Of are the facts of a sweep that fanout in this version summarizes.
+func Of(ctx context.Context, s *sweep.Sweep, version string) []report.Fact {
+	head, _ := s.Head()
+	own := []report.Fact{
+		{Name: "planned", Value: fmt.Sprintf("%s, plan %d", head.Created.Format("2006-01-02 15:04 MST"), head.Number)},
+		{Name: "code", Value: codeDigests(head)},
+		{Name: "fanout", Value: version},
+	}
+	return slices.Concat(own, provenance(ctx, s), accepted(s))
+}
+
+func codeDigests(head sweep.Head) string {
+	var digests []string
+	for _, t := range head.Templates {
+		digests = append(digests, t.Code[:min(12, len(t.Code))])
+	}
+	return strings.Join(digests, ", ")
+}
+
+// provenance are from which state of the source and where the runs
+// were executed.
+func provenance(ctx context.Context, s *sweep.Sweep) []report.Fact {
+	seen := map[string]bool{}
+	var commits, hosts, packages []string
+	add := func(to *[]string, text string) {
+		if text != "" && !slices.Contains(*to, text) {
+			*to = append(*to, text)
+		}
+	}
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned || st.Last == nil || st.Last.Provenance == "" || seen[st.Last.Provenance] {
+			continue
+		}
+		seen[st.Last.Provenance] = true
+		text, err := s.Object(ctx, st.Last.Provenance)
+		var p struct {
+			Host   string `json:"host"`
+			System string `json:"system"`
+			Commit string `json:"git_commit"`
+			Dirty  bool   `json:"git_dirty"`
+
+			Packages []string `json:"packages"`
+		}
+		if err != nil || json.Unmarshal(text, &p) != nil {
+			continue
+		}
+		if p.Dirty {
+			p.Commit += ", and changes"
+		}
+		add(&commits, p.Commit)
+		add(&hosts, p.Host+" ("+p.System+")")
+		add(&packages, strings.Join(p.Packages, ", "))
+	}
+	var facts []report.Fact
+	for _, f := range []struct {
+		name   string
+		values []string
+	}{{"git commit", commits}, {"run on", hosts}, {"packages", packages}} {
+		if len(f.values) > 0 {
+			slices.Sort(f.values)
+			facts = append(facts, report.Fact{Name: f.name, Value: strings.Join(f.values, "; ")})
+		}
+	}
+	return facts
+}
+
+// accepted are who accepted which planned runs as current.
+func accepted(s *sweep.Sweep) []report.Fact {
+	type acceptance struct{ when, by, parts string }
+	n := map[acceptance]int{}
+	var order []acceptance
+	for _, st := range s.Runs() {
+		a := st.Accepted
+		if st.Run.Unplanned || a == nil || a.Attempt != st.Best {
+			continue
+		}
+		k := acceptance{a.At.Format("2006-01-02 15:04 MST"), a.By, strings.Join(a.Parts, ", ")}
+		if n[k]++; n[k] == 1 {
+			order = append(order, k)
+		}
+	}
+	var facts []report.Fact
+	for _, k := range order {
+		facts = append(facts, report.Fact{Name: "accepted", Value: fmt.Sprintf("%s with other %s, by %s, %s", unit.Plural(n[k], "run"), k.parts, k.by, k.when)})
+	}
+	return facts
+}
