@@ -120,6 +120,8 @@ type MetricTable struct {
 	Crosses     []Cross
 	Best        []Run // at most three runs, the best first; none without a goal
 	Warnings    []string
+
+	span string // between which groups the others lie, for people
 }
 
 // A Comparison is a group against the baseline.

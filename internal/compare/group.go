@@ -297,21 +297,8 @@ func (c *comparer) gather(read sampler) (groups []*group, odd int) {
 	}
 	for _, g := range groups {
 		sortSamples(g.samples)
-		g.over = c.setOf(g.samples)
 	}
 	return groups, odd
-}
-
-// setOf says which combinations of the averaged axes have a sample.
-func (c *comparer) setOf(samples []sample) string {
-	if len(c.averaged) == 0 {
-		return ""
-	}
-	has := map[int]bool{}
-	for _, s := range samples {
-		has[c.over[s.row]] = true
-	}
-	return fmt.Sprint(slices.Sorted(maps.Keys(has)))
 }
 
 // maxLacking is how many runs without a value are named.

@@ -100,6 +100,7 @@ func (c *comparer) table(m Metric) MetricTable {
 	for _, g := range groups {
 		mt.Groups = append(mt.Groups, g.Group)
 	}
+	mt.span = c.span(m, groups)
 	mt.resemblance(c.axis)
 	mt.inexact()
 	if c.o.Brief {
@@ -128,8 +129,6 @@ type Group struct {
 	Hits     float64     // successes of all runs; of a proportion
 	Trials   float64     // trials of all runs; of a proportion
 	Against  *Comparison // nil for the baseline and without one
-
-	over string // which combinations of the averaged axes have values; comparable
 }
 
 // summarize fills in centre and spread. rates are those of all groups of a

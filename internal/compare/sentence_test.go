@@ -113,13 +113,41 @@ func TestSpanOfAlikeGroups(t *testing.T) {
 		want  string
 	}{
 		"none is missing": {func(int, string) bool { return false }, "From 1000 (2026-01-01) to 1500 (2026-01-06). No baseline"},
-		"one night":       {func(day int, region string) bool { return day == 2 && region == "apac" }, "From 1000 (2026-01-01) to 1500 (2026-01-06), leaving out a group that does not have the same values of region. No baseline"},
-		"two nights":      {func(day int, region string) bool { return day == 2 && region == "apac" || day == 5 && region == "us" }, "From 1000 (2026-01-01) to 1400 (2026-01-05), leaving out 2 groups that do not have the same values of region. No"},
+		"one night":       {func(day int, region string) bool { return day == 2 && region == "apac" }, "From 1000 (2026-01-01) to 1500 (2026-01-06), leaving out 1 group with other values of region. No baseline"},
+		"two nights":      {func(day int, region string) bool { return day == 2 && region == "apac" || day == 5 && region == "us" }, "From 1000 (2026-01-01) to 1400 (2026-01-05), leaving out 2 groups with other values of region. No"},
 		"always the same": {func(_ int, region string) bool { return region == "us" }, "From 505 (2026-01-01) to 757.5 (2026-01-06). No baseline"},
 	} {
 		if got := of(c.lacks); !strings.HasPrefix(got, c.want) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
+	}
+}
+
+// Where every group lacks something else, their centres are compared over what all
+// of them have.
+func TestSpanOverWhatAllHave(t *testing.T) {
+	var rows []row
+	for day := range 10 {
+		for i, region := range []string{"apac", "eu", "us"} {
+			r := row{variant: region, region: fmt.Sprintf("2026-01-%02d", day+1), y: float64(100*i + day*day)}
+			if day == 2*i || day == 9 && i == 2 {
+				r.status = "failed"
+			}
+			rows = append(rows, r)
+		}
+	}
+	o := Options{Axes: []Axis{{Name: "variant"}, {Name: "region", Ordered: true}}, Rows: []string{"variant"}}
+	// All have the days 1, 3, 5, 6, 7 and 8 from 0: their squares have the median 30.5.
+	if got, want := compareBy(t, rows, o).Metrics[0].Verdict, "From 30.5 (apac) to 230.5 (us), over the 6 values of region that all groups have. No"; !strings.HasPrefix(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for i := range rows {
+		if day := i / 3; day%3 != i%3 {
+			rows[i].status = "failed"
+		}
+	}
+	if got, want := compareBy(t, rows, o).Metrics[0].Verdict, "but no two groups have the same values of region. No"; !strings.Contains(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
 

@@ -1,7 +1,6 @@
 package compare
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -266,71 +265,14 @@ func (c *comparer) noVerdict(t *MetricTable) string {
 	case slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Baseline && g.N == 0 }):
 		return "The baseline has no values."
 	case math.IsNaN(t.base()) && len(c.o.Baseline) > 0:
-		return c.span(t) + "The baseline is not a single group, so the groups are described and not tested."
+		return t.span + "The baseline is not a single group, so the groups are described and not tested."
 	case math.IsNaN(t.base()):
-		return c.span(t) + "No baseline is named, so the groups are described and not tested."
+		return t.span + "No baseline is named, so the groups are described and not tested."
 	}
 	if slices.ContainsFunc(t.Groups, func(g Group) bool { return g.Missing > 0 }) {
 		return "Where there are values, every group equals " + t.baselineName() + "." + pairing(t.Groups)
 	}
 	return "Every group equals " + t.baselineName() + "." + pairing(t.Groups)
-}
-
-// span says between which groups the others lie; empty when fewer than two
-// have values. Centres are of the same series only where groups have those: a
-// region that is missing on some nights is no change.
-func (c *comparer) span(t *MetricTable) string {
-	var with []Group
-	for _, g := range t.Groups {
-		if g.N > 0 {
-			with = append(with, g)
-		}
-	}
-	if len(with) < 2 {
-		return ""
-	}
-	with, but := c.alike(with)
-	byCentre := func(a, b Group) int { return cmp.Compare(a.Centre, b.Centre) }
-	low, high := slices.MinFunc(with, byCentre), slices.MaxFunc(with, byCentre)
-	if low.Centre == high.Centre {
-		return "All groups are at " + unit.Number(low.Centre) + but + ". "
-	}
-	at := func(g Group) string {
-		var names []string
-		for _, x := range with {
-			if x.Centre == g.Centre {
-				names = append(names, shortName(x.Name))
-			}
-		}
-		if len(names) > 2 {
-			return fmt.Sprintf("%s (%d groups)", unit.Number(g.Centre), len(names))
-		}
-		return fmt.Sprintf("%s (%s)", unit.Number(g.Centre), unit.List(names))
-	}
-	return "From " + at(low) + " to " + at(high) + but + ". "
-}
-
-// alike are the groups that have values of the same series as most others have,
-// and in words which are left out.
-func (c *comparer) alike(groups []Group) (same []Group, but string) {
-	n, most := map[string]int{}, ""
-	for _, g := range groups {
-		if n[g.over]++; n[g.over] > n[most] {
-			most = g.over
-		}
-	}
-	values := "have the same values of " + unit.List(c.averaged)
-	switch left := len(groups) - n[most]; {
-	case left == 0:
-		return groups, ""
-	case n[most] == 1:
-		return groups, ", but no two groups " + values
-	case left == 1:
-		but = ", leaving out a group that does not " + values
-	default:
-		but = fmt.Sprintf(", leaving out %d groups that do not %s", left, values)
-	}
-	return slices.DeleteFunc(slices.Clone(groups), func(g Group) bool { return g.over != most }), but
 }
 
 // change is a change as people read it, relative where that says something.

@@ -98,8 +98,12 @@ type fit struct {
 	left         float64   // how far the values lie from it, together; NaN where it says nothing of some
 }
 
-// polishings are enough: what changes later are digits.
-const polishings = 10
+// How often levels are polished at most, and by how much, relatively, they may
+// still change.
+const (
+	polishings = 40
+	polished   = 1e-6
+)
 
 // polish is Tukey's median polish. What is usual for a series is taken from the
 // places where it has values, less their levels: a series that is missing
@@ -113,7 +117,7 @@ func (m model) polish(cells []Point, series, places [][]int) fit {
 		was := slices.Clone(f.usual)
 		medians(f.usual, series, func(i int) float64 { return m.apart(cells[i].Value, f.level[cells[i].Place]) })
 		medians(f.level, places, func(i int) float64 { return m.apart(cells[i].Value, f.usual[cells[i].Series]) })
-		if slices.Equal(was, f.usual) {
+		if slices.EqualFunc(was, f.usual, func(a, b float64) bool { return math.Abs(b-a) <= polished*math.Abs(b) }) {
 			break
 		}
 	}
