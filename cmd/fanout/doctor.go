@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -16,9 +17,9 @@ func (c *cli) doctorCommand() *cobra.Command {
 		Use:   "doctor [DIR]",
 		Short: "Check that runs can execute here, or on a cluster",
 		Long: `Doctor checks whether runs can execute and says how to fix what is missing:
-kernels that start on this machine, and DIR, where sweeps will be kept. With
---on nomad it also checks the cluster, and sends a worker to a client to check
-that machine.`,
+kernels that start on this machine, and DIR, where sweeps will be kept. If DIR is
+a sweep, that is its own kernel and Python. With --on nomad it also checks the
+cluster, and sends a worker to a client to check that machine.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir := "."
@@ -39,12 +40,13 @@ that machine.`,
 }
 
 func (c *cli) doctor(ctx context.Context, name, dir string) error {
-	return c.printFindings(append(c.here(ctx, name), c.app.CheckPlace(ctx, dir)))
+	kernel, python := c.app.KernelOf(ctx, dir)
+	return c.printFindings(append(c.here(ctx, cmp.Or(name, kernel), python), c.app.CheckPlace(ctx, dir)))
 }
 
-// here is what this machine has.
-func (c *cli) here(ctx context.Context, name string) []outcome.Finding {
-	return lookHere(ctx, name, c.settings.GetString("python"), c.kernelEnv())
+// here is what this machine has, with this Python where no other is asked for.
+func (c *cli) here(ctx context.Context, kernel, python string) []outcome.Finding {
+	return lookHere(ctx, kernel, cmp.Or(c.settings.GetString("python"), python), c.kernelEnv())
 }
 
 func (c *cli) printFindings(findings []outcome.Finding) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ func (c *cli) lsCommand() *cobra.Command {
 		Use:   "ls DIR.sweep",
 		Short: "List the runs of a sweep",
 		Long: `Ls prints one line for each planned run: its status, what makes it stale, how
-long it took, and its parameters.
+long it took, why it did not succeed, and its parameters.
 
 ` + whereHelp,
 		Args: cobra.ExactArgs(1),
@@ -54,6 +55,7 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	}
 	head, _ := s.Head()
 	list := listing.New(c.stdout, dueFormat{json: c.json}.form(), head.Axes)
+	list.Reasons = slices.ContainsFunc(runs, func(r query.Run) bool { return r.Outcome.Reason != "" })
 	for _, r := range runs {
 		if err := list.Run(r); err != nil {
 			return err

@@ -139,6 +139,9 @@ func TestOneMachine(t *testing.T) {
 		m.left[command] = false
 		m.demand("cd "+line, "2025-07-08", exitIncomplete)
 	}
+	// The sweep's own Python is checked: nothing else here has its kernel.
+	m.demand("fanout doctor sales.sweep", "", exitOK, "ok    kernel fake", "ok    cold start")
+	m.demand("fanout doctor .", "", exitFailed, "FAIL")
 	log, err := os.ReadFile(filepath.Join(m.dir, "fanout.log"))
 	if want := "49 runs: 1 new, 46 kept, 2 failed before"; err != nil || !strings.Contains(string(log), want) {
 		t.Errorf("the log does not say %q: %v\n%s", want, err, log)

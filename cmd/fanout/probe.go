@@ -16,7 +16,7 @@ func (c *cli) probe(ctx context.Context, p payload) error {
 	if err != nil {
 		return err
 	}
-	if err := worker.LeaveFindings(ctx, st, p.Probe.ID, c.here(ctx, p.Probe.Kernel)); err != nil {
+	if err := worker.LeaveFindings(ctx, st, p.Probe.ID, c.here(ctx, p.Probe.Kernel, "")); err != nil {
 		return unit.WithHint(err, "this machine cannot write to %s", p.Dir)
 	}
 	return nil

@@ -35,6 +35,27 @@ func (a *App) CheckStore(ctx context.Context, dir string) outcome.Finding {
 	return outcome.Finding{What: "the store " + dir, Detail: "written, read and deleted", Err: err}
 }
 
+// KernelOf is the kernel, and the Python, that the sweep at dir executes its runs
+// with; empty where it leaves them open, and where there is no sweep.
+func (a *App) KernelOf(ctx context.Context, dir string) (kernel, python string) {
+	s, err := a.OpenPlanned(ctx, dir)
+	if err != nil {
+		return "", ""
+	}
+	head, _ := s.Head()
+	if python = head.Recipe.Python; python != "" {
+		python = s.Resolve(python)
+	}
+	runs := s.Runs()
+	if kernel = head.Recipe.Kernel; kernel != "" || len(runs) == 0 {
+		return kernel, python
+	}
+	if _, doc, err := s.TemplateOf(ctx, runs[0].Run); err == nil {
+		kernel, _ = doc.Kernel()
+	}
+	return kernel, python
+}
+
 // CheckLocal refuses to execute runs here, or to declare them lost, while a worker
 // elsewhere may be executing one or about to.
 func CheckLocal(ctx context.Context, s *sweep.Sweep) error {

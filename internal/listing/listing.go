@@ -33,6 +33,8 @@ const (
 
 // A List writes runs until Flush.
 type List struct {
+	Reasons bool // runs have a column that says why they did not succeed
+
 	lines      *json.Encoder // nil for rows
 	write      func(fields []string) error
 	flush      func() error
@@ -98,7 +100,11 @@ func (l *List) Run(r query.Run) error {
 	if r.Last != nil {
 		took = unit.Duration(r.Outcome.Duration())
 	}
-	return l.row(r.Run, cell{"status", Status(r)}, cell{"took", took})
+	cells := []cell{{"status", Status(r)}, {"took", took}}
+	if l.Reasons {
+		cells = append(cells, cell{"reason", r.Outcome.Reason})
+	}
+	return l.row(r.Run, cells...)
 }
 
 // Leaders adds the first n leaders.
