@@ -28,6 +28,7 @@ func TestNoise(t *testing.T) {
 		{"hex 3f2504e04f8941d39a0c0305e82c3301", "hex 7d4448409dc04c1fb2455ffdce74fad2"},
 		{"/tmp/ipykernel_123/456.py:3: UserWarning: odd", "/tmp/ipykernel_9/77.py:3: UserWarning: odd"},
 		{"saved /tmp/tmpab12cd34/plot.png", "saved /tmp/tmpzz99_x34/plot.png"},
+		{"saved to /tmp/tmprh0r1vhn now", "saved to /tmp/tmpbhqsvq_4 now"},
 		{"Cell In[3], line 2", "Cell In[5], line 2"},
 		{"Input In [3], in <cell line: 1>()", "Input In [8], in <cell line: 1>()"},
 		{"\r  0%|          | 0/5\r100%|██████████| 5/5 [00:00<00:00, 32.1it/s]\n", "\r  0%|          | 0/5\r 60%|██████    | 3/5\r100%|██████████| 5/5 [00:01<00:00, 3.8it/s]\n"},

@@ -1,6 +1,7 @@
 package normal
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -137,7 +138,7 @@ func temporary(s string) string {
 	return temporaryPath.ReplaceAllStringFunc(s, func(path string) string {
 		name := path[strings.LastIndexByte(path, '/')+1:]
 		if randomName.MatchString(name) {
-			name = "…" + name[strings.LastIndexByte("."+name, '.'):]
+			name = "…" + filepath.Ext(name)
 		}
 		return "/tmp/…/" + name
 	})
