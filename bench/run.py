@@ -327,6 +327,27 @@ def pile(n, size):
     return make
 
 
+def document(size):
+    """Writes one notebook of about size bytes as reports are: text, code, tables, prints, and pictures for most of it."""
+    def make(dir):
+        cells = []
+        add = lambda kind, source, **more: cells.append({"cell_type": kind, "id": f"c{len(cells)}", "metadata": {}, "source": source, **more})  # noqa: E731
+        table = "<table><thead><tr><th></th><th>day</th><th>value</th></tr></thead><tbody>" + "".join(f"<tr><th>{i}</th><td>2026-01-{i % 28 + 1:02}</td><td>{i * 1.5}</td></tr>" for i in range(60)) + "</tbody></table>"
+        for i in range(40):
+            picture = base64.b64encode(os.urandom(size // 40 * 3 // 4)).decode()
+            add("markdown", f"## Part {i}\n\n" + "Some *words* about **it**, with `code` and $x_1^2$. " * 12)
+            add("code", "def f(x, y='text'):\n    return x + len(y)  # why\n" * 10, execution_count=i, outputs=[
+                {"output_type": "stream", "name": "stdout", "text": "epoch 1  \x1b[32mloss 0.25\x1b[0m\n" * 100},
+                {"output_type": "execute_result", "execution_count": i, "data": {"text/html": table, "text/plain": "a table"}, "metadata": {}},
+                {"output_type": "display_data", "data": {"image/png": picture, "text/plain": "<Figure>"}, "metadata": {}}])
+        (dir / "n.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}, "language_info": {"name": "python"}}}))
+    return make
+
+
+def nbconvert(dir):
+    return per_run(measure([VENV / "bin/jupyter-nbconvert", "--to", "html", "--output", "out.html", "n.ipynb"], dir), 1)
+
+
 FRAMES = """
 import base64, io, json, sys
 import numpy as np, pandas as pd
@@ -420,6 +441,7 @@ def rows(scale):
     growing, measured = material(finished(n(10_000), image=200_000)), material(finished(n(10_000), metrics=20))
     mixed = Mixed()
     big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
+    page = material(document(int(16e6 * min(1, scale))))
     giant, framed = material(pile(1, int(1e9 * min(1, scale)))), material(frames(n(10_000)))
     return {
         "trivial": ("trivial 3-cell template", {
@@ -486,6 +508,10 @@ def rows(scale):
         "summary": (f"{n(10_000):,} runs of 20 metrics along 4 axes", {
             "compare": lambda: command(["compare", "s.sweep"], measured()),
             "report": lambda: command(["report", "s.sweep"], measured()),
+        }),
+        "render": ("a notebook of 16 MB as one HTML page", {
+            "fanout render": lambda: command(["render", "n.ipynb", "-o", "out.html"], page()),
+            "nbconvert --to html": lambda: nbconvert(page()),
         }),
         "images-pile": (f"collect {n(2000):,} notebooks of 200 kB with images", {
             "fanout collect": lambda: collect(big),

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,7 +16,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/render/internal/ansi"
 	"github.com/fanout-dev/fanout/internal/render/internal/markup"
 	"github.com/fanout-dev/fanout/internal/unit"
-	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A form is one way to show a MIME bundle.
@@ -257,18 +257,13 @@ var pictureSize = func(meta map[string]any, mime, key string) string {
 
 // picture shows an image as <img>, in which nothing executes or loads.
 func (s *sheet) picture(o *notebook.Output, i int, mime string) bool {
-	text, ok := o.DataText(mime)
+	data, ok := imageData(mime, o.Data[mime])
 	if !ok {
 		return false
 	}
 	address := ""
-	if at := s.d.options.Address; at != nil && i >= 0 && len(text) > 4096 {
+	if at := s.d.options.Address; at != nil && i >= 0 && len(data) > 4096 {
 		address = at(Part{s.cell, i, mime})
-	}
-	if address == "" {
-		if address = dataURL(mime, text); address == "" {
-			return false
-		}
 	}
 	alt, _ := o.DataText(typePlain)
 	if alt = unit.Cut(unit.Line(alt), 200); alt == "" || strings.HasPrefix(alt, "<") {
@@ -279,24 +274,43 @@ func (s *sheet) picture(o *notebook.Output, i int, mime string) bool {
 		class = ` class="paper"`
 	}
 	s.WriteString(`<p class="picture"><img loading="lazy"` + class + pictureSize(o.Metadata, mime, "width") + pictureSize(o.Metadata, mime, "height"))
-	s.writef(` alt="%s" src="`, alt)
-	s.WriteString(address) // a data URL, or one that the caller vouches for
+	s.writef(` alt="%s" src="%s`, alt, address)
+	if address == "" {
+		s.Grow(len(data) + 100)
+		s.WriteString("data:" + mime + ";base64,")
+		s.Write(data)
+	}
 	s.WriteString(`"></p>`)
 	return true
 }
 
-// dataURL is an image as an address; empty if it is not what it says.
-func dataURL(mime, text string) string {
-	if mime == typeSVG {
-		if strings.TrimSpace(text) == "" {
-			return ""
+// imageData is an image in base64, as a data address holds it; false if it is
+// not what its type says.
+func imageData(mime string, raw json.RawMessage) ([]byte, bool) {
+	if mime != typeSVG && len(raw) > 2 {
+		plain := bytes.TrimSuffix(raw[1:len(raw)-1], []byte(`\n`))
+		if onlyBase64(plain) {
+			return plain, true // the bytes of the file
 		}
-		return "data:image/svg+xml;base64," + base64.StdEncoding.EncodeToString([]byte(standalone(text)))
 	}
-	if text = joinedBase64(text); text == "" {
+	text, _ := jsonOf(raw).(string)
+	if text = strings.TrimSpace(text); text == "" {
+		return nil, false
+	}
+	if mime == typeSVG {
+		return []byte(base64.StdEncoding.EncodeToString([]byte(standalone(text)))), true
+	}
+	joined := []byte(strings.Join(strings.Fields(text), ""))
+	return joined, onlyBase64(joined)
+}
+
+// dataURL is an image as an address; empty if it is none.
+func dataURL(mime string, raw json.RawMessage) string {
+	data, ok := imageData(mime, raw)
+	if !ok {
 		return ""
 	}
-	return "data:" + mime + ";base64," + text
+	return "data:" + mime + ";base64," + string(data)
 }
 
 var isBase64 = func() (is [256]bool) {
@@ -306,24 +320,13 @@ var isBase64 = func() (is [256]bool) {
 	return is
 }()
 
-// joinedBase64 is base64 without its line breaks; empty if it is something else.
-func joinedBase64(text string) string {
-	valid := func(text string) bool {
-		for i := range len(text) {
-			if !isBase64[text[i]] {
-				return false
-			}
+func onlyBase64(text []byte) bool {
+	for _, c := range text {
+		if !isBase64[c] {
+			return false
 		}
-		return true
 	}
-	text = strings.TrimSpace(text)
-	if valid(text) {
-		return text
-	}
-	if text = strings.Join(strings.Fields(text), ""); valid(text) {
-		return text
-	}
-	return ""
+	return len(text) > 0
 }
 
 // standalone is an SVG with the name space that an image needs.
@@ -338,17 +341,15 @@ func standalone(svg string) string {
 func attached(c *notebook.Cell, name string) string {
 	bundle := c.Attachments[name]
 	for _, mime := range slices.Sorted(maps.Keys(bundle)) {
-		if v, err := value.Decode(bundle[mime]); err == nil && (rasterType.MatchString(mime) || mime == typeSVG) {
-			if text, ok := v.(string); ok {
-				return dataURL(mime, text)
-			}
+		if rasterType.MatchString(mime) || mime == typeSVG {
+			return dataURL(mime, bundle[mime])
 		}
 	}
 	return ""
 }
 
 func (s *sheet) pdf(text string) {
-	if data := joinedBase64(text); data != "" {
+	if data := strings.Join(strings.Fields(text), ""); onlyBase64([]byte(data)) {
 		s.WriteString(`<p class="note"><a download="output.pdf" href="data:application/pdf;base64,` + data + `">Download PDF</a></p>`)
 	}
 }

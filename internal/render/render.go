@@ -108,7 +108,7 @@ type Cell struct {
 const (
 	maxCells    = 10_000
 	aroundError = 20
-	maxColoured = 4 << 20 // bytes of code
+	maxColoured = 1 << 20 // bytes of code
 	maxHeadings = 500
 )
 
@@ -178,8 +178,13 @@ func (d *Document) choose() {
 
 // outline reads the headings that begin with #.
 func (d *Document) outline() {
+	prepared := false
 	for _, i := range d.shown {
 		c := d.book.Cells[i]
+		if c.Type == "markdown" && !prepared && strings.ContainsAny(c.Source, `$\`) {
+			tex.Prepare()
+			prepared = true
+		}
 		if c.Type != "markdown" || len(d.Outline) >= maxHeadings || !strings.Contains(c.Source, "#") || len(c.Source) > 100_000 {
 			continue
 		}

@@ -15,7 +15,7 @@ import (
 const Longest = 100_000
 
 // names are those that kernels use and chroma does not.
-var names = map[string]string{"ipython": "python", "ipython3": "python", "python3": "python", "ir": "r", "c++": "cpp", "c++17": "cpp", "sos": "python", "sagemath": "python", "deno": "typescript"}
+var names = map[string]string{"ir": "r", "c++": "cpp", "c++17": "cpp", "deno": "typescript"}
 
 // languages are the names of those with colours, in lower case.
 var languages = sync.OnceValue(func() map[string]bool {
@@ -50,6 +50,9 @@ func lexerOf(language string) chroma.Lexer {
 // HTML returns code as HTML that stands within <code>.
 func HTML(language, source string) string {
 	source = strings.ReplaceAll(source, "\r\n", "\n")
+	if len(source) <= Longest && isPython[strings.ToLower(language)] {
+		return python(source)
+	}
 	lexer := lexerOf(language)
 	if lexer == nil || len(source) > Longest {
 		return html.EscapeString(source)

@@ -52,6 +52,9 @@ type engine struct {
 	known map[string]string
 }
 
+// Prepare has Temml loaded in the background, before the first formula.
+func Prepare() { go typeset() }
+
 // MathML returns a formula as HTML: MathML, or the formula as it is written where
 // it is none.
 func MathML(tex string, display bool) string {
