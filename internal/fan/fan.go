@@ -317,7 +317,7 @@ func (f *fanner) take(i, n int) []sweep.Run {
 	class := f.class(f.queue[i])
 	for i >= 0 && len(runs) < n {
 		run := f.queue[i]
-		f.queue = slices.Delete(f.queue, i, i+1)
+		f.queue = without(f.queue, i)
 		f.hand(run)
 		runs = append(runs, run)
 		next := slices.IndexFunc(f.queue[i:], func(r sweep.Run) bool { return f.allowed(r) && f.class(r) == class })
@@ -327,6 +327,15 @@ func (f *fanner) take(i, n int) []sweep.Run {
 		i += next
 	}
 	return runs
+}
+
+// without removes run i. The first one, as most often, moves no others.
+func without(queue []sweep.Run, i int) []sweep.Run {
+	if i > 0 {
+		return slices.Delete(queue, i, i+1)
+	}
+	queue[0] = sweep.Run{}
+	return queue[1:]
 }
 
 // hand records that a run was handed out.
