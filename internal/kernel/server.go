@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -60,9 +59,10 @@ func (e *RefusedError) Error() string { return "no warm start: " + e.Reason }
 // A Server is a process from which kernels are forked. It is safe for
 // concurrent use.
 type Server struct {
-	spec kernelspec.Spec
-	env  []string
-	dir  string
+	spec    kernelspec.Spec
+	env     []string
+	latched map[string]string // of env, what is read once
+	dir     string
 
 	proc    *forkserver.Server
 	limit   time.Duration
@@ -100,7 +100,7 @@ func Serve(ctx context.Context, spec kernelspec.Spec, o ServerOptions) (*Server,
 	if limit <= 0 {
 		limit = defaultServeTimeout
 	}
-	s := &Server{spec: spec, env: o.Env, dir: o.Dir, limit: limit}
+	s := &Server{spec: spec, env: o.Env, latched: latchedValues(o.Env), dir: o.Dir, limit: limit}
 	argv := append([]string{python}, flags...)
 	var last error
 	for _, mode := range modesFor(python, o.ZMQ) {
@@ -355,7 +355,7 @@ func (s *Server) refuses(o Options) string {
 	if retired != "" {
 		return retired
 	}
-	if name := latchedDifference(s.env, o.Env); name != "" {
+	if name := difference(s.latched, latchedValues(o.Env)); name != "" {
 		return name + " differs, which Python reads only when it starts"
 	}
 	return ""
@@ -374,20 +374,22 @@ func (s *Server) tried(err error) {
 	}
 }
 
-// latched matches variables that are read once, by the interpreter or by a
+// latched begins the names of variables that are read once, by the interpreter or by a
 // library when it is imported.
-var latched = regexp.MustCompile(`^(PYTHON|LD_|OMP_|OPENBLAS_|GOTO_|MKL_|BLIS_|VECLIB_|NUMEXPR_|KMP_|MPL|LC_|LANG|IPYTHON|JUPYTER_|XDG_|CUDA_|MALLOC_|GLIBC_)`)
+var latched = []string{
+	"PYTHON", "LD_", "OMP_", "OPENBLAS_", "GOTO_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_", "KMP_", "MPL", "LC_", "LANG",
+	"IPYTHON", "JUPYTER_", "XDG_", "CUDA_", "MALLOC_", "GLIBC_",
+}
 
-// latchedDifference names a variable that is read once and differs.
-func latchedDifference(a, b []string) string {
-	x, y := latchedValues(a), latchedValues(b)
-	for name, v := range x {
-		if w, ok := y[name]; !ok || w != v {
+// difference names a variable that differs.
+func difference(a, b map[string]string) string {
+	for name, v := range a {
+		if w, ok := b[name]; !ok || w != v {
 			return name
 		}
 	}
-	for name := range y {
-		if _, ok := x[name]; !ok {
+	for name := range b {
+		if _, ok := a[name]; !ok {
 			return name
 		}
 	}
@@ -400,7 +402,8 @@ func latchedValues(env []string) map[string]string {
 	}
 	m := map[string]string{}
 	for _, kv := range env {
-		if name, v, _ := strings.Cut(kv, "="); latched.MatchString(name) {
+		name, v, _ := strings.Cut(kv, "=")
+		if slices.ContainsFunc(latched, func(begin string) bool { return strings.HasPrefix(name, begin) }) {
 			m[name] = v
 		}
 	}

@@ -49,7 +49,7 @@ func (c *Child) Signal(s syscall.Signal) {
 func (c *Child) finish(e proc.Ending) {
 	c.once.Do(func() {
 		c.how = e
-		proc.Gone(c.number)
 		close(c.done)
+		proc.Gone(c.number) // after that, see Fork
 	})
 }

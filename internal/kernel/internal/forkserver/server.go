@@ -316,6 +316,11 @@ func (s *Server) Fork(ctx context.Context, log *proc.Log, pipe *os.File, id, con
 		return nil, err
 	}
 	proc.Tag(k.Pid(), id)
+	select {
+	case <-k.done: // already
+		proc.Gone(k.Pid())
+	default:
+	}
 	log.Read()
 	return k, nil
 }

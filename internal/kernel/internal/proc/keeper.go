@@ -47,14 +47,17 @@ type keeperClient struct {
 // Forked registers the group of a process that is not our own child.
 func Forked(pid int) { keep.add(pid) }
 
-// Gone removes a process that Forked registered and that has ended.
+// Gone removes a process that Forked or Tag registered and that has ended.
 func Gone(pid int) { keep.drop(pid) }
 
 // RemoveAfterDeath has the keeper remove dir once this process has ended.
 func RemoveAfterDeath(dir string) { keep.note("dir", dir) }
 
 func (k *keeperClient) add(pid int) error { return k.note("add", fmt.Sprint(pid)) }
-func (k *keeperClient) drop(pid int)      { k.note("drop", fmt.Sprint(pid)) }
+func (k *keeperClient) drop(pid int) {
+	census.gone(pid)
+	k.note("drop", fmt.Sprint(pid))
+}
 
 // note informs the keeper of a group that began (add), one that is gone (drop), or
 // a directory to remove (dir). A keeper that was killed is replaced.

@@ -103,6 +103,7 @@ func killAllMarked(prefix string, limit time.Duration) {
 type register struct {
 	mu    sync.Mutex
 	seen  map[int]*seen
+	known map[int]string // kernels and servers of ours that live, by number
 	last  time.Time
 	round int
 }
@@ -129,6 +130,22 @@ func (r *register) forget() {
 	r.seen = nil
 }
 
+// know notes whose process a number is, until forgotten: it need not be read.
+func (r *register) know(pid int, id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		r.known = map[int]string{}
+	}
+	r.known[pid] = id
+}
+
+func (r *register) gone(pid int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.known, pid)
+}
+
 // marked returns the living processes whose marker is wanted.
 func (r *register) marked(want func(*seen) bool) []int {
 	r.mu.Lock()
@@ -141,6 +158,9 @@ func (r *register) marked(want func(*seen) bool) []int {
 	r.round++
 	var found []int
 	for _, pid := range processes() {
+		if id := r.known[pid]; id != "" && !want(&seen{marker: id, tag: tagOf(id)}) {
+			continue
+		}
 		s := r.seen[pid]
 		if s == nil {
 			s = &seen{}

@@ -72,13 +72,6 @@ func reapOrphan(pid int) {
 	}
 }
 
-// Tag marks a process, just started, and all that it starts from now on.
-func Tag(pid int, id string) {
-	if tag := tagOf(id); tag != 0 {
-		setTag(pid, tag)
-	}
-}
-
 // untag takes the tag from this process.
 func untag() { setTag(0, unix.RLIM_INFINITY) }
 

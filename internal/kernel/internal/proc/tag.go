@@ -16,6 +16,15 @@ const (
 	tagMark    = 1 << 62
 )
 
+// Tag marks a process, just started, and all that it starts from now on. It is known
+// to be of the kernel id until Gone.
+func Tag(pid int, id string) {
+	census.know(pid, id)
+	if tag := tagOf(id); tag != 0 {
+		setTag(pid, tag)
+	}
+}
+
 // tagOf returns the tag of an id of NewID, or 0 for anything else.
 func tagOf(id string) uint64 {
 	token, number, ok := strings.Cut(id, "-")
