@@ -19,6 +19,7 @@ const spoil = `
 import os, socket, stat, struct, time
 fd = get_ipython().kernel.iopub_thread.sock.fileno()
 os.set_blocking(fd, True)
+time.sleep(0.05) # what the cell itself puts out has been sent
 def head(*sizes): return b"fNoT" + bytes([1]) + struct.pack("<%%dI" %% (len(sizes) + 1), len(sizes), *sizes)
 %s
 time.sleep(60)`

@@ -43,6 +43,7 @@ MAX_FRAMES = 1 << 20
 CHANNELS = ("shell", "iopub", "stdin", "control")
 FORWARD_TIMEOUT = 3  # seconds, as ipykernel has it
 END_TIMEOUT = 30
+UNHURRIED = 0.002  # seconds for which what a request puts out may wait for more
 
 # The releases whose kernel was compared with one over ZeroMQ. In 7.0 a context
 # variable that a cell sets would outlive it.
@@ -100,7 +101,8 @@ class Pipe(ipykernel.iostream.IOPubThread):
         self.received = bytearray()
         self.timers = []  # (time, function)
         self.deadline = None  # of text that waits to be sent
-        self.asleep = False
+        self.unhurried = 0  # until then the thread wakes up by itself
+        self.asleep = self.woken = None
         self.ended = None
         self.pid = None
         os.register_at_fork(before=self.before_fork, after_in_child=self.after_fork)
@@ -148,16 +150,22 @@ class Pipe(ipykernel.iostream.IOPubThread):
 
     # For every thread.
 
-    def put(self, item):
+    def put(self, item, hurry=True):
         self.queue.append(item)
-        if self.asleep:
+        if hurry or not self.unhurried:
             self.wake()
 
     def wake(self):
+        """Wake the thread, once each time that it sleeps. A note that it was woken
+        comes last: an exception before it leads to one more write, not to none."""
+        sleep = self.asleep
+        if sleep is None or sleep is self.woken:
+            return
         try:
             os.write(self.wake_fd, b"w")
         except BlockingIOError:
             pass
+        self.woken = sleep
 
     def schedule(self, f):
         if os.getpid() != self.pid:
@@ -181,16 +189,16 @@ class Pipe(ipykernel.iostream.IOPubThread):
         elif _thread.get_ident() == self.thread.ident:
             self.out.append(memoryview(data))
         else:
-            self.put(data)
+            self.put(data, False)
 
     # In the thread.
 
     def serve(self):
         try:
             while True:
-                self.asleep = True
+                self.asleep = object()
                 ready = self.poll.poll(0 if self.queue else self.patience())
-                self.asleep = False
+                self.asleep = None
                 for fd, event in ready:
                     if fd in self.handlers and event & ~select.EPOLLOUT:
                         self.handlers[fd]()
@@ -212,6 +220,8 @@ class Pipe(ipykernel.iostream.IOPubThread):
         due = [t for t, _ in self.timers]
         if self.deadline is not None:
             due.append(self.deadline)
+        if self.unhurried:
+            due.append(self.unhurried)
         return max(0, min(due) - time.monotonic()) if due else None
 
     def work(self):
@@ -224,6 +234,8 @@ class Pipe(ipykernel.iostream.IOPubThread):
             else:
                 item()
         now = time.monotonic()
+        if now >= self.unhurried:
+            self.unhurried = 0
         if self.deadline is not None and now >= self.deadline:
             self.deadline = None
             for stream in self.outputs:
@@ -281,6 +293,7 @@ class Pipe(ipykernel.iostream.IOPubThread):
             if channel == "control":
                 self.serve_control(frames)
             elif channel in self.streams:
+                self.unhurried = time.monotonic() + UNHURRIED
                 self.streams[channel].deliver(frames)
 
     def serve_control(self, frames):
@@ -304,7 +317,7 @@ class Pipe(ipykernel.iostream.IOPubThread):
         if self.pid is None or self.pid == os.getpid() or self.sock is None:
             return
         self.queue.clear()
-        self.asleep = False
+        self.asleep = None
         self.sock.close()
         self.sock = None
         self.poll.close()
@@ -436,6 +449,8 @@ class Stream(ZMQStream):
         return n
 
     def flush(self, flag=zmq.POLLIN | zmq.POLLOUT, limit=None):
+        if flag & zmq.POLLOUT:
+            self.pipe.wake()
         return self.take(limit) if flag & zmq.POLLIN else 0
 
     def send_multipart(self, frames, *args, **kwargs):
@@ -508,7 +523,7 @@ class OutStream(ipykernel.iostream.OutStream):
     def append(self, parent, text):
         pipe = self.pub_thread
         pipe.queue.append((self, parent, text))
-        if pipe.asleep and pipe.deadline is None:
+        if pipe.deadline is None and not pipe.unhurried:
             pipe.wake()
 
     def flush(self):
@@ -655,6 +670,7 @@ def prepare(app):
     pipe = app.iopub_thread = Pipe(app)
     app.iopub_socket = kernel.iopub_socket = pipe.background_socket
     kernel.iopub_thread, kernel.session = pipe, app.session
+    kernel._execute_sleep = 0  # nothing that was flushed is still under way
     kernel.shell_stream, kernel.control_stream, kernel.stdin_socket = pipe.shell, pipe.control, pipe.stdin
     if kernel.has_trait("shell_channel_thread"):
         kernel.shell_channel_thread = MainThreadOnly()

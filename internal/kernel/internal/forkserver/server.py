@@ -869,7 +869,7 @@ class Server:
         if self.cwd_first:
             sys.path.insert(0, cwd)
         time.tzset()
-        tempfile.tempdir = None
+        tempfile.tempdir = usable(os.environ.get("TMPDIR"))
         if prefix is None or sys.argv == prefix.argv:
             sys.argv = [self.launcher, "-f", connection_file or "none.json", *self.template.argv]
         if prefix is not None:
@@ -954,6 +954,14 @@ def kill_group(pid, sig, *targets):
             pass
 
 
+def usable(directory):
+    """A directory for temporary files, if that is known without a file made there to
+    try it, as Python does."""
+    if directory and os.path.abspath(directory) == directory and os.access(directory, os.W_OK | os.X_OK) and os.path.isdir(directory):
+        return directory
+    return None
+
+
 def debugpy_breakpointhook():
     """What the debugger does where it is installed: stop only for who is attached."""
     importlib.import_module("debugpy").breakpoint()
@@ -981,6 +989,14 @@ def flush():
             pass
 
 
+def forget_history(app):
+    """A history in memory needs no end: to close it copies pages, and nobody reads it."""
+    shell = getattr(getattr(app, "kernel", None), "shell", None)
+    history = getattr(shell, "history_manager", None)
+    if str(getattr(history, "hist_file", "")) == ":memory:":
+        history.end_session = history.close = lambda: None
+
+
 def leave(app, pipe, code):
     """End as a program does, but for the collection of everything at the end,
     which would copy every page inherited."""
@@ -990,6 +1006,7 @@ def leave(app, pipe, code):
         # Its thread may be sending; let it, or both wait for ever.
         if getattr(app, "control_thread", None):
             app.control_thread.join(0.1)
+        forget_history(app)
         threading._shutdown()
         atexit._run_exitfuncs()
         flush()
