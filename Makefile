@@ -41,7 +41,9 @@ demo: build $(VENV)/requirements.stamp ## run examples/ab and print where its su
 
 test: lint test-go ## every check and every test, with a real ipykernel
 
-TESTENV = FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE=ipykernel FANOUT_TEST_NODE_MODULES=$(JS:%=$(CURDIR)/%/node_modules)
+# What must be here for the tests; CI adds R.
+REQUIRE ?= ipykernel
+TESTENV = FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE="$(REQUIRE)" FANOUT_TEST_NODE_MODULES=$(JS:%=$(CURDIR)/%/node_modules)
 
 # One package at a time: many tests start kernels and keep both cores busy.
 # Compiling is better with both, and lint has vetted.

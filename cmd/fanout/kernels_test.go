@@ -6,11 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
-	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -22,7 +22,7 @@ type otherKernel struct {
 	name, language string
 	argv           []string
 	present        []string // a command that succeeds where the kernel is
-	required       bool     // make test installs it
+	required       string   // what in FANOUT_TEST_REQUIRE makes its absence a failure
 	cells          []string // the first declares x and word; the last fails when x is 2
 	ename          string   // of that failure
 }
@@ -32,18 +32,18 @@ func otherKernels(python string) []otherKernel {
 	return []otherKernel{
 		{
 			name: "bash", language: "bash", argv: []string{python, "-m", "bash_kernel", "-f", "{connection_file}"},
-			present: []string{python, "-c", "import bash_kernel"}, required: true,
+			present: []string{python, "-c", "import bash_kernel"}, required: "ipykernel",
 			cells: []string{"x=0\nword=a", `printf '%s:%s\n' "$x" "$word"`, "test $x -ne 2"},
 		},
 		{
 			name: "deno", language: "typescript", argv: []string{filepath.Join(bin, "deno"), "jupyter", "--kernel", "--conn", "{connection_file}"},
-			present: []string{filepath.Join(bin, "deno"), "--version"}, required: true,
+			present: []string{filepath.Join(bin, "deno"), "--version"}, required: "ipykernel",
 			cells: []string{"let x = 0\nlet word = 'a'", "console.log(`${x}:${word}`)", "if (x === 2) throw new RangeError('no good')"}, ename: "RangeError",
 		},
 		{
 			name: "ir", language: "R", argv: []string{"R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"},
-			present: []string{"Rscript", "-e", "library(IRkernel)"},
-			cells:   []string{"x <- 0\nword <- 'a'", `cat(paste0(x, ":", word, "\n"))`, "if (x == 2) stop('no good')"},
+			present: []string{"Rscript", "-e", "library(IRkernel)"}, required: "R",
+			cells: []string{"x <- 0\nword <- 'a'", `cat(paste0(x, ":", word, "\n"))`, "if (x == 2) stop('no good')"},
 		},
 		{
 			name: "debian", language: "python", argv: []string{"/usr/bin/python3", "-m", "ipykernel_launcher", "-f", "{connection_file}"},
@@ -66,7 +66,7 @@ func TestOtherKernels(t *testing.T) {
 func (k otherKernel) write(t *testing.T, files map[string]string) string {
 	t.Helper()
 	if err := exec.Command(k.present[0], k.present[1:]...).Run(); err != nil {
-		if k.required && os.Getenv("FANOUT_TEST_REQUIRE") != "" {
+		if k.required != "" && slices.Contains(strings.Fields(os.Getenv("FANOUT_TEST_REQUIRE")), k.required) {
 			t.Fatalf("%v: %v", k.present, err)
 		}
 		t.Skip("it is not here")
@@ -109,21 +109,7 @@ func (k otherKernel) check(t *testing.T) {
 	if good.Status != outcome.Succeeded || bad.Status != outcome.Failed || bad.Last.Cell != 4 || k.ename != "" && bad.Last.Ename != k.ename {
 		t.Errorf("%s %+v, %s %+v\n%s", good.Status, good.Last, bad.Status, bad.Last, stderr)
 	}
-	text, err := s.Notebook(context.Background(), good)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := notebook.Decode(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var printed strings.Builder
-	for _, c := range doc.Cells {
-		for _, o := range c.Outputs {
-			printed.WriteString(o.Text)
-		}
-	}
-	if got := strings.TrimSpace(printed.String()); got != "1:"+hostile {
+	if got := strings.TrimSpace(printedBy(notebookIn(t, s, good))); got != "1:"+hostile {
 		t.Errorf("printed %q, want %q", got, "1:"+hostile)
 	}
 }

@@ -220,6 +220,24 @@ func starts(m Message) bool {
 // thread, which does it; no name is left behind.
 const unboundedQueue = `(lambda k: k.iopub_thread.schedule(lambda: k.iopub_thread.socket.setsockopt(__import__("zmq").SNDHWM, 0)))(get_ipython().kernel)`
 
+// quitStatus makes R's kernel say with which status a cell quits: quit calls this
+// function before it asks to end the kernel, and tells nobody its status otherwise.
+// The name begins with a dot, so that rm(list = ls()) leaves it there.
+const quitStatus = `.Last.sys <- function() eval(quote(
+  payload <<- c(payload, list(list(source = "ask_exit", keepkernel = as.integer(status))))), parent.frame())`
+
+// setup is what a kernel executes, unseen, before its first cell.
+func (k *Kernel) setup() string {
+	_, cold := k.proc.(*proc.Child)
+	switch {
+	case cold && k.spec.IsIPykernel():
+		return unboundedQueue
+	case k.spec.Language == "R":
+		return quitStatus
+	}
+	return ""
+}
+
 // handshake asks for kernel_info until it is answered and output is seen to
 // arrive: a subscription takes effect at no known moment, and what a kernel
 // sends before that is lost.
@@ -228,8 +246,8 @@ func (k *Kernel) handshake(ctx context.Context) error {
 		return err
 	}
 	answers := 1
-	if _, cold := k.proc.(*proc.Child); cold && k.spec.IsIPykernel() {
-		content, err := json.Marshal(map[string]any{"code": unboundedQueue, "silent": true, "store_history": false, "allow_stdin": false})
+	if code := k.setup(); code != "" {
+		content, err := json.Marshal(map[string]any{"code": code, "silent": true, "store_history": false, "allow_stdin": false})
 		if err != nil {
 			return err
 		}

@@ -416,14 +416,14 @@ func TestQuit(t *testing.T) {
 }
 
 func TestQuitOfR(t *testing.T) {
-	for source, want := range map[string]string{
-		"quit()": "", "q('no')": "", "quit(status = 0)": "", `q("no", 0L)`: "", "quit(runLast = FALSE)": "", "# quit(status = 3)\nq()": "",
-		"quit(status = 3)": "3", `q("no", 2, FALSE)`: "2", "if (bad) quit(save='no', status=code)": "code", "x <- 1\nquit('no',\n  1L)": "1L",
+	for payload, want := range map[string]string{
+		`{"source":"ask_exit","keepkernel":0},{"source":"ask_exit"}`: "0",
+		`{"source":"ask_exit","keepkernel":3},{"source":"ask_exit"}`: "3",
+		`{"source":"ask_exit"}`: unknownStatus,
 	} {
-		w := &walk{Task: Task{Doc: &notebook.Notebook{Metadata: map[string]any{"language_info": map[string]any{"name": "R"}}}}}
-		status, quits := w.quits([]byte(`{"status":"ok","payload":[{"source":"ask_exit"}]}`), source)
-		if !quits || status != want {
-			t.Errorf("%s: quits %v with %q, want %q", source, quits, status, want)
+		status, quit := quits([]byte(`{"status":"ok","payload":[`+payload+`]}`), "IRkernel")
+		if !quit || status != want {
+			t.Errorf("%s: quits %v with %q, want %q", payload, quit, status, want)
 		}
 	}
 }

@@ -2,8 +2,6 @@ package runner
 
 import (
 	"encoding/json"
-	"regexp"
-	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
@@ -17,14 +15,16 @@ func exitOutput(status string) notebook.Output {
 	return notebook.Output{Type: "error", Ename: "SystemExit", Evalue: status, Traceback: []string{"SystemExit: " + status}}
 }
 
+const unknownStatus = "its status is not known: quit(runLast = FALSE) keeps it from everybody"
+
 // quits reports whether a cell's reply asks to quit the kernel, and with which
 // exit status; "" is none.
 //
 // IPython takes the argument of quit and exit for a wish to keep the kernel, so
 // that quit(3) ends nothing; whoever writes it means an exit status. Only True
-// asks for what IPython does. R's kernel tells nobody the status that quit was
-// given: it is read in the cell.
-func (w *walk) quits(reply json.RawMessage, source string) (status string, quits bool) {
+// asks for what IPython does. R's kernel reports the status in the same place, see
+// package kernel, except where quit is told not to run what runs last.
+func quits(reply json.RawMessage, implementation string) (status string, quits bool) {
 	var r struct {
 		Payload []struct {
 			Source string          `json:"source"`
@@ -41,8 +41,8 @@ func (w *walk) quits(reply json.RawMessage, source string) (status string, quits
 		switch keep := string(p.Keep); keep {
 		case "true":
 		case "", "null", "false":
-			if _, language := w.Doc.Kernel(); strings.EqualFold(language, "R") {
-				return quitStatusR(source), true
+			if implementation == "IRkernel" {
+				return unknownStatus, true
 			}
 			return "", true
 		default:
@@ -53,28 +53,4 @@ func (w *walk) quits(reply json.RawMessage, source string) (status string, quits
 		}
 	}
 	return "", false
-}
-
-var (
-	commentR = regexp.MustCompile(`#[^\n]*`)
-	quitR    = regexp.MustCompile(`\bq(?:uit)?\s*\(([^()]*)\)`)
-	statusR  = regexp.MustCompile(`^\s*status\s*=`)
-)
-
-// quitStatusR is the first exit status that is not 0 in calls of R's
-// quit(save, status, runLast), or "".
-func quitStatusR(source string) string {
-	for _, call := range quitR.FindAllStringSubmatch(commentR.ReplaceAllString(source, ""), -1) {
-		for i, arg := range strings.Split(call[1], ",") {
-			named := statusR.MatchString(arg)
-			if !named && (i != 1 || strings.Contains(arg, "=")) {
-				continue
-			}
-			status := strings.TrimSpace(statusR.ReplaceAllString(arg, ""))
-			if strings.TrimSuffix(status, "L") != "0" && status != "" {
-				return status
-			}
-		}
-	}
-	return ""
 }

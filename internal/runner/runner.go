@@ -432,7 +432,7 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 		}
 		return false
 	case err == nil && (reply.Status == "ok" || allowed):
-		status, quits := w.quits(reply.Content, cell.Source)
+		status, quits := quits(reply.Content, w.kernel.Info().Implementation)
 		if quits && !harmless(status) {
 			w.fold.fail(cell, exitOutput(status))
 			return allowed
