@@ -31,7 +31,7 @@ func (e *executor) attempt(ctx context.Context, st sweep.RunState, notes exit.No
 	if err != nil {
 		return fmt.Errorf("execute run %s: %w", run.ID, err)
 	}
-	defer workdir.remove()
+	defer e.kernels.release(workdir)
 	began, err := e.exit.Begin(ctx, e.sweep.Lease(), run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot, Place: e.place})
 	if err != nil {
 		return err

@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
@@ -36,6 +39,9 @@ type kernels struct {
 	broken error  // why they could not be unpacked
 
 	grounds sync.Map // folder of templates → *ground.Ground
+
+	idleMu sync.Mutex
+	idle   []*workdir // that no run has changed, for those to come
 
 	mu      sync.Mutex
 	servers map[kind]*server
@@ -89,7 +95,7 @@ func (k *kernels) workdir(run sweep.Run, t sweep.Template, n int) (*workdir, err
 		return s, nil
 	}
 	if s != nil {
-		s.remove()
+		k.release(s)
 	}
 	return k.newWorkdir(run, t, n)
 }
@@ -128,7 +134,45 @@ func (k *kernels) place(template string) (*workdir, error) {
 		frozen = filepath.Join(frozen, dir)
 	}
 	g := k.ground(k.source(template), frozen)
+	if s := k.reuse(g); s != nil {
+		return s, nil
+	}
 	return newWorkdir(k.e.scratch.Path, k.e.temps.Path, g, k.recipe.Workdir == "shared", k.recipe.Keep)
+}
+
+// reuse returns a working directory of g that a run has left as it was.
+func (k *kernels) reuse(g *ground.Ground) *workdir {
+	k.idleMu.Lock()
+	defer k.idleMu.Unlock()
+	for i, s := range k.idle {
+		if !s.of(g) {
+			continue
+		}
+		k.idle = slices.Delete(k.idle, i, i+1)
+		if s.untouched() {
+			return s
+		}
+		s.remove() // the template's folder has changed since
+		return nil
+	}
+	return nil
+}
+
+// release is the end of a run's use of a working directory. Its processes have ended.
+func (k *kernels) release(s *workdir) {
+	s.discardSpare()
+	if !s.untouched() || s.log.Truncate(0) != nil {
+		s.remove()
+		return
+	}
+	s.log.Seek(0, io.SeekStart)
+	k.idleMu.Lock()
+	defer k.idleMu.Unlock()
+	if len(k.idle) > 2*k.e.o.Jobs {
+		k.idle[0].remove()
+		k.idle = slices.Delete(k.idle, 0, 1)
+	}
+	k.idle = append(k.idle, s)
 }
 
 // tempEnv is the environment of all kernels, with temporary files in the working
@@ -403,7 +447,7 @@ func (k *kernels) reserve(id string) *workdir {
 	}
 	srv := k.known(s.kind)
 	if srv == nil {
-		s.remove()
+		k.release(s)
 		return nil
 	}
 	ctx, cancel := context.WithCancel(k.ctx)
@@ -444,7 +488,7 @@ func (k *kernels) close() {
 	k.ready = map[string]*workdir{}
 	k.mu.Unlock()
 	k.cancel()
-	for _, s := range ready {
+	for _, s := range append(slices.Collect(maps.Values(ready)), k.idle...) {
 		s.remove()
 	}
 	k.work.Wait()

@@ -6,8 +6,8 @@
 // working directory, environment and process group.
 //
 // It promises the executor's contract: whatever a notebook does is an
-// outcome; when Execute has returned no process, socket or temporary file of
-// the shard is left; Recover ends what an earlier controller left
+// outcome; when Execute has returned no process, socket or file that a run made is
+// left; Recover ends what an earlier controller left
 // running before the same run starts again. The working directory of this
 // process never changes.
 //

@@ -100,7 +100,7 @@ func fakeMachine(t *testing.T) fantest.Machine {
 func TestContractWithFakeKernel(t *testing.T) { fantest.Run(t, fakeMachine(t)) }
 
 // venvEnv is an environment in which python is the active one.
-func venvEnv(t *testing.T, python string) []string {
+func venvEnv(t testing.TB, python string) []string {
 	bin := filepath.Dir(python)
 	return environ(t, "VIRTUAL_ENV="+filepath.Dir(bin), "PATH="+bin+":"+os.Getenv("PATH"))
 }

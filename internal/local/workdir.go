@@ -53,7 +53,12 @@ func newWorkdir(base, temps string, g *ground.Ground, shared bool, keep []string
 	case shared:
 		s.dir = g.Source
 	default:
-		s.folder, err = g.Lay(s.dir, root)
+		if s.folder, err = g.Lay(s.dir, root); err == nil {
+			s.folder.Watch(root, s.out)
+			if s.temp != "" {
+				s.folder.Watch(filepath.Dir(s.temp), s.temp)
+			}
+		}
 	}
 	if err != nil {
 		s.remove()
@@ -96,9 +101,7 @@ func namelessFile(dir string) (*os.File, error) {
 }
 
 func (s *workdir) remove() {
-	if s.spare != nil {
-		s.spare.discard()
-	}
+	s.discardSpare()
 	if s.log != nil {
 		s.log.Close()
 	}
@@ -111,6 +114,20 @@ func (s *workdir) remove() {
 	}
 }
 
+func (s *workdir) discardSpare() {
+	if s.spare != nil {
+		s.spare.discard()
+		s.spare = nil
+	}
+}
+
+// untouched reports whether the working directory, its output and its temporary files
+// are as they were created.
+func (s *workdir) untouched() bool { return s.folder != nil && s.folder.Untouched() }
+
+// of reports whether the working directory is a folder of g.
+func (s *workdir) of(g *ground.Ground) bool { return s.folder != nil && s.folder.Of(g) }
+
 // files returns the files to keep, by their name among the run's artifacts: all of
 // the output folder, and the files the run created or changed in its working directory
 // that match a pattern. left are the names of the other files that it created or
@@ -118,6 +135,9 @@ func (s *workdir) remove() {
 // folders that could not be read.
 func (s *workdir) files() (keep map[string]string, left []string, err error) {
 	keep = map[string]string{}
+	if s.untouched() {
+		return keep, nil, nil
+	}
 	err = ground.Regular(s.out, func(name, file string, _ fs.FileInfo) { keep[name] = file })
 	if s.folder == nil {
 		return keep, nil, err

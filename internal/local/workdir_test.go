@@ -210,3 +210,41 @@ func TestFilesThatCannotBeKept(t *testing.T) {
 		}
 	}
 }
+
+// TestUntouchedFoldersAreUsedAgain: a run that leaves its folder as it was leaves it to
+// the next one; what any other has done, nobody sees.
+func TestUntouchedFoldersAreUsedAgain(t *testing.T) {
+	python := kerneltest.Python(t)
+	p := settle(t, "python3", sweep.Recipe{}, map[string]string{"input.txt": "in"}, nil, 16, `
+import os, tempfile
+here = os.getcwd()
+print(open("input.txt").read(), sorted(os.listdir()), os.listdir(os.environ["FANOUT_OUTPUT_DIR"]), os.listdir(tempfile.gettempdir()), here)
+was = os.stat("input.txt")
+if x % 8 == 1: open("input.txt", "w").write("xx"); os.utime("input.txt", ns=(was.st_atime_ns, was.st_mtime_ns))
+if x % 8 == 3: open("new.txt", "w").close()
+if x % 8 == 5: open(os.path.join(tempfile.gettempdir(), "left"), "w").close()
+if x % 8 == 7: open(os.path.join(os.environ["FANOUT_OUTPUT_DIR"], "kept"), "w").close()`)
+	p.execute(t, local.Options{Jobs: 1, Environ: venvEnv(t, python)})
+	touched, again := map[string]bool{}, 0
+	places := map[string]bool{}
+	for i, st := range p.Runs() {
+		if st.Status != outcome.Succeeded {
+			t.Fatalf("run %d: %+v", i, st.Last)
+		}
+		text := strings.TrimSpace(p.printed(t, i)[2])
+		what, here, _ := strings.Cut(text, " /")
+		if what != "in ['input.txt'] [] []" {
+			t.Errorf("run %d sees %s", i, what)
+		}
+		if touched[here] {
+			t.Errorf("run %d is where another has written", i)
+		}
+		if places[here] {
+			again++
+		}
+		places[here], touched[here] = true, i%2 == 1
+	}
+	if again < 6 {
+		t.Errorf("only %d of 16 runs were where another had been: %v", again, places)
+	}
+}

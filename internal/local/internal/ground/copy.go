@@ -15,6 +15,8 @@ type copier struct {
 	left   limits
 	root   string                 // the source itself, whatever links its path goes through
 	copied map[string]fs.FileInfo // by name
+	from   stamps                 // what was copied; nil once something is no plain copy
+	made   []string               // paths of the copies
 	linked map[string]fs.FileInfo // by path
 	base   string                 // folder that is never copied: it holds the copies
 	buffer []byte
@@ -26,11 +28,23 @@ func (g *Ground) copier() *copier {
 	if err != nil {
 		root = g.Source
 	}
-	return &copier{ground: g, left: most, root: root, base: g.Base, copied: map[string]fs.FileInfo{}, linked: map[string]fs.FileInfo{}, buffer: make([]byte, 64<<10)}
+	return &copier{ground: g, left: most, root: root, base: g.Base, copied: map[string]fs.FileInfo{}, from: stamps{}, linked: map[string]fs.FileInfo{}, buffer: make([]byte, 64<<10)}
+}
+
+// note notes that dst becomes a copy of path, where there is one.
+func (c *copier) note(dst, path string) {
+	if c.from == nil {
+		return
+	}
+	c.made = append(c.made, dst)
+	if path != "" && !c.from.take(path) {
+		c.from = nil
+	}
 }
 
 // folder makes dst, which is called rel, a copy of frozen and source.
 func (c *copier) folder(dst, frozen, source, rel string) error {
+	c.note(dst, source)
 	if err := os.Mkdir(dst, 0o777); err != nil {
 		return err
 	}
@@ -55,6 +69,7 @@ func (c *copier) entry(dst string, e entry, rel string) error {
 	case e.IsDir() && e.frozen:
 		return c.folder(dst, e.path, e.under, rel)
 	case e.IsDir() && tools(e.path):
+		c.from = nil
 		return os.Symlink(e.path, dst)
 	case e.IsDir() && c.left.files < 0:
 		return c.share(dst, e.path)
@@ -71,6 +86,7 @@ func (c *copier) entry(dst string, e entry, rel string) error {
 // link copies what a link leads to, unless that is within the folder. A link that
 // leads nowhere is left out: a run would create its target.
 func (c *copier) link(dst, path, rel string) error {
+	c.from = nil
 	to, inside, err := follow(path, rel)
 	if err != nil {
 		return nil
@@ -141,6 +157,7 @@ func (c *copier) file(dst, path, rel string) error {
 		return c.share(dst, path)
 	}
 	c.left.bytes -= was.Size()
+	c.note(dst, path)
 	to, err := create(dst, was)
 	if err != nil {
 		return err
@@ -156,6 +173,7 @@ func (c *copier) file(dst, path, rel string) error {
 
 // share makes dst a link to a file or folder, whose state is remembered.
 func (c *copier) share(dst, path string) error {
+	c.from = nil
 	if len(c.linked) < watched {
 		if was, err := os.Stat(path); err == nil {
 			c.linked[path] = was
@@ -167,6 +185,7 @@ func (c *copier) share(dst, path string) error {
 // clone shares the blocks of a file until one of its copies is written to, where
 // the file system can.
 func (c *copier) clone(dst string, from *os.File, was fs.FileInfo, rel string) bool {
+	c.from = nil
 	to, err := create(dst, was)
 	if err != nil {
 		return false

@@ -64,6 +64,7 @@ type Folder struct {
 	own    string                 // where the files are that the run made or changed
 	copied map[string]fs.FileInfo // by name: the copies, as they were made
 	undo   bool                   // dir is a mounted overlay
+	state  stamps                 // of all that is in it and all that it was made of; nil if that is not known
 }
 
 // Lay makes dir, in which nothing is yet, a folder of its own. room is an empty
@@ -82,7 +83,9 @@ func (g *Ground) Lay(dir, room string) (*Folder, error) {
 		return nil, fmt.Errorf("copy %s: %w", g.Source, err)
 	}
 	g.share(c.linked)
-	return &Folder{ground: g, dir: dir, own: dir, copied: c.copied}, nil
+	f := &Folder{ground: g, dir: dir, own: dir, copied: c.copied, state: c.from}
+	f.Watch(c.made...)
+	return f, nil
 }
 
 // prepare decides how folders are made: all in the same way, because only
@@ -118,6 +121,20 @@ func (g *Ground) overlay(dir, room string) (*Folder, error) {
 	}
 	return &Folder{ground: g, dir: dir, own: upper, undo: true}, nil
 }
+
+// Of reports whether it was made by g.
+func (f *Folder) Of(g *Ground) bool { return f.ground == g }
+
+// Watch has Untouched look at paths, too.
+func (f *Folder) Watch(paths ...string) {
+	if f.state != nil && !f.state.take(paths...) {
+		f.state = nil
+	}
+}
+
+// Untouched reports whether nothing was done to the folder, nor to what it is a copy
+// of: it is what Lay would make now, and another run may have it.
+func (f *Folder) Untouched() bool { return f.state != nil && f.state.same() }
 
 // Close ends what Lay made; the caller removes the folders.
 func (f *Folder) Close() {
