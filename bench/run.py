@@ -367,6 +367,25 @@ def frames(n):
     return lambda dir: subprocess.run([VENV / "bin/python", "-c", FRAMES, dir, str(n), HERE], check=True)
 
 
+def executed(n):
+    """Writes n executions of one notebook of 30 cells: texts, tables and images, a third of which differ."""
+    def make(dir):
+        images = [base64.b64encode(os.urandom(15_000)).decode() for _ in range(10)]
+        for i in range(n):
+            cells = []
+            for c in range(30):
+                moved = i if c % 3 == 0 else 0
+                text = "".join(f"epoch {k} of cell {c}: loss {1 / (k + 1):.6f}\n" for k in range(60)) + f"final {0.5 + moved}\n"
+                table = "<table>" + "".join(f"<tr><th>row {k}</th><td>{k * c + moved}</td><td>{k / (c + 1):.4f}</td></tr>" for k in range(20)) + "</table>"
+                outputs = [{"output_type": "stream", "name": "stdout", "text": text},
+                           {"output_type": "display_data", "metadata": {}, "data": {"text/html": table, "text/plain": f"a table of {c}"}}]
+                if c % 3 == 1:
+                    outputs.append({"output_type": "display_data", "metadata": {}, "data": {"image/png": images[c // 3], "text/plain": f"<Figure at 0x7f{os.urandom(5).hex()}>"}})
+                cells.append({"cell_type": "code", "id": f"c{c}", "metadata": {}, "source": f"step({c})\n", "execution_count": c + 1, "outputs": outputs})
+            (dir / f"{i:03}.ipynb").write_text(json.dumps({"cells": cells, "nbformat": 4, "nbformat_minor": 5, "metadata": {}}, indent=1))
+    return make
+
+
 SCRAPBOOK = """
 import sys, pandas as pd, scrapbook as sb
 book = sb.read_notebooks(sys.argv[1])
@@ -442,6 +461,7 @@ def rows(scale):
     mixed = Mixed()
     big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
     page = material(document(int(16e6 * min(1, scale))))
+    two, many = material(executed(2)), material(executed(200))
     giant, framed = material(pile(1, int(1e9 * min(1, scale)))), material(frames(n(10_000)))
     return {
         "trivial": ("trivial 3-cell template", {
@@ -519,6 +539,13 @@ def rows(scale):
         }),
         "small-pile": (f"collect {n(100_000):,} notebooks of 5 kB", {
             "fanout collect": lambda: collect(small),
+        }),
+        "diff": ("which cells of two notebooks differ, 30 cells, 300 kB", {
+            "fanout diff": lambda: command(["diff", "000.ipynb", "001.ipynb"], two()),
+            "nbdime": lambda: per_run(measure([VENV / "bin/nbdiff", "--no-color", "000.ipynb", "001.ipynb"], two()), 1),
+        }),
+        "diff-many": ("which cells of 200 notebooks differ, 30 cells each", {
+            "fanout diff": lambda: command(["diff", *sorted(f.name for f in many().glob("*.ipynb"))], many()),
         }),
         "giant": ("collect one notebook of 1 GB", {
             "fanout collect": lambda: collect(giant),
