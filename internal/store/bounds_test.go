@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/store/storetest"
@@ -126,5 +127,23 @@ func TestObjectsThatAreTooLarge(t *testing.T) {
 	}
 	if _, _, err := s.Tail(ctx, "sparse", 0); err == nil || !strings.Contains(err.Error(), "sparse") {
 		t.Errorf("Tail: %v", err)
+	}
+}
+
+// A server that sends every request elsewhere is an error, soon.
+func TestRedirectionsThatDoNotEnd(t *testing.T) {
+	for _, code := range []int{http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect} {
+		var asked atomic.Int32
+		s := liar(t, func(w http.ResponseWriter, r *http.Request) {
+			asked.Add(1)
+			w.Header().Set("Location", "http://"+r.Host+r.URL.Path+"?again")
+			w.WriteHeader(code)
+		})
+		if _, err := s.Get(ctx, "k"); err == nil || !strings.Contains(err.Error(), fmt.Sprint(code)) {
+			t.Errorf("%d: %v", code, err)
+		}
+		if n := asked.Load(); n > maxRedirects+1 {
+			t.Errorf("%d: %d requests", code, n)
+		}
 	}
 }

@@ -75,13 +75,35 @@ func openS3(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 		}
 		// Private servers seldom have a host name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil && q.Get("use_path_style") != "false" || q.Get("use_path_style") == "true"
-		o.HTTPClient = clockedClient{o.HTTPClient, clock}
+		o.HTTPClient = clockedClient{fewRedirects(o.HTTPClient), clock}
 	})
 	b, err := s3blob.OpenBucket(ctx, client, u.Host, &s3blob.Options{RequestChecksumCalculation: cfg.RequestChecksumCalculation})
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", u, err)
 	}
 	return newBucket(b, u.String(), prefix, clock, hintS3), nil
+}
+
+// maxRedirects is how often a request is sent elsewhere. S3 does so once, while a
+// bucket is new.
+const maxRedirects = 5
+
+// fewRedirects gives the client of the SDK an end of redirections, which it follows
+// for ever.
+func fewRedirects(c s3.HTTPClient) s3.HTTPClient {
+	b, ok := c.(*awshttp.BuildableClient)
+	if !ok {
+		return c
+	}
+	return &http.Client{Transport: b.GetTransport(), Timeout: b.GetTimeout(), CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		if code := r.Response.StatusCode; code != http.StatusTemporaryRedirect && code != http.StatusPermanentRedirect || len(via) > maxRedirects {
+			return http.ErrUseLastResponse
+		}
+		if via[len(via)-1].URL.Host != r.URL.Host {
+			r.Header.Del("X-Amz-Security-Token") // as Authorization, which http drops
+		}
+		return nil
+	}}
 }
 
 func limitTransport(t *http.Transport) {
