@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
 )
 
 // TestFiringsAtClockChanges holds down what Nomad's cron does when clocks
@@ -120,5 +122,53 @@ func TestScheduleEquip(t *testing.T) {
 	task.Env["NOMAD_ADDR"] = "http://10.0.0.1:4646"
 	if all.configure(job, task, in); task.Env["NOMAD_ADDR"] != "http://10.0.0.1:4646" {
 		t.Errorf("the user's address became %s", task.Env["NOMAD_ADDR"])
+	}
+}
+
+// The firing to show is the one that has not ended, though a later one has.
+func TestCurrentFiring(t *testing.T) {
+	at := func(unix, status string) *api.JobListStub {
+		return &api.JobListStub{ID: "s" + firingMark + unix, Status: status}
+	}
+	for name, c := range map[string]struct {
+		firings []*api.JobListStub
+		want    string
+	}{
+		"none":            {nil, ""},
+		"all have ended":  {[]*api.JobListStub{at("100", "dead"), at("300", "dead"), at("200", "dead")}, "300"},
+		"an earlier runs": {[]*api.JobListStub{at("100", "running"), at("300", "dead"), at("200", "dead")}, "100"},
+		"one waits":       {[]*api.JobListStub{at("100", "dead"), at("200", "pending")}, "200"},
+		"two run":         {[]*api.JobListStub{at("200", "running"), at("100", "running")}, "200"},
+		"one was stopped": {[]*api.JobListStub{{ID: "s" + firingMark + "100", Status: "pending", Stop: true}, at("200", "dead")}, "200"},
+	} {
+		got := current(c.firings)
+		if got == nil && c.want != "" || got != nil && got.ID != "s"+firingMark+c.want {
+			t.Errorf("%s: %+v, want %s", name, got, c.want)
+		}
+	}
+}
+
+// A token that may not purge stops the schedule: it fires no more.
+func TestRemoveWithoutPurge(t *testing.T) {
+	s := nomadtest.New(t)
+	t.Setenv("NOMAD_ADDR", s.URL)
+	s.NoPurge()
+	all, err := NewSchedules(Options{Command: "/opt/fanout"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := Schedule{Sweep: "x", Store: "/data/x.sweep", Crons: []string{"0 2 * * *"}, Zone: "UTC"}
+	if _, err := all.Put(t.Context(), &in); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Remove(t.Context(), in.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := all.Force(t.Context(), in.ID); err == nil {
+		t.Error("it still fires")
+	}
+	left, err := all.List(t.Context())
+	if err != nil || len(left) > 1 || len(left) == 1 && !(left[0].Stopped && left[0].Next.IsZero()) {
+		t.Errorf("%+v, %v", left, err)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -56,6 +57,7 @@ type Server struct {
 	vars    map[string]map[string]string
 	away    map[string]string // region → what is answered for it
 	work    sync.WaitGroup
+	noPurge atomic.Bool
 }
 
 // alloc is a child's only allocation.
@@ -116,6 +118,9 @@ func (s *Server) Jobs(region string) (ids []string) {
 	}
 	return ids
 }
+
+// NoPurge takes the right to purge jobs.
+func (s *Server) NoPurge() { s.noPurge.Store(true) }
 
 // Put stores a variable.
 func (s *Server) Put(path string, items map[string]string) {
@@ -279,8 +284,13 @@ func (s *Server) job(w http.ResponseWriter, r *http.Request) {
 	case verb == "allocations":
 		s.reply(w, s.stubs(func(a *alloc) bool { return a.stub.JobID == id }))
 	case r.Method == http.MethodDelete:
+		purge := r.URL.Query().Get("purge") == "true"
+		if purge && s.noPurge.Load() {
+			http.Error(w, "Permission denied", http.StatusForbidden)
+			return
+		}
 		s.deregister(w, id)
-		if r.URL.Query().Get("purge") == "true" {
+		if purge {
 			s.purge(id)
 		}
 	default:
