@@ -105,7 +105,14 @@ func startAgent(t *testing.T, path string, o agentOptions) *agent {
 	return a
 }
 
+// start starts the agent and waits until its client takes work.
 func (a *agent) start(t *testing.T) {
+	t.Helper()
+	a.launch(t)
+	a.awaitNode(t)
+}
+
+func (a *agent) launch(t *testing.T) {
 	t.Helper()
 	a.cmd = exec.Command(a.path, a.args...)
 	a.cmd.Stdout, a.cmd.Stderr = a.log, a.log
@@ -114,7 +121,6 @@ func (a *agent) start(t *testing.T) {
 	if err := a.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	a.awaitNode(t)
 }
 
 // kill ends the agent as a crash does; what it started goes on.

@@ -137,11 +137,14 @@ func TestNodeDrained(t *testing.T) {
 	if out, err := a.run("node", "drain", "-enable", "-yes", "-detach", "-deadline", "2s", a.node()); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	time.Sleep(5 * time.Second)
+	time.Sleep(15 * time.Second)
 	if out, err := a.run("node", "drain", "-disable", "-yes", a.node()); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	s.finish(t, 40)
+	if text := s.out.String(); !strings.Contains(text, "for a node: none in its datacenters and node pool is ready: they are drained") {
+		t.Errorf("it does not say that the node is drained:\n%s", text)
+	}
 }
 
 // TestCollectedByNomad collects garbage all the time: jobs are gone before the

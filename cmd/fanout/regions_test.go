@@ -110,3 +110,30 @@ func TestRegionLost(t *testing.T) {
 	}
 	v.check(t, runs)
 }
+
+// TestNomadAway takes all of Nomad away for a while: the view says so, and that it
+// is back.
+func TestNomadAway(t *testing.T) {
+	s := fakeCluster(t)
+	v, args := onNomad(t, 16)
+	v.slow(t, 300*time.Millisecond)
+	cmd := v.command(args...)
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	v.awaitLines(t, 4)
+	s.Away("", "No cluster leader")
+	time.Sleep(12 * time.Second)
+	s.Away("", "")
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &out)
+	}
+	for _, want := range []string{"fanout: Nomad does not answer (Nomad says 500: No cluster leader): its runs wait, for up to 5 min\n", "fanout: Nomad answers again\n"} {
+		if strings.Count(out.String(), want) != 1 {
+			t.Errorf("%q is not there once:\n%s", want, &out)
+		}
+	}
+	v.check(t, 16)
+}
