@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path"
 	"strings"
 
@@ -35,7 +36,7 @@ type Opener func(ctx context.Context, where string) (store.Store, error)
 // sweep's, the best attempt at each of the runs that the other names begin. What
 // cannot be found or read is a mistake.
 func Read(ctx context.Context, open Opener, names []string) ([]Book, error) {
-	if len(names) > 0 && !strings.HasSuffix(names[0], ".ipynb") {
+	if len(names) > 0 && !isNotebook(names[0]) {
 		return runs(ctx, open, names[0], names[1:])
 	}
 	var books []Book
@@ -52,6 +53,15 @@ func Read(ctx context.Context, open Opener, names []string) ([]Book, error) {
 		books = append(books, Book{strings.TrimSuffix(path.Base(key), ".ipynb"), n})
 	}
 	return books, nil
+}
+
+// isNotebook tells the name of a notebook from that of a sweep.
+func isNotebook(name string) bool {
+	if strings.HasSuffix(name, ".ipynb") {
+		return true
+	}
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir()
 }
 
 func runs(ctx context.Context, open Opener, where string, names []string) ([]Book, error) {
