@@ -92,7 +92,7 @@ type Difference struct {
 	Among     int      `json:"among"`  // runs that reached the cell
 	Rank      float64  `json:"rank"`   // how likely two runs differ, 0 to 1
 	Pattern   Pattern  `json:"pattern"`
-	Axes      []string `json:"axes,omitempty"` // that explain the groups
+	Axes      []string `json:"axes,omitempty"` // that explain the groups; with By the values where they differ, as "x=2"
 	Unreached []string `json:"unreached,omitempty"`
 	Pairs     int      `json:"pairs,omitempty"` // with By: comparisons with the reference
 	Differ    int      `json:"differ,omitempty"`

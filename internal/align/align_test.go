@@ -158,6 +158,26 @@ func TestByAxis(t *testing.T) {
 	}
 }
 
+// Where the run of the baseline did not reach a cell, nothing is compared with
+// another one.
+func TestByAxisWithoutBaseline(t *testing.T) {
+	baseline, _ := value.Of("1")
+	o := align.Options{By: []string{"x"}, Reference: []value.Binding{{Name: "x", Value: baseline}}}
+	r := compared(t, o, grid(t, func(region, x string) []string {
+		if region == "us" && x == "1" {
+			return []string{"!gone", "fit 1"}
+		}
+		return []string{"a", "fit " + x}
+	})...)
+	want := []string{
+		"cell 1 'step(0)' differs: in 3 of 9 comparisons, only where region=us",
+		"cell 2 'step(1)' differs: in 6 of 6 comparisons",
+	}
+	if d := cmp.Diff(want, sentences(r)); d != "" {
+		t.Error(d)
+	}
+}
+
 // Runs that failed half way take part as far as they came.
 func TestFailedRuns(t *testing.T) {
 	r := compared(t, align.Options{}, grid(t, func(region, x string) []string {

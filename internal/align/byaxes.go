@@ -16,7 +16,8 @@ func (c *comparison) byAxes(d Difference, i int) (Difference, bool) {
 	var in, out []Run // a run for each pair that differs, and that does not
 	disagreements, strata := 0.0, 0
 	for _, stratum := range c.strata(division) {
-		if len(stratum) < 2 {
+		base := c.base(stratum)
+		if len(stratum) < 2 || base < 0 {
 			continue
 		}
 		strata++
@@ -25,7 +26,6 @@ func (c *comparison) byAxes(d Difference, i int) (Difference, bool) {
 			class[k] = division.class[run]
 		}
 		disagreements += disagreement(class, len(division.first))
-		base := c.base(stratum)
 		for _, run := range stratum {
 			if run == base {
 				continue
@@ -100,10 +100,14 @@ func (c *comparison) strata(division division) [][]int {
 }
 
 // base is the run of a stratum that the others are compared with: the
-// reference, or the first.
+// reference, or the first where what is the reference does not depend on the
+// axes that are compared; −1 where the reference did not reach the cell.
 func (c *comparison) base(stratum []int) int {
 	if i := slices.IndexFunc(stratum, c.isReference); i >= 0 {
 		return stratum[i]
+	}
+	if slices.ContainsFunc(c.o.Reference, func(b value.Binding) bool { return c.isBy(b.Name) }) {
+		return -1
 	}
 	return stratum[0]
 }

@@ -294,7 +294,7 @@ func (c *comparison) describe(d *Difference, i int) {
 		}
 		g.Deltas, g.Left = delta.Of(parts(g.Reference), own, c.o.Tolerance)
 		if len(g.Deltas) == 0 {
-			g.Deltas = []Delta{{Kind: Markup, Where: "order of outputs"}}
+			g.Deltas = []Delta{{Kind: Markup, Where: "the order of outputs, or last digits"}}
 		}
 	}
 }

@@ -4,15 +4,21 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fanout-dev/fanout/internal/align/internal/delta"
 	"github.com/fanout-dev/fanout/internal/align/internal/normal"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
-// room is how many bytes of notebooks are kept in memory; others are read
-// again when they are needed.
-const room = 256 << 20
+const (
+	// room is how many bytes of notebooks are kept in memory; others are read
+	// again when they are needed.
+	room = 256 << 20
+	// maxNumbers is how many numbers of all cells that differ are compared
+	// with a tolerance; others are equal where their digits are.
+	maxNumbers = 32 << 20
+)
 
 // A library reads the notebooks of runs.
 type library struct {
@@ -23,6 +29,8 @@ type library struct {
 	mu   sync.Mutex
 	kept map[int]*notebook.Notebook
 	left int64
+
+	numbers atomic.Int64
 }
 
 // newLibrary reads all notebooks. Runs whose notebooks cannot be read, or were
@@ -125,7 +133,9 @@ func (l *library) print(run, cell int) print {
 	parts := l.parts(run, cell)
 	p := print{plain: normal.Digest(parts)}
 	parts = l.sheets[run].clock.During(parts)
-	p.clocked, p.frame = normal.Digest(parts), delta.FrameOf(parts)
+	most := max(0, maxNumbers-l.numbers.Load())
+	p.clocked, p.frame = normal.Digest(parts), delta.FrameOf(parts, int(most))
+	l.numbers.Add(int64(len(p.frame.Numbers)))
 	for _, r := range p.frame.Raster {
 		p.pictures = append(p.pictures, normal.Digest([]normal.Part{*r}))
 	}
@@ -135,7 +145,7 @@ func (l *library) print(run, cell int) print {
 
 // showsSame reports whether the pictures of two runs show the same.
 func (l *library) showsSame(a, b place) bool {
-	x, y := delta.FrameOf(l.parts(a.run, a.cell)).Raster, delta.FrameOf(l.parts(b.run, b.cell)).Raster
+	x, y := delta.FrameOf(l.parts(a.run, a.cell), 0).Raster, delta.FrameOf(l.parts(b.run, b.cell), 0).Raster
 	if len(x) != len(y) {
 		return false
 	}

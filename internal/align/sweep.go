@@ -29,6 +29,9 @@ const Variant = "variant"
 // ErrTooLarge reports that the notebooks are larger than Question.Bytes allows.
 var ErrTooLarge = errors.New("the notebooks are too large to be compared in passing")
 
+// maxRuns is how many runs of a sweep are compared at once.
+const maxRuns = 5000
+
 // Sweep compares the cells of a sweep's runs, those under way and those that
 // failed among them. What does not fit the sweep is a mistake.
 func Sweep(ctx context.Context, s *sweep.Sweep, q Question) (*Report, error) {
@@ -54,8 +57,11 @@ func Sweep(ctx context.Context, s *sweep.Sweep, q Question) (*Report, error) {
 	if q.Bytes > 0 && size > q.Bytes {
 		return nil, ErrTooLarge
 	}
-	if len(runs) < 2 {
+	switch {
+	case len(runs) < 2:
 		return nil, tooFew(left)
+	case len(runs) > maxRuns:
+		return nil, unit.Mistake(unit.WithHint(fmt.Errorf("%d runs have notebooks, and %d can be compared at once", len(runs), maxRuns), "choose some with --where"))
 	}
 	if o.First = len(q.Runs) > 0; !o.First {
 		sortByValues(runs)

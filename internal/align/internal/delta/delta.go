@@ -183,7 +183,7 @@ func (c *comparer) output(pairs []couple) {
 // near reports whether the parts of a couple differ by no more than the
 // tolerance, or are pictures of the same.
 func (c *comparer) near(p couple) bool {
-	return p.a.Kind == normal.Picture || FrameOf([]normal.Part{*p.a}).Near(FrameOf([]normal.Part{*p.b}), c.tolerance)
+	return p.a.Kind == normal.Picture || FrameOf([]normal.Part{*p.a}, math.MaxInt).Near(FrameOf([]normal.Part{*p.b}, math.MaxInt), c.tolerance)
 }
 
 func rank(what string) int {

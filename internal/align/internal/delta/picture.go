@@ -15,7 +15,7 @@ import (
 )
 
 // maxPixels is how large a picture may be to be decoded.
-const maxPixels = 40 << 20
+const maxPixels = 16 << 20
 
 // Pixels digests what a picture shows, whichever program compressed it; ok is
 // false for what cannot be decoded.

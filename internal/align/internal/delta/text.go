@@ -19,11 +19,8 @@ type Frame struct {
 	Raster  []*normal.Part
 }
 
-// maxNumbers is how many numbers of one cell are compared with a tolerance.
-const maxNumbers = 1 << 20
-
-// FrameOf takes the numbers out of parts.
-func FrameOf(parts []normal.Part) Frame {
+// FrameOf takes the numbers out of parts: the first ones, at most this many.
+func FrameOf(parts []normal.Part, most int) Frame {
 	var f Frame
 	h := sha256.New()
 	for i := range parts {
@@ -36,8 +33,8 @@ func FrameOf(parts []normal.Part) Frame {
 		last := 0
 		eachNumber(p.Text, func(start, end int) bool {
 			x, err := strconv.ParseFloat(p.Text[start:end], 64)
-			if err != nil || len(f.Numbers) >= maxNumbers {
-				return len(f.Numbers) < maxNumbers
+			if err != nil || len(f.Numbers) >= most {
+				return len(f.Numbers) < most
 			}
 			h.Write([]byte(p.Text[last:start]))
 			h.Write([]byte{0})

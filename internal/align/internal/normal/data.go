@@ -13,7 +13,8 @@ import (
 
 const (
 	widgetView = "application/vnd.jupyter.widget-view+json"
-	maxDepth   = 100 // of JSON, and of widgets in widgets
+	maxDepth   = 100  // of JSON, and ten times as deep as widgets in widgets
+	maxWidgets = 1000 // in one output
 )
 
 // data is JSON in canonical form: keys sorted, texts normalised, widgets as
@@ -45,7 +46,7 @@ func (n normalizer) data(mime string, raw json.RawMessage) string {
 func (n normalizer) widget(id string, depth int) any {
 	m, _ := n.widgets[id].(map[string]any)
 	state, ok := m["state"].(map[string]any)
-	if !ok || depth > maxDepth/10 {
+	if *n.visited++; !ok || depth > maxDepth/10 || *n.visited > maxWidgets {
 		return "a widget"
 	}
 	shown := map[string]any{"model": m["model_name"]}

@@ -102,7 +102,7 @@ func add(h hash.Hash, texts ...string) {
 // Parts are the outputs of a cell, normalised: what it printed first, what it
 // raised last.
 func Parts(outputs []notebook.Output, w Widgets) []Part {
-	n := normalizer{widgets: w}
+	n := normalizer{widgets: w, visited: new(int)}
 	var stdout, stderr strings.Builder
 	var shown, errors []Part
 	for i, o := range outputs {
@@ -117,6 +117,7 @@ func Parts(outputs []notebook.Output, w Widgets) []Part {
 			errors = append(errors, Part{What: Raised, Kind: Error, Of: i, Text: raised(o)})
 		default:
 			shown = append(shown, scraps(o, i)...)
+			*n.visited = 0
 			shown = append(shown, n.bundle(o.Data, i)...)
 		}
 	}
@@ -132,7 +133,10 @@ func Parts(outputs []notebook.Output, w Widgets) []Part {
 	return slices.Concat(parts, shown, errors)
 }
 
-type normalizer struct{ widgets Widgets }
+type normalizer struct {
+	widgets Widgets
+	visited *int // widgets, in one output: they may hold one another
+}
 
 func raised(o notebook.Output) string {
 	return normalised(o.Ename + ": " + o.Evalue + "\n" + strings.Join(o.Traceback, "\n"))

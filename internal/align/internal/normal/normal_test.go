@@ -133,6 +133,19 @@ func TestWidgets(t *testing.T) {
 	}
 }
 
+// Widgets that hold one another end.
+func TestWidgetsInCircles(t *testing.T) {
+	children := make([]any, 100)
+	for i := range children {
+		children[i] = "IPY_MODEL_a"
+	}
+	all := Widgets{"a": map[string]any{"model_name": "BoxModel", "state": map[string]any{"children": children}}}
+	out := []notebook.Output{{Type: "display_data", Data: map[string]json.RawMessage{widgetView: json.RawMessage(`{"model_id":"a"}`)}}}
+	if text := Parts(out, all)[0].Text; len(text) > 10<<20 {
+		t.Errorf("%d bytes", len(text))
+	}
+}
+
 func FuzzParts(f *testing.F) {
 	f.Add("text/html", `<table id="T_12345"><tr><th>`)
 	f.Add("image/png", "iVBORw0KGgo=")
