@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"mime"
 	"net/http"
 	"path"
@@ -12,6 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -59,7 +61,7 @@ func (s *Server) foreign(w http.ResponseWriter, r *http.Request, st store.Store,
 		attach(w, path.Base(o.Key))
 	}
 	w.Header().Set("Content-Security-Policy", foreignPolicy)
-	body, err := readBounded(r.Context(), st, o.Key, maxFile)
+	body, err := books.Read(r.Context(), st, o.Key, maxFile)
 	if err != nil {
 		w.Header().Del("Content-Disposition")
 		s.fail(w, r, noFile(err))
@@ -84,6 +86,8 @@ type folderView struct {
 	Entries []folderEntry `json:"entries"`
 	Sweep   string        `json:"sweep,omitempty"`
 	More    bool          `json:"more,omitempty"`
+	Sheet   *books.Sheet  `json:"-"` // of a notebook
+	Raw     template.URL  `json:"-"`
 }
 
 type folderEntry struct {
@@ -105,6 +109,9 @@ func (v folderView) title() string {
 
 // Headline is what the page says first.
 func (v folderView) Headline() string {
+	if v.Sheet != nil {
+		return path.Base(v.Path)
+	}
 	n := unit.Plural(len(v.Entries), "entry")
 	if len(v.Entries) != 1 {
 		n = fmt.Sprintf("%d entries", len(v.Entries))
@@ -119,10 +126,14 @@ func (s *Server) folderPage(r *http.Request) (view, []crumb, error) {
 	name := strings.TrimSuffix(r.PathValue("path"), "/")
 	f, err := s.roots.Folder(r.Context(), name)
 	if err != nil {
-		if _, _, isFile := s.roots.File(r.Context(), name); isFile == nil {
-			return folderView{Path: name}, nil, redirectError{s.linkPath("files", name)}
+		st, o, err := s.roots.File(r.Context(), name)
+		switch {
+		case err != nil:
+			return nil, nil, noFile(err)
+		case strings.HasSuffix(name, ".ipynb"):
+			return s.notebookPage(r, name, st, o.Key)
 		}
-		return nil, nil, noFile(err)
+		return folderView{Path: name}, nil, redirectError{s.linkPath("files", name)}
 	}
 	v := folderView{Path: name, Sweep: f.Sweep, More: f.More}
 	for _, e := range f.Entries {
@@ -133,6 +144,39 @@ func (s *Server) folderPage(r *http.Request) (view, []crumb, error) {
 		v.Entries = append(v.Entries, shown)
 	}
 	return v, s.crumbsOf(name), nil
+}
+
+// notebookPage is the page of a notebook that is no run's.
+func (s *Server) notebookPage(r *http.Request, name string, st store.Store, key string) (view, []crumb, error) {
+	b, err := s.books.Open(r.Context(), st, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	part := func(part string) template.URL {
+		return s.link(append([]string{"part", part}, strings.Split(name, "/")...)...)
+	}
+	v := folderView{Path: name, Raw: s.linkPath("files", name), Sheet: b.Sheet(path.Base(name), false, part, func(beside string) string {
+		beside = path.Join(path.Dir(name), beside)
+		if !fs.ValidPath(beside) {
+			return ""
+		}
+		return string(s.linkPath("files", beside))
+	})}
+	return v, s.crumbsOf(name), nil
+}
+
+// filePart answers with a frame or a picture of a notebook that is no run's.
+func (s *Server) filePart(w http.ResponseWriter, r *http.Request) {
+	st, o, err := s.roots.File(r.Context(), r.PathValue("path"))
+	var b *books.Book
+	if err == nil {
+		b, err = s.books.Open(r.Context(), st, o.Key)
+	}
+	if err != nil {
+		s.fail(w, r, noFile(err))
+		return
+	}
+	s.respond(w, r, b)
 }
 
 // crumbsOf leads to a folder.
@@ -158,7 +202,7 @@ func (s *Server) contents(w http.ResponseWriter, r *http.Request) {
 	st, o, err := s.roots.File(r.Context(), name)
 	var body []byte
 	if err == nil {
-		body, err = readBounded(r.Context(), st, o.Key, maxContents)
+		body, err = books.Read(r.Context(), st, o.Key, maxContents)
 	}
 	if err != nil {
 		s.fail(w, r, noFile(err))

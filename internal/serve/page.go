@@ -17,8 +17,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
-	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
@@ -33,8 +34,13 @@ type crumb struct {
 	Link template.URL
 }
 
-// A frame is what a template sees.
-type frame struct {
+// A download is a file in place of a page.
+type download http.HandlerFunc
+
+func (download) title() string { return "" }
+
+// A shown is a view as a template sees it.
+type shown struct {
 	Title  string
 	Crumbs []crumb
 	V      any
@@ -43,7 +49,13 @@ type frame struct {
 	server *Server
 }
 
-// errRedirect sends a browser to another page of ours.
+// tabs are the pages of a sweep, and which one is shown.
+type tabs struct {
+	Frame shown
+	At    string
+}
+
+// redirectError sends a browser to another page of ours.
 type redirectError struct{ to template.URL }
 
 func (e redirectError) Error() string { return "see " + string(e.to) }
@@ -54,6 +66,10 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 		v, crumbs, err := show(r)
 		if err != nil {
 			s.fail(w, r, err)
+			return
+		}
+		if file, isFile := v.(download); isFile {
+			file(w, r)
 			return
 		}
 		s.render(w, r, http.StatusOK, name, v, crumbs)
@@ -72,15 +88,16 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 // pages are all templates; they are ours and embedded.
 var pages = template.Must(template.New("").Funcs(template.FuncMap{
 	"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut,
-	"static": func(file string) string { return "-/static/" + assets.digest + "/" + file },
+	"static": assets.Path,
 	"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
 	"add":    func(a, b int) int { return a + b },
 	"scale":  func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
 	"trace":  printable,
+	"tabs":   func(f shown, at string) tabs { return tabs{f, at} },
 }).ParseFS(templates.Web, "web/*.html"))
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view, crumbs []crumb) {
-	f := frame{Title: v.title(), Crumbs: crumbs, V: v, User: guard.User(r.Context()), server: s}
+	f := shown{Title: v.title(), Crumbs: crumbs, V: v, User: guard.User(r.Context()), server: s}
 	if status == http.StatusOK {
 		f.Twin = s.link("api", "v1") + template.URL((&url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}).String())
 	}
@@ -95,10 +112,10 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 }
 
 // Base is the path beneath which all pages are.
-func (f frame) Base() string { return f.server.Access.Base }
+func (f shown) Base() string { return f.server.Access.Base }
 
 // Link is the address of a page, whatever its parts hold.
-func (f frame) Link(parts ...string) template.URL { return f.server.link(parts...) }
+func (f shown) Link(parts ...string) template.URL { return f.server.link(parts...) }
 
 // link is the address of a page: its parts are escaped one by one.
 func (s *Server) link(parts ...string) template.URL {
@@ -151,7 +168,7 @@ func send(w http.ResponseWriter, r *http.Request, status int, kind string, body 
 			return
 		}
 	}
-	if len(body) > worthPacking && takesGzip(r) {
+	if len(body) > worthPacking && assets.TakesGzip(r) {
 		var packed bytes.Buffer
 		z, _ := gzip.NewWriterLevel(&packed, gzip.DefaultCompression)
 		z.Write(body)
@@ -164,16 +181,6 @@ func send(w http.ResponseWriter, r *http.Request, status int, kind string, body 
 	if r.Method != http.MethodHead {
 		w.Write(body)
 	}
-}
-
-func takesGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(r.Header.Get("Accept-Encoding"), ",") {
-		name, q, _ := strings.Cut(strings.TrimSpace(part), ";")
-		if (name == "gzip" || name == "*") && strings.TrimSpace(q) != "q=0" {
-			return true
-		}
-	}
-	return false
 }
 
 // fail answers with an error.
@@ -212,7 +219,7 @@ func statusOf(err error) int {
 		return http.StatusBadRequest
 	case errors.As(err, &older), errors.As(err, &unplanned):
 		return http.StatusConflict
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, books.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
 	case errors.Is(err, fs.ErrPermission):
 		return http.StatusForbidden
@@ -279,20 +286,6 @@ func when(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04")
-}
-
-var errTooLarge = errors.New("it is larger than what is shown here")
-
-// readBounded reads an object that is not larger than most.
-func readBounded(ctx context.Context, st store.Store, key string, most int64) ([]byte, error) {
-	o, err := st.Stat(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if o.Size > most {
-		return nil, fmt.Errorf("%s has %s, and at most %s are read: %w", unit.Line(key), unit.Bytes(o.Size), unit.Bytes(most), errTooLarge)
-	}
-	return st.Get(ctx, key)
 }
 
 // printable is text of several lines without what a terminal would obey.

@@ -1,20 +1,25 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"html/template"
 	"io/fs"
+	"math"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
-	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
@@ -49,6 +54,8 @@ type runView struct {
 	Steps     []step          `json:"neighbours,omitempty"`
 	Trouble   string          `json:"error,omitempty"` // why some of it cannot be shown
 
+	Sheet *books.Sheet `json:"-"`
+
 	Live     template.URL `json:"-"`
 	Download template.URL `json:"-"`
 }
@@ -59,10 +66,19 @@ type scrap struct {
 	Cell runs.Cell `json:"value"`
 }
 
+// Exact is the value with all its digits.
+func (s scrap) Exact() string {
+	b, err := s.Cell.MarshalJSON()
+	if err != nil {
+		return ""
+	}
+	return unit.Cut(unit.Line(string(b)), maxValue)
+}
+
 // An attempt is one try at the run.
 type attempt struct {
 	app.Attempt
-	Link, LogLink template.URL `json:"-"`
+	Link, Store, LogLink template.URL `json:"-"`
 }
 
 // An artifact is a file that was kept.
@@ -80,6 +96,7 @@ type step struct {
 	Previous, Next string       `json:",omitempty"`
 	PrevLink       template.URL `json:"-"`
 	NextLink       template.URL `json:"-"`
+	Cells          template.URL `json:"-"` // of this run and its neighbours
 }
 
 func (v runView) title() string { return v.Name }
@@ -127,15 +144,39 @@ func (s *Server) runPage(r *http.Request) (view, []crumb, error) {
 	if isFile { // as it is called in the sweep's folder
 		return nil, nil, redirectError{s.link("s", place.ID, "runs", id)}
 	}
-	v := s.runViewOf(r.Context(), place, o, id)
-	return v, []crumb{s.crumbOf(place), {"Runs", s.link("s", place.ID, "runs")}}, nil
+	n, err := attemptOf(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := s.runViewOf(r.Context(), place, o, id, n)
+	crumbs := []crumb{s.crumbOf(place), {"Runs", s.link("s", place.ID, "runs")}}
+	if n > 0 {
+		crumbs = append(crumbs, crumb{v.Name, s.link("s", place.ID, "runs", id)})
+	}
+	return v, crumbs, err
 }
 
-func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Sweep, id string) runView {
-	d, err := app.Describe(ctx, o.Sweep, id)
+var attemptForm = regexp.MustCompile(`^[1-9][0-9]{0,5}$`)
+
+// attemptOf is the attempt that a request names; 0 when it names none.
+func attemptOf(r *http.Request) (int, error) {
+	text := r.PathValue("attempt")
+	if text == "" {
+		return 0, nil
+	}
+	if !attemptForm.MatchString(text) {
+		return 0, errNoRun
+	}
+	return strconv.Atoi(text)
+}
+
+// runViewOf is the page of a run with the notebook of one attempt, 0 for the
+// best.
+func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Sweep, id string, n int) (runView, error) {
+	d, err := describe(ctx, o, id)
 	st, out := d.Run.RunState, d.Run.Outcome
 	v := runView{Sweep: place, ID: id, Name: o.RunName(id), Status: st.Status, Kind: out.Kind, Reason: unit.Cut(unit.Line(out.Reason), 1000), Planned: !st.Run.Unplanned,
-		Stale: d.Run.Stale, Started: out.Start, CPUS: out.CPU.Seconds(), PeakRSS: out.PeakRSS, Attempt: st.Best, Failure: d.Failure, Reproduce: d.Reproduce, More: st.More}
+		Stale: d.Run.Stale, Started: out.Start, CPUS: out.CPU.Seconds(), PeakRSS: out.PeakRSS, Attempt: cmp.Or(n, st.Best), Failure: d.Failure, Reproduce: d.Reproduce, More: st.More}
 	if err != nil {
 		v.Trouble = sentence(err)
 	}
@@ -147,7 +188,7 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 	}
 	v.Scraps = scrapsOf(st)
 	for _, a := range d.Attempts {
-		shown := attempt{Attempt: a, Link: s.stored(place, a.Notebook)}
+		shown := attempt{Attempt: a, Link: s.link("s", place.ID, "runs", id, strconv.Itoa(a.Number)), Store: s.stored(place, a.Notebook)}
 		if a.Log != "" {
 			shown.LogLink = s.stored(place, a.Log)
 		}
@@ -163,7 +204,52 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 		v.Live = s.link("s", place.ID, "events") + template.URL("?run="+id)
 	}
 	v.Steps = s.steps(place, o, st.Run)
-	return v
+	if v.Attempt == 0 {
+		return v, nil
+	}
+	if v.Sheet, err = s.sheetOf(ctx, place, o, id, v.Attempt); err != nil {
+		if n > 0 && errors.Is(err, fs.ErrNotExist) {
+			return v, errNoRun
+		}
+		v.Trouble = sentence(err)
+	}
+	return v, nil
+}
+
+// describe reads what is known of a run: of one whose notebook is too large to
+// be shown, what needs no notebook.
+func describe(ctx context.Context, o *opened.Sweep, id string) (app.Description, error) {
+	if st, _ := o.Run(id); st.Size > books.Most {
+		return app.Description{Run: query.RunOf(o.Sweep, st), Reproduce: app.Reproduce(o.Sweep, st.Run)}, nil
+	}
+	return app.Describe(ctx, o.Sweep, id)
+}
+
+// sheetOf renders the notebook of an attempt.
+func (s *Server) sheetOf(ctx context.Context, place roots.Sweep, o *opened.Sweep, id string, n int) (*books.Sheet, error) {
+	b, err := s.books.Open(ctx, o.Store(), sweep.AttemptKey(id, n))
+	if err != nil {
+		return nil, err
+	}
+	return b.Sheet(o.RunName(id), false, func(name string) template.URL { return s.link("s", place.ID, "runs", id, strconv.Itoa(n), name) }, nil), nil
+}
+
+// runPart answers with a frame or a picture of an attempt's notebook.
+func (s *Server) runPart(w http.ResponseWriter, r *http.Request) {
+	_, o, err := s.sweepOf(r)
+	n, bad := attemptOf(r)
+	if err == nil && (bad != nil || !runID.MatchString(r.PathValue("run"))) {
+		err = errNoRun
+	}
+	var b *books.Book
+	if err == nil {
+		b, err = s.books.Open(r.Context(), o.Store(), sweep.AttemptKey(r.PathValue("run"), n))
+	}
+	if err != nil {
+		s.fail(w, r, noFile(err))
+		return
+	}
+	s.respond(w, r, b)
 }
 
 // maxValue is how many characters of a value a page shows.
@@ -172,8 +258,13 @@ const maxValue = 400
 func scrapsOf(st sweep.RunState) (all []scrap) {
 	for name, v := range query.Scraps(st) {
 		text := unit.Cut(unit.Line(string(table.AppendJSON(nil, v))), maxValue)
-		if s, isText := v.(string); isText {
-			text = unit.Cut(unit.Line(s), maxValue)
+		switch x := v.(type) {
+		case string:
+			text = unit.Cut(unit.Line(x), maxValue)
+		case float64:
+			if !math.IsNaN(x) {
+				text = unit.Number(x)
+			}
 		}
 		all = append(all, scrap{name, runs.Cell{Value: v, Text: text}})
 	}
@@ -186,96 +277,27 @@ func (s *Server) stored(place roots.Sweep, key string) template.URL {
 	return s.link(append([]string{"s", place.ID, "files"}, strings.Split(key, "/")...)...)
 }
 
-// steps finds the neighbours of a run along every axis.
+// steps are the neighbours of a run along every axis.
 func (s *Server) steps(place roots.Sweep, o *opened.Sweep, run sweep.Run) []step {
-	head, _ := o.Head()
-	byAxis := map[string][]neighbour{}
-	own := valuesOf(run)
-	for _, st := range o.Runs() {
-		if st.Run.Unplanned || st.Run.ID == run.ID || st.Run.Template != run.Template {
-			continue
-		}
-		if axis, v, ok := differsIn(own, valuesOf(st.Run)); ok {
-			byAxis[axis] = append(byAxis[axis], neighbour{v, st.Run.ID})
-		}
-	}
 	var steps []step
-	for _, a := range head.Axes {
-		name := a.Name
-		here, ok := value.Lookup(own, name)
-		if !ok || len(byAxis[name]) == 0 {
-			continue
+	for _, n := range runs.Neighbours(o.Sweep, run) {
+		p := step{Axis: n.Axis, Value: short(n.Value)}
+		ids := url.Values{"run": {run.ID}}
+		if n.Previous != "" {
+			p.Before, p.Previous, p.PrevLink = short(n.Before), n.Previous, s.link("s", place.ID, "runs", n.Previous)
+			ids.Add("run", n.Previous)
 		}
-		p := step{Axis: name, Value: unit.Cut(unit.Line(here.Text()), 40)}
-		before, after := around(a, here, byAxis[name])
-		if before != nil {
-			p.Before, p.Previous, p.PrevLink = unit.Cut(unit.Line(before.v.Text()), 40), before.id, s.link("s", place.ID, "runs", before.id)
+		if n.Next != "" {
+			p.After, p.Next, p.NextLink = short(n.After), n.Next, s.link("s", place.ID, "runs", n.Next)
+			ids.Add("run", n.Next)
 		}
-		if after != nil {
-			p.After, p.Next, p.NextLink = unit.Cut(unit.Line(after.v.Text()), 40), after.id, s.link("s", place.ID, "runs", after.id)
-		}
-		if before != nil || after != nil {
-			steps = append(steps, p)
-		}
+		p.Cells = withQuery(s.link("s", place.ID, "cells"), ids)
+		steps = append(steps, p)
 	}
 	return steps
 }
 
-// neighbour is a run that differs in one axis, and its value there.
-type neighbour struct {
-	v  value.Value
-	id string
-}
-
-// valuesOf is everything that tells a run from others, in the order of the
-// plan.
-func valuesOf(r sweep.Run) []value.Binding {
-	n, _ := value.Of(r.Replicate) // an int is a value
-	return append(slices.Concat(r.Labels, r.Params), value.Binding{Name: query.Replicate, Value: n})
-}
-
-// differsIn is the one name in which two runs differ; ok is false when they
-// differ in more.
-func differsIn(a, b []value.Binding) (name string, v value.Value, ok bool) {
-	if len(a) != len(b) {
-		return "", v, false
-	}
-	for i := range a {
-		switch {
-		case a[i].Name != b[i].Name:
-			return "", v, false
-		case value.Equal(a[i].Value, b[i].Value):
-		case ok:
-			return "", v, false
-		default:
-			name, v, ok = b[i].Name, b[i].Value, true
-		}
-	}
-	return name, v, ok
-}
-
-// around are the runs before and after a value in the order of its axis.
-func around(a grid.Axis, here value.Value, all []neighbour) (before, after *neighbour) {
-	rank := func(v value.Value) int {
-		return slices.IndexFunc(a.Values, func(x value.Value) bool { return value.Equal(x, v) })
-	}
-	less := func(x, y value.Value) bool {
-		if i, j := rank(x), rank(y); i >= 0 && j >= 0 {
-			return i < j
-		}
-		return value.Compare(x, y) < 0
-	}
-	for i := range all {
-		n := &all[i]
-		switch {
-		case less(n.v, here) && (before == nil || less(before.v, n.v)):
-			before = n
-		case less(here, n.v) && (after == nil || less(n.v, after.v)):
-			after = n
-		}
-	}
-	return before, after
-}
+func short(v value.Value) string { return unit.Cut(unit.Line(v.Text()), 40) }
 
 // shownPrefixes are the objects of a sweep that people may have.
 var shownPrefixes = []string{"runs/", "attempts/", sweep.PrefixArtifacts, sweep.PrefixResults}

@@ -68,15 +68,7 @@ func (v runsView) to(q runs.Question) template.URL { return withQuery(v.self, q.
 func (v runsView) SortLink(name string) template.URL { return v.to(v.q.SortedBy(name)) }
 
 // Sorted says how a column is sorted, as aria-sort has it.
-func (v runsView) Sorted(name string) string {
-	switch {
-	case v.q.Sort != name:
-		return "none"
-	case v.q.Down:
-		return "descending"
-	}
-	return "ascending"
-}
+func (v runsView) Sorted(name string) string { return sorted(v.q.Sort, v.q.Down, name) }
 
 // PageLink is another page.
 func (v runsView) PageLink(page int) template.URL { return v.to(v.q.On(page)) }

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/live"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
@@ -62,6 +64,8 @@ type Server struct {
 	opened *opened.Cache
 	hub    live.Hub
 	cards  cards
+	books  books.Books
+	tables tables
 	heavy  chan struct{} // holds one for each thing that takes much memory
 }
 
@@ -89,17 +93,24 @@ func New(ctx context.Context, c Config) (*Server, error) {
 // tells nothing of what is shown.
 func (s *Server) routes() {
 	s.guard.Public("GET /healthz", http.HandlerFunc(healthy))
-	s.guard.Public("GET /-/static/{digest}/{file}", http.HandlerFunc(static))
+	s.guard.Public("GET /-/static/{digest}/{file}", http.HandlerFunc(assets.Static))
+	s.guard.Public("GET /-/static/frames/{file}", http.HandlerFunc(assets.Frame))
 	s.guard.Handle("GET /metrics", http.HandlerFunc(s.metrics))
 
 	s.page("/{$}", "index", s.index)
 	s.page("/s/{sweep}", "sweep", s.sweepPage)
 	s.page("/s/{sweep}/runs", "runs", s.runsPage)
 	s.page("/s/{sweep}/runs/{run}", "run", s.runPage)
+	s.page("/s/{sweep}/runs/{run}/{attempt}", "run", s.runPage)
+	s.page("/s/{sweep}/cells", "cells", s.cellsPage)
+	s.page("/s/{sweep}/tables", "tables", s.tablesPage)
+	s.page("/s/{sweep}/tables/{table...}", "table", s.tablePage)
 	s.page("/view/{path...}", "folder", s.folderPage)
 
 	s.guard.Handle("GET /s/{sweep}/runs.csv", s.export(writeCSV))
 	s.guard.Handle("GET /s/{sweep}/runs.parquet", s.export(writeParquet))
+	s.guard.Handle("GET /s/{sweep}/runs/{run}/{attempt}/{part}", http.HandlerFunc(s.runPart))
+	s.guard.Handle("GET /part/{part}/{path...}", http.HandlerFunc(s.filePart))
 	s.guard.Handle("GET /s/{sweep}/pictures/{file}", http.HandlerFunc(s.picture))
 	s.guard.Handle("GET /s/{sweep}/files/{key...}", http.HandlerFunc(s.object))
 	s.guard.Handle("GET /s/{sweep}/events", http.HandlerFunc(s.events))
@@ -170,6 +181,8 @@ func (s *Server) tidy() {
 			return
 		case <-every.C:
 			s.opened.Tidy()
+			s.books.Tidy()
+			s.tables.Tidy()
 		}
 	}
 }

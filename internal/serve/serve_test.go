@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -177,7 +178,8 @@ func idOf(t testing.TB, s *Server) string {
 // filled is a route with its wildcards filled in.
 func filled(pattern, id, run string) string {
 	_, path, _ := strings.Cut(pattern, " ")
-	return strings.NewReplacer("{$}", "", "{sweep}", id, "{run}", run, "{digest}", assets.digest, "{file}", "page.css", "{path...}", "tides.sweep/runs", "{key...}", "runs/"+run+".ipynb").Replace(path)
+	digest := strings.Split(assets.Path("x"), "/")[2]
+	return strings.NewReplacer("{$}", "", "{sweep}", id, "{run}", run, "{digest}", digest, "{file}", "page.css", "{attempt}", "1", "{part}", "1-0-html", "{table...}", "runs", "{path...}", "tides.sweep/runs", "{key...}", "runs/"+run+".ipynb").Replace(path)
 }
 
 // Every route of the mux is refused without a cookie, except those that tell
@@ -186,7 +188,7 @@ func TestEveryRouteNeedsALogin(t *testing.T) {
 	s, _ := tides(t)
 	id := idOf(t, s)
 	routes, public := s.guard.Routes()
-	open := map[string]bool{"POST /login": true, "GET /healthz": true, "GET /-/static/{digest}/{file}": true}
+	open := map[string]bool{"POST /login": true, "GET /healthz": true, "GET /-/static/{digest}/{file}": true, "GET /-/static/frames/{file}": true}
 	for _, pattern := range routes {
 		if public(pattern) != open[pattern] {
 			t.Errorf("%s: is it to be public?", pattern)
@@ -236,7 +238,7 @@ func TestPages(t *testing.T) {
 		"/s/" + id:       "12 runs: 9 succeeded, 1 failed, 1 timed out, 1 planned",
 		"/s/" + id + "/": "",
 		"/s/" + id + "/runs?group=region&sort=-y&rows=5": "Page 1 of 3",
-		"/s/" + id + "/runs/" + v.Runs[0].ID:             "Failed in cell 2 of 2",
+		"/s/" + id + "/runs/" + v.Runs[0].ID:             "Failed in cell 2.",
 		"/view/":                                         "tides.sweep/",
 		"/view/tides.sweep":                              "This folder is a sweep",
 	} {

@@ -113,7 +113,7 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Out
 	if err := doc.SetRecord(attemptTag{a.Run, a.Attempt, o, a.kept}); err != nil {
 		return fmt.Errorf("end run %s: %w", a.Run, err)
 	}
-	err := s.store.Create(ctx, keyAttempt(a.Run, a.Attempt), doc.Encode(), store.Synced)
+	err := s.store.Create(ctx, AttemptKey(a.Run, a.Attempt), doc.Encode(), store.Synced)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("end run %s: %w", a.Run, errors.Join(ErrEnded, a.discard(ctx)))
 	}

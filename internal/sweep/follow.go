@@ -72,13 +72,13 @@ type Saved struct {
 // notebook that is not there, yet or any more, is fs.ErrNotExist.
 func (s *Sweep) Saved(ctx context.Context, run string, n int, known store.Object) (Saved, error) {
 	// An attempt that ends loses its part after it got its notebook.
-	keys := []string{keyPart(run, n), keyAttempt(run, n)}
+	keys := []string{keyPart(run, n), AttemptKey(run, n)}
 	if st, _ := s.Run(run); st.Began == nil || st.Began.Attempt != n {
 		keys = keys[1:]
 	}
 	var err error
 	for _, key := range keys {
-		v := Saved{Ended: key == keyAttempt(run, n)}
+		v := Saved{Ended: key == AttemptKey(run, n)}
 		if v.Object, err = s.store.Stat(ctx, key); err == nil && v.Object != known {
 			v.Text, err = s.store.Get(ctx, key)
 		}

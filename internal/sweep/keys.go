@@ -54,7 +54,8 @@ func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
 
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 
-func keyAttempt(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }
+// AttemptKey is the key of the notebook of an attempt that ended.
+func AttemptKey(run string, n int) string { return fmt.Sprintf("%s%s.%d.ipynb", prefixAttempt, run, n) }
 func keyPart(run string, n int) string {
 	return fmt.Sprintf("%s%s.%d.part.ipynb", prefixAttempt, run, n)
 }
@@ -70,7 +71,7 @@ func RunKey(run string) string { return prefixRuns + run + ".ipynb" }
 // LogKey is the key of what an attempt's kernel printed outside its cells.
 func LogKey(run string, n int) string { return fmt.Sprintf("%s%s.%d.log", prefixAttempt, run, n) }
 
-// parseAttempt is the inverse of keyAttempt; part notebooks and logs are not
+// parseAttempt is the inverse of AttemptKey; part notebooks and logs are not
 // attempts that ended.
 func parseAttempt(key string) (run string, n int, ok bool) {
 	name, isNotebook := strings.CutSuffix(strings.TrimPrefix(key, prefixAttempt), ".ipynb")

@@ -127,7 +127,7 @@ func (s *Sweep) find(ctx context.Context, run string, n int) error {
 // readAttempt applies what an attempt's notebook says of itself, and returns
 // the record that the log lacks.
 func (s *Sweep) readAttempt(ctx context.Context, run string, n int) (ended, error) {
-	key := keyAttempt(run, n)
+	key := AttemptKey(run, n)
 	o, err := s.store.Stat(ctx, key)
 	if err != nil {
 		return ended{}, err

@@ -34,11 +34,11 @@ func (l *Lease) index(ctx context.Context, e ended) error {
 // show makes what an attempt left what stands for its run. Whoever is late does
 // nothing: where a later attempt has ended, its controller has shown this one.
 func (s *Sweep) show(ctx context.Context, e *ended) error {
-	_, err := s.store.Stat(ctx, keyAttempt(e.Run, e.Attempt+1))
+	_, err := s.store.Stat(ctx, AttemptKey(e.Run, e.Attempt+1))
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := s.store.Copy(ctx, RunKey(e.Run), keyAttempt(e.Run, e.Attempt)); err != nil {
+	if err := s.store.Copy(ctx, RunKey(e.Run), AttemptKey(e.Run, e.Attempt)); err != nil {
 		return err
 	}
 	if err := s.showFiles(ctx, *e); err != nil {
@@ -114,7 +114,7 @@ func (s *Sweep) deleteAll(ctx context.Context, keys []string) error {
 // people may have edited it, or that of the best attempt where there is none, or
 // one of another attempt.
 func (s *Sweep) Notebook(ctx context.Context, st RunState) ([]byte, error) {
-	best, key := keyAttempt(st.Run.ID, st.Best), RunKey(st.Run.ID)
+	best, key := AttemptKey(st.Run.ID, st.Best), RunKey(st.Run.ID)
 	o, err := s.store.Stat(ctx, key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return s.store.Get(ctx, best)
@@ -167,7 +167,7 @@ func (s *Sweep) Repair(ctx context.Context) error {
 		}
 		doc, err := s.store.Get(ctx, o.Key)
 		if n := attemptOf(doc, id); err == nil && n != 0 && n < st.Best && s.quiet(ctx) {
-			err = s.store.Copy(ctx, o.Key, keyAttempt(id, st.Best))
+			err = s.store.Copy(ctx, o.Key, AttemptKey(id, st.Best))
 		}
 		errs = append(errs, err)
 	}

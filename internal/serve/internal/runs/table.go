@@ -38,6 +38,23 @@ type Column struct {
 	builtin query.Column
 }
 
+// Title is the name for people: what fanout itself has for a run goes without
+// the beginning that tells it from parameters.
+func (c Column) Title() string {
+	if c.Kind != Run {
+		return c.Name
+	}
+	return strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(strings.TrimPrefix(c.Name, "run_"), "_s"), "_bytes"), "_", " ")
+}
+
+// Suffix is the unit, where the values do not have theirs.
+func (c Column) Suffix() string {
+	if c.Kind == Run {
+		return ""
+	}
+	return c.Unit
+}
+
 // A Cell is a value of a run, as data and for people.
 type Cell struct {
 	Value any
@@ -308,6 +325,8 @@ type columns struct {
 	more   map[string]bool // run columns that are worth showing
 	spec   map[string]Column
 	order  []string // metrics, in the order of the sweep file
+
+	numbered bool // a parameter has the number of the replicate
 }
 
 // seen is what was seen of one column.
@@ -330,6 +349,10 @@ func survey(s *sweep.Sweep, chosen []query.Run) *columns {
 			k.spec[m.Name] = Column{Name: m.Name, Kind: Scrap, Unit: m.Unit, Goal: m.Goal, Metric: true, Number: true}
 			k.order = append(k.order, m.Name)
 		}
+	}
+	head, _ := s.Head()
+	for _, a := range head.Axes {
+		k.numbered = k.numbered || a.Kind == "replicate" && a.Name != query.Replicate
 	}
 	names := map[string]*seen{}
 	for _, r := range chosen {
@@ -401,7 +424,7 @@ func (k *columns) usual() (all []Column) {
 			all = append(all, p.Column)
 		}
 	}
-	if c, ok := k.find(query.Replicate); ok && k.more[query.Replicate] {
+	if c, ok := k.find(query.Replicate); ok && k.more[query.Replicate] && !k.numbered {
 		all = append(all, c)
 	}
 	n := 0

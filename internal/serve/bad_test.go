@@ -1,0 +1,159 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// What is no notebook, or too large a one, is said, and takes no memory.
+func TestBadNotebooks(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) { must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666)) }
+	write("cut.ipynb", hostileNotebook[:400])
+	write("empty.ipynb", "")
+	write("array.ipynb", "[]")
+	write("three.ipynb", `{"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [{"cells": [{"cell_type": "code", "input": "1", "outputs": [], "language": "python"}]}]}`)
+	cell := `{"cell_type":"code","id":"c%d","metadata":{},"execution_count":1,"source":"x","outputs":[]}`
+	var cells []string
+	for i := range 12_000 {
+		cells = append(cells, fmt.Sprintf(cell, i))
+	}
+	write("many.ipynb", `{"cells":[`+strings.Join(cells, ",")+`],"metadata":{},"nbformat":4,"nbformat_minor":5}`)
+	huge, err := os.Create(filepath.Join(dir, "huge.ipynb"))
+	must(t, err)
+	must(t, huge.Truncate(1<<30)) // a file with a hole
+	must(t, huge.Close())
+	s := serverOf(t, Access{}, dir)
+	for name, want := range map[string]struct {
+		code int
+		text string
+	}{
+		"cut.ipynb": {400, "no notebook"}, "empty.ipynb": {400, "no notebook"}, "array.ipynb": {400, "no notebook"}, "three.ipynb": {200, "three.ipynb"},
+		"huge.ipynb": {413, "1.1 GB"}, "many.ipynb": {200, "12000 cells"},
+	} {
+		began := time.Now()
+		code, _, body := get(s, "/view/"+name)
+		if code != want.code || !strings.Contains(body, want.text) {
+			t.Errorf("%s: %d, lacks %q: %.300s", name, code, want.text, body)
+		}
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+	}
+	if code, _, _ := get(s, "/files/huge.ipynb"); code != http.StatusRequestEntityTooLarge {
+		t.Errorf("the file of 1 GB: %d", code)
+	}
+}
+
+// Names in every script, and of 4 kB, are shown as text, on pages that stay in
+// their bounds.
+func TestLongNames(t *testing.T) {
+	long := strings.Repeat("naïve Ωμέγα Привет 漢字 עברית 😀 <b>&\"' ", 60)
+	dir := t.TempDir()
+	st := store.Dir(filepath.Join(dir, "x.sweep"))
+	sw := makeSweep(t, st, 1, func(int, sweep.RunState) outcome.Outcome {
+		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: long, Evalue: long, Reason: long}
+	})
+	s := serverOf(t, Access{}, dir)
+	id, run := idOf(t, s), sw.Runs()[0].Run.ID
+	for _, path := range []string{"/s/" + id, "/s/" + id + "/runs", "/s/" + id + "/runs/" + run} {
+		code, _, body := get(s, path)
+		if code != http.StatusOK || strings.Contains(body, "<b>&") || len(body) > 200_000 || !strings.Contains(body, "Ωμέγα") {
+			t.Errorf("%s: %d, %d bytes", path, code, len(body))
+		}
+	}
+	if code, _, _ := get(s, "/s/"+id+"/runs?where="+strings.Repeat("%F0%9F%98%80", 2000)); code != http.StatusBadRequest {
+		t.Errorf("an expression of faces: %d", code)
+	}
+}
+
+// away is a store that can be switched off.
+type away struct {
+	store.Store
+	off *atomic.Bool
+	at  string
+}
+
+var errAway = errors.New("the bucket is away")
+
+func (a away) Get(ctx context.Context, key string) ([]byte, error) {
+	if a.off.Load() {
+		return nil, errAway
+	}
+	return a.Store.Get(ctx, key)
+}
+
+func (a away) Stat(ctx context.Context, key string) (store.Object, error) {
+	if a.off.Load() {
+		return store.Object{}, errAway
+	}
+	return a.Store.Stat(ctx, key)
+}
+
+// A place that is away is said to be, and is there again when it is back.
+func TestStoreThatIsAway(t *testing.T) {
+	dir := t.TempDir()
+	must(t, makeSweep(t, store.Dir(filepath.Join(dir, "x.sweep")), 1, firstOnly).Lease().Release())
+	var off atomic.Bool
+	a := &app.App{Warn: func(string) {}, OpenStore: func(ctx context.Context, where string) (store.Store, error) {
+		st, err := store.Open(ctx, where)
+		return away{st, &off, where}, err
+	}}
+	s, err := New(t.Context(), Config{App: a, Roots: []string{dir}, Access: Access{Auth: None, Base: "/"}})
+	must(t, err)
+	path := "/s/" + idOf(t, s)
+	if code, _, body := get(s, path); code != http.StatusOK {
+		t.Fatalf("%d %s", code, body)
+	}
+	off.Store(true)
+	time.Sleep(1100 * time.Millisecond)
+	if code, _, body := get(s, path); code != http.StatusBadGateway || !strings.Contains(body, "away") {
+		t.Errorf("away: %d %s", code, body)
+	}
+	if code, _, _ := get(s, "/view/"); code != http.StatusOK {
+		t.Errorf("the folder: %d", code)
+	}
+	off.Store(false)
+	if code, _, _ := get(s, path); code != http.StatusOK {
+		t.Errorf("back: %d", code)
+	}
+}
+
+// A notebook with a version at hand is not read for each of its frames, and its
+// parts are what the page names.
+func TestParts(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.WriteFile(filepath.Join(dir, "hostile.ipynb"), []byte(hostileNotebook), 0o666))
+	s := serverOf(t, Access{}, dir)
+	_, _, body := get(s, "/view/hostile.ipynb")
+	address := strings.SplitN(strings.SplitN(body, `<iframe`, 2)[1], `src="`, 2)[1]
+	address = strings.ReplaceAll(address[:strings.IndexByte(address, '"')], "&amp;", "&")
+	if code, h, part := get(s, address); code != http.StatusOK || h.Get("X-Frame-Options") != "" || !strings.Contains(part, "say(") {
+		t.Errorf("%s: %d %v", address, code, h)
+	}
+	for _, bad := range []string{"0-0-html", "1-99-html", "99-0-html", "1-0-png", "1-0-..%2f", "1-0", "x", "-1-0-html", "1-0-svg%2Bxml"} {
+		if code, _, part := get(s, "/part/"+bad+"/hostile.ipynb"); code != http.StatusNotFound {
+			t.Errorf("%s: %d %s", bad, code, part)
+		}
+	}
+	if s.books.Len() != 1 {
+		t.Errorf("%d notebooks are kept", s.books.Len())
+	}
+	var twin map[string]any
+	_, _, body = get(s, "/api/v1/view/hostile.ipynb")
+	must(t, json.Unmarshal([]byte(body), &twin))
+}

@@ -1,0 +1,253 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// hostileNotebook shows what advisories of other viewers were about: scripts that
+// read cookies, call the API, change the page and navigate it away.
+const hostileNotebook = `{"cells": [
+ {"cell_type": "markdown", "id": "m", "metadata": {}, "source": "# Hostile <script>document.title='owned'</script>\n\n<img src=x onerror=\"document.title='owned'\">\n\n[click](javascript:alert(1)) <form action=/login><input name=token></form>"},
+ {"cell_type": "code", "id": "c", "metadata": {}, "execution_count": 1, "source": "1", "outputs": [
+  {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<script>const say = t => document.body.append(t + ';'); say('ran'); try { say('cookie ' + document.cookie) } catch { say('no cookie') } try { localStorage.x = 1; say('storage') } catch { say('no storage') } try { parent.document.title = 'owned'; say('parent') } catch { say('no parent') } if (top !== self) try { top.location = '/view/' } catch { say('no navigation') } fetch('/api/v1/').then(r => say('api ' + r.status)).catch(() => say('no api'));</script>"}},
+  {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg' onload='document.title=1'><script>parent.document.title='owned'</script><circle r='9'/></svg>"}},
+  {"output_type": "display_data", "metadata": {}, "data": {"application/javascript": "document.body.append('js;')"}},
+  {"output_type": "stream", "name": "stdout", "text": "<script>document.title='owned'</script>\u001b]8;;javascript:alert(1)\u0007x"}]}
+], "metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}}, "nbformat": 4, "nbformat_minor": 5}`
+
+// A browser that is logged in looks at every page in both themes: nothing is
+// asked of others, no policy is broken, no script complains, nothing runs over
+// the side, and text is readable.
+func TestInABrowser(t *testing.T) {
+	browser := chromium(t)
+	s, dir := tides(t)
+	must(t, os.WriteFile(filepath.Join(dir, "hostile.ipynb"), []byte(hostileNotebook), 0o666))
+	origin := listening(t, s)
+	id, run := idOf(t, s), firstRun(t, s)
+	_, _, list := get(s, "/api/v1/s/"+id+"/runs?where=run_status+==+%22failed%22")
+	var failed struct{ Runs []struct{ ID string } }
+	must(t, json.Unmarshal([]byte(list), &failed))
+	for _, path := range []string{"/?q=tides", "/s/" + id, "/s/" + id + "/runs?group=region", "/s/" + id + "/runs/" + run, "/s/" + id + "/runs/" + failed.Runs[0].ID,
+		"/s/" + id + "/cells", "/s/" + id + "/tables", "/view/", "/view/hostile.ipynb", "/nowhere"} {
+		for _, theme := range []string{"light", "dark"} {
+			t.Run(theme+path, func(t *testing.T) {
+				tab, complaints := openTab(t, browser, origin+path, theme)
+				if least := evaluated[float64](t, tab, faintest); least < 4.5 {
+					t.Errorf("the faintest text has a contrast of %.2f", least)
+				}
+				if wide := evaluated[bool](t, tab, `document.documentElement.scrollWidth > innerWidth + 1`); wide {
+					t.Error("the page runs over the side")
+				}
+				if title := evaluated[string](t, tab, `document.title`); strings.Contains(title, "owned") {
+					t.Error("foreign output changed the page")
+				}
+				if at := evaluated[string](t, tab, `location.pathname + location.search`); at != path {
+					t.Errorf("the page went to %s", at)
+				}
+				if n := evaluated[int](t, tab, `[...document.querySelectorAll("button, input, select, a")].filter(e => !e.hidden && !(e.textContent.trim() || e.ariaLabel || e.labels?.length || e.querySelector("img")) && e.type !== "hidden").length`); n > 0 {
+					t.Errorf("%d controls have no name", n)
+				}
+				for _, text := range complaints() {
+					missing := strings.HasSuffix(path, "nowhere") || strings.HasSuffix(path, "hostile.ipynb") // whose picture is not there
+					if !missing || !strings.Contains(text, "404") {
+						t.Error(text)
+					}
+				}
+			})
+		}
+	}
+}
+
+// A frame is of no origin, in the page and when it is opened by its address:
+// with a cookie at hand it reads none, and calls nothing.
+func TestFramesAreOfNoOrigin(t *testing.T) {
+	browser := chromium(t)
+	s, dir := tides(t)
+	must(t, os.WriteFile(filepath.Join(dir, "hostile.ipynb"), []byte(hostileNotebook), 0o666))
+	origin := listening(t, s)
+	openTab(t, browser, origin+"/view/", "light") // logs in
+	tab, _ := openTab(t, browser, origin+"/part/1-0-html/hostile.ipynb", "light")
+	var text string
+	for range 50 {
+		if text = evaluated[string](t, tab, `document.body.innerText`); strings.Contains(text, "api") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	for _, want := range []string{"ran;", "no cookie;", "no storage;", "no api;"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the frame says %q, without %q", text, want)
+		}
+	}
+	if at := evaluated[string](t, tab, `self.origin`); at != "null" {
+		t.Errorf("the frame's origin is %s", at)
+	}
+	_, h, _ := get(s, "/part/1-0-html/hostile.ipynb")
+	if p := h.Get("Content-Security-Policy"); !strings.HasPrefix(p, "sandbox allow-scripts;") || strings.Contains(p, "allow-same-origin") || !strings.Contains(p, "connect-src 'none'") {
+		t.Errorf("policy %s", p)
+	}
+}
+
+// The page of a running sweep follows, and without scripts every page reads.
+func TestLivePage(t *testing.T) {
+	browser := chromium(t)
+	dir := t.TempDir()
+	sw := makeSweep(t, store.Dir(filepath.Join(dir, "a.sweep")), 3, firstOnly)
+	makeSweep(t, store.Dir(filepath.Join(dir, "b.sweep")), 1, firstOnly)
+	s := serverOf(t, Access{}, dir)
+	origin := listening(t, s)
+	all, err := s.roots.Sweeps(t.Context())
+	must(t, err)
+	tab, _ := openTab(t, browser, origin+"/s/"+all.Sweeps[0].ID, "light")
+	before := evaluated[string](t, tab, `document.querySelector(".lead").textContent`)
+	if !strings.Contains(before, "1 succeeded, 5 planned") {
+		t.Fatalf("the page begins with %q", before)
+	}
+	for i, st := range sw.Runs() {
+		if i > 0 {
+			endRun(t, sw, st, outcome.Outcome{Status: outcome.Succeeded})
+		}
+	}
+	for range 100 {
+		if after := evaluated[string](t, tab, `document.querySelector(".lead").textContent`); after == "6 runs: 6 succeeded" {
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("the page still says %q", evaluated[string](t, tab, `document.querySelector(".lead").textContent`))
+}
+
+// firstOnly ends the first run and leaves the others planned.
+func firstOnly(i int, _ sweep.RunState) outcome.Outcome {
+	if i == 0 {
+		return outcome.Outcome{Status: outcome.Succeeded}
+	}
+	return outcome.Outcome{}
+}
+
+// listening serves on a port of this machine; it ends with the test.
+func listening(t *testing.T, s *Server) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	srv := httptest.NewUnstartedServer(s)
+	srv.Listener.Close()
+	srv.Listener = l
+	srv.Start()
+	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
+	return srv.URL
+}
+
+func chromium(t *testing.T) context.Context {
+	t.Helper()
+	program, err := exec.LookPath("chromium")
+	if err != nil {
+		if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "chromium") {
+			t.Fatal(err)
+		}
+		t.Skip("chromium is not on PATH")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1200, 900))
+	ctx, end := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(options...))
+	t.Cleanup(end)
+	must(t, chromedp.Do(ctx))
+	return ctx
+}
+
+// openTab opens a page with the token, which the server turns into a cookie.
+// complaints are what the browser has to say about it.
+func openTab(t *testing.T, browser context.Context, url, theme string) (context.Context, func() []string) {
+	t.Helper()
+	tab, end := chromedp.NewContext(browser)
+	t.Cleanup(end)
+	var mu sync.Mutex
+	var all []string
+	origin := url[:strings.Index(url[8:], "/")+8]
+	must(t, chromedp.Listen(tab, func(event any) {
+		mu.Lock()
+		defer mu.Unlock()
+		switch e := event.(type) {
+		case *runtime.EventExceptionThrown:
+			all = append(all, "exception: "+e.ExceptionDetails.Text)
+		case *log.EventEntryAdded:
+			if e.Entry.Level == "error" {
+				all = append(all, "console: "+e.Entry.Text)
+			}
+		case *network.EventRequestWillBeSent:
+			if u := e.Request.URL; !strings.HasPrefix(u, origin+"/") && !strings.HasPrefix(u, "data:") {
+				all = append(all, "asks for "+u)
+			}
+		}
+	}))
+	tab, cancel := context.WithTimeout(tab, time.Minute)
+	t.Cleanup(cancel)
+	sep := "?"
+	if strings.Contains(url, "?") {
+		sep = "&"
+	}
+	must(t, chromedp.Do(tab, themed(theme), chromedp.Navigate(url+sep+"token="+strings.ReplaceAll(testToken, " ", "+"))))
+	return tab, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return append([]string(nil), all...)
+	}
+}
+
+func evaluated[T any](t *testing.T, tab context.Context, script string) T {
+	t.Helper()
+	v, err := chromedp.Run(tab, chromedp.Evaluate[T](script))
+	if err != nil {
+		t.Fatalf("%s: %v", script, err)
+	}
+	return v
+}
+
+// themed has the tab tell what it hears and prefer a theme.
+func themed(theme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err1 := cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
+		_, err2 := cdp.Call(ctx, tab, runtime.Enable, cdp.Empty{})
+		_, err3 := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
+		_, err4 := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}},
+		})
+		return errors.Join(err1, err2, err3, err4)
+	})
+}
+
+// faintest is the lowest contrast of a text with what is behind it, after the
+// W3C's formula.
+const faintest = `(() => {
+  const rgb = text => text.match(/[0-9.]+/g).map(Number);
+  const light = c => c.slice(0, 3).map(v => v / 255).map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = e => { for (; e; e = e.parentElement) { const c = rgb(getComputedStyle(e).backgroundColor); if (c[3] !== 0) return c; } return [255, 255, 255]; };
+  let least = 21;
+  for (const e of document.querySelectorAll("body *")) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) || e.tagName === "SCRIPT" || e.tagName === "title" || !e.checkVisibility()) continue;
+    const [a, b] = [light(rgb(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+    least = Math.min(least, (a + 0.05) / (b + 0.05));
+  }
+  return least;
+})()`

@@ -1,0 +1,139 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/align"
+	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A cellsView is in which cells runs differ.
+type cellsView struct {
+	Sweep   roots.Sweep   `json:"sweep"`
+	Where   string        `json:"where,omitempty"`
+	By      []string      `json:"by,omitempty"`
+	Named   []string      `json:"runs,omitempty"` // that were asked for
+	Report  *align.Report `json:"report,omitempty"`
+	Notes   []string      `json:"notes,omitempty"`
+	Pending bool          `json:"pending,omitempty"` // they are being compared: ask again
+	Trouble string        `json:"error,omitempty"`
+	Axes    []string      `json:"-"`
+	self    template.URL
+}
+
+func (v cellsView) title() string { return "Cells of " + v.Sweep.Name }
+
+// Headline is what the page says first.
+func (v cellsView) Headline() string {
+	switch {
+	case v.Report == nil:
+		return "Cells that differ"
+	case len(v.Report.Differences) == 0:
+		return fmt.Sprintf("No cell differs between %s", unit.Plural(len(v.Report.Runs), "run"))
+	case len(v.Report.Differences) == 1:
+		return fmt.Sprintf("1 of %s differs between %s", unit.Plural(v.Report.Cells, "cell"), unit.Plural(len(v.Report.Runs), "run"))
+	}
+	return fmt.Sprintf("%d of %s differ between %s", len(v.Report.Differences), unit.Plural(v.Report.Cells, "cell"), unit.Plural(len(v.Report.Runs), "run"))
+}
+
+// All is the page without a question.
+func (v cellsView) All() template.URL { return v.self }
+
+// Run is what a group's exemplar is called.
+func (v cellsView) Run(id string) string { return v.Report.NameOf(id) }
+
+// A change is a delta for people.
+type change struct{ What, How string }
+
+// Changes are the deltas of a group for people.
+func (cellsView) Changes(g align.Group) (all []change) {
+	for _, d := range g.Deltas {
+		what, how := align.DeltaWords(d)
+		all = append(all, change{unit.Cut(unit.Line(what), 120), unit.Cut(unit.Line(how), 240)})
+	}
+	return all
+}
+
+// Is reports whether an axis was chosen.
+func (v cellsView) Is(axis string) bool { return len(v.By) == 1 && v.By[0] == axis }
+
+// Limits of what is compared for a page.
+const (
+	maxAligned  = 256 << 20 // bytes of notebooks
+	maxDeltas   = 12        // differences that are described in detail
+	maxCompared = 8         // runs that are named
+	waitCells   = 1500 * time.Millisecond
+)
+
+func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
+	place, o, err := s.sweepOf(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	place.Name = o.Name()
+	asked := r.URL.Query()
+	v := cellsView{Sweep: place, Where: strings.TrimSpace(asked.Get("where")), self: s.link("s", place.ID, "cells")}
+	if by := asked.Get("by"); by != "" {
+		v.By = []string{by}
+	}
+	for _, id := range asked["run"] {
+		if !runID.MatchString(id) || len(v.Named) == maxCompared {
+			return nil, nil, unit.Mistake(fmt.Errorf("run=%s: want at most %d ids of runs", unit.Cut(unit.Line(id), 40), maxCompared))
+		}
+		v.Named = append(v.Named, id)
+	}
+	if len(v.Where) > 8<<10 {
+		return nil, nil, unit.Mistake(errors.New("the expression has more than 8192 bytes"))
+	}
+	head, _ := o.Head()
+	for _, a := range head.Axes {
+		v.Axes = append(v.Axes, a.Name)
+	}
+	err = s.compareCells(r.Context(), o, &v)
+	return v, []crumb{s.crumbOf(place)}, err
+}
+
+// compareCells adds the report if it is there in time. It is made once for
+// every question about a state of the sweep.
+func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView) error {
+	type result struct {
+		report *align.Report
+		err    error
+	}
+	done := make(chan result, 1)
+	q := align.Question{Runs: v.Named, Where: v.Where, By: v.By, Tolerance: align.Tolerance, Most: maxDeltas, Bytes: maxAligned}
+	key := "cells " + url.Values{"where": {v.Where}, "by": v.By, "run": v.Named}.Encode()
+	go func() {
+		report, err := opened.Memo(o, key, func() (*align.Report, error) {
+			s.heavy <- struct{}{}
+			defer func() { <-s.heavy }()
+			return align.Sweep(s.ctx, o.Sweep, q)
+		})
+		done <- result{report, err}
+	}()
+	select {
+	case got := <-done:
+		if errors.Is(got.err, align.ErrTooLarge) {
+			v.Trouble = "The notebooks of these runs are too large to be compared here. Ask for fewer of them, or use fanout diff."
+			return nil
+		}
+		if got.err != nil {
+			return got.err
+		}
+		v.Report, v.Notes = got.report, got.report.Notes()
+	case <-time.After(waitCells):
+		v.Pending = true
+	case <-ctx.Done():
+		v.Pending = true
+	}
+	return nil
+}

@@ -1,0 +1,83 @@
+package explore
+
+import (
+	"math"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+var sample = Data{[]string{"name", "n", "x"}, [][]any{
+	{"ada", int64(3), 1.5}, {"bob", int64(1), nil}, {"Ada", int64(2), math.NaN()}, {nil, int64(10), -4.0}, {"eve", int64(7), 1e308}, {"eve", int64(8), -1e308},
+}}
+
+func answer(t *testing.T, query string) *View {
+	t.Helper()
+	values, err := url.ParseQuery(query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := Parse(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back, _ := Parse(q.Values()); back.Values().Encode() != q.Values().Encode() {
+		t.Errorf("%s: the URL of its question asks something else: %s", query, back.Values().Encode())
+	}
+	v, err := Answer(sample, q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestFiltersAndOrder(t *testing.T) {
+	for query, want := range map[string]string{
+		"": "3 1 2 10 7 8", "f.name=ad": "3 2", "f.name=%3Dada": "3", "f.name=!eve": "3 1 2 10", "f.n=%3E2": "3 10 7 8", "f.n=%3E%3D2&f.name=a": "3 2", "f.n=1..3": "3 1 2",
+		"f.n=%3C%3D1": "1", "sort=n": "1 2 3 7 8 10", "sort=-n": "10 8 7 3 2 1", "sort=x": "8 10 3 7 1 2", "sort=-x": "7 3 10 8 1 2", "sort=name": "2 3 1 7 8 10", "f.x=%3C0": "10 8",
+	} {
+		var got []string
+		for _, row := range answer(t, query).Rows {
+			got = append(got, row[1].Text)
+		}
+		if text := strings.Join(got, " "); text != want {
+			t.Errorf("%s: %s, want %s", query, text, want)
+		}
+	}
+	for _, query := range []string{"f.n=%3Ex", "f.nosuch=1", "sort=nosuch", "page=0"} {
+		values, _ := url.ParseQuery(query)
+		q, err := Parse(values)
+		if err == nil {
+			_, err = Answer(sample, q)
+		}
+		if !unit.IsMistake(err) {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+}
+
+func TestSummaries(t *testing.T) {
+	v := answer(t, "")
+	name, n, x := v.Columns[0], v.Columns[1], v.Columns[2]
+	if name.Type != "text" || name.Nulls != 1 || name.Distinct != 4 || name.Common[0] != (Common{"eve", 2}) {
+		t.Errorf("name: %+v", name)
+	}
+	if n.Type != "number" || *n.Min != 1 || *n.Max != 10 || *n.Median != 5 || n.Range != "1 … 10" {
+		t.Errorf("n: %+v", n)
+	}
+	total := 0
+	for _, b := range n.Bins {
+		total += b
+	}
+	if total != 6 || len(n.Bins) != 20 {
+		t.Errorf("bins: %v", n.Bins)
+	}
+	if x.Type != "number" || x.Nulls != 1 || *x.Min != -1e308 || *x.Max != 1e308 || len(x.Bins) != 20 {
+		t.Errorf("x: %+v", x)
+	}
+	if v := answer(t, "f.n=%3E99"); v.Total != 0 || v.Pages != 1 || v.Columns[1].Type != "empty" {
+		t.Errorf("nothing: %+v", v)
+	}
+}
