@@ -23,6 +23,9 @@ func Marked(env []string, id string) []string {
 // returns how many. It finds what a kernel of a process long dead left behind;
 // an id is never given twice. Linux only: elsewhere it finds nothing.
 func KillMarked(id string) int {
+	if !strings.HasPrefix(id, Token+"-") {
+		census.forget() // what others started is looked at anew
+	}
 	tag := tagOf(id)
 	marked := func(s *seen) bool { return s.marker == id || s.tag != 0 && s.tag == tag }
 	return killUntilGone(marked, goneWithin)
@@ -167,7 +170,9 @@ func (r *register) marked(want func(*seen) bool) []int {
 			r.seen[pid] = s
 		}
 		s.round = r.round
-		if s.marker != "" || s.tag != 0 || s.empty < emptyEnough && s.empty >= 0 {
+		switch {
+		case s.marker != "" && !strings.HasPrefix(s.marker, Token+"-") && !want(s): // of another program: it stays so
+		case s.marker != "" || s.tag != 0 || s.empty < emptyEnough && s.empty >= 0:
 			s.read(pid)
 		}
 		if want(s) {
