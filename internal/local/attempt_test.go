@@ -552,3 +552,19 @@ func TestSharedPrefix(t *testing.T) {
 		t.Errorf("the runs said %q", logs)
 	}
 }
+
+// TestWarmAsAsked: the sweep says how kernels start, and the command may say otherwise.
+func TestWarmAsAsked(t *testing.T) {
+	python := kerneltest.Python(t)
+	for _, tc := range []struct{ sweep, command, want string }{
+		{"", "", "warm"}, {"auto", "", "warm"}, {"zmq", "", "warm zmq"}, {"off", "", "cold"}, {"off", "zmq", "warm zmq"}, {"zmq", "off", "cold"},
+	} {
+		p := settle(t, "python3", sweep.Recipe{Warm: tc.sweep}, nil, nil, 2, "print(6 * 7)")
+		p.execute(t, local.Options{Jobs: 1, Warm: tc.command, Environ: venvEnv(t, python)})
+		for i, st := range p.Runs() {
+			if st.Status != outcome.Succeeded || st.Last.Kernel != tc.want || p.printed(t, i)[2] != "42\n" {
+				t.Errorf("warm: %q, --warm %q: run %d: %+v, printed %q", tc.sweep, tc.command, i, st.Last, p.printed(t, i)[2])
+			}
+		}
+	}
+}
