@@ -61,8 +61,7 @@ func Script() string { return templates.NotebookScript }
 // notebookPage is parsed once; the template is ours and embedded.
 var notebookPage = template.Must(template.New("notebook").Parse(templates.NotebookPage))
 
-// bootPolicy is what a frame in a file may do. It is stricter than the page's own
-// where a policy can be: neither has a network.
+// bootPolicy is what a frame in a file may do. There is no network.
 const bootPolicy = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data:; style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; worker-src blob:; connect-src 'none'; form-action 'none'; base-uri 'none'"
 
 // pagePolicy is the policy of a file. Frames with data addresses inherit it, so

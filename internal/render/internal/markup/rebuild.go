@@ -125,11 +125,9 @@ func (r *rebuilder) code(pre *xhtml.Node) bool {
 	return true
 }
 
-var taskBox = regexp.MustCompile(`^checkbox$`)
-
 // checkbox writes the box of a task; other inputs are left out.
 func (r *rebuilder) checkbox(n *xhtml.Node) {
-	if !taskBox.MatchString(attribute(n, "type")) {
+	if attribute(n, "type") != "checkbox" {
 		return
 	}
 	mark := `<span class="task">☐</span> `
