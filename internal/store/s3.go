@@ -75,7 +75,7 @@ func openS3(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 		}
 		// Private servers seldom have a host name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil && q.Get("use_path_style") != "false" || q.Get("use_path_style") == "true"
-		o.HTTPClient = clockedClient{fewRedirects(o.HTTPClient), clock}
+		o.HTTPClient = clockedClient{o.HTTPClient, clock}
 	})
 	b, err := s3blob.OpenBucket(ctx, client, u.Host, &s3blob.Options{RequestChecksumCalculation: cfg.RequestChecksumCalculation})
 	if err != nil {
@@ -88,26 +88,29 @@ func openS3(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 // bucket is new.
 const maxRedirects = 5
 
-// fewRedirects gives the client of the SDK an end of redirections, which it follows
-// for ever.
-func fewRedirects(c s3.HTTPClient) s3.HTTPClient {
-	b, ok := c.(*awshttp.BuildableClient)
-	if !ok {
-		return c
-	}
-	return &http.Client{Transport: b.GetTransport(), Timeout: b.GetTimeout(), CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		if code := r.Response.StatusCode; code != http.StatusTemporaryRedirect && code != http.StatusPermanentRedirect || len(via) > maxRedirects {
-			return http.ErrUseLastResponse
-		}
-		if via[len(via)-1].URL.Host != r.URL.Host {
-			r.Header.Del("X-Amz-Security-Token") // as Authorization, which http drops
-		}
-		return nil
-	}}
-}
+// redirectedError reports a server that redirects for ever. The SDK would follow it.
+type redirectedError struct{}
+
+func (redirectedError) Error() string { return "the server redirects for ever" }
+
+// CanceledError keeps the SDK from sending the request again.
+func (redirectedError) CanceledError() bool { return true }
 
 func limitTransport(t *http.Transport) {
 	t.DialContext = dialer.DialContext
+	proxy := t.Proxy
+	t.Proxy = func(r *http.Request) (*url.URL, error) { // which each request needs, redirected ones too
+		hops := 0
+		for from := r.Response; from != nil; from = from.Request.Response {
+			if hops++; hops > maxRedirects {
+				return nil, redirectedError{}
+			}
+		}
+		if proxy == nil {
+			return nil, nil
+		}
+		return proxy(r)
+	}
 	t.ResponseHeaderTimeout = replyLimit
 	t.MaxIdleConnsPerHost = 32
 }
