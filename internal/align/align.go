@@ -48,10 +48,10 @@ const Tolerance = 1e-9
 
 // A Report is in which cells runs differ.
 type Report struct {
-	Runs        []Compared   `json:"runs"`           // what was compared, the reference first where there is one
+	Runs        []Compared   `json:"runs"`           // what was compared
 	Left        []Left       `json:"left,omitempty"` // what was not
 	By          []string     `json:"by,omitempty"`   // axes whose values were compared
-	Cells       int          `json:"cells"`          // code cells that were aligned
+	Cells       int          `json:"cells"`          // code cells that at least two runs reached
 	Differences []Difference `json:"differences"`    // the most telling first
 	Edited      []Edited     `json:"edited,omitempty"`
 	Tolerance   float64      `json:"tolerance"`

@@ -215,6 +215,14 @@ func TestEditedTemplate(t *testing.T) {
 	}
 }
 
+// Notebooks that have nothing in common are not taken for equal.
+func TestNothingInCommon(t *testing.T) {
+	a, b := runOf(t, "a", book("load()=>1", "fit()=>2")), runOf(t, "b", book("other()=>1"))
+	if r := compared(t, align.Options{First: true}, a, b); r.Cells != 0 || len(r.Edited) != 3 {
+		t.Errorf("%d cells compared, %+v", r.Cells, r.Edited)
+	}
+}
+
 // Last digits do not count, unless they are asked for.
 func TestTolerance(t *testing.T) {
 	a, b := run(t, "a", "sum 0.30000000000000004, n 3"), run(t, "b", "sum 0.3, n 3")

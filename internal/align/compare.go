@@ -31,7 +31,7 @@ func Notebooks(ctx context.Context, runs []Run, o Options) (*Report, error) {
 		return nil, err
 	}
 	c := &comparison{library: l, o: o, rows: rows, divisions: divisions}
-	r := &Report{Left: left, By: o.By, Cells: len(rows), Edited: c.edited(), Tolerance: o.Tolerance, Differences: []Difference{}}
+	r := &Report{Left: left, By: o.By, Cells: shared(divisions), Edited: c.edited(), Tolerance: o.Tolerance, Differences: []Difference{}}
 	for run := range l.runs {
 		r.Runs = append(r.Runs, c.compared(run))
 	}
@@ -57,6 +57,22 @@ func Notebooks(ctx context.Context, runs []Run, o Options) (*Report, error) {
 		r.Differences = append(r.Differences, f.d)
 	}
 	return r, nil
+}
+
+// shared is how many rows at least two runs reached.
+func shared(divisions []division) (n int) {
+	for _, d := range divisions {
+		reached := 0
+		for _, class := range d.class {
+			if class >= 0 {
+				reached++
+			}
+		}
+		if reached > 1 {
+			n++
+		}
+	}
+	return n
 }
 
 func tooFew(left []Left) error {

@@ -78,7 +78,10 @@ func (c Cells) Headline() string {
 	if len(c.By) > 0 {
 		among += ", compared by " + unit.All(c.By)
 	}
-	if len(c.Differences) == 0 {
+	switch {
+	case c.Cells == 0:
+		return "nothing to compare: no code cell was executed in two of " + unit.Plural(len(c.Runs), "run")
+	case len(c.Differences) == 0:
 		return fmt.Sprintf("no cell differs: %s %s", unit.Plural(c.Cells, "code cell"), among)
 	}
 	return fmt.Sprintf("%d of %s %s %s", len(c.Differences), unit.Plural(c.Cells, "code cell"), map[bool]string{true: "differs", false: "differ"}[len(c.Differences) == 1], among)
