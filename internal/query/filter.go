@@ -50,10 +50,16 @@ func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 		}
 	}
 	return func(r Run) (bool, error) {
-		env := environment(r)
-		for _, n := range scraps {
-			if _, has := env[n]; !has {
+		env := make(map[string]any, len(e.Names()))
+		for _, n := range e.Names() {
+			v, has := lookup(r, n)
+			switch {
+			case has:
+				env[n] = v
+			case slices.Contains(scraps, n):
 				return false, nil
+			default: // a mistake, whose error knows every name
+				env = environment(r)
 			}
 		}
 		ok, err := e.Bool(env)
@@ -64,25 +70,52 @@ func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 	}, nil
 }
 
-// environment is what an expression sees of a run. Parameters win over scraps
-// of their name. A time is text in RFC 3339; what is unknown is zero or empty.
-func environment(r Run) map[string]any {
-	env := make(map[string]any, len(r.Scraps)+len(r.Run.Labels)+len(r.Run.Params)+len(columns))
-	for name, v := range scrapValues(r.RunState) {
-		env[name] = expr.OfScrap(v)
-	}
-	for _, b := range slices.Concat(r.Run.Labels, r.Run.Params) {
-		env[b.Name] = expr.Of(b.Value)
-	}
+// lookup is what an expression sees of a run under one name. Parameters win over
+// scraps of their name. A time is text in RFC 3339; what is unknown is zero or
+// empty.
+func lookup(r Run, name string) (v any, ok bool) {
 	for _, c := range columns {
+		if c.Name != name {
+			continue
+		}
 		switch v := c.Of(r).(type) {
 		case nil:
-			env[c.Name] = c.Type.zero()
+			return c.Type.zero(), true
 		case time.Time:
-			env[c.Name] = v.UTC().Format(time.RFC3339)
+			return v.UTC().Format(time.RFC3339), true
 		default:
-			env[c.Name] = v
+			return v, true
 		}
+	}
+	for _, list := range [][]value.Binding{r.Run.Params, r.Run.Labels} {
+		if v, ok := value.Lookup(list, name); ok {
+			return expr.Of(v), true
+		}
+	}
+	if raw, has := r.Scraps[name]; has {
+		if v, err := value.Parse(raw); err == nil {
+			return expr.OfScrap(v), true
+		}
+	}
+	return nil, false
+}
+
+// environment is all that an expression sees of a run.
+func environment(r Run) map[string]any {
+	env := map[string]any{}
+	add := func(name string) {
+		if v, ok := lookup(r, name); ok {
+			env[name] = v
+		}
+	}
+	for name := range r.Scraps {
+		add(name)
+	}
+	for _, b := range slices.Concat(r.Run.Labels, r.Run.Params) {
+		add(b.Name)
+	}
+	for _, c := range columns {
+		add(c.Name)
 	}
 	return env
 }
