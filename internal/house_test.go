@@ -379,6 +379,9 @@ func packages(t *testing.T) []folder {
 		} else if err != nil && !none {
 			return err
 		}
+		for _, name := range pkg.IgnoredGoFiles { // of other systems
+			pkg.Imports = append(pkg.Imports, importsOf(t, filepath.Join(path, name))...)
+		}
 		dir, err := filepath.Rel(root, path)
 		found = append(found, folder{filepath.ToSlash(dir), pkg})
 		return err
@@ -408,25 +411,32 @@ var machinePackages = []string{"internal/kernel", "internal/runner", "internal/l
 
 // TestExecutors fails when another file of the command names a machine.
 func TestExecutors(t *testing.T) {
-	files, err := filepath.Glob("../cmd/fanout/*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if name := filepath.Base(file); name == "executors.go" || strings.HasSuffix(name, "_test.go") {
+	for _, p := range packages(t) {
+		if !within(p.dir, "cmd/fanout") {
 			continue
 		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, imported := range parsed.Imports {
-			path := strings.Trim(imported.Path.Value, `"`)
-			for _, m := range machinePackages {
-				if within(path, module+m) {
-					t.Errorf("%s imports %s: executors.go is the one place that names machines", filepath.Base(file), path)
+		for _, name := range slices.Concat(p.GoFiles, p.IgnoredGoFiles) {
+			if p.dir == "cmd/fanout" && name == "executors.go" {
+				continue
+			}
+			for _, path := range importsOf(t, filepath.Join(root, p.dir, name)) {
+				if slices.ContainsFunc(machinePackages, func(m string) bool { return within(path, module+m) }) {
+					t.Errorf("%s/%s imports %s: executors.go is the one place that names machines", p.dir, name, path)
 				}
 			}
 		}
 	}
+}
+
+// importsOf are the paths that a file imports.
+func importsOf(t *testing.T, file string) []string {
+	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, imported := range parsed.Imports {
+		paths = append(paths, strings.Trim(imported.Path.Value, `"`))
+	}
+	return paths
 }
