@@ -51,13 +51,9 @@ func (c *cli) accept(ctx context.Context, dir string, choice query.Choice) error
 	}
 	var parts []string
 	for _, a := range accepted {
-		for _, p := range a.Parts {
-			if !slices.Contains(parts, p) {
-				parts = append(parts, p)
-			}
-		}
+		parts = append(parts, a.Parts...)
 	}
 	slices.Sort(parts)
-	c.stdout.Printf("%s: accepted %s with other %s\n", s.Name(), unit.Plural(len(accepted), "run"), strings.Join(parts, ", "))
+	c.stdout.Printf("%s: accepted %s with other %s\n", s.Name(), unit.Plural(len(accepted), "run"), strings.Join(slices.Compact(parts), ", "))
 	return err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -151,7 +152,7 @@ func (c *cli) logSchedule(ctx context.Context, args []string, n int) error {
 
 // takeSettings reads the settings that were packed with a bundle, if any were.
 func (c *cli) takeSettings(file string) error {
-	if !exists(file) {
+	if _, err := os.Stat(file); err != nil {
 		return nil
 	}
 	c.settings.SetConfigFile(file)

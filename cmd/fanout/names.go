@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/app"
@@ -19,9 +18,4 @@ func (c *cli) failure(s *sweep.Sweep, run string, o outcome.Outcome) string {
 		"    notebook   " + app.PlaceOf(s, sweep.RunKey(run)),
 		"    reproduce  " + app.Reproduce(s, st.Run),
 	}, "\n")
-}
-
-func exists(file string) bool {
-	_, err := os.Stat(file)
-	return err == nil
 }

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -132,17 +129,10 @@ const maxReasons = 5
 
 // printReasons counts failures by their reasons, the most frequent first.
 func (c *cli) printReasons(failures []query.Failure) {
-	count := map[string]int{}
-	for _, f := range failures {
-		count[f.Reason]++
-	}
-	reasons := slices.SortedFunc(maps.Keys(count), func(a, b string) int {
-		return cmp.Or(cmp.Compare(count[b], count[a]), strings.Compare(a, b))
-	})
-	rest := len(failures)
-	for _, reason := range reasons[:min(len(reasons), maxReasons)] {
-		c.stdout.Printf("  %5d  %s\n", count[reason], reason)
-		rest -= count[reason]
+	reasons, rest := query.Reasons(failures), len(failures)
+	for _, r := range reasons[:min(len(reasons), maxReasons)] {
+		c.stdout.Printf("  %5d  %s\n", r.Count, r.Text)
+		rest -= r.Count
 	}
 	if rest > 0 {
 		c.stdout.Printf("  %5d  of %s\n", rest, unit.Plural(len(reasons)-maxReasons, "other reason"))

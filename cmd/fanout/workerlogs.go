@@ -17,10 +17,11 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 	if f.Follow || f.Attempt > 0 || f.where != "" || f.Results || c.json {
 		return unit.Mistake(unit.WithHint(errors.New("--workers prints what Nomad keeps of the workers and takes no other flag"), "leave out --workers to see what the cells print"))
 	}
-	wanted, err := shardFilter(ctx, s, f.Runs)
+	shards, err := s.ShardsOf(ctx, f.Runs)
 	if err != nil {
 		return err
 	}
+	wanted := func(shard string) bool { return len(f.Runs) == 0 || slices.Contains(shards, shard) }
 	cluster, err := c.attach(ctx, s)
 	if err != nil {
 		return err
@@ -40,20 +41,4 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 		c.stderr.Println("Nomad knows no worker of this sweep: none was dispatched, or Nomad no longer keeps them; fanout logs without --workers prints what the cells printed")
 	}
 	return err
-}
-
-// shardFilter is whether a shard is of interest.
-func shardFilter(ctx context.Context, s *sweep.Sweep, runs []string) (func(shard string) bool, error) {
-	if len(runs) == 0 {
-		return func(string) bool { return true }, nil
-	}
-	var ids []string
-	for _, id := range runs {
-		of, err := s.ShardsOf(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		ids = append(ids, of...)
-	}
-	return func(shard string) bool { return slices.Contains(ids, shard) }, nil
 }

@@ -129,17 +129,6 @@ func (k *keeper) add(run string, v sweep.Version, r *recorded) error {
 	return nil
 }
 
-// opened counts the notebooks that had to be opened.
-func (k *keeper) opened() int {
-	n := 0
-	for _, r := range k.known {
-		if r.pack == "" {
-			n++
-		}
-	}
-	return n
-}
-
 // keep stores what is new, and rewrites packs that are mostly waste or small.
 func (k *keeper) keep(ctx context.Context, s *sweep.Sweep) error {
 	leave := k.leave()

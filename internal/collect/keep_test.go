@@ -29,7 +29,7 @@ func collectKept(t testing.TB, s *sweep.Sweep) (int, map[string][]byte) {
 	if err := r.Keep(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	return r.Opened(), files
+	return r.kept.opened(), files
 }
 
 func packsOf(t testing.TB, s *sweep.Sweep) (keys []string) {
@@ -145,4 +145,15 @@ func frameBase64(t testing.TB, n int) string {
 		t.Fatal(err)
 	}
 	return base64.StdEncoding.EncodeToString(file.Bytes())
+}
+
+// opened counts the notebooks that had to be opened.
+func (k *keeper) opened() int {
+	n := 0
+	for _, r := range k.known {
+		if r.pack == "" {
+			n++
+		}
+	}
+	return n
 }

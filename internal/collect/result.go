@@ -40,9 +40,6 @@ func (r *Result) Close() error { return errors.Join(r.buffer.close(), r.scraps.C
 // nothing but time.
 func (r *Result) Keep(ctx context.Context, s *sweep.Sweep) error { return r.kept.keep(ctx, s) }
 
-// Opened is how many notebooks of the sweep had to be opened.
-func (r *Result) Opened() int { return r.kept.opened() }
-
 // Tables are the names of the frames that runs which succeeded recorded.
 func (r *Result) Tables() []string {
 	var names []string

@@ -54,13 +54,8 @@ func (c *Cell) papermill() map[string]any {
 	return m
 }
 
-// EarlyExit reports whether a cell ended the notebook, successfully and on
-// purpose, before its end.
-func (n *Notebook) EarlyExit() bool {
-	_, failed := n.Failure()
-	return !failed && n.exitCell() >= 0
-}
-
+// exitCell is the cell that ended the notebook, successfully and on purpose, before
+// its end; -1 if there is none.
 func (n *Notebook) exitCell() int {
 	return slices.IndexFunc(n.Cells, func(c *Cell) bool {
 		return c.Type == "code" && (c.notes()[noteQuit] == true || !c.HasTag(tagRaises) &&

@@ -1,6 +1,10 @@
 package query
 
 import (
+	"cmp"
+	"slices"
+	"strings"
+
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -30,5 +34,27 @@ func Failures(s *sweep.Sweep) []Failure {
 			Reason: st.Last.Reason, Cell: st.Last.Cell, Attempts: st.Attempts, Notebook: sweep.RunKey(st.Run.ID),
 		})
 	}
+	return all
+}
+
+// A Reason is what several failures say.
+type Reason struct {
+	Text  string
+	Count int
+}
+
+// Reasons counts failures by what they say, the most frequent first.
+func Reasons(failures []Failure) []Reason {
+	count := map[string]int{}
+	for _, f := range failures {
+		count[f.Reason]++
+	}
+	var all []Reason
+	for text, n := range count {
+		all = append(all, Reason{text, n})
+	}
+	slices.SortFunc(all, func(a, b Reason) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), strings.Compare(a.Text, b.Text))
+	})
 	return all
 }

@@ -128,7 +128,7 @@ func compareCorpus(t *testing.T, same bool, launch launcher) {
 				t.Errorf("%s (%s), want %s", r.Status, r.Reason, status)
 			}
 			if strings.HasPrefix(name, "exit-zero") || strings.HasPrefix(name, "exit-bare") {
-				if !r.EarlyExit() {
+				if r.Kind != outcome.EarlyExit {
 					t.Errorf("it exited early, but the result is %q", r.Kind)
 				}
 			}

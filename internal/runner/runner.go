@@ -88,10 +88,6 @@ type Result struct {
 	Began bool // a cell was sent to the kernel
 }
 
-// EarlyExit reports whether the notebook ended itself, successfully, before
-// its last cell.
-func (r Result) EarlyExit() bool { return r.Kind == outcome.EarlyExit }
-
 // Run executes a notebook. Whatever the notebook does is a Result; an error means
 // that the sink failed. When ctx ends the run is canceled; a cause of ctx with a method
 // ReasonKind() outcome.Kind names the kind.

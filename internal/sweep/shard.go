@@ -92,8 +92,8 @@ func (s *Sweep) isClosed(shard string) bool {
 	return s.closed[shard]
 }
 
-// ShardsOf names the stored shards that a run has travelled in.
-func (s *Sweep) ShardsOf(ctx context.Context, run string) ([]string, error) {
+// ShardsOf names the stored shards that some of these runs have travelled in.
+func (s *Sweep) ShardsOf(ctx context.Context, runs []string) ([]string, error) {
 	var ids []string
 	for id, err := range s.shardIDs(ctx) {
 		if err != nil {
@@ -103,7 +103,7 @@ func (s *Sweep) ShardsOf(ctx context.Context, run string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.Contains(sh.Runs, run) {
+		if slices.ContainsFunc(sh.Runs, func(run string) bool { return slices.Contains(runs, run) }) {
 			ids = append(ids, id)
 		}
 	}

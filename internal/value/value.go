@@ -280,10 +280,10 @@ func (v Value) Any() any {
 	dec.UseNumber()
 	var x any
 	dec.Decode(&x) // canonical text is JSON
-	return plainNumbers(x)
+	return Each(x, plainNumber)
 }
 
-func plainNumbers(x any) any {
+func plainNumber(x any) any {
 	switch x := x.(type) {
 	case json.Number:
 		if n, ok := new(big.Int).SetString(string(x), 10); ok {
@@ -294,16 +294,26 @@ func plainNumbers(x any) any {
 		}
 		f, _ := x.Float64()
 		return f
-	case []any:
-		for i := range x {
-			x[i] = plainNumbers(x[i])
-		}
-	case map[string]any:
-		for k := range x {
-			x[k] = plainNumbers(x[k])
-		}
 	}
 	return x
+}
+
+// Each replaces, in place, every value within lists and objects of decoded JSON
+// that is neither of them.
+func Each(x any, replace func(any) any) any {
+	switch x := x.(type) {
+	case []any:
+		for i := range x {
+			x[i] = Each(x[i], replace)
+		}
+		return x
+	case map[string]any:
+		for k := range x {
+			x[k] = Each(x[k], replace)
+		}
+		return x
+	}
+	return replace(x)
 }
 
 // Text is the value as people read it: a string as it is, a float as Python and

@@ -7,6 +7,7 @@ import (
 	"math/big"
 
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // ReadRows reads a whole Parquet file of another program: the names of its
@@ -56,7 +57,7 @@ func (r *frameReader) row() ([]any, error) {
 		if err != nil {
 			return nil, ended(err)
 		}
-		row[i] = rowValue(v)
+		row[i] = value.Each(v, rowValue)
 	}
 	return row, nil
 }
@@ -68,14 +69,6 @@ func rowValue(v any) any {
 		return json.Number(v.String())
 	case cell.JSONText:
 		return string(v)
-	case []any:
-		for i := range v {
-			v[i] = rowValue(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = rowValue(v[k])
-		}
 	}
 	return v
 }

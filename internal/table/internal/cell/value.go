@@ -127,22 +127,12 @@ func ParseJSON(raw []byte) (any, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read value: %w", err)
 	}
-	return settle(v), nil
+	return value.Each(v, settled), nil
 }
 
-// settle replaces the numbers in place.
-func settle(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		return numberOf(string(v))
-	case []any:
-		for i := range v {
-			v[i] = settle(v[i])
-		}
-	case map[string]any:
-		for k := range v {
-			v[k] = settle(v[k])
-		}
+func settled(v any) any {
+	if n, ok := v.(json.Number); ok {
+		return numberOf(string(n))
 	}
 	return v
 }
