@@ -106,8 +106,29 @@ func TestVariableMissing(t *testing.T) {
 		t.Errorf("schedule:\n%s", words)
 	}
 	fake.Put("nomad/jbos", map[string]string{"A": "b"})
-	if _, _, words := v.say(t, "schedule", "sweep.yaml", "--cron", "0 2 1 1 *"); strings.Contains(words, "warning") {
+	if _, _, words := v.say(t, "schedule", "sweep.yaml", "--cron", "0 2 1 1 *"); strings.Contains(words, "env_from") {
 		t.Errorf("schedule with the variable:\n%s", words)
+	}
+}
+
+// TestSchedulePython: a schedule whose runs find no Python but by chance, or none,
+// says so when it is registered.
+func TestSchedulePython(t *testing.T) {
+	fakeCluster(t)
+	v := scheduled(t)
+	plain := read(t, filepath.Join(v.dir, "sweep.yaml"))
+	for _, c := range []struct{ set, more, want string }{
+		{"", "", "warning: no `python` is named"},
+		{"", "python: /opt/venv\n", ""},
+		{"/opt/venv", "", ""},
+		{".venv", "", "warning: python .venv is relative to this folder"},
+	} {
+		t.Setenv("FANOUT_PYTHON", c.set)
+		v.edit(t, "sweep.yaml", func(string) string { return plain + c.more })
+		code, _, words := v.say(t, "schedule", "sweep.yaml", "--cron", "0 2 1 1 *")
+		if code != 0 || !strings.Contains(words, c.want) || c.want == "" && strings.Contains(words, "warning: ") {
+			t.Errorf("%+v: exit %d\n%s", c, code, words)
+		}
 	}
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -127,7 +129,7 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 		return err
 	}
 	c.printSchedule(in, next, replaced, files.Outside)
-	for _, w := range all.Warnings(ctx) {
+	for _, w := range append(all.Warnings(ctx), c.pythonWarnings(d, o.Image)...) {
 		c.app.Warn(w)
 	}
 	if next.Day() != next.UTC().Day() && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
@@ -154,6 +156,21 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 		err = errors.New("--cron: it never fires")
 	}
 	return next, err
+}
+
+// pythonWarnings are what every run of a firing would die of, where it needs a Python.
+func (c *cli) pythonWarnings(d *draft.Draft, image string) []string {
+	set, err := c.settings.Nomad(d.Spec.Nomad)
+	if err != nil {
+		return nil
+	}
+	switch python := cmp.Or(set.GetString("python"), c.settings.GetString("python"), d.Recipe.Python); {
+	case python == "" && image == "" && d.Recipe.Kernel == "":
+		return []string{"no `python` is named, so the clients' own python3 needs ipykernel: nomad: {python: PATH}"}
+	case python != "" && !filepath.IsAbs(python):
+		return []string{fmt.Sprintf("python %s is relative to this folder, which the clients do not have: give its path on the clients", python)}
+	}
+	return nil
 }
 
 // bundledSettings is the file of a bundle with the `nomad:` of the settings.
