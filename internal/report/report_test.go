@@ -449,7 +449,7 @@ func TestExplanation(t *testing.T) {
 		return explanation(compare.MetricTable{Metric: m, Exploratory: exploratory, Family: family, Groups: []compare.Group{{Name: "a", Baseline: true, N: 1}, {Name: "b", N: 1, Against: &a}}})
 	}
 	for _, c := range []struct{ got, want string }{
-		{of(compare.Metric{Trials: "n"}, false, 4, compare.Comparison{Counted: true, Relative: 0.1}), "the difference of the rates, as a percentage of the baseline's rate, not in percentage points. p says how likely a difference this large is where there is none, adjusted for 4 comparisons."},
+		{of(compare.Metric{Trials: "n"}, false, 4, compare.Comparison{Counted: true, Relative: 0.1}), "the difference of the rates, as a percentage of the baseline's rate, not in percentage points. p says how likely a difference this large is where there is none, adjusted for 4 comparisons, which the intervals are not."},
 		{of(compare.Metric{Unit: "ms", Goal: "minimize", Guardrail: true}, false, 0, compare.Comparison{Relative: math.NaN()}), "a run of the group and one of the baseline, in ms. p asks only whether it got worse, of each comparison by itself."},
 		{of(compare.Metric{By: compare.ByMean}, true, 0, compare.Comparison{Paired: true, Relative: 1}), "the difference of the means, within pairs of runs, as a percentage of the baseline's mean. p says how likely a difference this large is where there is none, of each comparison by itself: the metric is exploratory."},
 		{of(compare.Metric{By: compare.ByExact}, false, 0, compare.Comparison{Exact: true, Relative: 1}), "the median difference, as a percentage of the baseline's median. Ranges are from the least to the largest; any difference counts, and needs no p."},
