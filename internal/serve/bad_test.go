@@ -157,3 +157,22 @@ func TestParts(t *testing.T) {
 	_, _, body = get(s, "/api/v1/view/hostile.ipynb")
 	must(t, json.Unmarshal([]byte(body), &twin))
 }
+
+// A cell that is different in every run is shown with a few of them.
+func TestManyGroups(t *testing.T) {
+	dir := t.TempDir()
+	must(t, makeSweep(t, store.Dir(filepath.Join(dir, "x.sweep")), 30, func(i int, _ sweep.RunState) outcome.Outcome {
+		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: "ValueError", Evalue: fmt.Sprintf("it is %c%d", 'a'+i%26, i), Reason: "x"}
+	}).Lease().Release())
+	s := serverOf(t, Access{}, dir)
+	var body string
+	for range 100 {
+		if _, _, body = get(s, "/s/"+idOf(t, s)+"/cells"); !strings.Contains(body, "being compared") {
+			break
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	if n := strings.Count(body, `<article class="group">`); n != mostGroups || !strings.Contains(body, "There are 60 groups") {
+		t.Errorf("%d groups are shown: %.3000s", n, body)
+	}
+}

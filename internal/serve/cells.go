@@ -51,6 +51,18 @@ func (v cellsView) All() template.URL { return v.self }
 // Run is what a group's exemplar is called.
 func (v cellsView) Run(id string) string { return v.Report.NameOf(id) }
 
+// How much of a report a page shows: its twin has all of it.
+const (
+	mostCells  = 30
+	mostGroups = 24
+)
+
+// MostCells is how many cells a page shows.
+func (cellsView) MostCells() int { return mostCells }
+
+// MostGroups is how many groups of a cell a page shows.
+func (cellsView) MostGroups() int { return mostGroups }
+
 // A change is a delta for people.
 type change struct{ What, How string }
 
