@@ -133,8 +133,19 @@ func (c *chaos) agent(path string, config func(*agent) string) *agent {
 			syscall.Kill(pid, syscall.SIGKILL)
 		}
 		a.end(false)
+		unmount(a.dir)
 	})
 	return a
+}
+
+// unmount gives back what a killed agent has mounted for its tasks.
+func unmount(dir string) {
+	mounts, _ := os.ReadFile("/proc/mounts")
+	for line := range strings.Lines(string(mounts)) {
+		if words := strings.Fields(line); len(words) > 1 && strings.HasPrefix(words[1], dir+"/") {
+			syscall.Unmount(words[1], syscall.MNT_DETACH)
+		}
+	}
 }
 
 // ready counts the nodes that take work.
