@@ -36,7 +36,7 @@ func (m members) pattern() (Pattern, []string) {
 		return Every, nil
 	case axes != nil && distinct < len(m.runs):
 		return Within, axes
-	case axes != nil && len(axes) == 1 && m.neighbours(axes[0]):
+	case len(axes) == 1 && m.neighbours(axes[0]):
 		return Within, axes
 	}
 	return Unknown, nil

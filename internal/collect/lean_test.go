@@ -45,13 +45,25 @@ func wantedOutputs(doc []byte) (cells [][]any, ok bool) {
 		outputs, _ := cell["outputs"].([]any)
 		wanted := []any{}
 		for _, o := range outputs {
-			if output, ok := o.(map[string]any); ok && isWanted(output) {
+			if output, ok := o.(map[string]any); ok && isWanted(output) && !hasEndlessName(output) {
 				wanted = append(wanted, withoutTraceback(output))
 			}
 		}
 		cells = append(cells, wanted)
 	}
 	return cells, true
+}
+
+// hasEndlessName says that the reader may pass over the name of a type: with
+// every character escaped it is longer than 1 kB.
+func hasEndlessName(o map[string]any) bool {
+	data, _ := o["data"].(map[string]any)
+	for mime := range data {
+		if 6*len(mime)+2 > 1<<10 {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutTraceback is what is kept of an exception.

@@ -218,7 +218,7 @@ func (w *stackWriter) portion(p *portion) error {
 		}
 		if lost.values > 0 {
 			p.problems = append(p.problems, Problem{Run: f.run, Kind: "lost_values", Name: w.stack.Name,
-				Detail: fmt.Sprintf("%d times are too far away for nanoseconds and are null in the table", lost.values)})
+				Detail: fmt.Sprintf("too far away for nanoseconds, and null in the table: %d of its times", lost.values)})
 		}
 	}
 	return w.commit(p)
