@@ -242,14 +242,21 @@ func (r *Report) Notes() []string {
 	if len(stale) > 0 {
 		notes = append(notes, fmt.Sprintf("stale, executed with other code, files or inputs than the plan has now: %s", r.names(stale)))
 	}
-	if d := r.Differences; len(d) > 0 && len(r.Runs) > 2 && d[len(d)-1].Pattern == Every && len(r.By) == 0 && len(r.Runs[0].Values) > 1 {
-		notes = append(notes, "where each run has its own output, --by "+r.Runs[0].Values[0].Name+" compares runs that differ in that alone")
-	}
 	var left []string
 	for _, l := range r.Left {
 		left = append(left, fmt.Sprintf("not compared: %s: %s", l.Name, l.Why))
 	}
 	return append(notes, few(left, "more runs were not compared")...)
+}
+
+// Along is an axis along which to compare instead, where each run has its own
+// output; otherwise "".
+func (r *Report) Along() string {
+	d := r.Differences
+	if len(d) == 0 || len(r.Runs) < 3 || d[len(d)-1].Pattern != Every || len(r.By) > 0 || len(r.Runs[0].Values) < 2 {
+		return ""
+	}
+	return r.Runs[0].Values[0].Name
 }
 
 const fewNotes = 5

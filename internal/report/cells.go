@@ -56,6 +56,9 @@ func (c Cells) text() string {
 	for _, n := range c.Notes() {
 		b.WriteString("note: " + n + "\n")
 	}
+	if axis := c.Along(); axis != "" {
+		b.WriteString("note: where each run has its own output, --by " + axis + " compares runs that differ in that alone\n")
+	}
 	for _, d := range c.Differences[:min(len(c.Differences), maxCells)] {
 		b.WriteString("\n" + d.Name() + "\n")
 		shown := min(len(d.Groups), maxGroups)

@@ -240,14 +240,7 @@ func cellsSection(in Input) section {
 	}
 	var lines []cellLine
 	for _, d := range in.Cells.Differences[:min(len(in.Cells.Differences), maxTelling)] {
-		line := cellLine{Difference: d}
-		for _, g := range d.Groups {
-			if g.Reference != "" && len(g.Deltas) > 0 && len(line.Changes) < maxTelling {
-				what, change := align.DeltaWords(g.Deltas[0])
-				line.Changes = append(line.Changes, fmt.Sprintf("%s: %s %s", safe(g.Label()), safe(what), safe(change)))
-			}
-		}
-		lines = append(lines, line)
+		lines = append(lines, cellLine{d, changesOf(d)})
 	}
 	return written("cells", struct {
 		Cells              int
@@ -255,6 +248,21 @@ func cellsSection(in Input) section {
 		By                 []string
 		Lines              []cellLine
 	}{in.Cells.Cells, len(in.Cells.Runs), len(in.Cells.Differences), len(in.Cells.Differences) - len(lines), in.Cells.By, lines})
+}
+
+// changesOf says how outputs of a cell differ from the reference. Where each
+// run has its own, three of many say nothing.
+func changesOf(d align.Difference) (changes []string) {
+	if d.Pattern == align.Every && d.Pairs == 0 {
+		return nil
+	}
+	for _, g := range d.Groups {
+		if g.Reference != "" && len(g.Deltas) > 0 && len(changes) < maxTelling {
+			what, change := align.DeltaWords(g.Deltas[0])
+			changes = append(changes, fmt.Sprintf("%s: %s %s", safe(g.Label()), safe(what), safe(change)))
+		}
+	}
+	return changes
 }
 
 // groupTable is the main table of a metric.
