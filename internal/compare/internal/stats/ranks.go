@@ -72,7 +72,8 @@ func exactSumP(doubled []int, n, sum, total int) float64 {
 	return math.Min(1, 2*math.Min(low, high)/all)
 }
 
-// maxExact is the most pairs for which the signed-rank test is exact.
+// maxExact is the most pairs, or values a side, for which the tests and their
+// intervals are exact.
 const maxExact = 50
 
 // signedRank is the two-sided p of Wilcoxon's signed-rank test. Zero
@@ -137,21 +138,63 @@ func doubledRanks(x []float64) (ranks []int, ties float64) {
 
 // exactRankP counts the sign patterns at least as extreme.
 func exactRankP(doubled []int, plus, total int) float64 {
-	ways := make([]float64, total+1)
-	ways[0] = 1
+	low := min(plus, total-plus)
+	return math.Min(1, 2*sumOf(signWays(doubled)[:low+1])/math.Exp2(float64(len(doubled))))
+}
+
+// signWays counts, for every sum, the sets of ranks that have it.
+func signWays(ranks []int) []float64 {
 	reach := 0
-	for _, r := range doubled {
+	for _, r := range ranks {
+		reach += r
+	}
+	ways := make([]float64, reach+1)
+	ways[0], reach = 1, 0
+	for _, r := range ranks {
 		reach += r
 		for s := reach; s >= r; s-- {
 			ways[s] += ways[s-r]
 		}
 	}
-	tail := 0.0
-	low := min(plus, total-plus)
-	for s := 0; s <= low; s++ {
-		tail += ways[s]
+	return ways
+}
+
+func sumOf(x []float64) (sum float64) {
+	for _, v := range x {
+		sum += v
 	}
-	return math.Min(1, 2*tail/math.Exp2(float64(len(doubled))))
+	return sum
+}
+
+// dealWays counts, for every number of pairs in which a value of b is above one of
+// a, the orders of two samples of these sizes that have it: the coefficients of
+// Gauss's binomial. Those in the lower half are precise.
+func dealWays(a, b int) []float64 {
+	ways := make([]float64, a*b+1)
+	ways[0] = 1
+	for i := 1; i <= a; i++ {
+		for u := a * b; u >= b+i; u-- {
+			ways[u] -= ways[u-b-i]
+		}
+		for u := i; u <= a*b; u++ {
+			ways[u] += ways[u-i]
+		}
+	}
+	return ways
+}
+
+// beyond is how many values of a statistic lie so low that they are significant:
+// those with less than half of what confidence leaves, of all ways there are.
+func beyond(ways []float64, all, confidence float64) int {
+	const rounding = 1e-9 // relative: a chance that is just the limit is not below it
+	limit := (1 - confidence) / 2 * (1 - rounding) * all
+	below := 0.0
+	for v, w := range ways {
+		if below += w; below >= limit {
+			return v
+		}
+	}
+	return len(ways)
 }
 
 // walsh is the median of all averages of two differences, which are sorted,
@@ -171,8 +214,15 @@ func walsh(diffs []float64, confidence float64) (centre, lo, hi float64) {
 		}
 		return below
 	}}
-	sd := math.Sqrt(float64(n*(n+1)*(2*n+1)) / 24)
-	lo, hi = averages.interval(sd, confidence)
+	k := averages.normally(math.Sqrt(float64(n*(n+1)*(2*n+1))/24), confidence)
+	if n <= maxExact {
+		ranks := make([]int, n)
+		for i := range ranks {
+			ranks[i] = i + 1
+		}
+		k = beyond(signWays(ranks), math.Exp2(float64(n)), confidence)
+	}
+	lo, hi = averages.interval(k)
 	return averages.median(), lo, hi
 }
 
@@ -190,7 +240,11 @@ func hodgesLehmann(a, b []float64, confidence float64) (centre, lo, hi float64) 
 		return below
 	}}
 	n, m := float64(len(a)), float64(len(b))
-	lo, hi = diffs.interval(math.Sqrt(n*m*(n+m+1)/12), confidence)
+	k := diffs.normally(math.Sqrt(n*m*(n+m+1)/12), confidence)
+	if max(len(a), len(b)) <= maxExact {
+		k = beyond(dealWays(len(a), len(b)), math.Exp(logChoose(n+m, n)), confidence)
+	}
+	lo, hi = diffs.interval(k)
 	return diffs.median(), lo, hi
 }
 
@@ -240,10 +294,14 @@ func (p pairwise) median() float64 {
 	return (p.at(p.n/2) + p.at(p.n/2+1)) / 2
 }
 
-// interval cuts so far from the middle as the rank statistic with this
-// standard deviation allows. Too few numbers have no bounds.
-func (p pairwise) interval(sd, confidence float64) (lo, hi float64) {
-	k := int(math.Floor(float64(p.n)/2 - normalQuantile(0.5+confidence/2)*sd))
+// normally is how many of the numbers are cut off at each end, where the rank
+// statistic is taken for normal with this standard deviation.
+func (p pairwise) normally(sd, confidence float64) int {
+	return int(math.Floor(float64(p.n)/2 - normalQuantile(0.5+confidence/2)*sd))
+}
+
+// interval ends at the kth number from either end. Too few numbers have no bounds.
+func (p pairwise) interval(k int) (lo, hi float64) {
 	if k < 1 {
 		return math.Inf(-1), math.Inf(1)
 	}
