@@ -44,6 +44,7 @@ func levels(points []Point, hasSize bool) (at []int, level []float64, fractions 
 			at, level = append(at, place), append(level, y)
 		}
 	}
+	by.settle(level, fractions)
 	if !fractions {
 		return at, level, false
 	}
@@ -52,6 +53,38 @@ func levels(points []Point, hasSize bool) (at []int, level []float64, fractions 
 		level[i] /= middle
 	}
 	return at, level, true
+}
+
+// settle makes levels equal that differ by rounding alone: ranks would tell them
+// apart.
+func (f fit) settle(level []float64, fractions bool) {
+	const rounding = 1e-10 // relative to what is usual
+	size := 1.0
+	if usual := sizes(f.usual); !fractions && len(usual) > 0 && len(level) > 0 {
+		size = stats.Median(usual) + stats.Median(sizes(level))
+	}
+	order := make([]int, len(level))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(level[a], level[b]) })
+	for k := 1; k < len(order); k++ {
+		if below := level[order[k-1]]; level[order[k]]-below <= rounding*size {
+			level[order[k]] = below
+		}
+	}
+}
+
+// sizes are numbers without their sign, ascending.
+func sizes(x []float64) []float64 {
+	out := make([]float64, 0, len(x))
+	for _, v := range x {
+		if !math.IsNaN(v) {
+			out = append(out, math.Abs(v))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 // cellsOf takes the values of a series at one place together, and numbers series
@@ -98,11 +131,13 @@ type fit struct {
 	left         float64   // how far the values lie from it, together; NaN where it says nothing of some
 }
 
-// How often levels are polished at most, and by how much, relatively, they may
-// still change.
+// Levels are polished until what is usual changes no more, relatively to the
+// largest; a few dozen times mostly, but no longer than one waits for.
 const (
-	polishings = 40
-	polished   = 1e-6
+	polished     = 1e-13
+	minPolishing = 40
+	maxPolishing = 2000
+	maxPolished  = 4_000_000 // cells, all times together
 )
 
 // polish is Tukey's median polish. What is usual for a series is taken from the
@@ -113,11 +148,12 @@ func (m model) polish(cells []Point, series, places [][]int) fit {
 	for place := range f.level {
 		f.level[place] = m.none
 	}
-	for range polishings {
+	for range max(minPolishing, min(maxPolishing, maxPolished/max(len(cells), 1))) {
 		was := slices.Clone(f.usual)
 		medians(f.usual, series, func(i int) float64 { return m.apart(cells[i].Value, f.level[cells[i].Place]) })
 		medians(f.level, places, func(i int) float64 { return m.apart(cells[i].Value, f.usual[cells[i].Series]) })
-		if slices.EqualFunc(was, f.usual, func(a, b float64) bool { return math.Abs(b-a) <= polished*math.Abs(b) }) {
+		limit := polished * largest(f.usual)
+		if slices.EqualFunc(was, f.usual, func(a, b float64) bool { return !(math.Abs(b-a) > limit) }) {
 			break
 		}
 	}
@@ -125,6 +161,16 @@ func (m model) polish(cells []Point, series, places [][]int) fit {
 		f.left += math.Abs(c.Value - m.join(f.usual[c.Series], f.level[c.Place]))
 	}
 	return f
+}
+
+func largest(x []float64) float64 {
+	most := 0.0
+	for _, v := range x {
+		if !math.IsNaN(v) {
+			most = math.Max(most, math.Abs(v))
+		}
+	}
+	return most
 }
 
 // medians are those of the finite values of each of some sets of cells.

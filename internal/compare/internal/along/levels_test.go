@@ -151,3 +151,22 @@ func TestReplicatesCountTogether(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// Levels that are equal are equal, also of decimals, and those that are not are
+// polished to the end: p is that of a polish in exact fractions.
+func TestLevelsAreExact(t *testing.T) {
+	for k, want := range map[int]float64{4: 0.860168348755419, 5: 0.8030689162424587, 8: 0.7837769324145688, 10: 0.6706751925805061} {
+		for _, unit := range []float64{1, 0.1} {
+			var points []Point
+			for s := range 6 {
+				for p := range 24 {
+					whole := 80*s - 300 + (s*s*k+p*p*3+p*5*s+k*p*s*s)%17
+					points = append(points, Point{s, p, float64(whole) * unit})
+				}
+			}
+			if trend, _ := TrendOf("day", points, dates()[:24]); math.Abs(trend.P-want) > 1e-12 {
+				t.Errorf("%d in units of %v: p %v, want %v", k, unit, trend.P, want)
+			}
+		}
+	}
+}
