@@ -284,7 +284,7 @@ const minPairs = 3
 // paired compares the runs that differ in the group alone; nil when there are
 // not enough, or a pair is ambiguous.
 func paired(m stats.Method, base, g *group, confidence float64) *Comparison {
-	along := differences(base, g)
+	along := differences(base, g, stats.Minus)
 	if len(along) < minPairs {
 		return nil
 	}
@@ -311,7 +311,7 @@ func ofPairs(base, g *group, along []stats.Difference) (c *Comparison, diffs []f
 }
 
 // differences are those of the pairs; none where a pair is ambiguous.
-func differences(base, g *group) []stats.Difference {
+func differences(base, g *group, minus func(x, y float64) float64) []stats.Difference {
 	if !base.paired || !g.paired {
 		return nil
 	}
@@ -330,7 +330,7 @@ func differences(base, g *group) []stats.Difference {
 		}
 		seen[s.pair] = true
 		if x, ok := left[s.pair]; ok {
-			out = append(out, stats.Difference{Place: s.place, By: s.value - x})
+			out = append(out, stats.Difference{Place: s.place, By: minus(s.value, x)})
 		}
 	}
 	return out
@@ -358,7 +358,7 @@ func (c *Comparison) couldTurn(m stats.Method, diffs []float64) bool {
 func exactly(base, g *group) *Comparison {
 	var c *Comparison
 	var by []float64
-	switch along := differences(base, g); {
+	switch along := differences(base, g, func(x, y float64) float64 { return x - y }); {
 	case len(along) > 0:
 		c, by = ofPairs(base, g, along)
 	case varies(base) || varies(g):

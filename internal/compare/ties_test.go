@@ -59,3 +59,20 @@ func TestGuardrailOfFivePairs(t *testing.T) {
 		t.Errorf("%s, p %v", a.Verdict, a.P)
 	}
 }
+
+// Differences of decimals that are equal share their rank: p is that of the same
+// numbers in tenths.
+func TestPairsOfDecimals(t *testing.T) {
+	a := []int{74, 57, 47, 63, 33, 28, 37, 66, 46, 52, 52, 44}
+	b := []int{88, 67, 44, 59, 37, 25, 41, 76, 50, 58, 52, 41}
+	for _, unit := range []float64{1, 10, 1000, 1e6} {
+		var rows []row
+		for i := range a {
+			rows = append(rows, row{variant: "a", seed: i, y: float64(a[i]) / unit}, row{variant: "b", seed: i, y: float64(b[i]) / unit})
+		}
+		const scipy = 0.0576171875 // by all signs of the ranks
+		if c := compareY(t, rows, Metric{Goal: "maximize"}).Groups[1].Against; c.P != scipy {
+			t.Errorf("in units of 1/%v: p %v, want %v", unit, c.P, scipy)
+		}
+	}
+}
