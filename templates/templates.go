@@ -67,6 +67,12 @@ var (
 //go:embed vendor/*.gz
 var vendored embed.FS
 
+// Lexers are grammars of programming languages for chroma, of which
+// vendor/README.md says where they are from.
+//
+//go:embed vendor/lexers/*.xml
+var Lexers embed.FS
+
 // VendoredGzip is a file of another project, compressed; vendor/README.md says
 // which. There must be one of that name.
 func VendoredGzip(name string) []byte {

@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
@@ -86,15 +87,17 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 }
 
 // pages are all templates; they are ours and embedded.
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut,
-	"static": assets.Path,
-	"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
-	"add":    func(a, b int) int { return a + b },
-	"scale":  func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
-	"trace":  printable,
-	"tabs":   func(f shown, at string) tabs { return tabs{f, at} },
-}).ParseFS(templates.Web, "web/*.html"))
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut,
+		"static": assets.Path,
+		"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
+		"add":    func(a, b int) int { return a + b },
+		"scale":  func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
+		"trace":  printable,
+		"tabs":   func(f shown, at string) tabs { return tabs{f, at} },
+	}).ParseFS(templates.Web, "web/*.html"))
+})
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view, crumbs []crumb) {
 	f := shown{Title: v.title(), Crumbs: crumbs, V: v, User: guard.User(r.Context()), server: s}
@@ -102,7 +105,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 		f.Twin = s.link("api", "v1") + template.URL((&url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}).String())
 	}
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, name+".html", f); err != nil {
+	if err := pages().ExecuteTemplate(&body, name+".html", f); err != nil {
 		s.report(fmt.Errorf("render %s: %w", r.URL.Path, err))
 		status = http.StatusInternalServerError
 		body.Reset()

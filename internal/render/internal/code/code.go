@@ -8,42 +8,37 @@ import (
 	"sync"
 
 	"github.com/alecthomas/chroma/v2"
-	"github.com/alecthomas/chroma/v2/lexers"
+
+	"github.com/fanout-dev/fanout/templates"
 )
 
 // Longest is how much code gets colours; more stays plain.
 const Longest = 100_000
 
-// names are those that kernels use and chroma does not.
-var names = map[string]string{"ir": "r", "c++": "cpp", "c++17": "cpp", "deno": "typescript"}
+// grammars are the files of languages other than Python, by the names that
+// kernels have for them.
+var grammars = map[string]string{
+	"r": "r", "ir": "r", "julia": "julia", "scala": "scala", "sql": "sql", "bash": "bash", "sh": "bash", "zsh": "bash", "shell": "bash",
+	"javascript": "javascript", "js": "javascript", "typescript": "typescript", "ts": "typescript", "deno": "typescript",
+	"c++": "cpp", "cpp": "cpp", "c++11": "cpp", "c++14": "cpp", "c++17": "cpp", "c++20": "cpp", "c++23": "cpp",
+	"c#": "csharp", "csharp": "csharp", "f#": "fsharp", "fsharp": "fsharp", "java": "java", "kotlin": "kotlin", "ruby": "ruby",
+	"rust": "rust", "octave": "octave", "matlab": "matlab", "haskell": "haskell",
+}
 
-// languages are the names of those with colours, in lower case.
-var languages = sync.OnceValue(func() map[string]bool {
-	all := map[string]bool{}
-	for _, name := range lexers.Names(true) {
-		all[strings.ToLower(name)] = true
-	}
-	return all
-})
+// read are the lexers whose grammars were read, by file.
+var read sync.Map
 
-// found are the lexers that were used, by language.
-var found sync.Map
-
-// lexerOf is the lexer of a language, nil if there is none. chroma would look an
-// unknown name up among the file names of every language.
+// lexerOf is the lexer of a language, nil if there is none.
 func lexerOf(language string) chroma.Lexer {
-	language = strings.ToLower(language)
-	if known, ok := names[language]; ok {
-		language = known
-	}
-	if !languages()[language] {
+	file, ok := grammars[strings.ToLower(language)]
+	if !ok {
 		return nil
 	}
-	if l, ok := found.Load(language); ok {
+	if l, ok := read.Load(file); ok {
 		return l.(chroma.Lexer)
 	}
-	l := chroma.Coalesce(lexers.Get(language))
-	found.Store(language, l)
+	l := chroma.Coalesce(chroma.MustNewXMLLexer(templates.Lexers, "vendor/lexers/"+file+".xml"))
+	read.Store(file, l)
 	return l
 }
 

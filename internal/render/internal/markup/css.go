@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 const (
@@ -12,17 +13,20 @@ const (
 )
 
 // properties are the styles that a cell may bring with it, and what each may be.
-// None of them loads anything, or leaves its cell.
-var properties = map[string]*regexp.Regexp{
-	"color":            regexp.MustCompile(`^` + colourPattern + `$`),
-	"background-color": regexp.MustCompile(`^` + colourPattern + `$`),
-	"background":       regexp.MustCompile(`^(?:` + colourPattern + `|linear-gradient\( ?` + stopPattern + `(?: ?, ?` + stopPattern + `){0,20} ?\))$`),
-	"font-weight":      regexp.MustCompile(`^(?:bold|bolder|normal|lighter|[1-9]00)$`),
-	"font-style":       regexp.MustCompile(`^(?:italic|normal)$`),
-	"text-align":       regexp.MustCompile(`^(?:left|right|center|justify)$`),
-	"text-decoration":  regexp.MustCompile(`^(?:underline|line-through|none)$`),
-	"width":            regexp.MustCompile(`^[0-9.]{1,6}(?:em|%|px)$`),
-}
+// None of them loads anything, or leaves its cell. They are compiled on use: few
+// processes need them.
+var properties = sync.OnceValue(func() map[string]*regexp.Regexp {
+	return map[string]*regexp.Regexp{
+		"color":            regexp.MustCompile(`^` + colourPattern + `$`),
+		"background-color": regexp.MustCompile(`^` + colourPattern + `$`),
+		"background":       regexp.MustCompile(`^(?:` + colourPattern + `|linear-gradient\( ?` + stopPattern + `(?: ?, ?` + stopPattern + `){0,20} ?\))$`),
+		"font-weight":      regexp.MustCompile(`^(?:bold|bolder|normal|lighter|[1-9]00)$`),
+		"font-style":       regexp.MustCompile(`^(?:italic|normal)$`),
+		"text-align":       regexp.MustCompile(`^(?:left|right|center|justify)$`),
+		"text-decoration":  regexp.MustCompile(`^(?:underline|line-through|none)$`),
+		"width":            regexp.MustCompile(`^[0-9.]{1,6}(?:em|%|px)$`),
+	}
+})
 
 const longestStyle = 2000
 
@@ -38,7 +42,7 @@ func styleOf(declarations string) string {
 		name, text, _ := strings.Cut(declaration, ":")
 		name = strings.ToLower(strings.TrimSpace(name))
 		text = strings.ToLower(strings.Join(strings.Fields(strings.ReplaceAll(text, "!important", "")), " "))
-		if allowed := properties[name]; allowed == nil || !allowed.MatchString(text) {
+		if allowed := properties()[name]; allowed == nil || !allowed.MatchString(text) {
 			continue
 		}
 		coloured = coloured || name == "color"

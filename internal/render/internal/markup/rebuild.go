@@ -141,13 +141,13 @@ func (r *rebuilder) attributes(n *xhtml.Node, tag string) string {
 	out := ""
 	add := func(name, value string) { out += " " + name + `="` + html.EscapeString(value) + `"` }
 	style := styleOf(attribute(n, "style"))
-	if align := strings.ToLower(attribute(n, "align")); n.DataAtom == atom.Center || properties["text-align"].MatchString(align) {
+	if align := strings.ToLower(attribute(n, "align")); n.DataAtom == atom.Center || properties()["text-align"].MatchString(align) {
 		if n.DataAtom == atom.Center {
 			align = "center"
 		}
 		style = strings.TrimPrefix(style+";text-align:"+align, ";")
 	}
-	if colour := strings.ToLower(attribute(n, "color")); n.DataAtom == atom.Font && properties["color"].MatchString(colour) {
+	if colour := strings.ToLower(attribute(n, "color")); n.DataAtom == atom.Font && properties()["color"].MatchString(colour) {
 		style = strings.TrimPrefix(style+";color:"+colour, ";")
 	}
 	if style != "" {
