@@ -101,11 +101,12 @@ func TestCellsSection(t *testing.T) {
 		}
 	}
 	in.Cells.By = []string{"region"}
+	in.Cells.Differences[0].Groups[1].Differ, in.Cells.Differences[0].Groups[1].Compared = 2, 3
 	for range 3 {
 		in.Cells.Differences = append(in.Cells.Differences, in.Cells.Differences[0])
 	}
 	text = cellsSection(in).markdown(nil)
-	for _, want := range []string{"Of runs that differ in region alone, 4 of 9 code cells differ:", "- and 1 more cell"} {
+	for _, want := range []string{"Of runs that differ in region alone, 4 of 9 code cells differ:", "- and 1 more cell", "region=&lt;eu&gt;, differs in 2 of 3 comparisons, in the first: stdout rmse 0.5000 → 0.5123 (+2.47%)"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the section lacks %q:\n%s", want, text)
 		}

@@ -259,7 +259,11 @@ func changesOf(d align.Difference) (changes []string) {
 	for _, g := range d.Groups {
 		if g.Reference != "" && len(g.Deltas) > 0 && len(changes) < maxTelling {
 			what, change := align.DeltaWords(g.Deltas[0])
-			changes = append(changes, fmt.Sprintf("%s: %s %s", safe(g.Label()), safe(what), safe(change)))
+			of := g.Label()
+			if g.Differ > 1 { // their changes are not alike
+				of += ", in the first"
+			}
+			changes = append(changes, fmt.Sprintf("%s: %s %s", safe(of), safe(what), safe(change)))
 		}
 	}
 	return changes
