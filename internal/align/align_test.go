@@ -276,3 +276,17 @@ func BenchmarkManyRuns(b *testing.B) {
 		}
 	}
 }
+
+// Runs that ended early are named, the first five of them.
+func TestNotesOfWhatEndedEarly(t *testing.T) {
+	r := compared(t, align.Options{}, grid(t, func(region, x string) []string {
+		if region == "apac" || region == "eu" && x < "3" {
+			return []string{"a", "!", "c"}
+		}
+		return []string{"a", "b", "c"}
+	})...)
+	notes := r.Notes()
+	if len(notes) != 6 || notes[0] != "region=eu x=1 ended in cell 2: KeyError" || notes[5] != "1 more run ended early" {
+		t.Errorf("%q", notes)
+	}
+}

@@ -2,6 +2,7 @@ package align
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -113,5 +114,5 @@ func (c *comparison) base(stratum []int) int {
 }
 
 func raisedText(ename, evalue string) string {
-	return unit.Cut(unit.Line(ename+": "+evalue), 3*maxTitle)
+	return unit.Cut(strings.TrimSuffix(unit.Line(ename+": "+evalue), ": "), 3*maxTitle)
 }

@@ -81,7 +81,7 @@ func newCell(c *notebook.Cell, i, number int, heading string) sheetCell {
 	}
 	for _, o := range c.Outputs {
 		if o.Type == "error" {
-			cell.raised = unit.Cut(unit.Line(o.Ename+": "+o.Evalue), maxTitle*3)
+			cell.raised = raisedText(o.Ename, o.Evalue)
 		}
 	}
 	return cell

@@ -238,7 +238,7 @@ func (r *Report) Notes() []string {
 			stale = append(stale, c.ID)
 		}
 	}
-	notes = append(notes, few(failed, "more runs ended early")...)
+	notes = append(notes, few(failed, "ended early")...)
 	if len(stale) > 0 {
 		notes = append(notes, fmt.Sprintf("stale, executed with other code, files or inputs than the plan has now: %s", r.names(stale)))
 	}
@@ -246,7 +246,7 @@ func (r *Report) Notes() []string {
 	for _, l := range r.Left {
 		left = append(left, fmt.Sprintf("not compared: %s: %s", l.Name, l.Why))
 	}
-	return append(notes, few(left, "more runs were not compared")...)
+	return append(notes, few(left, "could not be compared")...)
 }
 
 // Along is an axis along which to compare instead, where each run has its own
@@ -263,7 +263,7 @@ const fewNotes = 5
 
 func few(notes []string, more string) []string {
 	if len(notes) > fewNotes {
-		return append(notes[:fewNotes:fewNotes], fmt.Sprintf("%d %s", len(notes)-fewNotes, more))
+		return append(notes[:fewNotes:fewNotes], unit.Plural(len(notes)-fewNotes, "more run")+" "+more)
 	}
 	return notes
 }

@@ -299,11 +299,11 @@ func (c *comparer) warnings(r *Report) []string {
 		out = append(out, fmt.Sprintf("%d of %d planned runs %s", n, len(c.planned), words))
 	}
 	if len(r.Averaged) > 0 {
-		out = append(out, "values average over "+strings.Join(r.Averaged, ", "))
+		out = append(out, "Values average over "+strings.Join(r.Averaged, ", "))
 	}
 	out = append(out, c.inert(c.metrics())...)
 	if n := c.Varieties(c.used, "run_code"); n > 1 {
-		out = append(out, fmt.Sprintf("the runs come from %d versions of the template's code", n))
+		out = append(out, fmt.Sprintf("The runs come from %d versions of the template's code", n))
 	}
 	if w := c.noBaseline(); w != "" && len(r.Metrics) > 0 {
 		out = append(out, w)

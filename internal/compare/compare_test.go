@@ -297,7 +297,7 @@ func TestRunsOfDifferentCodeAreToldApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := Compare(table, Options{Axes: []Axis{{Name: "variant"}}})
-	if err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "the runs come from 2 versions of the template's code") {
+	if err != nil || !strings.Contains(strings.Join(r.Warnings, "\n"), "The runs come from 2 versions of the template's code") {
 		t.Errorf("%q, %v", r.Warnings, err)
 	}
 }

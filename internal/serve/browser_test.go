@@ -34,6 +34,7 @@ const hostileNotebook = `{"cells": [
   {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<script>const say = t => document.body.append(t + ';'); say('ran'); try { say('cookie ' + document.cookie) } catch { say('no cookie') } try { localStorage.x = 1; say('storage') } catch { say('no storage') } try { parent.document.title = 'owned'; say('parent') } catch { say('no parent') } if (top !== self) try { top.location = '/view/' } catch { say('no navigation') } fetch('/api/v1/').then(r => say('api ' + r.status)).catch(() => say('no api'));</script>"}},
   {"output_type": "display_data", "metadata": {}, "data": {"image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg' onload='document.title=1'><script>parent.document.title='owned'</script><circle r='9'/></svg>"}},
   {"output_type": "display_data", "metadata": {}, "data": {"application/javascript": "document.body.append('js;')"}},
+  {"output_type": "display_data", "metadata": {}, "data": {"text/html": "<table class='dataframe'><thead><tr><th></th><th>x</th></tr></thead><tbody><tr><th>0</th><td>1.5</td></tr></tbody></table>"}},
   {"output_type": "stream", "name": "stdout", "text": "<script>document.title='owned'</script>\u001b]8;;javascript:alert(1)\u0007x"}]}
 ], "metadata": {"kernelspec": {"name": "python3", "display_name": "p", "language": "python"}}, "nbformat": 4, "nbformat_minor": 5}`
 
@@ -57,8 +58,21 @@ func TestInABrowser(t *testing.T) {
 				if least := evaluated[float64](t, tab, faintest); least < 4.5 {
 					t.Errorf("the faintest text has a contrast of %.2f", least)
 				}
-				if wide := evaluated[bool](t, tab, `document.documentElement.scrollWidth > innerWidth + 1`); wide {
+				const over = `document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`
+				if evaluated[bool](t, tab, over) {
 					t.Error("the page runs over the side")
+				}
+				if _, err := chromedp.Run(tab, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile)); err != nil {
+					t.Fatal(err)
+				}
+				if evaluated[bool](t, tab, over) {
+					t.Error("the page runs over the side of a phone")
+				}
+				if n := evaluated[int](t, tab, `document.querySelectorAll(".notebook td.n").length`); n == 0 && strings.HasSuffix(path, "hostile.ipynb") {
+					t.Error("there is no table with numbers")
+				}
+				if left := evaluated[bool](t, tab, `[...document.querySelectorAll(".notebook td.n")].some(e => getComputedStyle(e).textAlign !== "right")`); left {
+					t.Error("numbers of a notebook's table are not on the right")
 				}
 				if title := evaluated[string](t, tab, `document.title`); strings.Contains(title, "owned") {
 					t.Error("foreign output changed the page")

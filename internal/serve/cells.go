@@ -39,10 +39,9 @@ func (v cellsView) Headline() string {
 		return "Cells that differ"
 	case len(v.Report.Differences) == 0:
 		return fmt.Sprintf("No cell differs between %s", unit.Plural(len(v.Report.Runs), "run"))
-	case len(v.Report.Differences) == 1:
-		return fmt.Sprintf("1 of %s differs between %s", unit.Plural(v.Report.Cells, "cell"), unit.Plural(len(v.Report.Runs), "run"))
 	}
-	return fmt.Sprintf("%d of %s differ between %s", len(v.Report.Differences), unit.Plural(v.Report.Cells, "cell"), unit.Plural(len(v.Report.Runs), "run"))
+	verb := map[bool]string{true: "differs", false: "differ"}[len(v.Report.Differences) == 1]
+	return fmt.Sprintf("%d of %s %s between %s", len(v.Report.Differences), unit.Plural(v.Report.Cells, "cell"), verb, unit.Plural(len(v.Report.Runs), "run"))
 }
 
 // All is the page without a question.

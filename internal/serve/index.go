@@ -25,7 +25,7 @@ var (
 	runID   = sweepID
 )
 
-var errNoSweep = unit.WithHint(fs.ErrNotExist, "it may have been removed or moved: the front page lists what is there")
+var errNoSweep = unit.WithHint(missing("no such sweep"), "it may have been removed or moved: the front page lists what is there")
 
 // sweepOf is the sweep that a request names.
 func (s *Server) sweepOf(r *http.Request) (roots.Sweep, *opened.Sweep, error) {

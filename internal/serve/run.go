@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"html/template"
 	"io/fs"
 	"math"
@@ -126,7 +125,7 @@ func (v runView) Headline() string {
 	return words
 }
 
-var errNoRun = unit.WithHint(fmt.Errorf("no such run: %w", fs.ErrNotExist), "the list of runs has those there are")
+var errNoRun = unit.WithHint(missing("no such run"), "the list of runs has those there are")
 
 func (s *Server) runPage(r *http.Request) (view, []crumb, error) {
 	place, o, err := s.sweepOf(r)
@@ -323,7 +322,13 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	s.foreign(w, r, o.Store(), st)
 }
 
-var errNoFile = fmt.Errorf("no such file: %w", fs.ErrNotExist)
+// missing says what is not there.
+type missing string
+
+func (m missing) Error() string      { return string(m) }
+func (missing) Is(target error) bool { return target == fs.ErrNotExist }
+
+const errNoFile = missing("no such file")
 
 // noFile says of a missing object only that it is missing.
 func noFile(err error) error {

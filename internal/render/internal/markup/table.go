@@ -197,9 +197,9 @@ func (t Table) HTML() string {
 			return strings.Contains(c.Style, "color") || strings.Contains(c.Style, "background")
 		})
 	}
-	class := "data"
+	class := "values"
 	if styled {
-		class = "data styled"
+		class = "values styled"
 	}
 	b.WriteString(`<div class="table" tabindex="0" role="region" aria-label="table"><table class="` + class + `">`)
 	if t.Caption != "" {

@@ -75,7 +75,7 @@ type Guard struct {
 func New(c Config) (*Guard, error) {
 	switch {
 	case c.Auth == Token && len(c.Token) < minToken:
-		return nil, unit.Mistake(fmt.Errorf("the token has %d characters: at least %d are needed", len(c.Token), minToken))
+		return nil, unit.Mistake(fmt.Errorf("the token, FANOUT_SERVE_TOKEN, has %d characters: at least %d are needed", len(c.Token), minToken))
 	case c.Auth == Proxy && (len(c.Proxies) == 0 || c.Header == ""):
 		return nil, unit.Mistake(errors.New("a proxy names its users: say which addresses are proxies, and which header has the name"))
 	case c.Auth != Token && c.Auth != Proxy && c.Auth != None:

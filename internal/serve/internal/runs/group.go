@@ -27,6 +27,7 @@ type Group struct {
 // A Measure is what the runs of a group recorded in one column.
 type Measure struct {
 	Name   string    `json:"name"`
+	Title  string    `json:"-"` // the name for people
 	N      int       `json:"n"`
 	Median Cell      `json:"median"`
 	Min    Cell      `json:"min"`
@@ -103,7 +104,7 @@ func measure(groups []*Group, i int, c Column) {
 	}
 	for _, g := range groups {
 		v := g.values[i]
-		m := Measure{Name: c.Name, N: len(v)}
+		m := Measure{Name: c.Name, Title: c.Title(), N: len(v)}
 		if len(v) > 0 {
 			middle := (v[(len(v)-1)/2] + v[len(v)/2]) / 2
 			cell := func(x float64) Cell { return Cell{x, textOf(x, c, number)} }

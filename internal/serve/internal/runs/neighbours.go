@@ -22,12 +22,12 @@ func Neighbours(s *sweep.Sweep, run sweep.Run) (all []Neighbour) {
 	head, _ := s.Head()
 	byAxis := map[string][]neighbour{}
 	numbered := slices.ContainsFunc(head.Axes, func(a grid.Axis) bool { return a.Name == query.Replicate })
-	own := valuesOf(run, numbered)
+	own := valuesOf(run, head.Axes, numbered)
 	for _, st := range s.Runs() {
 		if st.Run.Unplanned || st.Run.ID == run.ID || st.Run.Template != run.Template {
 			continue
 		}
-		if axis, v, ok := differsIn(own, valuesOf(st.Run, numbered)); ok {
+		if axis, v, ok := differsIn(own, valuesOf(st.Run, head.Axes, numbered)); ok {
 			byAxis[axis] = append(byAxis[axis], neighbour{v, st.Run.ID})
 		}
 	}
@@ -55,10 +55,13 @@ type neighbour struct {
 	id string
 }
 
-// valuesOf is everything that tells a run from others, in the order of the
-// plan.
-func valuesOf(r sweep.Run, numbered bool) []value.Binding {
-	all := slices.Concat(r.Labels, r.Params)
+// valuesOf are a run's values of the axes, in the order of the plan. What else
+// differs follows from them: the parameters of a bundle from its label, and what
+// is computed from others.
+func valuesOf(r sweep.Run, axes []grid.Axis, numbered bool) []value.Binding {
+	all := slices.DeleteFunc(slices.Concat(r.Labels, r.Params), func(b value.Binding) bool {
+		return !slices.ContainsFunc(axes, func(a grid.Axis) bool { return a.Name == b.Name })
+	})
 	if numbered { // and no parameter has the number
 		n, _ := value.Of(r.Replicate) // an int is a value
 		all = append(all, value.Binding{Name: query.Replicate, Value: n})
