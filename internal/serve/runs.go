@@ -84,9 +84,6 @@ func (v runsView) Export(form string) template.URL {
 	return withQuery(v.self+template.URL("."+form), v.q.Values())
 }
 
-// Chosen are the columns that the URL names, for the form.
-func (v runsView) Chosen() string { return strings.Join(v.q.Columns, ",") }
-
 // Pinned are the columns that are shown first, for the form.
 func (v runsView) Pinned() string { return strings.Join(v.q.Pinned, ",") }
 

@@ -61,13 +61,12 @@ func (v sweepView) Left() string {
 
 // A cause is the runs that failed in one way.
 type cause struct {
-	Kind   outcome.Kind     `json:"kind,omitempty"`
-	Error  string           `json:"error"` // the class of an exception, or the reason
-	Reason string           `json:"reason"`
-	Runs   int              `json:"runs"`
-	First  []query.Failure  `json:"first"`
-	Where  template.URL     `json:"-"`
-	Cells  map[int]struct{} `json:"-"`
+	Kind   outcome.Kind    `json:"kind,omitempty"`
+	Error  string          `json:"error"` // the class of an exception, or the reason
+	Reason string          `json:"reason"`
+	Runs   int             `json:"runs"`
+	First  []query.Failure `json:"first"`
+	Where  template.URL    `json:"-"`
 }
 
 // Limits of what is shown of failures.
