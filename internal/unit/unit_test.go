@@ -51,7 +51,7 @@ func TestBytes(t *testing.T) {
 
 func TestDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0 ms", 999 * time.Millisecond: "999 ms", 1500 * time.Millisecond: "1.5 s", 95 * time.Second: "95 s",
+		0: "0 ms", 999 * time.Millisecond: "999 ms", 515_966 * time.Microsecond: "516 ms", 999_600 * time.Microsecond: "1.0 s", 1500 * time.Millisecond: "1.5 s", 95 * time.Second: "95 s",
 		12 * time.Minute: "12 min", 3 * time.Hour: "3.0 h", 60 * time.Hour: "2.5 days",
 	} {
 		if got := unit.Duration(d); got != want {
