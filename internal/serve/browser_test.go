@@ -68,6 +68,19 @@ func TestInABrowser(t *testing.T) {
 				if evaluated[bool](t, tab, over) {
 					t.Error("the page runs over the side of a phone")
 				}
+				must(t, chromedp.Do(tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+					_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+					return err
+				})))
+				if paper := evaluated[string](t, tab, `getComputedStyle(document.body).backgroundColor`); paper != "rgb(255, 255, 255)" {
+					t.Errorf("it is printed on %s", paper)
+				}
+				if evaluated[bool](t, tab, `[...document.querySelectorAll("form.ask, form.search, .tabs, .filters")].some(e => e.getClientRects().length)`) {
+					t.Error("what only a screen has a use for is printed")
+				}
+				if evaluated[bool](t, tab, `[...document.querySelectorAll("table.data")].some(e => !e.getClientRects().length && !e.closest("details:not([open])"))`) {
+					t.Error("a table is not printed")
+				}
 				if n := evaluated[int](t, tab, `document.querySelectorAll(".notebook td.n").length`); n == 0 && strings.HasSuffix(path, "hostile.ipynb") {
 					t.Error("there is no table with numbers")
 				}

@@ -102,13 +102,13 @@ func publish(h http.Header, kind string) {
 // somebody chose.
 func documentStyle() []byte {
 	style := render.Style()
-	const dark = "@media (prefers-color-scheme: dark) {"
+	const dark = "@media screen and (prefers-color-scheme: dark) {"
 	light, rest, _ := strings.Cut(style, dark)
 	colors, rest, _ := strings.Cut(rest, "\n}\n")
 	colors = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(colors), ":root"))
 	return []byte("@scope (.sheet) {\n" + strings.NewReplacer(":root {", ":scope {", ".sheet", ":scope").Replace(light+rest) + "}\n" +
 		dark + " :root:not([data-theme=\"light\"]) .sheet " + colors + " }\n" +
-		":root[data-theme=\"dark\"] .sheet " + colors + "\n")
+		"@media screen { :root[data-theme=\"dark\"] .sheet " + colors + " }\n")
 }
 
 // Frame answers with a library that frames load.
