@@ -155,10 +155,11 @@ func metricSections(in Input) ([]section, error) {
 			return nil
 		})
 	}
+	err := g.Wait() // sections is theirs until then
 	if left := len(in.Compare.Metrics) - len(shown); left > 0 {
 		sections = append(sections, written("metrics.left", struct{ Shown, Left int }{len(shown), left}))
 	}
-	return sections, g.Wait()
+	return sections, err
 }
 
 // Notebook lays the summary out as a notebook.
