@@ -32,7 +32,7 @@ type asset struct {
 // assets are read and compressed once, when the first is asked for. One digest
 // of all names the folder they are in, so that a module finds the others beside
 // it and a browser never needs to ask twice.
-var all = readAssets()
+var all = sync.OnceValue(readAssets)
 
 type bundle struct {
 	digest string
@@ -71,8 +71,8 @@ func readAssets() bundle {
 // Static answers with a file of ours. Everybody may have it: frames of foreign
 // output, which are nobody, use some.
 func Static(w http.ResponseWriter, r *http.Request) {
-	read, ok := all.files[r.PathValue("file")]
-	if !ok || r.PathValue("digest") != all.digest {
+	read, ok := all().files[r.PathValue("file")]
+	if !ok || r.PathValue("digest") != all().digest {
 		w.Header().Set("Cache-Control", "no-store")
 		http.Error(w, "there is no such file", http.StatusNotFound)
 		return
@@ -141,4 +141,4 @@ func TakesGzip(r *http.Request) bool {
 }
 
 // Path is where a file of ours is, beneath the base path.
-func Path(file string) string { return "-/static/" + all.digest + "/" + file }
+func Path(file string) string { return "-/static/" + all().digest + "/" + file }
