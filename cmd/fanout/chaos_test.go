@@ -32,29 +32,7 @@ type chaos struct {
 }
 
 const (
-	chaosServer = `
-name = "chaos-server"
-data_dir = %q
-bind_addr = "127.0.0.1"
-disable_update_check = true
-ports {
-  http = %d
-  rpc  = %d
-  serf = %d
-}
-advertise {
-  http = "127.0.0.1"
-  rpc  = "127.0.0.1"
-  serf = "127.0.0.1"
-}
-server {
-  enabled = true
-  bootstrap_expect = 1
-  heartbeat_grace = "2s"
-  min_heartbeat_ttl = "2s"
-}
-`
-	chaosClient = `
+	chaosAgent = `
 name = %q
 data_dir = %q
 bind_addr = "127.0.0.1"
@@ -69,6 +47,16 @@ advertise {
   rpc  = "127.0.0.1"
   serf = "127.0.0.1"
 }
+`
+	chaosServer = chaosAgent + `
+server {
+  enabled = true
+  bootstrap_expect = 1
+  heartbeat_grace = "2s"
+  min_heartbeat_ttl = "2s"
+}
+`
+	chaosClient = chaosAgent + `
 client {
   enabled = true
   servers = ["127.0.0.1:%d"]
@@ -97,7 +85,7 @@ func newChaos(t *testing.T, seed uint64) *chaos {
 	c := &chaos{t: t, random: rand.New(rand.NewPCG(seed, seed)), bucket: storetest.S3(t)}
 	rpc := freePort(t)
 	c.server = c.agent(path, func(a *agent) string {
-		return fmt.Sprintf(chaosServer, filepath.Join(a.dir, "data"), a.http, rpc, a.serf)
+		return fmt.Sprintf(chaosServer, "chaos-server", filepath.Join(a.dir, "data"), a.http, rpc, a.serf)
 	})
 	t.Setenv("NOMAD_ADDR", c.server.addr)
 	for i := range 2 {
