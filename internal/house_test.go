@@ -72,6 +72,7 @@ var mayImport = map[string][]string{
 
 	// Test helpers that other packages' tests use.
 	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/pack", "internal/store", "internal/value", "internal/outcome"},
+	"internal/browsertest":                  {},
 	"internal/kernel/kerneltest":            {},
 	"internal/kernel/kerneltest/fakekernel": {"internal/kernel/kerneltest"},
 	"internal/nomad/nomadtest":              {},
@@ -128,7 +129,7 @@ var dependencies = []dependency{
 	// For tests. Helpers that are packages of their own are homes, too.
 	{"github.com/johannesboyne/gofakes3", in("internal/store/storetest"), "a bucket for tests"},
 	{"github.com/fsouza/fake-gcs-server", testsOnly, "a bucket for tests"},
-	{"github.com/chromedp", testsOnly, "a browser looks at the pages"},
+	{"github.com/chromedp", in("internal/browsertest"), "a browser looks at the pages"},
 	{"github.com/google/go-cmp", testsOnly, "differences are readable"},
 	{"github.com/rogpeppe/go-internal", testsOnly, "scripts test the command"},
 	{"github.com/santhosh-tekuri/jsonschema", testsOnly, "an oracle for the schema of the sweep file"},

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -18,27 +17,9 @@ import (
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
+	"github.com/fanout-dev/fanout/internal/browsertest"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
-
-// chromium starts a browser; it ends with the test.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "chromium") {
-			t.Fatal(err)
-		}
-		t.Skip("chromium is not on PATH")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1200, 900))
-	ctx, end := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(options...))
-	t.Cleanup(end)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
-}
 
 // drawn is a notebook with one output of every library that frames use.
 func drawn(t *testing.T) *notebook.Notebook {
@@ -74,7 +55,7 @@ const heights = `(async () => {
 // What needs a library is drawn, from a file as from a server, and nobody else is
 // asked for anything.
 func TestLibrariesInABrowser(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	n := drawn(t)
 	least := []float64{300, 150, 150, 25, 77, 66}
 	mux := http.NewServeMux()
@@ -138,7 +119,7 @@ const looks = `(() => {
 // A page with every kind of output reads well in both themes, on a phone and on a
 // wide screen, with and without a failure.
 func TestLooksInABrowser(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	cells := []sketch{{Type: "markdown", Source: "# A report\n\nText with `code`, [a link](#x), $x^2$ and a\n\n|table|of|\n|-|-:|\n|a|1|\n\n> and words of others\n\n## Two\n## Three\n" + strings.Repeat("long", 100)}}
 	for _, k := range kinds {
 		cells = append(cells, sketch{Source: "show(" + strings.Repeat("x", 300) + ")  # " + k.name, Outputs: k.outputs})

@@ -18,6 +18,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/fanout-dev/fanout/internal/browsertest"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
@@ -126,7 +127,7 @@ func (w *witness) none(t *testing.T, who string) {
 // A hostile notebook as a file, and served with a cookie: nobody else is asked
 // for anything, the page stays, and nothing of it is read or changed.
 func TestHostileInABrowser(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	evil := &witness{}
 	far := httptest.NewServer(evil)
 	defer far.Close()

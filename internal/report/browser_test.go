@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -19,6 +18,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/fanout-dev/fanout/internal/browsertest"
 )
 
 // faintest returns the lowest contrast, after the W3C's formula, of the text
@@ -54,7 +55,7 @@ const broken = `[...document.images].filter(i => !i.naturalWidth || !i.alt).leng
 // A browser opens the page in both themes: it asks for nothing else, has no
 // complaint and runs nothing from a value.
 func TestInABrowser(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	for name, in := range map[string]Input{
 		"one":     inputOf(t, []string{"only"}, 6),
 		"forty":   inputOf(t, numbered(40), 6),
@@ -75,25 +76,6 @@ func TestInABrowser(t *testing.T) {
 			t.Run(name+" "+theme, func(t *testing.T) { look(t, browser, file, theme) })
 		}
 	}
-}
-
-// chromium starts a browser; it ends with the test.
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "chromium") {
-			t.Fatal(err)
-		}
-		t.Skip("chromium is not on PATH")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1200, 900))
-	ctx, end := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(options...))
-	t.Cleanup(end)
-	if err := chromedp.Do(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return ctx
 }
 
 // look opens a page in a tab of its own.

@@ -17,6 +17,8 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+
+	"github.com/fanout-dev/fanout/internal/browsertest"
 )
 
 // inLab counts what JupyterLab shows of a notebook: pictures that are there,
@@ -32,7 +34,7 @@ const inLab = `(() => {
 // its attachment, every table is one, and no dialog asks anything.
 func TestInJupyterLab(t *testing.T) {
 	python := labPython(t)
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	dir := t.TempDir()
 	in := wide(t, []string{"a", "b", hostile}, []string{"apac", "emea", "漢字"}, 40, func(v, r, d int) bool { return d == 7 })
 	n := mustNotebook(t, in)

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -21,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"github.com/fanout-dev/fanout/internal/browsertest"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -42,7 +42,7 @@ const hostileNotebook = `{"cells": [
 // asked of others, no policy is broken, no script complains, nothing runs over
 // the side, and text is readable.
 func TestInABrowser(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	s, dir := tides(t)
 	must(t, os.WriteFile(filepath.Join(dir, "hostile.ipynb"), []byte(hostileNotebook), 0o666))
 	origin := listening(t, s)
@@ -110,7 +110,7 @@ func TestInABrowser(t *testing.T) {
 // A frame is of no origin, in the page and when it is opened by its address:
 // with a cookie at hand it reads none, and calls nothing.
 func TestFramesAreOfNoOrigin(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	s, dir := tides(t)
 	must(t, os.WriteFile(filepath.Join(dir, "hostile.ipynb"), []byte(hostileNotebook), 0o666))
 	origin := listening(t, s)
@@ -139,7 +139,7 @@ func TestFramesAreOfNoOrigin(t *testing.T) {
 
 // The page of a running sweep follows, and without scripts every page reads.
 func TestLivePage(t *testing.T) {
-	browser := chromium(t)
+	browser := browsertest.Chromium(t)
 	dir := t.TempDir()
 	sw := makeSweep(t, store.Dir(filepath.Join(dir, "a.sweep")), 3, firstOnly)
 	makeSweep(t, store.Dir(filepath.Join(dir, "b.sweep")), 1, firstOnly)
@@ -185,22 +185,6 @@ func listening(t *testing.T, s *Server) string {
 	srv.Start()
 	t.Cleanup(func() { srv.CloseClientConnections(); srv.Close() })
 	return srv.URL
-}
-
-func chromium(t *testing.T) context.Context {
-	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		if strings.Contains(os.Getenv("FANOUT_TEST_REQUIRE"), "chromium") {
-			t.Fatal(err)
-		}
-		t.Skip("chromium is not on PATH")
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1200, 900))
-	ctx, end := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(options...))
-	t.Cleanup(end)
-	must(t, chromedp.Do(ctx))
-	return ctx
 }
 
 // openTab opens a page with the token, which the server turns into a cookie.
