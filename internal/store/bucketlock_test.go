@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +22,23 @@ func elsewhere(t *testing.T, server *storetest.Server, name string) *bucket {
 }
 
 const lockKey = "lease/lock"
+
+// A holder after which there is no next one is not outbid: nobody was it.
+func TestHolderOfHugeNumber(t *testing.T) {
+	b := elsewhere(t, storetest.S3(t), "a")
+	for _, n := range []string{"9223372036854775807", "99999999999999999999", "1000000000"} {
+		key := lockKey + "." + n
+		if err := b.Put(ctx, key, []byte(`{"released":true}`), Cached); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := b.Lock(ctx, lockKey); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("Lock: %v", err)
+		}
+		if err := b.Delete(ctx, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
 
 func TestLockIsTakenOver(t *testing.T) {
 	server := storetest.S3(t)

@@ -10,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/scraps"
 )
 
@@ -49,6 +50,10 @@ func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 	if !ok {
 		s.mu.Unlock()
 		return nil, fmt.Errorf("begin run %s: it was never planned", run)
+	}
+	if st.Attempts >= journal.MaxAttempts {
+		s.mu.Unlock()
+		return nil, fmt.Errorf("begin run %s: the sweep says that it was tried %d times, which nobody did", run, st.Attempts)
 	}
 	b.Run, b.Attempt, b.At, b.Worker = run, st.Attempts+1, now(), l.worker
 	s.apply(record{Began: &b})

@@ -2,12 +2,113 @@ package sweep_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
+
+// received is a sweep of one run, a, that somebody made up, with more objects.
+func received(t *testing.T, more map[string]string) store.Store {
+	t.Helper()
+	st, runs := store.Mem(), `{"id":"a","params":[]}`+"\n"
+	all := map[string]string{
+		"FORMAT": `{"format":"fanout-sweep","version":1,"name":"s"}`, "plan/000001.jsonl": runs,
+		"plan/000001.json": fmt.Sprintf(`{"number":7,"runs":1,"digest":%q}`, sweep.Digest([]byte(runs))),
+	}
+	maps.Copy(all, more)
+	for key, text := range all {
+		if err := st.Put(t.Context(), key, []byte(text), store.Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return st
+}
+
+// hugeNumbers are of no lease, plan or attempt: the next one could not be counted.
+var hugeNumbers = []string{"9223372036854775807", "9223372036854775806", "99999999999999999999", "1000000000"}
+
+// A number after which there is no next one is an error that names the object.
+func TestHugeNumbersOfLeasesAndPlans(t *testing.T) {
+	for _, n := range hugeNumbers {
+		for _, key := range []string{"lease/" + n, "plan/" + n + ".json"} {
+			s, err := sweep.Open(t.Context(), received(t, map[string]string{key: "{}"}))
+			if err == nil {
+				_, err = s.Acquire(t.Context())
+			}
+			if err == nil || !strings.Contains(err.Error(), key+" has a number that fanout did not give it") {
+				t.Errorf("%s: error %v", key, err)
+			}
+			if text := fmt.Sprint(err, unit.HintOf(err)); !strings.Contains(text, "delete ") {
+				t.Errorf("%s: no advice in %s", key, text)
+			}
+		}
+	}
+}
+
+// Records and notebooks of attempts that nobody can have made are passed over:
+// the next attempt is the first.
+func TestHugeNumbersOfAttempts(t *testing.T) {
+	for _, n := range append(hugeNumbers, "1000001", "-1", "0") {
+		for name, more := range map[string]map[string]string{
+			"began":     {"log/000001/fanout.jsonl": `{"began":{"run":"a","n":` + n + `}}` + "\n"},
+			"ended":     {"log/000001/fanout.jsonl": `{"ended":{"run":"a","n":` + n + `,"outcome":{"status":"succeeded"}}}` + "\n"},
+			"forgotten": {"log/000001/fanout.jsonl": `{"forgotten":{"run":"a","n":` + n + `}}` + "\n"},
+			"notebook":  {"attempts/a." + n + ".ipynb": "{}"},
+		} {
+			st := received(t, more)
+			s, err := sweep.Open(t.Context(), st)
+			if err != nil {
+				t.Errorf("%s %s: %v", name, n, err)
+				continue
+			}
+			l, err := s.Acquire(t.Context())
+			if err != nil {
+				t.Errorf("%s %s: %v", name, n, err)
+				continue
+			}
+			a, err := l.Begin(t.Context(), "a", sweep.Began{})
+			if err != nil || a.Attempt != 1 {
+				t.Errorf("%s %s: attempt %+v, %v", name, n, a, err)
+			}
+			if err := l.Release(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// The number of a plan is that of its key, whatever its head says.
+func TestPlanIsNumberedByItsKey(t *testing.T) {
+	s, err := sweep.Open(t.Context(), received(t, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h, _ := s.Head(); h.Number != 1 {
+		t.Errorf("plan 1 is number %d", h.Number)
+	}
+}
+
+// A run that has been tried too often, says its log, is not begun.
+func TestAttemptsEnd(t *testing.T) {
+	s, err := sweep.Open(t.Context(), received(t, map[string]string{"log/000001/fanout.jsonl": `{"forgotten":{"run":"a","n":1000000}}` + "\n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Release()
+	if _, err := l.Begin(t.Context(), "a", sweep.Began{}); err == nil || !strings.Contains(err.Error(), "tried 1000000 times") {
+		t.Errorf("error %v", err)
+	}
+}
 
 // FuzzSweep opens sweeps that somebody made up: an error or a sweep that can be
 // asked everything and be taken over, no panic.
@@ -44,6 +145,9 @@ func FuzzSweep(f *testing.F) {
 			if b.Run == "a" {
 				_ = l.Lose(t.Context(), b, "gone")
 			}
+		}
+		if a, err := l.Begin(t.Context(), "a", sweep.Began{}); err == nil && a.Attempt < 1 {
+			t.Errorf("attempt %d begins", a.Attempt)
 		}
 		ask(t, s)
 		if err := l.Release(); err != nil {

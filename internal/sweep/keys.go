@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 )
 
 // The keys of a sweep's objects, except those of its lease, which package lease
@@ -77,5 +79,5 @@ func parseAttempt(key string) (run string, n int, ok bool) {
 	name, isNotebook := strings.CutSuffix(strings.TrimPrefix(key, prefixAttempt), ".ipynb")
 	run, num, dotted := strings.Cut(name, ".")
 	n, err := strconv.Atoi(num)
-	return run, n, isNotebook && dotted && err == nil && n > 0
+	return run, n, isNotebook && dotted && err == nil && n > 0 && n <= journal.MaxAttempts
 }

@@ -190,6 +190,9 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 	s.head, s.runs, s.planned = head, states, true
 }
 
+// maxPlan is more plans than a sweep ever has.
+const maxPlan = 1_000_000_000
+
 // newestPlan is the number of the plan in force, 0 for none.
 func (s *Sweep) newestPlan(ctx context.Context) (number int, err error) {
 	for o, err := range s.store.List(ctx, prefixPlan) {
@@ -197,7 +200,12 @@ func (s *Sweep) newestPlan(ctx context.Context) (number int, err error) {
 			return 0, err
 		}
 		name, isHead := strings.CutSuffix(path.Base(o.Key), ".json")
-		if n, err := strconv.Atoi(name); isHead && err == nil {
+		n, err := strconv.Atoi(name)
+		switch {
+		case !isHead:
+		case n >= maxPlan: // also if it is out of range
+			return 0, fmt.Errorf("%s has a number that fanout did not give it: if you trust the rest of the sweep, delete it", o.Key)
+		case err == nil:
 			number = max(number, n)
 		}
 	}
@@ -225,6 +233,7 @@ func (s *Sweep) readPlan(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", keyPlanRuns(number), err)
 	}
+	head.Number = number // whatever it says itself
 	s.adopt(head, runs)
 	return nil
 }

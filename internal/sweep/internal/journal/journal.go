@@ -72,10 +72,31 @@ type Accepted struct {
 	By      string              `json:"by"` // a user's name on a host
 }
 
+// MaxAttempts is more attempts than anybody makes at a run.
+const MaxAttempts = 1_000_000
+
+// credible reports whether the attempt that the record is about may have been
+// made: a log may be somebody else's.
+func (r Record) credible() bool {
+	n := 1
+	switch {
+	case r.Began != nil:
+		n = r.Began.Attempt
+	case r.Abandoned != nil:
+		n = r.Abandoned.Attempt
+	case r.Ended != nil:
+		n = r.Ended.Attempt
+	case r.Forgotten != nil:
+		return r.Forgotten.Attempts >= 0 && r.Forgotten.Attempts <= MaxAttempts
+	}
+	return n > 0 && n <= MaxAttempts
+}
+
 // Apply changes what is known of the runs that the record is about; state finds
-// them.
+// them. A record of an attempt that nobody can have made changes nothing.
 func (r Record) Apply(state func(run string) *RunState) {
 	switch {
+	case !r.credible():
 	case r.Began != nil:
 		state(r.Began.Run).began(*r.Began)
 	case r.Abandoned != nil:
@@ -94,6 +115,7 @@ func (r Record) Apply(state func(run string) *RunState) {
 // News reports whether the record says something of a run that is not known yet.
 func (r Record) News(state func(run string) *RunState) bool {
 	switch {
+	case !r.credible():
 	case r.Began != nil:
 		return state(r.Began.Run).Attempts < r.Began.Attempt
 	case r.Ended != nil:
