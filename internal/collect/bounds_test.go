@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"testing/fstest"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // repeated is a text many times over that takes no memory.
@@ -153,6 +156,113 @@ func TestPipesArePassedOver(t *testing.T) {
 	defer r.Close()
 	if p := r.Table.Problems(); len(p) != 1 || !strings.Contains(p[0].Detail, "not a regular file") {
 		t.Errorf("problems %v", p)
+	}
+}
+
+// gathered puts scraps of one run into tables that are to hold so many.
+func gathered(t *testing.T, o Options, runs int, names iter.Seq[string], v any) *gatherer {
+	t.Helper()
+	o.TempDir = t.TempDir()
+	g, err := newGatherer(o, false, runs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &entry{id: "a", status: outcome.Succeeded, columns: make([]any, len(runColumns))}
+	for name := range names {
+		e.items = append(e.items, item{name: name, encoder: "json", value: v, has: true})
+	}
+	if err := g.add(e); err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func numbered(prefix string, n int) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for i := range n {
+			if !yield(fmt.Sprintf("%s%06d", prefix, i)) {
+				return
+			}
+		}
+	}
+}
+
+// The more runs, the fewer columns: the memory of a table is that of its cells. A
+// metric has its column all the same.
+func TestManyScrapsOfManyRuns(t *testing.T) {
+	for _, tt := range []struct {
+		runs, width int
+		want        string
+	}{
+		{100, 4096, "the runs table ends at 4096 columns; this scrap is only in scraps.parquet"},
+		{20_000, 2000, "the runs table ends at 2000 columns, because it has so many rows; this scrap is only in scraps.parquet"},
+		{10_000_000, len(runColumns) + fewColumns, "because it has so many rows"},
+	} {
+		g := gathered(t, Options{Metrics: []Metric{{Name: "z"}}}, tt.runs, func(yield func(string) bool) {
+			numbered("s", 5000)(yield)
+			yield("z")
+		}, 0.5)
+		r, err := g.finish()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		problems := r.Table.Problems()
+		if n := len(r.Table.Columns()); n != tt.width+1 {
+			t.Errorf("%d runs: %d columns, want %d and the metric", tt.runs, n, tt.width)
+		}
+		fixed := len(runColumns) - 1 // no replicates
+		if len(problems) != 5000-(tt.width-fixed) {
+			t.Errorf("%d runs: %d problems", tt.runs, len(problems))
+		}
+		last := problems[len(problems)-1]
+		if last.Run != "a" || last.Name != "s004999" || last.Kind != "too_many" || !strings.Contains(last.Detail, tt.want) {
+			t.Errorf("%d runs: %+v", tt.runs, last)
+		}
+		if _, ok := r.Table.Column("z"); !ok {
+			t.Errorf("%d runs: the metric has no column", tt.runs)
+		}
+		if r.Scraps != 5001 {
+			t.Errorf("%d runs: %d scraps in the long table", tt.runs, r.Scraps)
+		}
+	}
+}
+
+// Names without a column, and what is wrong with them, are not kept without end.
+func TestProblemsWithoutEnd(t *testing.T) {
+	const names = 250_000
+	g := gathered(t, Options{TableOnly: true}, 10_000_000, numbered("s", names), true)
+	r, err := g.finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	problems := r.Table.Problems()
+	if n := len(problems); n != maxProblems+1 || len(g.columnOf) > maxNames+g.width {
+		t.Fatalf("%d problems, %d names", n, len(g.columnOf))
+	}
+	left := names - (fewColumns + 1) - maxProblems
+	if want := fmt.Sprintf("%d more problems are not listed", left); problems[0].Detail != want {
+		t.Errorf("got %q, want %q", problems[0].Detail, want)
+	}
+}
+
+// Texts that together are too much for the runs table are in the long table alone.
+func TestTextsOfARunsTable(t *testing.T) {
+	const size = 60 << 10
+	g := gathered(t, Options{TableOnly: true}, 1, numbered("s", 100), strings.Repeat("x", size))
+	defer g.buffer.close()
+	defer g.scraps.file.Close()
+	if n := len(g.problems); n != 0 {
+		t.Fatalf("%d problems at %d bytes", n, g.runs.Size())
+	}
+	g.most = g.runs.Size() + size // a limit just ahead
+	if err := g.add(&entry{id: "b", status: outcome.Succeeded, columns: make([]any, len(runColumns)), items: []item{
+		{name: "s000000", has: true, value: strings.Repeat("y", 100)}, {name: "s000001", has: true, value: strings.Repeat("y", size)}}}); err != nil {
+		t.Fatal(err)
+	}
+	if len(g.problems) != 1 || g.problems[0].Name != "s000001" || g.problems[0].Run != "b" || g.problems[0].Kind != "large" {
+		t.Errorf("problems %+v", g.problems)
 	}
 }
 

@@ -29,7 +29,7 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (r *Resul
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGatherer(o, false)
+	g, err := newGatherer(o, false, len(names))
 	if err != nil {
 		return nil, err
 	}

@@ -78,9 +78,20 @@ func columnNamed(name string) int {
 func (e *entry) succeeded() bool { return e.status == outcome.Succeeded }
 
 const (
-	maxColumns  = 4096     // of the runs table; more scraps are in the long table alone
-	maxRunsCell = 64 << 10 // bytes of one scrap in the runs table
+	maxColumns  = 4096       // of the runs table; more scraps are in the long table alone
+	maxCells    = 40_000_000 // of the runs table, null ones too: each takes some 25 bytes
+	fewColumns  = 64         // for parameters and scraps, however many runs there are
+	maxRunsCell = 64 << 10   // bytes of one scrap in the runs table
+	maxRunsData = 1 << 30    // bytes of all values in it
+	maxNames    = 100_000    // of parameters and scraps without a column that are known by name
+	maxProblems = 100_000    // that are listed
 )
+
+// columnsFor is how many columns a runs table of so many rows has: its memory is
+// that of all its cells.
+func columnsFor(rows int) int {
+	return min(maxColumns, max(maxCells/max(rows, 1), len(runColumns)+fewColumns))
+}
 
 // gatherer puts entries, one after the other, into tables.
 type gatherer struct {
@@ -99,7 +110,10 @@ type gatherer struct {
 	columnOf  map[string]int    // scrap name → column of the runs table, -1: none
 	paramOf   map[string]int
 	problems  []table.Problem
+	unlisted  int // problems beyond those
 	rows      int
+	width     int // columns of the runs table, at most
+	most      int // bytes of values in it
 }
 
 // placed is a picture and where it goes.
@@ -108,13 +122,14 @@ type placed struct {
 	p    picture
 }
 
-func newGatherer(o Options, replicates bool) (*gatherer, error) {
+// newGatherer prepares tables of rows runs or files.
+func newGatherer(o Options, replicates bool, rows int) (*gatherer, error) {
 	sp, err := newBuffer(o.TempDir)
 	if err != nil {
 		return nil, err
 	}
 	g := &gatherer{runs: table.NewBuilder(), buffer: sp, require: o.Require, tableOnly: o.TableOnly, metrics: map[string]Metric{}, stacks: map[string]*table.Stack{}, apart: map[string]*table.Stack{},
-		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}}
+		taken: map[string]string{}, columnOf: map[string]int{}, paramOf: map[string]int{}, width: columnsFor(rows), most: maxRunsData}
 	for _, m := range o.Metrics {
 		g.metrics[m.Name] = m
 	}
@@ -192,6 +207,10 @@ func (g *gatherer) problem(e *entry, kind, name, detail string) {
 }
 
 func (g *gatherer) keepProblem(p table.Problem) {
+	if len(g.problems) == maxProblems {
+		g.unlisted++
+		return
+	}
 	p.Name, p.Detail = value.ToUTF8(p.Name), value.ToUTF8(p.Detail)
 	g.problems = append(g.problems, p)
 }
@@ -202,9 +221,8 @@ func (g *gatherer) bindingColumn(e *entry, name string, role table.Role) int {
 	if i, ok := g.paramOf[key]; ok {
 		return i
 	}
-	if g.runs.Width() >= maxColumns {
-		g.paramOf[key] = -1
-		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this %s is in no table", maxColumns, role))
+	if g.runs.Width() >= g.width {
+		g.leaveOut(e, g.paramOf, key, name, fmt.Sprintf("this %s is in no table", role))
 		return -1
 	}
 	column := name
@@ -220,13 +238,12 @@ func (g *gatherer) scrapColumn(e *entry, name string) int {
 	if i, ok := g.columnOf[name]; ok {
 		return i
 	}
+	m, isMetric := g.metrics[name]
 	if isPlumbing(name) {
-		g.columnOf[name] = -1
 		return -1
 	}
-	if g.runs.Width() >= maxColumns {
-		g.columnOf[name] = -1
-		g.problem(e, "too_many", name, fmt.Sprintf("the runs table ends at %d columns; this scrap is only in scraps.parquet", maxColumns))
+	if g.runs.Width() >= g.width && !(isMetric && len(g.metrics) <= fewColumns) {
+		g.leaveOut(e, g.columnOf, name, name, "this scrap is only in scraps.parquet")
 		return -1
 	}
 	column := name
@@ -234,8 +251,22 @@ func (g *gatherer) scrapColumn(e *entry, name string) int {
 		column = g.free("scrap_" + name)
 		g.problem(e, "renamed", name, fmt.Sprintf("the scrap %q is the column %q, because the name is taken", name, column))
 	}
-	m := g.metrics[name]
 	return g.claim(g.columnOf, name, table.ColumnSpec{Name: column, Role: table.RoleScrap, Unit: m.Unit, Goal: m.Goal})
+}
+
+// leaveOut reports, once as long as names can be remembered, a name that has no
+// column because the table is as wide as its runs allow.
+func (g *gatherer) leaveOut(e *entry, columns map[string]int, key, name, where string) {
+	if len(columns) >= g.width+maxNames {
+		g.unlisted++
+		return
+	}
+	columns[key] = -1
+	text := fmt.Sprintf("the runs table ends at %d columns", g.width)
+	if g.width < maxColumns {
+		text += ", because it has so many rows"
+	}
+	g.problem(e, "too_many", name, text+"; "+where)
 }
 
 func (g *gatherer) claim(columns map[string]int, key string, spec table.ColumnSpec) int {
@@ -278,6 +309,8 @@ func (g *gatherer) item(e *entry, row int, it *item) error {
 		switch {
 		case len(value) > maxRunsCell:
 			g.problem(e, "large", it.name, fmt.Sprintf("a value of %d bytes is only in scraps.parquet, not in the runs table", len(value)))
+		case g.runs.Size()+len(value) > g.most:
+			g.problem(e, "large", it.name, fmt.Sprintf("the runs table holds %d bytes of values; this one is only in scraps.parquet", g.most))
 		case e.succeeded():
 			g.set(e, g.scrapColumn(e, it.name), it.value)
 		default:
@@ -355,6 +388,9 @@ func (g *gatherer) finish() (*Result, error) {
 	r := &Result{Table: runs, buffer: g.buffer, scraps: g.scraps.file, Scraps: g.scraps.rows, tableOnly: g.tableOnly}
 	r.stacks, r.apart = g.settle(g.stacks, runs), g.settle(g.apart, runs)
 	r.pictures = g.pictures
+	if g.unlisted > 0 {
+		g.problems = append(g.problems, table.Problem{Kind: "too_many", Detail: fmt.Sprintf("%d more problems are not listed", g.unlisted)})
+	}
 	slices.SortStableFunc(g.problems, func(a, b table.Problem) int {
 		return cmp.Or(cmp.Compare(a.Run, b.Run), cmp.Compare(a.Cell, b.Cell), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Detail, b.Detail))
 	})

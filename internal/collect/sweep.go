@@ -22,7 +22,7 @@ import (
 func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error) {
 	runs := s.Runs()
 	replicates := slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Replicate > 0 })
-	g, err := newGatherer(o, replicates)
+	g, err := newGatherer(o, replicates, len(runs))
 	if err != nil {
 		return nil, err
 	}

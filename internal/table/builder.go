@@ -3,6 +3,7 @@ package table
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -33,13 +34,14 @@ type Builder struct {
 	rows    int
 	starts  []int // first row of each batch
 	size    int   // bytes in the batch being filled
+	total   int   // bytes of all values
 }
 
 type columnBuilder struct {
 	spec  ColumnSpec
 	shape cell.Shape
 	data  []byte
-	ends  []int // of the cells of rows 0…len-1; missing ones are null
+	ends  []uint32 // of the cells of rows 0…len-1; missing ones are null
 }
 
 // NewBuilder gives an empty builder.
@@ -107,6 +109,9 @@ func (b *Builder) Declare(column int, t Type) {
 // Width is the number of columns.
 func (b *Builder) Width() int { return len(b.columns) }
 
+// Size is how many bytes the values take.
+func (b *Builder) Size() int { return b.total }
+
 // ByRole puts the columns in the order of the files: how the run went, its
 // parameters and labels, its scraps. No value may be set afterwards.
 func (b *Builder) ByRole() {
@@ -139,14 +144,21 @@ func (b *Builder) Set(column int, x any) error {
 	}
 	before := len(c.data)
 	for len(c.ends) < b.rows-1 {
-		c.ends = append(c.ends, before)
+		c.ends = append(c.ends, uint32(before))
+	}
+	if v != nil {
+		c.data = cell.Append(c.data, v)
+	}
+	if len(c.data) > math.MaxUint32 {
+		c.data = c.data[:before]
+		return fmt.Errorf("column %q: its values have more than 4 GB", c.spec.Name)
 	}
 	if v != nil {
 		c.shape.See(v)
-		c.data = cell.Append(c.data, v)
 	}
-	c.ends = append(c.ends, len(c.data))
+	c.ends = append(c.ends, uint32(len(c.data)))
 	b.size += len(c.data) - before
+	b.total += len(c.data) - before
 	return nil
 }
 
@@ -252,7 +264,7 @@ func (c *columnBuilder) cell(row int) []byte {
 	if row >= len(c.ends) {
 		return nil
 	}
-	start := 0
+	start := uint32(0)
 	if row > 0 {
 		start = c.ends[row-1]
 	}
