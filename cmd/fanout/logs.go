@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // logsFlags select what of a sweep's output to print.
@@ -70,7 +71,7 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 	if f.Keep, err = query.Filter(s, f.where); err != nil {
 		return fmt.Errorf("--where: %w", err)
 	}
-	lines := 0
+	lines, unread := 0, 0
 	print := c.linePrinter(s, len(f.Runs) == 1)
 	f.Line = func(l app.LogLine) { lines++; print(l) }
 	f.Next = func(run string, attempt int) {
@@ -78,8 +79,15 @@ func (c *cli) logs(ctx context.Context, dir string, names []string, f logsFlags)
 			c.stderr.Printf("fanout: %s: attempt %d\n", s.RunName(run), attempt)
 		}
 	}
-	if err := app.Logs(ctx, s, f.LogOptions); err != nil || ctx.Err() != nil {
+	f.Problem = func(run string, attempt int, err error) {
+		unread++
+		c.app.Warn(fmt.Sprintf("%s: attempt %d: %v", s.RunName(run), attempt, err))
+	}
+	switch err := app.Logs(ctx, s, f.LogOptions); {
+	case err != nil || ctx.Err() != nil:
 		return stoppedReading(ctx, err)
+	case unread > 0:
+		return fmt.Errorf("%s could not be read", unit.Plural(unread, "notebook"))
 	}
 	if lines == 0 {
 		c.stderr.Println("nothing was printed")

@@ -39,6 +39,9 @@ type Options struct {
 
 	Line func(Line)                    // called with every line, in order
 	Next func(run string, attempt int) // called when another attempt at a run begins
+
+	// Called with a notebook that cannot be read; the other runs are read all the same.
+	Problem func(run string, attempt int, err error)
 }
 
 // Read calls o.Line with what runs print. A line that is overwritten, as progress
@@ -189,20 +192,20 @@ func (t *tail) run(ctx context.Context, st sweep.RunState, r *readHead) error {
 // read reads what is new of one attempt.
 func (t *tail) read(ctx context.Context, st sweep.RunState, r *readHead) error {
 	saved, err := t.sweep.Saved(ctx, st.Run.ID, r.attempt, r.known)
-	if errors.Is(err, fs.ErrNotExist) {
+	var file *fs.PathError
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return t.missing(st, r)
-	}
-	if err != nil {
+	case errors.As(err, &file): // it is no file, or not ours to read
+		r.ended = true
+		t.Problem(st.Run.ID, r.attempt, err)
+		return nil
+	case err != nil:
 		return err
 	}
 	r.known, r.ended = saved.Object, saved.Ended
 	if saved.Text != nil {
-		doc, err := notebook.Decode(saved.Text)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", saved.Object.Key, err)
-		}
-		open := t.Follow && !saved.Ended
-		t.emitNew(st, r, linesOf(doc.Prints(t.Results), open))
+		t.notebook(st, r, saved)
 	}
 	if !saved.Ended {
 		return nil
@@ -216,6 +219,16 @@ func (t *tail) read(ctx context.Context, st sweep.RunState, r *readHead) error {
 		t.emit(st, r, channel{stream: "kernel"}, overtyped(line))
 	}
 	return err
+}
+
+// notebook passes on what is new in a notebook as it was saved.
+func (t *tail) notebook(st sweep.RunState, r *readHead, saved sweep.Saved) {
+	doc, err := notebook.Decode(saved.Text)
+	if err != nil {
+		t.Problem(st.Run.ID, r.attempt, fmt.Errorf("read %s: %w", saved.Object.Key, err))
+		return
+	}
+	t.emitNew(st, r, linesOf(doc.Prints(t.Results), t.Follow && !saved.Ended))
 }
 
 // missing is an attempt without a notebook: it has just begun, was removed, or
