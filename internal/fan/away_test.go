@@ -110,6 +110,72 @@ func TestClassGone(t *testing.T) {
 	})
 }
 
+// A class that was given up and comes back while others execute is taken up again:
+// its queued runs, and the shard that was in progress, under its own id.
+func TestClassComesBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 24, fantest.Succeed)
+		ex, begin := newTwoRegions(b, 6), time.Now()
+		gone := errors.New("region west is away")
+		from, to := time.Minute+time.Second, 4*time.Minute
+		ex.away = func() (bool, error) {
+			if since := time.Since(begin); since > from && since < to {
+				return true, gone
+			}
+			return false, nil
+		}
+		var mu sync.Mutex
+		shards, broken := map[string][]string{}, 0 // run → shards
+		before := b.fake.Before
+		b.fake.Before = func(ctx context.Context, run sweep.Run, n int) error {
+			mu.Lock()
+			cut := ex.west[run.ID] && time.Since(begin) > 30*time.Second && broken == 0
+			if cut {
+				broken++
+			}
+			mu.Unlock()
+			if cut {
+				time.Sleep(time.Until(begin.Add(from + time.Second)))
+				return gone
+			}
+			return before(ctx, run, n)
+		}
+		watched := watchShards{ex, func(sh sweep.Shard) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, id := range sh.Runs {
+				shards[id] = append(shards[id], sh.ID)
+			}
+		}}
+		sum, err := fan.Fan(t.Context(), b.Sweep, watched, fan.Options{Runs: b.ids, Jobs: 2, Retry: fan.Retry{N: 1}})
+		if err != nil || sum.Executed != 24 || sum.Unstarted != 0 || sum.Retried != 0 || broken != 1 {
+			t.Errorf("%+v, %v, %d broken", sum, err, broken)
+		}
+		again := 0
+		for id, all := range shards {
+			if len(all) == 2 && all[0] == all[1] {
+				again++
+			} else if len(all) != 1 {
+				t.Errorf("run %s was in the shards %v", id, all)
+			}
+		}
+		if again != 1 {
+			t.Errorf("%d shards were executed again", again)
+		}
+	})
+}
+
+// watchShards sees the shards that are executed.
+type watchShards struct {
+	*twoRegions
+	see func(sweep.Shard)
+}
+
+func (w watchShards) Execute(ctx context.Context, sh sweep.Shard, note func(sweep.Note)) error {
+	w.see(sh)
+	return w.twoRegions.Execute(ctx, sh, note)
+}
+
 // An error that concerns more than a class stops everything, also while one is away.
 func TestErrorWhileClassAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -37,8 +37,8 @@ type Limits struct {
 type Classer interface {
 	Class(run sweep.Run) string
 	// Away lists the classes of which nothing can begin now. Those with an error
-	// are gone for good: what is left of them is not executed. The others wait, and
-	// hold up no run of another class.
+	// are given up: what is left of them is not executed, unless they come back
+	// while others are. The others wait, and hold up no run of another class.
 	Away() map[string]error
 }
 

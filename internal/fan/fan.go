@@ -108,7 +108,7 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	f.canary.shut = o.Canary && f.total > 1
 	f.resume(workCtx, left)
 	err = f.loop(workCtx)
-	f.sum.Unstarted += len(f.queue) + f.waiting
+	f.sum.Unstarted += len(f.queue) + f.waiting + f.away.unstarted()
 	return f.sum, err
 }
 
@@ -192,9 +192,10 @@ type fanner struct {
 }
 
 type result struct {
-	shard, class string
-	runs         []sweep.Run
-	err          error
+	shard sweep.Shard
+	class string
+	runs  []sweep.Run
+	err   error
 }
 
 func (f *fanner) loop(ctx context.Context) error {
@@ -203,7 +204,7 @@ func (f *fanner) loop(ctx context.Context) error {
 	for {
 		f.start(ctx)
 		if f.inFlight == 0 && (f.stopped || ctx.Err() != nil || len(f.queue)+f.waiting == 0) {
-			return f.err
+			return f.away.err(f.err)
 		}
 		select {
 		case r := <-f.ended:
@@ -265,7 +266,7 @@ func (changedError) Error() string { return "its runs have changed" }
 
 // start fills the window.
 func (f *fanner) start(ctx context.Context) {
-	f.lookAway()
+	f.lookAway(ctx)
 	for !f.stopped && ctx.Err() == nil && f.inFlight-f.away.stuck() < f.canary.window(f.window) {
 		i := f.next()
 		if i < 0 {
@@ -294,7 +295,7 @@ func (f *fanner) send(ctx context.Context, shard sweep.Shard, runs []sweep.Run) 
 	f.away.busy[class]++
 	go func() {
 		err := f.execute(ctx, shard)
-		f.ended <- result{shard.ID, class, runs, err}
+		f.ended <- result{shard, class, runs, err}
 	}()
 }
 
@@ -398,10 +399,10 @@ func (f *fanner) end(ctx context.Context, r result) {
 		f.count(run, -1)
 	}
 	if r.err != nil {
-		f.fail(r)
+		f.fail(ctx, r)
 		return
 	}
-	recalled := f.rates.recalled(r.shard)
+	recalled := f.rates.recalled(r.shard.ID)
 	for _, run := range r.runs {
 		f.settle(ctx, run, recalled)
 	}
@@ -412,7 +413,7 @@ func (f *fanner) inShard(r result) error {
 	if len(r.runs) == 1 {
 		return fmt.Errorf("run %s: %w", r.runs[0].ID, r.err)
 	}
-	return fmt.Errorf("shard %s: %w", r.shard, r.err)
+	return fmt.Errorf("shard %s: %w", r.shard.ID, r.err)
 }
 
 // settle records how one run ended. A run of a recalled shard may come back any
