@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 )
 
 // A placement is laid over what the settings say, field by field.
@@ -54,7 +56,7 @@ func TestPlacementsThatCannotBe(t *testing.T) {
 // Names of sweeps may be anything; ids of jobs may not.
 func TestJobID(t *testing.T) {
 	for _, name := range []string{"a b/c", "ü{}?#%:", "漢字", strings.Repeat("x", 300), "$(rm -rf)", "../../etc"} {
-		id := jobID(name, "abcdefghijkl")
+		id := jobspec.ID(name, "abcdefghijkl")
 		if len(id) > 60 || strings.Trim(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") != "" || !strings.HasSuffix(id, "-abcdefgh") {
 			t.Errorf("%q becomes %q", name, id)
 		}

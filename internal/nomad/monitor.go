@@ -65,6 +65,15 @@ func (m *monitor) execute(ctx context.Context, fresh bool) (err error) {
 	return m.settle(work)
 }
 
+// remember keeps the job of a shard whose place is given up, in case it comes back.
+func (m *monitor) remember() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.child != "" {
+		m.left[m.shard.ID] = m.child
+	}
+}
+
 // reach waits until the shard's place has answered, while its workers, if it was
 // dispatched before, may do all there is to do.
 func (m *monitor) reach(ctx context.Context) error {
@@ -342,5 +351,6 @@ func (m *monitor) settle(ctx context.Context) error {
 			return err
 		}
 	}
+	m.sayDrained()
 	return m.stored().Close(ctx)
 }

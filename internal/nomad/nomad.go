@@ -30,6 +30,8 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/waiting"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -80,7 +82,8 @@ type Executor struct {
 	classes  map[classKey]*class
 	watchers map[place]*watcher
 	left     map[string]string // shard → child job that an earlier controller dispatched
-	waiting  waiting
+	waiting  waiting.Shards
+	drained  map[string]bool // nodes, as people were told
 	inFlight int
 	useless  int  // allocations in a row that began no run
 	useful   bool // one began a run
@@ -109,7 +112,7 @@ func connect(ctx context.Context, s *sweep.Sweep, o Options, register bool) (*Ex
 	}
 	e.sweep, e.prefix = s, prefixOf(s)
 	e.watchers, e.left = map[place]*watcher{}, map[string]string{}
-	e.waiting = waiting{map[string]wait{}, map[string]waitReport{}}
+	e.waiting, e.drained = waiting.New(), map[string]bool{}
 	if err := e.readClasses(); err != nil {
 		return nil, err
 	}
@@ -159,22 +162,7 @@ func orElse(d, other time.Duration) time.Duration {
 
 // prefixOf is the beginning of the ids of a sweep's jobs: its name for people,
 // and its id because other sweeps may have that name.
-func prefixOf(s *sweep.Sweep) string { return jobID(s.Name(), s.ID()) }
-
-// jobID composes the id of a job from a name, of which only what Nomad accepts is
-// kept, and an id that distinguishes things of one name.
-func jobID(name, id string) string { return fmt.Sprintf("fanout-%.40s-%.8s", safe(name), id) }
-
-// safe is a name with only what Nomad accepts in the id of a job.
-func safe(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_':
-			return r
-		}
-		return '-'
-	}, name)
-}
+func prefixOf(s *sweep.Sweep) string { return jobspec.ID(s.Name(), s.ID()) }
 
 // findChildren finds the jobs that earlier controllers dispatched.
 func (e *Executor) findChildren(ctx context.Context, p place) error {
@@ -269,6 +257,7 @@ func (e *Executor) Execute(ctx context.Context, shard sweep.Shard, note func(swe
 	if err := m.execute(ctx, fresh); err != nil {
 		var failed *answer.Error
 		if gone := e.gone(m.class.place); gone != nil && errors.As(err, &failed) {
+			m.remember()
 			return gone
 		}
 		return err
@@ -292,7 +281,7 @@ func (e *Executor) leave(shard string) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.inFlight--
-	delete(e.waiting.shards, shard)
+	e.waiting.Forget(shard)
 }
 
 // maxUseless is how many allocations in a row may begin no run before the cluster
@@ -363,7 +352,7 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 	}
 	err = e.retry(ctx, c.place, "dispatch shard "+shard, func(ctx context.Context) error {
 		got, _, err := e.client.Jobs().DispatchOpts(&api.DispatchOptions{
-			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority, IdPrefixTemplate: "shard-" + safe(shard),
+			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority, IdPrefixTemplate: "shard-" + jobspec.Safe(shard),
 		}, c.place.write(ctx, c.id+"."+shard+"."+e.o.Dir))
 		if err != nil {
 			return err

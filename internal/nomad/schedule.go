@@ -56,7 +56,7 @@ type Firing struct {
 	At     time.Time // when it was due
 	State  string    // waiting, running, ended or forgotten
 	Code   int       // exit code of fanout, when it ended
-	Reason string    // why it ended without one
+	Reason string    // why it ended without one, or could not finish
 }
 
 // The meta keys by which a schedule's job is recognized.
@@ -114,7 +114,7 @@ func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err e
 // scheduleID is the id of a schedule's job: one per place of a sweep.
 func scheduleID(name, store string) string {
 	sum := sha256.Sum256([]byte(store))
-	return jobID("schedule-"+name, hex.EncodeToString(sum[:]))
+	return jobspec.ID("schedule-"+name, hex.EncodeToString(sum[:]))
 }
 
 // runTask checks what fanout relies on and returns the task that runs fanout.
@@ -286,7 +286,7 @@ func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, er
 	case a != nil:
 		f.State = "ended"
 		i := slices.IndexFunc(allocs, func(s *api.AllocationListStub) bool { return s.ID == a.ID })
-		if f.Code = reason.ExitCode(allocs[i]); f.Code < 0 {
+		if f.Code = reason.ExitCode(allocs[i]); f.Code < 0 || f.Code == 1 {
 			f.Reason = s.whyEnded(ctx, s.place, *a, false)
 		}
 	case len(allocs) > 0:

@@ -27,7 +27,7 @@ type site struct {
 	open      bool      // its jobs are registered, and what earlier controllers left is found
 	since     time.Time // it has not answered; zero if it does
 	why       error     // its last answer
-	gone      error     // why it is not waited for any longer
+	gone      error     // why it is not waited for any longer, unless it comes back
 	announced bool      // people know that it is away
 }
 
@@ -78,6 +78,7 @@ func (e *Executor) openSites(ctx context.Context, register bool) error {
 		e.opening.Go(func() {
 			err := s.decide(e.open(ctx, s, register))
 			opened <- err
+			e.reopen(ctx, s, register, err)
 		})
 	}
 	var late <-chan time.Time
@@ -134,6 +135,25 @@ func (s *site) decide(err error) error {
 	return err
 }
 
+// reopenEvery is how often a site is looked for that was given up before it opened.
+const reopenEvery = 5 * time.Second
+
+// reopen opens a site that was given up once it answers all the same.
+func (e *Executor) reopen(ctx context.Context, s *site, register bool, err error) {
+	for err != nil && answer.Away(err) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(min(reopenEvery, e.o.retryFor)):
+		}
+		if err = e.open(ctx, s, register); err == nil {
+			s.mu.Lock()
+			s.open, s.since, s.gone = true, time.Time{}, nil
+			s.mu.Unlock()
+		}
+	}
+}
+
 // saw records how a request went.
 func (s *site) saw(err error) {
 	if s == nil {
@@ -143,7 +163,7 @@ func (s *site) saw(err error) {
 	defer s.mu.Unlock()
 	if err == nil || !answer.Away(err) {
 		if s.open {
-			s.since = time.Time{}
+			s.since, s.gone = time.Time{}, nil
 		}
 		return
 	}

@@ -2,6 +2,7 @@ package nomad
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -116,6 +117,52 @@ func TestRegionGivenUp(t *testing.T) {
 	}
 	if s.Stored("1-1").Open() == false {
 		t.Error("the shard is closed, and might have been dispatched")
+	}
+}
+
+// A region that was given up is taken up again once it answers, whether it had
+// opened before or never did.
+func TestRegionComesBack(t *testing.T) {
+	for _, opened := range []bool{true, false} {
+		t.Run(fmt.Sprintf("opened=%v", opened), func(t *testing.T) {
+			server := nomadtest.New(t)
+			t.Setenv("NOMAD_ADDR", server.URL)
+			server.Idle()
+			s := twoRegions(t)
+			if !opened {
+				server.Away("eu", brokenRegion)
+			}
+			e, err := New(t.Context(), s, Options{Dir: "d", Command: "fanout", Parallel: 2, retryFor: 2 * time.Second, poll: 10 * time.Millisecond, Grace: time.Second, margin: time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer e.Close()
+			server.Away("eu", brokenRegion)
+			run := s.Runs()[0].Run
+			eu, shard := e.Class(run), sweep.Shard{ID: "1-1", Runs: []string{run.ID}}
+			if err := e.Execute(t.Context(), shard, func(sweep.Note) {}); err == nil || !errors.Is(err, e.Away()[eu]) {
+				t.Fatalf("the shard ends with %v, the region with %v", err, e.Away()[eu])
+			}
+			server.Away("eu", "")
+			for deadline := time.Now().Add(20 * time.Second); len(e.Away()) > 0; time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					t.Fatalf("it is not taken up again: %v", e.Away())
+				}
+			}
+			if jobs := server.Jobs("eu"); !slices.Contains(jobs, eu) {
+				t.Errorf("eu has the jobs %v", jobs)
+			}
+			var words []string
+			if err := e.Execute(t.Context(), shard, func(n sweep.Note) { words = append(words, n.Text) }); err != nil {
+				t.Errorf("the shard once more: %v", err)
+			}
+			if s.Stored("1-1").Open() {
+				t.Error("the shard is open")
+			}
+			if st, _ := s.Run(run.ID); st.Attempts != 0 {
+				t.Errorf("%d attempts at a run that no worker began", st.Attempts)
+			}
+		})
 	}
 }
 

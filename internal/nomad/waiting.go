@@ -3,59 +3,14 @@ package nomad
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/internal/sweep"
-	"github.com/fanout-dev/fanout/internal/unit"
 )
-
-// waiting knows why shards have no node.
-type waiting struct {
-	shards  map[string]wait       // by id
-	reports map[string]waitReport // by reason
-}
-
-type wait struct {
-	runs int
-	why  string
-}
-
-// waitReport is the last report about a reason.
-type waitReport struct {
-	runs int
-	at   time.Time
-}
-
-// reportEvery is the shortest time between two reports about a reason.
-const reportEvery = 30 * time.Second
-
-// set records why a shard waits and returns what to report, if anything: a shard
-// that begins to wait is reported with the others, at the next look.
-func (w *waiting) set(shard string, runs int, why string) string {
-	known := w.shards[shard].why == why
-	w.shards[shard] = wait{runs, why}
-	all := 0
-	for _, s := range w.shards {
-		if s.why == why {
-			all += s.runs
-		}
-	}
-	if was := w.reports[why]; !known || was.runs == all || time.Since(was.at) < reportEvery {
-		return ""
-	}
-	w.reports[why] = waitReport{all, time.Now()}
-	verb := "wait"
-	if all == 1 {
-		verb = "waits"
-	}
-	return fmt.Sprintf("%s %s for a node: %s", unit.Plural(all, "run"), verb, why)
-}
 
 // reportWaiting reports how many runs wait for a node and why.
 func (m *monitor) reportWaiting(ctx context.Context) {
@@ -76,10 +31,37 @@ func (m *monitor) reportWaiting(ctx context.Context) {
 	if why == "" {
 		return
 	}
+	if why == reason.NoneReady {
+		why = m.noneReady(ctx)
+	}
 	m.mu.Lock()
-	text := m.waiting.set(m.shard.ID, len(m.shard.Runs), why)
+	text := m.waiting.Set(m.shard.ID, len(m.shard.Runs), why)
 	m.mu.Unlock()
 	if text != "" {
 		m.note(sweep.Note{Kind: sweep.NoteWord, Text: text})
+	}
+}
+
+// noneReady names the nodes that are not ready, if the token may list nodes.
+func (m *monitor) noneReady(ctx context.Context) string {
+	var nodes []*api.NodeListStub
+	m.call(ctx, m.class.place, func(ctx context.Context) (err error) {
+		nodes, _, err = m.client.Nodes().List(m.class.place.query(ctx))
+		return err
+	})
+	return reason.Nodes(nodes)
+}
+
+// sayDrained tells people once that a node is drained on which a worker has stopped.
+func (m *monitor) sayDrained() {
+	if m.ended == nil || !m.ended.Drained {
+		return
+	}
+	m.mu.Lock()
+	known := m.drained[m.ended.Node]
+	m.drained[m.ended.Node] = true
+	m.mu.Unlock()
+	if !known {
+		m.note(sweep.Note{Kind: sweep.NoteWord, Text: "node " + m.ended.Node + " is drained: what its workers have not finished is executed elsewhere"})
 	}
 }

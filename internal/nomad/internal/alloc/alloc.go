@@ -14,13 +14,18 @@ import (
 type Alloc struct {
 	ID, Node          string
 	Status            string // ClientStatus
+	Drained           bool   // it is or was stopped because its node is drained
 	Created, Modified uint64 // indexes
 }
 
 // Of is the allocation in a listing of the client.
 func Of(s *api.AllocationListStub) Alloc {
-	return Alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, Created: s.CreateIndex, Modified: s.ModifyIndex}
+	return stub{s.ID, s.JobID, s.NodeName, s.ClientStatus, s.DesiredDescription, s.CreateIndex, s.ModifyIndex}.alloc()
 }
+
+// migrating is how Nomad describes what it wants of an allocation on a node that is
+// drained.
+const migrating = "alloc is being migrated"
 
 // String names an allocation for people.
 func (a Alloc) String() string {
@@ -60,12 +65,12 @@ func Disconnected(allocs []Alloc) bool {
 
 // stub is an allocation in a listing or an event.
 type stub struct {
-	ID, JobID, NodeName, ClientStatus string
-	CreateIndex, ModifyIndex          uint64
+	ID, JobID, NodeName, ClientStatus, DesiredDescription string
+	CreateIndex, ModifyIndex                              uint64
 }
 
 func (s stub) alloc() Alloc {
-	return Alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, Created: s.CreateIndex, Modified: s.ModifyIndex}
+	return Alloc{ID: s.ID, Node: s.NodeName, Status: s.ClientStatus, Drained: s.DesiredDescription == migrating, Created: s.CreateIndex, Modified: s.ModifyIndex}
 }
 
 // frame is one line of the event stream.

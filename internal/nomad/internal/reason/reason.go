@@ -16,6 +16,47 @@ import (
 // ineligible is Nomad's reason for a node like one that it has ruled out before.
 const ineligible = "computed class ineligible"
 
+const noneReady = "none in its datacenters and node pool is ready: "
+
+// NoneReady is what Obstacles says where Nomad looked at no node at all.
+const NoneReady = noneReady + "they are drained, ineligible or down, or there are none"
+
+// namedNodes is how many nodes are named.
+const namedNodes = 5
+
+// Nodes is NoneReady with the names of those of the nodes that are not ready, and
+// why; NoneReady itself if there are none.
+func Nodes(nodes []*api.NodeListStub) string {
+	var out []string
+	for _, n := range nodes {
+		if why := notReady(n); why != "" {
+			out = append(out, "node "+n.Name+" is "+why)
+		}
+	}
+	if len(out) == 0 {
+		return NoneReady
+	}
+	slices.Sort(out)
+	if more := len(out) - namedNodes; more > 0 {
+		out = append(out[:namedNodes], fmt.Sprintf("%d more are not ready", more))
+	}
+	return noneReady + strings.Join(out, ", ")
+}
+
+// notReady is why a node takes no allocations; "" if it does.
+func notReady(n *api.NodeListStub) string {
+	drained := n.LastDrain != nil && n.LastDrain.Status == api.DrainStatusComplete
+	switch ineligible := n.SchedulingEligibility == api.NodeSchedulingIneligible; {
+	case n.Status != api.NodeStatusReady:
+		return n.Status
+	case n.Drain, ineligible && drained:
+		return "drained"
+	case ineligible:
+		return "ineligible"
+	}
+	return ""
+}
+
 // Obstacles lists why no node has room for an allocation, from what Nomad said each
 // time it looked, the last time last. driver is that of the task.
 func Obstacles(looks []*api.AllocationMetric, driver string) string {
@@ -33,7 +74,7 @@ func Obstacles(looks []*api.AllocationMetric, driver string) string {
 		return ""
 	}
 	if last.NodesEvaluated == 0 && len(last.ConstraintFiltered) == 0 {
-		return "none in its datacenters and node pool is ready: they are drained, ineligible or down, or there are none"
+		return NoneReady
 	}
 	var parts []string
 	for _, k := range slices.Sorted(maps.Keys(last.DimensionExhausted)) {

@@ -48,3 +48,28 @@ func TestObstacles(t *testing.T) {
 		})
 	}
 }
+
+// Nodes that are not ready are named, with why; those that are, and too many, are not.
+func TestNodes(t *testing.T) {
+	node := func(name, status, eligibility string, drain bool, last *api.DrainMetadata) *api.NodeListStub {
+		return &api.NodeListStub{Name: name, Status: status, SchedulingEligibility: eligibility, Drain: drain, LastDrain: last}
+	}
+	const is, not = api.NodeSchedulingEligible, api.NodeSchedulingIneligible
+	complete := &api.DrainMetadata{Status: api.DrainStatusComplete}
+	all := []*api.NodeListStub{
+		node("e", "down", is, false, nil), node("b", "ready", not, true, nil), node("c", "ready", not, false, complete),
+		node("d", "ready", not, false, &api.DrainMetadata{Status: api.DrainStatusCanceled}), node("a", "ready", is, false, complete),
+	}
+	if got, want := Nodes(all), noneReady+"node b is drained, node c is drained, node d is ineligible, node e is down"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, name := range []string{"f", "g", "h"} {
+		all = append(all, node(name, "initializing", is, false, nil))
+	}
+	if got, want := Nodes(all), noneReady+"node b is drained, node c is drained, node d is ineligible, node e is down, node f is initializing, 2 more are not ready"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := Nodes(all[4:5]); got != NoneReady {
+		t.Errorf("%q, want %q", got, NoneReady)
+	}
+}
