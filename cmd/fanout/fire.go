@@ -23,10 +23,11 @@ import (
 )
 
 // fireFlags are what the job of a schedule passes to its task.
-type fireFlags struct{ store, bundle, spec, zone string }
+type fireFlags struct{ store, bundle, spec, zone, notify string }
 
-func fireArgs(store, bundle, spec, zone string) []string {
-	return []string{"schedule", "fire", "--store", store, "--bundle", bundle, "--spec", spec, "--tz", zone}
+// args are the command line of a firing.
+func (f fireFlags) args() []string {
+	return []string{"schedule", "fire", "--store", f.store, "--bundle", f.bundle, "--spec", f.spec, "--tz", f.zone, "--notify", f.notify}
 }
 
 func (c *cli) scheduleFire() *cobra.Command {
@@ -41,6 +42,7 @@ func (c *cli) scheduleFire() *cobra.Command {
 	fl.StringVar(&f.bundle, "kit", "", "the same, in schedules that an earlier version registered")
 	fl.StringVar(&f.spec, "spec", "", "the sweep file among them")
 	fl.StringVar(&f.zone, "tz", "UTC", "zone of the schedule")
+	fl.StringVar(&f.notify, "notify", "{}", "whom to notify if the sweep cannot be reached, as JSON")
 	return cmd
 }
 
@@ -50,14 +52,10 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	if err != nil {
 		return unit.Mistake(err)
 	}
-	st, err := c.openStore(ctx, f.store)
-	if err != nil {
-		return err
-	}
 	me := lease.Me()
-	c.record(ctx, st, firing.Firing{Due: this.At, ID: this.ID, By: madeBy(), Host: me.Host, User: me.User})
-	if err := draft.Unbundle(ctx, st, f.bundle, folder); err != nil {
-		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
+	made := firing.Firing{Due: this.At, ID: this.ID, By: madeBy(), Host: me.Host, User: me.User, Began: time.Now()}
+	if err := c.fetch(ctx, f, made, folder); err != nil {
+		return c.app.Unreached(ctx, f.notify, f.store, err)
 	}
 	if err := c.takeSettings(filepath.Join(folder, bundledSettings)); err != nil {
 		return err
@@ -70,17 +68,37 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	})
 }
 
+// fetch takes what a firing needs from the sweep, in which it is recorded from here
+// on.
+func (c *cli) fetch(ctx context.Context, f fireFlags, made firing.Firing, folder string) error {
+	st, err := c.openStore(ctx, f.store)
+	if err != nil {
+		return err
+	}
+	c.record(ctx, st, made)
+	if err := draft.Unbundle(ctx, st, f.bundle, folder); err != nil {
+		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
+	}
+	return nil
+}
+
 // record keeps the history of the firing that this process is: what it prints, and
-// how it ends. One whose history cannot be kept is made all the same.
+// how it ends. One whose history cannot be kept is made all the same: what became of
+// it is recorded at its end, if that can be done then.
 func (c *cli) record(ctx context.Context, st store.Store, f firing.Firing) {
 	r, err := firing.Begin(ctx, st, f)
 	if err != nil {
 		c.app.Warn(err.Error())
-		return
+	} else {
+		c.stdout = unit.NewPrinter(io.MultiWriter(c.stdout.Data(), r))
+		c.stderr = unit.NewPrinter(io.MultiWriter(c.stderr.Data(), r))
 	}
-	c.stdout = unit.NewPrinter(io.MultiWriter(c.stdout.Data(), r))
-	c.stderr = unit.NewPrinter(io.MultiWriter(c.stderr.Data(), r))
 	c.atEnd = func(code int, failed error) {
+		if r == nil {
+			if r, err = firing.Begin(context.WithoutCancel(ctx), st, f); err != nil {
+				return // as was said
+			}
+		}
 		var sig interrupted
 		if errors.As(context.Cause(ctx), &sig) {
 			code = signalCode(code, sig.signal)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -75,6 +77,61 @@ func TestFiringHistory(t *testing.T) {
 	}
 	if code, _, words := v.say(t, "schedule", "log", "victim.sweep", "1999"); code != exitUsage || !strings.Contains(words, "no firing of victim.sweep was due at 1999") {
 		t.Errorf("a time without a firing: exit %d\n%s", code, words)
+	}
+}
+
+// TestFiringThatCannotReachItsSweep: people are told, schedule ls says why, and once
+// the sweep is there again its history has the firing.
+func TestFiringThatCannotReachItsSweep(t *testing.T) {
+	fakeCluster(t)
+	v := scheduled(t)
+	sweep, away, told := filepath.Join(v.dir, "victim.sweep"), filepath.Join(v.dir, "away"), filepath.Join(v.dir, "told.json")
+	v.edit(t, "sweep.yaml", func(text string) string {
+		return text + fmt.Sprintf(`
+notify:
+  - command: [sh, -c, "cat > %[1]s.part; until test -e %[2]s.back; do sleep 0.1; done; rm %[3]s; mv %[2]s %[3]s; mv %[1]s.part %[1]s"]
+    on: failure
+  - {webhook: "http://127.0.0.1:1/token", on: always}
+  - {command: [touch, %[2]s.success], on: success}
+`, told, away, sweep)
+	})
+	code, _, words := v.say(t, "schedule", "sweep.yaml", "--cron", "0 2 1 1 *")
+	if code != 0 || !strings.Contains(words, "warning: notify: a firing that cannot reach the sweep does not know the URL of the webhook") {
+		t.Fatalf("exit %d\n%s", code, words)
+	}
+	if err := errors.Join(os.Rename(sweep, away), os.WriteFile(sweep, nil, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, words := v.say(t, "schedule", "run-now", "victim"); code != 0 {
+		t.Fatalf("run-now: exit %d\n%s", code, words)
+	}
+	await(t, 60*time.Second, "the notification", func() bool {
+		_, err := os.Stat(told + ".part")
+		return err == nil
+	})
+	if err := os.WriteFile(away+".back", nil, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	await(t, 60*time.Second, "the end of the notification", func() bool {
+		_, err := os.Stat(told)
+		return err == nil
+	})
+	var news map[string]any
+	if err := json.Unmarshal([]byte(read(t, told)), &news); err != nil || news["sweep"] != "victim" || news["status"] != "failure" || !strings.Contains(fmt.Sprint(news["error"]), "read kits/") {
+		t.Errorf("it tells %v, %v", news, err)
+	}
+	if strings.Contains(fmt.Sprint(news), "token") {
+		t.Errorf("it tells the URL: %v", news)
+	}
+	await(t, 60*time.Second, "the end of the firing", func() bool { return len(v.history(t, sweep)) == 1 && v.history(t, sweep)[0].State == "ended" })
+	if f := v.history(t, sweep)[0]; *f.Code != exitFailed || !strings.Contains(f.Reason, "read kits/") || f.Began.After(*f.Ended) {
+		t.Errorf("%+v", f)
+	}
+	if err := errors.Join(os.Rename(sweep, away), os.WriteFile(sweep, nil, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	if _, out, _ := v.say(t, "schedule", "ls"); !strings.Contains(out, "exit code 1: it could not finish: ") || !strings.Contains(out, "read kits/") {
+		t.Errorf("ls:\n%s", out)
 	}
 }
 

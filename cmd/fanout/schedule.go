@@ -123,7 +123,8 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return err
 	}
-	in := schedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireArgs(out, key, files.Spec, f.zone)}
+	told, plain := app.ReachOf(d.Spec)
+	in := schedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireFlags{out, key, files.Spec, f.zone, told}.args()}
 	replaced, err := all.Put(ctx, &in)
 	if err != nil {
 		return err
@@ -131,6 +132,9 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	c.printSchedule(in, next, replaced, files.Outside)
 	for _, w := range append(all.Warnings(ctx), c.pythonWarnings(d, o.Image)...) {
 		c.app.Warn(w)
+	}
+	if plain {
+		c.app.Warn("notify: a firing that cannot reach the sweep does not know the URL of the webhook: give it as {secret: NAME}")
 	}
 	if next.Day() != next.UTC().Day() && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
 		c.stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)

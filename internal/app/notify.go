@@ -75,6 +75,42 @@ func (a *App) unfinished(ctx context.Context, spec *grid.Spec, where string, s *
 	return why
 }
 
+// reach is whom to tell that a sweep cannot be reached, where the sweep file is that
+// says so.
+type reach struct {
+	Sweep  string        `json:"sweep"`
+	Notify []grid.Notice `json:"notify,omitempty"`
+}
+
+// ReachOf is as much of that, as JSON, as others than the readers of the sweep may
+// read: no URL, which often is a token. plain reports that the sweep file has one.
+func ReachOf(spec *grid.Spec) (text string, plain bool) {
+	r := reach{Sweep: spec.Name}
+	for _, n := range spec.Notify {
+		switch {
+		case n.On == "success":
+		case n.Webhook != "":
+			plain = true
+		default:
+			r.Notify = append(r.Notify, n)
+		}
+	}
+	b, _ := json.Marshal(r) // texts
+	return string(b), plain
+}
+
+// Unreached notifies whom to, of ReachOf, names that fanout cannot reach the sweep at
+// where, and returns why.
+func (a *App) Unreached(ctx context.Context, to, where string, why error) error {
+	var r reach
+	if err := json.Unmarshal([]byte(to), &r); err != nil {
+		a.Warn(fmt.Sprintf("notify: %v", err))
+	}
+	spec := &grid.Spec{}
+	spec.Name, spec.Notify = r.Sweep, r.Notify
+	return a.unfinished(ctx, spec, where, nil, why)
+}
+
 // send notifies whom the sweep file names.
 func (a *App) send(ctx context.Context, spec *grid.Spec, e news) {
 	body, err := json.Marshal(e)

@@ -86,9 +86,13 @@ type Recorder struct {
 	size int
 }
 
-// Begin records that a firing begins, as the next try at it.
+// Begin records that a firing begins, or began if it says when, as the next try at
+// it.
 func Begin(ctx context.Context, st store.Store, f Firing) (*Recorder, error) {
-	f.Due, f.Began = f.Due.UTC(), time.Now().UTC()
+	if f.Began.IsZero() {
+		f.Began = time.Now()
+	}
+	f.Due, f.Began = f.Due.UTC(), f.Began.UTC()
 	if err := create(ctx, st, &f); err != nil {
 		return nil, fmt.Errorf("record the firing of %s: %w", f.Due.Format(time.RFC3339), err)
 	}
