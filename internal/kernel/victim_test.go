@@ -22,6 +22,9 @@ func victim() {
 	if kind := os.Getenv("FANOUT_TEST_VICTIM"); kind == "leaves" {
 		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
 		name, code = "python3", leaveCell
+	} else if kind == "lives" {
+		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
+		name = "python3"
 	} else if kind == "warm" {
 		find.Python = os.Getenv("FANOUT_TEST_PYTHON")
 		name, code = "python3", `
@@ -37,9 +40,17 @@ if os.fork() == 0:
 		panic(err)
 	}
 	if name == "python3" {
+		if os.Getenv("FANOUT_TEST_VICTIM") == "lives" {
+			fmt.Println(kernel.Token()) // it is killed at any moment from here on
+		}
 		srv, err := kernel.Serve(context.Background(), spec, kernel.ServerOptions{})
 		if err != nil {
 			panic(err)
+		}
+		for os.Getenv("FANOUT_TEST_VICTIM") == "lives" {
+			if err := oneLife(srv); err != nil {
+				panic(err)
+			}
 		}
 		start = func(ctx context.Context, _ kernelspec.Spec, o kernel.Options) (*kernel.Kernel, error) {
 			return srv.Launch(ctx, o)
