@@ -183,10 +183,16 @@ func prepare(t *testing.T, d *notebook.Notebook, name string, params map[string]
 
 func runReal(t *testing.T, launch launcher, d *notebook.Notebook) (Result, []byte) {
 	t.Helper()
+	return runFor(t, time.Minute, launch, d)
+}
+
+// runFor executes a notebook whose cells may take so long.
+func runFor(t *testing.T, most time.Duration, launch launcher, d *notebook.Notebook) (Result, []byte) {
+	t.Helper()
 	dir := t.TempDir()
 	s := &sheet{}
 	r, err := Run(t.Context(), Task{
-		Doc: d, Timeout: Timeouts{Start: time.Minute, Cell: time.Minute},
+		Doc: d, Timeout: Timeouts{Start: time.Minute, Cell: most},
 		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
 			return launch(ctx, kernel.Options{Dir: dir, Env: corpusEnv()})
 		},
