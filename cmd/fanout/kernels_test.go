@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -25,10 +26,13 @@ type otherKernel struct {
 	required       string   // what in FANOUT_TEST_REQUIRE makes its absence a failure
 	cells          []string // the first declares x and word; the last fails when x is 2
 	ename          string   // of that failure
+	interrupt      string   // how, if not by a signal
+	modules        string   // node_modules beside the template, where the kernel looks for types
 }
 
 func otherKernels(python string) []otherKernel {
 	bin := filepath.Dir(python)
+	tslab := filepath.Join(os.Getenv("FANOUT_TEST_NODE_MODULES"), ".bin", "tslab")
 	return []otherKernel{
 		{
 			name: "bash", language: "bash", argv: []string{python, "-m", "bash_kernel", "-f", "{connection_file}"},
@@ -39,6 +43,12 @@ func otherKernels(python string) []otherKernel {
 			name: "deno", language: "typescript", argv: []string{filepath.Join(bin, "deno"), "jupyter", "--kernel", "--conn", "{connection_file}"},
 			present: []string{filepath.Join(bin, "deno"), "--version"}, required: "ipykernel",
 			cells: []string{"let x = 0\nlet word = 'a'", "console.log(`${x}:${word}`)", "if (x === 2) throw new RangeError('no good')"}, ename: "RangeError",
+		},
+		{
+			name: "tslab", language: "typescript", argv: []string{tslab, "kernel", "--config-path", "{connection_file}"}, interrupt: "message",
+			modules: os.Getenv("FANOUT_TEST_NODE_MODULES"),
+			present: []string{tslab, "--version"},
+			cells:   []string{"let x = 0\nlet word = 'a'", "console.log(`${x}:${word}`)", "if (x === 2) throw new RangeError('no good')"},
 		},
 		{
 			name: "ir", language: "R", argv: []string{"R", "--slave", "-e", "IRkernel::main()", "--args", "{connection_file}"},
@@ -71,7 +81,7 @@ func (k otherKernel) write(t *testing.T, files map[string]string) string {
 		}
 		t.Skip("it is not here")
 	}
-	spec, err := json.Marshal(map[string]any{"argv": k.argv, "display_name": k.name, "language": k.language})
+	spec, err := json.Marshal(map[string]any{"argv": k.argv, "display_name": k.name, "language": k.language, "interrupt_mode": cmp.Or(k.interrupt, "signal")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,6 +94,11 @@ func (k otherKernel) write(t *testing.T, files map[string]string) string {
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if k.modules != "" {
+		if err := os.Symlink(k.modules, filepath.Join(dir, "node_modules")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,7 +124,8 @@ func (k otherKernel) check(t *testing.T) {
 	if good.Status != outcome.Succeeded || bad.Status != outcome.Failed || bad.Last.Cell != 4 || k.ename != "" && bad.Last.Ename != k.ename {
 		t.Errorf("%s %+v, %s %+v\n%s", good.Status, good.Last, bad.Status, bad.Last, stderr)
 	}
-	if got := strings.TrimSpace(printedBy(notebookIn(t, s, good))); got != "1:"+hostile {
+	// tslab prints what the last parameter was set to.
+	if got := strings.TrimSpace(printedBy(notebookIn(t, s, good))); strings.TrimPrefix(got, "1\n") != "1:"+hostile {
 		t.Errorf("printed %q, want %q", got, "1:"+hostile)
 	}
 }
@@ -121,7 +137,7 @@ func TestScrapSnippets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	snippets := map[string]string{"ir": fenced(t, string(text), "r"), "deno": fenced(t, string(text), "javascript")}
+	snippets := map[string]string{"ir": fenced(t, string(text), "r"), "deno": fenced(t, string(text), "javascript"), "tslab": fenced(t, string(text), "typescript")}
 	for _, k := range otherKernels(kerneltest.Python(t)) {
 		if snippet, ok := snippets[k.name]; ok {
 			k.cells = []string{k.cells[0], snippet}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -226,6 +227,11 @@ const unboundedQueue = `(lambda k: k.iopub_thread.schedule(lambda: k.iopub_threa
 const quitStatus = `.Last.sys <- function() eval(quote(
   payload <<- c(payload, list(list(source = "ask_exit", keepkernel = as.integer(status))))), parent.frame())`
 
+// shellStatus makes the shell of bash_kernel write, as its last words, with which
+// status it ends: the kernel starts another one and reports success. Terminals take
+// no notice of such words.
+const shellStatus = `trap 'printf "\033]fanout:exit:%d\007" $?' EXIT`
+
 // setup is what a kernel executes, unseen, before its first cell.
 func (k *Kernel) setup() string {
 	_, cold := k.proc.(*proc.Child)
@@ -234,6 +240,8 @@ func (k *Kernel) setup() string {
 		return unboundedQueue
 	case k.spec.Language == "R":
 		return quitStatus
+	case slices.Contains(k.spec.Argv, "bash_kernel"):
+		return shellStatus
 	}
 	return ""
 }

@@ -2,7 +2,9 @@ package runner
 
 import (
 	"encoding/json"
+	"regexp"
 
+	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
@@ -15,7 +17,48 @@ func exitOutput(status string) notebook.Output {
 	return notebook.Output{Type: "error", Ename: "SystemExit", Evalue: status, Traceback: []string{"SystemExit: " + status}}
 }
 
-const unknownStatus = "its status is not known: quit(runLast = FALSE) keeps it from everybody"
+const (
+	unknownStatus = "its status is not known: quit(runLast = FALSE) keeps it from everybody"
+	unknownShell  = "its status is not known: it has another trap for EXIT, or has become another program"
+)
+
+// lastWords are what the shell of bash_kernel writes when it ends, see package
+// kernel, and what the kernel adds to it.
+var lastWords = regexp.MustCompile(`(?:\x1b\]fanout:exit:([0-9]+)\x07)?Restarting Bash\n?$`)
+
+// A shell is that of bash_kernel, which is replaced by another one when it ends.
+type shell struct {
+	ended  bool // in the current cell
+	status string
+}
+
+// read finds out from the text of a cell that the shell has ended, and returns the
+// message without what is not the shell's own text.
+func (s *shell) read(m kernel.Message) kernel.Message {
+	var content struct {
+		Name string `json:"name"`
+		Text string `json:"text"`
+	}
+	if m.Header.MsgType != "stream" || json.Unmarshal(m.Content, &content) != nil {
+		return m
+	}
+	at := lastWords.FindStringSubmatchIndex(content.Text)
+	if at == nil {
+		return m
+	}
+	s.ended, s.status = true, unknownShell
+	if at[2] >= 0 {
+		s.status = content.Text[at[2]:at[3]]
+	}
+	content.Text = content.Text[:at[0]]
+	if content.Text == "" {
+		return kernel.Message{}
+	}
+	if short, err := json.Marshal(content); err == nil {
+		m.Content = short
+	}
+	return m
+}
 
 // quits reports whether a cell's reply asks to quit the kernel, and with which
 // exit status; "" is none.

@@ -135,6 +135,8 @@ type walk struct {
 	shared int  // cells that were done before the kernel was forked
 	total  int  // code cells
 	quit   bool // the kernel was told to quit, successfully
+	bash   bool // the kernel is bash_kernel, and shell its shell
+	shell  shell
 	ended  bool // by the last cell, or by one that none may follow
 	result Result
 	errs   error // of the sink's log
@@ -239,6 +241,7 @@ func isClosed(c <-chan struct{}) bool {
 func (w *walk) started(k session, try int) {
 	w.kernel = k
 	w.result.KernelStart = k.StartTook()
+	w.bash = k.Info().Implementation == "bash_kernel"
 	if k.Warm() {
 		w.result.Kernel = "warm"
 		if name, _ := k.Transport(); name != "pipe" {
@@ -347,6 +350,7 @@ func (w *walk) cell(ctx context.Context, i int, c *notebook.Cell) bool {
 	w.mu.Lock()
 	w.tell()
 	w.result.Began = true
+	w.shell = shell{}
 	w.Doc.BeginCell(i, time.Now())
 	w.fold.begin(i)
 	w.mu.Unlock()
@@ -393,6 +397,9 @@ func (w *walk) take(m kernel.Message) {
 		return
 	}
 	w.mu.Lock()
+	if w.bash {
+		m = w.shell.read(m)
+	}
 	w.fold.message(m)
 	text, changed := w.fold.take()
 	w.mu.Unlock()
@@ -429,6 +436,9 @@ func (w *walk) judge(reply kernel.Reply, err error, allowed bool) bool {
 		return false
 	case err == nil && (reply.Status == "ok" || allowed):
 		status, quits := quits(reply.Content, w.kernel.Info().Implementation)
+		if w.shell.ended {
+			status, quits = w.shell.status, true
+		}
 		if quits && !harmless(status) {
 			w.fold.fail(cell, exitOutput(status))
 			return allowed
