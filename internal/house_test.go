@@ -32,8 +32,9 @@ var mayImport = map[string][]string{
 	"internal/pack":     {},
 	"internal/glob":     {},
 	"internal/scratch":  {},
+	"internal/pattern":  {},
 	"internal/store":    {},
-	"internal/notebook": {"internal/value", "internal/outcome"},
+	"internal/notebook": {"internal/pattern", "internal/value", "internal/outcome"},
 	"templates":         {},
 
 	// Grid and sweep.
@@ -60,8 +61,8 @@ var mayImport = map[string][]string{
 	"internal/table/frame": {"internal/value"},
 	"internal/collect":     {"internal/store", "internal/query", "internal/table", "internal/table/frame", "internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
 	"internal/compare":     {"internal/table", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/align":       {"internal/query", "internal/sweep", "internal/notebook", "internal/value", "internal/unit"},
-	"internal/render":      {"internal/notebook", "internal/value", "internal/unit", "templates"},
+	"internal/align":       {"internal/query", "internal/sweep", "internal/notebook", "internal/pattern", "internal/value", "internal/unit"},
+	"internal/render":      {"internal/notebook", "internal/pattern", "internal/value", "internal/unit", "templates"},
 	"internal/report":      {"internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
 	"internal/publish": {"internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},

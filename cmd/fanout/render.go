@@ -29,6 +29,7 @@ failed.`,
 	fl := cmd.Flags()
 	fl.StringVarP(&output, "output", "o", "", "`file` to write, or an object of a bucket (default: standard output)")
 	fl.BoolVar(&o.NoCode, "no-code", false, "leave out the code")
+	fl.BoolVar(&o.Online, "online", false, "let outputs load scripts, pictures and data from other hosts")
 	fl.BoolVar(&o.Still, "no-scripts", false, "show a picture or text instead of what needs a script")
 	return cmd
 }

@@ -3,11 +3,11 @@ package align
 import (
 	"crypto/sha256"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/align/internal/normal"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -98,12 +98,12 @@ func trimmed(source string) string {
 const maxTitle = 40
 
 var (
-	heading = regexp.MustCompile(`(?m)^#{1,6} +(.+?)#* *$`)
-	comment = regexp.MustCompile(`^(?:#|//|--) *%*\s*([^\s!|].*)$`)
+	heading = pattern.Of(`(?m)^#{1,6} +(.+?)#* *$`)
+	comment = pattern.Of(`^(?:#|//|--) *%*\s*([^\s!|].*)$`)
 )
 
 func headingOf(markdown string) string {
-	all := heading.FindAllStringSubmatch(markdown, -1)
+	all := heading().FindAllStringSubmatch(markdown, -1)
 	if len(all) == 0 {
 		return ""
 	}
@@ -118,7 +118,7 @@ func titleOf(c *notebook.Cell, source, heading string) string {
 		title, _ = c.Metadata["title"].(string)
 	}
 	first, _, _ := strings.Cut(source, "\n")
-	if m := comment.FindStringSubmatch(first); m != nil && title == "" {
+	if m := comment().FindStringSubmatch(first); m != nil && title == "" {
 		title = m[1]
 	}
 	if title == "" {

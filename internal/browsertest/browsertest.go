@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +14,7 @@ import (
 
 // Chromium starts a browser; it ends with the test. A test is skipped where
 // there is none, unless FANOUT_TEST_REQUIRE names chromium.
-func Chromium(t *testing.T) context.Context {
+func Chromium(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	program, err := exec.LookPath("chromium")
 	if err != nil {
@@ -22,7 +23,7 @@ func Chromium(t *testing.T) context.Context {
 		}
 		t.Skip("chromium is not on PATH")
 	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1200, 900))
+	options := slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{chromedp.ExecPath(program), chromedp.NoSandbox, chromedp.WindowSize(1200, 900)}, more)
 	ctx, end := chromedp.NewContext(t.Context(), chromedp.WithAllocatorOptions(options...))
 	t.Cleanup(end)
 	if err := chromedp.Do(ctx); err != nil {

@@ -48,7 +48,7 @@ func drawn(t *testing.T) *notebook.Notebook {
 const heights = `(async () => {
 	const frames = [...document.querySelectorAll("iframe.frame")];
 	for (const f of frames) f.scrollIntoView();
-	for (let i = 0; i < 300 && !frames.every(f => parseFloat(f.style.height) > 20); i++) await new Promise(r => setTimeout(r, 100));
+	for (let i = 0; i < 800 && !frames.every(f => parseFloat(f.style.height) > 20); i++) await new Promise(r => setTimeout(r, 100));
 	return frames.map(f => parseFloat(f.style.height) || 0);
 })()`
 
@@ -66,7 +66,7 @@ func TestLibrariesInABrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tab, end := chromedp.NewContext(browser)
 			defer end()
-			tab, cancel := context.WithTimeout(tab, 90*time.Second)
+			tab, cancel := context.WithTimeout(tab, 2*time.Minute)
 			defer cancel()
 			if err := chromedp.Do(tab, chromedp.Navigate(address)); err != nil {
 				t.Fatal(err)
@@ -84,10 +84,10 @@ func TestLibrariesInABrowser(t *testing.T) {
 	}
 }
 
-func pageFile(t *testing.T, n *notebook.Notebook) string {
+func pageFile(t *testing.T, n *notebook.Notebook, options ...Options) string {
 	t.Helper()
 	var page bytes.Buffer
-	if err := WritePage(&page, "page", New(n, Options{})); err != nil {
+	if err := WritePage(&page, "page", New(n, append(options, Options{})[0])); err != nil {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
@@ -135,7 +135,7 @@ func TestLooksInABrowser(t *testing.T) {
 			t.Run(fmt.Sprint(theme, width), func(t *testing.T) {
 				tab, end := chromedp.NewContext(browser)
 				defer end()
-				tab, cancel := context.WithTimeout(tab, time.Minute)
+				tab, cancel := context.WithTimeout(tab, 2*time.Minute)
 				defer cancel()
 				themed := chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 					_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{

@@ -115,6 +115,8 @@ var kinds = []struct {
 	{"vega-lite 2", []any{shows(bundle{"application/vnd.vegalite.v2+json": bundle{"mark": "bar"}})}, []string{"vega-embed"}, nil},
 	{"altair", []any{shows(bundle{"text/html": `<div id="v"></div><script src="https://cdn.jsdelivr.net/npm/vega-embed@7"></script><script>vegaEmbed("#v", {})</script>`})}, []string{"vega-embed", "asks for files of cdn.jsdelivr.net"}, nil},
 	{"folium", []any{shows(bundle{"text/html": `<iframe srcdoc="&lt;script src=&quot;https://cdn.example/leaflet.js&quot;&gt;"></iframe>`})}, []string{"asks for files of cdn.example"}, []string{"srcdoc"}},
+	{"links", []any{shows(bundle{"text/html": `<script>1</script><a class="x" href="https://elsewhere.example/">x</a> <iframe srcdoc="&lt;a href=&quot;https://elsewhere.example/&quot;&gt;"></iframe>`})}, []string{"<iframe"}, []string{"asks for files"}},
+	{"tiles", []any{shows(bundle{"text/html": `<script>L.tileLayer("https://{s}.tile.example/{z}/{x}/{y}.png"); import("https://code.example/x.js")</script>`})}, []string{"asks for files of code.example and tile.example"}, nil},
 	{"widget without state", []any{shows(bundle{"application/vnd.jupyter.widget-view+json": bundle{"model_id": "gone"}, "text/plain": "IntSlider(value=3)"})}, []string{"IntSlider(value=3)"}, []string{"<iframe"}},
 	{"scrap", []any{shows(bundle{"application/scrapbook.scrap.json+json": bundle{"name": "auc", "data": 0.93, "encoder": "json", "version": 1}}, map[string]any{"scrapbook": bundle{"name": "auc", "data": true, "display": false}})}, []string{"<span>auc</span> = 0.93"}, []string{"not shown"}},
 	{"unknown", []any{shows(bundle{"application/x-vtk": "?"})}, []string{"application/x-vtk, which is not shown"}, nil},

@@ -2,19 +2,19 @@ package render
 
 import (
 	"html/template"
-	"regexp"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/render/internal/ansi"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // library matches the head of a frame that is none of the notebook's: its file
 // is installed, or belongs to the interpreter.
-var library = regexp.MustCompile(`site-packages|dist-packages|[/\\]lib[/\\]python\d|<frozen |[/\\]R[/\\]library[/\\]|node_modules|IPython[/\\]core`)
+var library = pattern.Of(`site-packages|dist-packages|[/\\]lib[/\\]python\d|<frozen |[/\\]R[/\\]library[/\\]|node_modules|IPython[/\\]core`)
 
-var escape = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+var escape = pattern.Of("\x1b\\[[0-9;]*[A-Za-z]")
 
 // maxFrames is how many frames of a traceback are shown.
 const maxFrames = 200
@@ -51,6 +51,6 @@ func (s *sheet) failure(o *notebook.Output) {
 }
 
 func isLibrary(frame string) bool {
-	head, _, _ := strings.Cut(strings.TrimLeft(escape.ReplaceAllString(frame[:min(len(frame), 2000)], ""), "\n"), "\n")
-	return library.MatchString(head)
+	head, _, _ := strings.Cut(strings.TrimLeft(escape().ReplaceAllString(frame[:min(len(frame), 2000)], ""), "\n"), "\n")
+	return library().MatchString(head)
 }

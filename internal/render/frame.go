@@ -7,11 +7,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 	"github.com/fanout-dev/fanout/templates"
@@ -88,7 +88,7 @@ func modelOf(view json.RawMessage) string {
 	return v.ID
 }
 
-var reference = regexp.MustCompile(`IPY_MODEL_([0-9a-zA-Z-]+)`)
+var reference = pattern.Of(`IPY_MODEL_([0-9a-zA-Z-]+)`)
 
 // state is the state of a widget and of all that it refers to.
 func (s *shelf) state(id string) json.RawMessage {
@@ -101,7 +101,7 @@ func (s *shelf) state(id string) json.RawMessage {
 			continue
 		}
 		found[next] = model
-		for _, m := range reference.FindAllSubmatch(model, -1) {
+		for _, m := range reference().FindAllSubmatch(model, -1) {
 			todo = append(todo, string(m[1]))
 		}
 	}
@@ -168,7 +168,7 @@ func (f *framing) add(o *notebook.Output, mime string) {
 	case mime == typePlotly:
 		f.needs("plotly")
 		f.call("plotly", inScript(raw))
-	case vegaType.MatchString(mime):
+	case vegaType().MatchString(mime):
 		f.needs("vega", "vega-lite", "vega-embed")
 		f.eval = true
 		f.hosts = append(f.hosts, hostsIn(string(raw))...)
@@ -245,12 +245,16 @@ func (f *framing) widget(view json.RawMessage) {
 		`<script type="` + typeWidget + `">` + inScript(view) + `</script>`)
 }
 
-var host = regexp.MustCompile(`(?:src|href|url)\\?["']?\s*[=:(]\s*\\?(?:&quot;|["'])?https?://([a-zA-Z0-9.-]+)`)
+// What an output would load. The tiles of maps have addresses with a part of the
+// host left open.
+var (
+	host       = pattern.Of(`(?:src|href|url|from|import|tileLayer)\\?["']?\s*[=:(]?\s*\\?(?:&quot;|&#3[49];|["'])?https?://(?:\{s\}\.)?([a-zA-Z0-9.-]+)`)
+	scriptHost = pattern.Of(`"https://([a-zA-Z0-9.-]+)/[^"]*\.js"`)
+	link       = pattern.Of(`(?:<|&lt;|\\u003c)(?:a|area)\s[^<>&]*$`)
+)
 
 // vendored are the hosts whose libraries stand in the frame already.
 var vendoredHosts = []string{"cdn.plot.ly", "vega.github.io"}
-
-var scriptHost = regexp.MustCompile(`"https://([a-zA-Z0-9.-]+)/[^"]*\.js"`)
 
 // loaderHosts lists the hosts that the loaders before the frame would load
 // scripts from, instead of bringing them.
@@ -258,7 +262,7 @@ func (f *framing) loaderHosts() []string {
 	var hosts []string
 	for _, l := range f.shelf.loaders {
 		if f.loads && l.cell <= f.cell && len(l.script) < 1<<20 {
-			for _, m := range scriptHost.FindAllStringSubmatch(l.script, 50) {
+			for _, m := range scriptHost().FindAllStringSubmatch(l.script, 50) {
 				hosts = append(hosts, m[1])
 			}
 		}
@@ -266,15 +270,25 @@ func (f *framing) loaderHosts() []string {
 	return hosts
 }
 
-// hostsIn lists the hosts that HTML or a chart would load something from.
+// hostsIn lists the hosts that HTML or a chart would load something from: not
+// those that it links to.
 func hostsIn(text string) []string {
 	var hosts []string
-	for _, m := range host.FindAllStringSubmatch(text, 50) {
-		if name := strings.ToLower(m[1]); !slices.Contains(hosts, name) && !slices.Contains(vendoredHosts, name) {
-			hosts = append(hosts, name)
+	for _, m := range host().FindAllStringSubmatchIndex(text, 200) {
+		name := strings.ToLower(text[m[2]:m[3]])
+		if slices.Contains(hosts, name) || slices.Contains(vendoredHosts, name) || link().MatchString(text[max(0, m[0]-200):m[0]]) {
+			continue
 		}
+		hosts = append(hosts, name)
 	}
 	return hosts
+}
+
+// asks lists the hosts that the frame would load something from.
+func (f *framing) asks() []string {
+	hosts := slices.Concat(f.hosts, f.loaderHosts())
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }
 
 // document is the HTML of the frame. library writes the element that loads a
@@ -310,26 +324,39 @@ func (s *sheet) framed(c *notebook.Cell, i int) int {
 		s.writef(`<p class="note">This output cannot be shown.</p>`)
 		return 1
 	}
+	part := Part{Cell: s.cell, Output: i, MIME: typeHTML}
 	title := fmt.Sprintf("output of cell %d", s.d.book.CodeCell(s.cell))
-	part := Part{s.cell, i, typeHTML}
-	address := ""
-	if s.d.options.Address != nil {
-		address = s.d.options.Address(part)
-	}
+	name := fmt.Sprintf("%s-output-%d", s.d.anchor(s.cell), i)
+	address, online := s.d.address(part), ""
 	if address != "" {
 		s.frames = append(s.frames, part)
-		s.writef(`<iframe class="frame" sandbox="allow-scripts" loading="lazy" title="%s" src="%s"></iframe>`, title, address)
+		part.Online = true
+		online = s.d.address(part)
+		s.writef(`<iframe class="frame" sandbox="allow-scripts" loading="lazy" name="%s" title="%s" src="%s"></iframe>`, name, title, address)
 	} else {
 		s.writef(`<iframe class="frame" sandbox="allow-scripts" title="%s" data-libraries="%s"></iframe>`, title, strings.Join(f.libraries, " "))
 		s.WriteString(`<script type="application/gzip">` + packed(f.document(func(name string) string { return slot(name) })) + `</script>`)
 		s.WriteString(`<noscript><p class="note">This output needs scripts to be shown.</p></noscript>`)
 	}
-	hosts := slices.Concat(f.hosts, f.loaderHosts())
-	slices.Sort(hosts)
-	if hosts = slices.Compact(hosts); len(hosts) > 0 {
+	hosts := f.asks()
+	switch {
+	case len(hosts) == 0:
+	case online != "": // the link leads the frame elsewhere, which needs no script
+		s.writef(`<p class="note">This output asks for files of %s. They are not loaded, so it may be incomplete. <a class="online" target="%s" href="%s">Load them</a></p>`, unit.List(hosts), name, online)
+	case s.d.options.Online:
+		s.writef(`<p class="note">This output loads files of %s.</p>`, unit.List(hosts))
+	default:
 		s.writef(`<p class="note">This output asks for files of %s. They are not loaded, so it may be incomplete.</p>`, unit.List(hosts))
 	}
 	return n
+}
+
+// address is where a part is had; "" if it is within the document.
+func (d *Document) address(p Part) string {
+	if d.options.Address == nil {
+		return ""
+	}
+	return d.options.Address(p)
 }
 
 // slot is where the page puts a library into a frame's document.
@@ -376,7 +403,7 @@ func Respond(n *notebook.Notebook, p Part, static string) (Response, error) {
 	body := f.document(func(name string) string {
 		return `<script src="` + html.EscapeString(static+assetFile(name)) + `"></script>` + "\n"
 	})
-	return Response{headers("text/html; charset=utf-8", f.policy(static)), body}, nil
+	return Response{headers("text/html; charset=utf-8", f.policy(static, p.Online)), body}, nil
 }
 
 func headers(mime, policy string) map[string]string {
@@ -389,18 +416,29 @@ func headers(mime, policy string) map[string]string {
 	}
 }
 
-func (f *framing) policy(static string) string {
+func (f *framing) policy(static string, online bool) string {
 	eval := ""
-	if f.eval {
+	if f.eval || online { // what a library needs that is not here is not known
 		eval = " 'unsafe-eval'"
 	}
-	return "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'" + eval + " data: " + static +
-		"; style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; worker-src blob:; connect-src 'none'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'"
+	return "sandbox allow-scripts; " + framePolicy(eval+" data: "+static, online) + "; frame-ancestors 'self'"
+}
+
+// framePolicy is what a frame may load and do; scripts is where its scripts come
+// from. Frames that are online load from any host with HTTPS: what they show has
+// no other secret than itself.
+func framePolicy(scripts string, online bool) string {
+	net, connect := "", "'none'"
+	if online {
+		net, connect = " https:", "https:"
+	}
+	return "default-src 'none'; script-src 'unsafe-inline'" + scripts + net + "; style-src 'unsafe-inline'" + net + "; img-src data: blob:" + net +
+		"; media-src data: blob:" + net + "; font-src data:" + net + "; worker-src blob:; connect-src " + connect + "; form-action 'none'; base-uri 'none'"
 }
 
 func picturePart(o *notebook.Output, mime string) (Response, error) {
 	text, ok := o.DataText(mime)
-	if !ok || !rasterType.MatchString(mime) && mime != typeSVG {
+	if !ok || !rasterType().MatchString(mime) && mime != typeSVG {
 		return Response{}, &PartError{"the output has no such picture"}
 	}
 	body := []byte(standalone(text))

@@ -162,7 +162,7 @@ func TestHostileInABrowser(t *testing.T) {
 		// but it takes nothing with it.
 		for _, p := range partsOf(n) {
 			tab, end := chromedp.NewContext(browser)
-			within, cancel := context.WithTimeout(tab, 20*time.Second)
+			within, cancel := context.WithTimeout(tab, time.Minute)
 			err := chromedp.Do(within, chromedp.Navigate(near.URL+address(p)), chromedp.Sleep(150*time.Millisecond))
 			cancel()
 			end()
@@ -183,7 +183,11 @@ func TestHostileInABrowser(t *testing.T) {
 var leaves = regexp.MustCompile(`^/(top|refresh|navigate|click|favicon\.ico) cookie=$`)
 
 func address(p Part) string {
-	return fmt.Sprintf("/o/%d/%d?type=%s", p.Cell, p.Output, strings.ReplaceAll(p.MIME, "+", "%2B"))
+	online := ""
+	if p.Online {
+		online = "&online=1"
+	}
+	return fmt.Sprintf("/o/%d/%d?type=%s", p.Cell, p.Output, strings.ReplaceAll(p.MIME, "+", "%2B")) + online
 }
 
 func partsOf(n *notebook.Notebook) (parts []Part) {
@@ -214,7 +218,7 @@ func serve(mux *http.ServeMux, origin string, n *notebook.Notebook) {
 	mux.HandleFunc("/o/{cell}/{output}", func(w http.ResponseWriter, r *http.Request) {
 		cell, _ := strconv.Atoi(r.PathValue("cell"))
 		output, _ := strconv.Atoi(r.PathValue("output"))
-		part, err := Respond(n, Part{cell, output, r.FormValue("type")}, origin+"/static/")
+		part, err := Respond(n, Part{cell, output, r.FormValue("type"), r.FormValue("online") != ""}, origin+"/static/")
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusNotFound)
 			return
@@ -240,7 +244,7 @@ func visit(t *testing.T, browser context.Context, address string) {
 	t.Helper()
 	tab, end := chromedp.NewContext(browser)
 	defer end()
-	tab, cancel := context.WithTimeout(tab, time.Minute)
+	tab, cancel := context.WithTimeout(tab, 2*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(tab, chromedp.Navigate(address)); err != nil {
 		t.Fatal(err)
@@ -248,6 +252,9 @@ func visit(t *testing.T, browser context.Context, address string) {
 	through := `(async () => {
 		for (let y = 0; y < document.body.scrollHeight; y += 600) { scrollTo(0, y); await new Promise(r => setTimeout(r, 120)) }
 		for (const e of document.querySelectorAll("button, input, summary")) e.click();
+		const first = document.querySelector("iframe.frame"); // shows that frames execute
+		first.scrollIntoView();
+		for (let i = 0; i < 400 && first.style.height !== "321px"; i++) await new Promise(r => setTimeout(r, 100));
 		await new Promise(r => setTimeout(r, 1500));
 		return [typeof window.owned, document.title, document.querySelector("iframe.frame").style.height,
 			[...document.querySelectorAll("iframe.frame")].filter(f => parseFloat(f.style.height) > 4000).length].join(" ");

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"html/template"
 	"maps"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/render/internal/ansi"
 	"github.com/fanout-dev/fanout/internal/render/internal/markup"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -25,8 +25,8 @@ type form struct {
 }
 
 var (
-	vegaType   = regexp.MustCompile(`^application/vnd\.vega(lite)?\.v\d+[.\d]*(\+json|\.json)$`)
-	rasterType = regexp.MustCompile(`^image/(png|jpeg|gif|webp|bmp)$`)
+	vegaType   = pattern.Of(`^application/vnd\.vega(lite)?\.v\d+[.\d]*(\+json|\.json)$`)
+	rasterType = pattern.Of(`^image/(png|jpeg|gif|webp|bmp)$`)
 )
 
 const (
@@ -49,7 +49,7 @@ func rank(mime string) (order int, frame, known bool) {
 		return 0, true, true
 	case mime == typePlotly:
 		return 1, true, true
-	case vegaType.MatchString(mime):
+	case vegaType().MatchString(mime):
 		return 2, true, true
 	case mime == typeBokeh || mime == typeHolo:
 		return 3, true, true
@@ -67,7 +67,7 @@ func rank(mime string) (order int, frame, known bool) {
 		return 9, false, true
 	case mime == "text/latex" || mime == "application/x-latex":
 		return 10, false, true
-	case rasterType.MatchString(mime):
+	case rasterType().MatchString(mime):
 		return 11, false, true
 	case mime == "application/pdf":
 		return 12, false, true
@@ -179,7 +179,7 @@ func (s *sheet) inline(o *notebook.Output, i int, f form) bool {
 	case typeGeo:
 		return s.outline(o.Data[f.mime])
 	}
-	if rasterType.MatchString(f.mime) || f.mime == typeSVG {
+	if rasterType().MatchString(f.mime) || f.mime == typeSVG {
 		return s.picture(o, i, f.mime)
 	}
 	text, isText := o.DataText(f.mime)
@@ -262,8 +262,8 @@ func (s *sheet) picture(o *notebook.Output, i int, mime string) bool {
 		return false
 	}
 	address := ""
-	if at := s.d.options.Address; at != nil && i >= 0 && len(data) > 4096 {
-		address = at(Part{s.cell, i, mime})
+	if i >= 0 && len(data) > 4096 {
+		address = s.d.address(Part{Cell: s.cell, Output: i, MIME: mime})
 	}
 	alt, _ := o.DataText(typePlain)
 	if alt = unit.Cut(unit.Line(alt), 200); alt == "" || strings.HasPrefix(alt, "<") {
@@ -341,7 +341,7 @@ func standalone(svg string) string {
 func attached(c *notebook.Cell, name string) string {
 	bundle := c.Attachments[name]
 	for _, mime := range slices.Sorted(maps.Keys(bundle)) {
-		if rasterType.MatchString(mime) || mime == typeSVG {
+		if rasterType().MatchString(mime) || mime == typeSVG {
 			return dataURL(mime, bundle[mime])
 		}
 	}
@@ -363,7 +363,7 @@ func (s *sheet) others(o *notebook.Output, forms []form, framed bool) {
 	for _, f := range forms {
 		text, ok := o.DataText(f.mime)
 		trivial := f.mime == typePlain && (!framed || strings.HasPrefix(text, "<") || strings.HasPrefix(text, "alt.") || len(text) < 40)
-		if f.frame || !ok || trivial || len(o.Data[f.mime]) > maxOther || !framed && f.mime != typePlain && !rasterType.MatchString(f.mime) {
+		if f.frame || !ok || trivial || len(o.Data[f.mime]) > maxOther || !framed && f.mime != typePlain && !rasterType().MatchString(f.mime) {
 			continue
 		}
 		s.writef(`<details class="fold other"><summary>As %s</summary>`, strings.TrimPrefix(f.mime, "application/"))

@@ -61,30 +61,34 @@ func Script() string { return templates.NotebookScript }
 // notebookPage is parsed once; the template is ours and embedded.
 var notebookPage = template.Must(template.New("notebook").Parse(templates.NotebookPage))
 
-// bootPolicy is what a frame in a file may do. There is no network.
-const bootPolicy = "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' data:; style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; worker-src blob:; connect-src 'none'; form-action 'none'; base-uri 'none'"
+// bootPolicy is what a frame in a file may do: there is no network unless it is
+// online. Frames with data addresses inherit the policy of the page, so that must
+// let them execute what they show.
+func bootPolicy(online bool) string { return framePolicy(" 'unsafe-eval' data:", online) }
 
-// pagePolicy is the policy of a file. Frames with data addresses inherit it, so
-// it must let them execute what they show.
-const pagePolicy = bootPolicy + "; frame-src data:"
-
-// boot is the document that a frame in a file begins as: it asks the page for
-// what it shows.
-var boot = "data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte(`<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="`+bootPolicy+`"><script>`+
-	`addEventListener("message", e => { if (e.source !== parent || parent === self) return; document.open(); document.write(e.data); document.close() }, {once: true}); parent.postMessage({fanout: "ready"}, "*")</script>`))
+// boot is the address of the document that a frame in a file begins as: it asks
+// the page for what it shows.
+func boot(policy string) string {
+	return "data:text/html;base64," + base64.StdEncoding.EncodeToString([]byte(`<!doctype html><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="`+policy+`"><script>`+
+		`addEventListener("message", e => { if (e.source !== parent || parent === self) return; document.open(); document.write(e.data); document.close() }, {once: true}); parent.postMessage({fanout: "ready"}, "*")</script>`))
+}
 
 // WritePage writes documents as one HTML file that needs nothing else. What needs
 // a frame is in the file, and shown in a frame whose address is data: such a frame
-// has an origin of its own, can be opened nowhere else, and has no network.
+// has an origin of its own, can be opened nowhere else, and has no network unless a
+// document is online.
 func WritePage(w io.Writer, title string, documents ...*Document) error {
 	var libraries []string
+	online := false
 	for _, d := range documents {
+		online = online || d.options.Online
 		for _, name := range d.libraries() {
 			if !slices.Contains(libraries, name) {
 				libraries = append(libraries, name)
 			}
 		}
 	}
+	policy := bootPolicy(online)
 	err := notebookPage.Execute(w, struct {
 		Title, Policy string
 		Style         template.CSS
@@ -92,7 +96,7 @@ func WritePage(w io.Writer, title string, documents ...*Document) error {
 		Boot          string
 		Documents     []*Document
 		Libraries     []sharedLibrary
-	}{title, pagePolicy, template.CSS(Style()), template.JS(Script()), boot, documents, libraryTexts(libraries)})
+	}{title, policy + "; frame-src data:", template.CSS(Style()), template.JS(Script()), boot(policy), documents, libraryTexts(libraries)})
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}

@@ -8,9 +8,9 @@
 // What a notebook shows is foreign. Text, errors, tables, pictures, Markdown and
 // formulas are read, and written anew as HTML of ours. Everything else (HTML,
 // JavaScript, Plotly, Vega, Bokeh, widgets) is shown in a frame with an origin of
-// its own, from which it reaches neither the page nor the network: either at an
-// address of its own, which [Respond] answers with the policy that it needs, or
-// within the file.
+// its own, from which it reaches neither the page nor, unless a reader or whoever writes
+// the file asks for it, the network: either at an address of its own, which
+// [Respond] answers with the policy that it needs, or within the file.
 //
 // Nothing is executed, fetched or read from a disk here, and nothing in a
 // notebook can make it trusted.
@@ -40,6 +40,9 @@ type Options struct {
 	NoCode bool
 	// Still shows a picture or text in place of whatever needs a script.
 	Still bool
+	// Online lets frames within the document load what they ask for from the
+	// network. Frames with an address have a second one for that.
+	Online bool
 	// Anchor begins every anchor, where one page holds several documents.
 	Anchor string
 	// Address is where a part is had from Respond. If it is nil, or returns "",
@@ -55,6 +58,7 @@ type Options struct {
 type Part struct {
 	Cell, Output int    // indexes
 	MIME         string // of the picture; "text/html" for a frame
+	Online       bool   // a frame that may load from the network what it asks for
 }
 
 // A Document is a notebook as people read it.

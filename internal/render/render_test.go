@@ -102,7 +102,7 @@ func TestAddresses(t *testing.T) {
 	d := New(n, o)
 	c, _ := d.Cell(0)
 	check(t, string(c.HTML), []string{`src="/o/0/0/image/png"`, `src="/o/0/1/text/html"`, `src="/o/0/4/text/html"`}, []string{"data-libraries", "/o/0/2"})
-	if want := []Part{{0, 1, "text/html"}, {0, 4, "text/html"}}; !slices.Equal(c.Frames, want) {
+	if want := []Part{{Cell: 0, Output: 1, MIME: "text/html"}, {Cell: 0, Output: 4, MIME: "text/html"}}; !slices.Equal(c.Frames, want) {
 		t.Errorf("frames %v, want %v", c.Frames, want)
 	}
 	r, err := Respond(n, c.Frames[0], "https://host.test/-/static/")
@@ -112,10 +112,10 @@ func TestAddresses(t *testing.T) {
 	policy := r.Header["Content-Security-Policy"]
 	check(t, policy, []string{"sandbox allow-scripts;", "default-src 'none'", "'unsafe-eval'", "https://host.test/-/static/", "connect-src 'none'"}, []string{"allow-same-origin", "allow-popups"})
 	check(t, string(r.Body), []string{"<p>one</p>", `<script src="https://host.test/-/static/vega-embed-`, `\u003c/script\u003e\u003cb\u003e`}, []string{"<p>two</p>"})
-	if r, err = Respond(n, Part{0, 4, "text/html"}, "/s/"); err != nil || strings.Contains(r.Header["Content-Security-Policy"], "unsafe-eval") {
+	if r, err = Respond(n, Part{Cell: 0, Output: 4, MIME: "text/html"}, "/s/"); err != nil || strings.Contains(r.Header["Content-Security-Policy"], "unsafe-eval") {
 		t.Errorf("a frame that needs no eval has it, or %v", err)
 	}
-	for _, p := range []Part{{0, 9, "text/html"}, {-1, 0, "text/html"}, {0, 0, "text/html"}, {0, 0, "image/gif"}, {0, 3, "text/html"}, {3, 0, ""}} {
+	for _, p := range []Part{{Cell: 0, Output: 9, MIME: "text/html"}, {Cell: -1, Output: 0, MIME: "text/html"}, {Cell: 0, Output: 0, MIME: "text/html"}, {Cell: 0, Output: 0, MIME: "image/gif"}, {Cell: 0, Output: 3, MIME: "text/html"}, {Cell: 3, Output: 0, MIME: ""}} {
 		if _, err := Respond(n, p, "/s/"); err == nil {
 			t.Errorf("there is something at %v", p)
 		}
@@ -147,7 +147,7 @@ func TestWidgets(t *testing.T) {
 		"b": bundle{"model_name": "IntSliderModel", "state": bundle{"value": 5}}, "c": bundle{"model_name": "other"}}}
 	n := book(t, map[string]any{"widgets": bundle{"application/vnd.jupyter.widget-state+json": state}},
 		sketch{Outputs: []any{shows(bundle{"application/vnd.jupyter.widget-view+json": bundle{"model_id": "a", "version_major": 2}, "text/plain": "HBox"})}})
-	r, err := Respond(n, Part{0, 0, "text/html"}, "/s/")
+	r, err := Respond(n, Part{Cell: 0, Output: 0, MIME: "text/html"}, "/s/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -24,7 +24,7 @@ const (
 	maxCells  = 1 << 20
 )
 
-var tags = regexp.MustCompile(`(?is)<(/?)(table|thead|tbody|tr|t[hd]|style|script)\b[^>]*>|<!--.*?-->`)
+var tags = pattern.Of(`(?is)<(/?)(table|thead|tbody|tr|t[hd]|style|script)\b[^>]*>|<!--.*?-->`)
 
 // tablesOf reads the tables in HTML.
 func tablesOf(s string) []table {
@@ -32,7 +32,7 @@ func tablesOf(s string) []table {
 		return nil
 	}
 	r := tableReader{source: s}
-	for _, m := range tags.FindAllStringSubmatchIndex(s, maxCells) {
+	for _, m := range tags().FindAllStringSubmatchIndex(s, maxCells) {
 		if m[4] < 0 {
 			continue
 		}
@@ -143,12 +143,12 @@ func (t *table) addHead(cells []string) {
 	}
 }
 
-var allTags = regexp.MustCompile(`(?is)<(?:style|script)\b.*?</(?:style|script)>|<!--.*?-->|<[^>]*>`)
+var allTags = pattern.Of(`(?is)<(?:style|script)\b.*?</(?:style|script)>|<!--.*?-->|<[^>]*>`)
 
 // visible is the text of HTML.
 func visible(s string) string {
 	s = strings.NewReplacer("<br>", "\n", "</tr>", "\n", "</p>", "\n", "</div>", "\n", "</li>", "\n", "</td>", " ", "</th>", " ").Replace(s)
-	return strings.TrimSpace(html.UnescapeString(allTags.ReplaceAllString(s, "")))
+	return strings.TrimSpace(html.UnescapeString(allTags().ReplaceAllString(s, "")))
 }
 
 // tables compares table by table, and reports whether there are any to compare.

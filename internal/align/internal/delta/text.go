@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"math"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/align/internal/normal"
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // A Frame is what a cell's outputs are apart from their numbers.
@@ -218,15 +218,15 @@ func wordsBetween(s string, numbers []token) string {
 	return strings.Join(strings.Fields(b.String()), " ") // columns are as wide as their numbers
 }
 
-var words = regexp.MustCompile(`[\p{L}_][\p{L}\d_.²%-]*`)
+var words = pattern.Of(`[\p{L}_][\p{L}\d_.²%-]*`)
 
 // labelOf are the words before a number in its line.
 func labelOf(line string, at int) string {
 	before := line[:at]
-	if i := strings.LastIndexAny(before, ",;|\t"); i >= 0 && words.MatchString(before[i:]) {
+	if i := strings.LastIndexAny(before, ",;|\t"); i >= 0 && words().MatchString(before[i:]) {
 		before = before[i:]
 	}
-	found := words.FindAllString(before, -1)
+	found := words().FindAllString(before, -1)
 	return strings.Join(found[max(0, len(found)-3):], " ")
 }
 

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // slack is how far a printed time may lie outside of the execution: clocks of
@@ -13,10 +15,10 @@ import (
 const slack = 2 * time.Second
 
 var (
-	moments   = regexp.MustCompile(`\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?`)
-	calendars = regexp.MustCompile(`\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:[A-Z][a-z]{2} [ \d]\d|\d\d? [A-Z][a-z]{2} \d{4}) \d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?`)
-	ofDay     = regexp.MustCompile(`\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b`)
-	epochs    = regexp.MustCompile(`\b1[5-9]\d{8}(?:\d{3}|\.\d+)?\b`)
+	moments   = pattern.Of(`\b\d{4}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\d:?\d\d)?`)
+	calendars = pattern.Of(`\b(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun),? )?(?:[A-Z][a-z]{2} [ \d]\d|\d\d? [A-Z][a-z]{2} \d{4}) \d\d:\d\d:\d\d(?: [A-Z]{3,4})?(?: \d{4})?`)
+	ofDay     = pattern.Of(`\b\d\d:\d\d:\d\d(?:[.,]\d+)?\b`)
+	epochs    = pattern.Of(`\b1[5-9]\d{8}(?:\d{3}|\.\d+)?\b`)
 )
 
 // During masks points in time at which the notebook was being executed, in any
@@ -44,14 +46,14 @@ func (c Clock) mask(s string) string {
 		})
 	}
 	if c.namesYear(s) {
-		each(moments, readMoment)
-		each(calendars, readCalendar)
+		each(moments(), readMoment)
+		each(calendars(), readCalendar)
 	}
 	if hasClockTime(s) {
 		s = c.ofDays(s)
 	}
 	if strings.Contains(s, strconv.FormatInt(c.Start.Unix(), 10)[:4]) {
-		each(epochs, readEpoch)
+		each(epochs(), readEpoch)
 	}
 	return s
 }
@@ -137,7 +139,7 @@ func readEpoch(text string) (time.Time, bool) {
 func (c Clock) ofDays(s string) string {
 	var b strings.Builder
 	last := 0
-	for _, m := range ofDay.FindAllStringIndex(s, -1) {
+	for _, m := range ofDay().FindAllStringIndex(s, -1) {
 		before := strings.TrimRight(s[last:m[0]], " ")
 		apart := before == s[last:m[0]]
 		if before != "" && (isDigit(before[len(before)-1]) || apart && !strings.HasSuffix(before, "[") && !strings.HasSuffix(before, "(") && !strings.HasSuffix(before, "\n")) {

@@ -1,17 +1,18 @@
 package normal
 
 import (
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 var (
-	svgDate   = regexp.MustCompile(`<dc:date>[^<]*</dc:date>`)
-	ids       = regexp.MustCompile(`\bid=["']([A-Za-z_][^"'\s<>]{4,80})["']`)
-	chosen    = regexp.MustCompile(`^[a-z]{1,7}$|^[A-Za-z]+(?:[-_][A-Za-z]+)+$`) // as people write ids
-	bokehIDs  = regexp.MustCompile(`\bp\d{4,7}\b`)
+	svgDate   = pattern.Of(`<dc:date>[^<]*</dc:date>`)
+	ids       = pattern.Of(`\bid=["']([A-Za-z_][^"'\s<>]{4,80})["']`)
+	chosen    = pattern.Of(`^[a-z]{1,7}$|^[A-Za-z]+(?:[-_][A-Za-z]+)+$`) // as people write ids
+	bokehIDs  = pattern.Of(`\bp\d{4,7}\b`)
 	maxMarkup = 4 << 20 // bytes; what is larger is a library and not what it draws
 )
 
@@ -22,7 +23,7 @@ func markup(s string) string {
 		return s
 	}
 	if strings.Contains(s, "<dc:date>") {
-		s = svgDate.ReplaceAllString(s, "<dc:date></dc:date>")
+		s = svgDate().ReplaceAllString(s, "<dc:date></dc:date>")
 	}
 	s = renamed(normalised(s))
 	if strings.Contains(s, "okeh") {
@@ -38,8 +39,8 @@ func renamed(s string) string {
 		return s
 	}
 	names := map[string]string{}
-	for _, m := range ids.FindAllStringSubmatch(s, most) {
-		if id := m[1]; names[id] == "" && !chosen.MatchString(id) && !strings.Contains(id, "#") {
+	for _, m := range ids().FindAllStringSubmatch(s, most) {
+		if id := m[1]; names[id] == "" && !chosen().MatchString(id) && !strings.Contains(id, "#") {
 			names[id] = "#" + strconv.Itoa(len(names)+1)
 		}
 	}
@@ -66,7 +67,7 @@ func renamed(s string) string {
 // renumbered numbers Bokeh's models anew: they are counted through all cells.
 func renumbered(s string) string {
 	seen := map[string]string{}
-	return bokehIDs.ReplaceAllStringFunc(s, func(id string) string {
+	return bokehIDs().ReplaceAllStringFunc(s, func(id string) string {
 		if seen[id] == "" {
 			seen[id] = "p#" + strconv.Itoa(len(seen)+1)
 		}

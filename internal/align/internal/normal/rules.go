@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // A rule replaces what differs between two executions without meaning.
 type rule struct {
 	when    []string // a text with none of these has nothing to replace
-	pattern *regexp.Regexp
+	pattern func() *regexp.Regexp
 	with    string
 }
 
@@ -23,7 +25,7 @@ func (r rule) apply(s string) string {
 	var b strings.Builder
 	for line := range strings.Lines(s) {
 		if r.concerns(line) {
-			line = r.pattern.ReplaceAllString(line, r.with)
+			line = r.pattern().ReplaceAllString(line, r.with)
 		}
 		b.WriteString(line)
 	}
@@ -42,26 +44,26 @@ const (
 // rules are applied to all texts, in this order.
 var rules = []rule{
 	// Objects.
-	{[]string{"at 0x"}, regexp.MustCompile(`\bat 0x[0-9a-fA-F]+`), "at 0x…"},
-	{[]string{"0x"}, regexp.MustCompile(`\b0x[0-9a-fA-F]{9,16}\b`), "0x…"},
+	{[]string{"at 0x"}, pattern.Of(`\bat 0x[0-9a-fA-F]+`), "at 0x…"},
+	{[]string{"0x"}, pattern.Of(`\b0x[0-9a-fA-F]{9,16}\b`), "0x…"},
 
 	// Where the notebook was executed.
-	{[]string{"<ipython-input-"}, regexp.MustCompile(`<ipython-input-\d+-[0-9a-f]+>`), "<ipython-input>"},
-	{[]string{"In [", "In["}, regexp.MustCompile(`\bIn ?\[(?:\d+|\*)\]`), "In[…]"},
-	{[]string{"Out[", "Out ["}, regexp.MustCompile(`\bOut ?\[\d+\]`), "Out[…]"},
-	{[]string{"pid", "PID"}, regexp.MustCompile(`\b((?:pid|PID)[ =:]{1,3})\d+`), "${1}…"},
-	{[]string{"localhost:", "127.0.0.1:", "0.0.0.0:"}, regexp.MustCompile(`\b(localhost|127\.0\.0\.1|0\.0\.0\.0):\d{4,5}\b`), "${1}:…"},
+	{[]string{"<ipython-input-"}, pattern.Of(`<ipython-input-\d+-[0-9a-f]+>`), "<ipython-input>"},
+	{[]string{"In [", "In["}, pattern.Of(`\bIn ?\[(?:\d+|\*)\]`), "In[…]"},
+	{[]string{"Out[", "Out ["}, pattern.Of(`\bOut ?\[\d+\]`), "Out[…]"},
+	{[]string{"pid", "PID"}, pattern.Of(`\b((?:pid|PID)[ =:]{1,3})\d+`), "${1}…"},
+	{[]string{"localhost:", "127.0.0.1:", "0.0.0.0:"}, pattern.Of(`\b(localhost|127\.0\.0\.1|0\.0\.0\.0):\d{4,5}\b`), "${1}:…"},
 
 	// How long it took.
-	{[]string{"<", "it/s", "s/it"}, regexp.MustCompile(`\[\d+:\d\d(?::\d\d)?(?:<[^\]\n]*)?(?:, [^\]\n]*)?\]`), "[…]"},
-	{[]string{"█", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}, regexp.MustCompile(`\d+%\|[^|\n]*\|`), "|…|"},
-	{[]string{"CPU times:"}, regexp.MustCompile(`CPU times:[^\n]*`), "CPU times: …"},
-	{[]string{"per loop", "each)"}, regexp.MustCompile(number + ` ` + units + ` ± ` + number + ` ` + units + ` per loop \([^)\n]*\)`), "… per loop"},
-	{[]string{"ms/", "s/", "it/"}, regexp.MustCompile(`(?:` + number + ` ?s )?\b` + number + ` ?(?:ns|µs|μs|us|ms|s)/(step|epoch|it|iter|loop|row|sample|batch)\b`), "…/${1}"},
-	{[]string{"/s"}, regexp.MustCompile(number + ` ?([kMG]?B|its?|iter(?:ation)?s?|steps?|rows?|batch(?:es)?|files?|samples?|examples?)/s\b`), "… ${1}/s"},
+	{[]string{"<", "it/s", "s/it"}, pattern.Of(`\[\d+:\d\d(?::\d\d)?(?:<[^\]\n]*)?(?:, [^\]\n]*)?\]`), "[…]"},
+	{[]string{"█", "▏", "▎", "▍", "▌", "▋", "▊", "▉"}, pattern.Of(`\d+%\|[^|\n]*\|`), "|…|"},
+	{[]string{"CPU times:"}, pattern.Of(`CPU times:[^\n]*`), "CPU times: …"},
+	{[]string{"per loop", "each)"}, pattern.Of(number + ` ` + units + ` ± ` + number + ` ` + units + ` per loop \([^)\n]*\)`), "… per loop"},
+	{[]string{"ms/", "s/", "it/"}, pattern.Of(`(?:` + number + ` ?s )?\b` + number + ` ?(?:ns|µs|μs|us|ms|s)/(step|epoch|it|iter|loop|row|sample|batch)\b`), "…/${1}"},
+	{[]string{"/s"}, pattern.Of(number + ` ?([kMG]?B|its?|iter(?:ation)?s?|steps?|rows?|batch(?:es)?|files?|samples?|examples?)/s\b`), "… ${1}/s"},
 	{[]string{"took", "Took", "lapsed", "all time", "untime", "uration", "inished in", "ompleted in", "one in", "ime:", "ime spent", "ETA"},
-		regexp.MustCompile(`(?i)\b((?:took|elapsed(?: time)?|wall time|runtime|run time|duration|(?:finished|completed|done) in|time spent|execution time|total time|training time|eta)\b[ :=~]{1,3})(?:\d+:\d\d(?::\d\d)?(?:\.\d+)?|` + number + ` ?` + units + `(?: ?` + number + ` ?` + units + `)*)`), "${1}…"},
-	{[]string{"min ", "h "}, regexp.MustCompile(`\b\d+(?:h|min) \d+(?:min)? ?\d*s?\b(?:, \d+ (?:m|µ|n)s)?`), "…"},
+		pattern.Of(`(?i)\b((?:took|elapsed(?: time)?|wall time|runtime|run time|duration|(?:finished|completed|done) in|time spent|execution time|total time|training time|eta)\b[ :=~]{1,3})(?:\d+:\d\d(?::\d\d)?(?:\.\d+)?|` + number + ` ?` + units + `(?: ?` + number + ` ?` + units + `)*)`), "${1}…"},
+	{[]string{"min ", "h "}, pattern.Of(`\b\d+(?:h|min) \d+(?:min)? ?\d*s?\b(?:, \d+ (?:m|µ|n)s)?`), "…"},
 }
 
 // normalised is a text without what differs between two executions.
@@ -77,14 +79,14 @@ func normalised(s string) string {
 }
 
 var (
-	escapes = regexp.MustCompile("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?)")
+	escapes = pattern.Of("\x1b(?:\\[[0-9;?]*[ -/]*[@-~]|\\][^\x07\x1b]*(?:\x07|\x1b\\\\)?)")
 )
 
 func withoutEscapes(s string) string {
 	if !strings.Contains(s, "\x1b") {
 		return s
 	}
-	return escapes.ReplaceAllString(s, "")
+	return escapes().ReplaceAllString(s, "")
 }
 
 // overwritten is what a terminal shows in the end of lines that were written
@@ -125,8 +127,8 @@ func erased(line string) string {
 }
 
 var (
-	temporaryPath = regexp.MustCompile(`(?:/private)?(?:/var)?/(?:tmp|folders|dev/shm)/[^\s"'<>:,;()\[\]{}|&]+`)
-	randomName    = regexp.MustCompile(`\d{3}|^tmp[a-z0-9_]{8}|^\d`)
+	temporaryPath = pattern.Of(`(?:/private)?(?:/var)?/(?:tmp|folders|dev/shm)/[^\s"'<>:,;()\[\]{}|&]+`)
+	randomName    = pattern.Of(`\d{3}|^tmp[a-z0-9_]{8}|^\d`)
 )
 
 // temporary masks what is random in paths of temporary files: all but a name
@@ -135,16 +137,16 @@ func temporary(s string) string {
 	if !strings.Contains(s, "/tmp/") && !strings.Contains(s, "/folders/") && !strings.Contains(s, "/shm/") {
 		return s
 	}
-	return temporaryPath.ReplaceAllStringFunc(s, func(path string) string {
+	return temporaryPath().ReplaceAllStringFunc(s, func(path string) string {
 		name := path[strings.LastIndexByte(path, '/')+1:]
-		if randomName.MatchString(name) {
+		if randomName().MatchString(name) {
 			name = "…" + filepath.Ext(name)
 		}
 		return "/tmp/…/" + name
 	})
 }
 
-var randomIDs = regexp.MustCompile(`\b[0-9a-f]{8}[-_][0-9a-f]{4}[-_][1-8][0-9a-f]{3}[-_][89ab][0-9a-f]{3}[-_][0-9a-f]{12}` + // UUIDs
+var randomIDs = pattern.Of(`\b[0-9a-f]{8}[-_][0-9a-f]{4}[-_][1-8][0-9a-f]{3}[-_][89ab][0-9a-f]{3}[-_][0-9a-f]{12}` + // UUIDs
 	`|[0-9a-f]{8}_[0-9a-f]{4}_[1-8][0-9a-f]{3}_[89ab][0-9a-f]{3}_[0-9a-f]{12}` +
 	`|[a-z][-_][0-9a-f]{32}\b` + // a word and a random number, as altair and folium name what they draw
 	`|\b[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}\b` + // UUIDs without hyphens
@@ -156,7 +158,7 @@ func numberedIDs(s string) string {
 		return s
 	}
 	seen := map[string]string{}
-	return randomIDs.ReplaceAllStringFunc(s, func(id string) string {
+	return randomIDs().ReplaceAllStringFunc(s, func(id string) string {
 		before, after := "", ""
 		switch {
 		case strings.HasPrefix(id, "T_"):
@@ -191,7 +193,7 @@ func mayHoldIDs(s string) bool {
 	return false
 }
 
-var pythonSet = regexp.MustCompile(`\{'[^{}\n:]*'\}`)
+var pythonSet = pattern.Of(`\{'[^{}\n:]*'\}`)
 
 // sortedSets sorts the members of sets of texts, which Python prints in an
 // order that differs between processes.
@@ -199,7 +201,7 @@ func sortedSets(s string) string {
 	if !strings.Contains(s, "{'") {
 		return s
 	}
-	return pythonSet.ReplaceAllStringFunc(s, func(set string) string {
+	return pythonSet().ReplaceAllStringFunc(s, func(set string) string {
 		members := strings.Split(set[1:len(set)-1], ", ")
 		slices.Sort(members)
 		return "{" + strings.Join(members, ", ") + "}"

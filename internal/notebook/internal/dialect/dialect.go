@@ -21,7 +21,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -43,7 +42,7 @@ type Dialect struct {
 	language string // its one name, whatever notebooks call it
 	comment  func(text string) string
 	assign   func(name, value, declared string) string // declared: how the parameters cell declares name
-	name     pattern
+	name     func() *regexp.Regexp
 	reserved string // words that cannot be names, between spaces
 	null     string
 	bools    [2]string
@@ -61,14 +60,6 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Language is the one name of the language, whatever notebooks call it.
 func (d *Dialect) Language() string { return d.language }
-
-// A pattern is compiled when it is first used: classes of Unicode take most of
-// a millisecond each, and most invocations use one language at most.
-type pattern func() *regexp.Regexp
-
-func lazy(text string) pattern {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // Unknown lists the arguments that are not among the declared parameters.
 func (d *Dialect) Unknown(args []Argument, declared []Parameter) (names []string) {

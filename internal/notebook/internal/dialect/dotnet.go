@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/big"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // C#.
@@ -122,7 +124,7 @@ var powershell = Dialect{
 	language: "powershell",
 	comment:  hashed,
 	assign:   func(name, value, _ string) string { return "$" + name + " = " + value },
-	name:     lazy(`^[A-Za-z_][A-Za-z0-9_]*$`),
+	name:     pattern.Of(`^[A-Za-z_][A-Za-z0-9_]*$`),
 	reserved: " true false null _ args input this ",
 	null:     "$Null",
 	bools:    [2]string{"$False", "$True"},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 func hashed(text string) string  { return strings.TrimSpace("# " + text) }
@@ -19,7 +21,7 @@ func equals(name, value, _ string) string { return name + " = " + value }
 
 func digits(n *big.Int) (string, error) { return n.String(), nil }
 
-var unicodeName = lazy(`^[\p{L}_][\p{L}\p{Nd}_]*$`)
+var unicodeName = pattern.Of(`^[\p{L}_][\p{L}\p{Nd}_]*$`)
 
 // escaped writes s between double quotes. short are two-letter escapes by
 // character; escape writes every other character that is not printable ASCII.
@@ -115,7 +117,7 @@ var rlang = Dialect{
 	language: "r",
 	comment:  hashed,
 	assign:   func(name, value, _ string) string { return strings.TrimLeft(name, "_") + " = " + value },
-	name:     lazy(`^_*([\p{L}]|\.[\p{L}._]|\.$)[\p{L}\p{Nd}._]*$`),
+	name:     pattern.Of(`^_*([\p{L}]|\.[\p{L}._]|\.$)[\p{L}\p{Nd}._]*$`),
 	reserved: " if else repeat while function for next break TRUE FALSE NULL Inf NaN NA NA_integer_ NA_real_ NA_complex_ NA_character_ in ",
 	null:     "NULL",
 	bools:    [2]string{"FALSE", "TRUE"},
@@ -202,7 +204,7 @@ var julia = Dialect{
 	language: "julia",
 	comment:  hashed,
 	assign:   equals,
-	name:     lazy(`^[\p{L}_][\p{L}\p{Nd}_!]*$`),
+	name:     pattern.Of(`^[\p{L}_][\p{L}\p{Nd}_!]*$`),
 	reserved: " _ baremodule begin break catch const continue do else elseif end export false finally for function global if import let local macro module quote " +
 		"return struct true try using while ",
 	null:    "nothing",
@@ -236,7 +238,7 @@ var javascript = Dialect{
 		}
 		return "var " + name + " = " + value + ";"
 	},
-	name: lazy(`^[\p{L}_$][\p{L}\p{Nd}_$]*$`),
+	name: pattern.Of(`^[\p{L}_$][\p{L}\p{Nd}_$]*$`),
 	reserved: " await break case catch class const continue debugger default delete do else enum eval arguments export extends false finally for function if implements " +
 		"import in instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield undefined NaN Infinity ",
 	null:  "null",
@@ -278,7 +280,7 @@ var bash = Dialect{
 		}
 		return name + "=" + value
 	},
-	name:     lazy(`^[A-Za-z_][A-Za-z0-9_]*$`),
+	name:     pattern.Of(`^[A-Za-z_][A-Za-z0-9_]*$`),
 	reserved: " _ ",
 	bools:    [2]string{"false", "true"},
 	integer:  digits,
@@ -365,7 +367,7 @@ var matlab = Dialect{
 	language: "matlab",
 	comment:  func(text string) string { return strings.TrimSpace("% " + text) },
 	assign:   func(name, value, _ string) string { return name + " = " + value + ";" },
-	name:     lazy(`^[A-Za-z][A-Za-z0-9_]*$`),
+	name:     pattern.Of(`^[A-Za-z][A-Za-z0-9_]*$`),
 	reserved: " break case catch classdef continue else elseif end for function global if otherwise parfor persistent return spmd switch try while ",
 	null:     "NaN",
 	bools:    [2]string{"false", "true"},

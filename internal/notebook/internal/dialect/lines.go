@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // A grammar is how a language other than Python writes a parameter: enough to
 // find simple assignments, not to understand programs.
 type grammar struct {
-	declare   pattern // groups: keyword, name, type; the value follows the match
+	declare   func() *regexp.Regexp // groups: keyword, name, type; the value follows the match
 	comment   string
 	quotes    string // characters that open and close texts
 	words     map[string]any
@@ -32,38 +34,38 @@ func words(null string, more map[string]any) map[string]any {
 
 var grammars = map[*Dialect]grammar{
 	&rlang: {
-		declare: lazy(`^()([\p{L}.][\p{L}\p{Nd}._]*)()\s*(?:<<?-|=(?:[^=]|$))`), comment: "#", quotes: `"'`,
+		declare: pattern.Of(`^()([\p{L}.][\p{L}\p{Nd}._]*)()\s*(?:<<?-|=(?:[^=]|$))`), comment: "#", quotes: `"'`,
 		words: words("NULL", map[string]any{"TRUE": true, "FALSE": false, "T": true, "F": false}), float: true, strip: "L", backslash: true,
 	},
 	&julia: {
-		declare: lazy(`^(?:(const|global)\s+)?([\p{L}_][\p{L}\p{Nd}_!]*)(?:\s*::\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "#", quotes: `"`,
+		declare: pattern.Of(`^(?:(const|global)\s+)?([\p{L}_][\p{L}\p{Nd}_!]*)(?:\s*::\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "#", quotes: `"`,
 		words: words("nothing", yesNo), backslash: true,
 	},
 	&scala: {
-		declare: lazy(`^(val|var)\s+([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "//", quotes: `"`,
+		declare: pattern.Of(`^(val|var)\s+([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=]|$)`), comment: "//", quotes: `"`,
 		words: words("None", yesNo), strip: "L", backslash: true,
 	},
 	&javascript: {
-		declare: lazy(`^(?:export\s+)?(?:(let|var|const)\s+)?([\p{L}_$][\p{L}\p{Nd}_$]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=>]|$)`), comment: "//", quotes: "\"'`",
+		declare: pattern.Of(`^(?:export\s+)?(?:(let|var|const)\s+)?([\p{L}_$][\p{L}\p{Nd}_$]*)(?:\s*:\s*([^=]+?))?\s*=(?:[^=>]|$)`), comment: "//", quotes: "\"'`",
 		words: words("null", yesNo), float: true, backslash: true,
 	},
 	&bash: {
-		declare: lazy(`^(?:(export|declare|readonly|local|typeset)\s+(?:-\w+\s+)*)?([A-Za-z_][A-Za-z0-9_]*)()=`), comment: "#", quotes: `"'`,
+		declare: pattern.Of(`^(?:(export|declare|readonly|local|typeset)\s+(?:-\w+\s+)*)?([A-Za-z_][A-Za-z0-9_]*)()=`), comment: "#", quotes: `"'`,
 		untyped: true, backslash: true,
 	},
 	&matlab: {
-		declare: lazy(`^()([A-Za-z][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "%", quotes: `"'`, words: yesNo, float: true, oneLine: true,
+		declare: pattern.Of(`^()([A-Za-z][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "%", quotes: `"'`, words: yesNo, float: true, oneLine: true,
 	},
 	&csharp: {
-		declare: lazy(`^()(?:const\s+)?(?:var|[\p{L}_][\p{L}\p{Nd}_.<>,\[\]?]*)\s+([\p{L}_][\p{L}\p{Nd}_]*)()\s*=(?:[^=]|$)`), comment: "//", quotes: `"'`,
+		declare: pattern.Of(`^()(?:const\s+)?(?:var|[\p{L}_][\p{L}\p{Nd}_.<>,\[\]?]*)\s+([\p{L}_][\p{L}\p{Nd}_]*)()\s*=(?:[^=]|$)`), comment: "//", quotes: `"'`,
 		words: words("null", yesNo), strip: "LlmMdDfF", backslash: true,
 	},
 	&fsharp: {
-		declare: lazy(`^(let)\s+(?:mutable\s+)?([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=`), comment: "//", quotes: `"`,
+		declare: pattern.Of(`^(let)\s+(?:mutable\s+)?([\p{L}_][\p{L}\p{Nd}_]*)(?:\s*:\s*([^=]+?))?\s*=`), comment: "//", quotes: `"`,
 		words: words("None", yesNo), strip: "LI", backslash: true,
 	},
 	&powershell: {
-		declare: lazy(`^(?:\[[^\]]*\]\s*)?()\$([A-Za-z_][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "#", quotes: `"'`,
+		declare: pattern.Of(`^(?:\[[^\]]*\]\s*)?()\$([A-Za-z_][A-Za-z0-9_]*)()\s*=(?:[^=]|$)`), comment: "#", quotes: `"'`,
 		words: map[string]any{"$Null": nil, "$True": true, "$False": false, "$null": nil, "$true": true, "$false": false},
 	},
 }

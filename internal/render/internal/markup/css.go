@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 const (
@@ -71,14 +73,14 @@ func readableOn(background string) string {
 }
 
 var (
-	cssComment = regexp.MustCompile(`(?s)/\*.*?\*/`)
-	cssRule    = regexp.MustCompile(`([^{}]+)\{([^{}]*)\}`)
+	cssComment = pattern.Of(`(?s)/\*.*?\*/`)
+	cssRule    = pattern.Of(`([^{}]+)\{([^{}]*)\}`)
 )
 
 // stylesByID reads the rules of a style sheet that name single elements.
 func stylesByID(sheet string) map[string]string {
 	byID := map[string]string{}
-	for _, rule := range cssRule.FindAllStringSubmatch(cssComment.ReplaceAllString(sheet, ""), -1) {
+	for _, rule := range cssRule().FindAllStringSubmatch(cssComment().ReplaceAllString(sheet, ""), -1) {
 		style := styleOf(rule[2])
 		if style == "" {
 			continue

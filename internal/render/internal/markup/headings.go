@@ -2,10 +2,11 @@ package markup
 
 import (
 	"html"
-	"regexp"
 	"strings"
 
 	xhtml "golang.org/x/net/html"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // A Heading is a heading of a Markdown text.
@@ -14,7 +15,7 @@ type Heading struct {
 	Text  string
 }
 
-var heading = regexp.MustCompile(`^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*\r?\n?$`)
+var heading = pattern.Of(`^ {0,3}(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*\r?\n?$`)
 
 // Headings lists the headings that begin with #, outside of fenced code. Their
 // texts are those of which Markdown makes ids.
@@ -22,7 +23,7 @@ func Headings(source string) []Heading {
 	var all []Heading
 	end := ""
 	for line := range strings.Lines(source) {
-		mark := fence.FindStringSubmatch(line)
+		mark := fence().FindStringSubmatch(line)
 		switch {
 		case end != "":
 			if mark != nil && strings.HasPrefix(mark[1], end) {
@@ -31,7 +32,7 @@ func Headings(source string) []Heading {
 		case mark != nil:
 			end = mark[1]
 		default:
-			if m := heading.FindStringSubmatch(line); m != nil && strings.TrimSpace(m[2]) != "" {
+			if m := heading().FindStringSubmatch(line); m != nil && strings.TrimSpace(m[2]) != "" {
 				all = append(all, Heading{len(m[1]), plain(m[2])})
 			}
 		}

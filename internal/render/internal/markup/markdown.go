@@ -3,7 +3,6 @@ package markup
 import (
 	"bytes"
 	"html"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -11,6 +10,8 @@ import (
 	"github.com/yuin/goldmark/extension"
 	"github.com/yuin/goldmark/parser"
 	ghtml "github.com/yuin/goldmark/renderer/html"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // foreign reads GitHub's dialect and keeps raw HTML, of which rebuild writes
@@ -69,14 +70,14 @@ const (
 )
 
 var (
-	placeholder = regexp.MustCompile(`(?:` + opens + `|%EE%80%80)([0-9]+)(?:` + closes + `|%EE%80%81)`) // an address is encoded
-	fence       = regexp.MustCompile("^ {0,3}(```+|~~~+)")
+	placeholder = pattern.Of(`(?:` + opens + `|%EE%80%80)([0-9]+)(?:` + closes + `|%EE%80%81)`) // an address is encoded
+	fence       = pattern.Of("^ {0,3}(```+|~~~+)")
 	unused      = strings.NewReplacer(opens, "", closes, "")
 )
 
 // source puts the formulas of a text back as they were written.
 func (r *rebuilder) source(text string) string {
-	return placeholder.ReplaceAllStringFunc(text, func(found string) string {
+	return placeholder().ReplaceAllStringFunc(text, func(found string) string {
 		if f := r.formula(found); f != nil {
 			return f.source
 		}
@@ -85,7 +86,7 @@ func (r *rebuilder) source(text string) string {
 }
 
 func (r *rebuilder) formula(found string) *formula {
-	i, err := strconv.Atoi(placeholder.FindStringSubmatch(found)[1])
+	i, err := strconv.Atoi(placeholder().FindStringSubmatch(found)[1])
 	if err != nil || i >= len(r.formulas) {
 		return nil
 	}
@@ -99,7 +100,7 @@ func (r *rebuilder) text(text string) {
 		return
 	}
 	for {
-		at := placeholder.FindStringIndex(text)
+		at := placeholder().FindStringIndex(text)
 		if at == nil {
 			r.out.WriteString(html.EscapeString(text))
 			return
@@ -123,7 +124,7 @@ func takeMath(source string) (string, []formula) {
 	}
 	end := "" // of the fenced code that is open
 	for line := range strings.Lines(unused.Replace(source)) {
-		mark := fence.FindStringSubmatch(line)
+		mark := fence().FindStringSubmatch(line)
 		switch {
 		case end != "":
 			t.out.WriteString(line)
@@ -206,7 +207,7 @@ func codeSpan(s string) int {
 	return n
 }
 
-var environment = regexp.MustCompile(`^\\begin\{([a-zA-Z]+\*?)\}`)
+var environment = pattern.Of(`^\\begin\{([a-zA-Z]+\*?)\}`)
 
 // formulaAt reads the formula that s begins with; its length is 0 if there is
 // none.
@@ -228,7 +229,7 @@ func formulaAt(s string) (formula, int) {
 	case strings.HasPrefix(s, `\\[`):
 		return between(`\\[`, `\\]`, true)
 	}
-	if env := environment.FindStringSubmatch(s); env != nil {
+	if env := environment().FindStringSubmatch(s); env != nil {
 		f, n := between(env[0], `\end{`+env[1]+`}`, true)
 		if n > 0 {
 			f.tex = s[:n]

@@ -6,13 +6,14 @@ package markup
 import (
 	"html"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	xhtml "golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // Options say where what a document refers to comes from. Every function may be
@@ -212,14 +213,14 @@ func (r *rebuilder) link(href string) string {
 	return ""
 }
 
-var dataImage = regexp.MustCompile(`^data:image/(?:png|jpeg|gif|webp|bmp|svg\+xml)(?:;charset=[a-z0-9-]+)?(?:;base64)?,[A-Za-z0-9+/=%._~!*'();:@&,$?-]*$`)
+var dataImage = pattern.Of(`^data:image/(?:png|jpeg|gif|webp|bmp|svg\+xml)(?:;charset=[a-z0-9-]+)?(?:;base64)?,[A-Za-z0-9+/=%._~!*'();:@&,$?-]*$`)
 
 // image writes a picture that is here; another is named, and not fetched.
 func (r *rebuilder) image(n *xhtml.Node) {
 	src, alt := strings.TrimSpace(r.source(attribute(n, "src"))), r.source(attribute(n, "alt"))
 	address := ""
 	switch {
-	case dataImage.MatchString(src):
+	case dataImage().MatchString(src):
 		address = src
 	case r.Image != nil && isBeside(src):
 		address = r.Image(src)

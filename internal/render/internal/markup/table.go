@@ -2,13 +2,14 @@ package markup
 
 import (
 	"html"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	xhtml "golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // A Table is a table as a page of ours shows it.
@@ -186,7 +187,7 @@ func textOf(n *xhtml.Node) string {
 	return b.String()
 }
 
-var number = regexp.MustCompile(`^[-+−]?[$€£]?[0-9][0-9,._ ]*(?:e[-+]?[0-9]+)?\s?%?$|^(?:nan|NaN|None|<NA>|NaT|null|inf|-inf|-)?$`)
+var number = pattern.Of(`^[-+−]?[$€£]?[0-9][0-9,._ ]*(?:e[-+]?[0-9]+)?\s?%?$|^(?:nan|NaN|None|<NA>|NaT|null|inf|-inf|-)?$`)
 
 // HTML is the table as HTML: columns of numbers stand at the right.
 func (t Table) HTML() string {
@@ -240,7 +241,7 @@ func (t Table) numeric() []bool {
 			if i == 0 {
 				right = append(right, !c.Header)
 			}
-			if j < len(right) && !c.Header && !number.MatchString(c.Text) {
+			if j < len(right) && !c.Header && !number().MatchString(c.Text) {
 				right[j] = false
 			}
 		}

@@ -8,7 +8,6 @@ package tex
 import (
 	"fmt"
 	"html"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -17,6 +16,7 @@ import (
 	xhtml "golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/templates"
 )
 
@@ -115,8 +115,8 @@ var attributes = func() map[string]bool {
 }()
 
 var (
-	harmless = regexp.MustCompile(`^[A-Za-z0-9 .%#_/+-]{0,200}$`)
-	declared = regexp.MustCompile(`^(?:padding|border|margin|color|background-color|text-align|width|height|font-weight|font-style|font-size|vertical-align)[a-z-]*: ?[a-z0-9 .#%-]{1,80}$`)
+	harmless = pattern.Of(`^[A-Za-z0-9 .%#_/+-]{0,200}$`)
+	declared = pattern.Of(`^(?:padding|border|margin|color|background-color|text-align|width|height|font-weight|font-style|font-size|vertical-align)[a-z-]*: ?[a-z0-9 .#%-]{1,80}$`)
 )
 
 // rebuild writes MathML anew; it is empty if there is none in text.
@@ -153,7 +153,7 @@ func write(b *strings.Builder, n *xhtml.Node, depth int) {
 			if style := styleOf(a.Val); style != "" {
 				b.WriteString(` style="` + html.EscapeString(style) + `"`)
 			}
-		case attributes[name] && harmless.MatchString(a.Val):
+		case attributes[name] && harmless().MatchString(a.Val):
 			b.WriteString(" " + name + `="` + html.EscapeString(a.Val) + `"`)
 		}
 	}
@@ -167,7 +167,7 @@ func write(b *strings.Builder, n *xhtml.Node, depth int) {
 func styleOf(text string) string {
 	var kept []string
 	for d := range strings.SplitSeq(text, ";") {
-		if d = strings.ToLower(strings.TrimSpace(d)); declared.MatchString(d) {
+		if d = strings.ToLower(strings.TrimSpace(d)); declared().MatchString(d) {
 			kept = append(kept, d)
 		}
 	}

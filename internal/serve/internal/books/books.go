@@ -137,7 +137,10 @@ func (b *Book) Sheet(title string, still bool, part func(string) template.URL, f
 // partName is the last part of the address of a part of a notebook.
 func partName(p render.Part) string {
 	kind := strings.TrimPrefix(p.MIME, "image/")
-	if p.MIME == "text/html" {
+	switch {
+	case p.Online:
+		kind = "online"
+	case p.MIME == "text/html":
 		kind = "html"
 	}
 	return fmt.Sprintf("%d-%d-%s", p.Cell, p.Output, kind)
@@ -153,7 +156,8 @@ func parsePart(name string) (p render.Part, ok bool) {
 	}
 	p.Cell, _ = strconv.Atoi(m[1])
 	p.Output, _ = strconv.Atoi(m[2])
-	if p.MIME = "image/" + m[3]; m[3] == "html" {
+	p.Online = m[3] == "online"
+	if p.MIME = "image/" + m[3]; m[3] == "html" || p.Online {
 		p.MIME = "text/html"
 	}
 	return p, true
