@@ -150,7 +150,7 @@ func (c *cli) printNew(ctx context.Context, d *draft.Draft, f planFlags) error {
 	}
 	n, err := d.Grid.Count(ctx)
 	if err == nil {
-		c.stderr.Println(unit.Plural(n, "run"))
+		c.stderr.Println(unit.Plural(n, "run") + app.UpTo(d, n))
 		c.printAsked(d.Recipe.Settings)
 	}
 	return err

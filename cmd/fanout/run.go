@@ -231,7 +231,7 @@ func (c *cli) noter(s *sweep.Sweep, paint progress.Painter) func(sweep.Note) {
 		case c.json:
 		case n.Kind == sweep.NoteEnded && n.Outcome != nil && n.Outcome.Status != outcome.Succeeded && n.Outcome.Status != outcome.Canceled:
 			paint.Print(c.failure(s, n.Run, *n.Outcome))
-		case n.Kind == sweep.NoteWord:
+		case n.Kind == sweep.NoteWord, n.Kind == sweep.NoteGrew:
 			paint.Print("fanout: " + unit.Line(n.Text))
 		case n.Kind == sweep.NoteLog && logs:
 			name := s.RunName(n.Run)

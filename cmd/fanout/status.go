@@ -72,7 +72,7 @@ const maxFailures = 20
 // printStatus prints the report. elsewhere says that workers may be running without
 // a controller.
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
-	c.stdout.Printf("%s: %s\n", r.Name, r.Tally)
+	c.stdout.Printf("%s: %s%s\n", r.Name, r.Tally, c.app.Growing(s))
 	if r.Unplanned > 0 {
 		c.stdout.Printf("%s no longer planned\n", unit.Plural(r.Unplanned, "more run"))
 	}

@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/compare/decide"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
@@ -54,11 +56,15 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	var blocks report.Comparison
 	var err error
 	if len(sides) == 2 {
+		sides[0].o.Looked = nil
 		blocks, err = twoSweeps(sides, slices.Concat(c.Rows, c.Cols))
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
 	}
 	c.show(blocks)
+	if slices.ContainsFunc(sides, func(s side) bool { return s.grew && s.o.Looked == nil }) {
+		growth.Warn(blocks)
+	}
 	return blocks, unit.Mistake(err)
 }
 
@@ -67,6 +73,13 @@ type side struct {
 	name string
 	res  *collect.Result
 	o    compare.Options
+	grew bool // the number of its runs depends on what they showed
+}
+
+// other reports whether something else is asked than what decided how many runs
+// a sweep that grows has.
+func (c Comparing) other() bool {
+	return len(c.Rows)+len(c.Cols)+len(c.Baseline) > 0 || c.Where != "" || c.By != "" || c.Alpha != 0 && c.Alpha != decide.Alpha
 }
 
 func (a *App) side(ctx context.Context, where string, c Comparing) (side, error) {
@@ -83,6 +96,9 @@ func (a *App) side(ctx context.Context, where string, c Comparing) (side, error)
 		return side{}, err
 	}
 	o := compareOptions(s)
+	if c.other() {
+		o.Looked = nil
+	}
 	o.Alpha, o.Brief = c.Alpha, true
 	if err := c.project(&o, res.Table); err != nil {
 		res.Close()
@@ -94,7 +110,7 @@ func (a *App) side(ctx context.Context, where string, c Comparing) (side, error)
 		return side{}, err
 	}
 	o.Keep = func(row int) bool { return wanted[row] }
-	return side{unit.Path(s.Where()), res, o}, nil
+	return side{unit.Path(s.Where()), res, o, s.Spec().Repeat.Grows()}, nil
 }
 
 // rowsWanted asks keep about the run of every row.

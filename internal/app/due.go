@@ -37,6 +37,7 @@ func Due(s *sweep.Sweep, c Choice) (due.List, error) {
 	if err := todo.Order(s, c.Order); err != nil {
 		return todo, unit.Mistake(err)
 	}
+	todo.All = c.Only == "" && c.Again == nil && c.Limit == 0
 	if c.Limit > 0 && len(todo.Runs) > c.Limit {
 		todo.Runs = todo.Runs[:c.Limit]
 	}

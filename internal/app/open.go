@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/report"
@@ -91,8 +92,14 @@ func Place(d *draft.Draft, output string) string {
 // draft to have more than its max_runs.
 func CheckSize(ctx context.Context, d *draft.Draft) error {
 	n, err := d.Grid.Count(ctx)
-	if err != nil || n <= d.Spec.MaxRuns {
+	if err != nil || n <= d.Spec.MaxRuns && !d.Spec.Repeat.Grows() {
 		return err
+	}
+	if r := d.Spec.Repeat; r.Grows() {
+		if n = n / r.N * r.Max; n <= d.Spec.MaxRuns {
+			return nil
+		}
+		return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep may grow to %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, lower max of repeat, or raise max_runs in the sweep file"))
 	}
 	return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, or raise max_runs in the sweep file"))
 }
@@ -121,6 +128,9 @@ func (a *App) plan(ctx context.Context, d *draft.Draft, where string) (*Job, err
 		return nil, err
 	}
 	d.SetSource(where)
+	if err := growth.Carry(s, &d.Plan); err != nil {
+		return nil, errors.Join(err, lease.Release())
+	}
 	delta, err := lease.Plan(ctx, d.Plan)
 	if err != nil {
 		return nil, errors.Join(err, lease.Release())
@@ -150,6 +160,9 @@ func (a *App) Preview(ctx context.Context, d *draft.Draft, where string) (*sweep
 		}
 	}
 	if err := d.Expand(ctx); err != nil {
+		return nil, sweep.Delta{}, err
+	}
+	if err := growth.Carry(s, &d.Plan); err != nil {
 		return nil, sweep.Delta{}, err
 	}
 	view, delta := s.Preview(d.Plan)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -82,7 +83,7 @@ func (a *App) revised(ctx context.Context, s *sweep.Sweep, e Edits) (*sweep.Plan
 		a.Warn(r.Gone.Error() + "; the copy that was frozen with the sweep is executed")
 		return nil, nil
 	case e == Update:
-		return &r.Plan, nil
+		return &r.Plan, growth.Carry(s, &r.Plan)
 	case len(r.Changed) > 0:
 		return nil, unit.Mistake(unit.WithHint(fmt.Errorf("edited since %s was planned: %s", s.Name(), someOf(r.Changed)),
 			"add --update to execute what is there now, or --frozen to execute what the sweep was planned with"))

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
@@ -68,8 +69,17 @@ func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note))
 func (j *Job) fan(ctx context.Context, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
 	defer j.stop() // kernels do not outlive the runs; Close returns the error
 	ex, err := j.machine.Executor(ctx, todo.Runs)
-	if err != nil || len(todo.Runs) == 0 && len(j.Orphans()) == 0 {
+	if err != nil {
 		return fan.Summary{}, err
+	}
+	execute := func(todo due.List) (fan.Summary, error) { return j.fanOut(ctx, ex, todo, note) }
+	return growth.Job{Sweep: j.Sweep, Options: compareOptions(j.Sweep), Tables: j.app.Tables, Execute: execute, Note: note}.Rounds(ctx, todo)
+}
+
+// fanOut executes one round of runs.
+func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
+	if len(todo.Runs) == 0 && len(j.Orphans()) == 0 {
+		return fan.Summary{}, nil
 	}
 	defer j.refresh(ctx, ex.Limits().Remote)()
 	spec := j.Spec()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/growth"
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
@@ -86,3 +88,10 @@ func FailureOf(doc *notebook.Notebook) *FailedCell {
 		Cell: doc.CodeCell(f.Cell), Cells: doc.CodeCells(), Source: doc.Cells[f.Cell].Source, Traceback: f.Traceback,
 	}
 }
+
+// UpTo says to how many of n runs a draft may grow; empty where it does not.
+func UpTo(d *draft.Draft, n int) string { return growth.UpTo(d.Spec, n) }
+
+// Growing says how far a sweep that grows has come, after a semicolon; empty
+// where it does not grow.
+func (a *App) Growing(s *sweep.Sweep) string { return growth.State(s) }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/app/internal/facts"
+	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -78,6 +79,9 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
 		Counts: tally.Words(), Compare: cmp, Stale: stale, Rerun: "fanout run " + unit.Quote(rerunTarget(s, head)), Reruns: reruns(s, cmp.Failures),
 		Facts: facts.Of(ctx, s, a.Version),
+	}
+	if in.Growth, err = growth.Shown(ctx, s, cmp); err != nil {
+		return report.Input{}, err
 	}
 	if spec.Report != nil {
 		in.Sections = spec.Report.Sections
@@ -160,10 +164,11 @@ func compareOptions(s *sweep.Sweep) compare.Options {
 	for _, a := range head.Axes {
 		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate", Template: a.Kind == "template", Values: a.Values})
 	}
+	growth.Recall(s, &o)
 	for _, m := range spec.Metrics {
 		o.Metrics = append(o.Metrics, compare.Metric{
 			Name: m.Name, Goal: m.Goal, Unit: m.Unit, MinEffect: m.MinEffect, MinEffectRelative: m.MinEffectRelative,
-			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials, By: compare.Method(m.By),
+			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials, Even: m.Split == "even", By: compare.Method(m.By),
 		})
 	}
 	return o

@@ -35,6 +35,7 @@ type Metric struct {
 	Guardrail         bool    // must not get worse: tested on that side only
 	Primary           bool
 	By                Method // what is compared; of a proportion it says nothing
+	Even              bool   // Trials are to be divided evenly among the groups
 	Trials            string // the scrap that counts the trials of which Name counts the successes
 }
 
@@ -83,6 +84,10 @@ type Options struct {
 	Alpha    float64            // 0 is 0.05
 	By       Method             // of every metric that has no other
 	Stale    bool               // stale runs count, too
+	// Looked is what an earlier look at a sweep that grows has found of a group
+	// by a metric that decides, nil where that is tested now. Without the
+	// function everything is tested once.
+	Looked func(metric string, g *Group) *Found
 	// Brief leaves out what is no part of the tables: effects, trends, crosses,
 	// the best runs, failures and coverage.
 	Brief bool
@@ -163,6 +168,9 @@ const (
 	Small     Verdict = "small" // sure, and smaller than matters
 	TooFew    Verdict = "too few"
 	Withheld  Verdict = "withheld" // missing pairs could turn it
+	// Equivalent is said of sweeps that grow alone: the interval of the change
+	// holds nothing that matters.
+	Equivalent Verdict = "equivalent"
 )
 
 // A Run is one run with its value of a metric.

@@ -83,6 +83,7 @@ func decisiveClauses(names map[Verdict][]string) []string {
 	add("worse by", Worse)
 	add("different by less than matters in", Small)
 	add("different both ways in", Different)
+	add("shown to differ by less than matters in", Equivalent)
 	add("not distinguishable by", Unclear, Same)
 	add("not judged by", TooFew, Withheld)
 	return out

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/compare/internal/ratio"
 	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -87,9 +88,12 @@ func (c *comparer) table(m Metric) MetricTable {
 	if warning != "" {
 		mt.Warnings = append(mt.Warnings, warning)
 	}
+	var split ratio.Split
 	for _, g := range groups {
 		summarize(m, g, rates, c.confidence)
+		split.Add(g.Name, g.Trials, g.N)
 	}
+	mt.Warnings = append(mt.Warnings, split.Warnings(m.Trials, m.Even)...)
 	if base := baselineOf(groups); base != nil && base.N > 0 {
 		for _, g := range groups {
 			if !g.Baseline && g.N > 0 {
@@ -246,7 +250,7 @@ func proportions(base, g *group, confidence float64) *Comparison {
 func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 	c := t(base, g, confidence)
 	c.Centres = g.Centre - base.Centre
-	c.relative(base, g)
+	c.relative(&base.Group, &g.Group)
 	if m.Guardrail && m.Goal != "" {
 		c.OneSided(-m.wanted())
 	}
@@ -254,7 +258,7 @@ func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 }
 
 // relative says the change in fractions of the baseline's centre.
-func (c *Comparison) relative(base, g *group) {
+func (c *Comparison) relative(base, g *Group) {
 	b := math.NaN()
 	if stats.IsSize(base.Centre, base.Values) {
 		b = math.Abs(base.Centre)

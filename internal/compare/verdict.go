@@ -13,6 +13,7 @@ import (
 // conclude adjusts the p of all comparisons and judges every metric.
 func (c *comparer) conclude(r *Report) {
 	c.holm(r.Metrics)
+	c.recall(r.Metrics)
 	for i := range r.Metrics {
 		c.judge(&r.Metrics[i])
 	}
@@ -31,7 +32,7 @@ func (c *comparer) holm(tables []MetricTable) {
 	var ps []float64
 	for i := range tables {
 		t := &tables[i]
-		inFamily := t.Primary || !declared && t.Goal != ""
+		inFamily := (t.Primary || !declared && t.Goal != "") && !(t.Guardrail && c.o.Looked != nil)
 		t.Exploratory = !inFamily && !t.Guardrail
 		for j := range t.Groups {
 			a := t.Groups[j].Against
@@ -40,7 +41,7 @@ func (c *comparer) holm(tables []MetricTable) {
 			}
 			a.PAdjusted = a.P
 			if inFamily && !a.Exact {
-				family, ps = append(family, a), append(ps, a.P)
+				family, ps = append(family, a), append(ps, c.known(t, &t.Groups[j]).or(a.P))
 				t.Family = 1
 			}
 		}
@@ -185,6 +186,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 	}
 	add(names[Unclear], t.unclear(names[Unclear])+baseline)
 	add(names[Withheld], isAre(names[Withheld])+" not judged: the pairs that are missing could turn it")
+	add(names[Equivalent], isAre(names[Equivalent])+" shown to differ from "+baseline+" by less than matters"+t.effect())
 	add(names[TooFew], hasHave(names[TooFew])+" too few runs to tell")
 	if need != "" {
 		parts = append(parts, need)

@@ -9,6 +9,7 @@
 package draft
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -231,7 +232,11 @@ func union(a, b []string) []string {
 func (d *Draft) Expand(ctx context.Context) error {
 	d.Inputs = map[string]string{}
 	inputs := d.inputDigester()
-	for p := range d.Grid.Points() {
+	points := d.Grid.Points()
+	if d.Spec.Repeat.Grows() {
+		points = d.Grid.Reserve()
+	}
+	for p := range points {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -249,7 +254,18 @@ func (d *Draft) Expand(ctx context.Context) error {
 		}
 		d.Runs = append(d.Runs, r)
 	}
+	if d.Spec.Repeat.Grows() {
+		d.begin()
+	}
 	return d.Grid.Err()
+}
+
+// begin plans the replicates that a sweep that grows begins with. A replicate of
+// all variants comes before the next one, so that a slow hour meets them all.
+func (d *Draft) begin() {
+	d.Reserve = d.Runs
+	slices.SortStableFunc(d.Reserve, func(a, b sweep.Run) int { return cmp.Compare(a.Replicate, b.Replicate) })
+	d.Runs = slices.DeleteFunc(slices.Clone(d.Reserve), func(r sweep.Run) bool { return r.Replicate >= d.Spec.Repeat.N })
 }
 
 // placementOf is where a point's run goes, as canonical JSON.

@@ -45,7 +45,7 @@ func Revise(ctx context.Context, s *sweep.Sweep) (Revision, error) {
 	if err := d.readFiles(); err != nil {
 		return d.without(ctx, s, err)
 	}
-	if err := d.keepRuns(s); err != nil {
+	if err := d.keepRuns(ctx, s); err != nil {
 		return Revision{}, err
 	}
 	changed, err := d.changed(ctx, s, head, declared)
@@ -172,9 +172,17 @@ func (d *Draft) changedFiles(ctx context.Context, s *sweep.Sweep) ([]string, err
 }
 
 // keepRuns plans the runs that are planned, with the state of their inputs.
-func (d *Draft) keepRuns(s *sweep.Sweep) error {
+func (d *Draft) keepRuns(ctx context.Context, s *sweep.Sweep) (err error) {
 	d.Inputs = map[string]string{}
 	inputs := d.inputDigester()
+	if d.Reserve, err = s.Reserve(ctx); err != nil {
+		return err
+	}
+	for _, r := range d.Reserve {
+		if err := d.noteInputs(inputs, r); err != nil {
+			return err
+		}
+	}
 	for _, st := range s.Runs() {
 		if st.Run.Unplanned {
 			continue

@@ -37,6 +37,7 @@ type List struct {
 	Runs []string          // ids, in the order to take them
 	Why  map[string]Reason // by id; also of runs that are due and left for later
 	Kept int               // stand as they are
+	All  bool              // nothing that is due was left out on purpose
 }
 
 // Of lists the planned runs that are due, in plan order. parts are the parts of

@@ -87,7 +87,7 @@ func superseded(s *sweep.Sweep, e sweep.Entry) bool {
 // referred lists what the plan in force froze, and what the outcomes that are
 // known refer to.
 func referred(s *sweep.Sweep, h sweep.Head) map[string]bool {
-	used := map[string]bool{h.Spec: true, h.Files: true}
+	used := map[string]bool{h.Spec: true, h.Files: true, h.Reserve: true}
 	for _, t := range h.Templates {
 		used[t.Key] = true
 	}

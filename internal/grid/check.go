@@ -32,6 +32,7 @@ func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
 	g.checkExpressions(r)
 	if r.Mistakes() == 0 {
 		g.checkBaseline(r)
+		g.checkUntil(r)
 		g.warn()
 	}
 }

@@ -195,7 +195,7 @@ func (g *Grid) Axes() []Axis {
 		x.Values = append(x.Values, g.templateDim().Cols[0].Values...)
 		out = append(out, x)
 	}
-	if s := g.spec; s.Repeat.N > 1 {
+	if s := g.spec; max(s.Repeat.N, s.Repeat.Max) > 1 {
 		name := s.Repeat.As
 		if name == "" {
 			name = "run_replicate"

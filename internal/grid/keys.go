@@ -112,15 +112,6 @@ func sample() form.Form[Sample] {
 	))
 }
 
-func repeat() form.Form[Repeat] {
-	n := func(x *Repeat) *int { return &x.N }
-	parameter := form.Text("a parameter").Checked(func(r *yaml.Reader, n *yaml.Node, name *string) { axes.CheckName(r, n, *name) })
-	return form.Or(form.Whole(1), n, form.Map(
-		form.Field("n", "", form.Whole(1), n),
-		form.Field("as", "The parameter that receives 0, 1, 2, …", parameter, func(x *Repeat) *string { return &x.As }),
-	))
-}
-
 func limits() form.Form[Spec] {
 	most := form.Whole(1)
 	return form.Form[Spec]{Read: func(r *yaml.Reader, n *yaml.Node, s *Spec) {

@@ -81,12 +81,6 @@ type (
 // ParseLimit reads a duration, or a percentage of the median: "30m", "300%".
 func ParseLimit(text string) (Limit, error) { return settings.ParseLimit(text) }
 
-// Repeat adds replicates. The parameter As, when named, receives 0 … N-1.
-type Repeat struct {
-	N  int
-	As string
-}
-
 // Sample keeps N points, the same ones for the same seed. N = 0 keeps all.
 type Sample struct {
 	N    int

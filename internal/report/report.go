@@ -34,6 +34,7 @@ type Input struct {
 	Counts    []string // how many runs went how, for people
 	Axes      []Axis
 	Compare   *compare.Report
+	Growth    *Growth       // nil where the sweep does not grow
 	Stale     *Stale        // nil when no run is stale
 	Cells     *align.Report // in which cells they differ; nil when that is not known
 	Runs      []Run

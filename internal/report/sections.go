@@ -26,6 +26,7 @@ const partVerdict = "verdict"
 // better and how sure are we, what drives it, what is odd, where to look next.
 var parts = []part{
 	{partVerdict, single(verdictSection)},
+	{"looks", single(looksSection)},
 	{"swept", single(sweptSection)},
 	{"calendar", func(in Input) ([]section, error) {
 		s, err := calendarSection(in)

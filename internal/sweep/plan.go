@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,6 +47,7 @@ type Plan struct {
 	Files        []pack.File       // frozen with it; shadows the key in Head
 	Runs         []Run             // in the order of the grid; shadows the count in Head
 	Inputs       map[string]string // run id → digest of what the run reads
+	Reserve      []Run             // all runs that a sweep that grows may come to have; shadows the key in Head
 }
 
 // A Delta says what a new plan changes.
@@ -117,8 +119,8 @@ func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) 
 			return err
 		}
 	}
-	if len(p.Files) == 0 {
-		return nil
+	if err := s.freezeReserve(ctx, head, p); err != nil || len(p.Files) == 0 {
+		return err
 	}
 	bundle, err := pack.Files(p.Files)
 	if err != nil {
@@ -127,6 +129,39 @@ func (s *Sweep) freezePlan(ctx context.Context, head *Head, p Plan) (err error) 
 	head.FilesDigest = pack.Digest(p.Files)
 	head.Files, err = s.Freeze(ctx, bundle, ".tar.zst")
 	return err
+}
+
+func (s *Sweep) freezeReserve(ctx context.Context, head *Head, p Plan) error {
+	if len(p.Reserve) == 0 {
+		return nil
+	}
+	runs := slices.Clone(p.Reserve)
+	for i := range runs {
+		runs[i].Inputs = p.Inputs[runs[i].ID]
+	}
+	lines, err := jsonl.Encode(runs)
+	if err == nil {
+		head.Reserve, err = s.Freeze(ctx, lines, ".jsonl")
+	}
+	return err
+}
+
+// Reserve lists all runs that the plan in force may come to have; none where it
+// does not grow.
+func (s *Sweep) Reserve(ctx context.Context) ([]Run, error) {
+	h, _ := s.Head()
+	if h.Reserve == "" {
+		return nil, nil
+	}
+	lines, err := s.Object(ctx, h.Reserve)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := jsonl.DecodeAll[Run](lines)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", h.Reserve, err)
+	}
+	return runs, nil
 }
 
 // Preview is the sweep as it would be if p were planned now, for questions

@@ -50,6 +50,7 @@ const (
 	NoteLog   NoteKind = "log"  // Text on Stream
 	NoteEnded NoteKind = "ended"
 	NoteWord  NoteKind = "word" // a remark about the whole sweep, in Text
+	NoteGrew  NoteKind = "grew" // Runs more are executed, for the reason in Text
 )
 
 // A Note tells people what goes on. Nothing depends on notes.
@@ -61,6 +62,7 @@ type Note struct {
 	Cells   int
 	Stream  string
 	Text    string
+	Runs    int
 	Where   string // who makes it on which host, when it began elsewhere
 	Outcome *outcome.Outcome
 }

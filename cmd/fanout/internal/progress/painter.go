@@ -62,7 +62,7 @@ type jsonPainter struct {
 }
 
 func (j *jsonPainter) Note(n sweep.Note) {
-	e := Event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Stream: n.Stream, Text: n.Text, Where: n.Where, Outcome: n.Outcome}
+	e := Event{Event: string(n.Kind), Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells, Runs: n.Runs, Stream: n.Stream, Text: n.Text, Where: n.Where, Outcome: n.Outcome}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.enc.Encode(e)
@@ -78,6 +78,7 @@ type Event struct {
 	Attempt int              `json:"attempt,omitempty"`
 	Cell    int              `json:"cell,omitempty"`
 	Cells   int              `json:"cells,omitempty"`
+	Runs    int              `json:"runs,omitempty"`
 	Stream  string           `json:"stream,omitempty"`
 	Text    string           `json:"text,omitempty"`
 	Where   string           `json:"where,omitempty"` // who executes it elsewhere

@@ -44,6 +44,8 @@ func (p *progress) note(n sweep.Note) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch n.Kind {
+	case sweep.NoteGrew:
+		p.total += n.Runs
 	case sweep.NoteBegan:
 		p.slots[n.Run] = &slot{run: n.Run, where: n.Where, attempt: n.Attempt, since: time.Now()}
 	case sweep.NoteCell:

@@ -68,6 +68,21 @@ func RatesOf(groups [][]Fraction) (r Rates) {
 	return r
 }
 
+// Divided is the p of counts that are to be divided by shares: Pearson's test of
+// goodness of fit. It is 1 where there is nothing to divide.
+func Divided(counts, shares []float64) float64 {
+	all, parts := sumOf(counts), sumOf(shares)
+	if len(counts) < 2 || all == 0 {
+		return 1
+	}
+	chi := 0.0
+	for i, n := range counts {
+		want := all * shares[i] / parts
+		chi += (n - want) * (n - want) / want
+	}
+	return distuv.ChiSquared{K: float64(len(counts) - 1)}.Survival(chi)
+}
+
 // Interval is that of the rate of all trials of a group: Wilson's, or where the
 // rates are uneven the same with a variance larger by their dispersion, as of a
 // quasi-binomial model, and Student's distribution.

@@ -134,8 +134,13 @@ func metric() form.Form[Metric] {
 		form.Field("guardrail", "Must not get worse.", form.Flag(), func(m *Metric) *bool { return &m.Guardrail }),
 		form.Field("primary", "Among those the verdict is about.", form.Flag(), func(m *Metric) *bool { return &m.Primary }),
 		form.Field("trials", "The scrap that counts trials, for a proportion.", form.Text("the scrap that counts trials"), func(m *Metric) *string { return &m.Trials }),
+		form.Field("split", "How trials are divided among the variants, to be checked.", form.Word("even"), func(m *Metric) *string { return &m.Split }),
 		form.Field("compare", "How it is compared.", method(), func(m *Metric) *string { return &m.By }),
-	))
+	).Checked(func(r *yaml.Reader, n *yaml.Node, m *Metric) {
+		if m.Split != "" && m.Trials == "" {
+			r.Hintf(n, "add `trials`, the scrap that counts them", "`split` is about trials, and there are none")
+		}
+	}))
 }
 
 // effect is 0.5 or 1%.

@@ -109,6 +109,7 @@ type Metric struct {
 	MinEffectRelative bool    // as a fraction of the baseline
 	Guardrail         bool    // must not get worse
 	Trials            string  // the scrap that counts trials, for a proportion
+	Split             string  // even: trials are to be divided evenly among the variants
 	By                string  // how it is compared: mean, bootstrap, exact, or empty for medians
 	Primary           bool
 }

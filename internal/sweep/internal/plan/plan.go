@@ -110,7 +110,12 @@ type Head struct {
 	FilesDigest string      `json:"files_digest,omitempty"`
 	Environment string      `json:"environment,omitempty"` // digest
 	Axes        []grid.Axis `json:"axes"`
-	Recipe      Recipe      `json:"recipe"`
+	// Of a sweep that grows: the key of all runs it may come to have, what it
+	// asks, as a digest, and the looks at it, as package decide writes them.
+	Reserve  string          `json:"reserve,omitempty"`
+	Question string          `json:"question,omitempty"`
+	Looks    json.RawMessage `json:"looks,omitempty"`
+	Recipe   Recipe          `json:"recipe"`
 }
 
 // A Template is one notebook that runs are made of.

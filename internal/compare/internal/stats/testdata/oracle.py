@@ -124,9 +124,14 @@ def holm(case):
     return [float(p) for p in multipletests(case, method="holm")[1]]
 
 
+def divided(case):
+    shares = np.array(case["shares"])
+    return float(stats.chisquare(case["counts"], sum(case["counts"]) * shares / shares.sum()).pvalue)
+
+
 def groups(case):
     return float(stats.kruskal(*case).pvalue)
 
 
-answer = {"groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
+answer = {"divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)

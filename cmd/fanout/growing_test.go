@@ -1,0 +1,109 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/fanout-dev/fanout/internal/outcome"
+)
+
+const growingSpec = `name: victim
+template: t.ipynb
+grid: {model: [a, b]}
+repeat: {n: 3, as: x, max: 9, until: decided}
+metrics: {y: {goal: maximize}}
+baseline: {model: a}
+`
+
+// newGrowing is a sweep that grows: b is better, which nine pairs show.
+func newGrowing(t *testing.T) *victim {
+	t.Helper()
+	v := newVictim(t, 1)
+	cells := []string{"x = 0\nmodel = \"a\"", "when $model a scrap y $x\nwhen $model b scrap y 10$x"}
+	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(growingSpec)} {
+		if err := os.WriteFile(filepath.Join(v.dir, name), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return v
+}
+
+// decided are the looks at a sweep that grows and its planned runs, all of which
+// must have succeeded once.
+func (v *victim) decided(t *testing.T) (looks string, runs []string) {
+	t.Helper()
+	s := openVictim(t, v)
+	head, _ := s.Head()
+	succeeded := successes(t, s.Store())
+	for _, st := range s.Runs() {
+		if st.Run.Unplanned || st.Status != outcome.Succeeded || succeeded[st.Run.ID] != 1 {
+			t.Errorf("run %s, unplanned %v, is %s and succeeded %d times", st.Run.ID, st.Run.Unplanned, st.Status, succeeded[st.Run.ID])
+		}
+		runs = append(runs, st.Run.ID)
+	}
+	return string(head.Looks), runs
+}
+
+func (v *victim) checkDecided(t *testing.T, looks string, runs []string) {
+	t.Helper()
+	gotLooks, gotRuns := v.decided(t)
+	if gotLooks != looks {
+		t.Errorf("other decisions:\n%s\nwant\n%s", gotLooks, looks)
+	}
+	if len(gotRuns) != len(runs) {
+		t.Fatalf("%d runs, want %d", len(gotRuns), len(runs))
+	}
+	for i := range runs {
+		if gotRuns[i] != runs[i] {
+			t.Errorf("run %d is %s, want %s", i, gotRuns[i], runs[i])
+		}
+	}
+	v.checkProcesses(t)
+}
+
+// TestKilledGrowing: a sweep that grows comes to the same decisions by the same
+// runs when it is killed at its first write, then at its second, and so on.
+func TestKilledGrowing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes many processes")
+	}
+	whole := newGrowing(t)
+	whole.run(t, 0)
+	looks, runs := whole.decided(t)
+	if len(runs) != 18 {
+		t.Fatalf("%d runs, want 18: %s", len(runs), looks)
+	}
+	v := newGrowing(t)
+	kills := 0
+	for n := 1; v.run(t, n); n++ {
+		if kills++; kills > 300 {
+			t.Fatal("the sweep does not come to an end")
+		}
+	}
+	if kills < 8 {
+		t.Errorf("only %d kills", kills)
+	}
+	v.checkDecided(t, looks, runs)
+}
+
+// TestKilledGrowingOnce: and when it is killed at any one write.
+func TestKilledGrowingOnce(t *testing.T) {
+	deep(t)
+	whole := newGrowing(t)
+	whole.run(t, 0)
+	looks, runs := whole.decided(t)
+	for n := 1; ; n++ {
+		v := newGrowing(t)
+		if !v.run(t, n) {
+			if n < 40 {
+				t.Errorf("only %d writes", n-1)
+			}
+			return
+		}
+		v.run(t, 0)
+		if v.checkDecided(t, looks, runs); t.Failed() {
+			t.Fatalf("after a kill at write %d", n)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+// Package growth plans the runs of a sweep that grows.
+//
+// In go a sweep, a plan of it and its table; out come the plan with as many
+// replicates of each variant as the looks so far ask for, and the next look with
+// the plan that follows from it. A look and the runs it adds are one plan, so
+// that a sweep has both or neither, whatever is killed. Package growth reads the
+// sweep and writes nothing; what is decided is package decide's.
+package growth
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/compare/decide"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// RuleOf is when a sweep need not grow any more; ok is false where it does not
+// grow at all.
+func RuleOf(spec *grid.Spec) (rule decide.Rule, ok bool) {
+	if spec == nil || !spec.Repeat.Grows() {
+		return rule, false
+	}
+	r := spec.Repeat
+	return decide.Rule{First: r.N, Most: r.Max, Width: r.Until.Width, Below: r.Until.Below, Relative: r.Until.Relative}, true
+}
+
+// PathOf is the looks at a sweep that the plan in force holds.
+func PathOf(s *sweep.Sweep) (decide.Path, error) {
+	head, _ := s.Head()
+	return decide.Decode(head.Looks)
+}
+
+// Carry makes a plan with a Reserve go on from the looks of the plan in force, if
+// it still asks the same: the same metrics, baseline and replicates, of the same
+// code, files and inputs as far as they make runs stale. Otherwise it begins anew.
+func Carry(s *sweep.Sweep, p *sweep.Plan) error {
+	rule, grows := RuleOf(p.Spec)
+	if !grows {
+		return nil
+	}
+	question, err := questionOf(p)
+	if err != nil {
+		return err
+	}
+	p.Looks, p.Question = nil, question
+	if head, planned := s.Head(); planned && head.Question == question {
+		p.Looks = head.Looks
+	}
+	path, err := decide.Decode(p.Looks)
+	if err != nil {
+		return err
+	}
+	p.Runs = planned(p.Reserve, path, rule, p.Spec.TemplateAxis)
+	return nil
+}
+
+// questionOf digests what the looks at a plan answer.
+func questionOf(p *sweep.Plan) (string, error) {
+	spec := p.Spec
+	var q struct {
+		Metrics  any
+		Baseline []value.Binding
+		Repeat   grid.Repeat
+		Codes    []string
+		Files    string
+		Runs     []string
+	}
+	q.Metrics, q.Baseline, q.Repeat = spec.Metrics, spec.Baseline, spec.Repeat
+	for _, t := range p.Templates {
+		if slices.Contains(spec.StaleOn, "code") {
+			q.Codes = append(q.Codes, t.Slot+" "+t.Code)
+		}
+	}
+	if slices.Contains(spec.StaleOn, "files") {
+		q.Files = p.FilesDigest
+	}
+	for _, r := range p.Reserve {
+		id := r.ID
+		if slices.Contains(spec.StaleOn, "inputs") {
+			id += " " + p.Inputs[r.ID]
+		}
+		q.Runs = append(q.Runs, id)
+	}
+	text, err := json.Marshal(q)
+	return sweep.Digest(text), err
+}
+
+// planned are the runs that the looks ask for.
+func planned(reserve []sweep.Run, path decide.Path, rule decide.Rule, templateAxis string) []sweep.Run {
+	var axes []string
+	if len(path) > 0 {
+		axes = path[0].Axes
+	}
+	var runs []sweep.Run
+	for _, r := range reserve {
+		if r.Replicate < path.Replicates(keyOf(r, axes, templateAxis), rule.First) {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
+
+// keyOf is a run's values of some axes.
+func keyOf(r sweep.Run, axes []string, templateAxis string) []value.Value {
+	key := make([]value.Value, len(axes))
+	for i, name := range axes {
+		switch v, ok := value.Lookup(slices.Concat(r.Labels, r.Params), name); {
+		case ok:
+			key[i] = v
+		case name == templateAxis:
+			key[i], _ = value.Of(r.Template)
+		}
+	}
+	return key
+}
+
+// waits says for which runs the next look waits; empty when it can be taken: when
+// every planned run has succeeded, or has failed by itself.
+func waits(s *sweep.Sweep) string {
+	n := map[outcome.Status]int{}
+	stale := 0
+	for _, st := range s.Runs() {
+		switch {
+		case st.Run.Unplanned:
+		case st.Status == outcome.Succeeded:
+			if len(s.Stale(st, s.Spec().StaleOn)) > 0 {
+				stale++
+			}
+		case st.Status != outcome.Failed && st.Status != outcome.TimedOut:
+			n[st.Status]++
+		}
+	}
+	var parts []string
+	for _, status := range outcome.Statuses() {
+		if n[status] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[status], status.Words()))
+		}
+	}
+	if stale > 0 {
+		parts = append(parts, fmt.Sprintf("%d stale", stale))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// A step is a look and what follows from it.
+type step struct {
+	plan  *sweep.Plan // with the look, and the runs it adds; nil where nothing could be compared
+	added []string    // their ids
+	words string      // for people
+}
+
+// look looks at a sweep whose planned runs have ended; ok is false where no look
+// is to come. o has its metrics, axes and baseline.
+func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options) (next step, ok bool, err error) {
+	rule, grows := RuleOf(s.Spec())
+	path, err := PathOf(s)
+	if err != nil || !grows || path.Ended() {
+		return next, false, err
+	}
+	n := rule.First
+	if len(path) > 0 {
+		n = path[len(path)-1].Next
+	}
+	found, err := path.Take(t, o, rule, n)
+	if err != nil {
+		return next, false, fmt.Errorf("look at %d replicates: %w", n, err)
+	}
+	if len(found.Found) == 0 {
+		next.words = found.Why + "; no runs are added"
+		return next, true, nil
+	}
+	path = append(path, found)
+	reserve, err := s.Reserve(ctx)
+	if err != nil {
+		return next, false, err
+	}
+	head, _ := s.Head()
+	next.plan = &sweep.Plan{Head: head, Spec: s.Spec(), Inputs: map[string]string{}}
+	next.plan.Runs = planned(reserve, path, rule, s.Spec().TemplateAxis)
+	for _, r := range next.plan.Runs {
+		next.plan.Inputs[r.ID] = r.Inputs
+		if st, known := s.Run(r.ID); !known || st.Run.Unplanned {
+			next.added = append(next.added, r.ID)
+		}
+	}
+	if next.plan.Looks, err = path.Encode(); err != nil {
+		return next, false, err
+	}
+	next.words = words(path, rule, len(next.added))
+	return next, true, nil
+}
+
+// words are what the last look of a path says.
+func words(path decide.Path, rule decide.Rule, added int) string {
+	look := path[len(path)-1]
+	var parts, order []string
+	found := map[string][]string{} // variants by what is said of them
+	for _, f := range look.Found {
+		says := "undecided by " + f.Metric
+		if !f.Open {
+			says = decide.Words(f.Verdict) + " by " + f.Metric
+		}
+		if found[says] == nil {
+			order = append(order, says)
+		}
+		found[says] = append(found[says], f.Variant)
+	}
+	for _, says := range order {
+		is := "is"
+		if len(found[says]) > 1 {
+			is = "are"
+		}
+		parts = append(parts, unit.List(found[says])+" "+is+" "+says)
+	}
+	text := fmt.Sprintf("look %d, at %d of %d replicates: %s", len(path), look.Replicates, rule.Most, strings.Join(parts, "; "))
+	switch {
+	case look.Next > 0:
+		text += fmt.Sprintf("; %s more", unit.Plural(added, "run"))
+	case look.Why != "":
+		text += "; " + look.Why
+	}
+	return text
+}

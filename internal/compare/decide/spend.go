@@ -1,0 +1,34 @@
+package decide
+
+import "math"
+
+// Spent is how much of alpha may be used up when a share t of the most
+// replicates is there: Lan and DeMets's spending function that resembles
+// O'Brien and Fleming's bounds, of two sides with alpha/2 each.
+func Spent(alpha, t float64) float64 {
+	switch {
+	case t <= 0:
+		return 0
+	case t >= 1:
+		return alpha
+	}
+	// 4(1 − Φ(z/√t)) with z the normal quantile of 1 − alpha/4.
+	return 2 * math.Erfc(math.Erfinv(1-alpha/2)/math.Sqrt(t))
+}
+
+// Level is what the next look may use of alpha: what may be spent by then and
+// was not by the last one. last is 0 before the first look.
+func Level(alpha float64, last, next, most int) float64 {
+	share := func(n int) float64 { return Spent(alpha, float64(n)/float64(most)) }
+	return share(next) - share(last)
+}
+
+// Next is how many replicates the look after one at n waits for: half as many
+// again, and all there can be where that leaves less than a third of n.
+func Next(n, most int) int {
+	next := n + (n+1)/2
+	if 3*(most-next) < n {
+		return most
+	}
+	return next
+}
