@@ -98,11 +98,8 @@ var dependencies = []dependency{
 
 	{"github.com/go-zeromq/zmq4", in("internal/kernel"), "sockets are the kernel's business"},
 	{"github.com/hashicorp/nomad/api", in("internal/nomad"), "the executor seam hides the cluster"},
-	{"gocloud.dev", in("internal/store"), "a store is a store wherever it is"},
-	{"github.com/aws", in("internal/store"), "a store is a store wherever it is"},
-	{"cloud.google.com/go", in("internal/store"), "a store is a store wherever it is"},
-	{"google.golang.org/api", in("internal/store"), "a store is a store wherever it is"},
-	{"github.com/googleapis/gax-go", in("internal/store"), "a store is a store wherever it is"},
+	{"github.com/aws", in("internal/store/internal/s3"), "a store is a store wherever it is"},
+	{"golang.org/x/oauth2", in("internal/store/internal/gcs"), "a store is a store wherever it is"},
 
 	{"github.com/apache/arrow", in("internal/table"), "others see tables, not Arrow"},
 	{"github.com/parquet-go/parquet-go", in("internal/table"), "others see tables, not Parquet"},

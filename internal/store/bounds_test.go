@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +14,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 )
 
@@ -95,23 +95,6 @@ func TestErrorsThatDoNotEnd(t *testing.T) {
 	}
 }
 
-// A reply may not be longer than the limit, by a byte.
-func TestBoundedBody(t *testing.T) {
-	for limit, want := range map[int64]error{9: errEndless, 10: nil, 11: nil} {
-		b := &boundedBody{http.NoBody, limit}
-		b.ReadCloser = readCloser{strings.NewReader("0123456789")}
-		var got bytes.Buffer
-		_, err := got.ReadFrom(b)
-		if !errors.Is(err, want) || want == nil && got.String() != "0123456789" {
-			t.Errorf("limit %d: %q, %v", limit, got.String(), err)
-		}
-	}
-}
-
-type readCloser struct{ *strings.Reader }
-
-func (readCloser) Close() error { return nil }
-
 // An object that is too large to hold is an error before memory is taken.
 func TestObjectsThatAreTooLarge(t *testing.T) {
 	root := t.TempDir()
@@ -145,7 +128,7 @@ func TestRedirectionsThatDoNotEnd(t *testing.T) {
 		if _, err := s.Get(ctx, "k"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%d: %v", code, err)
 		}
-		if n := asked.Load(); n > maxRedirects+1 {
+		if n := asked.Load(); n > remote.MaxRedirects+1 {
 			t.Errorf("%d: %d requests", code, n)
 		}
 	}

@@ -8,33 +8,30 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"path"
 	"strings"
 	"time"
 
-	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
+	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
 
-// bucket keeps objects in a bucket of an object store. Its client retries during
-// faults; see patient.
+// bucket keeps objects in a bucket of an object store. Its protocol retries during
+// faults.
 type bucket struct {
-	blobs  *blob.Bucket
+	remote remote.Protocol
 	name   string // the URL
 	prefix string // of every key: empty, or ending in a slash
-	clock  *clock
-	hint   func(error) string
+	clock  *remote.Clock
 
 	rewrites time.Duration // how far apart writes of one object have to be
 	lease    leaseTimes
 	self     process
 }
 
-func newBucket(b *blob.Bucket, name, prefix string, c *clock, hint func(error) string) *bucket {
+func newBucket(p remote.Protocol, name, prefix string, c *remote.Clock) *bucket {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &bucket{blobs: b, name: name, prefix: prefix, clock: c, hint: hint, lease: defaultLease, self: thisProcess()}
+	return &bucket{remote: p, name: name, prefix: prefix, clock: c, lease: defaultLease, self: thisProcess()}
 }
 
 func (b *bucket) String() string { return b.name }
@@ -50,20 +47,18 @@ func (e *bucketError) Unwrap() error { return e.error }
 // Hint says what to do.
 func (e *bucketError) Hint() string { return e.hint }
 
-// failed turns an error of the client into an error of this package.
+// failed turns an error of the protocol into an error of this package.
 func (b *bucket) failed(op, key string, err error) error {
 	if err == nil {
 		return nil
 	}
-	hint := b.hint(err)
-	switch gcerrors.Code(err) {
-	case gcerrors.NotFound:
-		if hint == "" {
-			return missing(op, key)
-		}
-	case gcerrors.FailedPrecondition:
+	hint, kind := b.remote.Judge(err)
+	switch {
+	case kind == fs.ErrNotExist && hint == "":
+		return missing(op, key)
+	case kind == fs.ErrExist:
 		return fmt.Errorf("%s %s: %w", op, key, fs.ErrExist)
-	case gcerrors.PermissionDenied:
+	case kind == fs.ErrPermission:
 		err = fmt.Errorf("%w: %w", fs.ErrPermission, err)
 	}
 	err = fmt.Errorf("%s %s in %s: %w", op, key, b.name, err)
@@ -71,6 +66,15 @@ func (b *bucket) failed(op, key string, err error) error {
 		return &bucketError{err, hint}
 	}
 	return err
+}
+
+// kindOf is fs.ErrNotExist, fs.ErrExist, fs.ErrPermission or nil.
+func (b *bucket) kindOf(err error) error {
+	if err == nil {
+		return nil
+	}
+	_, kind := b.remote.Judge(err)
+	return kind
 }
 
 func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
@@ -90,54 +94,33 @@ func (b *bucket) read(ctx context.Context, key string, from int64) ([]byte, erro
 		if err == nil {
 			return got.Bytes(), nil
 		}
-		if !broke || try == attempts || ctx.Err() != nil || errors.Is(err, errEndless) {
+		if !broke || try == remote.Attempts || ctx.Err() != nil || errors.Is(err, remote.ErrEndless) {
 			return nil, b.failed("get", key, err)
 		}
-		select {
-		case <-time.After(pause(try)):
-		case <-ctx.Done():
-		}
+		remote.Wait(ctx, try)
 	}
 }
 
 func (b *bucket) readOnce(ctx context.Context, key string, from int64, to io.Writer) (broke bool, err error) {
-	r, err := b.blobs.NewRangeReader(ctx, b.prefix+key, from, -1, nil)
+	body, size, err := b.remote.Read(ctx, b.prefix+key, from)
 	if err != nil {
 		return false, err
 	}
-	if size := r.Size() - from; size > maxObject {
-		return false, errors.Join(tooLarge(size), r.Close())
+	if size-from > remote.MaxObject {
+		return false, errors.Join(remote.TooLarge(size-from), body.Close())
 	}
-	n, err := io.Copy(to, r)
-	if err == nil && n != r.Size()-from {
+	n, err := io.Copy(to, body)
+	if err == nil && size >= 0 && n != size-from {
 		err = io.ErrUnexpectedEOF
 	}
-	return true, errors.Join(err, r.Close())
+	return true, errors.Join(err, body.Close())
 }
 
 func (b *bucket) Put(ctx context.Context, key string, data []byte, _ Durability) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	return b.failed("write", key, b.upload(ctx, key, data, blob.WriterOptions{}))
-}
-
-func (b *bucket) upload(ctx context.Context, key string, data []byte, o blob.WriterOptions) error {
-	o.ContentType = contentType(key)
-	return b.blobs.Upload(ctx, b.prefix+key, bytes.NewReader(data), &o)
-}
-
-// contentType lets people look at objects in a browser.
-func contentType(key string) string {
-	switch path.Ext(key) {
-	case ".html":
-		return "text/html; charset=utf-8"
-	case ".md", ".yaml", ".log", ".jsonl":
-		return "text/plain; charset=utf-8"
-	case ".json", ".ipynb":
-		return "application/json"
-	}
-	return "application/octet-stream"
+	return b.failed("write", key, b.remote.Put(ctx, b.prefix+key, data, remote.Header{}))
 }
 
 func (b *bucket) Write(ctx context.Context, key string, write func(io.Writer) error, _ Durability) error {
@@ -146,37 +129,42 @@ func (b *bucket) Write(ctx context.Context, key string, write func(io.Writer) er
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, err := b.blobs.NewWriter(ctx, b.prefix+key, &blob.WriterOptions{ContentType: contentType(key)})
-	if err != nil {
-		return b.failed("write", key, err)
-	}
-	if err := write(w); err != nil {
+	r, w := io.Pipe()
+	sent := make(chan error, 1)
+	go func() {
+		err := b.remote.Stream(ctx, b.prefix+key, r)
+		r.CloseWithError(err) // so that write does not wait for a reader
+		sent <- err
+	}()
+	written := write(w)
+	w.CloseWithError(written)
+	if written != nil {
 		cancel() // nothing is written
-		w.Close()
-		return fmt.Errorf("write %s: %w", key, err)
 	}
-	return b.failed("write", key, w.Close())
+	err := <-sent
+	if written != nil && (err == nil || !errors.Is(written, err)) {
+		return fmt.Errorf("write %s: %w", key, written)
+	}
+	return b.failed("write", key, err)
 }
 
-// writerKey is the metadata by which a writer recognizes its own object: if the
-// reply to a request is lost, the client repeats the request, and the store refuses
-// it because of the object that the first one wrote.
-const writerKey = "fanout-writer"
-
+// Create recognizes its own object: if the reply to a request is lost, the protocol
+// repeats the request, and the store refuses it because of the object that the first
+// one wrote.
 func (b *bucket) Create(ctx context.Context, key string, data []byte, _ Durability) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
 	writer := randomName()
-	err := b.upload(ctx, key, data, blob.WriterOptions{IfNotExist: true, Metadata: map[string]string{writerKey: writer}})
-	if gcerrors.Code(err) != gcerrors.FailedPrecondition {
+	err := b.remote.Put(ctx, b.prefix+key, data, remote.Header{Absent: true, Writer: writer})
+	if b.kindOf(err) != fs.ErrExist {
 		return b.failed("write", key, err)
 	}
-	a, statErr := b.blobs.Attributes(ctx, b.prefix+key)
-	if statErr != nil && gcerrors.Code(statErr) != gcerrors.NotFound {
+	there, statErr := b.remote.Stat(ctx, b.prefix+key)
+	if statErr != nil && b.kindOf(statErr) != fs.ErrNotExist {
 		return b.failed("write", key, statErr)
 	}
-	if statErr == nil && a.Metadata[writerKey] == writer {
+	if statErr == nil && there.Writer == writer {
 		return nil
 	}
 	return b.failed("write", key, err)
@@ -186,7 +174,7 @@ func (b *bucket) Copy(ctx context.Context, dst, src string) error {
 	if err := errors.Join(checkKey(dst), checkKey(src)); err != nil {
 		return err
 	}
-	err := b.failed("copy", src, b.blobs.Copy(ctx, b.prefix+dst, b.prefix+src, nil))
+	err := b.failed("copy", src, b.remote.Copy(ctx, b.prefix+dst, b.prefix+src))
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -201,7 +189,7 @@ const maxCopy = 5_000_000_000
 
 // copyThrough copies an object by reading and writing it.
 func (b *bucket) copyThrough(ctx context.Context, dst, src string) error {
-	r, err := b.blobs.NewReader(ctx, b.prefix+src, nil)
+	r, _, err := b.remote.Read(ctx, b.prefix+src, 0)
 	if err != nil {
 		return b.failed("copy", src, err)
 	}
@@ -224,33 +212,37 @@ func (b *bucket) Level(ctx context.Context, folder string) iter.Seq2[Object, err
 // are one folder.
 func (b *bucket) listed(ctx context.Context, prefix, delimiter string) iter.Seq2[Object, error] {
 	return func(yield func(Object, error) bool) {
-		watch := listing{begun: map[string]bool{}}
-		it := b.blobs.List(&blob.ListOptions{Prefix: b.prefix + prefix, Delimiter: delimiter, BeforeList: func(func(any) bool) error { return watch.page() }})
-		for {
-			o, err := it.Next(ctx)
-			if err == io.EOF {
-				return
-			}
+		var watch remote.Listing
+		for token, more := "", true; more; more = token != "" {
+			var page []remote.Object
+			err := watch.Page()
 			if err == nil {
-				err = watch.object(o.Key)
+				page, token, err = b.remote.Page(ctx, b.prefix+prefix, delimiter, token)
+			}
+			for _, o := range page {
+				if err = watch.Object(o.Key); err != nil {
+					break
+				}
+				if found, ok := b.listing(o); ok && !yield(found, nil) {
+					return
+				}
 			}
 			if err != nil {
 				yield(Object{}, b.failed("list", prefix, err))
 				return
 			}
-			key := strings.TrimPrefix(o.Key, b.prefix)
-			if strings.HasSuffix(key, "/") && !o.IsDir {
-				continue // some programs create it to show a folder
-			}
-			found := Object{Key: key}
-			if !o.IsDir {
-				found.Size, found.ModTime = o.Size, seconds(o.ModTime)
-			}
-			if !yield(found, nil) {
-				return
-			}
 		}
 	}
+}
+
+// listing is what is shown of an object in a listing. Some programs create objects
+// that only show a folder.
+func (b *bucket) listing(o remote.Object) (found Object, ok bool) {
+	found.Key = strings.TrimPrefix(o.Key, b.prefix)
+	if !o.Folder {
+		found.Size, found.ModTime = o.Size, seconds(o.ModTime)
+	}
+	return found, o.Folder || !strings.HasSuffix(found.Key, "/")
 }
 
 // seconds cuts a time to the precision that every kind of request has.
@@ -260,18 +252,18 @@ func (b *bucket) Stat(ctx context.Context, key string) (Object, error) {
 	if err := checkKey(key); err != nil {
 		return Object{}, err
 	}
-	a, err := b.blobs.Attributes(ctx, b.prefix+key)
+	o, err := b.remote.Stat(ctx, b.prefix+key)
 	if err != nil {
 		return Object{}, b.failed("stat", key, err)
 	}
-	return Object{key, a.Size, seconds(a.ModTime)}, nil
+	return Object{key, o.Size, seconds(o.ModTime)}, nil
 }
 
 func (b *bucket) Delete(ctx context.Context, key string) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
-	err := b.failed("delete", key, b.blobs.Delete(ctx, b.prefix+key))
+	err := b.failed("delete", key, b.remote.Delete(ctx, b.prefix+key))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

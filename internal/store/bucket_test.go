@@ -17,7 +17,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 )
 
-func openBucket(t *testing.T, s *storetest.Server) *bucket {
+func testBucket(t *testing.T, s *storetest.Server) *bucket {
 	t.Helper()
 	st, err := Open(ctx, s.Where("some/where"))
 	if err != nil {
@@ -31,7 +31,7 @@ func isCreate(r *http.Request) bool { return r.Header.Get("If-None-Match") == "*
 // A create whose reply is lost is made again and refused, by itself.
 func TestCreateWhoseReplyIsLost(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	for i := range 3 {
 		key := fmt.Sprint("a/", i)
 		var lost atomic.Int64
@@ -55,7 +55,7 @@ func TestCreateHappensOnceAmongFaults(t *testing.T) {
 	server.Refuse(0.1)
 	var n atomic.Int64
 	server.Lose(func(*http.Request) bool { return n.Add(1)%5 == 0 })
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	for round := range 5 {
 		testCreateOnce(t, s, fmt.Sprint("once/", round))
 	}
@@ -83,7 +83,7 @@ func testCreateOnce(t *testing.T, s Store, key string) {
 
 func TestFaultsAreRiddenOut(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	server.Refuse(0.1)
 	for i := range 100 {
 		key, text := fmt.Sprint("k/", i), fmt.Append(nil, i)
@@ -112,17 +112,6 @@ func TestFaultsAreRiddenOut(t *testing.T) {
 	}
 }
 
-// The pauses make about four minutes.
-func TestPatience(t *testing.T) {
-	var waited time.Duration
-	for n := 1; n < attempts; n++ {
-		waited += pause(n)
-	}
-	if waited < 3*time.Minute || waited > 5*time.Minute {
-		t.Errorf("%v", waited)
-	}
-}
-
 // What no patience helps against fails at once and says what to do.
 func TestRefusalsSayWhatToDo(t *testing.T) {
 	server := storetest.S3(t)
@@ -135,7 +124,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 	start := time.Now()
 	server.Deny(http.StatusForbidden)
-	_, err := openBucket(t, server).Get(ctx, "k")
+	_, err := testBucket(t, server).Get(ctx, "k")
 	check(err, "s3:GetObject")
 	if !errors.Is(err, fs.ErrPermission) {
 		t.Errorf("%v is not ErrPermission", err)
@@ -152,7 +141,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 		check(err, "create the bucket")
 	}
 	os.Unsetenv("AWS_ACCESS_KEY_ID")
-	_, err = openBucket(t, server).Get(ctx, "k")
+	_, err = testBucket(t, server).Get(ctx, "k")
 	check(err, "AWS_ACCESS_KEY_ID")
 	if took := time.Since(start); took > 5*time.Second {
 		t.Errorf("it took %v", took)
@@ -161,7 +150,7 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 
 func TestProbeFindsFault(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	server.IgnoreConditions()
 	err := Probe(ctx, s)
 	var h interface{ Hint() string }
@@ -196,7 +185,7 @@ func TestOpen(t *testing.T) {
 
 // More objects than one reply lists.
 func TestListIsPaged(t *testing.T) {
-	s := openBucket(t, storetest.S3(t))
+	s := testBucket(t, storetest.S3(t))
 	const n = 1500
 	var work sync.WaitGroup
 	for from := range 8 {
@@ -223,7 +212,7 @@ func TestListIsPaged(t *testing.T) {
 
 // Write streams what is too large for one request.
 func TestLargeObject(t *testing.T) {
-	s := openBucket(t, storetest.S3(t))
+	s := testBucket(t, storetest.S3(t))
 	want := bytes.Repeat([]byte("0123456789abcdef"), 2<<20)
 	if err := s.Write(ctx, "big", content(want), Synced); err != nil {
 		t.Fatal(err)
@@ -236,7 +225,7 @@ func TestLargeObject(t *testing.T) {
 
 // What is too large for the server to copy is read and written.
 func TestLargeObjectsAreCopied(t *testing.T) {
-	b := openBucket(t, storetest.S3(t))
+	b := testBucket(t, storetest.S3(t))
 	text := bytes.Repeat([]byte("0123456789"), 1<<20)
 	if err := b.Put(t.Context(), "a", text, Cached); err != nil {
 		t.Fatal(err)

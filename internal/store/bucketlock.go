@@ -83,7 +83,7 @@ func (b *bucket) judge(ctx context.Context, o Object) (freedom, error) {
 	switch {
 	case h.Released || h.deadFor(b.self):
 		return free, nil
-	case b.clock.now().Sub(o.ModTime) > b.lease.stale:
+	case b.clock.Now().Sub(o.ModTime) > b.lease.stale:
 		return silent, nil
 	}
 	return held, nil

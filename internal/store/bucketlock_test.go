@@ -15,7 +15,7 @@ import (
 
 // elsewhere opens the bucket as a process of another machine would.
 func elsewhere(t *testing.T, server *storetest.Server, name string) *bucket {
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	s.self.Boot = name
 	s.lease = leaseTimes{beat: 200 * time.Millisecond, trust: time.Second, stale: 3 * time.Second}
 	return s
@@ -157,7 +157,7 @@ func TestOutwait(t *testing.T) {
 // Of many who take over one lock, one has it.
 func TestTakeoverHappensOnce(t *testing.T) {
 	server := storetest.S3(t)
-	dead := openBucket(t, server)
+	dead := testBucket(t, server)
 	dead.self = deadProcess(t)
 	if _, err := dead.Lock(ctx, lockKey); err != nil {
 		t.Fatal(err)
@@ -167,7 +167,7 @@ func TestTakeoverHappensOnce(t *testing.T) {
 	var work sync.WaitGroup
 	for range 8 {
 		work.Go(func() {
-			l, err := openBucket(t, server).Lock(ctx, lockKey)
+			l, err := testBucket(t, server).Lock(ctx, lockKey)
 			if err != nil && !errors.Is(err, ErrLocked) {
 				t.Error(err)
 			}
@@ -227,7 +227,7 @@ func TestDeadProcess(t *testing.T) {
 // Locked writes nothing.
 func TestLockedOnlyReads(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	lock, err := s.Lock(ctx, lockKey)
 	if err != nil {
 		t.Fatal(err)

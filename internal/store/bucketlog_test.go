@@ -29,7 +29,7 @@ func keysOf(t *testing.T, s Store, prefix string) (keys []string) {
 // Records written at once share requests, and are stored when Write returns.
 func TestRecordsShareRequests(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	l, err := s.Append(ctx, "log/1/a")
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +73,7 @@ func TestRecordsShareRequests(t *testing.T) {
 // once, at any moment between.
 func TestLogIsMerged(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	var want strings.Builder
 	for session := range 3 {
 		l, err := s.Append(ctx, "log/1/a")
@@ -105,7 +105,7 @@ func TestLogIsMerged(t *testing.T) {
 // The merge is stopped after each of its requests.
 func TestMergeIsCutShort(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	var want strings.Builder
 	l, err := s.Append(ctx, "log/1/a")
 	if err != nil {
@@ -155,7 +155,7 @@ func TestMergeIsCutShort(t *testing.T) {
 // A reader follows a log through its merge.
 func TestTailFollowsMerge(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	var done atomic.Bool
 	var got []byte
 	var reading sync.WaitGroup
@@ -199,7 +199,7 @@ func TestTailFollowsMerge(t *testing.T) {
 // A record that could not be stored says so, and goes with the next.
 func TestLogGoesOnAfterAnError(t *testing.T) {
 	server := storetest.S3(t)
-	s := openBucket(t, server)
+	s := testBucket(t, server)
 	l, err := s.Append(ctx, "log/a")
 	if err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestLogGoesOnAfterAnError(t *testing.T) {
 // Where one object takes only so many writes a second, quick records go to
 // objects of their own.
 func TestRewritesAreApart(t *testing.T) {
-	s := openBucket(t, storetest.S3(t))
+	s := testBucket(t, storetest.S3(t))
 	s.rewrites = time.Hour
 	l, err := s.Append(ctx, "log/a")
 	if err != nil {

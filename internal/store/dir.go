@@ -20,6 +20,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
 
 // tempPrefix marks files that are being written. List never yields them.
@@ -124,8 +126,8 @@ func (d *dir) read(key string, from int64) ([]byte, error) {
 		}
 		defer f.Close()
 		size := max(info.Size()-from, 0)
-		if size > maxObject {
-			return nil, fmt.Errorf("read %s: %w", key, tooLarge(size))
+		if size > remote.MaxObject {
+			return nil, fmt.Errorf("read %s: %w", key, remote.TooLarge(size))
 		}
 		b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 		_, err = b.ReadFrom(io.NewSectionReader(f, from, math.MaxInt64-from))

@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/store/internal/gcs"
+	"github.com/fanout-dev/fanout/internal/store/internal/remote"
+	"github.com/fanout-dev/fanout/internal/store/internal/s3"
 )
 
 // IsURL reports whether where names a bucket rather than a directory.
@@ -86,10 +90,31 @@ func Open(ctx context.Context, where string) (Store, error) {
 	if u.Host == "" || u.Fragment != "" || prefix != "" && checkKey(prefix) != nil {
 		return nil, &placeError{where, errors.New("it has no bucket, or an invalid prefix")}
 	}
+	return openBucket(ctx, u, prefix)
+}
+
+func openBucket(ctx context.Context, u *url.URL, prefix string) (Store, error) {
+	clock := &remote.Clock{}
 	if u.Scheme == "gs" {
-		return openGCS(ctx, u, prefix)
+		if err := checkParameters(u); err != nil {
+			return nil, err
+		}
+		p, err := gcs.Open(ctx, u.Host, clock)
+		if err != nil {
+			return nil, &bucketError{fmt.Errorf("open %s: %w", u, err), gcs.NoCredentials}
+		}
+		b := newBucket(p, u.String(), prefix, clock)
+		b.rewrites = gcs.Rewrites
+		return b, nil
 	}
-	return openS3(ctx, u, prefix)
+	if err := checkParameters(u, s3.Parameters...); err != nil {
+		return nil, err
+	}
+	p, err := s3.Open(ctx, u, clock)
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", u, err)
+	}
+	return newBucket(p, u.String(), prefix, clock), nil
 }
 
 // checkParameters refuses unknown and repeated parameters of a URL.

@@ -25,7 +25,7 @@ func TestStores(t *testing.T) {
 		"dir": func(t *testing.T) Store { return Dir(filepath.Join(t.TempDir(), "not yet", "there")) },
 		"mem": func(*testing.T) Store { return Mem() },
 		"gs":  func(t *testing.T) Store { return openEmulator(t) },
-		"s3":  func(t *testing.T) Store { return openBucket(t, storetest.S3(t)) },
+		"s3":  func(t *testing.T) Store { return testBucket(t, storetest.S3(t)) },
 	}
 	promises := map[string]func(t *testing.T, s Store){
 		"absent is ErrNotExist":      testAbsent,
@@ -374,7 +374,7 @@ func testLevel(t *testing.T, s Store) {
 
 // A folder of a thousand names is read page by page, and none is left out.
 func TestLevelOfManyPages(t *testing.T) {
-	s := openBucket(t, storetest.S3(t))
+	s := testBucket(t, storetest.S3(t))
 	for i := range 1005 {
 		if err := s.Put(ctx, fmt.Sprintf("many/%04d", i), nil, Cached); err != nil {
 			t.Fatal(err)

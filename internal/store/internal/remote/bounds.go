@@ -1,4 +1,4 @@
-package store
+package remote
 
 import (
 	"errors"
@@ -9,27 +9,28 @@ import (
 
 // Limits of what is read of a store: a server may lie, or be something else.
 const (
-	maxObject     = 2 << 30  // bytes of one object that is read whole
+	MaxObject     = 2 << 30  // bytes of one object that is read whole
 	maxReply      = 64 << 20 // bytes of a reply that is no object
 	maxEmptyPages = 1000     // in a row of one listing
 	maxObjects    = 5_000_000
 )
 
-var errEndless = errors.New("the reply is longer than any that is read: the server is no object store, or broken")
+// ErrEndless reports a reply that is cut off.
+var ErrEndless = errors.New("the reply is longer than any that is read: the server is no object store, or broken")
 
-// tooLarge reports an object that is not read whole.
-func tooLarge(size int64) error {
-	return fmt.Errorf("it has %d bytes, and at most %d are read", size, int64(maxObject))
+// TooLarge reports an object that is not read whole.
+func TooLarge(size int64) error {
+	return fmt.Errorf("it has %d bytes, and at most %d are read", size, int64(MaxObject))
 }
 
 // boundReply limits what is read of a reply.
 func boundReply(r *http.Response) {
-	if r == nil || r.Body == nil {
+	if r.Body == nil {
 		return
 	}
 	limit := int64(maxReply)
 	if q := r.Request; q != nil && q.Method == http.MethodGet && r.StatusCode < 300 && !q.URL.Query().Has("prefix") {
-		limit = maxObject
+		limit = MaxObject
 	}
 	r.Body = &boundedBody{r.Body, limit}
 }
@@ -41,23 +42,23 @@ type boundedBody struct {
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left < 0 {
-		return 0, errEndless
+		return 0, ErrEndless
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left+1)])
 	b.left -= int64(n)
 	return n, err
 }
 
-// A listing watches that the pages of a listing come to an end.
-type listing struct {
+// Listing watches that the pages of a listing come to an end.
+type Listing struct {
 	fresh   bool            // no object of the page has been seen
 	empty   int             // pages in a row without an object
-	begun   map[string]bool // the first keys of pages
+	begun   map[string]bool // the first keys of pages; nil before the first
 	objects int
 }
 
-// page is called before each page.
-func (l *listing) page() error {
+// Page is called before each page.
+func (l *Listing) Page() error {
 	if l.fresh = true; l.empty > maxEmptyPages {
 		return errors.New("the listing does not end: its pages are empty")
 	}
@@ -65,14 +66,17 @@ func (l *listing) page() error {
 	return nil
 }
 
-// object is called with each key.
-func (l *listing) object(key string) error {
+// Object is called with each key.
+func (l *Listing) Object(key string) error {
 	if l.objects++; l.objects > maxObjects {
 		return fmt.Errorf("the listing has more than %d objects", maxObjects)
 	}
 	if l.fresh {
 		if l.begun[key] {
 			return fmt.Errorf("the listing does not end: a second page begins with %q", key)
+		}
+		if l.begun == nil {
+			l.begun = map[string]bool{}
 		}
 		l.begun[key], l.fresh, l.empty = true, false, 0
 	}

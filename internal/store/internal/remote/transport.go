@@ -1,0 +1,71 @@
+package remote
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// How long one attempt may make no progress.
+const (
+	dialLimit  = 10 * time.Second
+	replyLimit = 60 * time.Second
+)
+
+var dialer = &net.Dialer{Timeout: dialLimit, KeepAlive: 30 * time.Second}
+
+// MaxRedirects is how often a request is sent elsewhere. S3 does so once, while a
+// bucket is new.
+const MaxRedirects = 5
+
+// RedirectedError reports a server that redirects for ever.
+type RedirectedError struct{}
+
+func (RedirectedError) Error() string { return "the server redirects for ever" }
+
+// CanceledError keeps Amazon's SDK from sending the request again.
+func (RedirectedError) CanceledError() bool { return true }
+
+// Limit makes a transport give up on servers that do not answer, and on those
+// that redirect for ever, which Amazon's SDK would follow.
+func Limit(t *http.Transport) {
+	t.DialContext = dialer.DialContext
+	proxy := t.Proxy
+	t.Proxy = func(r *http.Request) (*url.URL, error) { // which each request needs, redirected ones too
+		hops := 0
+		for from := r.Response; from != nil; from = from.Request.Response {
+			if hops++; hops > MaxRedirects {
+				return nil, RedirectedError{}
+			}
+		}
+		if proxy == nil {
+			return nil, nil
+		}
+		return proxy(r)
+	}
+	t.ResponseHeaderTimeout = replyLimit
+	t.MaxIdleConnsPerHost = 32
+}
+
+// Client is what sends requests: an http.Client, or a part of one.
+type Client interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
+// Watched is a client that sets a clock from the replies, and bounds them.
+func Watched(c Client, clock *Clock) Client { return watched{c, clock} }
+
+type watched struct {
+	client Client
+	clock  *Clock
+}
+
+func (w watched) Do(r *http.Request) (*http.Response, error) {
+	res, err := w.client.Do(r)
+	if res != nil {
+		w.clock.read(res)
+		boundReply(res)
+	}
+	return res, err
+}
