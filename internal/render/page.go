@@ -59,7 +59,9 @@ func Style() string { return templates.NotebookStyle }
 func Script() string { return templates.NotebookScript }
 
 // notebookPage is parsed once; the template is ours and embedded.
-var notebookPage = template.Must(template.New("notebook").Parse(templates.NotebookPage))
+var notebookPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("notebook").Parse(templates.NotebookPage))
+})
 
 // bootPolicy is what a frame in a file may do: there is no network unless it is
 // online. Frames with data addresses inherit the policy of the page, so that must
@@ -89,7 +91,7 @@ func WritePage(w io.Writer, title string, documents ...*Document) error {
 		}
 	}
 	policy := bootPolicy(online)
-	err := notebookPage.Execute(w, struct {
+	err := notebookPage().Execute(w, struct {
 		Title, Policy string
 		Style         template.CSS
 		Script        template.JS

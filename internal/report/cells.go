@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -28,7 +29,7 @@ func (c Cells) Write(w io.Writer, format string) error {
 		enc.SetEscapeHTML(false)
 		return enc.Encode(c.Report)
 	case "html":
-		return cellsPage.Execute(w, c)
+		return cellsPage().Execute(w, c)
 	}
 	_, err := io.WriteString(w, c.text())
 	return err
@@ -127,7 +128,9 @@ func (c Cells) short(id string) string {
 	return id[:enough]
 }
 
-var cellsPage = template.Must(template.New("cells").Funcs(template.FuncMap{
-	"words": func(d align.Delta) []string { what, change := align.DeltaWords(d); return []string{what, change} },
-	"count": unit.Plural,
-}).Parse(templates.CellsPage))
+var cellsPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("cells").Funcs(template.FuncMap{
+		"words": func(d align.Delta) []string { what, change := align.DeltaWords(d); return []string{what, change} },
+		"count": unit.Plural,
+	}).Parse(templates.CellsPage))
+})

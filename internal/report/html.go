@@ -7,13 +7,14 @@ import (
 	"html/template"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/templates"
 )
 
 // page is parsed once; the template is ours and embedded.
-var page = template.Must(template.New("summary").Parse(templates.SummaryPage))
+var page = sync.OnceValue(func() *template.Template { return template.Must(template.New("summary").Parse(templates.SummaryPage)) })
 
 // HTML lays the summary out as one page that needs nothing else: the pictures
 // are in it. It reads without its script, in light and in dark.
@@ -87,7 +88,7 @@ func pageOf(title, source string, figures []figure) ([]byte, error) {
 		text = bytes.ReplaceAll(text, []byte(`<img src="`+f.file+`"`), []byte(image))
 	}
 	var out bytes.Buffer
-	err = page.Execute(&out, struct {
+	err = page().Execute(&out, struct {
 		Title string
 		Body  template.HTML
 	}{plain(title), template.HTML(text)})

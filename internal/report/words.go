@@ -2,6 +2,7 @@ package report
 
 import (
 	"strings"
+	"sync"
 	"text/template"
 
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -9,21 +10,23 @@ import (
 )
 
 // summaryText is the words of the summary; they are ours and embedded.
-var summaryText = template.Must(template.New("summary").Funcs(template.FuncMap{
-	"safe": safe, "sentence": sentence, "number": unit.Number, "table": plainTable, "list": joined, "some": listed, "count": unit.Plural,
-	"be": func(n int) string {
-		if n == 1 {
-			return "is"
-		}
-		return "are"
-	},
-	"words": func(texts ...string) []string { return texts },
-}).Parse(templates.SummaryText))
+var summaryText = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("summary").Funcs(template.FuncMap{
+		"safe": safe, "sentence": sentence, "number": unit.Number, "table": plainTable, "list": joined, "some": listed, "count": unit.Plural,
+		"be": func(n int) string {
+			if n == 1 {
+				return "is"
+			}
+			return "are"
+		},
+		"words": func(texts ...string) []string { return texts },
+	}).Parse(templates.SummaryText))
+})
 
 // words are the part of the summary of that name, about a value.
 func words(name string, of any) string {
 	var b strings.Builder
-	if err := summaryText.ExecuteTemplate(&b, name, of); err != nil {
+	if err := summaryText().ExecuteTemplate(&b, name, of); err != nil {
 		panic(err) // a template of ours that does not fit: every one is executed by a test
 	}
 	return strings.Trim(b.String(), "\n")

@@ -5,6 +5,7 @@ import (
 	"html"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/extension"
@@ -16,16 +17,20 @@ import (
 
 // foreign reads GitHub's dialect and keeps raw HTML, of which rebuild writes
 // what a document needs.
-var foreign = goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList), goldmark.WithRendererOptions(ghtml.WithUnsafe()))
+var foreign = sync.OnceValue(func() goldmark.Markdown {
+	return goldmark.New(goldmark.WithExtensions(extension.GFM, extension.Footnote, extension.DefinitionList), goldmark.WithRendererOptions(ghtml.WithUnsafe()))
+})
 
 // own renders Markdown that fanout wrote. It leaves out raw HTML and links
 // that could execute something, should any get so far.
-var own = goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+var own = sync.OnceValue(func() goldmark.Markdown {
+	return goldmark.New(goldmark.WithExtensions(extension.Table), goldmark.WithParserOptions(parser.WithAutoHeadingID()))
+})
 
 // Own renders Markdown of ours.
 func Own(source string) ([]byte, error) {
 	var out bytes.Buffer
-	err := own.Convert([]byte(source), &out)
+	err := own().Convert([]byte(source), &out)
 	return out.Bytes(), err
 }
 
@@ -49,7 +54,7 @@ func (r *Reader) Markdown(source string) string {
 	}
 	text, formulas := takeMath(source)
 	var out bytes.Buffer
-	if err := foreign.Convert([]byte(text), &out); err == nil {
+	if err := foreign().Convert([]byte(text), &out); err == nil {
 		b := rebuilder{Options: r.Options, formulas: formulas, ids: r.Seen}
 		if done, ok := b.rebuild(out.String()); ok {
 			return done
