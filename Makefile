@@ -14,7 +14,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build: ## build bin/fanout, one static binary
-	CGO_ENABLED=0 go build -trimpath -o bin/fanout ./cmd/fanout
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/fanout ./cmd/fanout
 
 # The environment of the examples. A stamp per requirements file keeps a
 # second call quick.
