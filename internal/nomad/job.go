@@ -95,6 +95,9 @@ func (e *Executor) currentIndex(ctx context.Context, c *class) (index uint64, er
 	if where := job.Meta[metaWhere]; !stopped && where != "" && where != e.o.Dir {
 		return 0, &takenError{c.id, where}
 	}
+	if job.JobModifyIndex == nil {
+		return 0, fmt.Errorf("look for job %s: the answer has no index", c.id)
+	}
 	return *job.JobModifyIndex, nil
 }
 

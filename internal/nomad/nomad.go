@@ -30,6 +30,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/client"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/waiting"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -131,9 +132,9 @@ func connect(ctx context.Context, s *sweep.Sweep, o Options, register bool) (*Ex
 // withoutSweep returns an Executor for questions to a cluster that concern no
 // sweep.
 func withoutSweep(o Options) (*Executor, error) {
-	client, err := newClient(o)
+	c, err := newClient(o)
 	o.retryFor = orElse(o.retryFor, retryFor)
-	return &Executor{client: client, o: o, slots: make(chan struct{}, callers)}, err
+	return &Executor{client: c, o: o, slots: make(chan struct{}, callers)}, err
 }
 
 // newClient returns a client of the cluster that the environment and the options
@@ -146,11 +147,7 @@ func newClient(o Options) (*api.Client, error) {
 	if o.Namespace != "" {
 		config.Namespace = o.Namespace
 	}
-	client, err := api.NewClient(config)
-	if err != nil {
-		return nil, fmt.Errorf("reach Nomad: %w", err)
-	}
-	return client, nil
+	return client.New(config)
 }
 
 func orElse(d, other time.Duration) time.Duration {

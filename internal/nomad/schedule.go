@@ -285,7 +285,7 @@ func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, er
 	switch {
 	case a != nil:
 		f.State = "ended"
-		i := slices.IndexFunc(allocs, func(s *api.AllocationListStub) bool { return s.ID == a.ID })
+		i := slices.IndexFunc(known, func(k alloc.Alloc) bool { return k.ID == a.ID })
 		if f.Code = reason.ExitCode(allocs[i]); f.Code < 0 || f.Code == 1 {
 			f.Reason = s.whyEnded(ctx, s.place, *a, false)
 		}

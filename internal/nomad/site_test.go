@@ -42,6 +42,12 @@ func twoRegions(t *testing.T) *sweep.Sweep {
 	return s
 }
 
+// oneRun is a sweep with a single run.
+func oneRun(t *testing.T) *sweep.Sweep {
+	t.Helper()
+	return fantest.NewSweep(t, store.Mem(), fantest.FakeMachine(), sweep.Settings{}, 1, fantest.Succeed)
+}
+
 // A region that is away keeps only its own runs waiting, is named, and opens when
 // it is back.
 func TestRegionAwayAtStart(t *testing.T) {
@@ -172,7 +178,7 @@ func TestOnlyRegionUnknown(t *testing.T) {
 	server := nomadtest.New(t)
 	t.Setenv("NOMAD_ADDR", server.URL)
 	server.Away("ue", reapedRegion)
-	s := fantest.NewSweep(t, store.Mem(), fantest.FakeMachine(), sweep.Settings{}, 1, fantest.Succeed)
+	s := oneRun(t)
 	begin := time.Now()
 	_, err := New(t.Context(), s, Options{Dir: "d", Region: "ue", Command: "fanout", Parallel: 1, margin: time.Second})
 	if err == nil || !strings.Contains(err.Error(), reapedRegion) || !strings.Contains(unit.HintOf(err), "server members") || time.Since(begin) > othersWithin {

@@ -181,21 +181,20 @@ func (w *watcher) read(ctx context.Context, frames chan<- []byte) {
 	defer body.Close()
 	stop := context.AfterFunc(ctx, func() { body.Close() })
 	defer stop()
-	lines := bufio.NewReaderSize(body, 1<<16)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if len(line) > 1 {
-			select {
-			case frames <- line:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if err != nil {
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxFrame)
+	for lines.Scan() {
+		select {
+		case frames <- slices.Clone(lines.Bytes()):
+		case <-ctx.Done():
 			return
 		}
 	}
 }
+
+// maxFrame is how many bytes a line of the event stream may have: what is longer,
+// the next listing has.
+const maxFrame = 16 << 20
 
 // list learns the state of all allocations of the sweep.
 func (w *watcher) list(ctx context.Context) error {

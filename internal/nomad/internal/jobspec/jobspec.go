@@ -46,14 +46,14 @@ func onlyTask(job *api.Job, name string) (*api.Task, error) {
 	switch {
 	case job.Type != nil && *job.Type != api.JobTypeBatch:
 		return nil, fmt.Errorf("the job is of type %s, want batch", *job.Type)
-	case len(job.TaskGroups) != 1:
+	case len(job.TaskGroups) != 1 || job.TaskGroups[0] == nil:
 		return nil, fmt.Errorf("the job has %d groups, want one", len(job.TaskGroups))
 	case job.TaskGroups[0].Count != nil && *job.TaskGroups[0].Count != 1:
 		return nil, fmt.Errorf("the group has count %d, want 1", *job.TaskGroups[0].Count)
 	}
 	tasks := job.TaskGroups[0].Tasks
 	for _, t := range tasks {
-		if t.Name == name || len(tasks) == 1 {
+		if t != nil && (t.Name == name || len(tasks) == 1) {
 			return t, nil
 		}
 	}

@@ -63,6 +63,9 @@ func Obstacles(looks []*api.AllocationMetric, driver string) string {
 	var last *api.AllocationMetric
 	ruled := map[string]bool{} // constraints that ruled nodes out
 	for _, m := range looks {
+		if m == nil {
+			continue
+		}
 		last = m
 		for k := range m.ConstraintFiltered {
 			if k != ineligible {
@@ -121,7 +124,7 @@ const Killed = "it was killed, most likely for its memory"
 // OfTask finds in the events of a task why it ended.
 func OfTask(s *api.TaskState) string {
 	why := ""
-	for _, ev := range s.Events {
+	for _, ev := range events(s) {
 		switch ev.Type {
 		case api.TaskTerminated:
 			if ev.Signal == 9 {
@@ -137,11 +140,19 @@ func OfTask(s *api.TaskState) string {
 	return why
 }
 
+// events are what happened to a task.
+func events(s *api.TaskState) []*api.TaskEvent {
+	if s == nil {
+		return nil
+	}
+	return slices.DeleteFunc(s.Events, func(ev *api.TaskEvent) bool { return ev == nil })
+}
+
 // ExitCode returns the exit code of an allocation's task, or -1 if there is none.
 func ExitCode(a *api.AllocationListStub) int {
 	code := -1
 	for _, t := range a.TaskStates {
-		for _, ev := range t.Events {
+		for _, ev := range events(t) {
 			if ev.Type == api.TaskTerminated {
 				code = max(code, ev.ExitCode)
 			}

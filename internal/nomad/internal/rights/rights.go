@@ -8,6 +8,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/client"
 )
 
 // nothing is the id of a job that does not exist.
@@ -25,11 +26,11 @@ func Lacks(ctx context.Context, token, region, namespace string) (names []string
 	if namespace != "" {
 		config.Namespace = namespace
 	}
-	client, err := api.NewClient(config)
+	c, err := client.New(config)
 	if err != nil {
 		return nil
 	}
-	jobs, id := client.Jobs(), nothing
+	jobs, id := c.Jobs(), nothing
 	job := &api.Job{ID: &id, Name: &id, Type: new(api.JobTypeBatch), TaskGroups: []*api.TaskGroup{api.NewTaskGroup("none", 1).AddTask(api.NewTask("none", "raw_exec").SetConfig("command", "true"))}}
 	if region != "" {
 		job.Region = &region
