@@ -192,9 +192,9 @@ func runFor(t *testing.T, most time.Duration, launch launcher, d *notebook.Noteb
 	dir := t.TempDir()
 	s := &sheet{}
 	r, err := Run(t.Context(), Task{
-		Doc: d, Timeout: Timeouts{Start: time.Minute, Cell: most},
+		Doc: d, Timeout: Timeouts{Start: 5 * time.Minute, Cell: most},
 		Launch: func(ctx context.Context) (*kernel.Kernel, error) {
-			return launch(ctx, kernel.Options{Dir: dir, Env: corpusEnv()})
+			return launch(ctx, kernel.Options{Dir: dir, Env: corpusEnv(), StartTimeout: 5 * time.Minute})
 		},
 	}, s)
 	if err != nil {
