@@ -3,7 +3,7 @@
 PYTHON  ?= python3
 VENV    := .venv
 PY      := $(CURDIR)/$(VENV)/bin/python
-# JavaScript readers of the tables, where npm is.
+# What tests compare with, where npm is.
 JS      := $(if $(shell command -v npm),.js)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest

@@ -118,6 +118,7 @@ var kinds = []struct {
 	{"links", []any{shows(bundle{"text/html": `<script>1</script><a class="x" href="https://elsewhere.example/">x</a> <iframe srcdoc="&lt;a href=&quot;https://elsewhere.example/&quot;&gt;"></iframe>`})}, []string{"<iframe"}, []string{"asks for files"}},
 	{"tiles", []any{shows(bundle{"text/html": `<script>L.tileLayer("https://{s}.tile.example/{z}/{x}/{y}.png"); import("https://code.example/x.js")</script>`})}, []string{"asks for files of code.example and tile.example"}, nil},
 	{"widget without state", []any{shows(bundle{"application/vnd.jupyter.widget-view+json": bundle{"model_id": "gone"}, "text/plain": "IntSlider(value=3)"})}, []string{"IntSlider(value=3)"}, []string{"<iframe"}},
+	{"prints as a bundle", []any{shows(bundle{"application/vnd.jupyter.stderr": "\x1b[31mwarn\x1b[0m"})}, []string{`<span class="a1">warn</span>`}, []string{"not shown"}},
 	{"scrap", []any{shows(bundle{"application/scrapbook.scrap.json+json": bundle{"name": "auc", "data": 0.93, "encoder": "json", "version": 1}}, map[string]any{"scrapbook": bundle{"name": "auc", "data": true, "display": false}})}, []string{"<span>auc</span> = 0.93"}, []string{"not shown"}},
 	{"unknown", []any{shows(bundle{"application/x-vtk": "?"})}, []string{"application/x-vtk, which is not shown"}, nil},
 }

@@ -13,30 +13,32 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 )
 
-// FANOUT_TEST_NOTEBOOKS names a folder of notebooks that other people wrote.
+// FANOUT_TEST_NOTEBOOKS lists folders of notebooks that other people wrote.
 // None is kept here; kinds is what always runs.
 func foreignNotebooks(t *testing.T) map[string][]byte {
 	t.Helper()
-	dir := os.Getenv("FANOUT_TEST_NOTEBOOKS")
-	if dir == "" {
+	list := os.Getenv("FANOUT_TEST_NOTEBOOKS")
+	if list == "" {
 		t.Skip("FANOUT_TEST_NOTEBOOKS names no folder with notebooks of other people, such as those of JupyterLab, nbconvert, nbdime and Altair")
 	}
 	all := map[string][]byte{}
-	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".ipynb" {
+	for _, dir := range filepath.SplitList(list) {
+		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".ipynb" {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			if len(bytes.TrimSpace(b)) > 0 {
+				all[path] = b
+			}
 			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		b, err := os.ReadFile(path)
-		if len(bytes.TrimSpace(b)) > 0 {
-			all[strings.TrimPrefix(path, dir+"/")] = b
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	if len(all) == 0 {
-		t.Fatalf("%s has no notebooks", dir)
+		t.Fatalf("%s has no notebooks", list)
 	}
 	return all
 }

@@ -77,7 +77,7 @@ func rank(mime string) (order int, frame, known bool) {
 		return 16, false, true
 	case mime == "application/json" || strings.HasSuffix(mime, "+json") && !strings.HasPrefix(mime, "application/vnd."):
 		return 14, false, true
-	case strings.HasPrefix(mime, "text/"):
+	case strings.HasPrefix(mime, "text/") || mime == "application/vnd.jupyter.stdout" || mime == "application/vnd.jupyter.stderr":
 		return 15, false, true
 	}
 	return 0, false, false

@@ -9,6 +9,9 @@ const value = cell => {
 export function sortable(table) {
   const wrap = document.createElement("div");
   wrap.className = "scroll";
+  wrap.tabIndex = 0; // whoever has no mouse scrolls it, too
+  wrap.setAttribute("role", "group");
+  wrap.setAttribute("aria-label", "table");
   table.classList.add("data");
   table.replaceWith(wrap);
   wrap.append(table);
