@@ -78,7 +78,7 @@ func look(t *testing.T, browser context.Context, file, theme string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, cancel := context.WithTimeout(tab, time.Minute)
+	tab, cancel := context.WithTimeout(tab, 3*time.Minute)
 	defer cancel()
 	if err := chromedp.Do(tab, themed(theme), chromedp.Navigate("file://"+file)); err != nil {
 		t.Fatal(err)
