@@ -15,7 +15,7 @@
   // A library stands in a script element, which its own text must not end.
   const inert = code => code.replace(/<(?=\/script|!--)/gi, "\\x3c");
   const library = name => {
-    if (!libraries.has(name)) libraries.set(name, unpack(document.querySelector(`script[data-library="${name}"]`).textContent).then(inert));
+    if (!libraries.has(name)) libraries.set(name, unpack(window.fanoutLibraries?.[name] ?? document.querySelector(`script[data-library="${name}"]`).textContent).then(inert));
     return libraries.get(name);
   };
   // fill sends a frame what it shows.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -13,7 +14,7 @@ import (
 
 func (c *cli) diffCommand() *cobra.Command {
 	var q align.Question
-	var format string
+	var format, output string
 	cmd := &cobra.Command{
 		Use:   "diff DIR.sweep [RUN…] | NOTEBOOK NOTEBOOK…",
 		Short: "Show in which cells runs differ, and how",
@@ -26,9 +27,10 @@ the baseline.
 
 ` + whereHelp,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.diff(cmd.Context(), args, q, format) },
+		RunE: func(cmd *cobra.Command, args []string) error { return c.diff(cmd.Context(), args, q, format, output) },
 	}
 	fl := cmd.Flags()
+	fl.StringVarP(&output, "output", "o", "", "`file` to write, or an object of a bucket (default: standard output)")
 	fl.StringSliceVar(&q.By, "by", nil, "`axes` whose values are compared")
 	fl.StringVar(&q.Where, "where", "", "only runs for which this `expression` is true")
 	fl.Float64Var(&q.Tolerance, "tolerance", align.Tolerance, "numbers that differ by no more than this `share` are equal")
@@ -36,10 +38,13 @@ the baseline.
 	return cmd
 }
 
-func (c *cli) diff(ctx context.Context, args []string, q align.Question, format string) error {
+func (c *cli) diff(ctx context.Context, args []string, q align.Question, format, output string) error {
 	r, err := c.app.Cells(ctx, args, q)
 	if err != nil {
 		return err
+	}
+	if output != "" && output != "-" {
+		return c.writeTo(ctx, output, func(w io.Writer) error { return report.Cells{Report: r}.Write(w, format) })
 	}
 	w := c.stdout.Data()
 	if format == "text" {

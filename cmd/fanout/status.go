@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -62,7 +62,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	c.printStatus(s, r, len(open) > 0 || remote(s.Orphans()))
+	c.printStatus(s, r, len(open) > 0 || app.Remote(s))
 	return nil
 }
 
@@ -83,10 +83,9 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
 		c.stdout.Printf("process %d on %s is running\n", r.Holder.PID, r.Holder.Host)
 	case elsewhere:
 		c.stdout.Printf("its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
-	case r.Counts[outcome.Succeeded]+r.Counts[outcome.Failed]+r.Counts[outcome.TimedOut] == r.Runs && len(r.Failures) > 0:
-		c.stdout.Printf("nothing is running; to execute again what did not succeed: %s --failed\n", c.command("rerun", s))
 	case r.Counts[outcome.Succeeded] < r.Runs:
-		c.stdout.Printf("nothing is running; to resume: %s\n", c.resumeWith(s))
+		next := app.NextOf(s, r.Tally, c.onNomad())
+		c.stdout.Printf("nothing is running; to %s: %s\n", next.To, next.Command)
 	}
 	if r.Stale > 0 {
 		c.stdout.Println(c.staleWords(s, r.Tally))
@@ -109,19 +108,9 @@ func (c *cli) staleWords(s *sweep.Sweep, t query.Tally) string {
 // resumeWith is the command that runs what is left of a sweep.
 func (c *cli) resumeWith(s *sweep.Sweep) string { return c.command("run", s) }
 
-// command is what to type to execute runs of a sweep: on a cluster where workers
-// may still be running, or executed it before.
+// command is what to type to execute runs of a sweep.
 func (c *cli) command(verb string, s *sweep.Sweep) string {
-	flag := ""
-	if c.onNomad() || s.Sharded() || remote(s.Orphans()) {
-		flag = "--on nomad "
-	}
-	return "fanout " + verb + " " + flag + unit.Quote(unit.Path(s.Where()))
-}
-
-// remote reports whether a worker elsewhere began one of these.
-func remote(open []sweep.Began) bool {
-	return slices.ContainsFunc(open, func(b sweep.Began) bool { return b.Worker != "" })
+	return app.Command(verb, s, c.onNomad())
 }
 
 // maxReasons is how many reasons status counts.

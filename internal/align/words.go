@@ -117,6 +117,7 @@ func (g Group) Label() string {
 // DeltaWords say what a delta is, and from what to what: "rmse" and
 // "0.91 → 0.95 (+4.40%)".
 func DeltaWords(d Delta) (what, change string) {
+	d.Output = outputWords(d)
 	what = strings.TrimSpace(d.Output + " " + d.Where)
 	switch d.Kind {
 	case Picture:
@@ -145,6 +146,35 @@ func DeltaWords(d Delta) (what, change string) {
 		return what, moved(d)
 	}
 	return what, arrow(d.From, d.To)
+}
+
+// outputWords names the output of a change for people: not at all where its place
+// says enough.
+func outputWords(d Delta) string {
+	switch d.Output {
+	case "text/html", "text/plain", "text/markdown", "application/vnd.dataresource+json":
+	default:
+		if strings.HasPrefix(d.Output, "image/") {
+			return "picture"
+		}
+		return d.Output
+	}
+	switch {
+	case d.Kind == Cell || d.Kind == Shape || strings.HasPrefix(d.Where, "row ") || strings.HasPrefix(d.Where, "column "):
+		return tableWords(d.Where)
+	case d.Where != "" && d.Kind != Markup:
+		return ""
+	case d.Output == "text/html":
+		return "HTML"
+	}
+	return "text"
+}
+
+func tableWords(where string) string {
+	if where == "" {
+		return "table"
+	}
+	return "table,"
 }
 
 // moved writes a number that moved with no more digits than people read.

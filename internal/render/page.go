@@ -75,6 +75,16 @@ func boot(policy string) string {
 		`addEventListener("message", e => { if (e.source !== parent || parent === self) return; document.open(); document.write(e.data); document.close() }, {once: true}); parent.postMessage({fanout: "ready"}, "*")</script>`))
 }
 
+// Boot is the address of every frame in a file: the value of data-boot of the
+// file's body.
+func Boot() string { return boot(bootPolicy(false)) }
+
+// Library is a library that frames use, compressed with gzip.
+func Library(name string) (gzip []byte, ok bool) {
+	a, ok := assets()[name]
+	return a.Gzip, ok
+}
+
 // WritePage writes documents as one HTML file that needs nothing else. What needs
 // a frame is in the file, and shown in a frame whose address is data: such a frame
 // has an origin of its own, can be opened nowhere else, and has no network unless a
@@ -84,7 +94,7 @@ func WritePage(w io.Writer, title string, documents ...*Document) error {
 	online := false
 	for _, d := range documents {
 		online = online || d.options.Online
-		for _, name := range d.libraries() {
+		for _, name := range d.Libraries() {
 			if !slices.Contains(libraries, name) {
 				libraries = append(libraries, name)
 			}
@@ -119,8 +129,8 @@ func libraryTexts(names []string) []sharedLibrary {
 	return all
 }
 
-// libraries are those that the document's frames use.
-func (d *Document) libraries() []string {
+// Libraries are the names of those that the document's frames use.
+func (d *Document) Libraries() []string {
 	var names []string
 	for _, i := range d.shown {
 		c := d.book.Cells[i]

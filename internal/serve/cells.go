@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/align"
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -27,6 +28,7 @@ type cellsView struct {
 	Pending bool          `json:"pending,omitempty"` // they are being compared: ask again
 	Trouble string        `json:"error,omitempty"`
 	Axes    []string      `json:"-"`
+	axes    []grid.Axis
 	self    template.URL
 }
 
@@ -74,6 +76,14 @@ func (cellsView) Changes(g align.Group) (all []change) {
 	return all
 }
 
+// Along is the page of the runs that differ in one axis.
+func (v cellsView) Along(axis string) template.URL {
+	return withQuery(v.self, url.Values{"by": {axis}})
+}
+
+// Example is an expression that fits the runs.
+func (v cellsView) Example() string { return strings.TrimSuffix(exampleOf(v.axes), " and ") }
+
 // Is reports whether an axis was chosen.
 func (v cellsView) Is(axis string) bool { return len(v.By) == 1 && v.By[0] == axis }
 
@@ -106,6 +116,7 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, unit.Mistake(errors.New("the expression has more than 8192 bytes"))
 	}
 	head, _ := o.Head()
+	v.axes = head.Axes
 	for _, a := range head.Axes {
 		v.Axes = append(v.Axes, a.Name)
 	}
@@ -141,7 +152,7 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 			return got.err
 		}
 		v.Report, v.Notes = got.report, got.report.Notes()
-	case <-time.After(waitCells):
+	case <-s.Pages.after(waitCells):
 		v.Pending = true
 	case <-ctx.Done():
 		v.Pending = true

@@ -1,20 +1,16 @@
 package serve
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/contents"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -155,13 +151,13 @@ func (s *Server) notebookPage(r *http.Request, name string, st store.Store, key 
 	part := func(part string) template.URL {
 		return s.link(append([]string{"part", part}, strings.Split(name, "/")...)...)
 	}
-	v := folderView{Path: name, Raw: s.linkPath("files", name), Sheet: b.Sheet(path.Base(name), false, part, func(beside string) string {
+	v := folderView{Path: name, Raw: s.linkPath("files", name), Sheet: b.Sheet(books.Look{Title: path.Base(name), Part: part, File: func(beside string) string {
 		beside = path.Join(path.Dir(name), beside)
 		if !fs.ValidPath(beside) {
 			return ""
 		}
 		return string(s.linkPath("files", beside))
-	})}
+	}})}
 	return v, s.crumbsOf(name), nil
 }
 
@@ -196,7 +192,7 @@ func (s *Server) crumbsOf(name string) []crumb {
 func (s *Server) contents(w http.ResponseWriter, r *http.Request) {
 	name := strings.TrimSuffix(r.PathValue("path"), "/")
 	if f, err := s.roots.Folder(r.Context(), name); err == nil {
-		s.sendJSON(w, r, http.StatusOK, contentsOfFolder(name, f))
+		s.sendJSON(w, r, http.StatusOK, contents.OfFolder(name, f))
 		return
 	}
 	st, o, err := s.roots.File(r.Context(), name)
@@ -208,62 +204,5 @@ func (s *Server) contents(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, noFile(err))
 		return
 	}
-	m := modelOf(name, o.ModTime)
-	m.fill(body)
-	s.sendJSON(w, r, http.StatusOK, m)
-}
-
-// A model is a file in Jupyter's contents API.
-type model struct {
-	Name         string    `json:"name"`
-	Path         string    `json:"path"`
-	Type         string    `json:"type"` // directory, file or notebook
-	Writable     bool      `json:"writable"`
-	Created      time.Time `json:"created"`
-	LastModified time.Time `json:"last_modified"`
-	Mimetype     *string   `json:"mimetype"`
-	Content      any       `json:"content"`
-	Format       *string   `json:"format"`
-}
-
-func modelOf(name string, at time.Time) model {
-	m := model{Name: path.Base("/" + name), Path: name, Type: "file", Created: at.UTC(), LastModified: at.UTC()}
-	if name == "" {
-		m.Name = ""
-	}
-	if strings.HasSuffix(name, ".ipynb") {
-		m.Type = "notebook"
-	} else if kind := mime.TypeByExtension(path.Ext(name)); kind != "" {
-		m.Mimetype = &kind
-	}
-	return m
-}
-
-// fill adds the content of a file.
-func (m *model) fill(body []byte) {
-	format := "text"
-	switch {
-	case m.Type == "notebook" && json.Valid(body):
-		format, m.Content = "json", json.RawMessage(body)
-	case utf8.Valid(body):
-		m.Type, m.Content = "file", string(body)
-	default:
-		format, m.Content = "base64", base64.StdEncoding.EncodeToString(body)
-	}
-	m.Format = &format
-}
-
-func contentsOfFolder(name string, f roots.Folder) model {
-	m := modelOf(name, time.Time{})
-	format, entries := "json", []model{}
-	m.Type, m.Format, m.Mimetype = "directory", &format, nil
-	for _, e := range f.Entries {
-		entry := modelOf(e.Path, e.ModTime)
-		if e.Folder {
-			entry.Type, entry.Mimetype = "directory", nil
-		}
-		entries = append(entries, entry)
-	}
-	m.Content = entries
-	return m
+	s.sendJSON(w, r, http.StatusOK, contents.OfFile(name, o.ModTime, body))
 }

@@ -17,7 +17,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
@@ -46,7 +49,7 @@ type shown struct {
 	Crumbs []crumb
 	V      any
 	User   string
-	Twin   template.URL // of the page, as JSON
+	Twin   template.URL // of the page, as JSON; a file has none
 	server *Server
 }
 
@@ -89,7 +92,7 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 // pages are all templates; they are ours and embedded.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut,
+		"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut, "sentence": capital,
 		"static": assets.Path,
 		"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
 		"add":    func(a, b int) int { return a + b },
@@ -101,7 +104,7 @@ var pages = sync.OnceValue(func() *template.Template {
 
 func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name string, v view, crumbs []crumb) {
 	f := shown{Title: v.title(), Crumbs: crumbs, V: v, User: guard.User(r.Context()), server: s}
-	if status == http.StatusOK {
+	if status == http.StatusOK && !s.Pages.Written() {
 		f.Twin = s.link("api", "v1") + template.URL((&url.URL{Path: r.URL.Path, RawPath: r.URL.RawPath, RawQuery: r.URL.RawQuery}).String())
 	}
 	var body bytes.Buffer
@@ -116,6 +119,39 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 
 // Base is the path beneath which all pages are.
 func (f shown) Base() string { return f.server.Access.Base }
+
+// File reports whether the page is a file: it asks no server.
+func (f shown) File() bool { return f.server.Pages.Written() }
+
+// Written is when the file was written.
+func (f shown) Written() time.Time { return f.server.Pages.at }
+
+// Boot is what frames in a file begin as.
+func (f shown) Boot() string { return render.Boot() }
+
+// Policy is what a browser may do with a file, which no server sends a policy for.
+func (f shown) Policy() string {
+	if v, ok := f.V.(runView); ok && v.Sheet != nil {
+		return filePolicy + framePolicy
+	}
+	return filePolicy + "; script-src 'self' file:; style-src 'self' file:; style-src-attr 'unsafe-inline'"
+}
+
+// What a browser may do with files. On a disk, 'self' is not always the folder.
+// Frames with data addresses inherit what their page may, and say themselves
+// that there is no network.
+const (
+	filePolicy  = "default-src 'none'; img-src 'self' file: data: blob:; form-action 'none'; base-uri 'none'"
+	framePolicy = "; script-src 'self' file: 'unsafe-inline' 'unsafe-eval' data:; style-src 'self' file: 'unsafe-inline'; media-src data: blob:; font-src data:; worker-src blob:; frame-src data:"
+)
+
+// Libraries are those that the frames of a file use.
+func (f shown) Libraries() []string {
+	if v, ok := f.V.(runView); ok && v.Sheet != nil {
+		return v.Sheet.Libraries
+	}
+	return nil
+}
 
 // Link is the address of a page, whatever its parts hold.
 func (f shown) Link(parts ...string) template.URL { return f.server.link(parts...) }
@@ -282,6 +318,12 @@ func ago(t time.Time) string {
 		return "just now"
 	}
 	return unit.Duration(d) + " ago"
+}
+
+// capital is a text as the beginning of a line.
+func capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
 }
 
 func when(t time.Time) string {

@@ -199,7 +199,7 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 	if st.Best > 0 {
 		v.Download = s.stored(place, sweep.RunKey(id))
 	}
-	if st.Status == outcome.Running {
+	if st.Status == outcome.Running && !s.Pages.Written() {
 		v.Live = s.link("s", place.ID, "events") + template.URL("?run="+id)
 	}
 	v.Steps = s.steps(place, o, st.Run)
@@ -230,7 +230,11 @@ func (s *Server) sheetOf(ctx context.Context, place roots.Sweep, o *opened.Sweep
 	if err != nil {
 		return nil, err
 	}
-	return b.Sheet(o.RunName(id), false, func(name string) template.URL { return s.link("s", place.ID, "runs", id, strconv.Itoa(n), name) }, nil), nil
+	part := func(name string) template.URL { return s.link("s", place.ID, "runs", id, strconv.Itoa(n), name) }
+	if s.Pages.Written() {
+		part = nil
+	}
+	return b.Sheet(books.Look{Title: o.RunName(id), NoCode: s.Pages.NoCode, Brief: true, Part: part}), nil
 }
 
 // runPart answers with a frame or a picture of an attempt's notebook.

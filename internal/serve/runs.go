@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
@@ -37,6 +38,7 @@ type runsView struct {
 	Left    int           `json:"more_groups,omitempty"`
 
 	q    runs.Question
+	axes []grid.Axis
 	self template.URL
 }
 
@@ -87,6 +89,9 @@ func (v runsView) Export(form string) template.URL {
 // Pinned are the columns that are shown first, for the form.
 func (v runsView) Pinned() string { return strings.Join(v.q.Pinned, ",") }
 
+// Example is an expression that fits the runs.
+func (v runsView) Example() string { return exampleOf(v.axes) + `run_status != "succeeded"` }
+
 // Groupable are the columns worth grouping by.
 func (v runsView) Groupable() (names []string) {
 	for _, c := range slices.Concat(v.Columns, v.Others) {
@@ -104,6 +109,10 @@ func (s *Server) runsPage(r *http.Request) (view, []crumb, error) {
 	}
 	v := runsView{Sweep: place, Where: t.Question.Where, Sort: t.Question.Values().Get("sort"), Group: t.Question.Group, Page: t.Question.Page, Pages: t.Pages,
 		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, q: t.Question, self: s.link("s", place.ID, "runs")}
+	if o, err := s.opened.Get(r.Context(), place.Where); err == nil {
+		head, _ := o.Head()
+		v.axes = head.Axes
+	}
 	for _, row := range t.Rows {
 		line := runRow{ID: row.Run.Run.ID, Name: row.Name, Status: row.Run.Status, Stale: row.Run.Stale, Cells: row.Cells, Values: map[string]runs.Cell{}}
 		if query.WentWrong(row.Run.RunState) {
@@ -166,6 +175,16 @@ func writeParquet(t *table.Table, w io.Writer) (kind, ext string, err error) {
 // attach makes a browser store a response under a name instead of showing it.
 func attach(w http.ResponseWriter, name string) {
 	w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(unit.Cut(unit.Line(name), 200)))
+}
+
+// exampleOf is the beginning of an expression about an axis that there is.
+func exampleOf(axes []grid.Axis) string {
+	for _, a := range axes {
+		if len(a.Values) > 0 && a.Kind == "param" {
+			return a.Name + " == " + unit.Cut(a.Values[0].String(), 40) + " and "
+		}
+	}
+	return ""
 }
 
 // literal is a text in the language of expressions.

@@ -24,6 +24,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
+	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/live"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
@@ -53,6 +54,7 @@ type Config struct {
 	Access Access
 	TLS    *tls.Config // nil: plain HTTP
 	Errors func(text string)
+	Pages  Pages
 }
 
 // A Server shows sweeps.
@@ -65,7 +67,7 @@ type Server struct {
 	hub    live.Hub
 	cards  cards
 	books  books.Books
-	tables tables
+	tables explore.Cache
 	heavy  chan struct{} // holds one for each thing that takes much memory
 }
 
@@ -95,6 +97,9 @@ func (s *Server) routes() {
 	s.guard.Public("GET /healthz", http.HandlerFunc(healthy))
 	s.guard.Public("GET /-/static/{digest}/{file}", http.HandlerFunc(assets.Static))
 	s.guard.Public("GET /-/static/frames/{file}", http.HandlerFunc(assets.Frame))
+	if s.Pages.Written() {
+		s.guard.Public("GET /-/static/libraries/{file}", http.HandlerFunc(library))
+	}
 	s.guard.Handle("GET /metrics", http.HandlerFunc(s.metrics))
 
 	s.page("/{$}", "index", s.index)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
@@ -34,6 +35,7 @@ type sweepView struct {
 	LeftS    float64     `json:"left_s,omitempty"`
 	Causes   []cause     `json:"failures,omitempty"`
 	Resume   string      `json:"resume,omitempty"` // what to type to execute the rest
+	ResumeTo string      `json:"-"`                // what that does
 	Axes     []string    `json:"axes"`
 
 	Verdict template.HTML `json:"-"`
@@ -104,10 +106,11 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 		v.LeftS = left.Seconds()
 	}
 	v.Causes = s.causes(place, o)
-	if v.State == stateFailed || v.State == statePartial {
-		v.Resume = "fanout run " + unit.Quote(unit.Path(place.Where))
+	if !s.Pages.Written() && (v.State == stateFailed || v.State == statePartial) {
+		next := app.NextOf(o.Sweep, v.Tally, false)
+		v.Resume, v.ResumeTo = next.Command, next.To
 	}
-	if v.State == stateRunning || v.State == statePartial { // somebody may take it up
+	if !s.Pages.Written() && (v.State == stateRunning || v.State == statePartial) { // somebody may take it up
 		v.Live = s.link("s", place.ID, "events")
 	}
 	return v
@@ -191,7 +194,7 @@ func (s *Server) addSummary(ctx context.Context, place roots.Sweep, o *opened.Sw
 		} else {
 			v.Text = string(got.summary.Markdown())
 		}
-	case <-time.After(waitSummary):
+	case <-s.Pages.after(waitSummary):
 		v.Pending = true
 	case <-ctx.Done():
 		v.Pending = true

@@ -2,32 +2,23 @@ package serve
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"html/template"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
-	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
-	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
-	"github.com/fanout-dev/fanout/internal/table/frame"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // Limits of tables that are explored.
 const (
-	maxTable      = 48 << 20  // bytes of Parquet
-	maxCells      = 8_000_000 // values
-	keepTable     = 3 * time.Minute
 	tableEnding   = ".parquet"
 	maxTablesList = 500
 )
@@ -93,9 +84,10 @@ type tableView struct {
 	Columns []explore.Column `json:"columns"`
 	Rows    [][]explore.Cell `json:"rows"`
 
-	q    explore.Question
-	self template.URL
-	Runs int `json:"-"` // index of the column with runs' ids, −1 without one
+	q     explore.Question
+	self  template.URL
+	Store template.URL `json:"-"` // the file
+	Runs  int          `json:"-"` // index of the column with runs' ids, −1 without one
 }
 
 func (v tableView) title() string { return v.Name }
@@ -152,7 +144,7 @@ func (s *Server) tablePage(r *http.Request) (view, []crumb, error) {
 		return v, nil, err
 	}
 	v := tableView{Sweep: place, Name: name, Sort: answer.Question.Values().Get("sort"), Page: answer.Question.Page, Pages: answer.Pages, Total: answer.Total, Of: answer.Of,
-		Columns: answer.Columns, Rows: answer.Rows, q: answer.Question, self: s.tableLink(place, name), Runs: -1}
+		Columns: answer.Columns, Rows: answer.Rows, q: answer.Question, self: s.tableLink(place, name), Store: s.stored(place, sweep.PrefixResults+name+tableEnding), Runs: -1}
 	v.Runs = slices.IndexFunc(v.Columns, func(c explore.Column) bool { return c.Name == "run_id" || c.Name == "run" })
 	return v, []crumb{s.crumbOf(place), {"Tables", s.link("s", place.ID, "tables")}}, nil
 }
@@ -169,7 +161,7 @@ func (s *Server) explore(r *http.Request) (roots.Sweep, string, *explore.View, e
 	if err != nil {
 		return place, name, nil, err
 	}
-	data, err := s.tables.open(r.Context(), o, sweep.PrefixResults+name+tableEnding, s.heavy)
+	data, err := s.tables.Open(r.Context(), o.Store(), sweep.PrefixResults+name+tableEnding, s.heavy)
 	if err != nil {
 		return place, name, nil, noFile(err)
 	}
@@ -192,60 +184,6 @@ func (s *Server) exported(name string, answer *explore.View, write func(*table.T
 		attach(w, strings.ReplaceAll(name, "/", "-")+"."+ext)
 		send(w, r, http.StatusOK, kind, body.Bytes())
 	}), nil
-}
-
-// tables keeps the table that was looked at last: a page of it is followed by
-// others.
-type tables struct {
-	mu     sync.Mutex
-	place  string
-	object store.Object
-	data   explore.Data
-	used   time.Time
-}
-
-// open reads a table, or finds it read.
-func (t *tables) open(ctx context.Context, o *opened.Sweep, key string, heavy chan struct{}) (explore.Data, error) {
-	object, err := o.Store().Stat(ctx, key)
-	if err != nil {
-		return explore.Data{}, err
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.used = time.Now()
-	if t.place == o.Where() && t.object == object {
-		return t.data, nil
-	}
-	t.place, t.object, t.data = "", store.Object{}, explore.Data{}
-	heavy <- struct{}{}
-	defer func() { <-heavy }()
-	text, err := books.Read(ctx, o.Store(), key, maxTable)
-	if err != nil {
-		return explore.Data{}, err
-	}
-	file := bytes.NewReader(text)
-	held, err := frame.Check(file, file.Size())
-	if err == nil && held.Rows*int64(len(held.Names)) > maxCells {
-		err = fmt.Errorf("%d rows of %d columns: %w", held.Rows, len(held.Names), books.ErrTooLarge)
-	}
-	var d explore.Data
-	if err == nil {
-		d.Names, d.Rows, err = frame.ReadRows(file, file.Size())
-	}
-	if err != nil {
-		return d, unit.WithHint(unit.Mistake(fmt.Errorf("this table cannot be explored: %w", err)), "store the file and open it with another program")
-	}
-	t.place, t.object, t.data = o.Where(), object, d
-	return d, nil
-}
-
-// Tidy gives up a table that nobody looks at any more.
-func (t *tables) Tidy() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if time.Since(t.used) > keepTable {
-		t.place, t.object, t.data = "", store.Object{}, explore.Data{}
-	}
 }
 
 // sorted says how a column is sorted, as aria-sort has it.

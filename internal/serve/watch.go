@@ -3,17 +3,14 @@ package serve
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/prints"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -39,16 +36,14 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 			wants = append(wants, printsOf+id)
 		}
 	}
-	l := &look{server: s, place: place, prints: map[string]*prints{}}
+	l := &look{server: s, place: place, prints: prints.New()}
 	s.hub.Stream(s.ctx, w, r, place.ID, wants, l.look)
 }
 
 const (
-	maxWatched = 4       // runs of one stream
-	printsOf   = "run/"  // before the id of a run, the name of what it prints
-	maxRunning = 40      // running runs that are named
-	maxPrinted = 8 << 10 // bytes of what a run printed last
-	maxPart    = 64 << 20
+	maxWatched = 4      // runs of one stream
+	printsOf   = "run/" // before the id of a run, the name of what it prints
+	maxRunning = 40     // running runs that are named
 )
 
 // A sweepState is what watchers of a sweep see.
@@ -79,31 +74,11 @@ type runState struct {
 	Where string    `json:"where,omitempty"`
 }
 
-// A printState is what a run printed so far.
-type printState struct {
-	ID      string         `json:"id"`
-	Status  outcome.Status `json:"status"`
-	Attempt int            `json:"attempt"`
-	Cell    int            `json:"cell,omitempty"`
-	Cells   int            `json:"cells,omitempty"`
-	Text    string         `json:"text"` // its end
-	Cut     bool           `json:"cut,omitempty"`
-}
-
 // look looks at one sweep for all who watch it.
 type look struct {
 	server *Server
 	place  roots.Sweep
-
-	mu     sync.Mutex
-	prints map[string]*prints // by run
-}
-
-// prints is how far a run's notebook was read.
-type prints struct {
-	attempt int
-	known   store.Object
-	state   printState
+	prints *prints.Prints
 }
 
 func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, time.Duration, error) {
@@ -128,15 +103,15 @@ func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, ti
 	if states["sweep"], err = json.Marshal(state); err != nil {
 		return nil, again, err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	for _, name := range wanted {
 		id := strings.TrimPrefix(name, printsOf)
-		text, err := l.printed(ctx, o, id)
+		state, err := l.prints.Of(ctx, o, id)
 		if err != nil {
 			return nil, again, err
 		}
-		states[name] = text
+		if states[name], err = json.Marshal(state); err != nil {
+			return nil, again, err
+		}
 	}
 	return states, again, nil
 }
@@ -156,76 +131,4 @@ func running(o *opened.Sweep) (all []runState, more int) {
 	slices.SortStableFunc(all, func(a, b runState) int { return a.Since.Compare(b.Since) })
 	more = max(len(all)-maxRunning, 0)
 	return all[more:], more
-}
-
-// printed is what a run printed, as far as its notebook was saved.
-func (l *look) printed(ctx context.Context, o *opened.Sweep, id string) ([]byte, error) {
-	st, ok := o.Run(id)
-	if !ok {
-		return []byte("null"), nil
-	}
-	p := l.prints[id]
-	if p == nil || p.attempt != st.Attempts {
-		p = &prints{attempt: st.Attempts}
-		l.prints[id] = p
-	}
-	p.state.ID, p.state.Status, p.state.Attempt = id, st.Status, st.Attempts
-	if st.Attempts > 0 {
-		if err := p.read(ctx, o, id); err != nil {
-			return nil, err
-		}
-	}
-	return json.Marshal(p.state)
-}
-
-func (p *prints) read(ctx context.Context, o *opened.Sweep, id string) error {
-	saved, err := o.Saved(ctx, id, p.attempt, p.known)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it has just begun
-	}
-	if err != nil || saved.Text == nil {
-		return err
-	}
-	p.known = saved.Object
-	if len(saved.Text) > maxPart {
-		p.state.Text, p.state.Cut = "The notebook is too large to be followed here.", true
-		return nil
-	}
-	doc, err := notebook.Decode(saved.Text)
-	if err != nil {
-		return nil // of whoever is writing it: the next one will be whole
-	}
-	p.state.Cell, p.state.Cells = progress(doc), doc.CodeCells()
-	p.state.Text, p.state.Cut = lastLines(doc)
-	return nil
-}
-
-// progress is the number of the last code cell that has begun.
-func progress(doc *notebook.Notebook) (cell int) {
-	for i, c := range doc.Cells {
-		record, _ := c.Metadata["papermill"].(map[string]any)
-		if status, _ := record["status"].(string); c.Type == "code" && status != "" && status != "pending" {
-			cell = doc.CodeCell(i)
-		}
-	}
-	return cell
-}
-
-// lastLines is the end of what the cells printed, without what a terminal would
-// obey.
-func lastLines(doc *notebook.Notebook) (text string, cut bool) {
-	var lines []string
-	for _, p := range doc.Prints(true) {
-		for line := range strings.Lines(p.Text) {
-			line = strings.TrimRight(line, "\r\n")
-			lines = append(lines, unit.Line(line[strings.LastIndexByte(line, '\r')+1:]))
-		}
-	}
-	size := 0
-	for i := len(lines) - 1; i >= 0; i-- {
-		if size += len(lines[i]) + 1; size > maxPrinted {
-			return strings.Join(lines[i+1:], "\n"), true
-		}
-	}
-	return strings.Join(lines, "\n"), false
 }

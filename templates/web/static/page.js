@@ -1,6 +1,6 @@
 // What pages do beyond being read. Every page is whole without it.
 import { watch } from "./live.js";
-import { sortable, keys } from "./table.js";
+import { sortable, sortRows, keys } from "./table.js";
 
 const button = document.querySelector("#theme");
 if (button) {
@@ -42,5 +42,6 @@ for (const form of document.querySelectorAll("form.ask")) {
 }
 
 for (const place of document.querySelectorAll("[data-tables] table")) sortable(place);
+for (const table of document.querySelectorAll("table[data-sorts]")) sortRows(table);
 for (const table of document.querySelectorAll("table[data-keys]")) keys(table);
 for (const place of document.querySelectorAll("[data-live]")) watch(place);

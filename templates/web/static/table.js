@@ -5,7 +5,7 @@ const value = cell => {
   return Number.isNaN(number) ? text : number;
 };
 
-// sortable makes the heads of a table buttons that sort it.
+// sortable makes a table of a document one of ours.
 export function sortable(table) {
   const wrap = document.createElement("div");
   wrap.className = "scroll";
@@ -15,6 +15,11 @@ export function sortable(table) {
   table.classList.add("data");
   table.replaceWith(wrap);
   wrap.append(table);
+  sortRows(table);
+}
+
+// sortRows makes the heads of a table buttons that sort its rows.
+export function sortRows(table) {
   const body = table.tBodies[0];
   if (!body || !table.tHead || body.rows.length < 3) return;
   [...table.tHead.rows[0].cells].forEach((head, i) => {

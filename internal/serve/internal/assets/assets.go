@@ -9,7 +9,9 @@ import (
 	"bytes"
 	"compress/gzip"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
 	"maps"
 	"mime"
@@ -52,6 +54,7 @@ func readAssets() bundle {
 			panic(err) // embedded
 		}
 	}
+	texts["page.js"] = together(texts, "live.js", "table.js", "page.js")
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		data := texts[name]
 		sum.Write([]byte(name))
@@ -66,6 +69,23 @@ func readAssets() bundle {
 	}
 	b.digest = hex.EncodeToString(sum.Sum(nil))[:16]
 	return b
+}
+
+// together is modules as one script that a page on a disk can load, too: modules
+// are not loaded from there. What they import are the names of the others.
+func together(texts map[string][]byte, modules ...string) []byte {
+	var b bytes.Buffer
+	b.WriteString("\"use strict\";\n(() => {\n")
+	for _, name := range modules {
+		for line := range strings.Lines(string(texts[name])) {
+			if !strings.HasPrefix(line, "import ") {
+				b.WriteString(strings.TrimPrefix(line, "export "))
+			}
+		}
+		delete(texts, name)
+	}
+	b.WriteString("})();\n")
+	return b.Bytes()
 }
 
 // Static answers with a file of ours. Everybody may have it: frames of foreign
@@ -127,6 +147,25 @@ func Frame(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Encoding", "gzip")
 	w.Write(libraries[i].Gzip)
+}
+
+// Library answers with a library for the frames in a file, by its name: a script
+// that has it as text, since a page on a disk may read no other file.
+func Library(w http.ResponseWriter, file string) {
+	name, _ := strings.CutSuffix(file, ".js")
+	text, ok := render.Library(name)
+	if !ok {
+		http.Error(w, "there is no such file", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	fmt.Fprintf(w, "(window.fanoutLibraries ??= {})[%q] = \"%s\";\n", name, base64.StdEncoding.EncodeToString(text))
+}
+
+// Digest tells two names apart, in few characters.
+func Digest(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return hex.EncodeToString(sum[:])[:16]
 }
 
 // TakesGzip reports whether a browser reads what is compressed with gzip.

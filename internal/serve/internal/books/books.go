@@ -117,19 +117,37 @@ type Sheet struct {
 	Failure *render.Failure
 	Note    string
 	Cells   []template.HTML
+
+	Brief     bool     // the page says why it failed
+	Libraries []string // that its frames use, where they stand in the page
 }
 
-// Sheet renders a notebook. part is the address of one of its parts; file, of a
-// picture beside it.
-func (b *Book) Sheet(title string, still bool, part func(string) template.URL, file func(string) string) *Sheet {
+// A Look is how a notebook is shown.
+type Look struct {
+	Title  string
+	NoCode bool
+	Brief  bool                      // the page says itself why the notebook failed
+	Part   func(string) template.URL // the address of one of its parts; nil: they are in the page
+	File   func(string) string       // the address of a picture beside it
+}
+
+// Sheet renders a notebook.
+func (b *Book) Sheet(l Look) *Sheet {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	d := render.New(b.doc, render.Options{Title: title, Still: still, File: file, Address: func(p render.Part) string {
-		return string(part(partName(p))) + "?v=" + strconv.FormatInt(b.object.ModTime.UnixNano()^b.object.Size, 36)
-	}})
-	s := &Sheet{Byline: d.Byline(), Outline: d.Outline, Given: d.Given, Failure: d.Failure, Note: d.Note}
+	o := render.Options{Title: l.Title, NoCode: l.NoCode, File: l.File}
+	if l.Part != nil {
+		o.Address = func(p render.Part) string {
+			return string(l.Part(partName(p))) + "?v=" + strconv.FormatInt(b.object.ModTime.UnixNano()^b.object.Size, 36)
+		}
+	}
+	d := render.New(b.doc, o)
+	s := &Sheet{Byline: d.Byline(), Outline: d.Outline, Given: d.Given, Failure: d.Failure, Note: d.Note, Brief: l.Brief}
 	for c := range d.Cells() {
 		s.Cells = append(s.Cells, c.HTML)
+	}
+	if l.Part == nil {
+		s.Libraries = d.Libraries()
 	}
 	return s
 }
