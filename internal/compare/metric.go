@@ -406,3 +406,7 @@ func (t *MetricTable) resemblance(axis string) {
 		t.Warnings = append(t.Warnings, fmt.Sprintf("neighbouring values of %s resemble each other (autocorrelation up to %.2f): they count as %.0f independent ones, which p and the interval of the change take into account, and those of the groups do not", axis, worst.Autocorrelation, worst.Effective))
 	}
 }
+
+// Centre is the median of values with its interval at 95%, as tables have them;
+// the ends are infinite where the values are too few.
+func Centre(values []float64) (median, lo, hi float64) { return stats.Summary(values, 0.95) }

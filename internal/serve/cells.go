@@ -148,6 +148,10 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 			v.Trouble = "The notebooks of these runs are too large to be compared here. Ask for fewer of them, or use fanout diff."
 			return nil
 		}
+		if unit.IsMistake(got.err) && v.Where == "" && v.Named == nil && (v.By == nil || s.Pages.Written()) { // of nobody who asks: there is nothing to compare
+			v.Trouble = capital(sentence(got.err)) + "."
+			return nil
+		}
 		if got.err != nil {
 			return got.err
 		}

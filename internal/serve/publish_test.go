@@ -143,6 +143,17 @@ func openFile(t *testing.T, browser context.Context, origin, page string) (conte
 	return tab, complaints
 }
 
+// A sweep of which nothing has run has pages, too.
+func TestPublishedBeforeAnythingRan(t *testing.T) {
+	dir := t.TempDir()
+	s := makeSweep(t, store.Dir(filepath.Join(dir, "new.sweep")), 2, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{} })
+	must(t, s.Lease().Release())
+	done, err := Publish(t.Context(), &app.App{OpenStore: store.Open, Warn: func(string) {}, Version: "test"}, filepath.Join(dir, "new.sweep"), filepath.Join(dir, "site"), Pages{})
+	if err != nil || done.Pages != 6+4 {
+		t.Errorf("%d pages, %v", done.Pages, err)
+	}
+}
+
 // A site that cannot be written whole leaves the one before it, also when the
 // process died between the two.
 func TestPublishKeepsTheSiteBefore(t *testing.T) {

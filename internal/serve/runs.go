@@ -2,6 +2,7 @@ package serve
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -36,6 +37,9 @@ type runsView struct {
 	Rows    []runRow      `json:"runs"`
 	Groups  []runs.Group  `json:"groups,omitempty"`
 	Left    int           `json:"more_groups,omitempty"`
+
+	Plot  runs.Plot `json:"-"`
+	Plots []string  `json:"-"` // that can be chosen, the one that is drawn first
 
 	q    runs.Question
 	axes []grid.Axis
@@ -92,6 +96,32 @@ func (v runsView) Pinned() string { return strings.Join(v.q.Pinned, ",") }
 // Example is an expression that fits the runs.
 func (v runsView) Example() string { return exampleOf(v.axes) + `run_status != "succeeded"` }
 
+// Chosen reports whether a plot is drawn.
+func (v runsView) Chosen(plot string) bool {
+	return plot == cmp.Or(v.q.Plot, v.Plot.Kind, runs.PlotNone)
+}
+
+// PlotLink is the page with another plot.
+func (v runsView) PlotLink(kind string) template.URL {
+	q := v.q
+	q.Plot = kind
+	return v.to(q)
+}
+
+// Kept are the parameters of the page but those of what a plot stands over.
+func (v runsView) Kept() map[string]string {
+	kept := map[string]string{}
+	for name, values := range v.q.Values() {
+		if name != "x" && name != "y" && name != "color" {
+			kept[name] = values[0]
+		}
+	}
+	return kept
+}
+
+// Pins reports whether a column is one of those that are shown first.
+func (v runsView) Pins(name string) bool { return slices.Contains(v.q.Pinned, name) }
+
 // Groupable are the columns worth grouping by.
 func (v runsView) Groupable() (names []string) {
 	for _, c := range slices.Concat(v.Columns, v.Others) {
@@ -108,7 +138,8 @@ func (s *Server) runsPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	v := runsView{Sweep: place, Where: t.Question.Where, Sort: t.Question.Values().Get("sort"), Group: t.Question.Group, Page: t.Question.Page, Pages: t.Pages,
-		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, q: t.Question, self: s.link("s", place.ID, "runs")}
+		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, Plot: t.Plot, q: t.Question, self: s.link("s", place.ID, "runs")}
+	v.Plots = []string{runs.PlotLines, runs.PlotDots, runs.PlotNone}
 	if o, err := s.opened.Get(r.Context(), place.Where); err == nil {
 		head, _ := o.Head()
 		v.axes = head.Axes
@@ -137,7 +168,7 @@ func (s *Server) answer(r *http.Request) (roots.Sweep, *runs.Table, error) {
 	if err != nil {
 		return place, nil, err
 	}
-	t, err := runs.Answer(o.Sweep, q)
+	t, err := runs.Answer(o.Sweep, q, func(id string) string { return string(s.link("s", place.ID, "runs", id)) })
 	return place, t, err
 }
 

@@ -24,6 +24,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
+	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/live"
@@ -65,7 +66,7 @@ type Server struct {
 	roots  *roots.Roots
 	opened *opened.Cache
 	hub    live.Hub
-	cards  cards
+	cards  cards.Cache
 	books  books.Books
 	tables explore.Cache
 	heavy  chan struct{} // holds one for each thing that takes much memory
@@ -82,6 +83,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.opened = opened.New(c.App.OpenPlanned)
+	s.cards.Open = s.opened.Get
 	c.Access.Refuse = s.refuse
 	if s.guard, err = guard.New(c.Access); err != nil {
 		return nil, err

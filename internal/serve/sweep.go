@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -23,20 +24,20 @@ import (
 // A sweepView is the page of a sweep.
 type sweepView struct {
 	roots.Sweep
-	State    string      `json:"state"`
-	Tally    query.Tally `json:"tally"`
-	Words    []string    `json:"words"`
-	Shares   []share     `json:"-"`
-	Template []string    `json:"templates"`
-	AsOf     time.Time   `json:"as_of"`
-	Planned  time.Time   `json:"planned_at"`
-	Version  string      `json:"version"`
-	Holder   string      `json:"holder,omitempty"` // who executes it now
-	LeftS    float64     `json:"left_s,omitempty"`
-	Causes   []cause     `json:"failures,omitempty"`
-	Resume   string      `json:"resume,omitempty"` // what to type to execute the rest
-	ResumeTo string      `json:"-"`                // what that does
-	Axes     []string    `json:"axes"`
+	State    string        `json:"state"`
+	Tally    query.Tally   `json:"tally"`
+	Words    []string      `json:"words"`
+	Shares   []cards.Share `json:"-"`
+	Template []string      `json:"templates"`
+	AsOf     time.Time     `json:"as_of"`
+	Planned  time.Time     `json:"planned_at"`
+	Version  string        `json:"version"`
+	Holder   string        `json:"holder,omitempty"` // who executes it now
+	LeftS    float64       `json:"left_s,omitempty"`
+	Causes   []cause       `json:"failures,omitempty"`
+	Resume   string        `json:"resume,omitempty"` // what to type to execute the rest
+	ResumeTo string        `json:"-"`                // what that does
+	Axes     []string      `json:"axes"`
 
 	Verdict template.HTML `json:"-"`
 	Summary template.HTML `json:"-"`
@@ -90,9 +91,9 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 // sweepViewOf is the page without its summary.
 func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	head, _ := o.Head()
-	v := sweepView{Sweep: place, State: stateOf(o), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
+	v := sweepView{Sweep: place, State: cards.StateOf(o), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
 	v.Name = o.Name()
-	v.Words, v.Shares = v.Tally.Words(), shares(v.Tally)
+	v.Words, v.Shares = v.Tally.Words(), cards.Shares(v.Tally)
 	for _, t := range head.Templates {
 		v.Template = append(v.Template, t.Path)
 	}
@@ -106,11 +107,11 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 		v.LeftS = left.Seconds()
 	}
 	v.Causes = s.causes(place, o)
-	if !s.Pages.Written() && (v.State == stateFailed || v.State == statePartial) {
+	if !s.Pages.Written() && (v.State == cards.Failed || v.State == cards.Partial) {
 		next := app.NextOf(o.Sweep, v.Tally, false)
 		v.Resume, v.ResumeTo = next.Command, next.To
 	}
-	if !s.Pages.Written() && (v.State == stateRunning || v.State == statePartial) { // somebody may take it up
+	if !s.Pages.Written() && (v.State == cards.Running || v.State == cards.Partial) { // somebody may take it up
 		v.Live = s.link("s", place.ID, "events")
 	}
 	return v

@@ -1,4 +1,5 @@
 // What pages do beyond being read. Every page is whole without it.
+import { brushes } from "./plot.js";
 import { watch } from "./live.js";
 import { sortable, sortRows, keys } from "./table.js";
 
@@ -44,4 +45,5 @@ for (const form of document.querySelectorAll("form.ask")) {
 for (const place of document.querySelectorAll("[data-tables] table")) sortable(place);
 for (const table of document.querySelectorAll("table[data-sorts]")) sortRows(table);
 for (const table of document.querySelectorAll("table[data-keys]")) keys(table);
+for (const area of document.querySelectorAll("[data-plot]")) brushes(area);
 for (const place of document.querySelectorAll("[data-live]")) watch(place);

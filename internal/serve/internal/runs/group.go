@@ -3,9 +3,11 @@ package runs
 import (
 	"cmp"
 	"encoding/json"
+	"math"
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -30,6 +32,8 @@ type Measure struct {
 	Title  string    `json:"-"` // the name for people
 	N      int       `json:"n"`
 	Median Cell      `json:"median"`
+	Low    Cell      `json:"low"` // of the median's interval, at 95%; null where the values are too few
+	High   Cell      `json:"high"`
 	Min    Cell      `json:"min"`
 	Max    Cell      `json:"max"`
 	Points []float64 `json:"-"` // where every value lies between the least and the largest of all groups, from 0 to 1
@@ -106,9 +110,12 @@ func measure(groups []*Group, i int, c Column) {
 		v := g.values[i]
 		m := Measure{Name: c.Name, Title: c.Title(), N: len(v)}
 		if len(v) > 0 {
-			middle := (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+			middle, low, high := compare.Centre(v)
 			cell := func(x float64) Cell { return Cell{x, textOf(x, c, number)} }
 			m.Median, m.Min, m.Max = cell(middle), cell(v[0]), cell(v[len(v)-1])
+			if low <= high && !math.IsInf(low, 0) && !math.IsInf(high, 0) {
+				m.Low, m.High = cell(low), cell(high)
+			}
 		}
 		step := max((len(v)+maxPoints-1)/maxPoints, 1)
 		for j := 0; j < len(v); j += step {

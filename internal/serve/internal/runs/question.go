@@ -37,13 +37,27 @@ type Question struct {
 	Page    int      // from 1
 	Rows    int      // of a page
 	All     bool     // also runs that are no longer planned
+	Plot    string   // PlotLines, PlotDots or PlotNone; "" is the usual one
+	X, Y    string   // columns of dots; "" are the usual ones
+	Color   string   // column that colours; "" is the first metric
 }
+
+// The plots.
+const (
+	PlotLines = "lines" // over parallel axes
+	PlotDots  = "dots"  // over two, a panel for each group
+	PlotNone  = "none"
+)
 
 // Parse reads a question out of the parameters of a URL. What is wrong with it
 // is a mistake.
 func Parse(v url.Values) (Question, error) {
 	q := Question{Where: strings.TrimSpace(v.Get("where")), Group: v.Get("group"), Page: 1, Rows: 100, All: v.Get("all") == "1"}
 	q.Sort, q.Down = strings.CutPrefix(v.Get("sort"), "-")
+	q.Plot, q.X, q.Y, q.Color = v.Get("plot"), v.Get("x"), v.Get("y"), v.Get("color")
+	if !slices.Contains([]string{"", PlotLines, PlotDots, PlotNone}, q.Plot) {
+		return q, unit.Mistake(fmt.Errorf("plot=%s: want lines, dots or none", unit.Cut(unit.Line(q.Plot), 40)))
+	}
 	q.Columns, q.Pinned = list(v["cols"]), list(v["pin"])
 	if len(q.Where) > maxWhere {
 		return q, unit.Mistake(fmt.Errorf("the expression has %d bytes: at most %d are read", len(q.Where), maxWhere))
@@ -87,6 +101,10 @@ func (q Question) Values() url.Values {
 	}
 	set("where", q.Where)
 	set("group", q.Group)
+	set("plot", q.Plot)
+	set("x", q.X)
+	set("y", q.Y)
+	set("color", q.Color)
 	set("cols", strings.Join(q.Columns, ","))
 	set("pin", strings.Join(q.Pinned, ","))
 	if q.Sort != "" {

@@ -91,15 +91,17 @@ type Table struct {
 	Rows     []Row    // of the page
 	Groups   []Group
 	Left     int // groups that are not shown
+	Plot     Plot
 	Total    int // runs that the question selects
 	Of       int // runs there are
 	Pages    int
 
 	chosen []query.Run
+	by     Column // of the groups
 }
 
-// Answer answers a question about the runs of a sweep.
-func Answer(s *sweep.Sweep, q Question) (*Table, error) {
+// Answer answers a question about the runs of a sweep. link is the page of a run.
+func Answer(s *sweep.Sweep, q Question, link func(id string) string) (*Table, error) {
 	chosen, err := query.Choose(s, query.Choice{Where: q.Where, All: q.All})
 	if err != nil {
 		return nil, err
@@ -122,10 +124,11 @@ func Answer(s *sweep.Sweep, q Question) (*Table, error) {
 		if !ok {
 			return nil, noColumn(q.Group)
 		}
+		t.by = c
 		t.group(c)
 	}
 	t.page(s)
-	return t, nil
+	return t, t.plot(s, known, link)
 }
 
 func noColumn(name string) error {
