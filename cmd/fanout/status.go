@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -62,7 +61,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	c.printStatus(s, r, len(open) > 0 || app.Remote(s))
+	c.printStatus(s, r, len(open) > 0 || due.Remote(s))
 	return nil
 }
 
@@ -84,7 +83,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
 	case elsewhere:
 		c.stdout.Printf("its fanout is gone, and workers may still be running; to resume: %s\n", c.resumeWith(s))
 	case r.Counts[outcome.Succeeded] < r.Runs:
-		next := app.NextOf(s, r.Tally, c.onNomad())
+		next := due.NextOf(s, c.onNomad())
 		c.stdout.Printf("nothing is running; to %s: %s\n", next.To, next.Command)
 	}
 	if r.Stale > 0 {
@@ -110,7 +109,7 @@ func (c *cli) resumeWith(s *sweep.Sweep) string { return c.command("run", s) }
 
 // command is what to type to execute runs of a sweep.
 func (c *cli) command(verb string, s *sweep.Sweep) string {
-	return app.Command(verb, s, c.onNomad())
+	return due.Command(verb, s, c.onNomad())
 }
 
 // maxReasons is how many reasons status counts.

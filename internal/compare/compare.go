@@ -88,11 +88,9 @@ type Options struct {
 	// by a metric that decides, nil where that is tested now. Without the
 	// function everything is tested once.
 	Looked func(metric string, g *Group) *Found
-	// Brief leaves out what is no part of the tables: effects, trends, crosses,
-	// the best runs, failures and coverage.
-	Brief bool
-	// Confidence of intervals; 0 is 0.95.
-	Confidence float64
+	// Brief leaves out effects, trends, crosses, the best runs, failures and coverage.
+	Brief      bool
+	Confidence float64 // of intervals; 0 is 0.95
 }
 
 // A Report is everything compare found.

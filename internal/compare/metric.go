@@ -407,6 +407,5 @@ func (t *MetricTable) resemblance(axis string) {
 	}
 }
 
-// Centre is the median of values with its interval at 95%, as tables have them;
-// the ends are infinite where the values are too few.
+// Centre is a median with its interval at 95%, infinite where values are too few.
 func Centre(values []float64) (median, lo, hi float64) { return stats.Summary(values, 0.95) }

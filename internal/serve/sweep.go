@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
@@ -108,7 +108,7 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	}
 	v.Causes = s.causes(place, o)
 	if !s.Pages.Written() && (v.State == cards.Failed || v.State == cards.Partial) {
-		next := app.NextOf(o.Sweep, v.Tally, false)
+		next := due.NextOf(o.Sweep, false)
 		v.Resume, v.ResumeTo = next.Command, next.To
 	}
 	if !s.Pages.Written() && (v.State == cards.Running || v.State == cards.Partial) { // somebody may take it up

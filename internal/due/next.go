@@ -1,10 +1,9 @@
-package app
+package due
 
 import (
 	"slices"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -17,8 +16,10 @@ type Next struct {
 
 // NextOf is what to type for a sweep of which nothing is running. cluster says
 // that it is to execute on one in any case.
-func NextOf(s *sweep.Sweep, t query.Tally, cluster bool) Next {
-	if n := t.Counts[outcome.Failed] + t.Counts[outcome.TimedOut]; n > 0 && n+t.Counts[outcome.Succeeded] == t.Runs {
+func NextOf(s *sweep.Sweep, cluster bool) Next {
+	head, _ := s.Head()
+	c := s.Counts()
+	if n := c[outcome.Failed] + c[outcome.TimedOut]; n > 0 && n+c[outcome.Succeeded] == head.Runs {
 		return Next{"execute again what did not succeed", Command("rerun", s, cluster) + " --failed"}
 	}
 	return Next{"resume", Command("run", s, cluster)}
