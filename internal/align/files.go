@@ -10,7 +10,11 @@ import (
 func Files(paths []string) []Run {
 	var runs []Run
 	for _, path := range paths {
-		runs = append(runs, Run{ID: path, Name: unit.Line(path), Read: func() ([]byte, error) { return os.ReadFile(path) }})
+		r := Run{ID: path, Name: unit.Line(path), Read: func() ([]byte, error) { return os.ReadFile(path) }}
+		if info, err := os.Stat(path); err == nil { // otherwise reading it says why
+			r.Size = info.Size()
+		}
+		runs = append(runs, r)
 	}
 	return runs
 }

@@ -2,6 +2,7 @@ package align
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/align/internal/delta"
 	"github.com/fanout-dev/fanout/internal/align/internal/normal"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 const (
@@ -18,6 +20,7 @@ const (
 	// maxNumbers is how many numbers of all cells that differ are compared
 	// with a tolerance; others are equal where their digits are.
 	maxNumbers = 32 << 20
+	maxBytes   = 512 << 20 // of one notebook
 )
 
 // A library reads the notebooks of runs.
@@ -91,6 +94,9 @@ func (l *library) open(run int) (*notebook.Notebook, error) {
 	l.mu.Unlock()
 	if doc != nil {
 		return doc, nil
+	}
+	if size := l.runs[run].Size; size > maxBytes {
+		return nil, fmt.Errorf("it has %s, and %s is the most that is compared", unit.Bytes(size), unit.Bytes(maxBytes))
 	}
 	b, err := l.runs[run].Read()
 	if err != nil {
