@@ -29,6 +29,8 @@ var mayImport = map[string][]string{
 	"internal/secret":   {"internal/unit"},
 	"internal/lease":    {"internal/store"},
 	"internal/firing":   {"internal/store"},
+	"internal/cron":     {},
+	"internal/schedule": {"internal/cron", "internal/firing", "internal/lease", "internal/store", "internal/unit"},
 	"internal/pack":     {},
 	"internal/glob":     {},
 	"internal/scratch":  {},
@@ -51,7 +53,7 @@ var mayImport = map[string][]string{
 	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/secret", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/nomad":             {"internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/nomad":             {"internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.
@@ -71,7 +73,8 @@ var mayImport = map[string][]string{
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
 	"internal/app":   {"internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
-	"internal/serve": {"internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/roots": {"internal/sweep", "internal/store", "internal/unit"},
+	"internal/serve": {"internal/roots", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
 
 	// Test helpers that other packages' tests use.
 	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/pack", "internal/store", "internal/value", "internal/outcome"},
@@ -97,6 +100,7 @@ var dependencies = []dependency{
 	{"github.com/bmatcuk/doublestar", in("internal/glob"), "there is one dialect of file patterns"},
 
 	{"github.com/go-zeromq/zmq4", in("internal/kernel"), "sockets are the kernel's business"},
+	{"github.com/hashicorp/cronexpr", in("internal/cron"), "a schedule is due at the same moments whatever fires it"},
 	{"github.com/hashicorp/nomad/api", in("internal/nomad"), "the executor seam hides the cluster"},
 	{"github.com/aws", in("internal/store/internal/s3"), "a store is a store wherever it is"},
 	{"golang.org/x/oauth2", in("internal/store/internal/gcs"), "a store is a store wherever it is"},

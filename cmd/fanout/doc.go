@@ -97,12 +97,17 @@ resumes it. For a sweep that is not running it says how far it is.
 	$ fanout cancel walk.sweep
 	walk: 4 runs: 4 succeeded
 
+# A schedule
+
+"fanout schedule sweep.yaml --cron '0 2 * * *' --tz Europe/Berlin" has the sweep
+extended every night, as of that night; "fanout serve --schedule" fires it.
+"fanout schedule ls", "pause", "run-now", "catchup" and "rm" manage schedules. See
+docs/schedules.md.
+
 # A cluster
 
-"fanout run --on nomad" executes the runs as Nomad batch jobs. "fanout schedule
-sweep.yaml --cron '0 2 * * *' --tz Europe/Berlin" extends the sweep there every
-night, as of that night; "fanout schedule ls", "rm" and "run-now" manage
-schedules. "fanout doctor --on nomad" says what a cluster lacks. See
+"fanout run --on nomad" executes the runs as Nomad batch jobs, and "fanout
+schedule --on nomad" extends a sweep there. "fanout doctor --on nomad" says what a cluster lacks. See
 docs/nomad.md.
 
 # Exit codes

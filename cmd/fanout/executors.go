@@ -26,13 +26,13 @@ import (
 
 // What the command's other files know of the executors.
 type (
-	single       = local.Single
-	nomadOptions = nomad.Options
-	payload      = nomad.Payload
-	probe        = nomad.Probe
-	workerLog    = nomad.WorkerLog
-	schedule     = nomad.Schedule
-	schedules    = nomad.Schedules
+	single        = local.Single
+	nomadOptions  = nomad.Options
+	payload       = nomad.Payload
+	probe         = nomad.Probe
+	workerLog     = nomad.WorkerLog
+	nomadSchedule = nomad.Schedule
+	schedules     = nomad.Schedules
 )
 
 var (
@@ -40,13 +40,12 @@ var (
 	lookAtCluster = nomad.Doctor
 	readPayload   = nomad.ReadPayload
 	newSchedules  = nomad.NewSchedules
-	nextFiring    = nomad.NextFiring
 	thisFiring    = nomad.ThisFiring
 	asked         = nomad.Asked
 )
 
 // asFiring is the firing that a cluster knows of a schedule, if it knows one.
-func asFiring(v schedule) *timetable.Firing {
+func asFiring(v nomadSchedule) *timetable.Firing {
 	f := v.Last
 	if f == nil {
 		return nil

@@ -3,27 +3,24 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"math"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/scratch"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // fireFlags are what the job of a schedule passes to its task.
-type fireFlags struct{ store, bundle, spec, zone, notify string }
+type fireFlags struct{ store, bundle, spec, zone, notify, at string }
 
 // args are the command line of a firing.
 func (f fireFlags) args() []string {
@@ -33,7 +30,7 @@ func (f fireFlags) args() []string {
 func (c *cli) scheduleFire() *cobra.Command {
 	var f fireFlags
 	cmd := &cobra.Command{
-		Use: "fire", Short: "Run one firing of a schedule; started by Nomad", Hidden: true, Args: cobra.NoArgs,
+		Use: "fire", Short: "Run the firing of a schedule that is due; started by others", Hidden: true, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.fire(cmd.Context(), f) },
 	}
 	fl := cmd.Flags()
@@ -43,11 +40,44 @@ func (c *cli) scheduleFire() *cobra.Command {
 	fl.StringVar(&f.spec, "spec", "", "the sweep file among them")
 	fl.StringVar(&f.zone, "tz", "UTC", "zone of the schedule")
 	fl.StringVar(&f.notify, "notify", "{}", "whom to notify if the sweep cannot be reached, as JSON")
+	fl.StringVar(&f.at, "at", "", "without a cluster: fire as of this time, asked for by a person")
 	return cmd
 }
 
-// fire runs the sweep as of the time at which this firing was due.
+// fire runs the firing that Nomad started, or the one that is due here.
 func (c *cli) fire(ctx context.Context, f fireFlags) error {
+	if f.bundle != "" {
+		return c.fireOnNomad(ctx, f)
+	}
+	st, err := c.openStore(ctx, f.store)
+	if err != nil {
+		return err
+	}
+	this, err := c.ownSchedules().Claim(ctx, st, f.at)
+	if err != nil || this.Lock == nil {
+		return err
+	}
+	c.record(ctx, st, this.Firing)
+	end := c.atEnd
+	c.atEnd = func(code int, failed error) { // until its end is recorded, nobody else fires it
+		end(code, failed)
+		this.Lock.Unlock()
+	}
+	folder, err := scratch.Make("", "fanout-firing-")
+	if err != nil {
+		return err
+	}
+	defer folder.Remove()
+	c.settings.Give(this.Schedule.Settings)
+	bundle := filepath.Join(folder.Path, "bundle")
+	if err := draft.Unbundle(ctx, st, this.Schedule.Bundle, bundle); err != nil {
+		return err
+	}
+	return c.runFiring(ctx, f.store, this.Schedule.Spec, bundle, this.Firing.Due)
+}
+
+// fireOnNomad runs the sweep as of the time at which this firing was due.
+func (c *cli) fireOnNomad(ctx context.Context, f fireFlags) error {
 	this, folder, err := thisFiring(f.zone)
 	if err != nil {
 		return unit.Mistake(err)
@@ -57,14 +87,20 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 	if err := c.fetch(ctx, f, made, folder); err != nil {
 		return c.app.Unreached(ctx, f.notify, f.store, err)
 	}
-	if err := c.takeSettings(filepath.Join(folder, bundledSettings)); err != nil {
+	c.settings.Set("on", "nomad")
+	return c.runFiring(ctx, f.store, f.spec, folder, this.At)
+}
+
+// runFiring runs the sweep file in a folder as of the time a firing was due.
+func (c *cli) runFiring(ctx context.Context, where, spec, folder string, at time.Time) error {
+	if err := c.settings.Take(filepath.Join(folder, bundledSettings)); err != nil {
 		return err
 	}
-	c.settings.Set("on", "nomad")
-	asOf := this.At.Format(time.RFC3339)
+	c.app = c.newApp() // with these settings
+	asOf := at.Format(time.RFC3339)
 	c.stderr.Printf("fanout: the firing of %s\n", asOf)
-	return c.run(ctx, filepath.Join(folder, filepath.FromSlash(f.spec)), runFlags{
-		specFlags: specFlags{asOf: asOf}, output: f.store, Choice: app.Choice{Reprocess: due.Stale, Order: "as-planned"},
+	return c.run(ctx, filepath.Join(folder, filepath.FromSlash(spec)), runFlags{
+		specFlags: specFlags{asOf: asOf}, output: where, Choice: app.Choice{Reprocess: due.Stale, Order: "as-planned"},
 	})
 }
 
@@ -111,68 +147,4 @@ func (c *cli) record(ctx context.Context, st store.Store, f firing.Firing) {
 			c.app.Warn(err.Error())
 		}
 	}
-}
-
-// scheduleLog shows the history of a schedule.
-func (c *cli) scheduleLog() *cobra.Command {
-	n := 20
-	cmd := &cobra.Command{
-		Use: "log NAME [TIME]", Short: "Show the history of a schedule, or what one firing printed", Args: cobra.RangeArgs(1, 2),
-		Long: `Log shows when the firings of a schedule were due, when they began and ended, and
-why: NAME is a schedule's id, its sweep's name, or the place of the sweep, which
-needs no cluster. With the TIME that a firing was due, or the beginning of it as
-the history has it, or "last", it prints what that firing printed.`,
-		RunE: func(cmd *cobra.Command, args []string) error { return c.logSchedule(cmd.Context(), args, n) },
-	}
-	cmd.Flags().IntVarP(&n, "number", "n", n, "show the last `N` firings")
-	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a firing")
-	return cmd
-}
-
-func (c *cli) logSchedule(ctx context.Context, args []string, n int) error {
-	where, zone := args[0], "UTC"
-	if !app.IsSweep(where) {
-		_, v, err := c.findSchedule(ctx, where)
-		if err != nil {
-			return err
-		}
-		where, zone = v.Store, v.Zone
-	}
-	st, err := c.openStore(ctx, where)
-	if err != nil {
-		return err
-	}
-	if len(args) == 2 {
-		n = math.MaxInt
-	}
-	all, err := firing.List(ctx, st, n)
-	if err != nil {
-		return err
-	}
-	lines := make([]timetable.Firing, len(all))
-	for i, f := range all {
-		lines[i] = timetable.Of(f, zone)
-		if len(args) == 2 && (args[1] == "last" || lines[i].DueAt(args[1])) {
-			text, err := firing.Log(ctx, st, f)
-			fmt.Fprint(c.stdout.Lines(), string(text))
-			return err
-		}
-	}
-	switch {
-	case len(args) == 2:
-		return unit.Mistake(unit.WithHint(fmt.Errorf("no firing of %s was due at %s", where, args[1]), "fanout schedule log %s lists them", unit.Quote(args[0])))
-	case len(lines) == 0 && !c.json:
-		c.stderr.Println("no firing is recorded")
-		return nil
-	}
-	return timetable.History(c.stdout, lines, c.json)
-}
-
-// takeSettings reads the settings that were packed with a bundle, if any were.
-func (c *cli) takeSettings(file string) error {
-	if _, err := os.Stat(file); err != nil {
-		return nil
-	}
-	c.settings.SetConfigFile(file)
-	return c.settings.MergeInConfig()
 }

@@ -15,73 +15,73 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/localschedule"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/pack"
+	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // scheduleFlags are when a sweep runs, and by what.
 type scheduleFlags struct {
 	specFlags
-	crons       []string
-	zone        string
-	output, job string
+	crons        []string
+	zone, missed string
+	output, job  string
+	print        string
 }
 
 func (c *cli) scheduleCommand() *cobra.Command {
 	var f scheduleFlags
 	cmd := &cobra.Command{
 		Use:   `schedule SWEEP.yaml --cron "0 2 * * *"`,
-		Short: "Extend a sweep on a schedule, on a Nomad cluster",
-		Long: `Schedule registers a periodic Nomad job. Each firing runs
+		Short: "Extend a sweep on a schedule, here or on a Nomad cluster",
+		Long: `Schedule writes into the sweep when it is extended. Each firing runs
 
-    fanout run --on nomad --as-of TIME-IT-WAS-DUE -o SWEEP SWEEP.yaml
+    fanout run --as-of TIME-IT-WAS-DUE -o SWEEP SWEEP.yaml
 
 so that dates such as "yesterday" count from the time the firing was due, however
 late it starts. All firings extend one sweep. The sweep file, and the files it
 names relative to itself, travel with the schedule as they are now: after an
-edit, schedule it again. A firing that is due while another is still running is
-skipped.`,
+edit, schedule it again. "fanout serve --schedule" fires what is due in the
+sweeps that it serves, or what --print prints for another program.
+
+Firings of a sweep do not overlap. What was due while one ran, or while nobody
+could fire it, is fired later: the latest of it, or with --missed each all of it.
+
+With --on nomad it is a periodic Nomad job, which fires by itself and skips what
+is due while another firing is running.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return c.schedule(cmd, args[0], f) },
 	}
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.crons, "cron", nil, "`expression` that says when to fire: minute hour day month weekday (repeatable)")
 	fl.StringVar(&f.zone, "tz", "UTC", "time `zone` that the expression is in, such as Europe/Berlin")
-	fl.StringVarP(&f.output, "output", "o", "", "sweep `directory`, at the same path on the clients (default: NAME.sweep beside the sweep file)")
+	fl.StringVarP(&f.output, "output", "o", "", "sweep `directory`; on a cluster at the same path on the clients (default: NAME.sweep beside the sweep file)")
+	fl.StringVar(&f.missed, "missed", schedule.Latest, "`what` to fire of times that have passed: latest or each")
+	fl.StringVar(&f.print, "print", "", "print lines for `program` that fires the schedule: crontab or systemd")
 	fl.StringVar(&f.job, "job", "", "your own job specification `file`, in HCL, for the firings")
 	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
 	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
-	cmd.AddCommand(c.scheduleLs(), c.scheduleLog(), c.scheduleRm(), c.scheduleNow(), c.scheduleFire())
+	cmd.PersistentFlags().String("on", "local", "`place` of the schedule: "+placeWords())
+	find := func(ctx context.Context, name string) (where, zone string, err error) {
+		_, v, err := c.findSchedule(ctx, name)
+		return v.Store, v.Zone, err
+	}
+	cmd.AddCommand(c.scheduleFire(), localschedule.Log(c.ownSchedules, find, &c.json))
+	cmd.AddCommand(localschedule.Commands(func() localschedule.Schedules {
+		if c.onNomad() {
+			return clusterSchedules{c}
+		}
+		return c.ownSchedules()
+	}, c.ownSchedules, &c.json)...)
 	return cmd
-}
-
-func (c *cli) scheduleLs() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "ls", Short: "List schedules, their next firing and how the last one went", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.listSchedules(cmd.Context()) },
-	}
-	cmd.Flags().BoolVar(&c.json, "json", false, "one JSON object a schedule")
-	return cmd
-}
-
-func (c *cli) scheduleRm() *cobra.Command {
-	return &cobra.Command{
-		Use: "rm NAME", Short: "Remove a schedule, by its id or the sweep's name", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.removeSchedule(cmd.Context(), args[0]) },
-	}
-}
-
-func (c *cli) scheduleNow() *cobra.Command {
-	return &cobra.Command{
-		Use: "run-now NAME", Short: "Fire a schedule now, as of this moment", Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return c.fireNow(cmd.Context(), args[0]) },
-	}
 }
 
 // schedule checks all that can be known here, stores what the firings need in
@@ -107,6 +107,9 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return err
 	}
+	if !c.onNomad() {
+		return c.scheduleHere(cmd, d, f, out, files, next)
+	}
 	o, err := c.scheduleOptions(cmd, d, out, f.job)
 	if err != nil {
 		return unit.Mistake(err)
@@ -115,16 +118,12 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return err
 	}
-	sw, err := c.app.Create(ctx, out, d.Spec.Name)
-	if err != nil {
-		return err
-	}
-	key, err := files.Put(ctx, sw)
+	_, key, err := c.putBundle(ctx, d, out, files)
 	if err != nil {
 		return err
 	}
 	told, plain := app.ReachOf(d.Spec)
-	in := schedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireFlags{out, key, files.Spec, f.zone, told}.args()}
+	in := nomadSchedule{Sweep: d.Spec.Name, Store: out, Crons: f.crons, Zone: f.zone, Args: fireFlags{store: out, bundle: key, spec: files.Spec, zone: f.zone, notify: told}.args()}
 	replaced, err := all.Put(ctx, &in)
 	if err != nil {
 		return err
@@ -136,11 +135,49 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if plain {
 		c.app.Warn("notify: a firing that cannot reach the sweep does not know the URL of the webhook: give it as {secret: NAME}")
 	}
-	if next.Day() != next.UTC().Day() && !bytes.Contains(d.Spec.Text(), []byte(f.zone)) {
-		c.stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", f.zone)
-	}
+	c.warnOfDay(d, next, f.zone)
 	c.stdout.Println(in.ID)
 	return nil
+}
+
+// scheduleHere writes a schedule that no cluster fires.
+func (c *cli) scheduleHere(cmd *cobra.Command, d *draft.Draft, f scheduleFlags, out string, files draft.Bundle, next time.Time) error {
+	s := schedule.Schedule{Crons: f.crons, Zone: f.zone, Missed: f.missed, Spec: files.Spec, Settings: c.settings.Changed(cmd.Flags())}
+	lines, hint, err := localschedule.Lines(f.print, out, s)
+	if err != nil {
+		return unit.Mistake(err)
+	}
+	sw, key, err := c.putBundle(cmd.Context(), d, out, files)
+	if err != nil {
+		return err
+	}
+	s.Bundle = key
+	if err := c.ownSchedules().Put(cmd.Context(), sw.Store(), out, s, next); err != nil {
+		return err
+	}
+	c.warnOfDay(d, next, f.zone)
+	c.ownSchedules().PrintLines(lines, hint)
+	return nil
+}
+
+// ownSchedules are those that no cluster fires.
+func (c *cli) ownSchedules() localschedule.Verbs {
+	return localschedule.Verbs{Open: c.openStore, Stdout: c.stdout, Stderr: c.stderr}
+}
+
+func (c *cli) putBundle(ctx context.Context, d *draft.Draft, out string, files draft.Bundle) (*sweep.Sweep, string, error) {
+	sw, err := c.app.Create(ctx, out, d.Spec.Name)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := files.Put(ctx, sw)
+	return sw, key, err
+}
+
+func (c *cli) warnOfDay(d *draft.Draft, next time.Time, zone string) {
+	if next.Day() != next.UTC().Day() && !bytes.Contains(d.Spec.Text(), []byte(zone)) {
+		c.stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", zone)
+	}
 }
 
 // check finds mistakes in when to fire; next is when it does first.
@@ -150,16 +187,8 @@ func (f scheduleFlags) check(target string) (next time.Time, err error) {
 		return next, errors.New("a schedule needs a sweep file, not standard input")
 	case app.IsSweep(target):
 		return next, unit.WithHint(fmt.Errorf("%s is a folder", target), "give the sweep file: every firing plans the sweep again")
-	case len(f.crons) == 0:
-		return next, unit.WithHint(errors.New("--cron is missing"), `every night at two: --cron "0 2 * * *" --tz Europe/Berlin`)
-	case f.zone == "Local":
-		return next, unit.WithHint(errors.New("--tz Local would be the zone of Nomad's servers"), "name the zone: --tz Europe/Berlin")
 	}
-	next, err = nextFiring(f.crons, f.zone, time.Now())
-	if err == nil && next.IsZero() {
-		err = errors.New("--cron: it never fires")
-	}
-	return next, err
+	return schedule.Schedule{Crons: f.crons, Zone: f.zone, Missed: f.missed}.Check(time.Now())
 }
 
 // pythonWarnings are what every run of a firing would die of, where it needs a Python.
@@ -211,7 +240,10 @@ func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job strin
 	if err != nil {
 		return o, err
 	}
-	o.Job, o.JobFile, o.Env = nil, job, c.changedSettings(cmd)
+	o.Job, o.JobFile, o.Env = nil, job, map[string]string{}
+	for key, text := range c.settings.Changed(cmd.Flags()) {
+		o.Env[settings.Variable(key)] = text
+	}
 	if job != "" {
 		if o.Job, err = os.ReadFile(job); err != nil {
 			return o, fmt.Errorf("read job: %w", err)
@@ -231,18 +263,7 @@ func (c *cli) scheduler() (*schedules, error) {
 	return newSchedules(nomadOptions{Region: set.GetString("region"), Namespace: set.GetString("namespace")})
 }
 
-// changedSettings pass what is set here on to the firings.
-func (c *cli) changedSettings(cmd *cobra.Command) map[string]string {
-	env := map[string]string{}
-	for _, k := range settings.List(placeWords()) {
-		if k.Key != "on" && c.settings.Origin(k, cmd.Flags()) != "default" {
-			env[settings.Variable(k.Key)] = c.settings.GetString(k.Key)
-		}
-	}
-	return env
-}
-
-func (c *cli) printSchedule(in schedule, next time.Time, replaced bool, outside []string) {
+func (c *cli) printSchedule(in nomadSchedule, next time.Time, replaced bool, outside []string) {
 	verb := "fires"
 	if replaced {
 		verb = "was already scheduled, and now fires"
@@ -254,7 +275,10 @@ func (c *cli) printSchedule(in schedule, next time.Time, replaced bool, outside 
 	}
 }
 
-func (c *cli) listSchedules(ctx context.Context) error {
+// clusterSchedules are those of the cluster that the settings name.
+type clusterSchedules struct{ *cli }
+
+func (c clusterSchedules) List(ctx context.Context, _ []string, _ bool) error {
 	cluster, err := c.scheduler()
 	if err != nil {
 		return err
@@ -280,7 +304,7 @@ func (c *cli) listSchedules(ctx context.Context) error {
 // be kept where this machine sees nothing.
 const lookAtSweep = 5 * time.Second
 
-func (c *cli) lineOfSchedule(ctx context.Context, v schedule) timetable.Schedule {
+func (c *cli) lineOfSchedule(ctx context.Context, v nomadSchedule) timetable.Schedule {
 	ctx, cancel := context.WithTimeout(ctx, lookAtSweep)
 	defer cancel()
 	l := timetable.Schedule{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped}
@@ -296,16 +320,16 @@ func (c *cli) lineOfSchedule(ctx context.Context, v schedule) timetable.Schedule
 }
 
 // findSchedule finds one by its id or its sweep's name.
-func (c *cli) findSchedule(ctx context.Context, name string) (*schedules, schedule, error) {
+func (c *cli) findSchedule(ctx context.Context, name string) (*schedules, nomadSchedule, error) {
 	cluster, err := c.scheduler()
 	if err != nil {
-		return nil, schedule{}, err
+		return nil, nomadSchedule{}, err
 	}
 	all, err := cluster.List(ctx)
 	if err != nil {
-		return nil, schedule{}, err
+		return nil, nomadSchedule{}, err
 	}
-	var found []schedule
+	var found []nomadSchedule
 	for _, v := range all {
 		if v.ID == name || v.Sweep == name {
 			found = append(found, v)
@@ -315,12 +339,12 @@ func (c *cli) findSchedule(ctx context.Context, name string) (*schedules, schedu
 	case 1:
 		return cluster, found[0], nil
 	case 0:
-		return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "`fanout schedule ls` lists the schedules"))
+		return nil, nomadSchedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("nothing called %q is scheduled", name), "`fanout schedule ls` lists the schedules"))
 	}
-	return nil, schedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID))
+	return nil, nomadSchedule{}, unit.Mistake(unit.WithHint(fmt.Errorf("%d sweeps called %q are scheduled", len(found), name), "give the id: %s or %s", found[0].ID, found[1].ID))
 }
 
-func (c *cli) removeSchedule(ctx context.Context, name string) error {
+func (c clusterSchedules) Remove(ctx context.Context, name string) error {
 	cluster, v, err := c.findSchedule(ctx, name)
 	if err != nil {
 		return err
@@ -336,7 +360,7 @@ func (c *cli) removeSchedule(ctx context.Context, name string) error {
 	return nil
 }
 
-func (c *cli) fireNow(ctx context.Context, name string) error {
+func (c clusterSchedules) RunNow(ctx context.Context, name string) error {
 	cluster, v, err := c.findSchedule(ctx, name)
 	if err != nil {
 		return err

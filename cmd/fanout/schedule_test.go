@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
+	"github.com/fanout-dev/fanout/internal/cron"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -23,7 +24,7 @@ func scheduled(t *testing.T) *victim {
 	v, _ := onNomad(t, 1)
 	from := timetable.In(time.Now(), "Europe/Berlin").Add(-time.Minute).Format("2006-01-02T15:04")
 	spec := fmt.Sprintf("name: victim\ntemplate: t.ipynb\nfiles: [word.txt]\ngrid:\n  at: {dates: {from: %s, to: now, step: 1min, tz: Europe/Berlin}}\n", from)
-	settings := fmt.Sprintf("nomad: {command: %s}\n", workerBinary(t))
+	settings := fmt.Sprintf("on: nomad\nnomad: {command: %s}\n", workerBinary(t))
 	cells := []string{"at = ''", "cat word.txt", "sleep 1s"}
 	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(spec), "fanout.yaml": []byte(settings), "word.txt": []byte("carried along\n")} {
 		if err := os.WriteFile(filepath.Join(v.dir, name), data, 0o666); err != nil {
@@ -187,7 +188,7 @@ func TestScheduleRefusals(t *testing.T) {
 		"half a cron":        {"", []string{"--cron", "0 2"}, `cron "0 2": missing field(s)`},
 		"a day that is not":  {"", []string{"--cron", "0 0 31 2 *"}, "it never fires"},
 		"a bad zone":         {"", []string{"--cron", "0 2 * * *", "--tz", "Mars/Base"}, `time zone "Mars/Base": unknown`},
-		"the zone Local":     {"", []string{"--cron", "0 2 * * *", "--tz", "Local"}, "--tz Local would be the zone of Nomad's servers"},
+		"the zone Local":     {"", []string{"--cron", "0 2 * * *", "--tz", "Local"}, "--tz Local is another zone on each machine"},
 		"a sweep file":       {"grit: 1\n", nightly, "sweep.yaml:6:1: "},
 		"relative inputs":    {"inputs: [data/x.csv]\n", nightly, "inputs: data/x.csv is relative to the sweep file"},
 		"a relative python":  {"python: .venv\n", nightly, "python: .venv is relative to the sweep file"},
@@ -237,7 +238,7 @@ func TestScheduleRunNow(t *testing.T) {
 		t.Fatalf("run-now: exit %d, firing %q\n%s", code, firing, words)
 	}
 	var last *timetable.Firing
-	await(t, 60*time.Second, "the end of the firing", func() bool {
+	await(t, 180*time.Second, "the end of the firing", func() bool {
 		last = v.lastFiring(t)
 		return last != nil && last.State == "ended"
 	})
@@ -288,7 +289,7 @@ func TestFiringsCountFromTheirZone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		next, err := nomad.NextFiring([]string{c.cron}, "Europe/Berlin", before)
+		next, err := cron.Next([]string{c.cron}, "Europe/Berlin", before)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -37,6 +37,7 @@ type Firing struct {
 	ID    string    `json:"id,omitempty"`
 	Host  string    `json:"host,omitempty"`
 	User  string    `json:"user,omitempty"`
+	Asked string    `json:"asked,omitempty"` // who asked for it; "" if it was made because it was due
 	Began time.Time `json:"began"`
 
 	End *End `json:"-"` // nil while it runs, and when nobody recorded it
@@ -53,6 +54,7 @@ type End struct {
 const Prefix = "firings/"
 
 const (
+	keyClaim = Prefix + "lock"
 	keyTime  = "20060102T150405Z"
 	maxSize  = 64 << 10  // of a record; what is larger was not written here
 	maxLog   = 256 << 10 // of what a firing prints; the rest is left out
@@ -72,6 +74,16 @@ func parse(text, suffix string) (due time.Time, try int, ok bool) {
 	due, err := time.Parse(keyTime, at)
 	try, bad := strconv.Atoi(digits)
 	return due, try, found && dotted && err == nil && bad == nil && try > 0
+}
+
+// Claim is taken by whoever decides what of a schedule is fired and fires it, where
+// no cluster does. store.ErrLocked says that somebody has it.
+func Claim(ctx context.Context, st store.Store) (store.Lock, error) { return st.Lock(ctx, keyClaim) }
+
+// Claimed reports whether somebody has the claim.
+func Claimed(ctx context.Context, st store.Store) bool {
+	locked, err := st.Locked(ctx, keyClaim)
+	return err == nil && locked
 }
 
 // A Recorder writes the history of a firing that is being made.

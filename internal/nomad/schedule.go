@@ -14,9 +14,9 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/cron"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
-	"github.com/fanout-dev/fanout/internal/nomad/internal/cron"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/templates"
@@ -79,17 +79,11 @@ func FiringTime(job string) (time.Time, error) {
 	return time.Unix(unix, 0), nil
 }
 
-// NextFiring returns when crons, read in zone, first fire after a time; zero is
-// never.
-func NextFiring(crons []string, zone string, after time.Time) (time.Time, error) {
-	return cron.Next(crons, zone, after)
-}
-
 // Put registers a schedule and fills in its id and its next firing. replaced
 // reports whether the sweep had one already.
 func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err error) {
 	in.ID = scheduleID(in.Sweep, in.Store)
-	if in.Next, err = NextFiring(in.Crons, in.Zone, time.Now()); err != nil {
+	if in.Next, err = cron.Next(in.Crons, in.Zone, time.Now()); err != nil {
 		return false, err
 	}
 	job, err := s.parse(ctx, templates.NomadSchedule())
@@ -137,7 +131,7 @@ func (s *Schedules) configure(job *api.Job, task *api.Task, in Schedule) error {
 	c.Put(job)
 	job.ID, job.Name = &in.ID, &in.ID
 	job.Type = ptr(api.JobTypeBatch)
-	job.Periodic = cron.Periodic(in.Crons, in.Zone)
+	job.Periodic = periodic(in.Crons, in.Zone)
 	job.SetMeta(metaSweep, in.Sweep).SetMeta(metaStore, in.Store)
 	jobspec.NeverRestart(job)
 	s.spec().Equip(task, in.Args...)
@@ -145,6 +139,11 @@ func (s *Schedules) configure(job *api.Job, task *api.Task, in Schedule) error {
 		task.Env["NOMAD_ADDR"] = s.client.Address()
 	}
 	return nil
+}
+
+// periodic is what a job says of when it fires.
+func periodic(crons []string, zone string) *api.PeriodicConfig {
+	return &api.PeriodicConfig{Enabled: ptr(true), Specs: crons, SpecType: ptr(api.PeriodicSpecCron), ProhibitOverlap: ptr(true), TimeZone: &zone}
 }
 
 // List returns every schedule in the namespace.
@@ -186,7 +185,7 @@ func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, err
 		}
 	}
 	if !v.Stopped {
-		v.Next, err = NextFiring(v.Crons, v.Zone, time.Now())
+		v.Next, err = cron.Next(v.Crons, v.Zone, time.Now())
 	}
 	return v, err
 }

@@ -12,8 +12,8 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 

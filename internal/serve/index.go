@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 

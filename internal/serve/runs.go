@@ -15,7 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
@@ -29,7 +30,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/live"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 )
 
 // Access is who may look, and by which names the server is reached.

@@ -14,9 +14,9 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )

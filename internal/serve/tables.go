@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"

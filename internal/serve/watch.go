@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/prints"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )

@@ -2,10 +2,14 @@ package listen
 
 import (
 	"context"
+	"sync"
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/localschedule"
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -26,7 +30,11 @@ write to, also while a sweep is running.
 
 On an address that other machines reach, --auth says who may look: whoever has
 the token, whomever a proxy names, or everybody. The token is drawn anew at each
-start unless ` + TokenVariable + ` has one.`,
+start unless ` + TokenVariable + ` has one.
+
+With --schedule it also fires what "fanout schedule" has scheduled in the sweeps
+that it serves, each firing as a process of its own. Whoever may write to those
+folders decides what is executed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return flags.serve(cmd.Context(), a(), args, stdout, stderr)
 		},
@@ -39,6 +47,10 @@ func (f Flags) serve(ctx context.Context, a *app.App, roots []string, stdout, st
 	if len(roots) == 0 {
 		roots = []string{"."}
 	}
+	ctx, stop := context.WithCancel(ctx)
+	var clock sync.WaitGroup
+	defer clock.Wait()
+	defer stop()
 	s, err := f.Start(ctx, a, roots, func(text string) { stderr.Printf("fanout: %s\n", text) })
 	if err != nil {
 		return err
@@ -48,5 +60,29 @@ func (f Flags) serve(ctx context.Context, a *app.App, roots []string, stdout, st
 		stderr.Println("fanout: everybody who reaches this address may look")
 	}
 	stderr.Printf("serving %s; Ctrl-C ends it\n", unit.List(roots))
+	if f.Schedule {
+		c, err := f.clock(ctx, a, roots)
+		if err != nil {
+			return err
+		}
+		c.Report = func(text string) { stderr.Printf("fanout: %s\n", text) }
+		clock.Go(func() { c.Run(ctx) })
+	}
 	return s.Serve()
+}
+
+// clock fires the schedules of the sweeps that are served.
+func (f Flags) clock(ctx context.Context, a *app.App, places []string) (*schedule.Clock, error) {
+	found, err := roots.New(ctx, places, a.OpenStore)
+	if err != nil {
+		return nil, err
+	}
+	sweeps := func(ctx context.Context) (where []string, err error) {
+		all, err := found.Sweeps(ctx)
+		for _, s := range all.Sweeps {
+			where = append(where, s.Where)
+		}
+		return where, err
+	}
+	return &schedule.Clock{Sweeps: sweeps, Open: a.OpenStore, Fire: localschedule.Fire}, nil
 }

@@ -39,6 +39,7 @@ type Flags struct {
 	Proxies   []string
 	Header    string
 	AccessLog string
+	Schedule  bool // fire what is scheduled in the sweeps
 }
 
 // Add adds the flags to a command.
@@ -51,6 +52,7 @@ func (f *Flags) Add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.Key, "key", "", "`file` with its key")
 	fl.StringArrayVar(&f.Proxies, "trusted-proxy", nil, "with --auth proxy: `address` or network of the proxy")
 	fl.StringVar(&f.Header, "user-header", "X-Forwarded-User", "with --auth proxy: the `header` that names the user")
+	fl.BoolVar(&f.Schedule, "schedule", false, "fire what is scheduled in these sweeps")
 	fl.StringVar(&f.AccessLog, "access-log", "", "`file` that gets a line of JSON for each request; - is stderr")
 }
 

@@ -177,3 +177,32 @@ func (s *Settings) Origin(k Setting, flags *pflag.FlagSet) string {
 	}
 	return "default"
 }
+
+// Changed are the settings that are not the defaults, except where runs execute.
+func (s *Settings) Changed(flags *pflag.FlagSet) map[string]string {
+	changed := map[string]string{}
+	for _, k := range List("") {
+		if k.Key != "on" && s.Origin(k, flags) != "default" {
+			changed[k.Key] = s.GetString(k.Key)
+		}
+	}
+	return changed
+}
+
+// Give sets what Changed returned elsewhere; other keys are left out.
+func (s *Settings) Give(changed map[string]string) {
+	for _, k := range List("") {
+		if text, ok := changed[k.Key]; ok && k.Key != "on" {
+			s.Set(k.Key, text)
+		}
+	}
+}
+
+// Take reads the settings of a file over those of the user's, if there is one.
+func (s *Settings) Take(file string) error {
+	if _, err := os.Stat(file); err != nil {
+		return nil
+	}
+	s.SetConfigFile(file)
+	return s.MergeInConfig()
+}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/fanout-dev/fanout/internal/serve/internal/roots"
+	"github.com/fanout-dev/fanout/internal/roots"
 )
 
 // A Model is a file in Jupyter's contents API.
