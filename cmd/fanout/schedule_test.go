@@ -151,9 +151,13 @@ func (v *victim) lastFiring(t *testing.T) *timetable.Firing {
 	return line.Last
 }
 
-// say runs the command.
+// say runs the command. Schedules are the cluster's also where the settings
+// that say so are gone.
 func (v *victim) say(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
+	if args[0] == "schedule" {
+		args = append(args, "--on", "nomad")
+	}
 	cmd := v.command(args...)
 	var out, words strings.Builder
 	cmd.Stdout, cmd.Stderr = &out, &words

@@ -48,9 +48,9 @@ note: not compared: region=*: it has no notebook: planned
 cell 7 'fit <b>'
   region=us: aaaaaaaa shows rmse 0.5
   region=<eu>, 2 runs: bbbbbbbb against aaaaaaaa
-      stdout rmse           0.5000 → 0.5123 (+2.47%)
-      image/png             3.10% of the picture differs, alike at a glance
-      text/html row a|b, n  <i> → y
+      stdout rmse        0.5000 → 0.5123 (+2.47%)
+      picture            3.10% of the picture differs, alike at a glance
+      table, row a|b, n  <i> → y
       … and 3 more differences
 `
 	if b.String() != want {
