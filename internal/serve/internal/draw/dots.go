@@ -8,8 +8,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-func unit200(text string) string { return unit.Cut(unit.Line(text), 200) }
-
 // A Panel is where dots are drawn: its size and what stands above it.
 type Panel struct {
 	Title      string
@@ -22,15 +20,15 @@ const (
 	panelTop, panelBottom = 26, 40
 )
 
-// Dots draws each point as a dot over the axes of its first two values. color is
-// the index of the value that colours, or −1. The axes are those of all panels,
-// so that dots of one can be held against those of another.
-func Dots(x, y Scale, points []Point, color int, panel Panel) template.HTML {
+// Dots draws each point as a dot over the axes of its first two values. Axes and
+// colours, if there are any, are those of all panels, so that dots of one can be
+// held against those of another.
+func Dots(x, y Scale, points []Point, colors *Colors, panel Panel) template.HTML {
 	var b strings.Builder
 	left, right, top, bottom := float64(panelLeft), float64(panel.Wide-panelRight), float64(panelTop), float64(panel.High-panelBottom)
 	fmt.Fprintf(&b, `<svg class="plot dots" viewBox="0 0 %d %d" width="%d" role="group" aria-label="%s" data-left="%g" data-right="%g" data-top="%g" data-bottom="%g">`,
-		panel.Wide, panel.High, panel.Wide, escape(fmt.Sprintf("%s%s over %s, %s", prefix(panel.Title), unit200(y.Title), unit200(x.Title), unit.Plural(len(points), "value"))), left, right, top, bottom)
-	fmt.Fprintf(&b, `<text class="name" x="%g" y="16">%s</text>`, left, escape(label(panel.Title)))
+		panel.Wide, panel.High, panel.Wide, escape(fmt.Sprintf("%s%s over %s, %s", prefix(panel.Title), title(y.Title), title(x.Title), unit.Plural(len(points), "value"))), left, right, top, bottom)
+	fmt.Fprintf(&b, `<text class="name" x="%g" y="16">%s</text>`, left, escape(unit.Cut(unit.Line(panel.Title), panel.Wide/8)))
 	fmt.Fprintf(&b, `<g class="axis x"%s><line x1="%g" x2="%g" y1="%g" y2="%g"/><text class="name" x="%g" y="%d">%s</text>`, x.data(), left, right, bottom, bottom, (left+right)/2, panel.High-6, escape(label(x.Title)))
 	for i, t := range x.ticks() {
 		if !crowded(len(x.levels), i, panel.Wide) {
@@ -42,14 +40,13 @@ func Dots(x, y Scale, points []Point, color int, panel Panel) template.HTML {
 		fmt.Fprintf(&b, `<text x="%g" y="%.1f">%s</text>`, left-6, bottom-t.at*(bottom-top)+4, escape(t.text))
 	}
 	b.WriteString(`</g><g class="marks">`)
-	shades := shade(points, color)
-	for i, p := range points {
+	for _, p := range points {
 		u, okX := x.at(p.Values[0])
 		v, okY := y.at(p.Values[1])
 		if !okX || !okY {
 			continue
 		}
-		dot := fmt.Sprintf(`<circle class="%s" data-run="%s" cx="%.1f" cy="%.1f" r="3.2"><title>%s</title></circle>`, shades[i], escape(p.ID), left+u*(right-left), bottom-v*(bottom-top), escape(unit200(p.Name)))
+		dot := fmt.Sprintf(`<circle class="%s" data-run="%s" cx="%.1f" cy="%.1f" r="3.2"><title>%s</title></circle>`, colors.class(p), escape(p.ID), left+u*(right-left), bottom-v*(bottom-top), escape(title(p.Name)))
 		if p.Link != "" {
 			dot = `<a href="` + escape(p.Link) + `" tabindex="-1">` + dot + `</a>`
 		}
@@ -59,11 +56,11 @@ func Dots(x, y Scale, points []Point, color int, panel Panel) template.HTML {
 	return template.HTML(b.String())
 }
 
-func prefix(title string) string {
-	if title == "" {
+func prefix(name string) string {
+	if name == "" {
 		return ""
 	}
-	return unit200(title) + ": "
+	return title(name) + ": "
 }
 
 // crowded reports whether the i-th of many texts would run into another.

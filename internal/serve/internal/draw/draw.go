@@ -8,13 +8,11 @@
 package draw
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -27,8 +25,8 @@ const (
 
 	maxLevels = 40 // texts along an axis
 	maxTicks  = 12 // of them that are written
-	shades    = 5
 	maxLabel  = 18 // characters
+	maxTitle  = 200
 )
 
 // A Point is a run or a row: where it leads, and its value on every axis, nil
@@ -128,8 +126,8 @@ type tick struct {
 func (s Scale) ticks() (all []tick) {
 	if len(s.levels) == 0 {
 		middle := s.low/2 + s.high/2
-		spell := unit.Numbers(s.low, middle, s.high)
-		return []tick{{0, spell(s.low)}, {0.5, spell(middle)}, {1, spell(s.high)}}
+		ends := unit.Numbers(s.low, s.high)
+		return []tick{{0, ends(s.low)}, {0.5, unit.Numbers(middle)(middle)}, {1, ends(s.high)}}
 	}
 	step := (len(s.levels) + maxTicks - 1) / maxTicks
 	for i := 0; i < len(s.levels); i += step {
@@ -139,6 +137,8 @@ func (s Scale) ticks() (all []tick) {
 }
 
 func label(text string) string { return unit.Cut(unit.Line(text), maxLabel) }
+
+func title(text string) string { return unit.Cut(unit.Line(text), maxTitle) }
 
 // data are the attributes by which a script knows the axis.
 func (s Scale) data() string {
@@ -156,41 +156,6 @@ func (s Scale) data() string {
 }
 
 func escape(text string) string { return template.HTMLEscapeString(text) }
-
-// shade is the class of a colour for each point: fifths of the values of an axis,
-// in their order. Without an axis all have one.
-func shade(points []Point, axis int) []string {
-	all := make([]string, len(points))
-	var order []int
-	for i, p := range points {
-		all[i] = "q2"
-		if axis < 0 {
-			continue
-		}
-		if x, isNumber := Number(p.Values[axis]); p.Values[axis] == nil || isNumber && math.IsNaN(x) {
-			all[i] = "none"
-		} else {
-			order = append(order, i)
-		}
-	}
-	less := func(i, j int) int {
-		x, isX := Number(points[i].Values[axis])
-		y, isY := Number(points[j].Values[axis])
-		if isX && isY {
-			return cmp.Compare(x, y)
-		}
-		return strings.Compare(textOf(points[i].Values[axis]), textOf(points[j].Values[axis]))
-	}
-	slices.SortStableFunc(order, less)
-	from := 0
-	for n, i := range order {
-		if n > 0 && less(order[n-1], i) != 0 {
-			from = n // equal values have one colour
-		}
-		all[i] = fmt.Sprintf("q%d", min(shades*from/len(order), shades-1))
-	}
-	return all
-}
 
 // Some are points evenly chosen, where there are more than most.
 func Some[T any](points []T, most int) []T {

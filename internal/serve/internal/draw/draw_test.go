@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"io"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -59,8 +60,8 @@ func TestPlaces(t *testing.T) {
 // and breaks a line where one is missing.
 func TestDrawing(t *testing.T) {
 	axes := []Scale{scale(t, 0), scale(t, 1), scale(t, 2)}
-	lines := string(Lines(axes, points(), 0))
-	dots := string(Dots(axes[0], axes[1], points(), 2, Panel{"one & all", 400, 300}))
+	lines := string(Lines(axes, points(), ColorsOf(axes[0], points(), 0)))
+	dots := string(Dots(axes[0], axes[1], points(), nil, Panel{"one & all", 400, 300}))
 	for _, text := range []string{lines, dots} {
 		for d := xml.NewDecoder(strings.NewReader(text)); ; {
 			if _, err := d.Token(); err == io.EOF {
@@ -82,8 +83,44 @@ func TestDrawing(t *testing.T) {
 	if n := strings.Count(dots, "<circle"); n != 2 {
 		t.Errorf("%d dots", n)
 	}
-	if got := shade(points(), 0); !slices.Equal(got, []string{"q0", "q3", "q1", "none"}) {
-		t.Errorf("colours %v", got)
+}
+
+// Numbers have the colour of their fifth, few texts one each, and many that of
+// their place in the order; the key says which.
+func TestColors(t *testing.T) {
+	classes := func(c *Colors) (all []string) {
+		for _, p := range points() {
+			all = append(all, c.class(p))
+		}
+		return all
+	}
+	many := []Point{}
+	for r := 'a'; r <= 'j'; r++ {
+		many = append(many, Point{Values: []any{string(r)}})
+	}
+	letters, _ := ScaleOf("n", "n", many, 0)
+	numbers, texts := ColorsOf(scale(t, 0), points(), 0), ColorsOf(scale(t, 1), points(), 1)
+	if got := classes(numbers); !slices.Equal(got, []string{"q0", "q3", "q1", "none"}) {
+		t.Errorf("numbers: %v", got)
+	}
+	if got := classes(texts); !slices.Equal(got, []string{"q0", "q4", "none", "q0"}) {
+		t.Errorf("texts: %v", got)
+	}
+	if got := ColorsOf(letters, many, 0); got.class(many[0]) != "q0" || got.class(many[4]) != "q2" || got.class(many[9]) != "q4" {
+		t.Errorf("many texts: %s %s %s", got.class(many[0]), got.class(many[4]), got.class(many[9]))
+	}
+	fifths := []Swatch{{"q0", ""}, {"q1", ""}, {"q2", ""}, {"q3", ""}, {"q4", ""}}
+	for _, c := range []struct {
+		colors *Colors
+		want   Key
+	}{
+		{numbers, Key{fifths, "1", "3"}},
+		{texts, Key{Swatches: []Swatch{{"q0", "eu"}, {"q4", "us"}}}},
+		{ColorsOf(letters, many, 0), Key{fifths, "a", "j"}},
+	} {
+		if got := c.colors.Key(); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("key %v, want %v", got, c.want)
+		}
 	}
 }
 

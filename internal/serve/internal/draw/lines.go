@@ -15,18 +15,17 @@ const (
 )
 
 // Lines draws each point as a line over parallel axes. Values are in the order of
-// the axes; color is the axis that colours, or −1.
-func Lines(axes []Scale, points []Point, color int) template.HTML {
+// the axes.
+func Lines(axes []Scale, points []Point, colors *Colors) template.HTML {
 	var b strings.Builder
 	wide := 2*lineEdge + lineWide*(len(axes)-1)
 	points = Some(points, MaxLines)
 	fmt.Fprintf(&b, `<svg class="plot lines" viewBox="0 0 %d %d" width="%d" role="group" aria-label="%d runs as lines over %d axes" data-top="%d" data-bottom="%d">`,
 		wide, lineHigh, wide, len(points), len(axes), lineTop, lineBottom)
-	shades := shade(points, color)
 	b.WriteString(`<g class="marks" aria-hidden="true">`)
-	for i, p := range points {
+	for _, p := range points {
 		if d := path(axes, p); d != "" {
-			fmt.Fprintf(&b, `<path class="%s" data-run="%s" d="%s"><title>%s</title></path>`, shades[i], escape(p.ID), d, escape(label(p.Name)))
+			fmt.Fprintf(&b, `<path class="%s" data-run="%s" d="%s"><title>%s</title></path>`, colors.class(p), escape(p.ID), d, escape(label(p.Name)))
 		}
 	}
 	b.WriteString(`</g>`)
@@ -64,7 +63,7 @@ func path(axes []Scale, p Point) string {
 func (s Scale) axis(b *strings.Builder, x int) {
 	ticks := s.ticks()
 	fmt.Fprintf(b, `<g class="axis" transform="translate(%d 0)"%s aria-label="%s, from %s to %s"><text class="name" y="20">%s<title>%s</title></text><line y1="%d" y2="%d"/>`,
-		x, s.data(), escape(s.Title), escape(ticks[0].text), escape(ticks[len(ticks)-1].text), escape(label(s.Title)), escape(unit200(s.Title)), lineTop, lineBottom)
+		x, s.data(), escape(s.Title), escape(ticks[0].text), escape(ticks[len(ticks)-1].text), escape(label(s.Title)), escape(title(s.Title)), lineTop, lineBottom)
 	for _, t := range ticks {
 		fmt.Fprintf(b, `<text x="6" y="%.1f">%s</text>`, lineBottom-t.at*(lineBottom-lineTop)+4, escape(t.text))
 	}

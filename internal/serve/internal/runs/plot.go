@@ -20,6 +20,7 @@ type Plot struct {
 	Axes     []Column // that lines or dots can have
 	X, Y     string   // of dots
 	Color    string   // "" is none
+	Key      draw.Key
 }
 
 // Limits of plots.
@@ -52,7 +53,8 @@ func (t *Table) plot(s *sweep.Sweep, known *columns, link func(id string) string
 	}
 	some = draw.Some(some, draw.MaxLines)
 	p.Drawn = len(some)
-	p.Pictures = []template.HTML{draw.Lines(scales, pointsOf(some, head.Axes, p.Axes...), p.index(p.Color))}
+	points := pointsOf(some, head.Axes, p.Axes...)
+	p.Pictures = []template.HTML{draw.Lines(scales, points, p.colors(scales, points, p.index(p.Color)))}
 	return nil
 }
 
@@ -71,6 +73,17 @@ func (t *Table) plottable(known *columns) (all []Column) {
 		}
 	}
 	return all
+}
+
+// colors are those of points by their i-th values, if there is a column of colours.
+func (p *Plot) colors(scales []draw.Scale, points []draw.Point, i int) *draw.Colors {
+	column := p.index(p.Color)
+	if column < 0 {
+		return nil
+	}
+	colors := draw.ColorsOf(scales[column], points, i)
+	p.Key = colors.Key()
+	return colors
 }
 
 func (p *Plot) index(name string) int {
@@ -123,16 +136,16 @@ func (t *Table) dots(scales []draw.Scale, some []query.Run, axes []grid.Axis, li
 	p.Drawn = len(some)
 	x, y, color := p.index(p.X), p.index(p.Y), p.index(p.Color)
 	of := []Column{p.Axes[x], p.Axes[y]}
-	shade := -1
 	if color >= 0 {
-		of, shade = append(of, p.Axes[color]), 2
+		of = append(of, p.Axes[color])
 	}
 	points := pointsOf(some, axes, of...)
 	for i := range points {
 		points[i].Link = link(points[i].ID)
 	}
+	colors := p.colors(scales, points, 2)
 	if len(t.Groups) == 0 {
-		p.Pictures = []template.HTML{draw.Dots(scales[x], scales[y], points, shade, onePanel)}
+		p.Pictures = []template.HTML{draw.Dots(scales[x], scales[y], points, colors, onePanel)}
 		return
 	}
 	by := map[key][]draw.Point{}
@@ -144,6 +157,6 @@ func (t *Table) dots(scales []draw.Scale, some []query.Run, axes []grid.Axis, li
 	for _, g := range t.Groups[:len(t.Groups)-p.Left] {
 		panel := smallPanel
 		panel.Title = t.by.Title() + " = " + cmp.Or(g.Value.Text, "no value")
-		p.Pictures = append(p.Pictures, draw.Dots(scales[x], scales[y], by[g.key], shade, panel))
+		p.Pictures = append(p.Pictures, draw.Dots(scales[x], scales[y], by[g.key], colors, panel))
 	}
 }
