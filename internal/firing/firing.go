@@ -249,7 +249,7 @@ func keys(ctx context.Context, st store.Store) (began []try, ended map[try]bool,
 }
 
 func get(ctx context.Context, st store.Store, key string, into any) error {
-	text, err := st.Get(ctx, key)
+	text, err := store.GetSmall(ctx, st, key)
 	if err != nil {
 		return err
 	}

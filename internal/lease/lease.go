@@ -159,7 +159,7 @@ const guardEvery = time.Second
 
 // CancelAsked says who asked this process to stop, if anybody did.
 func (t *Term) CancelAsked(ctx context.Context) (by Holder, asked bool, err error) {
-	text, err := t.store.Get(ctx, keyCancel(t.epoch))
+	text, err := store.GetSmall(ctx, t.store, keyCancel(t.epoch))
 	if errors.Is(err, fs.ErrNotExist) {
 		return by, false, nil
 	}
@@ -201,7 +201,7 @@ func AskCancel(ctx context.Context, st store.Store) error {
 // First is who had the first term, and so made what the lease protects; zero
 // when that cannot be read. It is what they say of themselves.
 func First(ctx context.Context, st store.Store) (h Holder) {
-	if b, err := st.Get(ctx, keyTerm(1)); err == nil {
+	if b, err := store.GetSmall(ctx, st, keyTerm(1)); err == nil {
 		json.Unmarshal(b, &h)
 	}
 	return h
@@ -210,7 +210,7 @@ func First(ctx context.Context, st store.Store) (h Holder) {
 // last is who had the newest term; zero when that cannot be read.
 func last(ctx context.Context, st store.Store) (h Holder) {
 	if epoch, err := lastEpoch(ctx, st); err == nil {
-		if b, err := st.Get(ctx, keyTerm(epoch)); err == nil {
+		if b, err := store.GetSmall(ctx, st, keyTerm(epoch)); err == nil {
 			json.Unmarshal(b, &h)
 		}
 	}

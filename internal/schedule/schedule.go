@@ -79,7 +79,7 @@ func (s Schedule) Check(after time.Time) (next time.Time, err error) {
 // Get is the schedule of a sweep; fs.ErrNotExist says that it has none.
 func Get(ctx context.Context, st store.Store) (Schedule, error) {
 	var s Schedule
-	text, err := st.Get(ctx, key)
+	text, err := store.GetSmall(ctx, st, key)
 	if err == nil && len(text) > maxSize {
 		err = errors.New("it is too large to be one")
 	}

@@ -1,8 +1,10 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -10,9 +12,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
@@ -111,6 +116,71 @@ func TestObjectsThatAreTooLarge(t *testing.T) {
 	if _, _, err := s.Tail(ctx, "sparse", 0); err == nil || !strings.Contains(err.Error(), "sparse") {
 		t.Errorf("Tail: %v", err)
 	}
+}
+
+// What is small unless somebody lies is not read when it is large, whether the
+// server says how large it is or not.
+func TestSmallObjectsThatAreLarge(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "k"), make([]byte, MaxSmall+1), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range map[string]Store{
+		"directory": Dir(root),
+		"announced": liar(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", strconv.Itoa(MaxSmall+1))
+			endless(w, "x")
+		}),
+		"endless": liar(t, func(w http.ResponseWriter, _ *http.Request) { endless(w, "x") }),
+	} {
+		if _, err := GetSmall(ctx, s, "k"); err == nil || !strings.Contains(err.Error(), "at most 16777216 are read") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := os.Truncate(filepath.Join(root, "k"), MaxSmall); err != nil {
+		t.Fatal(err)
+	}
+	if b, err := GetSmall(ctx, Dir(root), "k"); err != nil || len(b) != MaxSmall {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+// stalling is a protocol whose replies stall.
+type stalling struct {
+	remote.Protocol
+	asked int
+}
+
+func (p *stalling) Read(context.Context, string, int64) (io.ReadCloser, int64, error) {
+	p.asked++
+	return io.NopCloser(iotest.ErrReader(remote.ErrStalled)), 9, nil
+}
+
+func (p *stalling) Page(context.Context, string, string, string) ([]remote.Object, string, error) {
+	p.asked++
+	return nil, "", remote.ErrStalled
+}
+
+func (*stalling) Judge(error) (string, error) { return "", nil }
+
+// Replies that stall are asked for again, and then are an error.
+func TestRepliesThatStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &stalling{}
+		b := newBucket(p, "b", "", &remote.Clock{})
+		if _, err := b.Get(ctx, "k"); !errors.Is(err, remote.ErrStalled) || p.asked != remote.Stalls {
+			t.Errorf("Get: %v after %d requests", err, p.asked)
+		}
+		p.asked = 0
+		for _, err := range b.List(ctx, "") {
+			if !errors.Is(err, remote.ErrStalled) || p.asked != remote.Stalls {
+				t.Errorf("List: %v after %d requests", err, p.asked)
+			}
+		}
+		if p.asked == 0 {
+			t.Error("List asked nothing")
+		}
+	})
 }
 
 // A server that sends every request elsewhere is an error, soon.

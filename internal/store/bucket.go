@@ -84,17 +84,20 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	return b.read(ctx, key, 0)
 }
 
-// read returns an object from a byte on. It retries replies that break off, which
-// the client does not.
+// read returns an object from a byte on. It retries replies that break off or
+// stall, which the client does not.
 func (b *bucket) read(ctx context.Context, key string, from int64) ([]byte, error) {
 	var got bytes.Buffer
-	for try := 1; ; try++ {
+	for try, stalls := 1, 0; ; try++ {
 		got.Reset()
 		broke, err := b.readOnce(ctx, key, from, &got)
 		if err == nil {
 			return got.Bytes(), nil
 		}
-		if !broke || try == remote.Attempts || ctx.Err() != nil || errors.Is(err, remote.ErrEndless) {
+		if errors.Is(err, remote.ErrStalled) {
+			stalls++
+		}
+		if !broke || try == remote.Attempts || stalls == remote.Stalls || ctx.Err() != nil || errors.Is(err, remote.ErrEndless) {
 			return nil, b.failed("get", key, err)
 		}
 		remote.Wait(ctx, try)
@@ -106,10 +109,14 @@ func (b *bucket) readOnce(ctx context.Context, key string, from int64, to io.Wri
 	if err != nil {
 		return false, err
 	}
-	if size-from > remote.MaxObject {
-		return false, errors.Join(remote.TooLarge(size-from), body.Close())
+	limit := most(ctx)
+	if size-from > limit {
+		return false, errors.Join(remote.TooLarge(size-from, limit), body.Close())
 	}
-	n, err := io.Copy(to, body)
+	n, err := io.Copy(to, io.LimitReader(body, limit+1))
+	if n > limit {
+		return false, errors.Join(remote.TooLarge(n, limit), body.Close())
+	}
 	if err == nil && size >= 0 && n != size-from {
 		err = io.ErrUnexpectedEOF
 	}
@@ -217,7 +224,7 @@ func (b *bucket) listed(ctx context.Context, prefix, delimiter string) iter.Seq2
 			var page []remote.Object
 			err := watch.Page()
 			if err == nil {
-				page, token, err = b.remote.Page(ctx, b.prefix+prefix, delimiter, token)
+				page, token, err = b.page(ctx, prefix, delimiter, token)
 			}
 			for _, o := range page {
 				if err = watch.Object(o.Key); err != nil {
@@ -232,6 +239,17 @@ func (b *bucket) listed(ctx context.Context, prefix, delimiter string) iter.Seq2
 				return
 			}
 		}
+	}
+}
+
+// page asks again for a page that stalls.
+func (b *bucket) page(ctx context.Context, prefix, delimiter, token string) (page []remote.Object, next string, err error) {
+	for try := 1; ; try++ {
+		page, next, err = b.remote.Page(ctx, b.prefix+prefix, delimiter, token)
+		if try == remote.Stalls || !errors.Is(err, remote.ErrStalled) || ctx.Err() != nil {
+			return page, next, err
+		}
+		remote.Wait(ctx, try)
 	}
 }
 

@@ -69,7 +69,7 @@ const (
 
 // judge looks at the holder of a lock. now is by the store's clock.
 func (b *bucket) judge(ctx context.Context, o Object) (freedom, error) {
-	text, err := b.Get(ctx, o.Key)
+	text, err := GetSmall(ctx, b, o.Key)
 	if errors.Is(err, fs.ErrNotExist) {
 		return held, nil // by a holder that came meanwhile and deleted older objects
 	}

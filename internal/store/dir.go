@@ -110,15 +110,15 @@ func openFile(r *os.Root, key string, flag int) (*os.File, fs.FileInfo, error) {
 
 var errNoFile = errors.New("not a regular file")
 
-func (d *dir) Get(_ context.Context, key string) ([]byte, error) {
+func (d *dir) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
 		return nil, err
 	}
-	return d.read(key, 0)
+	return d.read(key, 0, most(ctx))
 }
 
-// read returns an object from a byte on.
-func (d *dir) read(key string, from int64) ([]byte, error) {
+// read returns an object from a byte on, of limit bytes at most.
+func (d *dir) read(key string, from, limit int64) ([]byte, error) {
 	return beneath(d, func(r *os.Root) ([]byte, error) {
 		f, info, err := openFile(r, key, os.O_RDONLY)
 		if err != nil {
@@ -126,8 +126,8 @@ func (d *dir) read(key string, from int64) ([]byte, error) {
 		}
 		defer f.Close()
 		size := max(info.Size()-from, 0)
-		if size > remote.MaxObject {
-			return nil, fmt.Errorf("read %s: %w", key, remote.TooLarge(size))
+		if size > limit {
+			return nil, fmt.Errorf("read %s: %w", key, remote.TooLarge(size, limit))
 		}
 		b := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
 		_, err = b.ReadFrom(io.NewSectionReader(f, from, math.MaxInt64-from))
@@ -540,7 +540,7 @@ func (d *dir) Tail(_ context.Context, key string, from int64) ([]byte, int64, er
 	if err := checkKey(key); err != nil {
 		return nil, from, err
 	}
-	data, err := d.read(key, from)
+	data, err := d.read(key, from, remote.MaxObject)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, from, nil
 	}

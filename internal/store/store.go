@@ -19,6 +19,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
 
 // ErrLocked reports that somebody else holds a lock.
@@ -116,6 +118,25 @@ type Lock interface {
 	Check(ctx context.Context) error
 	// Unlock gives the lock back.
 	Unlock() error
+}
+
+// MaxSmall is how many bytes GetSmall reads at most.
+const MaxSmall = 16 << 20
+
+// GetSmall is Get of an object that is small unless somebody lies: a larger one is
+// an error before it is read.
+func GetSmall(ctx context.Context, st Store, key string) ([]byte, error) {
+	return st.Get(context.WithValue(ctx, mostKey{}, int64(MaxSmall)), key)
+}
+
+type mostKey struct{}
+
+// most is how many bytes of an object are read.
+func most(ctx context.Context) int64 {
+	if n, ok := ctx.Value(mostKey{}).(int64); ok {
+		return n
+	}
+	return remote.MaxObject
 }
 
 // checkKey refuses keys that could leave the store.

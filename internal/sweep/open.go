@@ -84,7 +84,7 @@ func checkEmpty(ctx context.Context, st store.Store) error {
 // Open reads the sweep in st. ErrNotASweep and *FormatError say that there is
 // none that it could read.
 func Open(ctx context.Context, st store.Store) (*Sweep, error) {
-	text, err := st.Get(ctx, KeyFormat)
+	text, err := store.GetSmall(ctx, st, KeyFormat)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open %s: %w", st, ErrNotASweep)
 	}
@@ -157,9 +157,9 @@ func (s *Sweep) Where() string { return s.store.String() }
 // exported.
 func (s *Sweep) Store() store.Store { return s.store }
 
-// get decodes an object of JSON.
+// get decodes a small object of JSON.
 func (s *Sweep) get(ctx context.Context, key string, into any) error {
-	text, err := s.store.Get(ctx, key)
+	text, err := store.GetSmall(ctx, s.store, key)
 	if err != nil {
 		return err
 	}

@@ -62,7 +62,7 @@ func passes(err error) bool {
 	var forEver remote.RedirectedError
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
-	return !errors.As(err, &certificate) && !errors.As(err, &forEver) && !errors.As(err, &syntax) && !errors.As(err, &kind) && !errors.Is(err, remote.ErrEndless)
+	return !errors.As(err, &certificate) && !errors.As(err, &forEver) && !errors.As(err, &syntax) && !errors.As(err, &kind) && !errors.Is(err, remote.ErrEndless) && !errors.Is(err, remote.ErrStalled)
 }
 
 func maySucceed(status int) bool {

@@ -19,8 +19,8 @@ const (
 var ErrEndless = errors.New("the reply is longer than any that is read: the server is no object store, or broken")
 
 // TooLarge reports an object that is not read whole.
-func TooLarge(size int64) error {
-	return fmt.Errorf("it has %d bytes, and at most %d are read", size, int64(MaxObject))
+func TooLarge(size, most int64) error {
+	return fmt.Errorf("it has %d bytes, and at most %d are read", size, most)
 }
 
 // boundReply limits what is read of a reply.

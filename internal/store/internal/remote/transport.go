@@ -11,6 +11,7 @@ import (
 const (
 	dialLimit  = 10 * time.Second
 	replyLimit = 60 * time.Second
+	writeLimit = 15 * time.Minute // for all of a reply to a write, whose server may send blanks while it works
 )
 
 var dialer = &net.Dialer{Timeout: dialLimit, KeepAlive: 30 * time.Second}
@@ -66,6 +67,7 @@ func (w watched) Do(r *http.Request) (*http.Response, error) {
 	if res != nil {
 		w.clock.read(res)
 		boundReply(res)
+		hurry(res)
 	}
 	return res, err
 }
