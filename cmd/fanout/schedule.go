@@ -307,7 +307,7 @@ const lookAtSweep = 5 * time.Second
 func (c *cli) lineOfSchedule(ctx context.Context, v nomadSchedule) timetable.Schedule {
 	ctx, cancel := context.WithTimeout(ctx, lookAtSweep)
 	defer cancel()
-	l := timetable.Schedule{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped}
+	l := timetable.Schedule{ID: v.ID, Name: v.Sweep, Sweep: v.Store, Crons: v.Crons, Zone: v.Zone, Stopped: v.Stopped, Problem: v.Problem}
 	if !v.Next.IsZero() {
 		l.Next = &v.Next
 	}

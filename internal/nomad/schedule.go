@@ -48,6 +48,7 @@ type Schedule struct {
 	Stopped bool
 	Next    time.Time // in Zone; zero when it no longer fires
 	Last    *Firing   // the one that runs, or else the latest; nil when Nomad knows none
+	Problem string    // why the rest is not known
 }
 
 // A Firing is one run of a schedule's job.
@@ -158,13 +159,11 @@ func (s *Schedules) List(ctx context.Context) ([]Schedule, error) {
 			continue
 		}
 		v, err := s.read(ctx, j)
-		if err != nil {
-			return nil, err
+		if last := current(firingsOf(jobs, j.ID)); err == nil && last != nil {
+			v.Last, err = s.firing(ctx, last)
 		}
-		if last := current(firingsOf(jobs, j.ID)); last != nil {
-			if v.Last, err = s.firing(ctx, last); err != nil {
-				return nil, err
-			}
+		if err != nil {
+			v.Problem = err.Error()
 		}
 		all = append(all, v)
 	}

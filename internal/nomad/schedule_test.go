@@ -156,3 +156,38 @@ func TestRemoveWithoutPurge(t *testing.T) {
 		t.Errorf("%+v, %v", left, err)
 	}
 }
+
+// A schedule that somebody broke is a problem of its line; the others are listed.
+func TestListWithABrokenSchedule(t *testing.T) {
+	s := nomadtest.New(t)
+	t.Setenv("NOMAD_ADDR", s.URL)
+	all, err := NewSchedules(Options{Command: "/opt/fanout"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for _, name := range []string{"a", "b", "c"} {
+		in := Schedule{Sweep: name, Store: "/data/" + name + ".sweep", Crons: []string{"0 2 * * *"}, Zone: "UTC"}
+		if _, err := all.Put(t.Context(), &in); err != nil {
+			t.Fatal(err)
+		}
+		ids[name] = in.ID
+	}
+	job, err := all.info(t.Context(), ids["b"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.Periodic.Specs = []string{"99 * * * *"}
+	if _, _, err := all.client.Jobs().Register(job, nil); err != nil {
+		t.Fatal(err)
+	}
+	found, err := all.List(t.Context())
+	if err != nil || len(found) != 3 {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	for _, v := range found {
+		if broken := v.Sweep == "b"; broken != strings.Contains(v.Problem, "99 * * * *") || broken != v.Next.IsZero() || v.ID != ids[v.Sweep] {
+			t.Errorf("%+v", v)
+		}
+	}
+}

@@ -24,6 +24,7 @@ type Schedule struct {
 	Stopped bool       `json:"stopped,omitempty"`
 	Next    *time.Time `json:"next,omitempty"`
 	Last    *Firing    `json:"last,omitempty"` // the one that runs, if one does
+	Problem string     `json:"problem,omitempty"`
 }
 
 // A Firing is one of a schedule, as the cluster and the sweep know it.
@@ -138,6 +139,9 @@ func List(to unit.Printer, all []Schedule, asJSON bool) error {
 		}
 		if s.Last != nil {
 			last, went = Moment(s.Last.Due), s.Last.went()
+		}
+		if s.Problem != "" {
+			went = "problem: " + unit.Line(s.Problem)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", s.ID, unit.Line(s.Sweep), strings.Join(s.Crons, " and "), s.Zone, next, last, went)
 	}

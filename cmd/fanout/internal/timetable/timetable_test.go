@@ -1,6 +1,7 @@
 package timetable
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -55,5 +56,17 @@ func TestHistoryTable(t *testing.T) {
 	want := "due                       began                     took  by     went\n2026-05-01 04:05:00 CEST  2026-05-01 04:05:01 CEST  59 s  Nomad  exit code 1: it could not finish: a bc\n"
 	if b.String() != want {
 		t.Errorf("%q, want\n%q", b.String(), want)
+	}
+}
+
+// A schedule with a problem is a line, as are the others.
+func TestListWithAProblem(t *testing.T) {
+	var out bytes.Buffer
+	all := []Schedule{{ID: "a", Problem: "bad\ncron"}, {ID: "b", Crons: []string{"0 2 * * *"}}}
+	if err := List(unit.NewPrinter(&out), all, false); err != nil {
+		t.Fatal(err)
+	}
+	if lines := strings.Split(strings.TrimSpace(out.String()), "\n"); len(lines) != 3 || !strings.Contains(lines[1], "problem: bad") || strings.Contains(lines[2], "problem") {
+		t.Errorf("%q", lines)
 	}
 }
