@@ -91,7 +91,9 @@ func (o *Single) keepSecrets() {
 	var hidden []string
 	for _, s := range o.Recipe.Secrets {
 		hidden = append(hidden, s.Env)
-		if v, set := lookup(o.Environ, s.Env); set && secret.Check(v) == nil {
+	}
+	for _, name := range slices.Concat(hidden, credentials) {
+		if v, set := lookup(o.Environ, name); set && secret.Check(v) == nil {
 			o.Secrets = append(o.Secrets, v)
 		}
 	}

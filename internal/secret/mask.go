@@ -43,6 +43,9 @@ func New(values []string) (*Mask, error) {
 	m.loose = map[string]bool{}
 	for _, f := range m.forms {
 		t := unwrap(f).text
+		if t == "" {
+			continue
+		}
 		m.tight = append(m.tight, t)
 		m.loose[t] = m.loose[t] || t != f
 	}
@@ -83,7 +86,7 @@ func longestFirst(forms []string) []string {
 }
 
 // forms lists how v may look: itself, in JSON once and twice, as a Python
-// literal, in a URL, in HTML, in base64 at every alignment, in hex.
+// literal, in a URL, in HTML, in base64 at every alignment, in hex, and spelled.
 func forms(v string) []string {
 	all := []string{v, hex.EncodeToString([]byte(v)), strings.ToUpper(hex.EncodeToString([]byte(v)))}
 	for _, j := range []string{jsonEscape(v, false), jsonEscape(v, true), htmlJSON(v)} {
@@ -105,7 +108,7 @@ func forms(v string) []string {
 			all = append(all, base64Core(e, v, shift))
 		}
 	}
-	return all
+	return append(all, spelled(v)...)
 }
 
 // base64Core is the part of the base64 text that depends only on v when shift
@@ -285,7 +288,7 @@ func (m *Mask) inWindow(s string, found func(first, last int)) {
 	for _, form := range m.tight {
 		for from := 0; ; {
 			n := strings.Index(u.text[from:], form)
-			if n < 0 || form == "" {
+			if n < 0 {
 				break
 			}
 			first, last := u.at[from+n], u.at[from+n+len(form)-1]+1
@@ -377,8 +380,15 @@ func (m *Mask) open(s string) int {
 // openEnd is the length of the longest end of s, of least bytes or more, with
 // which one of forms begins.
 func openEnd(s string, forms []string, least int) int {
+	var begins [256]bool
+	for _, f := range forms {
+		begins[f[0]] = true
+	}
 	for n := min(len(s), len(forms[0])-1); n >= least; n-- {
 		end := s[len(s)-n:]
+		if !begins[end[0]] {
+			continue
+		}
 		for _, f := range forms {
 			if len(f) <= n {
 				break // shorter ones follow
