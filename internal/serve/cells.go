@@ -28,6 +28,7 @@ type cellsView struct {
 	Pending bool          `json:"pending,omitempty"` // they are being compared: ask again
 	Trouble string        `json:"error,omitempty"`
 	Axes    []string      `json:"-"`
+	NoCode  bool          `json:"-"`
 	axes    []grid.Axis
 	self    template.URL
 }
@@ -102,7 +103,7 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 	}
 	place.Name = o.Name()
 	asked := r.URL.Query()
-	v := cellsView{Sweep: place, Where: strings.TrimSpace(asked.Get("where")), self: s.link("s", place.ID, "cells")}
+	v := cellsView{Sweep: place, Where: strings.TrimSpace(asked.Get("where")), NoCode: s.Pages.NoCode, self: s.link("s", place.ID, "cells")}
 	if by := asked.Get("by"); by != "" {
 		v.By = []string{by}
 	}

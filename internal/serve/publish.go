@@ -25,7 +25,7 @@ type Published = site.Result
 
 // Pages are how the pages of a sweep are written as files.
 type Pages struct {
-	NoCode bool // without the code of cells
+	NoCode bool // without the code of cells, and without notebooks, which hold it
 
 	at time.Time // zero: they are no files, but answers
 }
@@ -52,7 +52,7 @@ func Publish(ctx context.Context, a *app.App, sweep, to string, p Pages) (Publis
 		return Published{}, err
 	}
 	first := "s/" + found.Sweeps[0].ID
-	done, err := site.Write(ctx, site.Source{Handler: s, Base: base, First: first, Name: func(u *url.URL) (string, bool) { return fileOf(first, u) }}, to)
+	done, err := site.Write(ctx, site.Source{Handler: s, Base: base, First: first, Name: func(u *url.URL) (string, bool) { return p.fileOf(first, u) }}, to)
 	if err != nil && len(failed) > 0 {
 		err = fmt.Errorf("%w: %w", err, failed[0])
 	}
@@ -77,7 +77,7 @@ var pagePaths = regexp.MustCompile(`^(runs|runs/[a-z2-7]{16}|runs/[a-z2-7]{16}/[
 
 // fileOf is the file of an address, and whether it is a page; "" for what is
 // none.
-func fileOf(first string, u *url.URL) (file string, page bool) {
+func (p Pages) fileOf(first string, u *url.URL) (file string, page bool) {
 	query := u.Query()
 	if strings.HasPrefix(u.Path, "-/static/") {
 		return u.Path, false
@@ -87,7 +87,7 @@ func fileOf(first string, u *url.URL) (file string, page bool) {
 	}
 	beneath, ok := strings.CutPrefix(u.Path, first+"/")
 	switch {
-	case !ok:
+	case !ok, p.NoCode && strings.EqualFold(path.Ext(beneath), ".ipynb"):
 		return "", false
 	case strings.HasPrefix(beneath, "files/"), strings.HasPrefix(beneath, "pictures/"):
 		return inert(beneath), false

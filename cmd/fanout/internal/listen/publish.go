@@ -31,7 +31,7 @@ folder before is replaced once the new pages are whole.
 		},
 	}
 	cmd.Flags().StringVarP(&to, "output", "o", "", "`folder` to write: new, empty, or with pages that fanout wrote")
-	cmd.Flags().BoolVar(&pages.NoCode, "no-code", false, "leave out the code of the notebooks")
+	cmd.Flags().BoolVar(&pages.NoCode, "no-code", false, "leave out the code, and the notebooks that hold it")
 	return cmd
 }
 
