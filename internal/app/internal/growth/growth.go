@@ -200,6 +200,9 @@ func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options
 	return next, true, nil
 }
 
+// by leads from a verdict to its metric, after "by less than matters" too.
+var by = map[bool]string{false: " by ", true: " in "}
+
 // words are what the last look of a path says.
 func words(path decide.Path, rule decide.Rule, added int) string {
 	look := path[len(path)-1]
@@ -208,7 +211,7 @@ func words(path decide.Path, rule decide.Rule, added int) string {
 	for _, f := range look.Found {
 		says := "undecided by " + f.Metric
 		if !f.Open {
-			says = decide.Words(f.Verdict) + " by " + f.Metric
+			says = decide.Words(f.Verdict) + by[f.Verdict == compare.Equivalent] + f.Metric
 		}
 		if found[says] == nil {
 			order = append(order, says)
