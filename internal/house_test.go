@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"internal/secret":   {"internal/unit"},
 	"internal/lease":    {"internal/store"},
 	"internal/firing":   {"internal/store"},
-	"internal/cron":     {},
+	"internal/cron":     {"internal/unit"},
 	"internal/schedule": {"internal/cron", "internal/firing", "internal/lease", "internal/store", "internal/unit"},
 	"internal/pack":     {},
 	"internal/glob":     {},

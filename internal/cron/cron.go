@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/cronexpr"
+
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // Next is when one of crons, read in zone, is first due after a moment; zero is
@@ -22,13 +24,13 @@ import (
 func Next(crons []string, zone string, after time.Time) (time.Time, error) {
 	loc, err := location(zone)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("time zone %q: unknown", zone)
+		return time.Time{}, unit.WithHint(fmt.Errorf("time zone %q: unknown", zone), "it has a name such as Europe/Berlin or UTC")
 	}
 	var first time.Time
 	for _, spec := range crons {
 		next, err := nextOf(spec, after.In(loc))
 		if err != nil {
-			return time.Time{}, fmt.Errorf("cron %q: %w", spec, err)
+			return time.Time{}, unit.WithHint(fmt.Errorf("cron %q: %w", spec, err), `it has five fields, minute hour day month weekday: "0 4 * * 1-5" is 04:00 from Monday to Friday`)
 		}
 		if first.IsZero() || !next.IsZero() && next.Before(first) {
 			first = next

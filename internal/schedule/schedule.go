@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/cron"
@@ -71,7 +72,7 @@ func (s Schedule) Check(after time.Time) (next time.Time, err error) {
 	}
 	next, err = cron.Next(s.Crons, s.Zone, after)
 	if err == nil && next.IsZero() {
-		err = errors.New("--cron: it never fires")
+		err = fmt.Errorf("--cron %q: it never fires", strings.Join(s.Crons, " and "))
 	}
 	return next, err
 }

@@ -250,6 +250,9 @@ func (v Verbs) catchup(ctx context.Context, where, from, to string) error {
 	if err != nil {
 		return unit.Mistake(err)
 	}
+	if last.Before(first) {
+		return unit.Mistake(fmt.Errorf("--to %s is before --from %s", to, from))
+	}
 	if now := time.Now(); last.After(now) {
 		last = now
 	}
@@ -284,7 +287,11 @@ func moment(text, flag, zone string, end bool) (time.Time, error) {
 	}
 	day, err := time.ParseInLocation(time.DateOnly, text, loc)
 	if err != nil {
-		return day, unit.WithHint(fmt.Errorf("%s %q: not a day", flag, text), "such as %s 2026-03-01", flag)
+		err := fmt.Errorf("%s %q: not a day", flag, text)
+		if text == "" {
+			err = fmt.Errorf("%s is missing", flag)
+		}
+		return day, unit.WithHint(err, "such as %s 2026-03-01, or a time: 2026-03-01T04:00:00+01:00", flag)
 	}
 	if end {
 		day = day.AddDate(0, 0, 1).Add(-time.Second)
@@ -320,13 +327,19 @@ func Fire(ctx context.Context, where string) error {
 	}
 	err = cmd.Run()
 	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() > 2 || ctx.Err() != nil {
-		return nil // the history says it
+	says := "a firing failed"
+	switch errors.As(err, &exit); {
+	case err == nil || ctx.Err() != nil:
+		return nil
+	case exit == nil:
+	case exit.ExitCode() == incomplete:
+		says = "a firing ended, and some runs did not succeed"
+	case exit.ExitCode() == violated:
+		says = "a firing ended, and a gate was violated"
+	case exit.ExitCode() > 2:
+		return nil // it was stopped or found the sweep held: the history says it
 	}
-	if err != nil {
-		err = fmt.Errorf("a firing failed: %w; fanout schedule log %s last says why", err, unit.Quote(where))
-	}
-	return err
+	return fmt.Errorf("%s: %w; fanout schedule log %s last says why", says, err, unit.Quote(where))
 }
 
 // Log is the verb that shows the history of a schedule. find knows the place and the
