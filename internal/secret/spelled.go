@@ -44,9 +44,13 @@ func spelled(v string) (all []string) {
 	for _, u := range []string{url.QueryEscape(v), strings.ReplaceAll(url.QueryEscape(v), "+", "%20"), strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(v), "+", "%20"), "%2F", "/"), path} {
 		all = append(all, url.QueryEscape(u), url.PathEscape(u), strings.ReplaceAll(url.QueryEscape(u), "%2F", "/"))
 	}
-	text := base64.StdEncoding.EncodeToString(bytes)
+	for inner := range 3 {
+		for outer := range 3 {
+			all = append(all, base64Core(base64.StdEncoding, base64Core(base64.StdEncoding, v, inner), outer))
+		}
+	}
 	return append(all, html.EscapeString(html.EscapeString(v)), hex.EncodeToString([]byte(hex.EncodeToString(bytes))),
-		base64Core(base64.StdEncoding, strings.TrimRight(text, "="), 0), strings.TrimRight(base32.StdEncoding.EncodeToString(bytes), "="))
+		strings.TrimRight(base32.StdEncoding.EncodeToString(bytes), "="))
 }
 
 // each writes all parts in a format.

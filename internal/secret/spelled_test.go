@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"encoding/base64"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,15 @@ func TestMaskSpelled(t *testing.T) {
 	} {
 		if got := m.Text("before " + text + " after"); !strings.Contains(got, Mark) {
 			t.Errorf("%s is not masked: %q", name, got)
+		}
+	}
+	for inner := range 3 { // as a schema of Arrow lies in a frame of Parquet
+		for outer := range 3 {
+			once := base64.StdEncoding.EncodeToString([]byte("xyz"[:inner] + "s3&é<k, other"))
+			text := base64.StdEncoding.EncodeToString([]byte("xyz"[:outer] + once))
+			if got := m.Text(text); !strings.Contains(got, Mark) {
+				t.Errorf("base64 after %d in base64 after %d is not masked: %q", inner, outer, got)
+			}
 		}
 	}
 	if got := m.Text("73:33:26:c3:a9:3c:6d, OMZSNQ5JHRVX, [115, 51, 38]"); strings.Contains(got, Mark) {
