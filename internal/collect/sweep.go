@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -113,7 +114,7 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: "its notebook is gone: " + err.Error()})
-	case errors.As(err, new(*notANotebook)):
+	case errors.As(err, new(*notANotebook)), blocked(err):
 		e.problems = append(e.problems, table.Problem{Kind: "unreadable", Detail: err.Error()})
 	case err != nil:
 		return nil, err
@@ -124,6 +125,12 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	err = e.scraps(found, r.buffer)
 	e.sortScraps()
 	return e, err
+}
+
+// blocked reports whether a run's file is there and cannot be read, as is no matter
+// of the whole sweep.
+func blocked(err error) bool {
+	return errors.Is(err, store.ErrIrregular) || errors.Is(err, fs.ErrPermission) && errors.As(err, new(*fs.PathError))
 }
 
 // notANotebook reports that an object could be read but not understood.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -317,5 +318,36 @@ func TestNotebookOfAnotherAttempt(t *testing.T) {
 			}
 			r.Close()
 		}
+	}
+}
+
+// What lies in the place of a notebook and is none is a problem of that run alone.
+func TestOneRunIsNoFile(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"pipe":             func(path string) error { return syscall.Mkfifo(path, 0o666) },
+		"link that is out": func(path string) error { return os.Symlink("/etc/passwd", path) },
+		"loop":             func(path string) error { return os.Symlink(filepath.Base(path), path) },
+	} {
+		s, dir := newSweep(t, 2)
+		for i := range 2 {
+			finishRun(t, s, fmt.Sprintf("r%d", i), withOutputs("", glued("loss", "0.5")), outcome.Succeeded)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(sweep.RunKey("r0")))
+		if err := os.Remove(path); err != nil {
+			t.Fatal(err)
+		}
+		if err := put(path); err != nil {
+			t.Fatal(err)
+		}
+		r, err := Sweep(t.Context(), s, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		p := r.Table.Problems()
+		if r.Table.Len() != 2 || len(p) != 1 || p[0].Kind != "unreadable" || p[0].Run != "r0" || !strings.Contains(p[0].Detail, "not a regular file") {
+			t.Errorf("%s: %d rows, problems %+v", name, r.Table.Len(), p)
+		}
+		r.Close()
 	}
 }

@@ -95,11 +95,11 @@ func beneath[T any](d *dir, do func(*os.Root) (T, error)) (got T, err error) {
 func openFile(r *os.Root, key string, flag int) (*os.File, fs.FileInfo, error) {
 	f, err := r.OpenFile(filepath.FromSlash(key), flag|unix.O_NONBLOCK|unix.O_NOCTTY, 0o666)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, irregular(r, key, err)
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: f.Name(), Err: errNoFile}
+		err = &fs.PathError{Op: "open", Path: f.Name(), Err: ErrIrregular}
 	}
 	if err != nil {
 		f.Close()
@@ -108,7 +108,18 @@ func openFile(r *os.Root, key string, flag int) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-var errNoFile = errors.New("not a regular file")
+// ErrIrregular reports what lies in the place of an object of a directory: a pipe, a
+// device, a folder, or a link that leads out.
+var ErrIrregular = errors.New("not a regular file")
+
+// irregular says of an error whether that is its cause.
+func irregular(r *os.Root, key string, err error) error {
+	info, there := r.Lstat(filepath.FromSlash(key))
+	if there != nil || info.Mode().IsRegular() || errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrIrregular, err)
+}
 
 func (d *dir) Get(ctx context.Context, key string) ([]byte, error) {
 	if err := checkKey(key); err != nil {
@@ -468,7 +479,13 @@ func (d *dir) Stat(_ context.Context, key string) (Object, error) {
 	if err := checkKey(key); err != nil {
 		return Object{}, err
 	}
-	info, err := beneath(d, func(r *os.Root) (fs.FileInfo, error) { return r.Stat(filepath.FromSlash(key)) })
+	info, err := beneath(d, func(r *os.Root) (fs.FileInfo, error) {
+		info, err := r.Stat(filepath.FromSlash(key))
+		if err != nil {
+			err = irregular(r, key, err)
+		}
+		return info, err
+	})
 	if err == nil && info.IsDir() {
 		err = &fs.PathError{Op: "stat", Path: key, Err: fs.ErrNotExist} // a folder is no object
 	}
