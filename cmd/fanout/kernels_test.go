@@ -28,6 +28,7 @@ type otherKernel struct {
 	ename          string   // of that failure
 	interrupt      string   // how, if not by a signal
 	modules        string   // node_modules beside the template, where the kernel looks for types
+	slow           bool     // to start
 }
 
 func otherKernels(python string) []otherKernel {
@@ -46,7 +47,7 @@ func otherKernels(python string) []otherKernel {
 		},
 		{
 			name: "tslab", language: "typescript", argv: []string{tslab, "kernel", "--config-path", "{connection_file}"}, interrupt: "message",
-			modules: os.Getenv("FANOUT_TEST_NODE_MODULES"),
+			modules: os.Getenv("FANOUT_TEST_NODE_MODULES"), slow: true, // its compiler takes seconds to start
 			present: []string{tslab, "--version"},
 			cells:   []string{"let x = 0\nlet word = 'a'", "console.log(`${x}:${word}`)", "if (x === 2) throw new RangeError('no good')"},
 		},
@@ -75,6 +76,9 @@ func TestOtherKernels(t *testing.T) {
 // write makes a folder of the files, the kernel's spec and the template t.ipynb.
 func (k otherKernel) write(t *testing.T, files map[string]string) string {
 	t.Helper()
+	if k.slow {
+		deep(t)
+	}
 	if err := exec.Command(k.present[0], k.present[1:]...).Run(); err != nil {
 		if k.required != "" && slices.Contains(strings.Fields(os.Getenv("FANOUT_TEST_REQUIRE")), k.required) {
 			t.Fatalf("%v: %v", k.present, err)
