@@ -49,7 +49,8 @@ func spelled(v string) (all []string) {
 			all = append(all, base64Core(base64.StdEncoding, base64Core(base64.StdEncoding, v, inner), outer))
 		}
 	}
-	return append(all, html.EscapeString(html.EscapeString(v)), hex.EncodeToString([]byte(hex.EncodeToString(bytes))),
+	again := strings.NewReplacer("&", "&amp;amp;", "<", "&amp;lt;", ">", "&amp;gt;", `"`, "&amp;quot;", "'", "&amp;#x27;").Replace(v)
+	return append(all, again, html.EscapeString(html.EscapeString(v)), hex.EncodeToString([]byte(hex.EncodeToString(bytes))),
 		strings.TrimRight(base32.StdEncoding.EncodeToString(bytes), "="))
 }
 

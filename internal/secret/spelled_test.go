@@ -25,6 +25,9 @@ func TestMaskSpelled(t *testing.T) {
 			t.Errorf("%s is not masked: %q", name, got)
 		}
 	}
+	if m, err := New([]string{`a"b<c'd`}); err != nil || !strings.Contains(m.Text("a&amp;quot;b&amp;lt;c&amp;#x27;d"), Mark) {
+		t.Error("escaped twice by Python is not masked", err)
+	}
 	for inner := range 3 { // as a schema of Arrow lies in a frame of Parquet
 		for outer := range 3 {
 			once := base64.StdEncoding.EncodeToString([]byte("xyz"[:inner] + "s3&é<k, other"))
