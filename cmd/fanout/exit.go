@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/localschedule"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lease"
@@ -57,6 +58,9 @@ func (c *cli) exitCode(err error) int {
 	}
 	if errors.Is(err, errIncomplete) {
 		return exitIncomplete
+	}
+	if ended, ok := errors.AsType[localschedule.Ended](err); ok {
+		return int(ended)
 	}
 	c.printError(err)
 	var (

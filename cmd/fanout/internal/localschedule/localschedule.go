@@ -74,7 +74,8 @@ func Commands(all func() Schedules, v func() Verbs, asJSON *bool) []*cobra.Comma
 		Use: "catchup DIR.sweep --from DAY --to DAY", Short: "Fire what a schedule was due for in the past", Args: cobra.ExactArgs(1),
 		Long: `Catchup fires each time at which the schedule was due from one day to another, both
 among them, in turn and as of that time. What was fired already and ended well is
-left out.`,
+left out. In the end it fires again as of the latest time that was fired, so that
+the sweep has the runs of that time.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return v().catchup(cmd.Context(), args[0], from, to) },
 	}
 	catchup.Flags().StringVar(&from, "from", "", "first `day` or time, such as 2026-03-01, in the schedule's zone")
@@ -223,7 +224,7 @@ func (v Verbs) ask(ctx context.Context, st store.Store, where string, at time.Ti
 	err = cmd.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) && (exit.ExitCode() == incomplete || exit.ExitCode() == violated) {
-		return nil // it has said so, and so does the history
+		return Ended(exit.ExitCode())
 	}
 	if err != nil {
 		return fmt.Errorf("the firing of %s: %w", at.Format(time.RFC3339), err)
@@ -233,6 +234,12 @@ func (v Verbs) ask(ctx context.Context, st store.Store, where string, at time.Ti
 
 // Exit codes of a firing that did its work.
 const incomplete, violated = 3, 5
+
+// Ended is the exit code of a firing that a person asked for, if it did its work
+// and that did not go well. The firing has said why.
+type Ended int
+
+func (e Ended) Error() string { return fmt.Sprintf("the firing ended with exit code %d", int(e)) }
 
 // maxCatchup is how many firings one catchup may have.
 const maxCatchup = 10_000
@@ -264,16 +271,38 @@ func (v Verbs) catchup(ctx context.Context, where, from, to string) error {
 	if err != nil {
 		return err
 	}
+	var latest time.Time
+	for _, f := range history {
+		if f.Due.After(latest) {
+			latest = f.Due
+		}
+	}
 	due = slices.DeleteFunc(due, func(at time.Time) bool {
 		return slices.ContainsFunc(history, func(f firing.Firing) bool { return f.Due.Equal(at) && f.End != nil && f.End.Code == 0 })
 	})
 	v.Stderr.Printf("%s to catch up with\n", unit.Plural(len(due), "firing"))
+	if len(due) > 0 && latest.After(due[len(due)-1]) {
+		due = append(due, timetable.In(latest, s.Zone)) // so that the sweep has all its runs again
+	}
+	return v.askAll(ctx, st, where, due)
+}
+
+// askAll fires in turn, also after one that did not go well: the first of those
+// is the error.
+func (v Verbs) askAll(ctx context.Context, st store.Store, where string, due []time.Time) (first error) {
 	for _, at := range due {
-		if err := v.ask(ctx, st, where, at); err != nil {
+		err := v.ask(ctx, st, where, at)
+		if err == nil {
+			continue
+		}
+		if first == nil {
+			first = err
+		}
+		if _, went := errors.AsType[Ended](err); !went {
 			return err
 		}
 	}
-	return nil
+	return first
 }
 
 // moment reads a day or a time; a day ends with its last second.
