@@ -186,7 +186,7 @@ func (c *comparer) sentence(t *MetricTable) string {
 	}
 	add(names[Unclear], t.unclear(names[Unclear])+baseline)
 	add(names[Withheld], isAre(names[Withheld])+" not judged: the pairs that are missing could turn it")
-	add(names[Equivalent], isAre(names[Equivalent])+" shown to differ from "+baseline+" by less than matters"+t.effect())
+	add(names[Equivalent], isAre(names[Equivalent])+" shown to differ by less than matters"+t.effect()+" from "+baseline)
 	add(names[TooFew], hasHave(names[TooFew])+" too few runs to tell")
 	if need != "" {
 		parts = append(parts, need)

@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -383,6 +384,12 @@ or its sweep's name. With the TIME that a firing was due, or the beginning of it
 the history has it, or "last", it prints what that firing printed.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			where, zone := args[0], ""
+			if isPath(where) {
+				err = app.CheckSweep(where)
+			}
+			if err != nil {
+				return err
+			}
 			if !app.IsSweep(where) {
 				if where, zone, err = find(cmd.Context(), where); err != nil {
 					return err
@@ -394,6 +401,11 @@ the history has it, or "last", it prints what that firing printed.`,
 	cmd.Flags().IntVarP(&n, "number", "n", n, "show the last `N` firings")
 	cmd.Flags().BoolVar(asJSON, "json", false, "one JSON object a firing")
 	return cmd
+}
+
+// isPath reports whether a name can only be that of a folder.
+func isPath(name string) bool {
+	return strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".sweep")
 }
 
 // log prints the last n firings of a sweep, or what the one that was due at when
