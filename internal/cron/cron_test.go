@@ -1,7 +1,7 @@
 package cron
 
 import (
-	"slices"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -36,17 +36,22 @@ var readings = []reading{
 // known is where Nomad's library differs: of an hour of which a change of the clocks
 // skips the first half, it skips the second, too.
 var known = map[string]string{
-	"30 2 * * * Australia/Lord_Howe": " not 2025-10-05T02:30:00+11:00 not 2026-10-04T02:30:00+11:00 not 2027-10-03T02:30:00+11:00",
+	" not 2025-10-05T02:30:00+11:00": "30 2 * * * Australia/Lord_Howe",
+	" not 2025-10-05T02:30:00+11:00 not 2026-10-04T02:30:00+11:00 not 2027-10-03T02:30:00+11:00": "30 2 * * * Australia/Lord_Howe",
 }
 
 // step divides all that readings name, and all that clocks change by.
 const step = 5 * time.Minute
 
-// Over three years with both changes of the clocks, what is due is every minute of
-// the wall clock that the expression names, each time that it occurs.
+// Over a year with both changes of the clocks, or three where there is time, what
+// is due is every minute of the wall clock that the expression names, each time
+// that it occurs.
 func TestNextIsTheWallClocks(t *testing.T) {
 	from := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
-	to := from.AddDate(3, 0, 0)
+	to := from.AddDate(1, 0, 0)
+	if os.Getenv("FANOUT_TEST_LONG") != "" {
+		to = from.AddDate(3, 0, 0)
+	}
 	for _, zone := range changing {
 		loc, err := time.LoadLocation(zone)
 		if err != nil {
@@ -75,23 +80,26 @@ func TestNextIsTheWallClocks(t *testing.T) {
 				}
 				got = append(got, at.UTC())
 			}
-			if d := difference(got, want[i], loc); d != known[r.spec+" "+zone] {
+			if d := difference(got, want[i], loc); d != "" && known[d] != r.spec+" "+zone {
 				t.Errorf("%s in %s: %d moments, want %d:%s", r.spec, zone, len(got), len(want[i]), d)
 			}
 		}
 	}
 }
 
+// difference names what one of two lists in order has more than the other.
 func difference(got, want []time.Time, loc *time.Location) string {
 	var b strings.Builder
-	for _, at := range got {
-		if !slices.ContainsFunc(want, at.Equal) {
-			b.WriteString(" more " + at.In(loc).Format(time.RFC3339))
-		}
-	}
-	for _, at := range want {
-		if !slices.ContainsFunc(got, at.Equal) {
-			b.WriteString(" not " + at.In(loc).Format(time.RFC3339))
+	for len(got)+len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(got) > 0 && got[0].Before(want[0]):
+			b.WriteString(" more " + got[0].In(loc).Format(time.RFC3339))
+			got = got[1:]
+		case len(got) == 0 || want[0].Before(got[0]):
+			b.WriteString(" not " + want[0].In(loc).Format(time.RFC3339))
+			want = want[1:]
+		default:
+			got, want = got[1:], want[1:]
 		}
 	}
 	return b.String()
