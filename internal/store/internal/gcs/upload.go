@@ -67,39 +67,40 @@ func (p *protocol) Put(ctx context.Context, key string, data []byte, h remote.He
 
 func (p *protocol) Stream(ctx context.Context, key string, r io.Reader) error {
 	from := bufio.NewReader(r)
-	chunk := make([]byte, chunkSize)
-	n, last, err := fill(from, chunk)
+	chunk, last, err := next(from)
 	if err != nil {
 		return err
 	}
 	if last {
-		return p.Put(ctx, key, chunk[:n], remote.Header{})
+		return p.Put(ctx, key, chunk, remote.Header{})
 	}
 	u, err := p.begin(ctx, key)
 	for err == nil {
-		u.sum = crc32.Update(u.sum, castagnoli(), chunk[:n])
-		if err = u.send(ctx, chunk[:n], last); last || err != nil {
+		u.sum = crc32.Update(u.sum, castagnoli(), chunk)
+		if err = u.send(ctx, chunk, last); last || err != nil {
 			return err
 		}
-		n, last, err = fill(from, chunk)
+		chunk, last, err = next(from)
 	}
 	return err
 }
 
-// fill reads a chunk, and says whether it is the last.
-func fill(r *bufio.Reader, chunk []byte) (n int, last bool, err error) {
-	n, err = io.ReadFull(r, chunk)
+// next reads a chunk, and says whether it is the last. Each has memory of its own:
+// a request that was answered early may still be sending the one before.
+func next(r *bufio.Reader) (chunk []byte, last bool, err error) {
+	chunk = make([]byte, chunkSize)
+	n, err := io.ReadFull(r, chunk)
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return n, true, nil
+		return chunk[:n], true, nil
 	}
 	if err != nil {
-		return n, false, err
+		return nil, false, err
 	}
 	_, err = r.Peek(1)
 	if err == io.EOF {
-		return n, true, nil
+		return chunk, true, nil
 	}
-	return n, false, err
+	return chunk, false, err
 }
 
 // upload is one in several requests. The server keeps the object apart until the

@@ -25,6 +25,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/s3/transfermanager"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
@@ -68,6 +69,7 @@ func loadOptions(q url.Values) []func(*config.LoadOptions) error {
 	o := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(remote.Limit)),
 		config.WithRetryer(func() aws.Retryer { return patient() }),
+		config.WithLogger(logging.Nop{}), // what is wrong is in the error, and stderr is the printer's
 		// Servers other than Amazon's reject the checksums that the client adds
 		// by default.
 		config.WithRequestChecksumCalculation(aws.RequestChecksumCalculationWhenRequired),
