@@ -15,7 +15,6 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -30,7 +29,7 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (r *Resul
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGatherer(o, len(names), query.Step, query.Replicate)
+	g, err := newGatherer(o, false, len(names))
 	if err != nil {
 		return nil, err
 	}

@@ -118,9 +118,7 @@ func TestSweep(t *testing.T) {
 	}
 	want := ""
 	for _, c := range query.Columns() {
-		if c.Name != query.Step {
-			want += c.Name + " "
-		}
+		want += c.Name + " "
 	}
 	if want += "day n auc label "; names != want {
 		t.Errorf("columns %s", names)

@@ -32,9 +32,7 @@ func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
 	g.checkExpressions(r)
 	if r.Mistakes() == 0 {
 		g.checkBaseline(r)
-		if w := g.spec.Repeat.CheckUntil(r, g.spec.nodes["repeat"], len(g.spec.Baseline) > 0, g.spec.Metrics); w != "" {
-			g.warnf("%s", w)
-		}
+		g.checkUntil(r)
 		g.warn()
 	}
 }
@@ -73,7 +71,7 @@ func (g *Grid) checkNames(r *yaml.Reader) {
 		}
 	}
 	for _, x := range s.derive {
-		use(x.Key, x.Name, "derived")
+		use(x.key, x.name, "derived")
 	}
 	if s.Repeat.As != "" {
 		use(s.nodes["repeat"], s.Repeat.As, "the replicate")
@@ -112,13 +110,7 @@ func (s *Spec) otherPlace(n *yaml.Node) string {
 // there would burn the whole grid.
 func (g *Grid) checkDeclared(r *yaml.Reader, ident func(string) error) {
 	passed := g.spec.passed(g.axes)
-	if len(g.steps) > 0 {
-		g.checkSteps(r)
-	}
 	for _, t := range g.spec.Templates {
-		if len(g.steps) > 0 {
-			break
-		}
 		declared, known := g.declared[t.Slot]
 		if !known {
 			continue
@@ -189,7 +181,7 @@ func (s *Spec) passed(list []*axes.Axis) []placedName {
 		}
 	}
 	for _, x := range s.derive {
-		add(x.Name, x.Key)
+		add(x.name, x.key)
 	}
 	if s.Repeat.As != "" {
 		add(s.Repeat.As, s.nodes["repeat"])
@@ -384,16 +376,16 @@ func (g *Grid) checkExpressions(r *yaml.Reader) {
 		all = append(all, s.where)
 	}
 	for _, x := range s.derive {
-		all = append(all, x.Expr)
+		all = append(all, x.expr)
 	}
 	all = append(all, slices.DeleteFunc(slices.Clone(s.placement), func(e *placedExpr) bool { return e == nil })...)
 	for _, e := range all {
 		for _, n := range e.Names() {
 			switch k := g.names[n]; {
 			case k == isSecret:
-				r.Errorf(e.At, "expression %q: `%s` is a secret, which only the run itself reads", e.String(), n)
+				r.Errorf(e.at, "expression %q: `%s` is a secret, which only the run itself reads", e.String(), n)
 			case k == 0 && n != replicateName:
-				r.Errorf(e.At, "expression %q: nothing is called `%s`%s", e.String(), n, diagnostic.DidYouMean(n, sortedKeys(g.names)))
+				r.Errorf(e.at, "expression %q: nothing is called `%s`%s", e.String(), n, diagnostic.DidYouMean(n, sortedKeys(g.names)))
 			}
 		}
 	}
@@ -405,7 +397,7 @@ func (g *Grid) checkExpressions(r *yaml.Reader) {
 		r.Add(err)
 		return
 	}
-	if complete && g.structural && s.Sample.N == 0 && len(g.steps) == 0 {
+	if complete && g.structural && s.Sample.N == 0 {
 		g.count = n
 	}
 }
@@ -491,13 +483,13 @@ func (g *Grid) surveyPoint(b *axes.Block, idx []int, env map[string]any) (pass, 
 // checkDerived compares derived values with what the template declares.
 func (g *Grid) checkDerived(p Point) error {
 	for _, x := range g.spec.derive {
-		v, _ := value.Lookup(p.params, x.Name)
+		v, _ := value.Lookup(p.params, x.name)
 		for _, t := range g.spec.Templates {
-			if t.Slot != p.slot && len(g.steps) == 0 {
+			if t.Slot != p.slot {
 				continue
 			}
-			if _, err := g.valueError(t, value.Binding{Name: x.Name, Value: v}); err != nil {
-				return g.placed(x.Expr, p, err)
+			if _, err := g.valueError(t, value.Binding{Name: x.name, Value: v}); err != nil {
+				return g.placed(x.expr, p, err)
 			}
 		}
 	}
@@ -534,7 +526,7 @@ func (g *Grid) checkBaseline(r *yaml.Reader) {
 		return
 	}
 	if s.Sample.N > 0 {
-		for p := range g.basePoints() {
+		for p := range g.Points() {
 			if p.matches(s.Baseline) {
 				return
 			}
@@ -566,7 +558,7 @@ func (g *Grid) checkBaseline(r *yaml.Reader) {
 func (g *Grid) derivations() []*placedExpr {
 	var out []*placedExpr
 	for _, x := range g.spec.derive {
-		out = append(out, x.Expr)
+		out = append(out, x.expr)
 	}
 	return out
 }

@@ -2,7 +2,6 @@ package notebook
 
 import (
 	"encoding/json"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -77,7 +76,7 @@ func TestVerdictOfOldDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := c.n.Verdict()
 			got.Reason = ""
-			if !reflect.DeepEqual(got, c.want) {
+			if got != c.want {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

@@ -36,12 +36,10 @@ const (
 	OwnReport = "report.ipynb"
 )
 
-// What FORMAT holds. A sweep has the first version that describes it, so that
-// earlier fanouts read it as long as they can.
+// formatLine is what FORMAT holds.
 const (
-	formatName  = "fanout-sweep"
-	formatFirst = 1
-	formatSteps = 2 // runs need each other
+	formatName    = "fanout-sweep"
+	formatVersion = 1
 )
 
 func keyPlanRuns(n int) string { return fmt.Sprintf("%s%06d.jsonl", prefixPlan, n) }

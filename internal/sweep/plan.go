@@ -15,7 +15,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/sweep/internal/chain"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
@@ -97,9 +96,6 @@ func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
 
 // putPlan writes the next plan: the runs, then the head.
 func (s *Sweep) putPlan(ctx context.Context, head *Head, lines []byte) error {
-	if err := s.markSteps(ctx, *head); err != nil {
-		return err
-	}
 	head.Number = s.head.Number + 1
 	if err := s.store.Put(ctx, keyPlanRuns(head.Number), lines, store.Synced); err != nil {
 		return err
@@ -227,7 +223,6 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 		states[i] = st
 	}
 	s.head, s.runs, s.planned = head, states, true
-	s.chain = chain.New(head, states)
 }
 
 // maxPlan is more plans than a sweep ever has.
