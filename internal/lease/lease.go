@@ -217,30 +217,17 @@ func last(ctx context.Context, st store.Store) (h Holder) {
 	return h
 }
 
-// maxEpoch is more terms than a lease ever has.
-const maxEpoch = 1_000_000_000
-
-// epochError reports a term that nobody has had: after it there is no next one.
-type epochError struct{ key string }
-
-func (e *epochError) Error() string { return e.key + " has a number that fanout did not give it" }
-
-// Hint says what to do about it.
-func (e *epochError) Hint() string {
-	return "somebody else put it there: if you trust the rest of the sweep, delete " + e.key + " in it"
-}
-
 func lastEpoch(ctx context.Context, st store.Store) (int, error) {
 	newest := 0
 	for o, err := range st.List(ctx, prefix) {
 		if err != nil {
 			return 0, err
 		}
-		n, err := strconv.Atoi(path.Base(o.Key))
-		if n >= maxEpoch { // also if it is out of range
-			return 0, &epochError{o.Key}
+		n, ok, err := store.Number(o.Key, path.Base(o.Key))
+		if err != nil {
+			return 0, err
 		}
-		if err == nil {
+		if ok {
 			newest = max(newest, n)
 		}
 	}

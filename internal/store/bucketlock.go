@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -37,9 +36,6 @@ type holding struct {
 
 func holderKey(key string, n int) string { return fmt.Sprintf("%s.%06d", key, n) }
 
-// maxHolders is more holders than a lock ever has.
-const maxHolders = 1_000_000_000
-
 // holders lists the objects of a lock's holders, by number.
 func (b *bucket) holders(ctx context.Context, key string) (map[int]Object, int, error) {
 	found, last := map[int]Object{}, 0
@@ -47,11 +43,11 @@ func (b *bucket) holders(ctx context.Context, key string) (map[int]Object, int, 
 		if err != nil {
 			return nil, 0, err
 		}
-		n, err := strconv.Atoi(strings.TrimPrefix(o.Key, key+"."))
-		if n >= maxHolders { // also if it is out of range
-			return nil, 0, fmt.Errorf("%s has a number that no holder of the lock had: if you trust the bucket, delete it", o.Key)
+		n, ok, err := Number(o.Key, strings.TrimPrefix(o.Key, key+"."))
+		if err != nil {
+			return nil, 0, err
 		}
-		if err == nil {
+		if ok {
 			found[n], last = o, max(last, n)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"iter"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,6 +128,30 @@ const MaxSmall = 16 << 20
 // an error before it is read.
 func GetSmall(ctx context.Context, st Store, key string) ([]byte, error) {
 	return st.Get(context.WithValue(ctx, mostKey{}, int64(MaxSmall)), key)
+}
+
+// maxNumber is more than anybody counts to by creating one object after the other.
+const maxNumber = 1_000_000_000
+
+// A NumberError reports an object with a number that nobody counted to: after it
+// there is no next one.
+type NumberError struct{ Key string }
+
+func (e *NumberError) Error() string { return e.Key + " has a number that fanout did not give it" }
+
+// Hint says what to do about it.
+func (e *NumberError) Hint() string {
+	return "somebody else put it there: if you trust the rest of the sweep, delete " + e.Key + " in it"
+}
+
+// Number reads the number in the name of one of the objects of key that are created
+// one after the other; ok is false where text is none. The error is a *NumberError.
+func Number(key, text string) (n int, ok bool, err error) {
+	n, bad := strconv.Atoi(text)
+	if n >= maxNumber { // also if it is out of range
+		return 0, false, &NumberError{key}
+	}
+	return n, bad == nil, nil
 }
 
 type mostKey struct{}

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -225,9 +224,6 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 	s.head, s.runs, s.planned = head, states, true
 }
 
-// maxPlan is more plans than a sweep ever has.
-const maxPlan = 1_000_000_000
-
 // newestPlan is the number of the plan in force, 0 for none.
 func (s *Sweep) newestPlan(ctx context.Context) (number int, err error) {
 	for o, err := range s.store.List(ctx, prefixPlan) {
@@ -235,12 +231,14 @@ func (s *Sweep) newestPlan(ctx context.Context) (number int, err error) {
 			return 0, err
 		}
 		name, isHead := strings.CutSuffix(path.Base(o.Key), ".json")
-		n, err := strconv.Atoi(name)
-		switch {
-		case !isHead:
-		case n >= maxPlan: // also if it is out of range
-			return 0, fmt.Errorf("%s has a number that fanout did not give it: if you trust the rest of the sweep, delete it", o.Key)
-		case err == nil:
+		if !isHead {
+			continue
+		}
+		n, ok, err := store.Number(o.Key, name)
+		if err != nil {
+			return 0, err
+		}
+		if ok {
 			number = max(number, n)
 		}
 	}
