@@ -138,12 +138,8 @@ func (s *Server) runsPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	v := runsView{Sweep: place, Where: t.Question.Where, Sort: t.Question.Values().Get("sort"), Group: t.Question.Group, Page: t.Question.Page, Pages: t.Pages,
-		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, Plot: t.Plot, q: t.Question, self: s.link("s", place.ID, "runs")}
+		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, Plot: t.Plot, q: t.Question, axes: t.Axes, self: s.link("s", place.ID, "runs")}
 	v.Plots = []string{runs.PlotLines, runs.PlotDots, runs.PlotNone}
-	if o, err := s.opened.Get(r.Context(), place.Where); err == nil {
-		head, _ := o.Head()
-		v.axes = head.Axes
-	}
 	for _, row := range t.Rows {
 		line := runRow{ID: row.Run.Run.ID, Name: row.Name, Status: row.Run.Status, Stale: row.Run.Stale, Cells: row.Cells, Values: map[string]runs.Cell{}}
 		if query.WentWrong(row.Run.RunState) {

@@ -1,6 +1,10 @@
 package table
 
-import "github.com/fanout-dev/fanout/internal/table/internal/cell"
+import (
+	"encoding/json"
+
+	"github.com/fanout-dev/fanout/internal/table/internal/cell"
+)
 
 // Type is the kind of the values in a column.
 type Type = cell.Kind
@@ -34,6 +38,23 @@ type JSONText = cell.JSONText
 // whatever their size; NaN, Infinity and -Infinity, which Python writes, are
 // read as what they are.
 func ParseJSON(raw []byte) (any, error) { return cell.ParseJSON(raw) }
+
+// Number is a value that Set takes, or that ParseJSON returns, as a number; ok is
+// false if it is none.
+func Number(v any) (x float64, ok bool) {
+	switch n := v.(type) {
+	case float64:
+		return n, true
+	case int64:
+		return float64(n), true
+	case int:
+		return float64(n), true
+	case json.Number:
+		x, err := n.Float64()
+		return x, err == nil
+	}
+	return 0, false
+}
 
 // AppendJSON writes a value that Set takes as JSON: keys sorted, a float keeps
 // its point, what JSON has no number for is a string.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 const shades = 5
@@ -21,7 +23,7 @@ type Colors struct {
 func ColorsOf(s Scale, points []Point, i int) *Colors {
 	c := &Colors{scale: s, value: i}
 	for _, p := range points {
-		if x, ok := Number(p.Values[i]); ok && len(s.levels) == 0 && !math.IsNaN(x) {
+		if x, ok := table.Number(p.Values[i]); ok && len(s.levels) == 0 && !math.IsNaN(x) {
 			c.sorted = append(c.sorted, x)
 		}
 	}
@@ -38,7 +40,7 @@ func (c *Colors) class(p Point) string {
 	if n := len(c.scale.levels); n > 0 && v != nil {
 		return c.ofLevel(slices.Index(c.scale.levels, textOf(v)))
 	}
-	x, ok := Number(v)
+	x, ok := table.Number(v)
 	if !ok || math.IsNaN(x) || len(c.sorted) == 0 {
 		return "none"
 	}

@@ -14,6 +14,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -52,7 +53,7 @@ func ScaleOf(name, title string, points []Point, i int) (s Scale, ok bool) {
 		if p.Values[i] == nil {
 			continue
 		}
-		x, isNumber := Number(p.Values[i])
+		x, isNumber := table.Number(p.Values[i])
 		if numbers = numbers && isNumber; !numbers {
 			break
 		}
@@ -72,22 +73,6 @@ func ScaleOf(name, title string, points []Point, i int) (s Scale, ok bool) {
 	}
 	slices.Sort(s.levels)
 	return s, len(s.levels) > 1
-}
-
-// Number is a value as a number.
-func Number(v any) (float64, bool) {
-	switch x := v.(type) {
-	case float64:
-		return x, true
-	case int64:
-		return float64(x), true
-	case int:
-		return float64(x), true
-	case json.Number:
-		f, err := x.Float64()
-		return f, err == nil
-	}
-	return 0, false
 }
 
 func textOf(v any) string {
@@ -110,7 +95,7 @@ func (s Scale) at(v any) (place float64, ok bool) {
 		i := slices.Index(s.levels, textOf(v))
 		return (float64(i) + 0.5) / float64(len(s.levels)), i >= 0
 	}
-	x, ok := Number(v)
+	x, ok := table.Number(v)
 	if !ok || math.IsNaN(x) || math.IsInf(x, 0) {
 		return 0, false
 	}

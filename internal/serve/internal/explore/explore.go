@@ -9,7 +9,6 @@ package explore
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
@@ -221,7 +220,7 @@ func (f Filter) compile() (func(any) bool, error) {
 		low, err := strconv.ParseFloat(strings.TrimSpace(from), 64)
 		high, err2 := strconv.ParseFloat(strings.TrimSpace(to), 64)
 		if err == nil && err2 == nil {
-			return func(v any) bool { x, ok := number(v); return ok && x >= low && x <= high }, nil
+			return func(v any) bool { x, ok := table.Number(v); return ok && x >= low && x <= high }, nil
 		}
 	}
 	for _, op := range []string{">=", "<=", ">", "<"} {
@@ -233,7 +232,7 @@ func (f Filter) compile() (func(any) bool, error) {
 		if err != nil {
 			return nil, bad
 		}
-		return func(v any) bool { x, ok := number(v); return ok && compares(op, x, limit) }, nil
+		return func(v any) bool { x, ok := table.Number(v); return ok && compares(op, x, limit) }, nil
 	}
 	if text, ok := strings.CutPrefix(f.Want, "="); ok {
 		return func(v any) bool { return textOf(v) == text }, nil
@@ -257,19 +256,6 @@ func compares(op string, x, limit float64) bool {
 	return x < limit
 }
 
-func number(v any) (float64, bool) {
-	switch x := v.(type) {
-	case float64:
-		return x, true
-	case int64:
-		return float64(x), true
-	case json.Number:
-		f, err := x.Float64()
-		return f, err == nil
-	}
-	return 0, false
-}
-
 func textOf(v any) string {
 	switch x := v.(type) {
 	case nil:
@@ -291,7 +277,7 @@ func (v *View) sort(column int) {
 	all := make([]keyed, len(v.left))
 	for i, row := range v.left {
 		k := keyed{rank: 1, row: row}
-		switch x, isNumber := number(row[column]); {
+		switch x, isNumber := table.Number(row[column]); {
 		case row[column] == nil || isNumber && x != x:
 			k.rank = 2
 		case isNumber:
@@ -323,7 +309,7 @@ func (v *View) page(rows [][]any) {
 	for i := range v.Columns {
 		var all []float64
 		for _, row := range rows {
-			if x, ok := number(row[i]); ok && x == x {
+			if x, ok := table.Number(row[i]); ok && x == x {
 				all = append(all, x)
 			}
 		}
@@ -333,7 +319,7 @@ func (v *View) page(rows [][]any) {
 		cells := make([]Cell, len(row))
 		for i, value := range row {
 			cells[i] = Cell{value, unit.Cut(unit.Line(textOf(value)), maxText)}
-			if x, ok := number(value); ok && x == x {
+			if x, ok := table.Number(value); ok && x == x {
 				cells[i].Text = spell[i](x)
 			}
 		}
@@ -348,7 +334,7 @@ func summarize(name string, rows [][]any, i int) Column {
 	texts, others := 0, 0
 	counts := map[string]int{}
 	for _, row := range rows {
-		x, isNumber := number(row[i])
+		x, isNumber := table.Number(row[i])
 		switch row[i].(type) {
 		case nil:
 			c.Nulls++

@@ -10,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -71,7 +72,7 @@ func (t *Table) group(by Column) {
 			continue
 		}
 		for i, c := range measured {
-			if x, ok := asFloat(c.of(r)); ok && x == x {
+			if x, ok := table.Number(c.of(r)); ok && x == x {
 				g.values[i] = append(g.values[i], x)
 			}
 		}

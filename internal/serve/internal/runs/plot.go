@@ -8,7 +8,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/serve/internal/draw"
-	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // A Plot is what is drawn of the runs that a question selects.
@@ -31,16 +30,15 @@ const (
 )
 
 // plot draws the chosen runs: by itself lines, where at least two columns differ.
-func (t *Table) plot(s *sweep.Sweep, known *columns, link func(id string) string) error {
+func (t *Table) plot(known *columns, link func(id string) string) error {
 	q, p := t.Question, &t.Plot
 	if q.Plot == PlotNone || len(t.chosen) < fewestRuns {
 		return nil
 	}
-	head, _ := s.Head()
 	some := draw.Some(t.chosen, maxScaled)
 	var scales []draw.Scale
 	for _, c := range t.plottable(known) {
-		if scale, ok := draw.ScaleOf(c.Name, c.Title(), pointsOf(some, head.Axes, c), 0); ok && len(p.Axes) < draw.MaxAxes {
+		if scale, ok := draw.ScaleOf(c.Name, c.Title(), pointsOf(some, t.Axes, c), 0); ok && len(p.Axes) < draw.MaxAxes {
 			p.Axes, scales = append(p.Axes, c), append(scales, scale)
 		}
 	}
@@ -48,12 +46,12 @@ func (t *Table) plot(s *sweep.Sweep, known *columns, link func(id string) string
 		return err
 	}
 	if p.Kind = cmp.Or(q.Plot, PlotLines); p.Kind == PlotDots {
-		t.dots(scales, some, head.Axes, link)
+		t.dots(scales, some, link)
 		return nil
 	}
 	some = draw.Some(some, draw.MaxLines)
 	p.Drawn = len(some)
-	points := pointsOf(some, head.Axes, p.Axes...)
+	points := pointsOf(some, t.Axes, p.Axes...)
 	p.Pictures = []template.HTML{draw.Lines(scales, points, p.colors(scales, points, p.index(p.Color)))}
 	return nil
 }
@@ -130,7 +128,7 @@ var (
 )
 
 // dots draws a panel, or one for each group.
-func (t *Table) dots(scales []draw.Scale, some []query.Run, axes []grid.Axis, link func(id string) string) {
+func (t *Table) dots(scales []draw.Scale, some []query.Run, link func(id string) string) {
 	p := &t.Plot
 	some = draw.Some(some, draw.MaxDots)
 	p.Drawn = len(some)
@@ -139,7 +137,7 @@ func (t *Table) dots(scales []draw.Scale, some []query.Run, axes []grid.Axis, li
 	if color >= 0 {
 		of = append(of, p.Axes[color])
 	}
-	points := pointsOf(some, axes, of...)
+	points := pointsOf(some, t.Axes, of...)
 	for i := range points {
 		points[i].Link = link(points[i].ID)
 	}

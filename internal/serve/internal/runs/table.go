@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -92,8 +93,9 @@ type Table struct {
 	Groups   []Group
 	Left     int // groups that are not shown
 	Plot     Plot
-	Total    int // runs that the question selects
-	Of       int // runs there are
+	Axes     []grid.Axis // of the sweep
+	Total    int         // runs that the question selects
+	Of       int         // runs there are
 	Pages    int
 
 	chosen []query.Run
@@ -107,7 +109,7 @@ func Answer(s *sweep.Sweep, q Question, link func(id string) string) (*Table, er
 		return nil, err
 	}
 	head, _ := s.Head()
-	t := &Table{Question: q, Total: len(chosen), Of: head.Runs, chosen: chosen}
+	t := &Table{Question: q, Total: len(chosen), Of: head.Runs, Axes: head.Axes, chosen: chosen}
 	if q.All {
 		t.Of += head.Kept
 	}
@@ -127,8 +129,8 @@ func Answer(s *sweep.Sweep, q Question, link func(id string) string) (*Table, er
 		t.by = c
 		t.group(c)
 	}
-	t.page(s)
-	return t, t.plot(s, known, link)
+	t.page()
+	return t, t.plot(known, link)
 }
 
 func noColumn(name string) error {
@@ -136,14 +138,13 @@ func noColumn(name string) error {
 }
 
 // page makes the rows of the page that is shown.
-func (t *Table) page(s *sweep.Sweep) {
+func (t *Table) page() {
 	size := t.Question.Rows
 	t.Pages = max((t.Total+size-1)/size, 1)
 	t.Question.Page = min(t.Question.Page, t.Pages)
 	from := min((t.Question.Page-1)*size, t.Total)
-	head, _ := s.Head()
 	for _, r := range t.chosen[from:min(from+size, t.Total)] {
-		name := r.Run.Name(head.Axes)
+		name := r.Run.Name(t.Axes)
 		if name == "" {
 			name = r.Run.ID
 		}
@@ -163,7 +164,7 @@ func (t *Table) page(s *sweep.Sweep) {
 func (t *Table) spell(i int, c Column) {
 	var all []float64
 	for _, r := range t.Rows {
-		if x, ok := asFloat(r.Cells[i].Value); ok {
+		if x, ok := table.Number(r.Cells[i].Value); ok {
 			all = append(all, x)
 		}
 	}
@@ -186,7 +187,7 @@ func textOf(v any, c Column, number func(float64) string) string {
 	case string:
 		return unit.Cut(unit.Line(x), maxText)
 	}
-	x, ok := asFloat(v)
+	x, ok := table.Number(v)
 	switch {
 	case ok && c.Kind == Run && c.Unit == "s":
 		return unit.Duration(time.Duration(x * float64(time.Second)))
@@ -198,18 +199,6 @@ func textOf(v any, c Column, number func(float64) string) string {
 		return number(x)
 	}
 	return unit.Cut(unit.Line(string(table.AppendJSON(nil, v))), maxText)
-}
-
-func asFloat(v any) (float64, bool) {
-	switch x := v.(type) {
-	case float64:
-		return x, true
-	case int64:
-		return float64(x), true
-	case int:
-		return float64(x), true
-	}
-	return 0, false
 }
 
 // of is the value of the column of a run; nil where there is none.
@@ -241,7 +230,7 @@ type key struct {
 }
 
 func keyOf(v any) key {
-	if x, ok := asFloat(v); ok {
+	if x, ok := table.Number(v); ok {
 		if x != x {
 			return key{rank: 2}
 		}
