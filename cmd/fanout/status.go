@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -71,7 +72,7 @@ const maxFailures = 20
 // printStatus prints the report. elsewhere says that workers may be running without
 // a controller.
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
-	c.stdout.Printf("%s: %s%s\n", r.Name, r.Tally, c.app.Growing(s))
+	c.stdout.Printf("%s: %s%s\n", r.Name, r.Tally, app.Growing(s))
 	if r.Unplanned > 0 {
 		c.stdout.Printf("%s no longer planned\n", unit.Plural(r.Unplanned, "more run"))
 	}

@@ -92,13 +92,11 @@ func Place(d *draft.Draft, output string) string {
 // draft to have more than its max_runs.
 func CheckSize(ctx context.Context, d *draft.Draft) error {
 	n, err := d.Grid.Count(ctx)
-	if err != nil || n <= d.Spec.MaxRuns && !d.Spec.Repeat.Grows() {
+	n = growth.Most(d.Spec, n)
+	if err != nil || n <= d.Spec.MaxRuns {
 		return err
 	}
-	if r := d.Spec.Repeat; r.Grows() {
-		if n = n / r.N * r.Max; n <= d.Spec.MaxRuns {
-			return nil
-		}
+	if d.Spec.Repeat.Grows() {
 		return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep may grow to %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, lower max of repeat, or raise max_runs in the sweep file"))
 	}
 	return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, or raise max_runs in the sweep file"))

@@ -94,4 +94,4 @@ func UpTo(d *draft.Draft, n int) string { return growth.UpTo(d.Spec, n) }
 
 // Growing says how far a sweep that grows has come, after a semicolon; empty
 // where it does not grow.
-func (a *App) Growing(s *sweep.Sweep) string { return growth.State(s) }
+func Growing(s *sweep.Sweep) string { return growth.State(s) }

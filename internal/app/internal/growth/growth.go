@@ -76,17 +76,18 @@ func questionOf(p *sweep.Plan) (string, error) {
 		Runs     []string
 	}
 	q.Metrics, q.Baseline, q.Repeat = spec.Metrics, spec.Baseline, spec.Repeat
-	for _, t := range p.Templates {
-		if slices.Contains(spec.StaleOn, "code") {
+	matters := func(part string) bool { return slices.Contains(spec.StaleOn, part) }
+	if matters("code") {
+		for _, t := range p.Templates {
 			q.Codes = append(q.Codes, t.Slot+" "+t.Code)
 		}
 	}
-	if slices.Contains(spec.StaleOn, "files") {
+	if matters("files") {
 		q.Files = p.FilesDigest
 	}
 	for _, r := range p.Reserve {
 		id := r.ID
-		if slices.Contains(spec.StaleOn, "inputs") {
+		if matters("inputs") {
 			id += " " + p.Inputs[r.ID]
 		}
 		q.Runs = append(q.Runs, id)
@@ -200,9 +201,6 @@ func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options
 	return next, true, nil
 }
 
-// by leads from a verdict to its metric, after "by less than matters" too.
-var by = map[bool]string{false: " by ", true: " in "}
-
 // words are what the last look of a path says.
 func words(path decide.Path, rule decide.Rule, added int) string {
 	look := path[len(path)-1]
@@ -210,8 +208,12 @@ func words(path decide.Path, rule decide.Rule, added int) string {
 	found := map[string][]string{} // variants by what is said of them
 	for _, f := range look.Found {
 		says := "undecided by " + f.Metric
-		if !f.Open {
-			says = decide.Words(f.Verdict) + by[f.Verdict == compare.Equivalent] + f.Metric
+		switch {
+		case f.Open:
+		case f.Verdict == compare.Equivalent: // whose words have a "by" already
+			says = decide.Words(f.Verdict) + " in " + f.Metric
+		default:
+			says = decide.Words(f.Verdict) + " by " + f.Metric
 		}
 		if found[says] == nil {
 			order = append(order, says)

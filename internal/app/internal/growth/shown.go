@@ -36,14 +36,22 @@ func State(s *sweep.Sweep) string {
 	return "; grows to " + most + " replicates, " + looks + " so far, the last at " + at
 }
 
+// Most is how many runs a sweep that begins with n may come to have; n where it does
+// not grow.
+func Most(spec *grid.Spec, n int) int {
+	if rule, grows := RuleOf(spec); grows {
+		return n / rule.First * rule.Most
+	}
+	return n
+}
+
 // UpTo says to how many runs a sweep that begins with n may grow; empty where it
 // does not grow.
 func UpTo(spec *grid.Spec, n int) string {
-	rule, grows := RuleOf(spec)
-	if !grows {
+	if _, grows := RuleOf(spec); !grows {
 		return ""
 	}
-	return fmt.Sprintf(", up to %d until it is decided", n/rule.First*rule.Most)
+	return fmt.Sprintf(", up to %d until it is decided", Most(spec, n))
 }
 
 // Recall makes a comparison say what looks have found of a sweep that grows.

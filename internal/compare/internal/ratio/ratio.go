@@ -33,8 +33,11 @@ func (s *Split) Add(name string, trials float64, runs int) {
 // Warnings is what to say of the trials called name: nothing where they are
 // divided as they should be, or where they need not be.
 func (s *Split) Warnings(name string, even bool) []string {
+	if !even {
+		return nil
+	}
 	p := stats.Divided(s.trials, s.share)
-	if !even || !(p < Alpha) {
+	if !(p < Alpha) {
 		return nil
 	}
 	var each []string
