@@ -36,12 +36,11 @@ func (v Verbs) Claim(ctx context.Context, st store.Store, at string) (c Claimed,
 	if err != nil {
 		return c, unit.Mistake(fmt.Errorf("--at %q: want a time such as 2026-03-01T02:00:00+01:00", at))
 	}
-	c.Firing.Asked = me.User
-	if c.Lock, err = firing.Claim(ctx, st); err != nil {
+	if c.Schedule, err = schedule.Get(ctx, st); err != nil {
 		return c, err
 	}
-	c.Schedule, err = schedule.Get(ctx, st)
-	c.Firing.Due = timetable.In(due, c.Schedule.Zone)
+	c.Firing.Asked, c.Firing.Due = me.User, timetable.In(due, c.Schedule.Zone)
+	c.Lock, err = firing.Claim(ctx, st)
 	return c, err
 }
 

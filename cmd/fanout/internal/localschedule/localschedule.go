@@ -84,9 +84,24 @@ the sweep has the runs of that time.`,
 	return []*cobra.Command{ls, rm, now, pause, resume, catchup}
 }
 
+// sweep opens what somebody called a sweep.
+func (v Verbs) sweep(ctx context.Context, where string) (store.Store, error) {
+	if isPath(where) {
+		if err := app.CheckSweep(where); err != nil {
+			return nil, err
+		}
+	}
+	return v.Open(ctx, where)
+}
+
+// isPath reports whether a name can only be that of a folder.
+func isPath(name string) bool {
+	return strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".sweep")
+}
+
 // get is the schedule of a sweep, and its store.
 func (v Verbs) get(ctx context.Context, where string) (st store.Store, s schedule.Schedule, err error) {
-	if st, err = v.Open(ctx, where); err != nil {
+	if st, err = v.sweep(ctx, where); err != nil {
 		return st, s, err
 	}
 	s, err = schedule.Get(ctx, st)
@@ -384,13 +399,7 @@ or its sweep's name. With the TIME that a firing was due, or the beginning of it
 the history has it, or "last", it prints what that firing printed.`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			where, zone := args[0], ""
-			if isPath(where) {
-				err = app.CheckSweep(where)
-			}
-			if err != nil {
-				return err
-			}
-			if !app.IsSweep(where) {
+			if !isPath(where) && !app.IsSweep(where) {
 				if where, zone, err = find(cmd.Context(), where); err != nil {
 					return err
 				}
@@ -403,15 +412,10 @@ the history has it, or "last", it prints what that firing printed.`,
 	return cmd
 }
 
-// isPath reports whether a name can only be that of a folder.
-func isPath(name string) bool {
-	return strings.ContainsRune(name, filepath.Separator) || strings.HasSuffix(name, ".sweep")
-}
-
 // log prints the last n firings of a sweep, or what the one that was due at when
 // printed; zone is the schedule's where that is known.
 func (v Verbs) log(ctx context.Context, where, zone, when string, n int, asJSON bool) error {
-	st, err := v.Open(ctx, where)
+	st, err := v.sweep(ctx, where)
 	if err != nil {
 		return err
 	}
