@@ -181,16 +181,23 @@ func TestKilledInTurn(t *testing.T) {
 	}
 	const runs = 40
 	v := newVictim(t, runs)
+	v.killInTurn(t, 10, 500)
+	v.check(t, runs)
+}
+
+// killInTurn kills the sweep at its first write, then at its second, and so on, the
+// same command each time, until it is done: after this many kills at least and at most.
+func (v *victim) killInTurn(t *testing.T, least, most int) {
+	t.Helper()
 	kills := 0
 	for n := 1; v.run(t, n); n++ {
-		if kills++; kills > 500 {
+		if kills++; kills > most {
 			t.Fatal("the sweep does not come to an end")
 		}
 	}
-	if kills < 10 {
+	if kills < least {
 		t.Errorf("only %d kills", kills)
 	}
-	v.check(t, runs)
 }
 
 // TestKilledOnce kills a small sweep at each of its writes, once, and lets the

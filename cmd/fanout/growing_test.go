@@ -75,15 +75,7 @@ func TestKilledGrowing(t *testing.T) {
 		t.Fatalf("%d runs, want 18: %s", len(runs), looks)
 	}
 	v := newGrowing(t)
-	kills := 0
-	for n := 1; v.run(t, n); n++ {
-		if kills++; kills > 300 {
-			t.Fatal("the sweep does not come to an end")
-		}
-	}
-	if kills < 8 {
-		t.Errorf("only %d kills", kills)
-	}
+	v.killInTurn(t, 8, 300)
 	v.checkDecided(t, looks, runs)
 }
 
