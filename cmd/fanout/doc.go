@@ -107,8 +107,8 @@ docs/schedules.md.
 # A cluster
 
 "fanout run --on nomad" executes the runs as Nomad batch jobs, and "fanout
-schedule --on nomad" extends a sweep there. "fanout doctor --on nomad" says what a cluster lacks. See
-docs/nomad.md.
+schedule --on nomad" extends a sweep there. "fanout doctor --on nomad" says what
+a cluster lacks. See docs/nomad.md.
 
 # Exit codes
 
