@@ -35,13 +35,13 @@ var mayImport = map[string][]string{
 	"internal/glob":     {},
 	"internal/scratch":  {},
 	"internal/pattern":  {},
-	"internal/store":    {},
+	"internal/store":    {"internal/pattern"},
 	"internal/notebook": {"internal/pattern", "internal/value", "internal/outcome"},
 	"templates":         {},
 
 	// Grid and sweep.
 	"internal/grid/expr": {"internal/value", "internal/unit"},
-	"internal/grid":      {"internal/glob", "internal/grid/expr", "internal/value", "internal/unit"},
+	"internal/grid":      {"internal/glob", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
 	"internal/sweep":     {"internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	// Machines.
 	"internal/kernel/kernelspec": {},
 	"internal/kernel":            {"internal/kernel/kernelspec", "internal/unit"},
-	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/secret", "internal/unit"},
+	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/pattern", "internal/secret", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
@@ -74,7 +74,7 @@ var mayImport = map[string][]string{
 	// The facade: machines reach it through fan.Executor and app.Machines.
 	"internal/app":   {"internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots": {"internal/sweep", "internal/store", "internal/unit"},
-	"internal/serve": {"internal/roots", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/serve": {"internal/pattern", "internal/roots", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
 
 	// Test helpers that other packages' tests use.
 	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/pack", "internal/store", "internal/value", "internal/outcome"},

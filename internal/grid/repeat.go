@@ -2,7 +2,6 @@ package grid
 
 import (
 	"iter"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // Repeat adds replicates. The parameter As, when named, receives 0 … N-1. A
@@ -35,7 +35,7 @@ type Until struct {
 	Relative bool
 }
 
-var widthForm = regexp.MustCompile(`^width\(\s*([^()\s]+)\s*\)\s*<\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%?)$`)
+var widthForm = pattern.Of(`^width\(\s*([^()\s]+)\s*\)\s*<\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%?)$`)
 
 func repeat() form.Form[Repeat] {
 	n := func(x *Repeat) *int { return &x.N }
@@ -56,7 +56,7 @@ func until() form.Form[Until] {
 			*u = Until{Decided: true}
 			return
 		}
-		m := widthForm.FindStringSubmatch(text)
+		m := widthForm().FindStringSubmatch(text)
 		if m == nil {
 			r.Hintf(n, "for example until: decided, or until: \"width(auc) < 0.002\"", "want decided, or width(METRIC) < SIZE, not %s", yaml.Describe(n))
 			return

@@ -2,10 +2,10 @@ package runner
 
 import (
 	"encoding/json"
-	"regexp"
 
 	"github.com/fanout-dev/fanout/internal/kernel"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // harmless reports whether the argument of a SystemExit means success.
@@ -24,7 +24,7 @@ const (
 
 // lastWords are what the shell of bash_kernel writes when it ends, see package
 // kernel, and what the kernel adds to it.
-var lastWords = regexp.MustCompile(`(?:\x1b\]fanout:exit:([0-9]+)\x07)?Restarting Bash\n?$`)
+var lastWords = pattern.Of(`(?:\x1b\]fanout:exit:([0-9]+)\x07)?Restarting Bash\n?$`)
 
 // A shell is that of bash_kernel, which is replaced by another one when it ends.
 type shell struct {
@@ -42,7 +42,7 @@ func (s *shell) read(m kernel.Message) kernel.Message {
 	if m.Header.MsgType != "stream" || json.Unmarshal(m.Content, &content) != nil {
 		return m
 	}
-	at := lastWords.FindStringSubmatchIndex(content.Text)
+	at := lastWords().FindStringSubmatchIndex(content.Text)
 	if at == nil {
 		return m
 	}

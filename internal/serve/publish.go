@@ -9,12 +9,12 @@ import (
 	"net/http"
 	"net/url"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/site"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -62,7 +62,7 @@ func Publish(ctx context.Context, a *app.App, sweep, to string, p Pages) (Publis
 // Written reports whether pages are files, which no server answers for.
 func (p Pages) Written() bool { return !p.at.IsZero() }
 
-// After is a channel that ends the waiting for what is being computed; a file
+// after is a channel that ends the waiting for what is being computed; a file
 // waits for all.
 func (p Pages) after(d time.Duration) <-chan time.Time {
 	if p.Written() {
@@ -73,7 +73,7 @@ func (p Pages) after(d time.Duration) <-chan time.Time {
 
 // pagePaths are the pages of a sweep that are files, beneath its own; the others
 // need a server.
-var pagePaths = regexp.MustCompile(`^(runs|runs/[a-z2-7]{16}|runs/[a-z2-7]{16}/[0-9]{1,6}|cells|tables|tables/.+)$`)
+var pagePaths = pattern.Of(`^(runs|runs/[a-z2-7]{16}|runs/[a-z2-7]{16}/[0-9]{1,6}|cells|tables|tables/.+)$`)
 
 // fileOf is the file of an address, and whether it is a page; "" for what is
 // none.
@@ -91,7 +91,7 @@ func (p Pages) fileOf(first string, u *url.URL) (file string, page bool) {
 		return "", false
 	case strings.HasPrefix(beneath, "files/"), strings.HasPrefix(beneath, "pictures/"):
 		return inert(beneath), false
-	case !pagePaths.MatchString(beneath):
+	case !pagePaths().MatchString(beneath):
 		return "", false
 	}
 	name := plainPath(beneath)
@@ -107,11 +107,11 @@ func (p Pages) fileOf(first string, u *url.URL) (file string, page bool) {
 	return name + ".html", true
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
+var plain = pattern.Of(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)
 
 // plainName is a name that every host and file system takes.
 func plainName(name string) string {
-	if plain.MatchString(name) {
+	if plain().MatchString(name) {
 		return name
 	}
 	return "x-" + assets.Digest(name)
@@ -121,7 +121,7 @@ func plainPath(name string) string {
 	parts := strings.Split(name, "/")
 	for i, p := range parts {
 		ext := path.Ext(p)
-		if !plain.MatchString(p) && plain.MatchString(strings.TrimPrefix(ext, ".")) {
+		if !plain().MatchString(p) && plain().MatchString(strings.TrimPrefix(ext, ".")) {
 			parts[i] = plainName(p) + ext
 		} else {
 			parts[i] = plainName(p)

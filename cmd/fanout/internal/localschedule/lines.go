@@ -4,12 +4,12 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -23,9 +23,9 @@ func (v Verbs) PrintLines(lines, hint string) {
 	fmt.Fprint(v.Stdout.Lines(), lines)
 }
 
-// Lines are what crontab or systemd needs to wake a schedule; of no kind, the place. Those who are woken
-// decide by the schedule what is due, so it is fired once however they are woken.
-// hint says what the reader must know.
+// Lines are what crontab or systemd needs to wake a schedule; of no kind, the place.
+// Those who are woken decide by the schedule what is due, so it is fired once however
+// they are woken. hint says what the reader must know.
 func Lines(kind, where string, s schedule.Schedule) (lines, hint string, err error) {
 	if kind == "" {
 		return where + "\n", "", nil
@@ -52,7 +52,7 @@ func plain(spec string) ([]string, error) {
 		spec = alias
 	}
 	fields := strings.Fields(spec)
-	if len(fields) != 5 || !plainFields.MatchString(strings.Join(fields, " ")) {
+	if len(fields) != 5 || !plainFields().MatchString(strings.Join(fields, " ")) {
 		return nil, unit.WithHint(fmt.Errorf("cron %q says more than crontab and systemd can", spec), "fanout serve --schedule fires it")
 	}
 	return fields, nil
@@ -60,7 +60,7 @@ func plain(spec string) ([]string, error) {
 
 var (
 	aliases     = map[string]string{"@hourly": "0 * * * *", "@daily": "0 0 * * *", "@weekly": "0 0 * * 0", "@monthly": "0 0 1 * *", "@yearly": "0 0 1 1 *", "@annually": "0 0 1 1 *"}
-	plainFields = regexp.MustCompile(`^([0-9*/,-]+ ){3}[0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+$`)
+	plainFields = pattern.Of(`^([0-9*/,-]+ ){3}[0-9A-Za-z*/,-]+ [0-9A-Za-z*/,-]+$`)
 )
 
 func crontab(self, where string, s schedule.Schedule) (string, string, error) {
@@ -94,7 +94,7 @@ func zoneHere() string {
 	return time.Local.String()
 }
 
-var unsafe = regexp.MustCompile(`[^A-Za-z0-9_.-]+`)
+var unsafe = pattern.Of(`[^A-Za-z0-9_.-]+`)
 
 func systemd(self, where string, s schedule.Schedule) (string, string, error) {
 	var when strings.Builder
@@ -107,7 +107,7 @@ func systemd(self, where string, s schedule.Schedule) (string, string, error) {
 			fmt.Fprintf(&when, "OnCalendar=%s %s\n", c, s.Zone)
 		}
 	}
-	name := "fanout-" + unsafe.ReplaceAllString(strings.TrimSuffix(path.Base(store.Join(where, "")), ".sweep"), "-")
+	name := "fanout-" + unsafe().ReplaceAllString(strings.TrimSuffix(path.Base(store.Join(where, "")), ".sweep"), "-")
 	folder := "~/.config/systemd/user/"
 	return fmt.Sprintf(`# %[1]s%[2]s.service
 [Unit]
@@ -139,13 +139,13 @@ func calendar(f []string) []string {
 	clock := spans(f[1], 0, 23) + ":" + spans(f[0], 0, 59) + ":00"
 	months := spans(names(f[3], "jan feb mar apr may jun jul aug sep oct nov dec", 1), 1, 12)
 	days := spans(f[2], 1, 31)
-	weekdays := weekdays(f[4])
+	named := weekdays(f[4])
 	var all []string
-	if days != "*" || weekdays == "" {
+	if days != "*" || named == "" {
 		all = append(all, fmt.Sprintf("*-%s-%s %s", months, days, clock))
 	}
-	if weekdays != "" {
-		all = append(all, fmt.Sprintf("%s *-%s-* %s", weekdays, months, clock))
+	if named != "" {
+		all = append(all, fmt.Sprintf("%s *-%s-* %s", named, months, clock))
 	}
 	return all
 }

@@ -19,9 +19,10 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/pattern"
+	"github.com/fanout-dev/fanout/internal/scratch"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -57,11 +58,12 @@ func Write(ctx context.Context, s Source, to string) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	made, err := os.MkdirTemp(filepath.Dir(to), ".fanout-site-")
+	folder, err := scratch.Make(filepath.Dir(to), ".fanout-site-")
 	if err != nil {
 		return Result{}, fmt.Errorf("write site: %w", err)
 	}
-	defer os.RemoveAll(made)
+	defer folder.Remove()
+	made := filepath.Join(folder.Path, "site")
 	w := &writer{Source: s, dir: made, known: map[string]bool{}, missing: map[string]bool{}}
 	if err := w.all(ctx); err != nil {
 		return Result{}, fmt.Errorf("write site: %w", err)
@@ -131,15 +133,15 @@ func (w *writer) page(ctx context.Context, address string) error {
 // Anchors and other addresses in pages of ours, which html/template wrote: no
 // attribute holds a ">", and anchors are not in each other.
 var (
-	anchor  = regexp.MustCompile(`(?s)<a\b([^>]*)>(.*?)</a>`)
-	address = regexp.MustCompile(`\b(href|src)="([^"]*)"`)
-	class   = regexp.MustCompile(`\bclass="[^"]*"`)
+	anchor  = pattern.Of(`(?s)<a\b([^>]*)>(.*?)</a>`)
+	address = pattern.Of(`\b(href|src)="([^"]*)"`)
+	class   = pattern.Of(`\bclass="[^"]*"`)
 )
 
 // rewrite makes the addresses of a page relative to its file.
 func (w *writer) rewrite(ctx context.Context, file string, body []byte) (_ []byte, err error) {
 	relative := func(found []byte) []byte {
-		m := address.FindSubmatch(found)
+		m := address().FindSubmatch(found)
 		to, ours := strings.CutPrefix(html.UnescapeString(string(m[2])), w.Base)
 		if !ours || err != nil {
 			return found
@@ -153,18 +155,18 @@ func (w *writer) rewrite(ctx context.Context, file string, body []byte) (_ []byt
 		}
 		return []byte(string(m[1]) + `="` + html.EscapeString(between(file, name)) + `"`)
 	}
-	body = anchor.ReplaceAllFunc(body, func(found []byte) []byte {
-		m := anchor.FindSubmatch(found)
+	body = anchor().ReplaceAllFunc(body, func(found []byte) []byte {
+		m := anchor().FindSubmatch(found)
 		if !bytes.Contains(m[1], []byte(`href="`+w.Base)) {
 			return found
 		}
-		attributes := address.ReplaceAllFunc(m[1], relative)
-		if !address.Match(attributes) {
-			return fmt.Appendf(nil, "<span %s>%s</span>", class.Find(m[1]), m[2])
+		attributes := address().ReplaceAllFunc(m[1], relative)
+		if !address().Match(attributes) {
+			return fmt.Appendf(nil, "<span %s>%s</span>", class().Find(m[1]), m[2])
 		}
 		return fmt.Appendf(nil, "<a%s>%s</a>", attributes, m[2])
 	})
-	body = address.ReplaceAllFunc(body, relative)
+	body = address().ReplaceAllFunc(body, relative)
 	if err == nil && bytes.Contains(body, []byte(w.Base)) {
 		err = fmt.Errorf("page %s names the server", file)
 	}

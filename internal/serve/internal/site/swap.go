@@ -59,9 +59,6 @@ func restore(to string) error {
 
 // swap puts a folder in the place of another.
 func swap(made, to string) error {
-	if err := os.Chmod(made, 0o755); err != nil {
-		return err
-	}
 	if err := os.Rename(to, before(to)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

@@ -1,10 +1,10 @@
 package remote
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
 // Escape writes the characters of a key that a protocol cannot carry, and a slash
@@ -24,7 +24,7 @@ func Escape(key string, bad func(byte) bool) string {
 	return out.String()
 }
 
-var escaped = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile("__0x[0-9a-f]{1,6}__") })
+var escaped = pattern.Of("__0x[0-9a-f]{1,6}__")
 
 // Unescape is the key that was escaped.
 func Unescape(name string) string {
