@@ -165,7 +165,11 @@ func TestPublishKeepsTheSiteBefore(t *testing.T) {
 	if _, err := Publish(ctx, a, filepath.Join(dir, "tides.sweep"), site, Pages{}); err == nil {
 		t.Error("it was written after the end")
 	}
-	must(t, os.Rename(site, filepath.Join(filepath.Dir(site), ".fanout-before-site"))) // as a process that died leaves it
+	// As a process that died leaves them: the site before, and what it had written.
+	must(t, os.Rename(site, filepath.Join(filepath.Dir(site), ".fanout-before-site")))
+	begun := filepath.Join(filepath.Dir(site), ".fanout-site-1")
+	must(t, os.MkdirAll(filepath.Join(begun, "site"), 0o755))
+	must(t, os.WriteFile(filepath.Join(begun, ".owner"), nil, 0o600))
 	if _, err := Publish(t.Context(), a, filepath.Join(dir, "none.sweep"), site, Pages{}); err == nil {
 		t.Error("there is no such sweep")
 	}
