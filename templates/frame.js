@@ -12,6 +12,12 @@
   };
   addEventListener("DOMContentLoaded", () => { new ResizeObserver(tell).observe(document.documentElement); tell(); });
   addEventListener("load", tell);
+  // The page's script asks, as it may begin to listen after the first word.
+  addEventListener("message", event => {
+    if (event.source !== parent || event.data?.fanout !== "tell") return;
+    told = -9;
+    tell();
+  });
 
   const fail = (element, error) => {
     const p = document.createElement("p");

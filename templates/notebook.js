@@ -39,6 +39,8 @@
     if (said.fanout === "height" && Number.isFinite(said.height))
       frame.style.height = Math.min(Math.max(said.height, shortest), tallest) + "px";
   });
+  // Frames that were here before this script have told nobody.
+  for (const frame of frames) frame.contentWindow?.postMessage({fanout: "tell"}, "*");
 
   // Frames of a file come to life near the window, and the farthest give way.
   if (boot && "IntersectionObserver" in window) {

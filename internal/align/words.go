@@ -127,7 +127,7 @@ func DeltaWords(d Delta) (what, change string) {
 			}
 			return what, arrow(d.From, d.To)
 		}
-		return what, pixels(d.Share) + " of the picture differs" + alike(d.Alike)
+		return what, pixels(d.Share) + " different" + alike(d.Alike)
 	case Shape:
 		return what, arrow(d.From, d.To) + alike(d.Alike)
 	case Added:

@@ -211,6 +211,7 @@ func serve(mux *http.ServeMux, origin string, n *notebook.Notebook) {
 		fmt.Fprint(w, `<script src="/notebook.js"></script>`)
 	})
 	mux.HandleFunc("/notebook.js", func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Second) // frames may be ready before the page's script is
 		w.Header().Set("Content-Type", "text/javascript")
 		fmt.Fprint(w, Script())
 	})

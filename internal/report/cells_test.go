@@ -49,7 +49,7 @@ cell 7 'fit <b>'
   region=us: aaaaaaaa shows rmse 0.5
   region=<eu>, 2 runs: bbbbbbbb against aaaaaaaa
       stdout rmse        0.5000 → 0.5123 (+2.47%)
-      picture            3.10% of the picture differs, alike at a glance
+      picture            3.10% different, alike at a glance
       table, row a|b, n  <i> → y
       … and 3 more differences
 `
@@ -65,7 +65,7 @@ func TestCellsPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"<h1>1 of 9 code cells differs among 3 runs</h1>", "fit &lt;b&gt;", "&lt;script&gt;", "3.10% of the picture differs", `<a href="#cell-7">`} {
+	for _, want := range []string{"<h1>1 of 9 code cells differs among 3 runs</h1>", "fit &lt;b&gt;", "&lt;script&gt;", "3.10% different", `<a href="#cell-7">`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)
 		}
