@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	// Nouns: leaves that know one thing each.
 	"internal/value":    {},
 	"internal/outcome":  {},
+	"internal/metric":   {},
 	"internal/unit":     {"internal/value"},
 	"internal/secret":   {"internal/unit"},
 	"internal/lease":    {"internal/store"},
@@ -41,7 +42,7 @@ var mayImport = map[string][]string{
 
 	// Grid and sweep.
 	"internal/grid/expr": {"internal/value", "internal/unit"},
-	"internal/grid":      {"internal/glob", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
+	"internal/grid":      {"internal/glob", "internal/metric", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
 	"internal/sweep":     {"internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
@@ -62,7 +63,7 @@ var mayImport = map[string][]string{
 	"internal/table":       {"internal/table/frame", "internal/value"},
 	"internal/table/frame": {"internal/value"},
 	"internal/collect":     {"internal/store", "internal/query", "internal/table", "internal/table/frame", "internal/sweep", "internal/notebook", "internal/value", "internal/outcome"},
-	"internal/compare":     {"internal/table", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/compare":     {"internal/metric", "internal/table", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/align":       {"internal/query", "internal/sweep", "internal/notebook", "internal/pattern", "internal/value", "internal/unit"},
 	"internal/render":      {"internal/notebook", "internal/pattern", "internal/value", "internal/unit", "templates"},
 	"internal/report":      {"internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},

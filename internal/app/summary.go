@@ -160,17 +160,11 @@ func reportAxis(a grid.Axis) report.Axis {
 func compareOptions(s *sweep.Sweep) compare.Options {
 	head, _ := s.Head()
 	spec := s.Spec()
-	o := compare.Options{Baseline: spec.Baseline}
+	o := compare.Options{Baseline: spec.Baseline, Metrics: spec.Metrics}
 	for _, a := range head.Axes {
 		o.Axes = append(o.Axes, compare.Axis{Name: a.Name, Ordered: a.Ordered, Replicate: a.Kind == "replicate", Template: a.Kind == "template", Values: a.Values})
 	}
 	growth.Recall(s, &o)
-	for _, m := range spec.Metrics {
-		o.Metrics = append(o.Metrics, compare.Metric{
-			Name: m.Name, Goal: m.Goal, Unit: m.Unit, MinEffect: m.MinEffect, MinEffectRelative: m.MinEffectRelative,
-			Guardrail: m.Guardrail, Primary: m.Primary, Trials: m.Trials, Even: m.Split == "even", By: compare.Method(m.By),
-		})
-	}
 	return o
 }
 

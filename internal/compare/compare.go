@@ -20,48 +20,25 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// A Metric is a scrap to compare runs by.
-type Metric struct {
-	Name              string
-	Goal              string // maximize, minimize or empty
-	Unit              string
-	MinEffect         float64 // a change smaller than this does not matter
-	MinEffectRelative bool    // MinEffect is a fraction of the baseline
-	Guardrail         bool    // must not get worse: tested on that side only
-	Primary           bool
-	By                Method // what is compared; of a proportion it says nothing
-	Even              bool   // Trials are to be divided evenly among the groups
-	Trials            string // the scrap that counts the trials of which Name counts the successes
-}
-
-// A Method is how a metric is compared.
-type Method string
+// What is asked of a scrap.
+type (
+	Metric = metric.Metric
+	Method = metric.Method
+)
 
 // The methods.
 const (
-	ByMedian    Method = ""          // assumes nothing
-	ByMean      Method = "mean"      // t tests: one far value can move it
-	ByBootstrap Method = "bootstrap" // the mean too, by resampling
-	ByExact     Method = "exact"     // no chance is in the values: any difference is one
+	ByMedian    = metric.ByMedian
+	ByMean      = metric.ByMean
+	ByBootstrap = metric.ByBootstrap
+	ByExact     = metric.ByExact
 )
-
-// CentreName is what Centre is of the metric's groups.
-func (m Metric) CentreName() string {
-	switch {
-	case m.Trials != "":
-		return "rate"
-	case m.byMean():
-		return "mean"
-	}
-	return "median"
-}
-
-func (m Metric) byMean() bool { return m.By == ByMean || m.By == ByBootstrap }
 
 // An Axis is something that varies over the runs.
 type Axis struct {
@@ -260,7 +237,7 @@ func (c *comparer) tables() []MetricTable {
 const maxBest = 3
 
 func (c *comparer) best(m Metric, groups []*group) []Run {
-	wanted := m.wanted()
+	wanted := m.Wanted()
 	if wanted == 0 {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare/internal/ratio"
 	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -93,7 +94,7 @@ func (c *comparer) table(m Metric) MetricTable {
 		summarize(m, g, rates, c.confidence)
 		split.Add(g.Name, g.Trials, g.N)
 	}
-	mt.Warnings = append(mt.Warnings, split.Warnings(m.Trials, m.Even)...)
+	mt.Warnings = append(mt.Warnings, split.Warnings(m.Trials, m.Split == metric.Even)...)
 	if base := baselineOf(groups); base != nil && base.N > 0 {
 		for _, g := range groups {
 			if !g.Baseline && g.N > 0 {
@@ -151,7 +152,7 @@ func summarize(m Metric, g *group, rates stats.Rates, confidence float64) {
 		all := stats.Total(fractions(g.samples))
 		g.Hits, g.Trials, g.Centre = all.Hits, all.Trials, all.Rate()
 		g.Lo, g.Hi = rates.Interval(all, confidence)
-	case m.byMean():
+	case m.ByMean():
 		mean := methodOf(m).One(g.Values, confidence)
 		g.Centre, g.Lo, g.Hi = mean.Shift, mean.Lo, mean.Hi
 	case m.By == ByExact:
@@ -166,7 +167,7 @@ func centre(m Metric, of []sample) float64 {
 	switch {
 	case m.Trials != "":
 		return stats.Total(fractions(of)).Rate()
-	case m.byMean():
+	case m.ByMean():
 		return stats.Mean(values(of))
 	}
 	return stats.Median(values(of))
@@ -252,7 +253,7 @@ func against(m Metric, t test, base, g *group, confidence float64) *Comparison {
 	c.Centres = g.Centre - base.Centre
 	c.relative(&base.Group, &g.Group)
 	if m.Guardrail && m.Goal != "" {
-		c.OneSided(-m.wanted())
+		c.OneSided(-m.Wanted())
 	}
 	return c
 }
@@ -275,11 +276,6 @@ func (c *Comparison) Contrary() bool {
 	size := 1e-9 * math.Max(math.Abs(c.Shift), math.Abs(c.Centres)) // smaller is rounding
 	sign := func(x float64) int { return cmp.Compare(x, size) + cmp.Compare(x, -size) }
 	return sign(c.Shift) != sign(c.Centres)
-}
-
-// wanted is the direction of a change for the better: 1 or -1; 0 without a goal.
-func (m Metric) wanted() int {
-	return map[string]int{"maximize": 1, "minimize": -1}[m.Goal]
 }
 
 // minPairs is how many pairs make pairing worth more than two samples.

@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"github.com/fanout-dev/fanout/internal/metric"
 	"strings"
 	"testing"
 )
@@ -12,7 +13,7 @@ func TestSplit(t *testing.T) {
 		return []row{{variant: "a", seed: 0, y: 100, n: 1000}, {variant: "a", seed: 1, y: 90, n: 1000}, {variant: "b", seed: 0, y: 100, n: b}, {variant: "b", seed: 1, y: 95, n: 1000}}
 	}
 	even := signups
-	even.Even = true
+	even.Split = metric.Even
 	missing := rows(1000)
 	missing[3].status = "failed"
 	for name, c := range map[string]struct {

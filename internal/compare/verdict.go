@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -27,12 +28,16 @@ func (c *comparer) conclude(r *Report) {
 // metrics and groups together. When no metric is declared primary, those with
 // a goal are. What is not in the family is exploratory, unless it is a guardrail.
 func (c *comparer) holm(tables []MetricTable) {
-	declared := slices.ContainsFunc(tables, func(t MetricTable) bool { return t.Primary })
+	metrics := make([]Metric, len(tables))
+	for i, t := range tables {
+		metrics[i] = t.Metric
+	}
+	decisive := metric.Decisive(metrics)
 	var family []*Comparison
 	var ps []float64
 	for i := range tables {
 		t := &tables[i]
-		inFamily := (t.Primary || !declared && t.Goal != "") && !(t.Guardrail && c.o.Looked != nil)
+		inFamily := decisive[i] && !(t.Guardrail && c.o.Looked != nil)
 		t.Exploratory = !inFamily && !t.Guardrail
 		for j := range t.Groups {
 			a := t.Groups[j].Against
@@ -97,13 +102,13 @@ const maxNeed = 10_000
 // the interval.
 func needed(m Metric, a *Comparison, alpha, confidence float64) int {
 	if m.Guardrail && m.Goal != "" {
-		if a.Up() == m.wanted() {
+		if a.Up() == m.Wanted() {
 			return 0 // no number of values shows that it got worse
 		}
 		alpha *= 2
 	}
 	n := stats.Needed(a.Change, a.Pairs, alpha, confidence)
-	if a.Shift != 0 && a.Least >= alpha && !a.Counted && !m.byMean() {
+	if a.Shift != 0 && a.Least >= alpha && !a.Counted && !m.ByMean() {
 		n = max(n, float64(stats.Enough(a.Paired, alpha)))
 	}
 	if n > maxNeed || n <= float64(a.Pairs) {
@@ -124,24 +129,16 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 		return TooFew
 	case a.PAdjusted >= c.alpha:
 		return Unclear
-	case m.small(a.Shift, t.base()):
+	case math.Abs(a.Shift) < m.Limit(t.base()):
 		return Small
 	case a.Fragile:
 		return Withheld
-	case a.Up()*m.wanted() == 0 || a.Exact && a.Lo < 0 && a.Hi > 0:
+	case a.Up()*m.Wanted() == 0 || a.Exact && a.Lo < 0 && a.Hi > 0:
 		return Different
-	case a.Up() == m.wanted():
+	case a.Up() == m.Wanted():
 		return Better
 	}
 	return Worse
-}
-
-func (m Metric) small(shift, base float64) bool {
-	limit := m.MinEffect
-	if m.MinEffectRelative {
-		limit *= math.Abs(base)
-	}
-	return math.Abs(shift) < limit
 }
 
 // sentence is the verdict on a metric in words.
@@ -203,9 +200,9 @@ var comparative = map[Verdict]string{Better: "better than ", Worse: "worse than 
 // direction tells a change that is smaller than matters from others.
 func (t *MetricTable) direction(a *Comparison) Verdict {
 	switch {
-	case a.Up()*t.wanted() == 0:
+	case a.Up()*t.Wanted() == 0:
 		return "small " + Different
-	case a.Up() == t.wanted():
+	case a.Up() == t.Wanted():
 		return "small " + Better
 	}
 	return "small " + Worse

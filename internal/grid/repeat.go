@@ -8,8 +8,8 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
-	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/pattern"
 )
 
@@ -98,18 +98,17 @@ func (g *Grid) checkUntil(r *yaml.Reader) {
 		r.Hintf(at, "give a metric a `goal`, or declare it `primary: true`", "`until` needs a metric that decides, and there is none")
 	case u.Width != "" && !slices.Contains(deciding, u.Width):
 		r.Errorf(at, "`until` names %s, which is no metric that decides: those are %s", u.Width, strings.Join(deciding, ", "))
-	case u.Decided && !slices.ContainsFunc(s.Metrics, func(m settings.Metric) bool { return m.MinEffect > 0 }):
+	case u.Decided && !slices.ContainsFunc(s.Metrics, func(m metric.Metric) bool { return m.MinEffect > 0 }):
 		g.warnf("repeat: no metric has a `min_effect`: a variant that does not differ is executed up to `max`, as nothing is too small to matter")
 	}
 }
 
-// deciding are the metrics whose verdicts answer the question: those declared
-// primary, else all with a goal. A guardrail does not ask for runs.
+// deciding are the metrics whose verdicts answer the question. A guardrail does
+// not ask for runs.
 func (s *Spec) deciding() []string {
-	declared := slices.ContainsFunc(s.Metrics, func(m settings.Metric) bool { return m.Primary })
 	var out []string
-	for _, m := range s.Metrics {
-		if !m.Guardrail && (m.Primary || !declared && m.Goal != "") {
+	for i, decisive := range metric.Decisive(s.Metrics) {
+		if m := s.Metrics[i]; decisive && !m.Guardrail {
 			out = append(out, m.Name)
 		}
 	}

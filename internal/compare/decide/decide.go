@@ -202,10 +202,7 @@ func (p Path) finding(m compare.MetricTable, g compare.Group, level float64) Fin
 	f.Pairs, f.Verdict, f.Shift, f.Lo, f.Hi = a.Pairs, a.Verdict, number(a.Shift), number(a.Lo), number(a.Hi)
 	f.P = number(math.Min(1, a.PAdjusted*Alpha/level))
 	base := m.Groups[0]
-	limit := m.MinEffect
-	if m.MinEffectRelative {
-		limit *= math.Abs(base.Centre)
-	}
+	limit := m.Limit(base.Centre)
 	decided := slices.Contains([]compare.Verdict{compare.Better, compare.Worse, compare.Different}, a.Verdict)
 	if !decided && a.Lo > -limit && a.Hi < limit {
 		f.Verdict = compare.Equivalent

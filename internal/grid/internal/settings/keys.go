@@ -8,6 +8,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -95,7 +96,7 @@ func env() form.Form[[]EnvVar] {
 
 // metrics are names of scraps, or a map of them to what is wanted.
 func metrics() form.Form[[]Metric] {
-	one := metric()
+	one := oneMetric()
 	read := func(r *yaml.Reader, n *yaml.Node, into *[]Metric) {
 		if !r.IsList(n) {
 			for _, f := range r.Fields(n, "a map of scraps to what is wanted of them") {
@@ -119,7 +120,7 @@ func metrics() form.Form[[]Metric] {
 	)}
 }
 
-func metric() form.Form[Metric] {
+func oneMetric() form.Form[Metric] {
 	goal := func(m *Metric) *string { return &m.Goal }
 	direction := form.Word("maximize", "minimize")
 	orNone := form.Form[string]{What: direction.What, Read: func(r *yaml.Reader, n *yaml.Node, into *string) {
@@ -134,8 +135,8 @@ func metric() form.Form[Metric] {
 		form.Field("guardrail", "Must not get worse.", form.Flag(), func(m *Metric) *bool { return &m.Guardrail }),
 		form.Field("primary", "Among those the verdict is about.", form.Flag(), func(m *Metric) *bool { return &m.Primary }),
 		form.Field("trials", "The scrap that counts trials, for a proportion.", form.Text("the scrap that counts trials"), func(m *Metric) *string { return &m.Trials }),
-		form.Field("split", "How trials are divided among the variants, to be checked.", form.Word("even"), func(m *Metric) *string { return &m.Split }),
-		form.Field("compare", "How it is compared.", method(), func(m *Metric) *string { return &m.By }),
+		form.Field("split", "How trials are divided among the variants, to be checked.", word[metric.Split](form.Word(string(metric.Even))), func(m *Metric) *metric.Split { return &m.Split }),
+		form.Field("compare", "How it is compared.", word[metric.Method](method()), func(m *Metric) *metric.Method { return &m.By }),
 	).Checked(func(r *yaml.Reader, n *yaml.Node, m *Metric) {
 		if m.Split != "" && m.Trials == "" {
 			r.Hintf(n, "add `trials`, the scrap that counts them", "`split` is about trials, and there are none")
@@ -154,6 +155,15 @@ func effect() form.Form[Metric] {
 			r.Errorf(n, "a size cannot be negative")
 		}
 	}, Schema: form.Schema{"type": []string{"number", "string"}, "minimum": 0, "pattern": `%\s*$`}}
+}
+
+// word is a form of text as a type of words.
+func word[T ~string](f form.Form[string]) form.Form[T] {
+	return form.Form[T]{What: f.What, Read: func(r *yaml.Reader, n *yaml.Node, into *T) {
+		var text string
+		f.Read(r, n, &text)
+		*into = T(text)
+	}, Schema: f.Schema}
 }
 
 // method is how a metric is compared; medians need no word.

@@ -8,6 +8,7 @@ package settings
 import (
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -101,18 +102,7 @@ func (r Resources) over(base Resources) Resources {
 type EnvVar struct{ Name, Value string }
 
 // A Metric is a scrap to compare runs by.
-type Metric struct {
-	Name              string
-	Goal              string // maximize, minimize or empty
-	Unit              string
-	MinEffect         float64 // a change smaller than this does not matter
-	MinEffectRelative bool    // as a fraction of the baseline
-	Guardrail         bool    // must not get worse
-	Trials            string  // the scrap that counts trials, for a proportion
-	Split             string  // even: trials are to be divided evenly among the variants
-	By                string  // how it is compared: mean, bootstrap, exact, or empty for medians
-	Primary           bool
-}
+type Metric = metric.Metric
 
 // A Limit is a duration, or a percentage of the median of finished runs.
 type Limit struct {
