@@ -19,7 +19,7 @@ import (
 	"sync"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
-	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/compare/internal/versus"
 	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -104,34 +104,11 @@ type MetricTable struct {
 	span string // between which groups the others lie, for people
 }
 
-// A Comparison is a group against the baseline.
-type Comparison struct {
-	stats.Change
-	Paired    bool
-	Counted   bool    // trials are compared, not runs
-	Pairs     int     // pairs, or the smaller number of values
-	Possible  int     // pairs there could be
-	Centres   float64 // the difference of the two groups' centres, which Shift may contradict
-	PAdjusted float64 // after Holm over primary metrics and variants; P itself when exploratory
-	// Shift, its interval and Centres as fractions of the baseline's centre; NaN
-	// where that is no size: it is zero, or its values lie on both sides of zero.
-	Relative, RelLo, RelHi, RelCentres float64
-	// Size is how large the change is whatever the unit, and SizeName what it
-	// is: NaN and empty where there is no such number.
-	Size     float64
-	SizeName string
-	Exact    bool // every difference is one; P says only whether there is any
-	Verdict  Verdict
-	Equal    bool // every pair is equal
-	Need     int  // values a group would need to tell a change of this size; 0 when not known
-	Fragile  bool // the missing pairs could give the change the other sign
-	// Where pairs resemble those of neighbouring places of an ordered axis: how
-	// much, and how many independent ones they count for. P and the interval say so.
-	Autocorrelation, Effective float64
-}
-
-// A Verdict is what a comparison says.
-type Verdict string
+// How a group compares to the baseline, and what that says.
+type (
+	Comparison = versus.Comparison
+	Verdict    = versus.Verdict
+)
 
 // The verdicts.
 const (
@@ -243,14 +220,14 @@ func (c *comparer) best(m Metric, groups []*group) []Run {
 	}
 	all := samplesOf(groups)
 	slices.SortFunc(all, func(a, b sample) int {
-		if d := wanted * cmp.Compare(b.value, a.value); d != 0 {
+		if d := wanted * cmp.Compare(b.Value, a.Value); d != 0 {
 			return d
 		}
-		return strings.Compare(c.Text(a.row, "run_id"), c.Text(b.row, "run_id"))
+		return strings.Compare(c.Text(a.Row, "run_id"), c.Text(b.Row, "run_id"))
 	})
 	var out []Run
 	for _, s := range all[:min(len(all), maxBest)] {
-		out = append(out, c.run(s.row, s.value))
+		out = append(out, c.run(s.Row, s.Value))
 	}
 	return out
 }

@@ -41,17 +41,17 @@ func (c *comparer) crosses(m Metric, groups []*group) []Cross {
 		if c.isOrdered(row) && !c.isOrdered(column) {
 			row, column = column, row
 		}
-		out = append(out, c.cross(m, groups, column, func(s sample) string { return c.Text(s.row, row) }))
+		out = append(out, c.cross(m, groups, column, func(s sample) string { return c.Text(s.Row, row) }))
 		out[0].RowsOrdered = c.isOrdered(row)
 	}
 	names := map[int]string{}
 	for _, g := range groups {
 		for _, s := range g.samples {
-			names[s.row] = g.Name
+			names[s.Row] = g.Name
 		}
 	}
 	for _, axis := range c.averaged {
-		x := c.cross(m, groups, axis, func(s sample) string { return names[s.row] })
+		x := c.cross(m, groups, axis, func(s sample) string { return names[s.Row] })
 		x.RowsOrdered = len(c.rows) == 1 && c.isOrdered(c.rows[0])
 		out = append(out, x)
 	}
@@ -73,7 +73,7 @@ func (c *comparer) cross(m Metric, groups []*group, axis string, row func(sample
 	cells, rows, levels := map[cell][]sample{}, map[string]bool{}, map[int]bool{}
 	for _, g := range groups {
 		for _, s := range g.samples {
-			at := cell{row(s), c.Level(s.row, axis)}
+			at := cell{row(s), c.Level(s.Row, axis)}
 			if !rows[at.row] {
 				rows[at.row] = true
 				x.Rows = append(x.Rows, at.row)

@@ -30,7 +30,7 @@ func (c *comparer) effects(groups []*group) []Effect {
 		}
 		at, levels := make([]int, len(all)), map[int]bool{}
 		for i, s := range all {
-			at[i] = c.Level(s.row, a.Name)
+			at[i] = c.Level(s.Row, a.Name)
 			levels[at[i]] = true
 		}
 		if share, ok := stats.Explained(values(all), at, len(c.Factors[a.Name].Levels)); ok {
@@ -86,7 +86,7 @@ func (c *comparer) duplicates(axis string, reads []sampler) int {
 		for _, read := range reads {
 			a, found1, _ := read(was)
 			b, found2, _ := read(row)
-			if found1 != found2 || found1 && a.value != b.value {
+			if found1 != found2 || found1 && a.Value != b.Value {
 				return 0
 			}
 			any = any || found1

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
 	"github.com/fanout-dev/fanout/internal/compare/internal/stats"
+	"github.com/fanout-dev/fanout/internal/compare/internal/versus"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -252,14 +253,7 @@ func (c *comparer) order() (axis string, place []int) {
 	return axis, place
 }
 
-// sample is one value with what it is paired by.
-type sample struct {
-	row   int
-	value float64
-	pair  int            // that of two groups is a pair where it is equal
-	place int            // along the ordered axis
-	of    stats.Fraction // of a proportion
-}
+type sample = versus.Sample
 
 // group gathers the samples of one key.
 type group struct {
@@ -288,10 +282,10 @@ func (c *comparer) gather(read sampler) (groups []*group, odd int) {
 			continue
 		}
 		if g.paired {
-			s.pair = c.pair[i]
+			s.Pair = c.pair[i]
 		}
 		if c.axis != "" {
-			s.place = c.place[c.Level(i, c.axis)]
+			s.Place = c.place[c.Level(i, c.axis)]
 		}
 		g.samples = append(g.samples, s)
 	}
@@ -312,13 +306,13 @@ func (g *Group) lack(name string) {
 }
 
 func sortSamples(samples []sample) {
-	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.value, b.value) })
+	slices.SortFunc(samples, func(a, b sample) int { return cmp.Compare(a.Value, b.Value) })
 }
 
 func values(samples []sample) []float64 {
 	out := make([]float64, len(samples))
 	for i, s := range samples {
-		out[i] = s.value
+		out[i] = s.Value
 	}
 	slices.Sort(out)
 	return out
@@ -327,7 +321,7 @@ func values(samples []sample) []float64 {
 func fractions(samples []sample) []stats.Fraction {
 	out := make([]stats.Fraction, len(samples))
 	for i, s := range samples {
-		out[i] = s.of
+		out[i] = s.Of
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func (c *comparer) series(m Metric, read sampler, by []string) []*along.Series {
 	}
 	samples := map[[2]int][]sample{} // by class and place
 	for _, s := range samplesAt(c.nightRows, read) {
-		at := [2]int{class[s.row], place[c.Level(s.row, line.name)]}
+		at := [2]int{class[s.Row], place[c.Level(s.Row, line.name)]}
 		samples[at] = append(samples[at], s)
 	}
 	byClass := map[int]*along.Series{}

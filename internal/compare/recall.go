@@ -38,7 +38,7 @@ func (c *comparer) recall(tables []MetricTable) {
 				if f.Pairs > 0 {
 					a.Shift, a.Pairs, a.Possible = f.Shift, f.Pairs, f.Pairs
 				}
-				a.relative(&t.Groups[0], g)
+				a.Relate(t.Groups[0].Centre, t.Groups[0].Values, g.Values)
 			}
 		}
 	}

@@ -46,7 +46,7 @@ func (c *comparer) alike(m Metric, groups []*group) (same []*group, centres []fl
 	for i, g := range groups {
 		sets[i] = map[int]bool{}
 		for _, s := range g.samples {
-			sets[i][c.over[s.row]] = true
+			sets[i][c.over[s.Row]] = true
 		}
 		keys[i] = fmt.Sprint(slices.Sorted(maps.Keys(sets[i])))
 		for k := range sets[i] {
@@ -72,7 +72,7 @@ func (c *comparer) alike(m Metric, groups []*group) (same []*group, centres []fl
 		return same, centresOf(same), fmt.Sprintf(", leaving out %s with other values of %s", unit.Plural(left, "group"), values)
 	}
 	for _, g := range groups {
-		of := slices.DeleteFunc(slices.Clone(g.samples), func(s sample) bool { return groupsWith[c.over[s.row]] == 0 })
+		of := slices.DeleteFunc(slices.Clone(g.samples), func(s sample) bool { return groupsWith[c.over[s.Row]] == 0 })
 		centres = append(centres, centre(m, of))
 	}
 	if common < all {

@@ -82,11 +82,11 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		x.samples, y.samples = common(all, second.all(m), other)
 		first.move(moved, m, x.samples, y.samples)
 		for _, s := range without(all, x.samples) {
-			if row, planned := other[s.row]; planned {
-				l := Loss{Run: first.run(s.row, 0), Metric: m.Name, From: s.value, To: second.instead(m, row)}
+			if row, planned := other[s.Row]; planned {
+				l := Loss{Run: first.run(s.Row, 0), Metric: m.Name, From: s.Value, To: second.instead(m, row)}
 				y.lack(fmt.Sprintf("%s (%s)", l.Name, l.To))
-				if _, known := lost[s.row]; !known {
-					lost[s.row] = l
+				if _, known := lost[s.Row]; !known {
+					lost[s.Row] = l
 				}
 			}
 		}
@@ -97,13 +97,9 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		summarize(m, x, rates, first.confidence)
 		summarize(m, y, rates, first.confidence)
 		if len(y.samples) > 0 { // and as many of the first
-			y.Against = against(m, testOf(m), x, y, first.confidence)
+			y.Against = against(m, false, x, y, first.confidence)
 		}
-		mt := MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}}
-		if _, warning := testFor(m, rates); warning != "" {
-			mt.Warnings = append(mt.Warnings, warning)
-		}
-		r.Metrics = append(r.Metrics, mt)
+		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}, Warnings: uneven(m, rates)})
 	}
 	first.conclude(r)
 	j := joined(first, second, other, lost)
@@ -145,15 +141,15 @@ func (c *comparer) all(m Metric) []sample {
 func common(a, b []sample, other map[int]int) (x, y []sample) {
 	byRow := map[int]sample{}
 	for _, s := range b {
-		byRow[s.row] = s
+		byRow[s.Row] = s
 	}
 	for _, s := range a {
-		row, ok := other[s.row]
+		row, ok := other[s.Row]
 		if !ok {
 			continue
 		}
 		if t, ok := byRow[row]; ok {
-			s.pair, t.pair = s.row, s.row
+			s.Pair, t.Pair = s.Row, s.Row
 			x, y = append(x, s), append(y, t)
 		}
 	}
@@ -164,9 +160,9 @@ func common(a, b []sample, other map[int]int) (x, y []sample) {
 func without(all, some []sample) []sample {
 	has := map[int]bool{}
 	for _, s := range some {
-		has[s.row] = true
+		has[s.Row] = true
 	}
-	return slices.DeleteFunc(slices.Clone(all), func(s sample) bool { return has[s.row] })
+	return slices.DeleteFunc(slices.Clone(all), func(s sample) bool { return has[s.Row] })
 }
 
 // maxInstead is how many characters of a value that is no number are shown.
@@ -193,10 +189,10 @@ func (c *comparer) instead(m Metric, row int) string {
 // move notes the runs that have another value in y than in x.
 func (c *comparer) move(moved map[int]Move, m Metric, x, y []sample) {
 	for i, s := range x {
-		if to := y[i].value; to != s.value {
-			move := Move{Run: c.run(s.row, to), Metric: m.Name, From: s.value, To: to}
-			if was, ok := moved[s.row]; !ok || move.by() > was.by() {
-				moved[s.row] = move
+		if to := y[i].Value; to != s.Value {
+			move := Move{Run: c.run(s.Row, to), Metric: m.Name, From: s.Value, To: to}
+			if was, ok := moved[s.Row]; !ok || move.by() > was.by() {
+				moved[s.Row] = move
 			}
 		}
 	}

@@ -63,7 +63,7 @@ func (c *comparer) along(a axisLine, all []sample) (Trend, bool) {
 	}
 	points := make([]along.Point, len(all))
 	for i, s := range all {
-		points[i] = along.Point{Series: class[s.row], Place: place[c.Level(s.row, a.name)], Value: s.value}
+		points[i] = along.Point{Series: class[s.Row], Place: place[c.Level(s.Row, a.name)], Value: s.Value}
 	}
 	return along.TrendOf(a.name, points, names)
 }

@@ -131,7 +131,7 @@ func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 		return Unclear
 	case math.Abs(a.Shift) < m.Limit(t.base()):
 		return Small
-	case a.Fragile:
+	case a.Fragile():
 		return Withheld
 	case a.Up()*m.Wanted() == 0 || a.Exact && a.Lo < 0 && a.Hi > 0:
 		return Different

@@ -205,7 +205,9 @@ func (p Path) finding(m compare.MetricTable, g compare.Group, level float64) Fin
 	limit := m.Limit(base.Centre)
 	decided := slices.Contains([]compare.Verdict{compare.Better, compare.Worse, compare.Different}, a.Verdict)
 	if !decided && a.Lo > -limit && a.Hi < limit {
-		f.Verdict = compare.Equivalent
+		if f.Verdict = compare.Equivalent; a.Lowest <= -limit || a.Highest >= limit {
+			f.Verdict = compare.Withheld // the pairs that are missing could matter
+		}
 	}
 	// One value in all runs, at a second look too: more of them tell nothing.
 	one := base.Values[0]

@@ -197,6 +197,11 @@ func beyond(ways []float64, all, confidence float64) int {
 	return len(ways)
 }
 
+func pseudomedian(values []float64) float64 {
+	centre, _, _ := walsh(values, 0.5)
+	return centre
+}
+
 // walsh is the median of all averages of two differences, which are sorted,
 // with the interval that belongs to the signed-rank test.
 func walsh(diffs []float64, confidence float64) (centre, lo, hi float64) {

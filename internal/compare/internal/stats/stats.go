@@ -53,6 +53,8 @@ type Method struct {
 	One func(diffs []float64, confidence float64) Change
 	Two func(a, b []float64, confidence float64) Change
 
+	Centre func(values []float64) float64 // the estimate of One alone
+
 	SizeName string // what the sizes of its effects are called
 	SizeOne  func(diffs []float64) float64
 	SizeTwo  func(a, b []float64) float64
@@ -62,9 +64,9 @@ type Method struct {
 
 // The methods.
 var (
-	Ranks     = Method{oneByRanks, twoByRanks, "r", rankCorrelation, dominance, false}             // assumes nothing
-	Means     = Method{oneByMeans, twoByMeans, "d", meanInDeviations, standardized, true}          // Student's and Welch's t tests
-	Resamples = Method{oneByResamples, twoByResamples, "d", meanInDeviations, standardized, false} // of means, by bootstrap and permutation
+	Ranks     = Method{oneByRanks, twoByRanks, pseudomedian, "r", rankCorrelation, dominance, false}     // assumes nothing
+	Means     = Method{oneByMeans, twoByMeans, Mean, "d", meanInDeviations, standardized, true}          // Student's and Welch's t tests
+	Resamples = Method{oneByResamples, twoByResamples, Mean, "d", meanInDeviations, standardized, false} // of means, by bootstrap and permutation
 )
 
 // Summary is the median of a sample with its order-statistic interval, as
