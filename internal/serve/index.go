@@ -1,17 +1,18 @@
 package serve
 
 import (
-	"cmp"
 	"errors"
+	"html/template"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -44,50 +45,58 @@ func (s *Server) sweepOf(r *http.Request) (roots.Sweep, *opened.Sweep, error) {
 // index is the front page.
 type index struct {
 	Sweeps  []cards.Card `json:"sweeps"`
+	Facets  []facet      `json:"facets,omitempty"`  // how the found ones can be narrowed
 	Partial string       `json:"partial,omitempty"` // why some may be missing
 	Query   string       `json:"query,omitempty"`
-	Found   int          `json:"found"` // before a search
+	Wrong   string       `json:"wrong,omitempty"` // what is wrong with the query
+	Found   int          `json:"found"`           // before a search
+	Matches int          `json:"matches"`
 	More    int          `json:"more,omitempty"`
 	Reading bool         `json:"reading,omitempty"` // some were not read yet: ask again
+	counts  map[string]int
+}
+
+// A facet narrows a search.
+type facet struct {
+	shelf.Facet
+	Links []template.URL `json:"-"`
 }
 
 func (index) title() string { return "Sweeps" }
 
 // Headline is what the front page says first.
 func (v index) Headline() string {
-	n := map[string]int{}
-	for _, c := range v.Sweeps {
-		n[c.State]++
-	}
 	var parts []string
 	say := func(state, one, many string) {
-		switch {
-		case n[state] == 1:
+		switch n := v.counts[state]; {
+		case n == 1:
 			parts = append(parts, one)
-		case n[state] > 1:
-			parts = append(parts, unit.Number(float64(n[state]))+" "+many)
+		case n > 1:
+			parts = append(parts, unit.Number(float64(n))+" "+many)
 		}
 	}
-	say(cards.Running, "1 sweep is running", "sweeps are running")
-	say(cards.Failed, "1 has failures", "have failures")
-	say(cards.Unreadable, "1 is not readable", "are not readable")
+	say(shelf.Running, "1 sweep is running", "sweeps are running")
+	say(shelf.Failed, "1 has failures", "have failures")
+	say(shelf.Unreadable, "1 is not readable", "are not readable")
 	switch {
 	case v.Found == 0:
 		return "No sweeps here yet"
-	case len(v.Sweeps) == 0:
-		return "No sweep is called that"
+	case v.Wrong != "":
+		return "That is no question"
+	case v.Matches == 0:
+		return "No sweep fits that"
 	case len(parts) == 0 && v.Reading:
 		return unit.Plural(v.Found, "sweep")
 	case len(parts) == 0:
 		return "Nothing is running, and nothing failed"
-	case n[cards.Running] == 0:
+	case v.counts[shelf.Running] == 0:
 		return "Nothing is running; " + strings.Join(parts, ", ")
 	}
 	return strings.Join(parts, ", ")
 }
 
 // maxCards is how many sweeps a front page shows.
-const maxCards = 200
+const maxCards = 100
 
 func (s *Server) index(r *http.Request) (view, []crumb, error) {
 	found, err := s.roots.Sweeps(r.Context())
@@ -95,31 +104,41 @@ func (s *Server) index(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	if len(found.Sweeps) == 1 && found.Sweeps[0].Path == "" {
-		return index{Found: 1, Sweeps: s.cards.Read(r.Context(), found.Sweeps)}, nil, redirectError{s.link("s", found.Sweeps[0].ID)}
+		return index{Found: 1, Matches: 1, Sweeps: cards.Of(s.shelf.Read(r.Context(), found.Sweeps))}, nil, redirectError{s.link("s", found.Sweeps[0].ID)}
 	}
-	v := index{Partial: found.Partial, Query: unit.Cut(unit.Line(strings.TrimSpace(r.URL.Query().Get("q"))), 200), Found: len(found.Sweeps)}
-	wanted := slices.DeleteFunc(found.Sweeps, func(p roots.Sweep) bool { return !matches(p, v.Query) })
-	v.Sweeps = s.cards.Read(r.Context(), wanted)
-	for _, c := range v.Sweeps {
-		v.Reading = v.Reading || c.State == cards.Unread
+	v := index{Partial: found.Partial, Query: unit.Cut(unit.Line(strings.TrimSpace(r.URL.Query().Get("q"))), 200), Found: len(found.Sweeps), counts: map[string]int{}}
+	q, err := shelf.Parse(v.Query)
+	if err != nil {
+		v.Wrong = sentence(err) + ": " + unit.HintOf(err)
+		return v, nil, nil
 	}
-	slices.SortStableFunc(v.Sweeps, func(a, b cards.Card) int {
-		return cmp.Or(slices.Index(cards.Order, a.State)-slices.Index(cards.Order, b.State), b.Ended.Compare(a.Ended), strings.Compare(a.Where, b.Where))
-	})
-	v.More = max(len(v.Sweeps)-maxCards, 0)
-	v.Sweeps = v.Sweeps[:len(v.Sweeps)-v.More]
+	for _, k := range s.shelf.Read(r.Context(), found.Sweeps) {
+		v.Reading = v.Reading || k.State == shelf.Unread
+	}
+	answer := s.shelf.Find(q, found.Sweeps)
+	for _, k := range answer.Sweeps {
+		v.counts[k.State]++
+	}
+	v.Matches = len(answer.Sweeps)
+	v.More = max(v.Matches-maxCards, 0)
+	v.Sweeps = cards.Of(answer.Sweeps[:v.Matches-v.More])
+	for _, f := range answer.Facets {
+		v.Facets = append(v.Facets, s.narrowing(f, v.Query))
+	}
 	return v, nil, nil
 }
 
-// matches reports whether every word of a search is in the place of a sweep.
-func matches(p roots.Sweep, search string) bool {
-	where := strings.ToLower(p.Root + "/" + p.Path)
-	for word := range strings.FieldsSeq(strings.ToLower(search)) {
-		if !strings.Contains(where, word) {
-			return false
+// narrowing leads to a search with one condition more.
+func (s *Server) narrowing(f shelf.Facet, query string) facet {
+	v := facet{Facet: f}
+	for _, c := range f.Counts {
+		text := c.Value
+		if strings.ContainsAny(text, " \t") {
+			text = `"` + strings.ReplaceAll(text, `"`, "") + `"`
 		}
+		v.Links = append(v.Links, withQuery(s.link(), url.Values{"q": {strings.TrimSpace(query + " " + f.Key + ":" + text)}}))
 	}
-	return true
+	return v
 }
 
 // crumbOf leads to a sweep.

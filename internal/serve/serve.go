@@ -25,11 +25,11 @@ import (
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
-	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/live"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/shelf"
 )
 
 // Access is who may look, and by which names the server is reached.
@@ -55,6 +55,7 @@ type Config struct {
 	Access Access
 	TLS    *tls.Config // nil: plain HTTP
 	Errors func(text string)
+	Cache  string // file for what is known of the sweeps; "" is none
 	Pages  Pages
 }
 
@@ -66,7 +67,7 @@ type Server struct {
 	roots  *roots.Roots
 	opened *opened.Cache
 	hub    live.Hub
-	cards  cards.Cache
+	shelf  *shelf.Shelf
 	books  books.Books
 	tables explore.Cache
 	heavy  chan struct{} // holds one for each thing that takes much memory
@@ -83,7 +84,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.opened = opened.New(c.App.OpenPlanned)
-	s.cards.Open = s.opened.Get
+	s.shelf = shelf.New(c.Cache, c.App.OpenStore)
 	c.Access.Refuse = s.refuse
 	if s.guard, err = guard.New(c.Access); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -91,7 +92,7 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 // sweepViewOf is the page without its summary.
 func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	head, _ := o.Head()
-	v := sweepView{Sweep: place, State: cards.StateOf(o), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
+	v := sweepView{Sweep: place, State: shelf.StateOf(o.Tally(), o.Moves()), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
 	v.Name = o.Name()
 	v.Words, v.Shares = v.Tally.Words(), cards.Shares(v.Tally)
 	for _, t := range head.Templates {
@@ -107,11 +108,11 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 		v.LeftS = left.Seconds()
 	}
 	v.Causes = s.causes(place, o)
-	if !s.Pages.Written() && (v.State == cards.Failed || v.State == cards.Partial) {
+	if !s.Pages.Written() && (v.State == shelf.Failed || v.State == shelf.Partial) {
 		next := due.NextOf(o.Sweep, false)
 		v.Resume, v.ResumeTo = next.Command, next.To
 	}
-	if !s.Pages.Written() && (v.State == cards.Running || v.State == cards.Partial) { // somebody may take it up
+	if !s.Pages.Written() && (v.State == shelf.Running || v.State == shelf.Partial) { // somebody may take it up
 		v.Live = s.link("s", place.ID, "events")
 	}
 	return v

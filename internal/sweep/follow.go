@@ -2,6 +2,8 @@ package sweep
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -87,4 +89,19 @@ func (s *Sweep) Saved(ctx context.Context, run string, n int, known store.Object
 		}
 	}
 	return Saved{}, err
+}
+
+// Mark tells two states of a sweep apart without opening it: it changes whenever
+// something is planned or recorded.
+func Mark(ctx context.Context, st store.Store) (string, error) {
+	h := sha256.New()
+	for _, prefix := range []string{prefixPlan, prefixLog} {
+		for o, err := range st.List(ctx, prefix) {
+			if err != nil {
+				return "", fmt.Errorf("look at %s: %w", st, err)
+			}
+			fmt.Fprintln(h, o.Key, o.Size, o.ModTime.UnixNano())
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:12]), nil
 }

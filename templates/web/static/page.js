@@ -47,3 +47,23 @@ for (const table of document.querySelectorAll("table[data-sorts]")) sortRows(tab
 for (const table of document.querySelectorAll("table[data-keys]")) keys(table);
 for (const area of document.querySelectorAll("[data-plot]")) brushes(area);
 for (const place of document.querySelectorAll("[data-live]")) watch(place);
+
+// A search answers as one types: what the page of the search would show takes the
+// place of what is shown.
+const find = document.querySelector("[data-find]");
+if (find) {
+  let waiting, asked = 0;
+  find.addEventListener("input", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const n = ++asked, to = new URL(find.form.action);
+      if (find.value.trim()) to.searchParams.set("q", find.value);
+      const text = await fetch(to, { headers: { Accept: "text/html" } }).then(r => r.text()).catch(() => "");
+      const parts = new DOMParser().parseFromString(text, "text/html").querySelectorAll("[data-part]");
+      const here = document.querySelectorAll("[data-part]");
+      if (n !== asked || parts.length !== here.length) return;
+      here.forEach((place, i) => place.replaceWith(parts[i]));
+      history.replaceState(null, "", to);
+    }, 120);
+  });
+}

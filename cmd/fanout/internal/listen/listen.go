@@ -91,7 +91,7 @@ func (s *Started) start(ctx context.Context, f Flags, a *app.App, roots []string
 		return f.cannotListen(err)
 	}
 	access.Address, access.TLS = s.at.Addr(), secure != nil
-	if s.server, err = serve.New(ctx, serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report}); err != nil {
+	if s.server, err = serve.New(ctx, serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report, Cache: cacheFile(roots)}); err != nil {
 		return err
 	}
 	s.URL = f.url(s.at.Addr(), s.server.Access)
