@@ -43,10 +43,11 @@ var mayImport = map[string][]string{
 	// Grid and sweep.
 	"internal/grid/expr": {"internal/value", "internal/unit"},
 	"internal/grid":      {"internal/glob", "internal/metric", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
-	"internal/sweep":     {"internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/needs":     {},
+	"internal/sweep":     {"internal/needs", "internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
-	"internal/draft":     {"internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
+	"internal/draft":     {"internal/needs", "internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
 
 	// Machines.
 	"internal/kernel/kernelspec": {},
@@ -58,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.
+	"internal/feed":        {"internal/query", "internal/table", "internal/grid/expr", "internal/sweep", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/query":       {"internal/sweep", "internal/grid/expr", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/listing":     {"internal/query", "internal/sweep", "internal/grid", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/table":       {"internal/table/frame", "internal/value"},
@@ -73,7 +75,7 @@ var mayImport = map[string][]string{
 	"internal/publish": {"internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
-	"internal/app":   {"internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
+	"internal/app":   {"internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots": {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf": {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
 	"internal/serve": {"internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/feed"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -298,7 +298,7 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 func (c *cli) localOptions(queue []string) local.Options {
 	return local.Options{
 		Jobs: c.settings.GetInt("jobs"), Queue: queue, Warm: c.warm(), Grace: c.settings.GetDuration("grace"),
-		Python: c.settings.GetString("python"), Version: version(), Environ: c.kernelEnv(), MaxCellOutput: int64(c.settings.GetSizeInBytes("output_cap")),
+		Feed: feed.Feed, Python: c.settings.GetString("python"), Version: version(), Environ: c.kernelEnv(), MaxCellOutput: int64(c.settings.GetSizeInBytes("output_cap")),
 	}
 }
 
@@ -331,7 +331,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 		if text == "" || text == "auto" && key == "runs_per_job" {
 			continue
 		}
-		if *n, err = countOf(text); err != nil {
+		if *n, err = settings.Count(text); err != nil {
 			return o, fmt.Errorf("nomad: %s: %w", key, err)
 		}
 	}
@@ -343,7 +343,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 	}
 	o.Env[settings.Variable("jobs")] = "1"
 	if n := set.GetString("runs_at_once"); n != "" {
-		if _, err := countOf(n); err != nil {
+		if _, err := settings.Count(n); err != nil {
 			return o, fmt.Errorf("nomad: runs_at_once: %w", err)
 		}
 		o.Env[settings.Variable("jobs")] = n
@@ -366,15 +366,6 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 		o.Command, err = os.Executable() // a client on this machine finds it there
 	}
 	return o, err
-}
-
-// countOf checks a number from 1.
-func countOf(text string) (int, error) {
-	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q: want a number of at least 1", text)
-	}
-	return n, nil
 }
 
 // workerEnv passes the settings of this invocation on to the workers.

@@ -41,6 +41,8 @@ they are now, which makes the other successes stale, and --frozen as they were.
 	fl.BoolVar(&again.Failed, "failed", false, "runs that failed, timed out, were canceled or are lost")
 	fl.BoolVar(&again.Stale, "stale", false, "runs whose code, files or inputs changed since")
 	fl.StringVar(&f.Only, "only", "", "runs for which this `expression` is true")
+	fl.BoolVar(&f.WithNeeds, "with-needs", false, "first what the runs need of other steps, where that did not succeed or is stale")
+	fl.BoolVar(&f.Downstream, "downstream", false, "then what the runs feed, where that has become stale or did not succeed")
 	c.addExecFlags(cmd, &f)
 	f.addDryRun(cmd)
 	return cmd

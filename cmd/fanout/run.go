@@ -56,6 +56,8 @@ were frozen then. If they have been edited since, choose with --update or
 	f.addDryRun(cmd)
 	addChoice(cmd, &f.Choice)
 	c.addExecFlags(cmd, &f)
+	fl.StringVar(&f.From, "from", "", "execute only this `step` and those after it")
+	fl.StringVar(&f.To, "to", "", "execute only this `step` and those before it")
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	fl.BoolVar(&f.yes, "yes", false, "continue even if there are more runs than max_runs")
 	return cmd
@@ -260,7 +262,7 @@ func (c *cli) printResult(ctx context.Context, j *app.Job, sum fan.Summary, end 
 	if sum.Halted == "" && sum.Unstarted > 0 {
 		c.stderr.Printf("%s repeatedly came back from the cluster without having begun\n", unit.Plural(sum.Unstarted, "run"))
 	}
-	if sum.Halted != "" || sum.Unstarted > 0 || end.Incomplete() {
+	if sum.Halted != "" || sum.Unstarted+sum.Blocked > 0 || end.Incomplete() {
 		return errIncomplete
 	}
 	return nil
@@ -271,6 +273,9 @@ func (c *cli) wordsAtEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 		c.stderr.Printf("halted: %s\n", sum.Halted)
 	}
 	c.stderr.Printf("%s: %s\n", j.Name(), end.Tally)
+	for _, w := range query.Waiting(j.Sweep, 5) {
+		c.stderr.Printf("  waiting    %s\n", unit.Line(w))
+	}
 	if end.Stale > 0 {
 		c.stderr.Printf("  %s\n", c.staleWords(j.Sweep, end.Tally))
 	}

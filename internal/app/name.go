@@ -20,9 +20,13 @@ func PlaceOf(s *sweep.Sweep, key string) string {
 const longParameters = 2000
 
 // Reproduce is the command that executes one run by itself. Long parameters are
-// read from the run's notebook, if it was executed.
+// read from the run's notebook, if it was executed. A run that is fed by others is
+// executed again in its sweep, which has what it is fed.
 func Reproduce(s *sweep.Sweep, r sweep.Run) string {
 	head, _ := s.Head()
+	if len(s.Needed(r.ID)) > 0 {
+		return fmt.Sprintf("fanout rerun %s %s --frozen", unit.Quote(s.Where()), r.ID)
+	}
 	words := []string{"fanout", "exec", templatePath(s, head, r), r.ID + ".ipynb"}
 	if k := head.Recipe.Kernel; k != "" {
 		words = append(words, "-k", k)
@@ -32,6 +36,9 @@ func Reproduce(s *sweep.Sweep, r sweep.Run) string {
 	}
 	words = append(words, given(s, r)...)
 	for _, secret := range head.Recipe.Secrets {
+		if !secret.For(r) {
+			continue
+		}
 		words = append(words, "--secret", secret.Param, secret.Env)
 	}
 	for i, w := range words {

@@ -83,15 +83,13 @@ func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, note f
 	}
 	defer j.refresh(ctx, ex.Limits().Remote)()
 	spec := j.Spec()
-	retry := spec.Retries
-	if j.app.Retries >= 0 {
-		retry.N = j.app.Retries
-	}
 	return fan.Fan(ctx, j.Sweep, ex, fan.Options{
-		Runs: todo.Runs, Known: j.known, Jobs: j.app.Jobs, Canary: j.app.Canary && !proven(j.Sweep, todo.Runs),
-		Retry:  fan.Retry{N: retry.N, On: retry.On, Backoff: retry.Backoff, Total: retry.Max},
+		Runs: todo.Runs, Known: j.known, Jobs: j.app.Jobs, Canary: j.app.Canary && (len(spec.Steps) > 0 || !proven(j.Sweep, todo.Runs)),
+		Retry:  j.retry(spec.Retries),
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
 		Limits: valueLimits(spec.Limits), Note: note,
+		RetryOf: j.retries(), Later: todo.Later, Due: func(id string) bool { return due.Becomes(j.Sweep, id, spec.StaleOn) },
+		Proven: provenTemplates(j.Sweep), InOrder: todo.InOrder,
 	})
 }
 
@@ -99,12 +97,7 @@ func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, note f
 // every template that is due: then the first runs that fail show what is wrong
 // with them, not with all.
 func proven(s *sweep.Sweep, due []string) bool {
-	good := map[string]bool{} // by template
-	for _, st := range s.Runs() {
-		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded && !good[st.Run.Template] {
-			good[st.Run.Template] = len(o.Fingerprint.Differs(s.Current(st.Run), []string{"code", "files"})) == 0
-		}
-	}
+	good := provenTemplates(s)
 	for _, id := range due {
 		if st, _ := s.Run(id); !good[st.Run.Template] {
 			return false

@@ -15,6 +15,7 @@ import (
 	"testing/fstest"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 )
 
 // repeated is a text many times over that takes no memory.
@@ -159,11 +160,14 @@ func TestPipesArePassedOver(t *testing.T) {
 	}
 }
 
+// absent are the columns that a table without steps and replicates does not have.
+var absent = []string{query.Step, query.Replicate}
+
 // gathered puts scraps of one run into tables that are to hold so many.
 func gathered(t *testing.T, o Options, runs int, names iter.Seq[string], v any) *gatherer {
 	t.Helper()
 	o.TempDir = t.TempDir()
-	g, err := newGatherer(o, false, runs)
+	g, err := newGatherer(o, runs, absent...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +215,7 @@ func TestManyScrapsOfManyRuns(t *testing.T) {
 		if n := len(r.Table.Columns()); n != tt.width+1 {
 			t.Errorf("%d runs: %d columns, want %d and the metric", tt.runs, n, tt.width)
 		}
-		fixed := len(runColumns) - 1 // no replicates
+		fixed := len(runColumns) - len(absent)
 		if len(problems) != 5000-(tt.width-fixed) {
 			t.Errorf("%d runs: %d problems", tt.runs, len(problems))
 		}
@@ -241,7 +245,7 @@ func TestProblemsWithoutEnd(t *testing.T) {
 	if n := len(problems); n != maxProblems+1 || len(g.columnOf) > maxNames+g.width {
 		t.Fatalf("%d problems, %d names", n, len(g.columnOf))
 	}
-	left := names - (fewColumns + 1) - maxProblems
+	left := names - (fewColumns + len(absent)) - maxProblems
 	if want := fmt.Sprintf("%d more problems are not listed", left); problems[0].Detail != want {
 		t.Errorf("got %q, want %q", problems[0].Detail, want)
 	}
@@ -288,7 +292,7 @@ func TestMoreParametersThanColumns(t *testing.T) {
 			left++
 		}
 	}
-	if want := 70_001 + len(runColumns) - 1 - maxColumns; left != want {
+	if want := 70_001 + len(runColumns) - len(absent) - maxColumns; left != want {
 		t.Errorf("%d problems, want %d", left, want)
 	}
 }

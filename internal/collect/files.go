@@ -15,6 +15,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -29,7 +30,7 @@ func Files(ctx context.Context, fsys fs.FS, paths []string, o Options) (r *Resul
 	if err != nil {
 		return nil, err
 	}
-	g, err := newGatherer(o, false, len(names))
+	g, err := newGatherer(o, len(names), query.Step, query.Replicate)
 	if err != nil {
 		return nil, err
 	}

@@ -363,7 +363,7 @@ func TestNamesThatCollide(t *testing.T) {
 	fsys := fstest.MapFS{"a.ipynb": {Data: []byte(withOutputs(`{"papermill":{"parameters":{"alpha":0.5,"Alpha":1,"run_id":"mine"}}}`, outputs))}}
 	r := collectFiles(t, fsys, Options{Require: []string{"alpha", "missing"}, Metrics: []Metric{{Name: "AUC", Unit: "%", Goal: "maximize"}}})
 	var names []string
-	for _, c := range r.Table.Columns()[len(runColumns)-1:] {
+	for _, c := range r.Table.Columns()[len(runColumns)-len(absent):] {
 		names = append(names, c.Name()+" "+c.Role().String())
 	}
 	want := []string{"Alpha parameter", "param_alpha parameter", "param_run_id parameter", "scrap_alpha scrap", "scrap_run_status scrap", "AUC scrap", "scrap_auc scrap", "scrap_scrap_alpha scrap", "x,y scrap"}

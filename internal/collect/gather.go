@@ -47,8 +47,8 @@ type entry struct {
 	problems       []table.Problem
 }
 
-// runColumns are the columns every runs table begins with; the last of them
-// only where runs are repeated.
+// runColumns are the columns that runs tables begin with: query.Step only where
+// there are steps, and query.Replicate only where runs are repeated.
 var runColumns = query.Columns()
 
 var columnTypes = map[query.Type]table.Type{
@@ -122,8 +122,8 @@ type placed struct {
 	p    picture
 }
 
-// newGatherer prepares tables of rows runs or files.
-func newGatherer(o Options, replicates bool, rows int) (*gatherer, error) {
+// newGatherer prepares tables of rows runs or files, without some columns.
+func newGatherer(o Options, rows int, without ...string) (*gatherer, error) {
 	sp, err := newBuffer(o.TempDir)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,8 @@ func newGatherer(o Options, replicates bool, rows int) (*gatherer, error) {
 		g.metrics[m.Name] = m
 	}
 	for _, c := range runColumns {
-		if c.Name == query.Replicate && !replicates {
+		if slices.Contains(without, c.Name) {
+			g.fixed = append(g.fixed, -1)
 			continue
 		}
 		g.fixed = append(g.fixed, g.runs.Column(table.ColumnSpec{Name: c.Name, Type: columnTypes[c.Type], Unit: c.Unit, Role: table.RoleRun}))

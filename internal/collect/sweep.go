@@ -22,8 +22,14 @@ import (
 // that were edited, or that are being written, are opened.
 func Sweep(ctx context.Context, s *sweep.Sweep, o Options) (r *Result, err error) {
 	runs := s.Runs()
-	replicates := slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Replicate > 0 })
-	g, err := newGatherer(o, replicates, len(runs))
+	var without []string // columns
+	if !slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Replicate > 0 }) {
+		without = append(without, query.Replicate)
+	}
+	if !slices.ContainsFunc(runs, func(st sweep.RunState) bool { return st.Run.Step() != "" }) {
+		without = append(without, query.Step)
+	}
+	g, err := newGatherer(o, len(runs), without...)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +110,7 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 	for _, l := range st.Run.Labels {
 		e.labels = append(e.labels, bound{l.Name, l.Value.Any()})
 	}
-	if st.Run.Template != "" && !slices.ContainsFunc(e.labels, func(b bound) bool { return b.value == st.Run.Template }) {
+	if st.Run.Template != "" && run.Run.Step() == "" && !slices.ContainsFunc(e.labels, func(b bound) bool { return b.value == st.Run.Template }) {
 		e.labels = append(e.labels, bound{"template", st.Run.Template})
 	}
 	if b := st.BestOut; b != nil && b.Unkept != "" {

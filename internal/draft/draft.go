@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/needs"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -148,7 +149,7 @@ func (d *Draft) readTemplates() (map[string][]grid.Param, error) {
 	for _, ref := range d.Spec.Templates {
 		params, err := d.readTemplate(ref)
 		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: template %s: %w", d.Spec.Where("template"), ref.Path, err))
+			problems = append(problems, fmt.Errorf("%s: template %s: %w", d.Spec.WhereTemplate(), ref.Path, err))
 			continue
 		}
 		declared[ref.Slot] = params
@@ -175,12 +176,13 @@ func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !found && len(d.Spec.Names()) > 0 {
+	names := d.Spec.NamesFor(ref.Slot)
+	if !found && len(names) > 0 {
 		return nil, unit.WithHint(errors.New("it has no cell tagged `parameters`"),
 			"tag the cell that holds the default values: in JupyterLab, property inspector, cell tags")
 	}
-	if len(d.Spec.Names()) > 0 {
-		if err := injectable(doc, d.Spec.Names(), d.Spec.Kernel); err != nil {
+	if len(names) > 0 {
+		if err := injectable(doc, names, d.Spec.Kernel); err != nil {
 			return nil, err
 		}
 	}
@@ -257,7 +259,7 @@ func (d *Draft) Expand(ctx context.Context) error {
 	if d.Spec.Repeat.Grows() {
 		d.begin()
 	}
-	return d.Grid.Err()
+	return errors.Join(d.Grid.Err(), inputs.unused())
 }
 
 // begin plans the replicates that a sweep that grows begins with. A replicate of
@@ -297,9 +299,34 @@ func (d *Draft) fillHead(src Source) {
 		r.Env = append(r.Env, e.Name+"="+e.Value)
 	}
 	for _, secret := range s.Secrets {
-		r.Secrets = append(r.Secrets, sweep.Secret{Param: secret.Param, Env: secret.Env})
+		x := sweep.Secret{Param: secret.Param, Env: secret.Env}
+		for _, st := range s.Steps {
+			if d.Grid.Takes(st.Name, secret.Param) {
+				x.Steps = append(x.Steps, st.Name)
+			}
+		}
+		r.Secrets = append(r.Secrets, x)
 	}
 	r.Settings = settingsOf(d.Grid.Defaults())
+	for _, st := range s.Steps {
+		d.Steps = append(d.Steps, d.stepOf(st))
+	}
+}
+
+// stepOf is what executors and readers need of a step.
+func (d *Draft) stepOf(st grid.Step) sweep.Step {
+	out := sweep.Step{Name: st.Name, Axes: d.Grid.StepAxes(st.Name), Keep: st.Keep}
+	for _, n := range st.Needs {
+		out.Needs = append(out.Needs, needs.Need{Step: n.Step, Share: n.Share})
+	}
+	for _, w := range st.With {
+		x := sweep.With{Param: w.Param, Expr: w.Expr}
+		if x.Float = w.Wants == value.Float; w.Wants != value.Null {
+			x.Kind = w.Wants.String()
+		}
+		out.With = append(out.With, x)
+	}
+	return out
 }
 
 // SetSource records where the sweep file's folder is, relative to the sweep

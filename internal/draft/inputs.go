@@ -21,10 +21,12 @@ type inputDigester struct {
 	dir      string
 	patterns []string
 	seen     map[string][]byte // by pattern, filled in
+	lacking  map[string]error  // pattern → why no run so far could fill it in
+	used     map[string]bool   // patterns that a run could fill in
 }
 
 func (d *Draft) inputDigester() *inputDigester {
-	return &inputDigester{dir: d.Dir, patterns: d.Spec.Inputs, seen: map[string][]byte{}}
+	return &inputDigester{dir: d.Dir, patterns: d.Spec.Inputs, seen: map[string][]byte{}, lacking: map[string]error{}, used: map[string]bool{}}
 }
 
 // noteInputs plans the state of what a run reads.
@@ -42,6 +44,11 @@ func (d *inputDigester) digest(r sweep.Run) (string, error) {
 	h := sha256.New()
 	for _, pattern := range d.patterns {
 		name, err := fillIn(pattern, r)
+		if err != nil && r.Step() != "" {
+			d.lacking[pattern] = err // other steps have what it names
+			continue
+		}
+		d.used[pattern] = true
 		if err == nil && d.seen[name] == nil {
 			d.seen[name], err = d.look(name)
 		}
@@ -51,6 +58,16 @@ func (d *inputDigester) digest(r sweep.Run) (string, error) {
 		h.Write(d.seen[name])
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// unused reports a pattern that no step's runs could fill in.
+func (d *inputDigester) unused() error {
+	for _, pattern := range d.patterns {
+		if err := d.lacking[pattern]; err != nil && !d.used[pattern] {
+			return fmt.Errorf("inputs: %w", err)
+		}
+	}
+	return nil
 }
 
 // look lists the files of a pattern as they are now. URIs count only by name,

@@ -40,7 +40,7 @@ func TestInputsWatch(t *testing.T) {
 		dir := t.TempDir()
 		digest := func() string {
 			t.Helper()
-			d := &inputDigester{dir: dir, patterns: []string{c.pattern}, seen: map[string][]byte{}}
+			d := &inputDigester{dir: dir, patterns: []string{c.pattern}, seen: map[string][]byte{}, used: map[string]bool{}}
 			s, err := d.digest(run)
 			if err != nil {
 				t.Fatal(err)

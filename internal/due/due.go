@@ -38,6 +38,12 @@ type List struct {
 	Why  map[string]Reason // by id; also of runs that are due and left for later
 	Kept int               // stand as they are
 	All  bool              // nothing that is due was left out on purpose
+
+	// Later are those of the kept that may become due as others of the list end,
+	// because they need them.
+	Later []string
+
+	InOrder bool // an order was asked for, which those of Later take their places in, too
 }
 
 // Of lists the planned runs that are due, in plan order. parts are the parts of
@@ -69,6 +75,26 @@ func Asked(s *sweep.Sweep, ids, parts []string) List {
 		l.Why[id] = why
 	}
 	return l
+}
+
+// Follow adds to Later the runs that those of the list feed, directly or not, and
+// that wants asks for.
+func (l *List) Follow(s *sweep.Sweep, wants func(id string) bool) {
+	have := map[string]bool{}
+	for _, id := range l.Runs {
+		have[id] = true
+	}
+	for _, id := range s.Downstream(l.Runs) {
+		if !have[id] && wants(id) {
+			l.Later = append(l.Later, id)
+		}
+	}
+}
+
+// Becomes reports whether a run of Later is due now.
+func Becomes(s *sweep.Sweep, id string, parts []string) bool {
+	st, _ := s.Run(id)
+	return st.Status != outcome.Succeeded || len(s.Stale(st, parts)) > 0
 }
 
 // WhyOf says why a run is due, or that it is kept.
@@ -120,6 +146,9 @@ func (l List) String() string {
 	if len(parts) == 0 {
 		return "nothing planned"
 	}
+	if len(l.Later) > 0 {
+		parts = append(parts, fmt.Sprintf("%d of the kept may become stale", len(l.Later)))
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -132,6 +161,7 @@ func Orders() []string { return []string{"as-planned", "newest-first", "longest-
 // for the same ids.
 func (l *List) Order(s *sweep.Sweep, how string) error {
 	ids := l.Runs
+	l.InOrder = how != "" && how != "as-planned"
 	switch how {
 	case "", "as-planned":
 		slices.SortStableFunc(ids, func(a, b string) int { return cmp.Compare(l.Why[a].rank(), l.Why[b].rank()) })

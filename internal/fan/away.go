@@ -129,7 +129,7 @@ func (f *fanner) enqueue(i int, run sweep.Run) {
 		f.away.runs[class] = append(f.away.runs[class], run)
 		return
 	}
-	f.queue = slices.Insert(f.queue, i, run)
+	f.insert(i, run)
 }
 
 // fail records the error of a shard, after which nothing more starts. Where its

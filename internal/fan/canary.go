@@ -2,6 +2,7 @@ package fan
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"sync"
@@ -34,6 +35,7 @@ type canary struct {
 	known  map[string]bool // as Options.Known
 	place  map[string]int  // run → its place in the order to take them
 	failed []sweep.Run     // canaries that did not get past their first cells
+	step   string          // of which it is; empty in a sweep without steps
 }
 
 func newCanary(known map[string]bool) *canary {
@@ -100,40 +102,52 @@ func (c *canary) window(n int) int {
 // the loop spinning.
 func (c *canary) open() { c.shut, c.alive = false, nil }
 
-// see may be called from any goroutine.
-func (c *canary) see(n sweep.Note) {
-	if n.Kind == sweep.NoteCell && n.Cell > canaryCells {
-		c.passed()
-	}
+// renew shuts the window again.
+func (c *canary) renew() {
+	alive := make(chan struct{})
+	c.alive, c.passed, c.shut = alive, sync.OnceFunc(func() { close(alive) }), true
 }
 
 // judge examines a run that ended while the window was shut and returns why the
-// sweep must halt, or nothing. left are the runs that have not begun.
-func (c *canary) judge(st sweep.RunState, left []sweep.Run) string {
-	if !c.shut {
-		return ""
+// sweep must halt, or nothing, and whether the run got past its first cells. left
+// yields the runs that have not begun.
+func (c *canary) judge(st sweep.RunState, left iter.Seq[sweep.Run]) (halt string, alive bool) {
+	if !c.shut || c.step != "" && c.step != st.Run.Template {
+		return "", false
 	}
 	o := st.Last
 	if o.Status == outcome.Succeeded || o.Cell > canaryCells {
-		c.open()
-		return ""
+		return "", true
 	}
 	if o.Status == outcome.Canceled || c.known[st.Run.ID] {
-		return ""
+		return "", false
 	}
 	c.failed = append(c.failed, st.Run)
 	n := len(c.failed)
-	first := "the first run did not get past its first cells"
+	of := ""
+	if c.step != "" {
+		of = " of the step " + c.step
+	}
+	first := "the first run" + of + " did not get past its first cells"
 	if n > 1 {
-		first = fmt.Sprintf("the first %d runs, as unlike as there are, did not get past their first cells", n)
+		first = fmt.Sprintf("the first %d runs%s, as unlike as there are, did not get past their first cells", n, of)
 	}
 	switch {
-	case (o.Kind == outcome.StartFailed || slices.Contains(hopeless, o.Ename)) && (n > 1 || !slices.ContainsFunc(left, c.otherVariant)):
-		return fmt.Sprintf("%s (%s), and no other would; %s", first, o.Reason, anyway)
+	case (o.Kind == outcome.StartFailed || slices.Contains(hopeless, o.Ename)) && (n > 1 || !c.anyOther(left)):
+		return fmt.Sprintf("%s (%s), and no other would; %s", first, o.Reason, anyway), false
 	case n >= maxCanaries:
-		return fmt.Sprintf("%s (the last: %s); %s", first, o.Reason, anyway)
+		return fmt.Sprintf("%s (the last: %s); %s", first, o.Reason, anyway), false
 	}
-	return ""
+	return "", false
+}
+
+func (c *canary) anyOther(left iter.Seq[sweep.Run]) bool {
+	for r := range left {
+		if (c.step == "" || c.step == r.Template) && c.otherVariant(r) {
+			return true
+		}
+	}
+	return false
 }
 
 // otherVariant reports a run that may go another way through the template than

@@ -23,14 +23,22 @@ import (
 
 // Options are what to execute and how.
 type Options struct {
-	Runs   []string        // ids, in the order to take them
-	Known  map[string]bool // those of them that failed before and have not changed: they are no canaries, and Halt does not count their failures
-	Jobs   int             // concurrent runs, at least 1; for remote executors Limits decides
-	Canary bool            // one run must get past its first cells before the others start
-	Retry  Retry
-	Halt   Halt
-	Limits []ValueLimit     // at most N runs of one value at a time
-	Note   func(sweep.Note) // may be nil
+	Runs    []string        // ids, in the order to take them
+	Known   map[string]bool // those of them that failed before and have not changed: they are no canaries, and Halt does not count their failures
+	Jobs    int             // concurrent runs, at least 1; for remote executors Limits decides
+	Canary  bool            // one run must get past its first cells before the others start
+	Retry   Retry
+	Halt    Halt
+	RetryOf map[string]Retry // step → instead of Retry
+	Limits  []ValueLimit     // at most N runs of one value at a time
+	Note    func(sweep.Note) // may be nil
+
+	// In a sweep with steps, a run begins when nothing it needs is open any more, and
+	// enough of that has succeeded.
+	Later   []string              // runs that stand, and may become due as others end
+	Due     func(run string) bool // whether a run of Later is due, now that what it needs has ended
+	Proven  map[string]bool       // steps that need no canary
+	InOrder bool                  // a run that may begin takes its place in Runs, rather than the first one
 }
 
 // Retry is which failures are retried. Interruptions never are.
@@ -62,6 +70,7 @@ type Summary struct {
 	Retried   int
 	Halted    string // why the sweep was halted; empty if it was not
 	Unstarted int    // requested runs that never began
+	Blocked   int    // requested runs whose needs did not succeed
 }
 
 // haltedError is the cause of the context when the policy cancels runs. Executors
@@ -91,9 +100,9 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 		window: window(o.Jobs, ex.Limits()), typicalOf: -1, away: newAway(ex),
 		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
 		rates: newRates(), canary: newCanary(o.Known),
-		ended: make(chan result), awake: make(chan string, len(o.Runs)),
+		ended: make(chan result), awake: make(chan string, len(o.Runs)+len(o.Later)),
 	}
-	f.class = f.away.class
+	f.class, f.chain = f.away.class, newChain(s, o)
 	for i, id := range o.Runs {
 		st, ok := s.Run(id)
 		if !ok {
@@ -105,10 +114,19 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 			f.total++
 		}
 	}
-	f.canary.shut = o.Canary && f.total > 1
+	for i, id := range o.Later {
+		f.canary.place[id] = len(o.Runs) + i
+	}
+	f.canary.shut = o.Canary && f.total > 1 && f.chain.wait == nil // steps are tried as they come up
 	f.resume(workCtx, left)
+	f.hold()
 	err = f.loop(workCtx)
 	f.sum.Unstarted += len(f.queue) + f.waiting + f.away.unstarted()
+	for id := range f.chain.held {
+		if !f.chain.later[id] {
+			f.sum.Unstarted++
+		}
+	}
 	return f.sum, err
 }
 
@@ -169,6 +187,7 @@ type fanner struct {
 	class  func(sweep.Run) string
 	away   *away
 	rates  *rates
+	chain  *chain
 
 	queue             []sweep.Run
 	inFlight          int            // shards
@@ -215,7 +234,7 @@ func (f *fanner) loop(ctx context.Context) error {
 				f.enqueue(0, st.Run)
 			}
 		case <-f.canary.alive:
-			f.canary.open()
+			f.passed()
 		case <-look.C:
 			f.share(ctx)
 		case <-f.done(ctx):
@@ -293,8 +312,9 @@ func (f *fanner) send(ctx context.Context, shard sweep.Shard, runs []sweep.Run) 
 	}
 	f.inFlight++
 	f.away.busy[class]++
+	passed := f.canary.passed
 	go func() {
-		err := f.execute(ctx, shard)
+		err := f.execute(ctx, shard, passed)
 		f.ended <- result{shard, class, runs, err}
 	}()
 }
@@ -302,13 +322,22 @@ func (f *fanner) send(ctx context.Context, shard sweep.Shard, runs []sweep.Run) 
 // next is where in the queue the run is that begins next, -1 if none may.
 func (f *fanner) next() int {
 	if f.canary.shut {
-		fit := func(r sweep.Run) bool { return !f.o.Known[r.ID] && f.tries[r.ID] == 0 }
+		fit := func(r sweep.Run) bool {
+			return !f.o.Known[r.ID] && f.tries[r.ID] == 0 && (f.canary.step == "" || f.canary.step == r.Template)
+		}
 		if slices.ContainsFunc(f.queue, fit) {
 			return f.canary.choose(f.queue, func(r sweep.Run) bool { return fit(r) && f.allowed(r) })
 		}
 		f.canary.open() // what is left would show nothing about others
 	}
-	return slices.IndexFunc(f.queue, f.allowed)
+	i := slices.IndexFunc(f.queue, f.allowed)
+	if i < 0 || !f.tryStep(f.queue[i]) {
+		return i
+	}
+	if f.inFlight > f.away.stuck() {
+		return -1
+	}
+	return f.next()
 }
 
 // take removes up to n runs of one class from the queue, beginning with the one at
@@ -319,6 +348,9 @@ func (f *fanner) take(i, n int) []sweep.Run {
 	for i >= 0 && len(runs) < n {
 		run := f.queue[i]
 		f.queue = without(f.queue, i)
+		if i == 0 {
+			f.chain.room++
+		}
 		f.hand(run)
 		runs = append(runs, run)
 		next := slices.IndexFunc(f.queue[i:], func(r sweep.Run) bool { return f.allowed(r) && f.class(r) == class })
@@ -350,11 +382,13 @@ func (f *fanner) hand(run sweep.Run) {
 	}
 }
 
-func (f *fanner) execute(ctx context.Context, shard sweep.Shard) error {
+func (f *fanner) execute(ctx context.Context, shard sweep.Shard, passed func()) error {
 	f.rates.began(shard)
 	defer f.rates.ended(shard.ID)
 	return f.ex.Execute(ctx, shard, func(n sweep.Note) {
-		f.canary.see(n)
+		if n.Kind == sweep.NoteCell && n.Cell > canaryCells {
+			passed()
+		}
 		f.rates.see(shard.ID, n)
 		if f.o.Note != nil {
 			f.o.Note(n)
@@ -429,18 +463,24 @@ func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 	if st.Last.Status == outcome.Canceled && f.putBack(ctx, run, recalled) {
 		return // its worker was asked to stop
 	}
-	if why := f.canary.judge(st, f.queue); why != "" {
+	why, alive := f.canary.judge(st, f.left())
+	if why != "" {
 		f.halt("soon", why)
 		return
 	}
+	if alive {
+		f.passed()
+	}
 	if st.Status == outcome.Canceled || st.Status == outcome.Succeeded {
 		f.book(st)
+		f.settled(run.ID)
 		return
 	}
 	if f.retry(ctx, st) {
 		return
 	}
 	f.book(st)
+	f.settled(run.ID)
 }
 
 // maxReturns is how often a run may come back without having begun.
@@ -451,6 +491,7 @@ const maxReturns = 5
 func (f *fanner) unstarted(ctx context.Context, run sweep.Run, recalled bool) {
 	if !f.putBack(ctx, run, recalled) {
 		f.sum.Unstarted++
+		f.settled(run.ID)
 	}
 }
 
@@ -469,15 +510,18 @@ func (f *fanner) putBack(ctx context.Context, run sweep.Run, recalled bool) bool
 
 // retry queues a failed run again if its budget allows.
 func (f *fanner) retry(ctx context.Context, st sweep.RunState) bool {
-	again := f.tries[st.Run.ID]
-	spent := again > f.o.Retry.N || f.o.Retry.Total > 0 && f.retried >= f.o.Retry.Total
-	if spent || f.stopped || ctx.Err() != nil || !f.o.Retry.matches(*st.Last) {
+	again, policy := f.tries[st.Run.ID], f.o.Retry
+	if own, has := f.o.RetryOf[st.Run.Template]; has {
+		policy = own
+	}
+	spent := again > policy.N || f.o.Retry.Total > 0 && f.retried >= f.o.Retry.Total
+	if spent || f.stopped || ctx.Err() != nil || !policy.matches(*st.Last) {
 		return false
 	}
 	f.retried++
 	f.sum.Retried++
 	f.waiting++
-	wait := backoff(f.o.Retry.Backoff, again)
+	wait := backoff(policy.Backoff, again)
 	go func() {
 		select {
 		case <-time.After(wait):

@@ -29,7 +29,7 @@ func (g *Grid) learnNames() {
 		g.names[s.TemplateAxis] = isTemplate
 	}
 	for _, x := range s.derive {
-		g.names[x.name] = isDerived
+		g.names[x.Name] = isDerived
 	}
 	if s.Repeat.As != "" {
 		g.names[s.Repeat.As] = isReplicate
@@ -277,7 +277,7 @@ func (g *Grid) distinctPerSlot(dim *axes.Dim) bool {
 // readLabel is a label column of the dim that derive reads.
 func (g *Grid) readLabel(dim *axes.Dim) *axes.Column {
 	for _, c := range dim.Cols {
-		if c.Label && slices.ContainsFunc(g.spec.derive, func(x derived) bool { return slices.Contains(x.expr.Names(), c.Name) }) {
+		if c.Label && slices.ContainsFunc(g.spec.derive, func(x derived) bool { return slices.Contains(x.Expr.Names(), c.Name) }) {
 			return c
 		}
 	}

@@ -32,7 +32,9 @@ func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
 	g.checkExpressions(r)
 	if r.Mistakes() == 0 {
 		g.checkBaseline(r)
-		g.checkUntil(r)
+		if w := g.spec.Repeat.CheckUntil(r, g.spec.nodes["repeat"], len(g.spec.Baseline) > 0, g.spec.Metrics); w != "" {
+			g.warnf("%s", w)
+		}
 		g.warn()
 	}
 }
@@ -71,7 +73,7 @@ func (g *Grid) checkNames(r *yaml.Reader) {
 		}
 	}
 	for _, x := range s.derive {
-		use(x.key, x.name, "derived")
+		use(x.Key, x.Name, "derived")
 	}
 	if s.Repeat.As != "" {
 		use(s.nodes["repeat"], s.Repeat.As, "the replicate")
@@ -110,7 +112,13 @@ func (s *Spec) otherPlace(n *yaml.Node) string {
 // there would burn the whole grid.
 func (g *Grid) checkDeclared(r *yaml.Reader, ident func(string) error) {
 	passed := g.spec.passed(g.axes)
+	if len(g.steps) > 0 {
+		g.checkSteps(r)
+	}
 	for _, t := range g.spec.Templates {
+		if len(g.steps) > 0 {
+			break
+		}
 		declared, known := g.declared[t.Slot]
 		if !known {
 			continue
@@ -181,7 +189,7 @@ func (s *Spec) passed(list []*axes.Axis) []placedName {
 		}
 	}
 	for _, x := range s.derive {
-		add(x.name, x.key)
+		add(x.Name, x.Key)
 	}
 	if s.Repeat.As != "" {
 		add(s.Repeat.As, s.nodes["repeat"])
@@ -376,16 +384,16 @@ func (g *Grid) checkExpressions(r *yaml.Reader) {
 		all = append(all, s.where)
 	}
 	for _, x := range s.derive {
-		all = append(all, x.expr)
+		all = append(all, x.Expr)
 	}
 	all = append(all, slices.DeleteFunc(slices.Clone(s.placement), func(e *placedExpr) bool { return e == nil })...)
 	for _, e := range all {
 		for _, n := range e.Names() {
 			switch k := g.names[n]; {
 			case k == isSecret:
-				r.Errorf(e.at, "expression %q: `%s` is a secret, which only the run itself reads", e.String(), n)
+				r.Errorf(e.At, "expression %q: `%s` is a secret, which only the run itself reads", e.String(), n)
 			case k == 0 && n != replicateName:
-				r.Errorf(e.at, "expression %q: nothing is called `%s`%s", e.String(), n, diagnostic.DidYouMean(n, sortedKeys(g.names)))
+				r.Errorf(e.At, "expression %q: nothing is called `%s`%s", e.String(), n, diagnostic.DidYouMean(n, sortedKeys(g.names)))
 			}
 		}
 	}
@@ -397,7 +405,7 @@ func (g *Grid) checkExpressions(r *yaml.Reader) {
 		r.Add(err)
 		return
 	}
-	if complete && g.structural && s.Sample.N == 0 {
+	if complete && g.structural && s.Sample.N == 0 && len(g.steps) == 0 {
 		g.count = n
 	}
 }
@@ -483,13 +491,13 @@ func (g *Grid) surveyPoint(b *axes.Block, idx []int, env map[string]any) (pass, 
 // checkDerived compares derived values with what the template declares.
 func (g *Grid) checkDerived(p Point) error {
 	for _, x := range g.spec.derive {
-		v, _ := value.Lookup(p.params, x.name)
+		v, _ := value.Lookup(p.params, x.Name)
 		for _, t := range g.spec.Templates {
-			if t.Slot != p.slot {
+			if t.Slot != p.slot && len(g.steps) == 0 {
 				continue
 			}
-			if _, err := g.valueError(t, value.Binding{Name: x.name, Value: v}); err != nil {
-				return g.placed(x.expr, p, err)
+			if _, err := g.valueError(t, value.Binding{Name: x.Name, Value: v}); err != nil {
+				return g.placed(x.Expr, p, err)
 			}
 		}
 	}
@@ -526,7 +534,7 @@ func (g *Grid) checkBaseline(r *yaml.Reader) {
 		return
 	}
 	if s.Sample.N > 0 {
-		for p := range g.Points() {
+		for p := range g.basePoints() {
 			if p.matches(s.Baseline) {
 				return
 			}
@@ -558,7 +566,7 @@ func (g *Grid) checkBaseline(r *yaml.Reader) {
 func (g *Grid) derivations() []*placedExpr {
 	var out []*placedExpr
 	for _, x := range g.spec.derive {
-		out = append(out, x.expr)
+		out = append(out, x.Expr)
 	}
 	return out
 }

@@ -5,81 +5,15 @@ import (
 	"slices"
 
 	"github.com/fanout-dev/fanout/internal/grid/expr"
-	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
-	"github.com/fanout-dev/fanout/internal/grid/internal/form"
-	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/grid/internal/expression"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// placedExpr is an expression of the sweep file.
-type placedExpr struct {
-	at *yaml.Node
-	*expr.Expr
-}
-
-func readExpr(r *yaml.Reader, n *yaml.Node) *placedExpr {
-	src := r.Text(n, "an expression")
-	if src == "" {
-		return nil
-	}
-	e, err := expr.Compile(src)
-	if err != nil {
-		r.Errorf(n, "%v", err)
-		return nil
-	}
-	return &placedExpr{r.Resolve(n), e}
-}
-
-// derived is a parameter computed from others.
-type derived struct {
-	name string
-	key  *yaml.Node
-	expr *placedExpr
-}
-
-func expression() form.Form[*placedExpr] {
-	return form.Form[*placedExpr]{Read: func(r *yaml.Reader, n *yaml.Node, into **placedExpr) { *into = readExpr(r, n) }, Schema: form.Text("").Schema}
-}
-
-func derive() form.Form[[]derived] {
-	return form.Form[[]derived]{Read: func(r *yaml.Reader, n *yaml.Node, into *[]derived) {
-		var all []derived
-		for _, f := range r.Fields(n, "a map of parameters to expressions") {
-			axes.CheckName(r, f.Key, f.Name)
-			if e := readExpr(r, f.Node); e != nil {
-				all = append(all, derived{f.Name, f.Key, e})
-			}
-		}
-		*into = inOrder(r, all)
-	}, Schema: form.Schema{"type": "object", "additionalProperties": form.Text("").Schema}}
-}
-
-// inOrder puts derived parameters behind those they read.
-func inOrder(r *yaml.Reader, all []derived) []derived {
-	var out []derived
-	placed := map[string]bool{}
-	waits := func(x derived) bool {
-		return slices.ContainsFunc(all, func(y derived) bool { return !placed[y.name] && slices.Contains(x.expr.Names(), y.name) })
-	}
-	for len(out) < len(all) {
-		before := len(out)
-		for _, x := range all {
-			if !placed[x.name] && !waits(x) {
-				placed[x.name] = true
-				out = append(out, x)
-			}
-		}
-		if len(out) == before {
-			for _, x := range all {
-				if !placed[x.name] {
-					r.Errorf(x.key, "`%s` is derived from itself, directly or through others", x.name)
-				}
-			}
-			return out
-		}
-	}
-	return out
-}
+// What the file computes, as it is read.
+type (
+	placedExpr = expression.Placed
+	derived    = expression.Of
+)
 
 // expressions are the derived parameters of a grid by when they are computed.
 type expressions struct {
@@ -104,8 +38,8 @@ func (g *Grid) collectExpressions() expressions {
 		return slices.ContainsFunc(e.Names(), func(n string) bool { return varies[n] })
 	}
 	for _, y := range g.spec.derive {
-		if reads(y.expr) {
-			varies[y.name] = true
+		if reads(y.Expr) {
+			varies[y.Name] = true
 			x.replicate = append(x.replicate, y)
 		} else {
 			x.base = append(x.base, y)
@@ -127,8 +61,8 @@ func (g *Grid) readNames(list ...*placedExpr) map[string]bool {
 			}
 			out[n] = true
 			for _, x := range g.spec.derive {
-				if x.name == n {
-					add(x.expr.Expr)
+				if x.Name == n {
+					add(x.Expr.Expr)
 				}
 			}
 		}
@@ -174,7 +108,7 @@ func (g *Grid) placed(x *placedExpr, p Point, err error) error {
 			read = append(read, value.Binding{Name: n, Value: v})
 		}
 	}
-	e := g.spec.reader.At(x.at)
+	e := g.spec.reader.At(x.At)
 	e.Msg = err.Error()
 	if len(read) > 0 {
 		e.Msg += ", where " + words(read)

@@ -46,6 +46,7 @@ type Grid struct {
 	axes       []*axes.Axis
 	slots      []string          // of the templates; one empty slot when there is one
 	constants  [][]value.Binding // by slot, as its template takes them
+	steps      []*stepGrid
 	blocks     []*axes.Block
 	structural bool // no two combinations can be the same point
 	names      map[string]nameKind
@@ -79,6 +80,11 @@ func (s *Spec) Names() []string {
 	for _, n := range s.passed(s.source.Axes()) {
 		out = append(out, n.text)
 	}
+	for _, st := range s.Steps {
+		for _, w := range st.With {
+			out = append(out, w.Param)
+		}
+	}
 	sort.Strings(out)
 	return slices.Compact(out)
 }
@@ -95,11 +101,12 @@ func (s *Spec) Grid(in Inputs) (*Grid, error) {
 			g.declared[slot][x.Name] = x
 		}
 	}
-	for _, t := range s.Templates {
-		g.slots = append(g.slots, t.Slot)
-		g.constants = append(g.constants, g.coercedAll(t.Slot, s.Parameters))
+	for _, slot := range s.slots() {
+		g.slots = append(g.slots, slot)
+		g.constants = append(g.constants, g.coercedAll(slot, s.Parameters))
 	}
 	g.learnNames()
+	g.learnSteps(p.Reader)
 	if p.Mistakes() == 0 {
 		g.build(p.Reader)
 	}
@@ -108,6 +115,19 @@ func (s *Spec) Grid(in Inputs) (*Grid, error) {
 		return nil, err
 	}
 	return g, nil
+}
+
+// slots are those that a point of the source can be of. Steps are none: their
+// points are made of points without one.
+func (s *Spec) slots() []string {
+	if len(s.Steps) > 0 {
+		return []string{""}
+	}
+	var out []string
+	for _, t := range s.Templates {
+		out = append(out, t.Slot)
+	}
+	return out
 }
 
 // Len is how many points there are; exact is false when only Count can tell,
@@ -122,13 +142,16 @@ func (g *Grid) Len() (n int, exact bool) {
 	if s := g.spec.Sample.N; s > 0 {
 		n = min(n, axes.Times(s, len(g.slots)))
 	}
-	return axes.Times(n, g.spec.Repeat.N), false
+	return axes.Times(axes.Times(n, g.spec.Repeat.N), max(1, len(g.steps))), false
 }
 
 // Count counts the points.
 func (g *Grid) Count(ctx context.Context) (int, error) {
 	if g.count >= 0 {
 		return g.count, nil
+	}
+	if len(g.steps) > 0 {
+		return g.countSteps(ctx)
 	}
 	if g.structural && g.spec.Sample.N == 0 {
 		n, _, err := g.survey(ctx, g.exprs.filter(g.spec.where), 0)
@@ -179,7 +202,7 @@ func (g *Grid) Axes() []Axis {
 		}
 		for _, c := range append(a.Named(), include...) {
 			for i, v := range c.Values {
-				if v = g.coerced(g.slots[0], a.Name, v); c.Has(i) && !seen[v] && len(x.Values) < maxAxisValues {
+				if v = g.typed(a.Name, v); c.Has(i) && !seen[v] && len(x.Values) < maxAxisValues {
 					seen[v] = true
 					x.Values = append(x.Values, v)
 				}
@@ -218,7 +241,7 @@ func (g *Grid) includedAxes() []Axis {
 				i = len(out)
 				out = append(out, Axis{Name: b.Name, Kind: "param"})
 			}
-			if v := g.coerced(g.slots[0], b.Name, b.Value); !slices.Contains(out[i].Values, v) {
+			if v := g.typed(b.Name, b.Value); !slices.Contains(out[i].Values, v) {
 				out[i].Values = append(out[i].Values, v)
 			}
 		}
@@ -240,6 +263,9 @@ func (g *Grid) Defaults() Settings { return g.spec.PerPoint() }
 // override that matches, in their order.
 func (g *Grid) Settings(p Point) Settings {
 	out := g.Defaults()
+	if st := g.spec.step(p.slot); st != nil {
+		out = st.Over(out)
+	}
 	for _, o := range g.spec.overrides {
 		if p.matches(o.match.bindings) {
 			out = o.Over(out)

@@ -4,7 +4,9 @@ import (
 	"slices"
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/expression"
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/repeat"
 	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -14,13 +16,14 @@ import (
 // about points, and all settings.
 var keys = slices.Concat([]form.Key[Spec]{
 	{Name: "template", Doc: "The notebook, relative to this file; or several, which are an axis.", Form: templates()},
+	{Name: "steps", Doc: "Several notebooks instead of one template, and which of them need which.", Form: stepsForm()},
 	{Name: "parameters", Doc: "Parameters that are the same for every run.", Form: parameters()},
 	form.Field("include", "As in GitHub Actions: added to every combination whose values it would not change, else a combination of its own.", partials(), func(s *Spec) *[]partial { return &s.include }),
 	form.Field("exclude", "Partial points; combinations that match one are dropped.", partials(), func(s *Spec) *[]partial { return &s.exclude }),
-	form.Field("where", "An expression; points for which it is false are dropped.", expression(), func(s *Spec) **placedExpr { return &s.where }),
-	form.Field("derive", "Parameters computed by expressions from the others.", derive(), func(s *Spec) *[]derived { return &s.derive }),
+	form.Field("where", "An expression; points for which it is false are dropped.", expression.Form(), func(s *Spec) **placedExpr { return &s.where }),
+	form.Field("derive", "Parameters computed by expressions from the others.", expression.Derive(), func(s *Spec) *[]derived { return &s.derive }),
 	form.Field("sample", "Keep some of the points.", sample(), func(s *Spec) *Sample { return &s.Sample }),
-	form.Field("repeat", "Replicates of every point.", repeat(), func(s *Spec) *Repeat { return &s.Repeat }),
+	form.Field("repeat", "Replicates of every point.", repeat.Form(), func(s *Spec) *Repeat { return &s.Repeat }),
 	{Name: "baseline", Doc: "A partial point that others are compared with.", Form: baseline()},
 	{Name: "limits", Doc: "How many runs with one value may execute at once.", Form: limits()},
 	form.Field("overrides", "Other settings for the points that match.", form.List("a list of {match, …}", overrideForm()), func(s *Spec) *[]override { return &s.overrides }),
@@ -153,7 +156,7 @@ func placement() form.Form[Spec] {
 			v := r.Value(n)
 			var e *placedExpr // nil when the value is fixed
 			if v.Kind() == value.String {
-				e = readExpr(r, n)
+				e = expression.Read(r, n)
 			}
 			s.placement = append(s.placement, e)
 			s.Placement = append(s.Placement, value.Binding{Name: name, Value: v})

@@ -25,7 +25,8 @@ func (p Point) Labels() []value.Binding { return p.labels }
 // Replicate counts from 0.
 func (p Point) Replicate() int { return p.replicate }
 
-// Template is the slot of the template axis, empty when there is none.
+// Template is the slot of the template axis, or the step; empty when there is
+// neither.
 func (p Point) Template() string { return p.slot }
 
 // Identity is the canonical text of what is computed: parameters by name,

@@ -13,8 +13,17 @@ import (
 )
 
 // Points yields every point once, in the order of the file; the last axis
-// varies fastest, then the template, then the replicate.
+// varies fastest, then the template, then the replicate. Where there are steps
+// it yields those of one step after the other.
 func (g *Grid) Points() iter.Seq[Point] {
+	if len(g.steps) > 0 {
+		return g.stepPoints()
+	}
+	return g.basePoints()
+}
+
+// basePoints yields the points of the source.
+func (g *Grid) basePoints() iter.Seq[Point] {
 	points := g.all(nil)
 	if g.spec.Sample.N > 0 {
 		points = g.sampled()
@@ -214,15 +223,15 @@ func (g *Grid) replicate(base Point, r int, env map[string]any) (p Point, ok boo
 // derive computes derived parameters.
 func (g *Grid) derive(p *Point, list []derived, env map[string]any) error {
 	for _, x := range list {
-		out, err := x.expr.Eval(g.env(*p, x.expr.Names(), env))
+		out, err := x.Expr.Eval(g.env(*p, x.Expr.Names(), env))
 		if err != nil {
-			return g.placed(x.expr, *p, err)
+			return g.placed(x.Expr, *p, err)
 		}
 		v, err := value.Of(out)
 		if err != nil {
-			return g.placed(x.expr, *p, fmt.Errorf("`%s`: %w", x.name, err))
+			return g.placed(x.Expr, *p, fmt.Errorf("`%s`: %w", x.Name, err))
 		}
-		p.params = append(p.params, value.Binding{Name: x.name, Value: g.coerced(p.slot, x.name, v)})
+		p.params = append(p.params, value.Binding{Name: x.Name, Value: g.coerced(p.slot, x.Name, v)})
 	}
 	return nil
 }

@@ -2,118 +2,12 @@ package grid
 
 import (
 	"iter"
-	"slices"
-	"strconv"
-	"strings"
 
-	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
-	"github.com/fanout-dev/fanout/internal/grid/internal/form"
-	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
-	"github.com/fanout-dev/fanout/internal/metric"
-	"github.com/fanout-dev/fanout/internal/pattern"
+	"github.com/fanout-dev/fanout/internal/grid/internal/repeat"
 )
 
-// Repeat adds replicates. The parameter As, when named, receives 0 … N-1. A
-// sweep that grows begins with N and has up to Max.
-type Repeat struct {
-	N     int
-	As    string
-	Max   int // 0 where Until is empty
-	Until Until
-}
-
-// Grows reports whether runs are added until a question is answered.
-func (r Repeat) Grows() bool { return r.Until != Until{} }
-
-// Until is when a sweep that grows has answered its question: every metric that
-// decides is decided or, with Width, the interval of the change of that metric
-// is narrower than Below, which may be a fraction of the baseline.
-type Until struct {
-	Decided  bool
-	Width    string
-	Below    float64
-	Relative bool
-}
-
-var widthForm = pattern.Of(`^width\(\s*([^()\s]+)\s*\)\s*<\s*([0-9.]+(?:[eE][-+]?[0-9]+)?)\s*(%?)$`)
-
-func repeat() form.Form[Repeat] {
-	n := func(x *Repeat) *int { return &x.N }
-	parameter := form.Text("a parameter").Checked(func(r *yaml.Reader, n *yaml.Node, name *string) { axes.CheckName(r, n, *name) })
-	return form.Or(form.Whole(1), n, form.Map(
-		form.Field("n", "", form.Whole(1), n),
-		form.Field("as", "The parameter that receives 0, 1, 2, …", parameter, func(x *Repeat) *string { return &x.As }),
-		form.Field("max", "With until: how many replicates there may be.", form.Whole(2), func(x *Repeat) *int { return &x.Max }),
-		form.Field("until", "Adds replicates until it is so: decided, or width(METRIC) < SIZE.", until(), func(x *Repeat) *Until { return &x.Until }),
-	).Checked(checkRepeat))
-}
-
-// until is decided, width(auc) < 0.002 or width(auc) < 1%.
-func until() form.Form[Until] {
-	return form.Form[Until]{Read: func(r *yaml.Reader, n *yaml.Node, u *Until) {
-		text := strings.TrimSpace(r.Text(n, "until"))
-		if text == "decided" {
-			*u = Until{Decided: true}
-			return
-		}
-		m := widthForm().FindStringSubmatch(text)
-		if m == nil {
-			r.Hintf(n, "for example until: decided, or until: \"width(auc) < 0.002\"", "want decided, or width(METRIC) < SIZE, not %s", yaml.Describe(n))
-			return
-		}
-		*u = Until{Width: m[1], Relative: m[3] == "%"}
-		if u.Below, _ = strconv.ParseFloat(m[2], 64); u.Below <= 0 {
-			r.Errorf(n, "no interval is narrower than %s", m[2]+m[3])
-		}
-		if u.Relative {
-			u.Below /= 100
-		}
-	}, Schema: form.Schema{"type": "string", "pattern": `^\s*(decided|width\(.+\)\s*<\s*[0-9.eE+-]+\s*%?)\s*$`}}
-}
-
-func checkRepeat(r *yaml.Reader, n *yaml.Node, x *Repeat) {
-	switch {
-	case x.Grows() && x.Max == 0:
-		r.Hintf(n, "add `max`, how many replicates there may be, as in {n: 5, max: 60, until: decided}", "`until` needs `max`")
-	case x.Max > 0 && !x.Grows():
-		r.Hintf(n, "add `until: decided`", "`max` needs `until`")
-	case x.Grows() && x.Max <= x.N:
-		r.Hintf(n, "`n` replicates come first, and `max` is where adding ends", "`max` is %d, and `n` is %d already", x.Max, x.N)
-	}
-}
-
-// checkUntil finds a question that no number of runs answers.
-func (g *Grid) checkUntil(r *yaml.Reader) {
-	s := g.spec
-	if !s.Repeat.Grows() {
-		return
-	}
-	at := s.nodes["repeat"]
-	if len(s.Baseline) == 0 {
-		r.Hintf(at, "add `baseline`, such as `baseline: {model: old}`", "`until` compares variants with a baseline, and there is none")
-	}
-	deciding := s.deciding()
-	switch u := s.Repeat.Until; {
-	case len(deciding) == 0:
-		r.Hintf(at, "give a metric a `goal`, or declare it `primary: true`", "`until` needs a metric that decides, and there is none")
-	case u.Width != "" && !slices.Contains(deciding, u.Width):
-		r.Errorf(at, "`until` names %s, which is no metric that decides: those are %s", u.Width, strings.Join(deciding, ", "))
-	case u.Decided && !slices.ContainsFunc(s.Metrics, func(m metric.Metric) bool { return m.MinEffect > 0 }):
-		g.warnf("repeat: no metric has a `min_effect`: a variant that does not differ is executed up to `max`, as nothing is too small to matter")
-	}
-}
-
-// deciding are the metrics whose verdicts answer the question. A guardrail does
-// not ask for runs.
-func (s *Spec) deciding() []string {
-	var out []string
-	for i, decisive := range metric.Decisive(s.Metrics) {
-		if m := s.Metrics[i]; decisive && !m.Guardrail {
-			out = append(out, m.Name)
-		}
-	}
-	return out
-}
+// Repeat is how many replicates every point has.
+type Repeat = repeat.Repeat
 
 // Reserve yields the points that a sweep that grows may come to have: those of
 // Points, and their further replicates. Err says why it stopped early.

@@ -19,7 +19,7 @@ func Schema() []byte {
 	}
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "fanout sweep file"
-	root["required"] = []string{"template"}
+	root["oneOf"] = []form.Schema{{"required": []string{"template"}}, {"required": []string{"steps"}}}
 	root["anyOf"] = wayToSayPoints()
 	root["allOf"] = notTwoWays()
 	root["$defs"] = form.Schema{

@@ -29,7 +29,7 @@ import (
 // A Spec is a sweep file as written: decoded and checked, nothing expanded.
 type Spec struct {
 	settings.Sweep
-	Templates    []TemplateRef
+	Templates    []TemplateRef   // of steps, where there are any: a slot each
 	TemplateAxis string          // name of the axis, when there are several templates
 	Parameters   []value.Binding // constants
 	Secrets      []Secret
@@ -38,6 +38,7 @@ type Spec struct {
 	Placement    []value.Binding // Nomad field ← expression
 	Repeat       Repeat
 	Sample       Sample
+	Steps        []Step // each after those it needs; none where one template, or a template axis, is all
 
 	source    axes.Source
 	include   []partial
@@ -56,7 +57,7 @@ type Spec struct {
 }
 
 // A TemplateRef names a template notebook. Slot is its value on the template
-// axis, empty when there is one template.
+// axis, or its step; empty when there is one template.
 type TemplateRef struct{ Slot, Path string }
 
 // A Secret is a parameter read from the environment where a run executes.
@@ -74,6 +75,8 @@ type (
 	Settings = settings.Point
 	// Limit is a duration, or a percentage of the median of finished runs.
 	Limit = settings.Limit
+	// Retries defines which failures are retried.
+	Retries = settings.Retries
 	// Notice is sent when a sweep has ended.
 	Notice = settings.Notice
 )
@@ -94,6 +97,14 @@ func (s *Spec) Text() []byte { return s.text }
 func (s *Spec) Where(key string) string {
 	e := s.reader.At(s.nodes[key])
 	return strings.TrimSuffix(e.Error(), ": ")
+}
+
+// WhereTemplate is the place of what names the templates.
+func (s *Spec) WhereTemplate() string {
+	if len(s.Steps) > 0 {
+		return s.Where("steps")
+	}
+	return s.Where("template")
 }
 
 // Errors are all mistakes of a file, each with its place.
@@ -181,9 +192,7 @@ func (s *Spec) decode(r *yaml.Reader, root *yaml.Node) {
 			r.Errorf(f.Key, "unknown key `%s`%s", f.Name, diagnostic.DidYouMean(f.Name, slices.Concat(names, axes.Ways)))
 		}
 	}
-	if len(s.Templates) == 0 && s.nodes["template"] == nil {
-		r.Hintf(root, "add `template: my.ipynb`", "`template` is missing")
-	}
+	s.checkStepsOrTemplate(r, root)
 	s.decodeSource(r, root, sources)
 }
 

@@ -39,7 +39,8 @@ type List struct {
 	write      func(fields []string) error
 	flush      func() error
 	replicates bool
-	begun      bool // the head of the table is written
+	begun      bool     // the head of the table is written
+	later      [][]cell // rows that wait for the columns of others
 }
 
 // New is a list to be written to out; axes are those of the sweep.
@@ -76,7 +77,12 @@ func mapped(fields []string, f func(string) string) []string {
 }
 
 // Flush writes what is left.
-func (l *List) Flush() error { return l.flush() }
+func (l *List) Flush() error {
+	if err := l.writeLater(); err != nil {
+		return err
+	}
+	return l.flush()
+}
 
 // Due adds a run with the reason why it is due, and the parts in which it is stale.
 func (l *List) Due(r sweep.Run, why string, stale []string) error {
@@ -102,7 +108,7 @@ func (l *List) Run(r query.Run) error {
 	}
 	cells := []cell{{"status", Status(r)}, {"took", took}}
 	if l.Reasons {
-		cells = append(cells, cell{"reason", r.Outcome.Reason})
+		cells = append(cells, cell{"reason", r.Reason()})
 	}
 	return l.row(r.Run, cells...)
 }
@@ -172,10 +178,15 @@ func StaleWhy(part string) string { return staleWhy[part] }
 type cell struct{ column, text string }
 
 // row writes a row: the id of a run, more, and what it is given. The first comes
-// with the names of the columns.
+// with the names of the columns. Runs of several steps are given different things:
+// their rows wait until all columns are known.
 func (l *List) row(r sweep.Run, more ...cell) error {
 	cells := append([]cell{{"run_id", r.ID}}, more...)
-	if r.Template != "" {
+	step := r.Step()
+	switch {
+	case step != "":
+		cells = append(cells, cell{query.Step, step})
+	case r.Template != "":
 		cells = append(cells, cell{"template", r.Template})
 	}
 	for _, b := range slices.Concat(r.Labels, r.Params) {
@@ -184,9 +195,16 @@ func (l *List) row(r sweep.Run, more ...cell) error {
 	if l.replicates {
 		cells = append(cells, cell{query.Replicate, strconv.Itoa(r.Replicate)})
 	}
+	for i := range cells {
+		cells[i].text = unit.Line(cells[i].text)
+	}
+	if step != "" {
+		l.later = append(l.later, cells)
+		return nil
+	}
 	var names, texts []string
 	for _, c := range cells {
-		names, texts = append(names, c.column), append(texts, unit.Line(c.text))
+		names, texts = append(names, c.column), append(texts, c.text)
 	}
 	if !l.begun {
 		l.begun = true
@@ -195,4 +213,37 @@ func (l *List) row(r sweep.Run, more ...cell) error {
 		}
 	}
 	return l.write(texts)
+}
+
+// writeLater writes the rows that waited, with a column for all that any of them
+// has.
+func (l *List) writeLater() error {
+	if len(l.later) == 0 {
+		return nil
+	}
+	var names []string
+	place := map[string]int{}
+	for _, cells := range l.later {
+		for _, c := range cells {
+			if _, has := place[c.column]; !has {
+				place[c.column] = len(names)
+				names = append(names, c.column)
+			}
+		}
+	}
+	rows := l.later
+	l.later = nil
+	if err := l.write(names); err != nil {
+		return err
+	}
+	for _, cells := range rows {
+		texts := make([]string, len(place))
+		for _, c := range cells {
+			texts[place[c.column]] = c.text
+		}
+		if err := l.write(texts); err != nil {
+			return err
+		}
+	}
+	return nil
 }

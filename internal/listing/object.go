@@ -46,7 +46,9 @@ func given(r sweep.Run) Object {
 		o.Set("labels", byName(r.Labels))
 	}
 	o.Set("replicate", r.Replicate)
-	if r.Template != "" {
+	if step := r.Step(); step != "" {
+		o.Set("step", step)
+	} else if r.Template != "" {
 		o.Set("template", r.Template)
 	}
 	return o

@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/runner"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // attempt executes one attempt at a run, from its record to its end.
@@ -32,16 +33,36 @@ func (e *executor) attempt(ctx context.Context, st sweep.RunState, notes exit.No
 		return fmt.Errorf("execute run %s: %w", run.ID, err)
 	}
 	defer e.kernels.release(workdir)
+	upstream := e.sweep.Current(run).Upstream
+	fed, refused, err := e.feed(ctx, run, workdir)
+	if err != nil {
+		return fmt.Errorf("execute run %s: %w", run.ID, err)
+	}
 	began, err := e.exit.Begin(ctx, e.sweep.Lease(), run.ID, sweep.Began{Host: e.machine.host, Boot: e.machine.boot, Place: e.place})
 	if err != nil {
 		return err
 	}
 	a := &attempt{
 		Attempt: began, executor: e, run: run, template: template, workdir: workdir, notes: notes,
-		before: st, ctx: context.WithoutCancel(ctx),
+		before: st, ctx: context.WithoutCancel(ctx), upstream: upstream, fed: fed,
 	}
 	a.note(sweep.Note{Kind: sweep.NoteBegan})
+	if refused != nil {
+		return a.unprepared(doc, refused)
+	}
 	return a.execute(ctx, doc)
+}
+
+// feed gives a run what it needs of others.
+func (e *executor) feed(ctx context.Context, run sweep.Run, w *workdir) (args []value.Binding, refused, err error) {
+	if e.o.Feed == nil || len(e.sweep.Needed(run.ID)) == 0 {
+		return nil, nil, nil
+	}
+	if waits := e.sweep.Waits(run.ID); waits != "" {
+		return nil, errors.New(waits), nil // it was begun by hand, or the sweep has changed
+	}
+	w.fed = true
+	return e.o.Feed(ctx, e.sweep, run, w.dir)
 }
 
 // An attempt is one running try at a run. It is the runner's sink.
@@ -53,6 +74,8 @@ type attempt struct {
 	workdir  *workdir
 	notes    exit.Notes
 	before   sweep.RunState
+	upstream string          // digest of what it is fed
+	fed      []value.Binding // parameters computed from that
 	ctx      context.Context // outlives the run's: the outcome is recorded in any case
 }
 
@@ -65,7 +88,7 @@ func (a *attempt) note(n sweep.Note) {
 func (a *attempt) execute(ctx context.Context, doc *notebook.Notebook) error {
 	recipe := a.kernels.recipe
 	warnings, err := doc.Prepare(notebook.PrepareOptions{
-		Args: arguments(a.run, recipe), InputPath: a.template.Path, OutputPath: sweep.RunKey(a.run.ID),
+		Args: arguments(a.run, a.fed, recipe), InputPath: a.template.Path, OutputPath: sweep.RunKey(a.run.ID),
 		Kernel: a.kernels.name(a.run),
 	})
 	for _, w := range warnings {
@@ -89,18 +112,25 @@ func (a *attempt) sweep() *sweep.Sweep { return a.executor.sweep }
 func (a *attempt) unprepared(doc *notebook.Notebook, err error) error {
 	now := time.Now().UTC()
 	return a.End(doc, runner.Result{Began: true, Outcome: outcome.Outcome{
-		Status: outcome.Failed, Kind: outcome.StartFailed, Reason: "prepare the notebook: " + err.Error(),
+		Status: outcome.Failed, Kind: outcome.StartFailed, Reason: "prepare the notebook: " + unit.Cut(err.Error(), maxUnprepared),
 		Start: now, End: now, Kernel: "cold",
 	}})
 }
 
-// arguments are the run's parameters and the sweep's secrets.
-func arguments(run sweep.Run, recipe sweep.Recipe) []notebook.Argument {
+// maxUnprepared is how many characters of why a notebook cannot be prepared are
+// worth reading.
+const maxUnprepared = 1000
+
+// arguments are the run's parameters, those that it was fed, and its secrets.
+func arguments(run sweep.Run, fed []value.Binding, recipe sweep.Recipe) []notebook.Argument {
 	var args []notebook.Argument
-	for _, p := range run.Params {
+	for _, p := range slices.Concat(run.Params, fed) {
 		args = append(args, notebook.Argument{Name: p.Name, Value: p.Value.Any()})
 	}
 	for _, s := range recipe.Secrets {
+		if !s.For(run) {
+			continue
+		}
 		args = append(args, notebook.Argument{Name: s.Param, Secret: s.Env})
 	}
 	return args
@@ -170,6 +200,7 @@ func (a *attempt) End(doc *notebook.Notebook, r runner.Result) error {
 func (a *attempt) outcome(r runner.Result) outcome.Outcome {
 	o := r.Outcome
 	o.Fingerprint, o.Provenance = a.sweep().Current(a.run), a.provenance
+	o.Fingerprint.Upstream = a.upstream
 	if o.Status == outcome.Succeeded {
 		o.Cell = 0
 	}

@@ -101,12 +101,14 @@ func (k *kernels) workdir(run sweep.Run, t sweep.Template, n int) (*workdir, err
 }
 
 func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, error) {
-	s, err := k.place(t.Path)
+	s, err := k.place(t.Path, len(k.e.sweep.Needed(run.ID)) > 0)
 	if err != nil {
 		return nil, fmt.Errorf("create a working directory: %w", err)
 	}
 	head, _ := k.e.sweep.Head()
 	s.run, s.n = run.ID, n
+	step, _ := head.Step(run.Template)
+	s.keep = slices.Concat(k.recipe.Keep, step.Keep)
 	s.env = runEnv(k.tempEnv(s), run.ID, n, head.AsOf, s.out)
 	s.kind = kind{name: k.kernelName(run, t), source: k.source(t.Path)}
 	if k.recipe.SharePrefix {
@@ -124,8 +126,9 @@ func (k *kernels) source(template string) string {
 	return source
 }
 
-// place creates a working directory for a template.
-func (k *kernels) place(template string) (*workdir, error) {
+// place creates a working directory for a template. That of a run that is fed holds
+// copies: what it is fed is written by this process, which sees no overlay.
+func (k *kernels) place(template string, fed bool) (*workdir, error) {
 	frozen, err := k.frozenFiles()
 	if err != nil {
 		return nil, err
@@ -133,7 +136,7 @@ func (k *kernels) place(template string) (*workdir, error) {
 	if dir := filepath.FromSlash(path.Dir(template)); filepath.IsLocal(dir) {
 		frozen = filepath.Join(frozen, dir)
 	}
-	g := k.ground(k.source(template), frozen)
+	g := k.ground(k.source(template), frozen, fed)
 	if s := k.reuse(g); s != nil {
 		return s, nil
 	}
@@ -185,11 +188,19 @@ func (k *kernels) tempEnv(s *workdir) []string {
 }
 
 // ground returns what the working directories of a template show.
-func (k *kernels) ground(source, frozen string) *ground.Ground {
-	g, _ := k.grounds.LoadOrStore(source, &ground.Ground{
-		Source: source, Frozen: frozen, Base: k.e.scratch.Path, Mount: kernel.Overlay, Unmount: kernel.Unmount,
-	})
+func (k *kernels) ground(source, frozen string, fed bool) *ground.Ground {
+	of := &ground.Ground{Source: source, Frozen: frozen, Base: k.e.scratch.Path}
+	if !fed {
+		of.Mount, of.Unmount = kernel.Overlay, kernel.Unmount
+	}
+	g, _ := k.grounds.LoadOrStore(groundKey{source, fed}, of)
 	return g.(*ground.Ground)
+}
+
+// A groundKey is what folders of runs have in common.
+type groundKey struct {
+	source string
+	fed    bool
 }
 
 // kernelName is the name of the specification to find.
@@ -282,7 +293,7 @@ func (k *kernels) prepare(kd kind, s *server, o *kernel.ServerOptions) error {
 			continue
 		}
 		var err error
-		if s.workdir, err = k.place(t.Path); err != nil {
+		if s.workdir, err = k.place(t.Path, false); err != nil {
 			return fmt.Errorf("create a working directory: %w", err)
 		}
 		o.Dir, o.Env = s.workdir.dir, k.tempEnv(s.workdir)
@@ -421,7 +432,7 @@ func (k *kernels) ahead() {
 	for len(k.queue) > 0 {
 		id := k.queue[0]
 		k.queue = k.queue[1:]
-		if k.taken[id] || k.ready[id] != nil {
+		if k.taken[id] || k.ready[id] != nil || k.e.sweep.Waits(id) != "" {
 			continue
 		}
 		if s := k.reserve(id); s != nil {

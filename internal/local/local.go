@@ -30,6 +30,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/scratch"
 	"github.com/fanout-dev/fanout/internal/secret"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // Options are how runs are executed on this machine.
@@ -43,10 +44,16 @@ type Options struct {
 	Version string        // of fanout, recorded with every attempt
 	Environ []string      // environment to derive the kernels' from; nil is this process's
 	Scratch string        // place of the working directories; "" is that for temporary files
+	Feed    Feeder        // what gives runs what they need; nil where none needs any
 	Memory  string        // what to say of the memory that runs have when it runs out and the sweep file sets none
 
 	MaxCellOutput, MaxOutput int64 // bytes; 0 is the runner's default
 }
+
+// A Feeder writes what a run needs of others into its working directory and
+// returns the parameters that it is passed besides its own. Refused is why it
+// cannot be fed, with which the attempt fails; err is of the sweep or the machine.
+type Feeder func(ctx context.Context, s *sweep.Sweep, run sweep.Run, dir string) (args []value.Binding, refused, err error)
 
 // A machine is the computer that executes runs.
 type machine struct {

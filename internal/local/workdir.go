@@ -29,6 +29,7 @@ type workdir struct {
 	kind  kind
 	spare *spare // a kernel started ahead of time; nil if there is none
 
+	fed    bool           // it has what other runs left, which is no output of this one
 	keep   []string       // patterns
 	folder *ground.Folder // dir, if it is the run's own
 }
@@ -144,6 +145,7 @@ func (s *workdir) files() (keep map[string]string, left []string, err error) {
 	}
 	return keep, left, errors.Join(err, s.folder.Made(func(name, file string, _ fs.FileInfo) {
 		switch {
+		case s.fed && strings.HasPrefix(name, "upstream/"):
 		case matches(s.keep, name):
 			keep[name] = file
 		case !private(name):

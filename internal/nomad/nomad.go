@@ -94,6 +94,9 @@ type Executor struct {
 // caller closes the Executor. A region that is away keeps only its own runs
 // waiting: see Away.
 func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
+	if head, _ := s.Head(); len(head.Steps) > 0 {
+		return nil, unit.Mistake(unit.WithHint(errors.New("a sweep with steps executes on this machine alone"), "leave `--on nomad` out"))
+	}
 	return connect(ctx, s, o, true)
 }
 

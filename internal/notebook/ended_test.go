@@ -2,6 +2,7 @@ package notebook
 
 import (
 	"encoding/json"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -76,7 +77,7 @@ func TestVerdictOfOldDocuments(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := c.n.Verdict()
 			got.Reason = ""
-			if got != c.want {
+			if !reflect.DeepEqual(got, c.want) {
 				t.Errorf("got %+v, want %+v", got, c.want)
 			}
 		})

@@ -83,6 +83,7 @@ type Fingerprint struct {
 	Files       string `json:"files,omitempty"`
 	Inputs      string `json:"inputs,omitempty"`
 	Environment string `json:"environment,omitempty"`
+	Upstream    string `json:"upstream,omitempty"` // what the runs that it needed left
 }
 
 // Differs names the parts, of those asked for, in which the two fingerprints
@@ -91,6 +92,7 @@ func (f Fingerprint) Differs(now Fingerprint, parts []string) (names []string) {
 	differs := map[string]bool{
 		"code": f.Code != now.Code, "text": f.Text != now.Text, "files": f.Files != now.Files,
 		"inputs": f.Inputs != now.Inputs, "environment": f.Environment != now.Environment,
+		"upstream": f.Upstream != now.Upstream,
 	}
 	for _, p := range parts {
 		if differs[p] {
@@ -116,6 +118,8 @@ type Outcome struct {
 	Kernel      string        `json:"kernel,omitempty"` // how it was started: cold, warm or, with ZeroMQ's sockets, warm zmq
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Provenance  string        `json:"provenance,omitempty"` // key of frozen/<sha>.json
+	Left        string        `json:"left,omitempty"`       // digest of the scraps and kept files, where other runs may need them
+	Files       []string      `json:"files,omitempty"`      // kept ones by name, where other runs may need them
 	Unkept      string        `json:"unkept,omitempty"`     // which of its files could not be kept, and why: a sentence
 }
 

@@ -48,13 +48,17 @@ func (t Type) zero() any {
 // Replicate is the column that is only in tables of repeated sweeps.
 const Replicate = "run_replicate"
 
+// Step is the column that is only in tables of sweeps with steps.
+const Step = "run_step"
+
 // columns is the list that the table of runs, expressions, ls and the
 // documentation have in common.
 var columns = []Column{
 	{Name: "run_id", Type: Text, Means: "identity of the run: its parameters, replicate and template", read: func(r Run) any { return r.Run.ID }},
+	{Name: Step, Type: Text, Means: "step of the run; only where the sweep file has `steps`", Field: "step", read: stepOf},
 	{Name: "run_status", Type: Text, Means: "how it is going, or how it went: a [status](states.md)", Field: "status", read: func(r Run) any { return string(r.Status) }},
 	{Name: "run_reason_kind", Type: Text, Means: "why it did not succeed, in a word: a [reason](states.md#reasons)", Field: "kind", read: func(r Run) any { return string(r.Outcome.Kind) }},
-	{Name: "run_error", Type: Text, Means: "why it did not succeed, in a sentence", Field: "reason", read: func(r Run) any { return r.Outcome.Reason }},
+	{Name: "run_error", Type: Text, Means: "why it did not succeed, in a sentence", Field: "reason", read: func(r Run) any { return r.Reason() }},
 	{Name: "run_planned", Type: Bool, Means: "it is in the newest plan", Field: "planned", read: func(r Run) any { return !r.Run.Unplanned }},
 	{Name: "run_stale", Type: Bool, Means: "something that `stale_on` names has changed since it succeeded", read: func(r Run) any { return len(r.Stale) > 0 }},
 	{Name: "run_attempts", Type: Int, Means: "how many attempts have begun", Field: "attempts", read: func(r Run) any { return int64(r.Attempts) }},
@@ -86,6 +90,7 @@ func (c Column) Of(r Run) any {
 type Run struct {
 	sweep.RunState
 	Outcome outcome.Outcome // which Status is about, or of the best attempt while another is running; zero while there is none
+	Waits   string          // for whom, where it is planned and cannot begin: "needs extract region=eu: failed, KeyError"
 	Stale   []string        // parts of the fingerprint in which its success is stale
 	AsOf    time.Time       // logical date of the newest plan
 }
@@ -94,6 +99,9 @@ type Run struct {
 func RunOf(s *sweep.Sweep, st sweep.RunState) Run {
 	head, _ := s.Head()
 	r := Run{RunState: st, Stale: s.Stale(st, staleOn(s)), AsOf: head.AsOf}
+	if st.Status == outcome.Planned && !st.Run.Unplanned {
+		r.Waits = s.Waits(st.Run.ID)
+	}
 	switch {
 	case st.Last != nil && st.Last.Status == st.Status:
 		r.Outcome = *st.Last
@@ -103,12 +111,27 @@ func RunOf(s *sweep.Sweep, st sweep.RunState) Run {
 	return r
 }
 
+// Reason is why the run did not succeed, or why it did not begin.
+func (r Run) Reason() string {
+	if r.Waits != "" {
+		return r.Waits
+	}
+	return r.Outcome.Reason
+}
+
 // staleOn are the parts of the fingerprint that count.
 func staleOn(s *sweep.Sweep) []string {
 	if spec := s.Spec(); spec != nil {
 		return spec.StaleOn
 	}
-	return []string{"code", "files", "inputs"}
+	return []string{"code", "files", "inputs", "upstream"}
+}
+
+func stepOf(r Run) any {
+	if step := r.Run.Step(); step != "" {
+		return step
+	}
+	return nil
 }
 
 func startedAt(r Run) any {

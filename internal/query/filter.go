@@ -25,7 +25,8 @@ import (
 
 // Filter compiles an expression over runs into a question to one of them; the
 // empty one is true of all. A run that did not record a scrap that the
-// expression names does not satisfy it.
+// expression names, or whose step does not keep an axis that it names, does not
+// satisfy it.
 func Filter(s *sweep.Sweep, src string) (func(sweep.RunState) (bool, error), error) {
 	keep, err := compile(s, src)
 	if err != nil {
@@ -42,13 +43,7 @@ func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
-	var scraps []string // that the expression needs
-	recorded := scrapNames(s)
-	for _, n := range e.Names() {
-		if recorded[n] {
-			scraps = append(scraps, n)
-		}
-	}
+	some := namesOfSome(s)
 	return func(r Run) (bool, error) {
 		env := make(map[string]any, len(e.Names()))
 		for _, n := range e.Names() {
@@ -56,7 +51,7 @@ func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 			switch {
 			case has:
 				env[n] = v
-			case slices.Contains(scraps, n):
+			case some[n]:
 				return false, nil
 			default: // a mistake, whose error knows every name
 				env = environment(r)
@@ -120,12 +115,19 @@ func environment(r Run) map[string]any {
 	return env
 }
 
-// scrapNames are the names of the plain scraps that any run recorded.
-func scrapNames(s *sweep.Sweep) map[string]bool {
+// namesOfSome are the names that a run may lack: those of the plain scraps that
+// any run recorded, and of what the runs of any step are given.
+func namesOfSome(s *sweep.Sweep) map[string]bool {
 	names := map[string]bool{}
 	for _, st := range s.Runs() {
 		for n := range st.Scraps {
 			names[n] = true
+		}
+		if st.Run.Step() == "" {
+			continue
+		}
+		for _, b := range slices.Concat(st.Run.Labels, st.Run.Params) {
+			names[b.Name] = true
 		}
 	}
 	return names

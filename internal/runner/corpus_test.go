@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -404,7 +405,7 @@ func TestQuit(t *testing.T) {
 			return kernel.Launch(ctx, spec, o)
 		}, d)
 		got := outcome.Outcome{Status: r.Status, Kind: r.Kind, Cell: r.Cell, Ename: r.Ename, Evalue: r.Evalue}
-		if got != want {
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s: %+v, want %+v", code, got, want)
 		}
 		saved, err := notebook.Decode(b)

@@ -2,6 +2,8 @@ package sweep
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/chain"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/scraps"
 )
@@ -27,6 +30,7 @@ type Attempt struct {
 	Began
 	lease *Lease
 	kept  []string
+	files map[string]string // kept file → digest of its content; nil where no run may need it
 }
 
 // ErrEnded reports an attempt that somebody else ended first. What they
@@ -59,6 +63,9 @@ func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 	s.apply(record{Began: &b})
 	s.mu.Unlock()
 	a := &Attempt{Began: b, lease: l, kept: []string{}}
+	if s.hasSteps() {
+		a.files = map[string]string{}
+	}
 	if err := l.write(ctx, record{Began: &b}); err != nil {
 		return nil, err
 	}
@@ -98,11 +105,17 @@ func (a *Attempt) Part(ctx context.Context, doc []byte) error {
 // Keep stores a file of the attempt, which becomes one of the run's artifacts if
 // the attempt comes to stand for the run. name is relative and slash-separated.
 func (a *Attempt) Keep(ctx context.Context, name string, write func(io.Writer) error) error {
-	key := keyKept(a.Run, a.Attempt, len(a.kept))
+	key, h := keyKept(a.Run, a.Attempt, len(a.kept)), sha256.New()
+	if a.files != nil {
+		write = chain.Digesting(write, h)
+	}
 	if err := a.lease.sweep.store.Write(ctx, key, write, store.Cached); err != nil {
 		return fmt.Errorf("keep %s of run %s: %w", name, a.Run, err)
 	}
 	a.kept = append(a.kept, name)
+	if a.files != nil {
+		a.files[name] = hex.EncodeToString(h.Sum(nil))
+	}
 	return nil
 }
 
@@ -115,6 +128,9 @@ func (a *Attempt) End(ctx context.Context, doc *notebook.Notebook, o outcome.Out
 		return fmt.Errorf("end run %s: %q is not how an attempt ends", a.Run, o.Status)
 	}
 	s := a.lease.sweep
+	if a.files != nil {
+		o.Left, o.Files = chain.LeftBy(doc, a.files), a.kept
+	}
 	if err := doc.SetRecord(attemptTag{a.Run, a.Attempt, o, a.kept}); err != nil {
 		return fmt.Errorf("end run %s: %w", a.Run, err)
 	}

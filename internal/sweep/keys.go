@@ -36,10 +36,12 @@ const (
 	OwnReport = "report.ipynb"
 )
 
-// formatLine is what FORMAT holds.
+// What FORMAT holds. A sweep has the first version that describes it, so that
+// earlier fanouts read it as long as they can.
 const (
-	formatName    = "fanout-sweep"
-	formatVersion = 1
+	formatName  = "fanout-sweep"
+	formatFirst = 1
+	formatSteps = 2 // runs need each other
 )
 
 func keyPlanRuns(n int) string { return fmt.Sprintf("%s%06d.jsonl", prefixPlan, n) }

@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/chain"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
@@ -22,6 +23,7 @@ import (
 type Sweep struct {
 	store     store.Store
 	name      string
+	version   int    // of its format
 	id        string // drawn when it was made; empty for sweeps of early versions
 	mu        sync.Mutex
 	head      Head
@@ -30,6 +32,7 @@ type Sweep struct {
 	specKey   string
 	runs      []*RunState // planned ones in plan order, then the others
 	byID      map[string]*RunState
+	chain     *chain.Chain                  // nil where there are no steps
 	templates map[string]*notebook.Notebook // by key, decoded
 	runLimit  *grid.Limit                   // in place of the planned run timeouts
 	unlogged  []ended                       // ends found in notebooks, not in the log
@@ -64,7 +67,7 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 	if err := checkEmpty(ctx, st); err != nil {
 		return nil, err
 	}
-	if err := st.Create(ctx, KeyFormat, jsonl.Line(format{formatName, formatVersion, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := st.Create(ctx, KeyFormat, jsonl.Line(format{formatName, formatFirst, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create sweep: %w", err)
 	}
 	return Open(ctx, st)
@@ -95,10 +98,10 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 	if err := json.Unmarshal(text, &f); err != nil || f.Format != formatName {
 		return nil, fmt.Errorf("open %s: %w: %s does not say %s", st, ErrNotASweep, KeyFormat, formatName)
 	}
-	if f.Version != formatVersion {
-		return nil, &FormatError{Where: st.String(), Version: f.Version, Reads: formatVersion}
+	if f.Version < formatFirst || f.Version > formatSteps {
+		return nil, &FormatError{Where: st.String(), Version: f.Version, Reads: formatSteps}
 	}
-	s := &Sweep{store: st, name: f.Name, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{},
+	s := &Sweep{store: st, name: f.Name, version: f.Version, id: f.ID, byID: map[string]*RunState{}, templates: map[string]*notebook.Notebook{},
 		absorbed: map[string]int64{}, begun: map[string]map[string]int{}, shards: map[string]int{}, closed: map[string]bool{}}
 	if err := s.readPlan(ctx); err != nil {
 		return nil, fmt.Errorf("open sweep %s: %w", st, err)
@@ -237,7 +240,9 @@ func (s *Sweep) Ended() (n int) {
 // as the plan in force knows it.
 func (s *Sweep) Current(r Run) outcome.Fingerprint {
 	h, _ := s.Head()
-	return h.Fingerprint(r)
+	f := h.Fingerprint(r)
+	f.Upstream = s.fed(r)
+	return f
 }
 
 // Stale names the parts, of those asked for, in which a run's success differs

@@ -14,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/pack"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/chain"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
@@ -95,6 +96,9 @@ func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
 
 // putPlan writes the next plan: the runs, then the head.
 func (s *Sweep) putPlan(ctx context.Context, head *Head, lines []byte) error {
+	if err := s.markSteps(ctx, *head); err != nil {
+		return err
+	}
 	head.Number = s.head.Number + 1
 	if err := s.store.Put(ctx, keyPlanRuns(head.Number), lines, store.Synced); err != nil {
 		return err
@@ -222,6 +226,7 @@ func (s *Sweep) adopt(head Head, runs []Run) {
 		states[i] = st
 	}
 	s.head, s.runs, s.planned = head, states, true
+	s.chain = chain.New(head, states)
 }
 
 // newestPlan is the number of the plan in force, 0 for none.

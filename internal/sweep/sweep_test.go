@@ -345,7 +345,7 @@ func TestWrongPlaces(t *testing.T) {
 	if _, err := sweep.Init(ctx, st, "t"); !errors.As(err, &other) {
 		t.Errorf("Init of another sweep: %v", err)
 	}
-	for _, text := range []string{`{"format":"fanout-sweep","version":2}`, `{"format":"fanout-sweep","version":0}`} {
+	for _, text := range []string{`{"format":"fanout-sweep","version":3}`, `{"format":"fanout-sweep","version":0}`} {
 		st.Put(ctx, "FORMAT", []byte(text), store.Cached)
 		var format *sweep.FormatError
 		if _, err := sweep.Open(ctx, st); !errors.As(err, &format) || format.Hint() == "" {

@@ -25,6 +25,7 @@ import (
 type Expr struct {
 	src   string
 	names []string
+	reads []Read
 
 	mu      sync.Mutex // guards what follows
 	program *vm.Program
@@ -57,6 +58,7 @@ var functions = map[string]func(args ...any) (any, error){
 	"strftime": strftime,
 	"shift":    shift,
 	"weekday":  weekday,
+	"artifact": artifact,
 }
 
 // Compile reads an expression, such as "rate < 0.5 || region == 'apac'".
@@ -87,7 +89,10 @@ func Compile(src string) (*Expr, error) {
 	if err != nil {
 		return nil, errorIn(src, err)
 	}
-	return &Expr{src: src, program: program, names: v.sorted(), machine: vm.VM{MemoryBudget: maxMemory}, work: w}, nil
+	if v.optional {
+		v.reads = nil
+	}
+	return &Expr{src: src, program: program, names: v.sorted(), reads: v.reads, machine: vm.VM{MemoryBudget: maxMemory}, work: w}, nil
 }
 
 // errorIn gives the place in the expression, without the library's drawing of it.
@@ -116,6 +121,9 @@ type boundsVisitor struct {
 	uses    int // of #
 	nesting int
 	let     bool
+
+	reads    []Read
+	optional bool
 }
 
 func (v *boundsVisitor) Visit(n *ast.Node) {
@@ -132,9 +140,15 @@ func (v *boundsVisitor) Visit(n *ast.Node) {
 		if f, ok := x.Callee.(*ast.IdentifierNode); ok {
 			v.names[f.Value]-- // visited before
 			v.calls[f.Value] = true
-		} else {
+		} else if !isArtifact(x.Callee) {
 			v.calls["a method"] = true
 		}
+	case *ast.MemberNode:
+		v.member(x)
+	case *ast.BinaryNode:
+		v.optional = v.optional || x.Operator == "??"
+	case *ast.ChainNode:
+		v.optional = true
 	case *ast.PredicateNode:
 		v.nesting = max(v.nesting, predicateDepth(x))
 	}
@@ -210,7 +224,9 @@ func (namesFirst) Visit(n *ast.Node) {
 		}
 	case *ast.CallNode:
 		if m, ok := x.Callee.(*ast.MemberNode); ok {
-			if name, ok := m.Property.(*ast.StringNode); ok { // of $env, as there are no methods
+			if isArtifact(m) {
+				x.Callee, x.Arguments = &ast.IdentifierNode{Value: "artifact"}, append([]ast.Node{m.Node}, x.Arguments...)
+			} else if name, ok := m.Property.(*ast.StringNode); ok { // of $env, as there are no methods
 				x.Callee = &ast.IdentifierNode{Value: name.Value}
 			}
 		}

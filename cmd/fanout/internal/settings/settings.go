@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -163,6 +164,15 @@ func (s *Settings) Nomad(own []value.Binding) (*viper.Viper, error) {
 
 // classKeys are what a workload class decides.
 var classKeys = []string{"priority", "namespace", "node_pool", "max_parallel"}
+
+// Count reads a number from 1.
+func Count(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%q: want a number of at least 1", text)
+	}
+	return n, nil
+}
 
 // Origin is where a setting's value comes from.
 func (s *Settings) Origin(k Setting, flags *pflag.FlagSet) string {

@@ -18,15 +18,15 @@ var Keys = []form.Key[Sweep]{
 	{Name: "kernel", Doc: "The kernelspec; the template's by default.", Form: kernel()},
 	form.Field("python", "A virtual environment, or an interpreter, whose ipykernel is used.", form.Text("a virtual environment or interpreter"), func(s *Sweep) *string { return &s.Python }),
 	form.Field("share_prefix", "Execute the cells above the parameters once, for all runs.", form.Flag(), func(s *Sweep) *bool { return &s.SharePrefix }),
-	form.Field("files", "Patterns of files that are frozen with the sweep.", patterns("file patterns"), func(s *Sweep) *[]string { return &s.Files }),
-	form.Field("inputs", "Files, patterns or URIs that the runs read; a change makes them stale. {name} stands for a parameter.", patterns("files, patterns or URIs"), func(s *Sweep) *[]string { return &s.Inputs }),
+	form.Field("files", "Patterns of files that are frozen with the sweep.", Patterns("file patterns"), func(s *Sweep) *[]string { return &s.Files }),
+	form.Field("inputs", "Files, patterns or URIs that the runs read; a change makes them stale. {name} stands for a parameter.", Patterns("files, patterns or URIs"), func(s *Sweep) *[]string { return &s.Inputs }),
 	form.Field("env", "The environment of the kernels.", env(), func(s *Sweep) *[]EnvVar { return &s.Env }),
 	form.Field("metrics", "Scraps to compare the runs by.", metrics(), func(s *Sweep) *[]Metric { return &s.Metrics }),
 	form.Field("timeout", "How long a run may take: a duration, or a percentage of the median of finished runs.", timeout(), func(s *Sweep) *Timeout { return &s.Timeout }),
 	form.Field("retries", "What is tried again.", retries(), func(s *Sweep) *Retries { return &s.Retries }),
 	form.Field("halt", "When to stop early, in GNU parallel's words.", halt(), func(s *Sweep) *Halt { return &s.Halt }),
-	form.Field("keep", "Patterns of the files that runs write and that are kept.", patterns("file patterns"), func(s *Sweep) *[]string { return &s.Keep }),
-	form.Field("stale_on", "Parts whose change makes a success stale.", form.List("a list of code, text, files, inputs, environment", form.Word("code", "text", "files", "inputs", "environment")), func(s *Sweep) *[]string { return &s.StaleOn }),
+	form.Field("keep", "Patterns of the files that runs write and that are kept.", Patterns("file patterns"), func(s *Sweep) *[]string { return &s.Keep }),
+	form.Field("stale_on", "Parts whose change makes a success stale.", form.List("a list of code, text, files, inputs, environment, upstream", form.Word("code", "text", "files", "inputs", "environment", "upstream")), func(s *Sweep) *[]string { return &s.StaleOn }),
 	form.Field("max_runs", "More runs than this need --yes.", form.Whole(1), func(s *Sweep) *int { return &s.MaxRuns }),
 	form.Field("resources", "What a run may use.", resources(), func(s *Sweep) *Resources { return &s.Resources }),
 	form.Field("workdir", "Where runs work: each in a folder of its own, or all in the template's.", workdir(), func(s *Sweep) *string { return &s.Workdir }),
@@ -65,8 +65,8 @@ func kernel() form.Form[Sweep] {
 	))
 }
 
-// patterns are file patterns; an invalid one would match nothing.
-func patterns(what string) form.Form[[]string] {
+// Patterns are file patterns; an invalid one would match nothing.
+func Patterns(what string) form.Form[[]string] {
 	return form.Texts(what).Checked(func(r *yaml.Reader, n *yaml.Node, list *[]string) {
 		for _, pattern := range *list {
 			if err := glob.Check(pattern); err != nil && !strings.Contains(pattern, "://") {
@@ -195,7 +195,7 @@ func retries() form.Form[Retries] {
 	n := func(r *Retries) *int { return &r.N }
 	return form.Or(form.Whole(0), n, form.Map(
 		form.Field("n", "", form.Whole(0), n),
-		form.Field("on", "Statuses, reasons, exceptions or patterns of them; any failure by default.", patterns("statuses, reasons or exceptions"), func(r *Retries) *[]string { return &r.On }),
+		form.Field("on", "Statuses, reasons, exceptions or patterns of them; any failure by default.", Patterns("statuses, reasons or exceptions"), func(r *Retries) *[]string { return &r.On }),
 		form.Field("backoff", "", duration(), func(r *Retries) *time.Duration { return &r.Backoff }),
 		form.Field("max", "For the whole sweep.", form.Whole(0), func(r *Retries) *int { return &r.Max }),
 	))

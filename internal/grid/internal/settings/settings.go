@@ -38,7 +38,7 @@ type Sweep struct {
 
 // Default has the defaults of a sweep file.
 func Default() Sweep {
-	return Sweep{Warm: "auto", StaleOn: []string{"code", "files", "inputs"}, MaxRuns: 10000}
+	return Sweep{Warm: "auto", StaleOn: []string{"code", "files", "inputs", "upstream"}, MaxRuns: 10000}
 }
 
 // A Point has the settings of one point.

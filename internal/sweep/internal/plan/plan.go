@@ -10,10 +10,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/needs"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -25,7 +27,7 @@ type Run struct {
 	Params    []value.Binding `json:"params"`           // what the template is passed, in order
 	Labels    []value.Binding `json:"labels,omitempty"` // axis values that are not parameters
 	Replicate int             `json:"replicate,omitempty"`
-	Template  string          `json:"template,omitempty"` // the slot, when the template is an axis
+	Template  string          `json:"template,omitempty"` // the slot, when the template is an axis, or the step
 	Unplanned bool            `json:"unplanned,omitempty"`
 	Inputs    string          `json:"inputs,omitempty"`   // digest of what the run reads
 	Settings  *Settings       `json:"settings,omitempty"` // only where overrides change the sweep's
@@ -44,9 +46,48 @@ type Settings struct {
 	Placement    string        `json:"placement,omitempty"` // fields of a cluster's job as canonical JSON; empty for none
 }
 
-// Name names a run by its values of the axes or, where there are none, by all
-// that it is given.
+// Step is the step that the run is of; empty in a sweep without steps.
+func (r Run) Step() string {
+	if r.Template == "" || slices.ContainsFunc(r.Labels, func(b value.Binding) bool { return b.Value.Text() == r.Template }) {
+		return "" // the slot of a template axis is a label, too
+	}
+	return r.Template
+}
+
+// On is the canonical text of the run's value on an axis, in which numbers that
+// are equal are one; empty where it has none.
+func (r Run) On(axis string) string {
+	for _, list := range [][]value.Binding{r.Params, r.Labels} {
+		if v, ok := value.Lookup(list, axis); ok {
+			if x, isNumber := v.Float(); isNumber && v.Kind() == value.Int {
+				if f, err := value.Of(x); err == nil && value.Equal(f, v) {
+					v = f
+				}
+			}
+			return v.String()
+		}
+	}
+	if axis == "replicate" {
+		return strconv.Itoa(r.Replicate)
+	}
+	return ""
+}
+
+// Name names a run by its step and its values of the axes or, where there are
+// none, by all that it is given.
 func (r Run) Name(axes []grid.Axis) string {
+	name := r.values(axes)
+	switch step := r.Step(); {
+	case step == "":
+		return name
+	case name == "":
+		return step
+	default:
+		return step + " " + name
+	}
+}
+
+func (r Run) values(axes []grid.Axis) string {
 	varies := func(name string) bool {
 		return slices.ContainsFunc(axes, func(a grid.Axis) bool { return a.Name == name })
 	}
@@ -56,7 +97,7 @@ func (r Run) Name(axes []grid.Axis) string {
 			values = append(values, b)
 		}
 	}
-	if len(values) == 0 { // nothing varies
+	if len(values) == 0 && r.Step() == "" { // nothing varies
 		values = slices.Clone(r.Params)
 	}
 	if varies("run_replicate") {
@@ -106,6 +147,7 @@ type Head struct {
 	SpecName    string      `json:"spec_name"`
 	Source      string      `json:"source"` // folder of the sweep file, relative to the sweep where that is possible
 	Templates   []Template  `json:"templates"`
+	Steps       []Step      `json:"steps,omitempty"` // each after those it needs
 	Files       string      `json:"files,omitempty"` // key of the frozen files
 	FilesDigest string      `json:"files_digest,omitempty"`
 	Environment string      `json:"environment,omitempty"` // digest
@@ -120,7 +162,7 @@ type Head struct {
 
 // A Template is one notebook that runs are made of.
 type Template struct {
-	Slot string `json:"slot,omitempty"` // its name when the template is an axis
+	Slot string `json:"slot,omitempty"` // its name when the template is an axis, or its step
 	Path string `json:"path"`           // as the sweep file says, slash-separated
 	Key  string `json:"key"`            // of the frozen copy
 	Code string `json:"code"`           // digest of what a kernel sees
@@ -153,12 +195,44 @@ type Recipe struct {
 	Modules     []string `json:"modules,omitempty"` // what the template imports
 }
 
+// A Step is one notebook of a sweep that has several. Its runs have its name as
+// their template.
+type Step struct {
+	Name  string       `json:"name"`
+	Axes  []string     `json:"axes,omitempty"` // that its runs differ in
+	Needs []needs.Need `json:"needs,omitempty"`
+	With  []With       `json:"with,omitempty"`
+	Keep  []string     `json:"keep,omitempty"` // patterns, besides the recipe's
+}
+
+// With is a parameter that is passed what needed runs left.
+type With struct {
+	Param string `json:"param"`
+	Expr  string `json:"expr"`
+	Float bool   `json:"float,omitempty"` // an int is passed as a float
+	Kind  string `json:"kind,omitempty"`  // that the template declares, empty for any
+}
+
+// Step finds a step by its name.
+func (h Head) Step(name string) (Step, bool) {
+	for _, s := range h.Steps {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
 // A Secret is a parameter whose value is read from the environment where a
 // run executes, and is never written anywhere.
 type Secret struct {
-	Param string `json:"param"`
-	Env   string `json:"env"`
+	Param string   `json:"param"`
+	Env   string   `json:"env"`
+	Steps []string `json:"steps,omitempty"` // that take it; none where there are no steps
 }
+
+// For reports whether a run takes the secret.
+func (s Secret) For(r Run) bool { return len(s.Steps) == 0 || slices.Contains(s.Steps, r.Template) }
 
 // Same compares what two heads plan, leaving out when they did so.
 func Same(a, b Head) bool {
@@ -176,6 +250,7 @@ func (h Head) Making() string {
 		Templates []Template
 		Files     string
 		Recipe    Recipe
-	}{h.Templates, h.FilesDigest, h.Recipe})
+		Steps     []Step `json:",omitempty"`
+	}{h.Templates, h.FilesDigest, h.Recipe, h.Steps})
 	return Digest(line)
 }

@@ -1,0 +1,68 @@
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+)
+
+// A Read is a field that an expression reads of a name, as in `extract.rows`, or,
+// where Name is empty, of the elements of a list, as in `map(extract, .rows)`.
+type Read struct{ Name, Field string }
+
+// Reads are the fields that the expression reads and cannot do without: none
+// where it says what to do about a missing one, with `??` or `?.`.
+func (e *Expr) Reads() []Read { return e.reads }
+
+func (v *boundsVisitor) member(x *ast.MemberNode) {
+	field, named := x.Property.(*ast.StringNode)
+	if !named || field.Value == "artifact" {
+		return
+	}
+	switch of := x.Node.(type) {
+	case *ast.IdentifierNode:
+		v.reads = append(v.reads, Read{of.Value, field.Value})
+	case *ast.PointerNode:
+		v.reads = append(v.reads, Read{"", field.Value})
+	}
+}
+
+// Files is under which key a map has the files that `artifact` finds: their
+// paths by their names.
+const Files = "#files"
+
+// isArtifact reports the one method of the language: x.artifact("name").
+func isArtifact(callee ast.Node) bool {
+	m, ok := callee.(*ast.MemberNode)
+	if !ok {
+		return false
+	}
+	name, ok := m.Property.(*ast.StringNode)
+	of, isName := m.Node.(*ast.IdentifierNode)
+	return ok && name.Value == "artifact" && !(isName && of.Value == "$env")
+}
+
+// artifact is the path of a file that a run kept.
+func artifact(args ...any) (any, error) {
+	if len(args) != 2 {
+		return nil, fmt.Errorf(`artifact takes a run and the name of a file: extract.artifact("rows.parquet")`)
+	}
+	run, isRun := args[0].(map[string]any)
+	files, hasFiles := run[Files].(map[string]string)
+	name, isText := args[1].(string)
+	switch {
+	case !isRun || !hasFiles:
+		return nil, fmt.Errorf("artifact is for one run that was needed; of several take `map(…, .artifact(\"…\"))`")
+	case !isText:
+		return nil, fmt.Errorf("artifact wants the name of a file, not %v", args[1])
+	}
+	path, ok := files[name]
+	if !ok {
+		return nil, fmt.Errorf("the run %v kept no file %q%s; `keep:` says which files are kept", run["run_id"], name, diagnostic.DidYouMean(name, slices.Sorted(maps.Keys(files))))
+	}
+	return path, nil
+}

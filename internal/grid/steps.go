@@ -1,0 +1,333 @@
+package grid
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/steps"
+	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// A Step is one notebook of a sweep that has several.
+type Step = steps.Step
+
+// stepsForm reads the steps, and makes their notebooks the templates.
+func stepsForm() form.Form[Spec] {
+	list := steps.Form()
+	return form.Form[Spec]{Read: func(r *yaml.Reader, n *yaml.Node, s *Spec) {
+		list.Read(r, n, &s.Steps)
+		if !steps.Order(r, s.Steps) {
+			return
+		}
+		for _, x := range s.Steps {
+			s.Templates = append(s.Templates, TemplateRef{x.Name, x.Template})
+		}
+	}, Schema: list.Schema}
+}
+
+// step finds a step by its name.
+func (s *Spec) step(name string) *Step {
+	for i := range s.Steps {
+		if s.Steps[i].Name == name {
+			return &s.Steps[i]
+		}
+	}
+	return nil
+}
+
+// A stepGrid is a step with the names that its points have.
+type stepGrid struct {
+	*Step
+	names map[string]bool // axes, what they bind, parameters that are passed
+	axes  []string
+}
+
+// learnSteps finds what the points of each step have.
+func (g *Grid) learnSteps(r *yaml.Reader) {
+	if g.spec.Workdir == "shared" && slices.ContainsFunc(g.spec.Steps, func(st Step) bool { return len(st.Needs) > 0 }) {
+		r.Errorf(g.spec.nodes["workdir"], "workdir: steps that need others find what those left in a folder of their own, which `shared` does not give them")
+	}
+	for i := range g.spec.Steps {
+		st := &stepGrid{Step: &g.spec.Steps[i], names: map[string]bool{}}
+		g.steps = append(g.steps, st)
+		g.checkOver(r, st)
+		g.keepAxes(st)
+		declared, known := g.declared[st.Name]
+		takes := func(name string) bool { _, has := declared[name]; return has || !known }
+		for name, kind := range g.names {
+			if (kind == isConstant || kind == isSecret) && takes(name) {
+				st.names[name] = true
+			}
+		}
+		for _, x := range g.spec.derive {
+			if takes(x.Name) && g.keepsAllOf(st, x.Expr) {
+				st.names[x.Name] = true
+			}
+		}
+		for i := range st.With {
+			w := &st.With[i]
+			w.Wants = declared[w.Param].wants()
+			if other := g.names[w.Param]; other != 0 && other != isDerived {
+				r.Errorf(w.At, "with: `%s` has a value already, from the grid or `parameters`", w.Param)
+			} else if !takes(w.Param) {
+				r.Hintf(w.At, declaredHint(st.Template, sortedKeys(declared)), "with: template %s declares no parameter `%s`%s", st.Template, w.Param, diagnostic.DidYouMean(w.Param, sortedKeys(declared)))
+			}
+		}
+	}
+}
+
+// keepAxes notes what a step keeps of the axes, of what includes add, and of
+// replicates.
+func (g *Grid) keepAxes(st *stepGrid) {
+	add := func(name string) {
+		if st.Keeps(name) {
+			st.names[name], st.axes = true, append(st.axes, name)
+		}
+	}
+	for _, a := range g.axes {
+		add(a.Name)
+		for _, c := range a.Cols {
+			st.names[c.Name] = st.Keeps(a.Name)
+		}
+	}
+	for _, name := range sortedKeys(g.names) {
+		if g.names[name] == isIncluded {
+			add(name)
+		}
+	}
+	if g.spec.Repeat.N > 1 {
+		add(g.replicateAxis())
+	}
+}
+
+// replicateAxis is the name of the axis of replicates.
+func (g *Grid) replicateAxis() string {
+	if as := g.spec.Repeat.As; as != "" {
+		return as
+	}
+	return replicateName
+}
+
+// keepsAllOf reports whether a step has all that an expression reads.
+func (g *Grid) keepsAllOf(st *stepGrid, e *placedExpr) bool {
+	for name := range g.readNames(e) {
+		kind := g.names[name]
+		fixed := kind == isConstant || kind == isDerived // what a derived one reads is among the names, too
+		if !fixed && !st.names[name] {
+			return false
+		}
+	}
+	return true
+}
+
+// checkOver finds names of `over` that are no axis.
+func (g *Grid) checkOver(r *yaml.Reader, st *stepGrid) {
+	if st.Kept == nil {
+		return
+	}
+	var known []string
+	for _, a := range g.axes {
+		known = append(known, a.Name)
+	}
+	for name, kind := range g.names {
+		if kind == isIncluded {
+			known = append(known, name)
+		}
+	}
+	if g.spec.Repeat.N > 1 {
+		known = append(known, g.replicateAxis())
+	}
+	slices.Sort(known)
+	for _, name := range st.Kept.Axes {
+		i := slices.IndexFunc(g.axes, func(a *axes.Axis) bool {
+			return slices.ContainsFunc(a.Cols, func(c *axes.Column) bool { return c.Name == name })
+		})
+		switch {
+		case slices.Contains(known, name), g.names[name] == isConstant:
+		case i >= 0:
+			r.Hintf(st.Kept.At, "write `"+g.axes[i].Name+"`", "over: `%s` is bound by the axis `%s`, and is none itself", name, g.axes[i].Name)
+		default:
+			r.Errorf(st.Kept.At, "over: no axis is called `%s`%s", name, diagnostic.DidYouMean(name, known))
+		}
+	}
+}
+
+// checkSteps finds parameters that a step's template does not declare, and those
+// that no step takes.
+func (g *Grid) checkSteps(r *yaml.Reader) {
+	for _, name := range g.spec.passed(g.axes) {
+		used := false
+		for _, st := range g.steps {
+			declared, known := g.declared[st.Name]
+			_, takes := declared[name.text]
+			used = used || takes && st.names[name.text] || !known
+			axis := g.names[name.text] == isOriginal || g.names[name.text] == isIncluded || g.names[name.text] == isReplicate
+			if known && !takes && axis && st.names[name.text] {
+				r.Hintf(name.at, "declare it there, or leave it out of the step with `over`", "step `%s`: template %s declares no parameter `%s`%s",
+					st.Name, st.Template, name.text, diagnostic.DidYouMean(name.text, sortedKeys(declared)))
+				used = true
+			}
+		}
+		if !used {
+			r.Errorf(name.at, "no step takes the parameter `%s`", name.text)
+		}
+	}
+}
+
+// StepAxes are the axes that the runs of a step differ in.
+func (g *Grid) StepAxes(step string) []string {
+	for _, st := range g.steps {
+		if st.Name == step {
+			return st.axes
+		}
+	}
+	return nil
+}
+
+// Takes reports whether the runs of a step are passed a parameter. Without
+// steps all are.
+func (g *Grid) Takes(step, param string) bool {
+	for _, st := range g.steps {
+		if st.Name == step {
+			return st.names[param]
+		}
+	}
+	return true
+}
+
+// stepPoint reduces a point to what a step keeps.
+func (g *Grid) stepPoint(st *stepGrid, base Point) Point {
+	p := Point{slot: st.Name}
+	if st.names[g.replicateAxis()] {
+		p.replicate = base.replicate
+	}
+	for _, b := range base.labels {
+		if st.names[b.Name] {
+			p.labels = append(p.labels, b)
+		}
+	}
+	for _, b := range base.params {
+		if st.names[b.Name] {
+			p.params = append(p.params, value.Binding{Name: b.Name, Value: g.coerced(st.Name, b.Name, b.Value)})
+		}
+	}
+	return p
+}
+
+// stepPoints yields the points of every step, each once, those of one step after
+// those of the steps it needs.
+func (g *Grid) stepPoints() iter.Seq[Point] {
+	return func(yield func(Point) bool) {
+		for _, st := range g.steps {
+			seen := map[digest]bool{}
+			for base := range g.basePoints() {
+				p := g.stepPoint(st, base)
+				if d := digestOf(p.Identity(), 0); !seen[d] {
+					seen[d] = true
+					if !yield(p) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// countSteps counts the points of all steps. Those of a plain product are the
+// product of what each axis has.
+func (g *Grid) countSteps(ctx context.Context) (int, error) {
+	s := g.spec
+	if len(g.blocks) != 1 || len(s.include) > 0 || len(s.exclude) > 0 || s.where != nil || s.Sample.N > 0 {
+		n := 0
+		for range g.stepPoints() {
+			if n++; n%1024 == 0 && ctx.Err() != nil {
+				return n, ctx.Err()
+			}
+		}
+		return n, g.err
+	}
+	total := 0
+	for _, st := range g.steps {
+		n := 1
+		if s.Repeat.N > 1 && st.names[g.replicateAxis()] {
+			n = s.Repeat.N
+		}
+		for _, dim := range g.blocks[0].Dims {
+			n = axes.Times(n, g.distinct(st, dim))
+		}
+		total = axes.Plus(total, n)
+	}
+	return total, nil
+}
+
+// distinct counts the choices of a dim that differ for a step.
+func (g *Grid) distinct(st *stepGrid, dim *axes.Dim) int {
+	seen := map[string]bool{}
+	for i := range dim.N {
+		var b []byte
+		for _, c := range dim.Cols {
+			if st.names[c.Name] && !c.Label {
+				b = append(b, 0)
+				if c.Has(i) {
+					b = append(b, g.coerced(st.Name, c.Name, c.Values[i]).String()...)
+				}
+			}
+		}
+		seen[string(b)] = true
+	}
+	return len(seen)
+}
+
+// typed gives a value the type of the first step that declares its parameter.
+func (g *Grid) typed(name string, v value.Value) value.Value {
+	for _, t := range g.spec.Templates {
+		if _, declares := g.declared[t.Slot][name]; declares {
+			return g.coerced(t.Slot, name, v)
+		}
+	}
+	return v
+}
+
+// NamesFor are the parameters that the template of a slot is passed for certain,
+// in order of the alphabet: those of its step, where there are steps.
+func (s *Spec) NamesFor(slot string) []string {
+	st := s.step(slot)
+	if st == nil {
+		return s.Names()
+	}
+	var out []string
+	for _, w := range st.With {
+		out = append(out, w.Param)
+	}
+	for _, a := range s.source.Axes() {
+		if !st.Keeps(a.Name) {
+			continue
+		}
+		for _, c := range a.Cols {
+			if !c.Label {
+				out = append(out, c.Name)
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// checkStepsOrTemplate refuses a file with both, or neither.
+func (s *Spec) checkStepsOrTemplate(r *yaml.Reader, root *yaml.Node) {
+	steps, template := s.nodes["steps"], s.nodes["template"]
+	switch {
+	case steps != nil && template != nil:
+		r.Hintf(steps, "make the template a step", "`template` and `steps` exclude each other%s", fmt.Sprintf(": `template` is %s", s.otherPlace(template)))
+	case steps == nil && template == nil && len(s.Templates) == 0:
+		r.Hintf(root, "add `template: my.ipynb`", "`template` is missing")
+	case steps != nil && s.Repeat.Grows():
+		r.Hintf(s.nodes["repeat"], "leave `until` out, or give the sweep one `template`", "repeat: a sweep with steps cannot grow")
+	}
+}

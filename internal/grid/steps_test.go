@@ -1,0 +1,96 @@
+package grid
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// stepMistakes are steps that are wrong, each by itself, and all that is said.
+var stepMistakes = []struct{ name, spec, want string }{
+	{"no such step", "steps:\n  a: {template: a.ipynb, needs: extrakt}\n  extract: {template: b.ipynb}\ngrid: {x: [1]}",
+		"sweep.yaml:2:33: step `a` needs `extrakt`, and there is no such step, did you mean `extract`?"},
+	{"needed twice", "steps:\n  a: {template: a.ipynb, needs: [b, b]}\n  b: {template: b.ipynb}\ngrid: {x: [1]}",
+		"sweep.yaml:2:33: step `a` needs `b` twice"},
+	{"circle of three behind one that is none", "steps:\n  d: {template: d.ipynb, needs: a}\n  c: {template: c.ipynb, needs: a}\n  b: {template: b.ipynb, needs: c}\n  a: {template: a.ipynb, needs: b}\ngrid: {x: [1]}",
+		"sweep.yaml:5:33: steps need each other in a circle: a needs b needs c needs a"},
+	{"circle of one", "steps:\n  a: {template: a.ipynb, needs: a}\ngrid: {x: [1]}",
+		"sweep.yaml:2:33: steps need each other in a circle: a needs a"},
+	{"share above all", "steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, needs: {a: 101%}}\ngrid: {x: [1]}",
+		"sweep.yaml:3:37: want a percentage such as 90%, or all, not \"101%\""},
+	{"no template", "steps:\n  a: {over: x}\ngrid: {x: [1]}",
+		"sweep.yaml:2:3: step `a` has no template"},
+	{"fed by what is not needed", "steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, with: {n: a.n}}\ngrid: {x: [1]}",
+		"sweep.yaml:3:36: expression \"a.n\": step `b` does not need `a`"},
+	{"fed what the grid gives", "steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, needs: a, with: {x: a.n}}\ngrid: {x: [1]}",
+		"sweep.yaml:3:43: with: `x` has a value already, from the grid or `parameters`"},
+	{"over no axis", "steps:\n  a: {template: a.ipynb, over: [dya]}\ngrid: {day: [1]}",
+		"sweep.yaml:2:32: over: no axis is called `dya`, did you mean `day`?"},
+	{"over what an axis binds", "steps:\n  a: {template: a.ipynb, over: p}\ngrid: {v: {bundle: {one: {p: 1}, two: {p: 2}}}}",
+		"sweep.yaml:2:32: over: `p` is bound by the axis `v`, and is none itself"},
+	{"names differing in case", "steps:\n  a: {template: a.ipynb}\n  A: {template: b.ipynb}\ngrid: {x: [1]}",
+		"sweep.yaml:3:3: the steps `a` and `A` differ only in case"},
+	{"a sweep that grows", "steps:\n  a: {template: a.ipynb}\ngrid: {x: [1]}\nrepeat: {n: 2, max: 8, until: decided}",
+		"sweep.yaml:4:1: repeat: a sweep with steps cannot grow"},
+	{"none", "steps: {}\ngrid: {x: [1]}",
+		"sweep.yaml:1:8: `steps` needs at least one step"},
+}
+
+// Mistakes of steps have their place, and are said once.
+func TestStepMistakes(t *testing.T) {
+	for _, c := range stepMistakes {
+		t.Run(c.name, func(t *testing.T) {
+			err := mistakes(c.spec)
+			if err == nil {
+				t.Fatal("no mistake was found")
+			}
+			said, _, _ := strings.Cut(err.Error(), "\nhint: ")
+			if diff := cmp.Diff(c.want, said); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// Steps come behind those they need; each has the points of the grid on the axes
+// that it keeps, once, and Count knows how many without expanding them.
+func TestStepPoints(t *testing.T) {
+	const steps = `
+steps:
+  end: {template: end.ipynb, needs: {day: 90%}, over: []}
+  day: {template: day.ipynb, needs: [report], over: day}
+  report: {template: report.ipynb, needs: extract, over: [region, day], with: {rows: extract.rows}}
+  extract: {template: extract.ipynb}
+grid: {region: [us, eu], day: [1, 2], seed: [7, 8]}
+`
+	for _, c := range []struct {
+		name, more string
+		want       []string
+	}{
+		{"product", "", []string{
+			"extract region=us day=1 seed=7", "extract region=us day=1 seed=8", "extract region=us day=2 seed=7", "extract region=us day=2 seed=8",
+			"extract region=eu day=1 seed=7", "extract region=eu day=1 seed=8", "extract region=eu day=2 seed=7", "extract region=eu day=2 seed=8",
+			"report region=us day=1", "report region=us day=2", "report region=eu day=1", "report region=eu day=2",
+			"day day=1", "day day=2", "end",
+		}},
+		{"dropped points", "where: region == \"us\" && seed == 7\nexclude: [{region: us, day: 2}]", []string{
+			"extract region=us day=1 seed=7", "report region=us day=1", "day day=1", "end",
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := mustGrid(t, steps+c.more, nil)
+			var got []string
+			for p := range g.Points() {
+				got = append(got, strings.TrimSpace(p.Template()+" "+showPoint(p, g.spec)))
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Error(diff)
+			}
+			if n, err := g.Count(context.Background()); n != len(c.want) || err != nil {
+				t.Errorf("Count is %d, %v; there are %d points", n, err, len(c.want))
+			}
+		})
+	}
+}

@@ -1,0 +1,200 @@
+// Package chain is what the runs of a sweep with steps need of each other, and
+// how that stands: which needed runs succeeded, and the digest of what they
+// left. It looks at states it is given, and reads and writes nothing.
+package chain
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/needs"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A Chain knows the planned runs of a sweep with steps. That of a sweep without
+// steps is nil: no run of it needs another.
+type Chain struct {
+	*needs.Graph
+	head   plan.Head
+	states []*journal.RunState
+	number map[string]int // run id → its place among states
+}
+
+// New indexes the planned runs, which come first among states. It is nil where
+// there are no steps.
+func New(head plan.Head, states []*journal.RunState) *Chain {
+	if len(head.Steps) == 0 {
+		return nil
+	}
+	c := &Chain{head: head, states: states[:min(head.Runs, len(states))], number: map[string]int{}}
+	steps := make([]needs.Step, len(head.Steps))
+	for i, s := range head.Steps {
+		steps[i] = needs.Step{Name: s.Name, Axes: s.Axes, Needs: s.Needs}
+	}
+	for i, st := range c.states {
+		c.number[st.Run.ID] = i
+	}
+	c.Graph = needs.New(steps, len(c.states), func(i int) string { return c.states[i].Run.Template },
+		func(i int, axis string) string { return c.states[i].Run.On(axis) })
+	return c
+}
+
+// Number is the place of a planned run.
+func (c *Chain) Number(id string) (int, bool) {
+	if c == nil {
+		return 0, false
+	}
+	i, ok := c.number[id]
+	return i, ok
+}
+
+// ID is the run at a place.
+func (c *Chain) ID(i int) string { return c.states[i].Run.ID }
+
+// A Need is the runs of one step that a run needs, as they are now.
+type Need struct {
+	Step  string
+	Share float64 // of them that must have succeeded
+	One   bool    // the axes allow no more than one
+	Runs  []journal.RunState
+}
+
+// Lacking are the runs that did not succeed, and whether they are too many.
+func (n Need) Lacking() (lacking []journal.RunState, blocks bool) {
+	for _, st := range n.Runs {
+		if st.Status != outcome.Succeeded {
+			lacking = append(lacking, st)
+		}
+	}
+	set := needs.Set{Need: needs.Need{Share: n.Share}, Runs: make([]int, len(n.Runs))}
+	return lacking, set.Lacks(len(n.Runs) - len(lacking))
+}
+
+// Needed are the needs of a run.
+func (c *Chain) Needed(id string) []Need {
+	i, ok := c.Number(id)
+	if !ok {
+		return nil
+	}
+	var out []Need
+	for _, set := range c.Graph.Needed(i) {
+		n := Need{Step: set.Step, Share: set.Share, One: c.one(c.states[i].Run.Template, set.Step), Runs: make([]journal.RunState, len(set.Runs))}
+		for k, j := range set.Runs {
+			n.Runs[k] = *c.states[j]
+		}
+		out = append(out, n)
+	}
+	return out
+}
+
+// one reports whether a run of one step needs no more than one run of another:
+// it has all of its axes.
+func (c *Chain) one(from, to string) bool {
+	a, _ := c.head.Step(from)
+	b, _ := c.head.Step(to)
+	have := map[string]bool{}
+	for _, axis := range a.Axes {
+		have[axis] = true
+	}
+	for _, axis := range b.Axes {
+		if !have[axis] {
+			return false
+		}
+	}
+	return true
+}
+
+// Beyond are the ids of all runs that some runs feed, directly or through
+// others, or with up those that they need; themselves included.
+func (c *Chain) Beyond(ids []string, up bool) []string {
+	if c == nil {
+		return ids
+	}
+	next := c.Graph.Fed
+	if up {
+		next = func(i int) (out []int) {
+			for _, set := range c.Graph.Needed(i) {
+				out = append(out, set.Runs...)
+			}
+			return out
+		}
+	}
+	var starts []int
+	for _, id := range ids {
+		if i, ok := c.number[id]; ok {
+			starts = append(starts, i)
+		}
+	}
+	return c.ids(needs.Reach(starts, next))
+}
+
+func (c *Chain) ids(runs []int) []string {
+	out := make([]string, len(runs))
+	for k, i := range runs {
+		out[k] = c.states[i].Run.ID
+	}
+	return out
+}
+
+// Upstream digests what a run would be fed now: which of the runs that it needs
+// succeeded, and what those left. It is empty for a run that needs none.
+func (c *Chain) Upstream(id string) string {
+	i, ok := c.Number(id)
+	if !ok {
+		return ""
+	}
+	sets := c.Graph.Needed(i)
+	if len(sets) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, set := range sets {
+		fmt.Fprintf(h, "%s\n", set.Step)
+		for _, j := range set.Runs {
+			left := "-"
+			if st := c.states[j]; st.Status == outcome.Succeeded {
+				left = st.BestOut.Left
+			}
+			fmt.Fprintf(h, "%s %s\n", c.states[j].Run.ID, left)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Waits says for whom a run waits, in a phrase: "needs extract region=eu:
+// failed, KeyError". It is empty for a run that may begin.
+func (c *Chain) Waits(id string) string {
+	var parts []string
+	for _, n := range c.Needed(id) {
+		lacking, blocks := n.Lacking()
+		if !blocks {
+			continue
+		}
+		st := lacking[0]
+		part := st.Run.Name(c.head.Axes) + ": " + Went(st)
+		if more := len(lacking) - 1; more > 0 {
+			part += fmt.Sprintf(", and %d more of %s", more, unit.Plural(len(n.Runs), "run"))
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "needs " + strings.Join(parts, "; ")
+}
+
+// Went is how a run that did not succeed stands: "failed, KeyError".
+func Went(st journal.RunState) string {
+	if st.Last != nil && st.Last.Status == st.Status && st.Last.Ename != "" {
+		return st.Status.Words() + ", " + st.Last.Ename
+	}
+	if st.Status == outcome.Planned {
+		return "did not begin"
+	}
+	return st.Status.Words()
+}
