@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 
 	// Tables and documents.
 	"internal/feed":        {"internal/query", "internal/table", "internal/grid/expr", "internal/sweep", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/lineage":     {"internal/sweep", "internal/outcome"},
 	"internal/query":       {"internal/sweep", "internal/grid/expr", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/listing":     {"internal/query", "internal/sweep", "internal/grid", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/table":       {"internal/table/frame", "internal/value"},
@@ -78,7 +79,7 @@ var mayImport = map[string][]string{
 	"internal/app":   {"internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots": {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf": {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
-	"internal/serve": {"internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/serve": {"internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
 
 	// Test helpers that other packages' tests use.
 	"internal/fan/fantest":                  {"internal/fan", "internal/sweep", "internal/grid", "internal/notebook", "internal/pack", "internal/store", "internal/value", "internal/outcome"},

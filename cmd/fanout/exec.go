@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/describe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -174,7 +175,7 @@ func (c *cli) execute(ctx context.Context, doc *notebook.Notebook, to output, f 
 	}
 	if status != outcome.Succeeded {
 		if doc, err := notebook.Decode(executed); err == nil {
-			printFailure(c.stderr, app.FailureOf(doc))
+			describe.Failure(c.stderr, app.FailureOf(doc))
 		}
 		c.stderr.Printf("fanout: %s: %s\n", status.Words(), reason)
 		return errIncomplete

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/describe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/progress"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/query"
@@ -113,9 +114,9 @@ func (c *cli) linePrinter(s *sweep.Sweep, single bool) func(app.LogLine) {
 		case c.json:
 			enc.Encode(progress.Event{Event: "log", Run: l.Run, Attempt: l.Attempt, Cell: l.Cell, Stream: l.Stream, Text: l.Text})
 		case single:
-			c.stdout.Println(printable(l.Text))
+			c.stdout.Println(describe.Line(l.Text))
 		default:
-			c.stdout.Printf("%s: %s\n", s.RunName(l.Run), printable(l.Text))
+			c.stdout.Printf("%s: %s\n", s.RunName(l.Run), describe.Line(l.Text))
 		}
 	}
 }

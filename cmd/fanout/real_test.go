@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,6 +167,29 @@ func TestExampleRegions(t *testing.T) {
 		t.Errorf("the summary does not show the altered scrap:\n%s", text)
 	}
 	checkSweep(t, moved)
+}
+
+// One country has no data: its extracts fail, its report waits for them, and the
+// comparison of all countries does without.
+func TestExamplePipeline(t *testing.T) {
+	deep(t)
+	spec := example(t, "pipeline")
+	code, _, stderr := fanout(t, "run", "--no-progress", spec)
+	if code != exitIncomplete || !strings.Contains(stderr, "17 runs: 13 succeeded, 3 failed, 1 planned") ||
+		!strings.Contains(stderr, "needs extract region=Monaco decade=1980: failed, LookupError, and 2 more of 3 runs (1 run)") {
+		t.Fatalf("exit %d\n%s", code, stderr)
+	}
+	dir := filepath.Join(filepath.Dir(spec), "pipeline.sweep")
+	code, stdout, _ := fanout(t, "ls", dir, "--where", `run_step == "world"`, "--json")
+	var world struct {
+		ID string `json:"run_id"`
+	}
+	if err := json.Unmarshal([]byte(stdout), &world); code != exitOK || err != nil {
+		t.Fatalf("ls: exit %d, %v\n%s", code, err, stdout)
+	}
+	if text := read(t, filepath.Join(dir, "runs", world.ID+".ipynb")); !strings.Contains(text, "3 countries; without a report: Monaco") {
+		t.Errorf("the comparison does not say that Monaco is missing:\n%s", text)
+	}
 }
 
 var latest = regexp.MustCompile(`("data": )[0-9.]+(,\s*"encoder": "json",\s*"name": "latest")`)

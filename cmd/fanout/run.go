@@ -273,9 +273,7 @@ func (c *cli) wordsAtEnd(j *app.Job, sum fan.Summary, end app.Ending) {
 		c.stderr.Printf("halted: %s\n", sum.Halted)
 	}
 	c.stderr.Printf("%s: %s\n", j.Name(), end.Tally)
-	for _, w := range query.Waiting(j.Sweep, 5) {
-		c.stderr.Printf("  waiting    %s\n", unit.Line(w))
-	}
+	printWaiting(c.stderr, j.Sweep)
 	if end.Stale > 0 {
 		c.stderr.Printf("  %s\n", c.staleWords(j.Sweep, end.Tally))
 	}

@@ -90,6 +90,7 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
 	if r.Stale > 0 {
 		c.stdout.Println(c.staleWords(s, r.Tally))
 	}
+	printWaiting(c.stdout, s)
 	for i, f := range r.Failures {
 		if i == maxFailures {
 			c.stdout.Printf("… and %d more. Of all %d:\n", len(r.Failures)-maxFailures, len(r.Failures))
@@ -97,6 +98,13 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
 			return
 		}
 		c.stdout.Printf("  %s  %s: %s\n      %s\n", f.Status.Words(), f.Name, f.Reason, f.Notebook)
+	}
+}
+
+// printWaiting says for whom runs wait that cannot begin.
+func printWaiting(p unit.Printer, s *sweep.Sweep) {
+	for _, w := range query.Waiting(s, maxReasons) {
+		p.Printf("  waiting    %s\n", unit.Line(w))
 	}
 }
 

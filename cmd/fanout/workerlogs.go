@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/describe"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -31,7 +32,7 @@ func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error
 		n++
 		name := fmt.Sprintf("allocation %s on %s", l.Alloc, l.Node)
 		for line := range strings.Lines(l.Text) {
-			c.stdout.Printf("%s: %s\n", name, strings.TrimRight(printable(line), " "))
+			c.stdout.Printf("%s: %s\n", name, strings.TrimRight(describe.Line(line), " "))
 		}
 		if l.Gone != "" {
 			c.stderr.Printf("fanout: %s: there is no log: %s\n", name, l.Gone)

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/roots"
@@ -51,6 +52,8 @@ type runView struct {
 	Artifacts []artifact      `json:"artifacts,omitempty"`
 	Reproduce string          `json:"reproduce"`
 	Steps     []step          `json:"neighbours,omitempty"`
+	FedBy     []links         `json:"fed_by,omitempty"`
+	Feeds     []links         `json:"feeds,omitempty"`
 	Trouble   string          `json:"error,omitempty"` // why some of it cannot be shown
 
 	Sheet *books.Sheet `json:"-"`
@@ -96,6 +99,34 @@ type step struct {
 	PrevLink       template.URL `json:"-"`
 	NextLink       template.URL `json:"-"`
 	Cells          template.URL `json:"-"` // of this run and its neighbours
+}
+
+// A links is the runs of another step that a run needs or feeds, some of them
+// with the way to their pages.
+type links struct {
+	lineage.Link
+	Few  []related `json:"-"`
+	Rest string    `json:"-"`
+}
+
+type related struct {
+	lineage.Relative
+	Link template.URL
+}
+
+// maxRelatives is how many runs of one step a page of a run leads to.
+const maxRelatives = 12
+
+func (s *Server) links(place roots.Sweep, all []lineage.Link) (out []links) {
+	for _, l := range all {
+		few, rest := l.Few(maxRelatives)
+		shown := links{Link: l, Rest: rest}
+		for _, r := range few {
+			shown.Few = append(shown.Few, related{r, s.link("s", place.ID, "runs", r.ID)})
+		}
+		out = append(out, shown)
+	}
+	return out
 }
 
 func (v runView) title() string { return v.Name }
@@ -174,7 +205,7 @@ func attemptOf(r *http.Request) (int, error) {
 func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Sweep, id string, n int) (runView, error) {
 	d, err := describe(ctx, o, id)
 	st, out := d.Run.RunState, d.Run.Outcome
-	v := runView{Sweep: place, ID: id, Name: o.RunName(id), Status: st.Status, Kind: out.Kind, Reason: unit.Cut(unit.Line(out.Reason), 1000), Planned: !st.Run.Unplanned,
+	v := runView{Sweep: place, ID: id, Name: o.RunName(id), Status: st.Status, Kind: out.Kind, Reason: unit.Cut(unit.Line(d.Run.Reason()), 1000), Planned: !st.Run.Unplanned,
 		Stale: d.Run.Stale, Started: out.Start, CPUS: out.CPU.Seconds(), PeakRSS: out.PeakRSS, Attempt: cmp.Or(n, st.Best), Failure: d.Failure, Reproduce: d.Reproduce, More: st.More}
 	if err != nil {
 		v.Trouble = sentence(err)
@@ -203,6 +234,7 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 		v.Live = s.link("s", place.ID, "events") + template.URL("?run="+id)
 	}
 	v.Steps = s.steps(place, o, st.Run)
+	v.FedBy, v.Feeds = s.links(place, lineage.FedBy(o.Sweep, id)), s.links(place, lineage.Feeds(o.Sweep, id))
 	if v.Attempt == 0 {
 		return v, nil
 	}

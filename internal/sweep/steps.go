@@ -40,6 +40,13 @@ func (s *Sweep) beyond(runs []string, up bool) []string {
 	return s.chain.Beyond(runs, up)
 }
 
+// Feeds are the runs that need a run themselves, in the order of the plan.
+func (s *Sweep) Feeds(run string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.chain.Feeds(run)
+}
+
 // Waits says for whom a run waits, in a phrase: "needs extract region=eu:
 // failed, KeyError". It is empty for a run that may begin, and for one that has.
 func (s *Sweep) Waits(run string) string {

@@ -133,6 +133,15 @@ func (c *Chain) Beyond(ids []string, up bool) []string {
 	return c.ids(needs.Reach(starts, next))
 }
 
+// Feeds are the ids of the runs that need a run themselves.
+func (c *Chain) Feeds(id string) []string {
+	i, ok := c.Number(id)
+	if !ok {
+		return nil
+	}
+	return c.ids(c.Graph.Fed(i))
+}
+
 func (c *Chain) ids(runs []int) []string {
 	out := make([]string, len(runs))
 	for k, i := range runs {
