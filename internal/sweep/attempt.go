@@ -63,7 +63,7 @@ func (l *Lease) Begin(ctx context.Context, run string, b Began) (*Attempt, error
 	s.apply(record{Began: &b})
 	s.mu.Unlock()
 	a := &Attempt{Began: b, lease: l, kept: []string{}}
-	if s.hasSteps() {
+	if head, _ := s.Head(); len(head.Steps) > 0 {
 		a.files = map[string]string{}
 	}
 	if err := l.write(ctx, record{Began: &b}); err != nil {

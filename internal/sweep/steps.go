@@ -73,13 +73,6 @@ func (s *Sweep) fed(r Run) string {
 	return s.chain.Upstream(r.ID)
 }
 
-// hasSteps reports whether the plan in force has steps.
-func (s *Sweep) hasSteps() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.chain != nil
-}
-
 // markSteps makes the sweep one that a fanout which knows no steps refuses, before
 // a plan with steps is written.
 func (s *Sweep) markSteps(ctx context.Context, head Head) error {
