@@ -158,7 +158,9 @@ func (c Comparing) project(o *compare.Options, t *table.Table) error {
 	if c.By != "" {
 		o.By = compare.Method(strings.TrimPrefix(c.By, "median"))
 		for i := range o.Metrics {
-			o.Metrics[i].By = o.By
+			if o.Metrics[i].Per == "" { // which is compared by the delta method
+				o.Metrics[i].By = o.By
+			}
 		}
 	}
 	return nil

@@ -197,7 +197,7 @@ func (c *comparer) tables() []MetricTable {
 	turns := make(chan struct{}, runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
 	for i, m := range metrics {
-		if m.By == ByMedian {
+		if m.By == ByMedian && m.Per == "" {
 			m.By = c.o.By
 		}
 		turns <- struct{}{}

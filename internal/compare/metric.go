@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/ratio"
 	"github.com/fanout-dev/fanout/internal/compare/internal/reading"
@@ -41,20 +42,26 @@ func (c *comparer) reader(m Metric) (read sampler, good [2]string, err error) {
 		return nil, good, fmt.Errorf("no run recorded a scrap called %s", m.Name)
 	case !reading.Comparable(col, c.used) && col.Type() != table.Null:
 		return nil, good, fmt.Errorf("%s holds %s values, which have no median", m.Name, col.Type())
-	case m.Trials == "":
+	case m.Over() == "":
 		return func(row int) (s sample, found, good bool) {
 			x, good := reading.Finite(col, row)
 			return sample{Row: row, Value: x}, !col.Null(row), good
 		}, [2]string{"a finite number", "finite numbers"}, nil
 	}
-	trials, ok := c.t.Column(m.Trials)
-	if !ok || !reading.Numeric(trials) {
-		return nil, good, fmt.Errorf("no run recorded %s, the trials of %s, as a number", m.Trials, m.Name)
+	what, fraction := "the trials of "+m.Name, reading.Fraction
+	good = [2]string{"a count out of " + m.Trials, "counts out of " + m.Trials}
+	if m.Trials == "" {
+		what, fraction = "by which "+m.Name+" is divided", reading.Ratio
+		good = [2]string{"a number by " + m.Per + " above zero", "numbers by " + m.Per + " above zero"}
+	}
+	over, ok := c.t.Column(m.Over())
+	if !ok || !reading.Numeric(over) {
+		return nil, good, fmt.Errorf("no run recorded %s, %s, as a number", m.Over(), what)
 	}
 	return func(row int) (s sample, found, good bool) {
-		f, ok := reading.Fraction(col, trials, row)
+		f, ok := fraction(col, over, row)
 		return sample{Row: row, Value: f.Rate(), Of: f}, !col.Null(row), ok
-	}, [2]string{"a count out of " + m.Trials, "counts out of " + m.Trials}, nil
+	}, good, nil
 }
 
 // samplesAt are the values of some rows.
@@ -148,6 +155,9 @@ func summarize(m Metric, g *group, rates stats.Rates, confidence float64) {
 		all := stats.Total(fractions(g.samples))
 		g.Hits, g.Trials, g.Centre = all.Hits, all.Trials, all.Rate()
 		g.Lo, g.Hi = rates.Interval(all, confidence)
+	case m.Per != "":
+		mean := versus.Method(m).One(g.side(m).Values, confidence)
+		g.Centre, g.Lo, g.Hi = mean.Shift, mean.Lo, mean.Hi
 	case m.ByMean():
 		mean := versus.Method(m).One(g.Values, confidence)
 		g.Centre, g.Lo, g.Hi = mean.Shift, mean.Lo, mean.Hi
@@ -161,7 +171,7 @@ func summarize(m Metric, g *group, rates stats.Rates, confidence float64) {
 // centre is what CentreName says, of the samples of one cell.
 func centre(m Metric, of []sample) float64 {
 	switch {
-	case m.Trials != "":
+	case m.Over() != "":
 		return stats.Total(fractions(of)).Rate()
 	case m.ByMean():
 		return stats.Mean(values(of))
@@ -192,11 +202,19 @@ func uneven(m Metric, rates stats.Rates) []string {
 // against compares a group to the baseline, both with values: counted is by
 // single trials.
 func against(m Metric, counted bool, base, g *group, confidence float64) *Comparison {
-	return versus.Of(m, counted, base.side(), g.side(), confidence)
+	return versus.Of(m, counted, base.side(m), g.side(m), confidence)
 }
 
-func (g *group) side() versus.Side {
-	return versus.Side{Samples: g.samples, Values: g.Values, Paired: g.paired, Missing: g.Missing, Centre: g.Centre, Total: stats.Fraction{Hits: g.Hits, Trials: g.Trials}}
+func (g *group) side(m Metric) versus.Side {
+	samples, sorted := g.samples, g.Values
+	if m.Per != "" {
+		samples = slices.Clone(samples)
+		for i, x := range stats.Linearized(fractions(samples)) {
+			samples[i].Value = x
+		}
+		sorted = values(samples)
+	}
+	return versus.Side{Samples: samples, Values: sorted, Paired: g.paired, Missing: g.Missing, Centre: g.Centre, Total: stats.Fraction{Hits: g.Hits, Trials: g.Trials}}
 }
 
 // inexact warns of a metric that is declared exact and cannot be compared

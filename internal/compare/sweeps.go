@@ -74,7 +74,7 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 	other := twin.Match(first.twins(), second.twins())
 	moved, lost := map[int]Move{}, map[int]Loss{}
 	for _, m := range union(first.metrics(), second.metrics()) {
-		if m.By == ByMedian {
+		if m.By == ByMedian && m.Per == "" {
 			m.By = o.By
 		}
 		x, y := &group{Group: Group{Name: a.Name, Baseline: true}, paired: true}, &group{Group: Group{Name: b.Name}, paired: true}
@@ -180,8 +180,8 @@ func (c *comparer) instead(m Metric, row int) string {
 	if !ok || col.Null(row) {
 		return "no value"
 	}
-	if x, isNumber := reading.Number(col, row); m.Trials != "" && isNumber && !math.IsNaN(x) {
-		return "no count"
+	if x, isNumber := reading.Number(col, row); m.Over() != "" && isNumber && !math.IsNaN(x) {
+		return "no " + m.CentreName()
 	}
 	return unit.Cut(col.Text(row), maxInstead)
 }

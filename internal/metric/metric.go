@@ -22,6 +22,15 @@ type Metric struct {
 	Split             Split   // how trials are to be divided among the groups
 	By                Method  // what is compared; of a proportion it says nothing
 	Primary           bool
+	Per               string `json:",omitempty"` // the scrap by which the sum of Name is divided, for a ratio of sums
+}
+
+// Over is the scrap that the metric is divided by; empty without one.
+func (m Metric) Over() string {
+	if m.Trials != "" {
+		return m.Trials
+	}
+	return m.Per
 }
 
 // A Method is how a metric is compared.
@@ -46,14 +55,16 @@ func (m Metric) CentreName() string {
 	switch {
 	case m.Trials != "":
 		return "rate"
+	case m.Per != "":
+		return "ratio"
 	case m.ByMean():
 		return "mean"
 	}
 	return "median"
 }
 
-// ByMean reports whether means are compared.
-func (m Metric) ByMean() bool { return m.By == ByMean || m.By == ByBootstrap }
+// ByMean reports whether means, or ratios of sums, are compared.
+func (m Metric) ByMean() bool { return m.By == ByMean || m.By == ByBootstrap || m.Per != "" }
 
 // Wanted is the direction of a change for the better: 1 or -1; 0 without a goal.
 func (m Metric) Wanted() int {

@@ -30,8 +30,8 @@ func codeCells(in Input) []string {
 // special is what a table has that is not of medians.
 func special(m compare.Metric) string {
 	switch {
-	case m.Trials != "":
-		return ", trials=" + pythonText(m.Trials)
+	case m.Over() != "":
+		return ", trials=" + pythonText(m.Over())
 	case m.CentreName() != "median":
 		return ", centre=" + pythonText(m.CentreName())
 	}

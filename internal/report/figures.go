@@ -214,8 +214,8 @@ func rowsName(in Input, x compare.Cross) string {
 func axisLabel(t compare.MetricTable) string {
 	name := plain(t.Name)
 	switch {
-	case t.Trials != "":
-		name += " / " + plain(t.Trials)
+	case t.Over() != "":
+		name += " / " + plain(t.Over())
 	case t.Unit != "":
 		name += " (" + plain(t.Unit) + ")"
 	}
@@ -224,8 +224,8 @@ func axisLabel(t compare.MetricTable) string {
 
 // label is a metric in a sentence.
 func label(t compare.MetricTable) string {
-	if t.Trials != "" {
-		return safe(t.Name + " / " + t.Trials)
+	if t.Over() != "" {
+		return safe(t.Name + " / " + t.Over())
 	}
 	return safe(t.Name)
 }

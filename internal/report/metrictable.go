@@ -276,8 +276,8 @@ func explanation(t compare.MetricTable) string {
 // titleOf is a metric by its name, with its trials or its unit.
 func titleOf(t compare.MetricTable) string {
 	switch {
-	case t.Trials != "":
-		return t.Name + " / " + t.Trials
+	case t.Over() != "":
+		return t.Name + " / " + t.Over()
 	case t.Unit != "":
 		return t.Name + " [" + t.Unit + "]"
 	}

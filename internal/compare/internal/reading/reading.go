@@ -44,6 +44,13 @@ func Numeric(col table.Column) bool {
 	return false
 }
 
+// Ratio reads a run's two numbers; it is not ok where they have no ratio.
+func Ratio(of, per table.Column, row int) (f stats.Fraction, ok bool) {
+	x, ok1 := Finite(of, row)
+	n, ok2 := Finite(per, row)
+	return stats.Fraction{Hits: x, Trials: n}, ok1 && ok2 && n > 0 && !math.IsInf(x/n, 0)
+}
+
 // Fraction reads a run's counts; it is not ok when they are no counts.
 func Fraction(hits, trials table.Column, row int) (f stats.Fraction, ok bool) {
 	h, ok1 := hits.Float(row)

@@ -37,8 +37,13 @@ func byStudent(mean, se, freedom, confidence float64) Change {
 		return c
 	}
 	t := distuv.StudentsT{Sigma: 1, Nu: freedom}
-	half := t.Quantile(0.5+confidence/2) * se
+	half := student(freedom, 0.5+confidence/2) * se
 	return Change{Shift: mean, Lo: mean - half, Hi: mean + half, P: 2 * t.Survival(math.Abs(mean/se))}
+}
+
+// student is the quantile of Student's distribution.
+func student(freedom, p float64) float64 {
+	return distuv.StudentsT{Sigma: 1, Nu: freedom}.Quantile(p)
 }
 
 // unknown is a change of which so few values say nothing.

@@ -7,7 +7,8 @@ import (
 )
 
 // A Fraction is how many of some trials succeeded: whole numbers, Hits at most
-// Trials and Trials at least one.
+// Trials and Trials at least one. That of a ratio is any two numbers, Trials above
+// zero.
 type Fraction struct{ Hits, Trials float64 }
 
 // Rate is hits by trials.

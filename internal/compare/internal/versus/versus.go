@@ -20,10 +20,11 @@ type Sample struct {
 	Value float64
 	Pair  int            // that of two groups is a pair where it is equal
 	Place int            // along the ordered axis
-	Of    stats.Fraction // of a proportion
+	Of    stats.Fraction // of a proportion, or a ratio
 }
 
-// A Side is one of two groups. It has values.
+// A Side is one of two groups. It has values. Those of a ratio of sums are what it
+// varies by, so that its change is their means'.
 type Side struct {
 	Samples []Sample
 	Values  []float64      // theirs, ascending
@@ -73,7 +74,7 @@ func Of(m metric.Metric, counted bool, base, g Side, confidence float64) *Compar
 	var c *Comparison
 	if counted {
 		c = proportions(base, g, confidence)
-	} else if m.By == metric.ByExact {
+	} else if m.By == metric.ByExact && m.Per == "" {
 		c = exactly(base, g)
 	}
 	if c == nil {
@@ -92,10 +93,10 @@ func Of(m metric.Metric, counted bool, base, g Side, confidence float64) *Compar
 
 // Method is how the values of a metric are summarized and compared.
 func Method(m metric.Metric) stats.Method {
-	switch m.By {
-	case metric.ByMean:
+	switch {
+	case m.By == metric.ByMean, m.Per != "": // of what a ratio varies by
 		return stats.Means
-	case metric.ByBootstrap:
+	case m.By == metric.ByBootstrap:
 		return stats.Resamples
 	}
 	return stats.Ranks

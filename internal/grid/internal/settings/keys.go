@@ -128,20 +128,41 @@ func oneMetric() form.Form[Metric] {
 			direction.Read(r, n, into)
 		}
 	}, Schema: form.Schema{"enum": []any{"maximize", "minimize", nil}}}
-	return form.Or(orNone, goal, form.Map(
+	whole := form.Map(
 		form.Field("goal", "", direction, goal),
 		form.Field("unit", "", form.Text("a unit"), func(m *Metric) *string { return &m.Unit }),
 		form.Key[Metric]{Name: "min_effect", Doc: "A smaller change does not matter: 0.5, or 1% of the baseline.", Form: effect()},
 		form.Field("guardrail", "Must not get worse.", form.Flag(), func(m *Metric) *bool { return &m.Guardrail }),
 		form.Field("primary", "Among those the verdict is about.", form.Flag(), func(m *Metric) *bool { return &m.Primary }),
 		form.Field("trials", "The scrap that counts trials, for a proportion.", form.Text("the scrap that counts trials"), func(m *Metric) *string { return &m.Trials }),
+		form.Field("per", "The scrap that its sum is divided by, for a ratio of sums.", form.Text("the scrap that its sum is divided by"), func(m *Metric) *string { return &m.Per }),
 		form.Field("split", "How trials are divided among the variants, to be checked.", word[metric.Split](form.Word(string(metric.Even))), func(m *Metric) *metric.Split { return &m.Split }),
 		form.Field("compare", "How it is compared.", word[metric.Method](method()), func(m *Metric) *metric.Method { return &m.By }),
-	).Checked(func(r *yaml.Reader, n *yaml.Node, m *Metric) {
-		if m.Split != "" && m.Trials == "" {
-			r.Hintf(n, "add `trials`, the scrap that counts them", "`split` is about trials, and there are none")
-		}
-	}))
+	).Checked(checkMetric)
+	whole.Schema["not"] = apart
+	return form.Or(orNone, goal, whole)
+}
+
+// apart are settings of a metric that do not go together, as a schema says it.
+var apart = form.Schema{"anyOf": []any{
+	form.Schema{"required": []string{"split"}, "not": form.Schema{"required": []string{"trials"}}},
+	form.Schema{"required": []string{"per", "trials"}},
+	form.Schema{"required": []string{"per", "compare"}, "properties": form.Schema{"compare": form.Schema{"not": form.Schema{"const": "median"}}}},
+}}
+
+// checkMetric finds settings of a metric that do not go together.
+func checkMetric(r *yaml.Reader, n *yaml.Node, m *Metric) {
+	if m.Split != "" && m.Trials == "" {
+		r.Hintf(n, "add `trials`, the scrap that counts them", "`split` is about trials, and there are none")
+	}
+	switch {
+	case m.Per != "" && m.Trials != "":
+		r.Hintf(n, "keep `trials` if it counts how often something succeeded, `per` for a ratio of two sums", "a metric has either `trials` or `per`")
+	case m.Per != "" && m.By != "":
+		r.Hintf(n, "leave `compare` out", "`per` makes it a ratio of sums, which is compared by the delta method, not by %s", m.By)
+	case m.Per == m.Name && m.Per != "":
+		r.Errorf(n, "`per` names the same scrap, %s", m.Name)
+	}
 }
 
 // effect is 0.5 or 1%.

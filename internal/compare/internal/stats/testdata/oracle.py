@@ -133,5 +133,28 @@ def groups(case):
     return float(stats.kruskal(*case).pvalue)
 
 
-answer = {"divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
+def ratios(case):
+    """Ratios of sums by statsmodels: regressions through the origin with weights
+    1/trials, whose sandwich errors are the delta method's."""
+    import statsmodels.api as sm
+
+    (y1, x1), (y2, x2) = [np.array(side, dtype=float).T for side in (case["A"], case["B"])]
+    fit = lambda y, x: sm.WLS(y, x, weights=1 / x).fit(cov_type="HC1")  # noqa: E731
+    one, two = fit(y1, x1), fit(y2, x2)
+    n, zero = len(y1), np.zeros(len(y1))
+    y, x = np.concatenate([y1, y2]), np.concatenate([x1, x2])
+    if case["Paired"]:
+        both = np.column_stack([np.concatenate([x1, x2]), np.concatenate([zero, x2])])
+        pair = np.concatenate([np.arange(n), np.arange(n)])
+        diff = sm.WLS(y, both, weights=1 / x).fit(cov_type="cluster", cov_kwds={"groups": pair, "use_correction": False})
+        shift, se, df = diff.params[1], diff.bse[1] * np.sqrt(n / (n - 1)), n - 1
+    else:
+        m = len(y2)
+        shift, se = two.params[0] - one.params[0], np.hypot(one.bse[0], two.bse[0])
+        df = se**4 / (one.bse[0] ** 4 / (n - 1) + two.bse[0] ** 4 / (m - 1))
+    t = stats.t(df)
+    return {"Centre": one.params[0], "Error": one.bse[0], "Shift": shift, "Lo": shift - t.ppf(0.975) * se, "Hi": shift + t.ppf(0.975) * se, "P": 2 * t.sf(abs(shift / se))}
+
+
+answer = {"ratios": ratios, "divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
