@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"html"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -104,6 +108,46 @@ func TestInABrowser(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// Pictures that differ stand side by side, over each other, or as their difference.
+func TestPicturesOfACell(t *testing.T) {
+	s, _ := tides(t)
+	id := idOf(t, s)
+	_, _, page := get(s, "/s/"+id+"/cells")
+	shown := regexp.MustCompile(`<img loading="lazy" src="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if len(shown) < 4 || len(shown)%2 != 0 {
+		t.Fatalf("%d pictures", len(shown))
+	}
+	var files []string
+	for _, m := range shown[:4] {
+		status, header, file := get(s, html.UnescapeString(m[1]))
+		if status != http.StatusOK || header.Get("Content-Type") != "image/png" {
+			t.Errorf("%s: %d %s", m[1], status, header.Get("Content-Type"))
+		}
+		files = append(files, file)
+	}
+	if files[0] == files[1] || files[0] != files[2] || files[1] == files[3] {
+		t.Error("they are not the reference's, beside those of two groups")
+	}
+
+	tab, complaints := openTab(t, browsertest.Chromium(t), listening(t, s)+"/s/"+id+"/cells", "light")
+	place := func(way int) string {
+		return evaluated[string](t, tab, fmt.Sprintf(`(() => {
+			document.querySelectorAll(".ways")[0].children[%d].click();
+			const [a, b] = [...document.querySelector(".pictures").querySelectorAll("img")].map(e => e.getBoundingClientRect());
+			const [style, border] = [getComputedStyle(document.querySelector(".pictures figure:last-child")), document.querySelector(".pictures + input")];
+			return [a.left === b.left ? "over" : "beside", style.mixBlendMode, border.checkVisibility() ? "border" : "no border"].join(" ");
+		})()`, way))
+	}
+	for way, want := range []string{"beside normal no border", "over normal border", "over difference no border"} {
+		if got := place(way); got != want {
+			t.Errorf("way %d: %s, want %s", way, got, want)
+		}
+	}
+	for _, wrong := range append(browsertest.Unreadable(t, tab), complaints()...) {
+		t.Error(wrong)
 	}
 }
 

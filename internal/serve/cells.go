@@ -7,12 +7,14 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -31,6 +33,7 @@ type cellsView struct {
 	NoCode  bool          `json:"-"`
 	axes    []grid.Axis
 	self    template.URL
+	part    func(run, name string) template.URL // of a run's notebook; nil in a file
 }
 
 func (v cellsView) title() string { return "Cells of " + v.Sweep.Name }
@@ -77,6 +80,31 @@ func (cellsView) Changes(g align.Group) (all []change) {
 	return all
 }
 
+// A likeness is two pictures of one cell that differ.
+type likeness struct {
+	From, To         template.URL
+	FromRun, ToRun   string
+	What, Difference string
+}
+
+// mostPictures is how many pairs of pictures of a group a page shows.
+const mostPictures = 4
+
+// Pictures are those of a group that differ from its reference's: none in pages
+// that are files, as each would stand in the page.
+func (v cellsView) Pictures(d align.Difference, g align.Group) (all []likeness) {
+	for _, x := range g.Deltas {
+		if x.Pair == [2]int{} || v.part == nil || len(all) == mostPictures {
+			continue
+		}
+		from := v.part(g.Reference, books.PictureName(d.Cell, x.Pair[0], x.Output))
+		to := v.part(g.Exemplar, books.PictureName(d.Cell, x.Pair[1], x.Output))
+		_, how := align.DeltaWords(x)
+		all = append(all, likeness{from, to, v.Run(g.Reference), v.Run(g.Exemplar), d.Name(), how})
+	}
+	return all
+}
+
 // Along is the page of the runs that differ in one axis.
 func (v cellsView) Along(axis string) template.URL {
 	return withQuery(v.self, url.Values{"by": {axis}})
@@ -115,6 +143,12 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 	}
 	if len(v.Where) > 8<<10 {
 		return nil, nil, unit.Mistake(errors.New("the expression has more than 8192 bytes"))
+	}
+	if !s.Pages.Written() {
+		v.part = func(run, name string) template.URL {
+			st, _ := o.Run(run)
+			return s.link("s", place.ID, "runs", run, strconv.Itoa(st.Best), name)
+		}
 	}
 	head, _ := o.Head()
 	v.axes = head.Axes

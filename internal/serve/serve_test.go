@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
+	"image/png"
 	"io"
 	"io/fs"
 	"net"
@@ -86,7 +88,7 @@ func endRun(t testing.TB, s *sweep.Sweep, run sweep.RunState, o outcome.Outcome)
 	}
 	last := doc.Cells[len(doc.Cells)-1]
 	if o.Status == outcome.Succeeded {
-		last.Outputs = append(last.Outputs, scrapOutput("y", 2*x), scrapOutput("note", "fine"))
+		last.Outputs = append(last.Outputs, scrapOutput("y", 2*x), scrapOutput("note", "fine"), bar(t, int(x)))
 	} else {
 		last.Outputs = append(last.Outputs, notebook.Output{Type: "error", Ename: o.Ename, Evalue: o.Evalue, Traceback: []string{"Traceback\x1b[31m <b>most</b>", o.Ename + ": " + o.Evalue}})
 	}
@@ -101,6 +103,22 @@ func scrapOutput(name string, v any) notebook.Output {
 	data, _ := json.Marshal(map[string]any{"name": name, "data": v, "encoder": "json", "version": 1})
 	return notebook.Output{Type: "display_data", Data: map[string]json.RawMessage{"application/scrapbook.scrap.json+json": data},
 		Metadata: map[string]any{"scrapbook": map[string]any{"name": name, "data": true, "display": false}}}
+}
+
+// bar is a picture with a bar that is tenths of it wide.
+func bar(t testing.TB, tenths int) notebook.Output {
+	m := image.NewGray(image.Rect(0, 0, 200, 100))
+	for i := range m.Pix {
+		m.Pix[i] = 255
+		if i%200 < 20*tenths {
+			m.Pix[i] = 80
+		}
+	}
+	var file bytes.Buffer
+	must(t, png.Encode(&file, m))
+	data, err := json.Marshal(file.Bytes())
+	must(t, err)
+	return notebook.Output{Type: "display_data", Data: map[string]json.RawMessage{"image/png": data}}
 }
 
 func must(t testing.TB, err error) {

@@ -1,6 +1,7 @@
 // What pages do beyond being read. Every page is whole without it.
 import { brushes } from "./plot.js";
 import { watch } from "./live.js";
+import { compare } from "./pictures.js";
 import { sortable, sortRows, keys } from "./table.js";
 
 const button = document.querySelector("#theme");
@@ -46,6 +47,7 @@ for (const place of document.querySelectorAll("[data-tables] table")) sortable(p
 for (const table of document.querySelectorAll("table[data-sorts]")) sortRows(table);
 for (const table of document.querySelectorAll("table[data-keys]")) keys(table);
 for (const area of document.querySelectorAll("[data-plot]")) brushes(area);
+for (const pair of document.querySelectorAll("[data-pictures]")) compare(pair);
 for (const place of document.querySelectorAll("[data-live]")) watch(place);
 
 // A search answers as one types: what the page of the search would show takes the

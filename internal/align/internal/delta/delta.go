@@ -27,6 +27,7 @@ type Delta struct {
 	Share  float64 `json:"share,omitempty"`  // of a number: Change as a share of From; of a picture: pixels that differ
 	Alike  bool    `json:"alike,omitempty"`  // pictures that show the same at a glance
 	Count  int     `json:"count,omitempty"`  // how many numbers moved, of which this is the furthest
+	Pair   [2]int  `json:"pair,omitzero"`    // of pictures: which output of either cell they are, from 1
 }
 
 // A Kind is what differs.

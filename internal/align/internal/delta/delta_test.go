@@ -112,7 +112,7 @@ func TestPictures(t *testing.T) {
 		t.Errorf("equal pictures differ: %+v", got)
 	}
 	got, _ := Of(a, picture(t, 100, 100, 12, png.BestSpeed), 0)
-	if len(got) != 1 || got[0].Kind != Picture || got[0].Share != 0.02 {
+	if len(got) != 1 || got[0].Kind != Picture || got[0].Share != 0.02 || got[0].Pair != [2]int{1, 1} {
 		t.Errorf("%+v, want 2%% of the picture", got)
 	}
 	got, _ = Of(a, picture(t, 120, 100, 10, png.BestSpeed), 0)

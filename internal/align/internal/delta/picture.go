@@ -55,14 +55,14 @@ func (c *comparer) pictures(a, b *normal.Part) {
 		c.add(Delta{Output: b.What, Kind: Picture, From: summary(a), To: summary(b)})
 		return
 	}
-	alike := bits.OnesCount64(sketch(x)^sketch(y)) <= 4
+	alike, outputs := bits.OnesCount64(sketch(x)^sketch(y)) <= 4, [2]int{a.Of + 1, b.Of + 1}
 	if x.Rect != y.Rect {
-		c.add(Delta{Output: b.What, Kind: Shape, From: sizeText(x), To: sizeText(y), Alike: alike})
+		c.add(Delta{Output: b.What, Kind: Shape, From: sizeText(x), To: sizeText(y), Alike: alike, Pair: outputs})
 		return
 	}
 	share := shareOf(x, y)
 	if share > 0 {
-		c.add(Delta{Output: b.What, Kind: Picture, Share: share, Alike: alike})
+		c.add(Delta{Output: b.What, Kind: Picture, Share: share, Alike: alike, Pair: outputs})
 	} else if !bytes.Equal(x.Pix, y.Pix) {
 		c.add(Delta{Output: b.What, Kind: Picture, Where: "nothing that is visible", Alike: true})
 	}

@@ -54,7 +54,7 @@ func readAssets() bundle {
 			panic(err) // embedded
 		}
 	}
-	texts["page.js"] = together(texts, "live.js", "table.js", "plot.js", "page.js")
+	texts["page.js"] = together(texts, "live.js", "table.js", "plot.js", "pictures.js", "page.js")
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		data := texts[name]
 		sum.Write([]byte(name))

@@ -12,13 +12,13 @@ import (
 	"fmt"
 	"html/template"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -164,32 +164,53 @@ func partName(p render.Part) string {
 	return fmt.Sprintf("%d-%d-%s", p.Cell, p.Output, kind)
 }
 
-var partForm = regexp.MustCompile(`^(\d{1,6})-(\d{1,6})-([a-z0-9.+]{1,20})$`)
+// PictureName is the last part of the address of a picture, by the numbers of its
+// code cell and of its output in it, from 1.
+func PictureName(code, output int, mime string) string {
+	return fmt.Sprintf("code%d-%d-%s", code, output-1, strings.TrimPrefix(mime, "image/"))
+}
 
-// parsePart is the inverse of partName.
-func parsePart(name string) (p render.Part, ok bool) {
-	m := partForm.FindStringSubmatch(name)
+var partForm = pattern.Of(`^(code)?(\d{1,6})-(\d{1,6})-([a-z0-9.+]{1,20})$`)
+
+// parsePart is the inverse of partName and of PictureName.
+func (b *Book) parsePart(name string) (p render.Part, ok bool) {
+	m := partForm().FindStringSubmatch(name)
 	if m == nil {
 		return p, false
 	}
-	p.Cell, _ = strconv.Atoi(m[1])
-	p.Output, _ = strconv.Atoi(m[2])
-	p.Online = m[3] == "online"
-	if p.MIME = "image/" + m[3]; m[3] == "html" || p.Online {
+	p.Cell, _ = strconv.Atoi(m[2])
+	p.Output, _ = strconv.Atoi(m[3])
+	if m[1] != "" {
+		p.Cell = b.codeCell(p.Cell)
+	}
+	p.Online = m[4] == "online"
+	if p.MIME = "image/" + m[4]; m[4] == "html" || p.Online {
 		p.MIME = "text/html"
 	}
 	return p, true
 }
 
+// codeCell is the place of the nth code cell among all; -1 if there is none.
+func (b *Book) codeCell(n int) int {
+	for i, c := range b.doc.Cells {
+		if c.Type == "code" {
+			if n--; n == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
 // Part answers a request for a part of the notebook, by its name in an address.
 // static is where frames have their libraries.
 func (b *Book) Part(name, static string) (render.Response, error) {
-	p, ok := parsePart(name)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p, ok := b.parsePart(name)
 	if !ok {
 		return render.Response{}, fs.ErrNotExist
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	return render.Respond(b.doc, p, static)
 }
 
