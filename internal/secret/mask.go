@@ -13,49 +13,76 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Mask finds secrets in the forms that programs give them. A nil Mask finds
 // nothing.
 type Mask struct {
-	forms    []string        // longest first
-	tight    []string        // the forms without white space, longest first
-	loose    map[string]bool // tight forms that had some
+	forms    []string // longest first, as are the others
 	replacer *strings.Replacer
+	tight    []string        // what is read where a form stands
+	loose    map[string]bool // of these, those with white space in the form
+	words    []string        // letters and digits alone, of those that have many
+	own      []string        // of tight, the values
+	ownWords []string        // of words, the values
+
+	inTight, inWords *finder
 }
+
+// manyWords is how many letters and digits of a secret are no other text, whatever
+// else is between them.
+const manyWords = 12
 
 // New returns the mask of values, each of which Check accepts; nil if there are none.
 func New(values []string) (*Mask, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	m := &Mask{}
+	m := &Mask{loose: map[string]bool{}}
 	for _, v := range values {
 		if err := Check(v); err != nil {
 			return nil, err
 		}
-		m.forms = append(m.forms, forms(v)...)
-		if t := strings.TrimSpace(v); t != v {
-			m.forms = append(m.forms, forms(t)...)
+		trimmed := strings.TrimSpace(v)
+		m.forms = append(append(m.forms, forms(v)...), ownLines(v)...)
+		if trimmed != v {
+			m.forms = append(m.forms, forms(trimmed)...)
 		}
-		m.forms = append(m.forms, ownLines(v)...)
+		m.read(v, &m.own, &m.ownWords)
+		m.read(latin(v), &m.own, &m.ownWords)
 	}
-	m.loose = map[string]bool{}
 	for _, f := range m.forms {
-		t := unwrap(f).text
-		if t == "" {
-			continue
-		}
-		m.tight = append(m.tight, t)
-		m.loose[t] = m.loose[t] || t != f
+		m.read(f, &m.tight, &m.words)
 	}
-	m.forms, m.tight = longestFirst(m.forms), longestFirst(m.tight)
+	m.tight, m.words = append(m.tight, m.own...), append(m.words, m.ownWords...)
+	for _, list := range []*[]string{&m.forms, &m.tight, &m.words, &m.own, &m.ownWords} {
+		*list = longestFirst(*list)
+	}
+	m.inTight, m.inWords = newFinder(m.tight), newFinder(m.words)
 	pairs := []string{Mark, Mark} // a value may be part of the mark itself
 	for _, f := range m.forms {
 		pairs = append(pairs, f, Mark)
 	}
 	m.replacer = strings.NewReplacer(pairs...)
 	return m, nil
+}
+
+// read adds what is read where a form stands.
+func (m *Mask) read(form string, tight, words *[]string) {
+	r := read(form, nil)
+	if len(r.text) >= shortest {
+		*tight = append(*tight, r.text)
+		m.loose[r.text] = m.loose[r.text] || slices.ContainsFunc(r.space, func(s gap) bool { return s != none })
+	}
+	asIs := reading{text: form, from: make([]int32, len(form)), to: make([]int32, len(form))}
+	for _, w := range []string{r.words().text, asIs.words().text} {
+		if len(w) >= manyWords {
+			*words = append(*words, w)
+		}
+	}
 }
 
 // longLine is how many characters of a line of a secret are in no other text.
@@ -213,89 +240,78 @@ func pythonBytes(s string, quote rune) string {
 	return b.String()
 }
 
-// Text replaces the secrets in s, also where s is wrapped or coloured.
+// Text replaces the secrets in s, however they are escaped, wrapped or coloured.
 func (m *Mask) Text(s string) string {
 	if m == nil {
 		return s
 	}
-	return m.wrapped(m.replacer.Replace(s))
-}
-
-// An unwrapped text is one without white space and colours, and where its bytes
-// were.
-type unwrapped struct {
-	text string
-	at   []int // of each byte, and of the end
-}
-
-// unwrap takes white space out of s, the escapes of line ends and tabs, and what
-// colours it on a terminal.
-func unwrap(s string) unwrapped {
-	var b strings.Builder
-	at := make([]int, 0, len(s)+1)
-	for i := 0; i < len(s); i++ {
-		if n := blank(s[i:]); n > 0 {
-			i += n - 1
-			continue
-		}
-		b.WriteByte(s[i])
-		at = append(at, i)
-	}
-	return unwrapped{b.String(), append(at, len(s))}
-}
-
-// blank is the length of the white space that s begins with, one character or
-// its escape, or of a sequence that changes the colour.
-func blank(s string) int {
-	switch {
-	case strings.IndexByte(" \n\r\t", s[0]) >= 0:
-		return 1
-	case len(s) > 1 && s[0] == '\\' && strings.IndexByte("nrt", s[1]) >= 0:
-		return 2
-	case strings.HasPrefix(s, colour):
-		rest := strings.TrimLeft(s[len(colour):], "0123456789;:")
-		if rest == "" || rest[0] == 'm' { // the end of a piece, or of the sequence
-			return len(s) - len(strings.TrimPrefix(rest, "m"))
-		}
-	}
-	return 0
-}
-
-// colour begins what colours text on a terminal; an m ends it.
-const colour = "\x1b["
-
-// wrapped replaces the secrets in s that are broken into lines, however these are
-// indented, or parts of which have a colour.
-func (m *Mask) wrapped(s string) string {
-	if !strings.Contains(s, "\n") && !strings.Contains(s, `\n`) && !strings.Contains(s, colour) {
-		return s
-	}
+	s = m.replacer.Replace(s)
 	var found [][2]int // in s
 	for from := 0; from < len(s); from += window {
-		m.inWindow(s[from:min(len(s), from+2*window)], func(first, last int) {
+		m.inWindow(s[from:min(len(s), from+window+across)], func(first, last int) {
 			found = append(found, [2]int{from + first, from + last})
 		})
+		if from+window+across >= len(s) {
+			break
+		}
 	}
 	return cover(s, found)
 }
 
-// window is how much of a text is unwrapped at once, twice: what lies across the
-// end of one window is in the next.
-const window = 1 << 20
+// window is how much of a text is read at once, and across how much more, so that
+// what lies across the end of a window is found.
+const window, across = 1 << 20, 1 << 17
+
+// readings are those of somebody who sees all of s but control characters, and, if
+// it is another one, of a terminal.
+func readings(s string) []reading {
+	all := []reading{read(s, nil)}
+	if strings.IndexByte(s, '\x1b') >= 0 || strings.IndexByte(s, "\u0080"[0]) >= 0 || !utf8.ValidString(s) {
+		all = append(all, read(s, unit.Shown(s)))
+	}
+	return all
+}
 
 func (m *Mask) inWindow(s string, found func(first, last int)) {
-	u := unwrap(s)
-	for _, form := range m.tight {
-		for from := 0; ; {
-			n := strings.Index(u.text[from:], form)
-			if n < 0 {
-				break
+	for _, r := range readings(s) {
+		m.inTight.find(r.text, func(first, last int) {
+			if from, to := r.from[first], r.to[last-1]; !inMark(s, int(from), int(to)) && (m.loose[r.text[first:last]] || !r.broken(first, last)) {
+				found(int(from), int(to))
 			}
-			first, last := u.at[from+n], u.at[from+n+len(form)-1]+1
-			if !inMark(s, first, last) && (m.loose[form] || onlyLineEnds(s[first:last])) {
-				found(first, last)
+		})
+		if len(m.words) > 0 {
+			w := r.words()
+			m.inWords.find(w.text, func(first, last int) { found(int(w.from[first]), int(w.to[last-1])) })
+		}
+	}
+}
+
+// A finder finds any of many forms in one walk through a text.
+type finder struct {
+	begins [1 << 10]uint64             // a bit for each two bytes that a form begins with
+	forms  map[[shortest]byte][]string // by their first bytes
+}
+
+func newFinder(forms []string) *finder {
+	f := &finder{forms: map[[shortest]byte][]string{}}
+	for _, form := range forms {
+		f.begins[int(form[0])<<2|int(form[1]>>6)] |= 1 << (form[1] & 63)
+		key := [shortest]byte([]byte(form))
+		f.forms[key] = append(f.forms[key], form)
+	}
+	return f
+}
+
+// find says where each of the forms is.
+func (f *finder) find(text string, found func(first, last int)) {
+	for i := 0; i+shortest <= len(text); i++ {
+		if f.begins[int(text[i])<<2|int(text[i+1]>>6)]>>(text[i+1]&63)&1 == 0 {
+			continue
+		}
+		for _, form := range f.forms[[shortest]byte([]byte(text[i:i+shortest]))] {
+			if strings.HasPrefix(text[i:], form) {
+				found(i, i+len(form))
 			}
-			from += n + 1
 		}
 	}
 }
@@ -303,29 +319,6 @@ func (m *Mask) inWindow(s string, found func(first, last int)) {
 // inMark reports whether what was found is part of a mark.
 func inMark(s string, first, last int) bool {
 	return first > 0 && last-first < len(Mark) && strings.HasPrefix(s[first-1:], Mark)
-}
-
-// onlyLineEnds reports whether all white space in s is around line ends. Colours
-// may be anywhere.
-func onlyLineEnds(s string) bool {
-	for i := 0; i < len(s); i++ {
-		ends, spaces := false, false
-		for i < len(s) {
-			n := blank(s[i:])
-			if n == 0 {
-				break
-			}
-			if s[i] != colour[0] {
-				spaces = true
-				ends = ends || s[i] == '\n' || n == 2 && s[i+1] == 'n'
-			}
-			i += n
-		}
-		if spaces && !ends {
-			return false
-		}
-	}
-	return true
 }
 
 // cover replaces parts of s, which may overlap, by the mask.
@@ -347,8 +340,8 @@ func cover(s string, parts [][2]int) string {
 	return b.String()
 }
 
-// fewBeforeWrap is how many characters of a secret before a line end are held
-// back: fewer are in any text.
+// fewBeforeWrap is how many characters of an encoded secret are held back where it
+// is wrapped or escaped: fewer are in any text. Of the secret itself it is one.
 const fewBeforeWrap = 3
 
 // Split masks a text of which more may come, and cuts it where what may become a
@@ -367,14 +360,27 @@ func (m *Mask) open(s string) int {
 	}
 	n := openEnd(s, m.forms, 1)
 	tail := s[max(0, len(s)-4*len(m.forms[0])):]
-	u := unwrap(tail)
-	if t := openEnd(u.text, m.tight, fewBeforeWrap); t > 0 {
-		first := u.at[len(u.text)-t]
-		if w := tail[first:]; onlyLineEnds(w+"\n") && len(w) > n {
-			n = len(w)
+	for _, cut := range []int{len(tail), unfinished(tail)} {
+		for _, r := range readings(tail[:cut]) {
+			w := r.words()
+			n = max(n, len(tail)-r.open(m.tight, fewBeforeWrap, len(tail)), len(tail)-r.open(m.own, 1, len(tail)),
+				len(tail)-w.open(m.words, fewBeforeWrap, len(tail)), len(tail)-w.open(m.ownWords, 1, len(tail)))
 		}
 	}
 	return n
+}
+
+// open is where the end of what was read begins that may become one of forms, and
+// otherwise the given place.
+func (r reading) open(forms []string, least, otherwise int) int {
+	if len(forms) == 0 {
+		return otherwise
+	}
+	t := openEnd(r.text, forms, least)
+	if t == 0 || r.broken(len(r.text)-t, len(r.text)) {
+		return otherwise
+	}
+	return int(r.from[len(r.text)-t])
 }
 
 // openEnd is the length of the longest end of s, of least bytes or more, with

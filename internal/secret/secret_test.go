@@ -88,7 +88,7 @@ func TestPieces(t *testing.T) {
 		{"secret", "a secret\nsecret\n", "a [secret]\n[secret]\n"},
 		{"secret", "a [secret]\nb", "a [secret]\nb"},
 		{"hunter2x", "user: hunter\x1b[1;36m2\x1b[0mx.\x1b[K", "user: [secret].\x1b[K"},
-		{"hunter2x", "hunt\x1b[2Ker2x", "hunt\x1b[2Ker2x"},
+		{"hunter2x", "hunt\x1b[2Ker2x", "[secret]"},
 		{key, "12:00 MIIEvQIBADANBgkqhkiG9w0\n12:00 -----END KEY-----", "12:00 [secret]\n12:00 -----END KEY-----"},
 		{key, "all: " + key + "\n", "all: [secret]\n"},
 		{key, "short", "short"},
