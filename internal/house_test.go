@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 
 	// Tables and documents.
 	"internal/feed":        {"internal/query", "internal/table", "internal/grid/expr", "internal/sweep", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/lineage":     {"internal/sweep", "internal/outcome"},
+	"internal/lineage":     {"internal/needs", "internal/sweep", "internal/outcome"},
 	"internal/query":       {"internal/sweep", "internal/grid/expr", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/listing":     {"internal/query", "internal/sweep", "internal/grid", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/table":       {"internal/table/frame", "internal/value"},
@@ -69,14 +69,14 @@ var mayImport = map[string][]string{
 	"internal/compare":     {"internal/metric", "internal/table", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/align":       {"internal/query", "internal/sweep", "internal/notebook", "internal/pattern", "internal/value", "internal/unit"},
 	"internal/render":      {"internal/notebook", "internal/pattern", "internal/value", "internal/unit", "templates"},
-	"internal/report":      {"internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+	"internal/report":      {"internal/lineage", "internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
 	"internal/compare/decide": {"internal/compare", "internal/table", "internal/value", "internal/unit"},
 
 	"internal/publish": {"internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
-	"internal/app":   {"internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
+	"internal/app":   {"internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots": {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf": {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
 	"internal/serve": {"internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},

@@ -28,18 +28,19 @@ def load():
 runs, library = load()
 
 
-def by_variant(metric, by, trials=None, centre="median"):
+def by_variant(metric, by, trials=None, centre="median", step=None):
     """The main table of a metric: of every variant the runs planned, n, the
     median (or mean, or rate of all trials) and the quartiles, over the runs
-    that count: those that succeeded and are not stale."""
+    that count: those that succeeded and are not stale. step leaves the others
+    out."""
     if library == "pandas":
-        return with_pandas(metric, by, trials, centre)
+        return with_pandas(runs if step is None else runs[runs.run_step == step], metric, by, trials, centre)
     if library == "polars":
-        return with_polars(metric, by, trials, centre)
-    return with_duckdb(metric, by, trials, centre)
+        return with_polars(runs if step is None else runs.filter(run_step=step), metric, by, trials, centre)
+    return with_duckdb(runs if step is None else runs.filter(f"run_step = '{step}'"), metric, by, trials, centre)
 
 
-def with_pandas(metric, by, trials, centre):
+def with_pandas(runs, metric, by, trials, centre):
     planned = runs[runs.run_planned]
     counts = (planned.run_status == "succeeded") & ~planned.run_stale.fillna(False).astype(bool)
     good = planned[counts & planned[metric].notna()]
@@ -55,7 +56,7 @@ def with_pandas(metric, by, trials, centre):
     return table
 
 
-def with_polars(metric, by, trials, centre):
+def with_polars(runs, metric, by, trials, centre):
     import polars as pl
 
     counts = (pl.col("run_status") == "succeeded") & ~pl.col("run_stale").fill_null(False)
@@ -68,7 +69,7 @@ def with_polars(metric, by, trials, centre):
     return runs.filter(pl.col("run_planned")).group_by(by).agg(*columns).sort(by)
 
 
-def with_duckdb(metric, by, trials, centre):
+def with_duckdb(runs, metric, by, trials, centre):
     def quoted(name):
         return '"' + name.replace('"', '""') + '"'
 

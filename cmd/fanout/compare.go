@@ -62,7 +62,7 @@ func (c *cli) compare(ctx context.Context, dirs []string, f compareFlags) error 
 	if err := blocks.Write(c.stdout.Data(), f.format); err != nil {
 		return err
 	}
-	return asGate(app.Violated(gates, blocks))
+	return asGate(report.Violated(gates, blocks))
 }
 
 func parseGates(texts []string) ([]compare.Gate, error) {

@@ -180,6 +180,8 @@ func TestExamplePipeline(t *testing.T) {
 		t.Fatalf("exit %d\n%s", code, stderr)
 	}
 	dir := filepath.Join(filepath.Dir(spec), "pipeline.sweep")
+	checkSweep(t, dir)
+	checkGolden(t, dir)
 	code, stdout, _ := fanout(t, "ls", dir, "--where", `run_step == "world"`, "--json")
 	var world struct {
 		ID string `json:"run_id"`

@@ -122,7 +122,7 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err := c.printResult(ctx, j, sum, end); err != nil {
 		return err
 	}
-	return asGate(app.Violated(gates, report.Comparison{{Report: end.Comparison}}))
+	return asGate(report.Violated(gates, report.Comparison{{Report: end.Comparison}}))
 }
 
 // openJob plans the sweep that a sweep file describes, or takes up the one

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/fanout-dev/fanout/internal/align"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -42,13 +43,15 @@ const (
 
 // cellsInPassing are the cells in which the runs of a sweep differ, by the axes
 // of its baseline where it has one; nil where finding them would take long.
-func cellsInPassing(ctx context.Context, s *sweep.Sweep) *align.Report {
+func cellsInPassing(ctx context.Context, s *sweep.Sweep, step string) *align.Report {
 	head, _ := s.Head()
-	if store.IsURL(s.Where()) || head.Runs > passingRuns {
+	if store.IsURL(s.Where()) || head.Runs > passingRuns || step == "" && len(head.Steps) > 0 {
 		return nil
 	}
 	q := align.Question{Tolerance: align.Tolerance, Most: passingCells, Bytes: passingBytes}
-	if len(s.Spec().Baseline) > 0 {
+	if step != "" {
+		q.Where = fmt.Sprintf("%s == %q", query.Step, step)
+	} else if len(s.Spec().Baseline) > 0 {
 		q.By = []string{align.Variant}
 	}
 	r, err := align.Sweep(ctx, s, q)

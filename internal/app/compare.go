@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/app/internal/growth"
+	"github.com/fanout-dev/fanout/internal/app/internal/stages"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/compare/decide"
@@ -70,10 +71,11 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 
 // A side is one sweep of a comparison.
 type side struct {
-	name string
-	res  *collect.Result
-	o    compare.Options
-	grew bool // the number of its runs depends on what they showed
+	name  string
+	sweep *sweep.Sweep
+	res   *collect.Result
+	o     compare.Options
+	grew  bool // the number of its runs depends on what they showed
 }
 
 // other reports whether something else is asked than what decided how many runs
@@ -110,7 +112,7 @@ func (a *App) side(ctx context.Context, where string, c Comparing) (side, error)
 		return side{}, err
 	}
 	o.Keep = func(row int) bool { return wanted[row] }
-	return side{unit.Path(s.Where()), res, o, s.Spec().Repeat.Grows()}, nil
+	return side{unit.Path(s.Where()), s, res, o, s.Spec().Repeat.Grows()}, nil
 }
 
 // rowsWanted asks keep about the run of every row.
@@ -307,28 +309,10 @@ func runsWords(runs []compare.Run) []string {
 
 // oneSweep compares within each value of the row axes.
 func oneSweep(s side, rows []string) (report.Comparison, error) {
-	parts, err := compare.Within(s.res.Table, rows, s.o)
+	parts, err := stages.Within(s.sweep, s.res.Table, rows, s.o)
 	var blocks report.Comparison
 	for _, p := range parts {
 		blocks = append(blocks, report.Block{Title: p.Title, Report: p.Report})
 	}
 	return blocks, err
-}
-
-// Violated is an error when a change is one that a gate does not let pass, or
-// when nothing can be said of it.
-func Violated(gates []compare.Gate, blocks report.Comparison) error {
-	var all []error
-	for _, g := range gates {
-		for _, b := range blocks {
-			violated, err := g.Violations(b.Report)
-			for _, v := range violated {
-				all = append(all, errors.New(strings.TrimSpace(b.Title+" "+v)))
-			}
-			if err != nil {
-				all = append(all, err)
-			}
-		}
-	}
-	return errors.Join(all...)
 }

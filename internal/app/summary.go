@@ -7,9 +7,11 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app/internal/facts"
 	"github.com/fanout-dev/fanout/internal/app/internal/growth"
+	"github.com/fanout-dev/fanout/internal/app/internal/stages"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -67,10 +69,11 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	head, _ := s.Head()
 	spec := s.Spec()
 	tally := query.TallyOf(s)
-	cmp, err := compare.Compare(res.Table, compareOptions(s))
+	parts, err := stages.Compare(s, res.Table, compareOptions(s))
 	if err != nil {
 		return report.Input{}, err
 	}
+	cmp := stages.Whole(parts)
 	stale, err := withStale(s, res, tally)
 	if err != nil {
 		return report.Input{}, err
@@ -87,7 +90,14 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 		in.Sections = spec.Report.Sections
 	}
 	if in.Wants("cells") {
-		in.Cells = cellsInPassing(ctx, s)
+		in.Cells = cellsInPassing(ctx, s, "")
+	}
+	in.Waiting = query.Waiting(s, maxWaiting)
+	for i, step := range lineage.Chain(s) {
+		in.Steps = append(in.Steps, report.Step{Step: step, Compare: parts[i].Report})
+		if in.Wants("cells") {
+			in.Steps[i].Cells = cellsInPassing(ctx, s, step.Name)
+		}
 	}
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
@@ -108,6 +118,9 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	return in, nil
 }
 
+// maxWaiting is how many reasons to wait the summary has.
+const maxWaiting = 8
+
 // withStale compares all runs that succeeded, if some of them are stale.
 func withStale(s *sweep.Sweep, res *collect.Result, t query.Tally) (*report.Stale, error) {
 	if t.Stale == 0 {
@@ -115,7 +128,7 @@ func withStale(s *sweep.Sweep, res *collect.Result, t query.Tally) (*report.Stal
 	}
 	o := compareOptions(s)
 	o.Stale, o.Brief = true, true
-	cmp, err := compare.Compare(res.Table, o)
+	cmp, err := stages.Compare(s, res.Table, o)
 	head, _ := s.Head()
 	where := unit.Quote(rerunTarget(s, head))
 	return &report.Stale{Runs: t.Stale, Parts: strings.Join(t.Parts, ", "), Compare: cmp,

@@ -53,14 +53,16 @@ type Axis struct {
 
 // Options say what to compare.
 type Options struct {
-	Metrics  []Metric // none: every numeric scrap, exploratory
-	Axes     []Axis
-	Baseline []value.Binding    // values of axes: a partial point
-	Rows     []string           // axes that make the groups; none: those of the baseline, else all but replicates
-	Keep     func(row int) bool // rows of the table that count; nil keeps all
-	Alpha    float64            // 0 is 0.05
-	By       Method             // of every metric that has no other
-	Stale    bool               // stale runs count, too
+	Metrics []Metric // none: every numeric scrap, exploratory
+	// Without Metrics: by nothing, or only by what a row that counts recorded.
+	Unmeasured, Recorded bool
+	Axes                 []Axis
+	Baseline             []value.Binding    // values of axes: a partial point
+	Rows                 []string           // axes that make the groups; none: those of the baseline, else all but replicates
+	Keep                 func(row int) bool // rows of the table that count; nil keeps all
+	Alpha                float64            // 0 is 0.05
+	By                   Method             // of every metric that has no other
+	Stale                bool               // stale runs count, too
 	// Looked is what an earlier look at a sweep that grows has found of a group
 	// by a metric that decides, nil where that is tested now. Without the
 	// function everything is tested once.

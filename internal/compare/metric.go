@@ -17,12 +17,12 @@ import (
 
 // metrics are the declared ones, or every numeric scrap.
 func (c *comparer) metrics() []Metric {
-	if len(c.o.Metrics) > 0 {
+	if len(c.o.Metrics) > 0 || c.o.Unmeasured {
 		return c.o.Metrics
 	}
 	var out []Metric
 	for _, col := range c.t.Columns() {
-		if col.Role() == table.RoleScrap && reading.Comparable(col, c.used) {
+		if col.Role() == table.RoleScrap && reading.Comparable(col, c.used) && (!c.o.Recorded || slices.ContainsFunc(c.planned, func(row int) bool { return !col.Null(row) })) {
 			out = append(out, Metric{Name: col.Name(), Unit: col.Unit(), Goal: col.Goal()})
 		}
 	}

@@ -1,9 +1,9 @@
 // Package lineage says what the runs of a sweep with steps have to do with each
 // other.
 //
-// In go a sweep at rest and one of its runs; out come the runs that feed it and
-// those that it feeds, step by step, and how they stand. A run of a sweep without
-// steps has neither. Package lineage reads the sweep's log alone: no notebook is
+// In go a sweep at rest and one of its runs; out come the steps with how their runs
+// stand, and the runs that feed that one and those that it feeds. A sweep without
+// steps has none of them. Package lineage reads the sweep's log alone: no notebook is
 // opened.
 package lineage
 

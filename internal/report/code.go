@@ -15,14 +15,22 @@ const maxCode = 6
 // whichever library the kernel has.
 func codeCells(in Input) []string {
 	cells := []string{strings.TrimRight(string(templates.SummaryLoad), "\n")}
-	for _, t := range in.Compare.Metrics {
-		if len(t.Groups) == 0 {
-			continue
+	if len(in.Steps) == 0 {
+		cells = append(cells, metricCells(in.Compare, "")...)
+	}
+	for _, step := range in.Steps {
+		if len(step.Compare.Rows) > 0 {
+			cells = append(cells, metricCells(step.Compare, ", step="+pythonText(step.Name))...)
 		}
-		if len(cells) > maxCode {
-			break
+	}
+	return cells[:min(len(cells), 1+maxCode)]
+}
+
+func metricCells(r *compare.Report, more string) (cells []string) {
+	for _, t := range r.Metrics {
+		if len(t.Groups) > 0 {
+			cells = append(cells, "by_variant("+pythonText(t.Name)+", by="+pythonList(r.Rows)+special(t.Metric)+more+")")
 		}
-		cells = append(cells, "by_variant("+pythonText(t.Name)+", by="+pythonList(in.Compare.Rows)+special(t.Metric)+")")
 	}
 	return cells
 }

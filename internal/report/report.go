@@ -36,6 +36,8 @@ type Input struct {
 	Compare   *compare.Report
 	Growth    *Growth       // nil where the sweep does not grow
 	Stale     *Stale        // nil when no run is stale
+	Steps     []Step        // none in a sweep without steps
+	Waiting   []string      // for whom runs wait, the most common first
 	Cells     *align.Report // in which cells they differ; nil when that is not known
 	Runs      []Run
 	Problems  []string
@@ -64,10 +66,10 @@ type Run struct {
 // Stale is what there is to say about stale runs.
 type Stale struct {
 	Runs    int
-	Parts   string          // in which they differ from the plan
-	Compare *compare.Report // counts them
-	Rerun   string          // the command that executes them again
-	Accept  string          // the command that makes them count
+	Parts   string         // in which they differ from the plan
+	Compare []compare.Part // counts them, step by step
+	Rerun   string         // the command that executes them again
+	Accept  string         // the command that makes them count
 }
 
 // A Fact is one line of provenance.
@@ -96,7 +98,7 @@ func New(in Input) (*Summary, error) {
 	s := &Summary{in: in}
 	for _, name := range wanted(in) {
 		i := slices.Index(sectionNames(), name)
-		made, err := parts[i].make(in)
+		made, err := eachStep(parts[i], in)
 		if err != nil {
 			return nil, err
 		}

@@ -356,7 +356,7 @@ func TestSectionsAreChosen(t *testing.T) {
 		t.Errorf("the sections are not those chosen:\n%s", text)
 	}
 	in.Sections = []string{"nothing"}
-	if _, err := New(in); err == nil || !strings.Contains(err.Error(), `no section "nothing"; there are verdict, looks, swept`) {
+	if _, err := New(in); err == nil || !strings.Contains(err.Error(), `no section "nothing"; there are verdict, looks, steps, swept`) {
 		t.Errorf("the error is %v", err)
 	}
 }

@@ -20,6 +20,9 @@ type part struct {
 	make func(Input) ([]section, error)
 }
 
+// byStep are the parts that are about the runs of one step each.
+var byStep = []string{"metrics", "effects", "best", "cells"}
+
 const partVerdict = "verdict"
 
 // parts are the summary in its order: did everything run, which variant is
@@ -27,6 +30,7 @@ const partVerdict = "verdict"
 var parts = []part{
 	{partVerdict, single(verdictSection)},
 	{"looks", single(looksSection)},
+	{"steps", stepsSection},
 	{"swept", single(sweptSection)},
 	{"calendar", func(in Input) ([]section, error) {
 		s, err := calendarSection(in)
@@ -96,9 +100,11 @@ func staleSection(in Input) section {
 		return section{}
 	}
 	s := written("stale", in.Stale)
-	in.Compare = in.Stale.Compare
-	for _, t := range in.Compare.Metrics {
-		s.below += words("stale.metric", struct{ Name, Table string }{t.Name, groupTable(in, t)})
+	for _, p := range in.Stale.Compare {
+		in.Compare = p.Report
+		for _, t := range in.Compare.Metrics {
+			s.below += words("stale.metric", struct{ Name, Table string }{t.Name, groupTable(in, t)})
+		}
 	}
 	return s
 }

@@ -124,7 +124,8 @@ def check_tables(library, hidden):
         metric = cell.source.split('"')[1]
         by = eval(cell.source.split("by=")[1].split("]")[0] + "]")
         by_name = {", ".join(str(r[b])[: 10 if hasattr(r[b], "year") else None] for b in by): r for r in records}
-        said = rows_of_markdown(metric)
+        step = cell.source.split('step="')[1].split('"')[0] + ": " if "step=" in cell.source else ""
+        said = rows_of_markdown(step + metric)
         assert said, f"{metric}: no table"
         for name, (n, centre) in said.items():
             r = by_name[name]

@@ -1,0 +1,134 @@
+// Package stages compares the runs of a sweep with steps: those of each step by
+// themselves, by what that step records and along the axes that it keeps.
+//
+// In go the tables of a sweep and what its sweep file says of metrics; out comes a
+// comparison for each step. A sweep without steps is one step without a name.
+// Package stages writes nothing.
+package stages
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/value"
+)
+
+// Compare compares the runs of each step: a part for each, in their order, with its
+// name as the title.
+func Compare(s *sweep.Sweep, t *table.Table, o compare.Options) ([]compare.Part, error) {
+	var parts []compare.Part
+	for _, step := range split(s, t, o) {
+		r, err := compare.Compare(t, step.o)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, compare.Part{Title: step.name, Report: r})
+	}
+	return parts, nil
+}
+
+// Within compares the runs of each step within each combination of the values of
+// some columns. What no run is planned of is left out.
+func Within(s *sweep.Sweep, t *table.Table, columns []string, o compare.Options) ([]compare.Part, error) {
+	var parts []compare.Part
+	for _, step := range split(s, t, o) {
+		found, err := compare.Within(t, slices.DeleteFunc(slices.Clone(columns), step.lacks), step.o)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range found {
+			if step.name != "" && len(p.Report.Metrics)+len(p.Report.Warnings) == 0 {
+				continue
+			}
+			p.Title = strings.TrimSpace(step.name + " " + p.Title)
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
+}
+
+// A part is how one step is compared.
+type part struct {
+	name string
+	o    compare.Options
+	axes []string // nil: all
+}
+
+// lacks reports whether the step does not keep an axis.
+func (p part) lacks(axis string) bool { return p.axes != nil && !slices.Contains(p.axes, axis) }
+
+func split(s *sweep.Sweep, t *table.Table, o compare.Options) []part {
+	head, _ := s.Head()
+	if len(head.Steps) == 0 {
+		return []part{{o: o}}
+	}
+	steps, _ := t.Column(query.Step)
+	recorded := recordedBy(t, steps, o.Metrics)
+	var parts []part
+	for i, step := range head.Steps {
+		p := part{name: step.Name, o: o, axes: append([]string{}, step.Axes...)}
+		p.o.Keep = func(row int) bool { return steps.Text(row) == step.Name && (o.Keep == nil || o.Keep(row)) }
+		p.o.Axes = slices.DeleteFunc(slices.Clone(o.Axes), func(a compare.Axis) bool { return p.lacks(a.Name) })
+		p.o.Baseline = slices.DeleteFunc(slices.Clone(o.Baseline), func(b value.Binding) bool { return p.lacks(b.Name) })
+		p.o.Rows = slices.DeleteFunc(slices.Clone(o.Rows), p.lacks)
+		p.o.Metrics = slices.DeleteFunc(slices.Clone(o.Metrics), func(m compare.Metric) bool {
+			by := recorded[m.Name]
+			nobody := len(by) == 0 && i == len(head.Steps)-1 // which has to be said
+			return !by[step.Name] && !nobody
+		})
+		p.o.Unmeasured, p.o.Recorded = len(o.Metrics) > 0, true
+		parts = append(parts, p)
+	}
+	return parts
+}
+
+// recordedBy finds the steps of which a run recorded a metric.
+func recordedBy(t *table.Table, steps table.Column, metrics []compare.Metric) map[string]map[string]bool {
+	out := map[string]map[string]bool{}
+	for _, m := range metrics {
+		col, ok := t.Column(m.Name)
+		if !ok {
+			continue
+		}
+		by := map[string]bool{}
+		for row := range t.Len() {
+			if !col.Null(row) {
+				by[steps.Text(row)] = true
+			}
+		}
+		out[m.Name] = by
+	}
+	return out
+}
+
+// Whole is what the parts say together.
+func Whole(parts []compare.Part) *compare.Report {
+	if len(parts) == 1 {
+		return parts[0].Report
+	}
+	whole := &compare.Report{}
+	for _, p := range parts {
+		r := p.Report
+		whole.Alpha, whole.Confidence = r.Alpha, r.Confidence
+		whole.Metrics = append(whole.Metrics, r.Metrics...)
+		whole.Failures = append(whole.Failures, r.Failures...)
+		whole.Runs, whole.Used = whole.Runs+r.Runs, whole.Used+r.Used
+		if whole.Baseline == "" {
+			whole.Baseline = r.Baseline
+		}
+		if r.Decision != "" {
+			whole.Decision = r.Decision
+		}
+		if len(r.Coverage) > len(whole.Coverage) {
+			whole.Coverage = r.Coverage
+		}
+		for _, w := range r.Warnings {
+			whole.Warnings = append(whole.Warnings, p.Title+": "+w)
+		}
+	}
+	return whole
+}
