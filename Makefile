@@ -45,11 +45,11 @@ test: lint test-go ## every check and every test, with a real ipykernel
 REQUIRE ?= ipykernel
 TESTENV = FANOUT_TEST_PYTHON=$(PY) FANOUT_TEST_REQUIRE="$(REQUIRE)" FANOUT_TEST_NODE_MODULES=$(JS:%=$(CURDIR)/%/node_modules)
 
-# One package at a time: many tests start kernels and keep both cores busy.
+# Two packages at a time: many tests wait for kernels and clusters, and no test is of time.
 # Compiling is better with both, and lint has vetted.
 test-go: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp)
 	go build -race ./...
-	$(TESTENV) go test -race -vet=off -p 1 -timeout 60m ./...
+	$(TESTENV) go test -race -vet=off -p 2 -timeout 60m ./...
 
 test-long: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp) ## hours: each fuzz target for ten minutes, then every test, the long ones too, three times
 	$(MAKE) fuzz FUZZTIME=10m

@@ -3,6 +3,7 @@ package stats
 import (
 	"math"
 	"math/rand/v2"
+	"os"
 	"testing"
 )
 
@@ -17,7 +18,11 @@ func places(n int) []int {
 // Nights on which nothing happens raise an alarm about once in a hundred,
 // however long the history is and however many series are watched.
 func TestFalseAlarmsOfTheNextValue(t *testing.T) {
-	for _, n := range []int{MinHistory, 11, 30, 100, 400} {
+	sizes := []int{MinHistory, 11, 30}
+	if os.Getenv("FANOUT_TEST_LONG") != "" {
+		sizes = append(sizes, 100, 400)
+	}
+	for _, n := range sizes {
 		for _, family := range []int{1, 12} {
 			r := rand.New(rand.NewPCG(uint64(n), uint64(family)))
 			const nights = 500
