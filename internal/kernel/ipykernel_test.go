@@ -68,13 +68,13 @@ func TestIPykernelLosesNothing(t *testing.T) {
 			t.Errorf("bound of the queue and cells so far: %q", got.output())
 		}
 	}
-	const n = 100_000
+	const n = 10_000
 	var got int
 	_, err := k.Execute(context.Background(), `
 k = get_ipython().kernel
 message = k.session.msg('display_data', {'data': {'text/plain': 'x'}, 'metadata': {}}, parent=k.get_parent())
 frames = k.session.serialize(message)
-for i in range(100_000):  # as fast as can be
+for i in range(10_000):  # as fast as can be
     k.iopub_thread.send_multipart(frames)`, kernel.ExecuteOptions{}, func(m kernel.Message) {
 		if m.Header.MsgType != "display_data" {
 			return
