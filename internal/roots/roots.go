@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -35,6 +36,7 @@ const (
 	maxFolders = 20_000
 	maxEntries = 20_000 // of one folder
 	maxSweeps  = 5_000
+	maxFiles   = 5_000
 	scanFor    = 30 * time.Second
 )
 
@@ -51,6 +53,7 @@ type Roots struct {
 
 	mu      sync.Mutex
 	sweeps  map[string]Sweep // by id
+	files   map[string]File  // by id
 	at      time.Time        // of the list
 	partial string           // why it is not whole
 	failed  error
@@ -71,6 +74,17 @@ type Sweep struct {
 	Root  string    `json:"root"`  // name of the root
 	Where string    `json:"where"` // its place
 	Seen  time.Time `json:"-"`
+}
+
+// A File is a notebook or a file of YAML on this machine, beside the sweeps.
+type File struct {
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Path  string `json:"path"` // beneath its root, for people
+	Root  string `json:"root"`
+	Where string `json:"-"` // its path on this machine
+
+	store.Object `json:"-"`
 }
 
 // New names the roots. Two of the same name are told apart by a number.
@@ -193,6 +207,19 @@ func (r *Roots) Find(ctx context.Context, id string) (Sweep, bool) {
 	return s, ok
 }
 
+// Files lists the notebooks and files of YAML beneath all roots that are folders,
+// by place.
+func (r *Roots) Files(ctx context.Context) ([]File, error) {
+	if _, err := r.Sweeps(ctx); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	all := slices.Collect(maps.Values(r.files))
+	slices.SortFunc(all, func(a, b File) int { return strings.Compare(a.Where, b.Where) })
+	return all, nil
+}
+
 // Gone takes a sweep off the list that turned out not to be there.
 func (r *Roots) Gone(id string) {
 	r.mu.Lock()
@@ -206,11 +233,11 @@ func (r *Roots) Open(ctx context.Context, s Sweep) (store.Store, error) { return
 func (r *Roots) scan(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, scanFor)
 	defer cancel()
-	found, partial := map[string]Sweep{}, ""
+	found, files, partial := map[string]Sweep{}, map[string]File{}, ""
 	var failed error
 	folders := 0
 	for _, o := range r.all {
-		w := walk{root: o, found: found, folders: &folders}
+		w := walk{root: o, found: found, files: files, folders: &folders}
 		if err := w.level(ctx, "", 0); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("read %s: %w", unit.Path(o.where), err))
 			partial = "not all folders were readable: " + unit.Line(err.Error())
@@ -224,6 +251,7 @@ func (r *Roots) scan(ctx context.Context) {
 	if failed != nil && len(found) == 0 && len(r.sweeps) > 0 {
 		found = r.sweeps // a bucket that is away still has what it had
 	}
+	r.files = files
 	r.sweeps, r.partial, r.failed, r.at = found, partial, failed, time.Now()
 	close(r.busy)
 	r.busy = nil
@@ -232,6 +260,7 @@ func (r *Roots) scan(ctx context.Context) {
 type walk struct {
 	root
 	found   map[string]Sweep
+	files   map[string]File
 	folders *int
 	partial string
 }
@@ -243,6 +272,7 @@ func (w *walk) level(ctx context.Context, folder string, depth int) error {
 		return nil
 	}
 	var beneath []string
+	var files []File
 	n := 0
 	for o, err := range w.store.Level(ctx, folder) {
 		if err != nil {
@@ -260,10 +290,17 @@ func (w *walk) level(ctx context.Context, folder string, depth int) error {
 			return nil
 		case isFolder && !hidden(name):
 			beneath = append(beneath, o.Key)
+		case !isFolder && w.isFile(name):
+			files = append(files, w.fileAt(name, o))
 		}
 		if n++; n > maxEntries {
 			w.partial = "a folder has more entries than are looked at"
 			break
+		}
+	}
+	for _, f := range files {
+		if len(w.files) < maxFiles {
+			w.files[f.ID] = f
 		}
 	}
 	for _, f := range beneath {
@@ -272,6 +309,16 @@ func (w *walk) level(ctx context.Context, folder string, depth int) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// isFile reports whether a file may describe runs on this machine.
+func (w *walk) isFile(name string) bool {
+	return !store.IsURL(w.where) && !strings.HasPrefix(name, ".") && slices.Contains([]string{".ipynb", ".yaml", ".yml"}, path.Ext(name))
+}
+
+func (w *walk) fileAt(name string, o store.Object) File {
+	where := beneath(w.where, o.Key)
+	return File{ID: idOf(where), Name: name, Path: o.Key, Root: w.name, Where: where, Object: o}
 }
 
 // hidden reports whether a folder is nothing that people look for.

@@ -120,6 +120,9 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 // Base is the path beneath which all pages are.
 func (f shown) Base() string { return f.server.Access.Base }
 
+// Launches reports whether something can be launched.
+func (f shown) Launches() bool { return f.server.actions.On() && !f.File() }
+
 // File reports whether the page is a file: it asks no server.
 func (f shown) File() bool { return f.server.Pages.Written() }
 

@@ -22,7 +22,9 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
@@ -57,20 +59,23 @@ type Config struct {
 	Errors func(text string)
 	Cache  string // file for what is known of the sweeps; "" is none
 	Pages  Pages
+	Launch *launch.Queue          // of what browsers may have executed; nil is nothing
+	Audit  func(AuditEntry) error // called for every request that could change something, and before something is done
 }
 
 // A Server shows sweeps.
 type Server struct {
 	Config
-	ctx    context.Context // of streams, which end with it
-	guard  *guard.Guard
-	roots  *roots.Roots
-	opened *opened.Cache
-	hub    live.Hub
-	shelf  *shelf.Shelf
-	books  books.Books
-	tables explore.Cache
-	heavy  chan struct{} // holds one for each thing that takes much memory
+	ctx     context.Context // of streams, which end with it
+	guard   *guard.Guard
+	roots   *roots.Roots
+	opened  *opened.Cache
+	hub     live.Hub
+	shelf   *shelf.Shelf
+	actions actions.Actions
+	books   books.Books
+	tables  explore.Cache
+	heavy   chan struct{} // holds one for each thing that takes much memory
 }
 
 // maxHeavy is how many things that take much memory are done at once.
@@ -79,13 +84,20 @@ const maxHeavy = 2
 // New makes a server. Streams end with ctx.
 func New(ctx context.Context, c Config) (*Server, error) {
 	s := &Server{Config: c, ctx: ctx, heavy: make(chan struct{}, maxHeavy)}
-	var err error
+	err := actions.Check(c.Launch, c.Access.Auth)
+	if err != nil {
+		return nil, err
+	}
 	if s.roots, err = roots.New(ctx, c.Roots, c.App.OpenStore); err != nil {
 		return nil, err
 	}
 	s.opened = opened.New(c.App.OpenPlanned)
 	s.shelf = shelf.New(c.Cache, c.App.OpenStore)
+	s.actions = actions.Actions{Queue: c.Launch, Audit: c.Audit, Roots: s.roots, Preview: s.preview}
 	c.Access.Refuse = s.refuse
+	if c.Audit != nil {
+		c.Access.Log = actions.Audited(c.Access.Log, c.Audit, s.report)
+	}
 	if s.guard, err = guard.New(c.Access); err != nil {
 		return nil, err
 	}
@@ -114,6 +126,11 @@ func (s *Server) routes() {
 	s.page("/s/{sweep}/tables", "tables", s.tablesPage)
 	s.page("/s/{sweep}/tables/{table...}", "table", s.tablePage)
 	s.page("/view/{path...}", "folder", s.folderPage)
+	s.page("/launch", "launches", s.launchesPage)
+	s.page("/launch/{file}", "launch", s.formPage)
+
+	s.guard.Handle("POST /launch/{file}", http.HandlerFunc(s.launch))
+	s.guard.Handle("POST /s/{sweep}/do", http.HandlerFunc(s.act))
 
 	s.guard.Handle("GET /s/{sweep}/runs.csv", s.export(writeCSV))
 	s.guard.Handle("GET /s/{sweep}/runs.parquet", s.export(writeParquet))

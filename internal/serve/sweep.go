@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/shelf"
@@ -25,20 +26,22 @@ import (
 // A sweepView is the page of a sweep.
 type sweepView struct {
 	roots.Sweep
-	State    string        `json:"state"`
-	Tally    query.Tally   `json:"tally"`
-	Words    []string      `json:"words"`
-	Shares   []cards.Share `json:"-"`
-	Template []string      `json:"templates"`
-	AsOf     time.Time     `json:"as_of"`
-	Planned  time.Time     `json:"planned_at"`
-	Version  string        `json:"version"`
-	Holder   string        `json:"holder,omitempty"` // who executes it now
-	LeftS    float64       `json:"left_s,omitempty"`
-	Causes   []cause       `json:"failures,omitempty"`
-	Resume   string        `json:"resume,omitempty"` // what to type to execute the rest
-	ResumeTo string        `json:"-"`                // what that does
-	Axes     []string      `json:"axes"`
+	State    string           `json:"state"`
+	Tally    query.Tally      `json:"tally"`
+	Words    []string         `json:"words"`
+	Asked    []actions.Asked  `json:"asked,omitempty"` // who had it executed from a page
+	Buttons  *actions.Buttons `json:"-"`
+	Shares   []cards.Share    `json:"-"`
+	Template []string         `json:"templates"`
+	AsOf     time.Time        `json:"as_of"`
+	Planned  time.Time        `json:"planned_at"`
+	Version  string           `json:"version"`
+	Holder   string           `json:"holder,omitempty"` // who executes it now
+	LeftS    float64          `json:"left_s,omitempty"`
+	Causes   []cause          `json:"failures,omitempty"`
+	Resume   string           `json:"resume,omitempty"` // what to type to execute the rest
+	ResumeTo string           `json:"-"`                // what that does
+	Axes     []string         `json:"axes"`
 
 	Verdict template.HTML `json:"-"`
 	Summary template.HTML `json:"-"`
@@ -85,6 +88,7 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	v := s.sweepViewOf(place, o)
+	v.Buttons = s.actions.ButtonsFor(r.Context(), v.State)
 	s.addSummary(r.Context(), place, o, &v)
 	return v, nil, nil
 }
@@ -107,6 +111,7 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	if left, ok := o.Left(); ok {
 		v.LeftS = left.Seconds()
 	}
+	v.Asked, _ = opened.Memo(o, "asked", func() ([]actions.Asked, error) { return actions.AskedFor(context.Background(), o.Store()), nil })
 	v.Causes = s.causes(place, o)
 	if !s.Pages.Written() && (v.State == shelf.Failed || v.State == shelf.Partial) {
 		next := due.NextOf(o.Sweep, false)

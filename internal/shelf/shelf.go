@@ -31,7 +31,7 @@ import (
 )
 
 const (
-	readAtOnce = 3
+	readAtOnce = 2
 	waitFor    = 700 * time.Millisecond // for records that are read while somebody waits
 	moves      = 3 * time.Second        // how long the record of a running sweep is believed
 	rests      = time.Minute            // and that of another one
@@ -275,6 +275,11 @@ func ignore(err error) error {
 
 // File is where the records of some roots are kept beneath a folder for caches.
 func File(folder string, places []string) string {
+	return filepath.Join(folder, "shelf", Key(places)+".json.gz")
+}
+
+// Key names some roots in a file's name.
+func Key(places []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(places, "\x00")))
-	return filepath.Join(folder, "shelf", hex.EncodeToString(sum[:8])+".json.gz")
+	return hex.EncodeToString(sum[:8])
 }

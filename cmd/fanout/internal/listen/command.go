@@ -32,6 +32,10 @@ On an address that other machines reach, --auth says who may look: whoever has
 the token, whomever a proxy names, or everybody. The token is drawn anew at each
 start unless ` + TokenVariable + ` has one.
 
+With --allow-launch it has a form for each template and sweep file beneath the
+roots, and buttons to run again, resume and cancel sweeps. Who asked for what is in
+the sweep and in the audit log.
+
 With --schedule it also fires what "fanout schedule" has scheduled in the sweeps
 that it serves, each firing as a process of its own. Whoever may write to those
 folders decides what is executed.`,
@@ -67,6 +71,10 @@ func (f Flags) serve(ctx context.Context, a *app.App, roots []string, stdout, st
 		}
 		c.Report = func(text string) { stderr.Printf("fanout: %s\n", text) }
 		clock.Go(func() { c.Run(ctx) })
+	}
+	if s.queue != nil {
+		stderr.Println("fanout: whoever may look may also launch what lies in these folders")
+		clock.Go(func() { s.queue.Run(ctx) })
 	}
 	return s.Serve()
 }

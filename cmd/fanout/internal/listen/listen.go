@@ -21,6 +21,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -40,6 +41,8 @@ type Flags struct {
 	Header    string
 	AccessLog string
 	Schedule  bool // fire what is scheduled in the sweeps
+	Launch    bool // let people launch what lies in the folders
+	AuditLog  string
 }
 
 // Add adds the flags to a command.
@@ -53,6 +56,8 @@ func (f *Flags) Add(fl *pflag.FlagSet) {
 	fl.StringArrayVar(&f.Proxies, "trusted-proxy", nil, "with --auth proxy: `address` or network of the proxy")
 	fl.StringVar(&f.Header, "user-header", "X-Forwarded-User", "with --auth proxy: the `header` that names the user")
 	fl.BoolVar(&f.Schedule, "schedule", false, "fire what is scheduled in these sweeps")
+	fl.BoolVar(&f.Launch, "allow-launch", false, "let people launch the templates and sweep files in these folders")
+	fl.StringVar(&f.AuditLog, "audit-log", "", "with --allow-launch: `file` that gets a line of JSON for whatever people do (default: in the user's state folder)")
 	fl.StringVar(&f.AccessLog, "access-log", "", "`file` that gets a line of JSON for each request; - is stderr")
 }
 
@@ -60,6 +65,7 @@ func (f *Flags) Add(fl *pflag.FlagSet) {
 type Started struct {
 	URL    string // with the token, if there is one
 	server *serve.Server
+	queue  *launch.Queue // nil where nothing can be launched
 	at     net.Listener
 	log    io.Closer
 }
@@ -91,7 +97,17 @@ func (s *Started) start(ctx context.Context, f Flags, a *app.App, roots []string
 		return f.cannotListen(err)
 	}
 	access.Address, access.TLS = s.at.Addr(), secure != nil
-	if s.server, err = serve.New(ctx, serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report, Cache: cacheFile(roots)}); err != nil {
+	c := serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report, Cache: cacheFile(roots)}
+	if f.Launch {
+		l, err := f.newLauncher(a, roots, report)
+		if err != nil {
+			return err
+		}
+		c.Launch, c.Audit, s.queue = l.Queue, l.Log, l.Queue
+	} else if f.AuditLog != "" {
+		return unit.Mistake(errors.New("--audit-log is for --allow-launch"))
+	}
+	if s.server, err = serve.New(ctx, c); err != nil {
 		return err
 	}
 	s.URL = f.url(s.at.Addr(), s.server.Access)

@@ -134,21 +134,22 @@ func TestParametersInDetail(t *testing.T) {
 		src  string
 		want []Parameter
 	}{
-		"everything": {"rate: float = 0.1  # type of loss", []Parameter{{Name: "rate", Type: "float", Default: "0.1", Value: 0.1, HasValue: true, Help: "type of loss", Line: 1}}},
-		"choices":    {"\nmode: Literal['fast', \"slow\", 3] = 'fast'", []Parameter{{Name: "mode", Type: `Literal['fast', "slow", 3]`, Default: "'fast'", Value: "fast", HasValue: true, Choices: []any{"fast", "slow", int64(3)}, Line: 2}}},
-		"optional":   {"m: Optional[Literal['a']] = None", []Parameter{{Name: "m", Type: "Optional[Literal['a']]", Default: "None", HasValue: true, Choices: []any{"a", nil}, Line: 1}}},
-		"bar none":   {"m: Literal['a', 'b'] | None = 'a'", []Parameter{{Name: "m", Type: "Literal['a', 'b'] | None", Default: "'a'", Value: "a", HasValue: true, Choices: []any{"a", "b", nil}, Line: 1}}},
-		"open":       {"m: Literal['auto'] | float = 1.5", []Parameter{{Name: "m", Type: "Literal['auto'] | float", Default: "1.5", Value: 1.5, HasValue: true, Line: 1}}},
-		"quoted":     {"m: 'Literal[1, 2]' = 1", []Parameter{{Name: "m", Type: "Literal[1, 2]", Default: "1", Value: int64(1), HasValue: true, Choices: []any{int64(1), int64(2)}, Line: 1}}},
-		"annotated":  {"m: Annotated[Literal['x'], 'doc'] = 'x'", []Parameter{{Name: "m", Type: "Annotated[Literal['x'], 'doc']", Default: "'x'", Value: "x", HasValue: true, Choices: []any{"x"}, Line: 1}}},
-		"dotted":     {"d: datetime.date = datetime.date(2024, 1, 2)", []Parameter{{Name: "d", Type: "datetime.date", Default: "datetime.date(2024, 1, 2)", Line: 1}}},
-		"lines":      {"a = [  # not help\n  1,\n\n  # nor this\n  2]  # help", []Parameter{{Name: "a", Type: "list", Default: "[1,2]", Value: []any{int64(1), int64(2)}, HasValue: true, Help: "help", Line: 1}}},
-		"no default": {"x: int", []Parameter{{Name: "x", Type: "int", Line: 1}}},
-		"magic":      {"%matplotlib inline\n!ls \"x\n?help\nx = 1\ny = !ls 'a\nz = %env HOME", []Parameter{{Name: "x", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 4}, {Name: "y", Default: "!ls 'a", Line: 5}, {Name: "z", Default: "%env HOME", Line: 6}}},
-		"timed":      {"%%time\nx = 1", []Parameter{{Name: "x", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 2}}},
-		"other cell": {"%%bash\nx=1", nil},
-		"joined":     {"a = 1; b = 'x'  # h", []Parameter{{Name: "a", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 1}, {Name: "b", Type: "str", Default: "'x'", Value: "x", HasValue: true, Help: "h", Line: 1}}},
-		"windows":    {"a = 1\r\nb = 2\r\n", []Parameter{{Name: "a", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 1}, {Name: "b", Type: "int", Default: "2", Value: int64(2), HasValue: true, Line: 2}}},
+		"everything":  {"rate: float = 0.1  # type of loss", []Parameter{{Name: "rate", Type: "float", Default: "0.1", Value: 0.1, HasValue: true, Help: "type of loss", Line: 1}}},
+		"choices":     {"\nmode: Literal['fast', \"slow\", 3] = 'fast'", []Parameter{{Name: "mode", Type: `Literal['fast', "slow", 3]`, Default: "'fast'", Value: "fast", HasValue: true, Choices: []any{"fast", "slow", int64(3)}, Line: 2}}},
+		"optional":    {"m: Optional[Literal['a']] = None", []Parameter{{Name: "m", Type: "Optional[Literal['a']]", Default: "None", HasValue: true, Choices: []any{"a", nil}, Line: 1}}},
+		"any or none": {"m: Optional[str] = None", []Parameter{{Name: "m", Type: "Optional[str]", Default: "None", HasValue: true, Line: 1}}},
+		"bar none":    {"m: Literal['a', 'b'] | None = 'a'", []Parameter{{Name: "m", Type: "Literal['a', 'b'] | None", Default: "'a'", Value: "a", HasValue: true, Choices: []any{"a", "b", nil}, Line: 1}}},
+		"open":        {"m: Literal['auto'] | float = 1.5", []Parameter{{Name: "m", Type: "Literal['auto'] | float", Default: "1.5", Value: 1.5, HasValue: true, Line: 1}}},
+		"quoted":      {"m: 'Literal[1, 2]' = 1", []Parameter{{Name: "m", Type: "Literal[1, 2]", Default: "1", Value: int64(1), HasValue: true, Choices: []any{int64(1), int64(2)}, Line: 1}}},
+		"annotated":   {"m: Annotated[Literal['x'], 'doc'] = 'x'", []Parameter{{Name: "m", Type: "Annotated[Literal['x'], 'doc']", Default: "'x'", Value: "x", HasValue: true, Choices: []any{"x"}, Line: 1}}},
+		"dotted":      {"d: datetime.date = datetime.date(2024, 1, 2)", []Parameter{{Name: "d", Type: "datetime.date", Default: "datetime.date(2024, 1, 2)", Line: 1}}},
+		"lines":       {"a = [  # not help\n  1,\n\n  # nor this\n  2]  # help", []Parameter{{Name: "a", Type: "list", Default: "[1,2]", Value: []any{int64(1), int64(2)}, HasValue: true, Help: "help", Line: 1}}},
+		"no default":  {"x: int", []Parameter{{Name: "x", Type: "int", Line: 1}}},
+		"magic":       {"%matplotlib inline\n!ls \"x\n?help\nx = 1\ny = !ls 'a\nz = %env HOME", []Parameter{{Name: "x", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 4}, {Name: "y", Default: "!ls 'a", Line: 5}, {Name: "z", Default: "%env HOME", Line: 6}}},
+		"timed":       {"%%time\nx = 1", []Parameter{{Name: "x", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 2}}},
+		"other cell":  {"%%bash\nx=1", nil},
+		"joined":      {"a = 1; b = 'x'  # h", []Parameter{{Name: "a", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 1}, {Name: "b", Type: "str", Default: "'x'", Value: "x", HasValue: true, Help: "h", Line: 1}}},
+		"windows":     {"a = 1\r\nb = 2\r\n", []Parameter{{Name: "a", Type: "int", Default: "1", Value: int64(1), HasValue: true, Line: 1}, {Name: "b", Type: "int", Default: "2", Value: int64(2), HasValue: true, Line: 2}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := pyDeclarations(c.src)

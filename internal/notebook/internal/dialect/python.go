@@ -134,7 +134,9 @@ func (r *pyReader) add(l pyLine, name pyToken, annotation, value []pyToken) {
 		} else {
 			p.Type = strings.TrimSpace(render(r.src, annotation))
 		}
-		p.Choices, _ = choices(annotation)
+		if values, only := choices(annotation); only {
+			p.Choices = values
+		}
 	}
 	if p.Type == "" && len(value) > 0 {
 		p.Type = pyTypeOf(value, p.Value, p.HasValue)

@@ -144,6 +144,9 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	secure(seen.Header())
 	pattern, user, problem := g.admit(seen, r)
+	if refused(r.Method, problem) {
+		problem.Status = http.StatusForbidden
+	}
 	entry.Route, entry.User = pattern, user
 	switch {
 	case problem.Status == redirected:
@@ -152,6 +155,12 @@ func (g *Guard) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		g.mux.ServeHTTP(seen, r.WithContext(context.WithValue(r.Context(), userKey{}, user)))
 	}
+}
+
+// refused reports whether a request that could change something is not let in: it is
+// told no more than that.
+func refused(method string, p Problem) bool {
+	return method != http.MethodGet && method != http.MethodHead && p.Status >= 400 && p.Status != http.StatusMethodNotAllowed
 }
 
 // redirected is the status of a request that was answered by the guard.

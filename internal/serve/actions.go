@@ -1,0 +1,86 @@
+package serve
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/due"
+	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
+	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// An AuditEntry is a line of the audit log.
+type AuditEntry = actions.Entry
+
+type launchesView struct{ actions.Launches }
+
+func (launchesView) title() string { return "Launch" }
+
+type formView struct{ actions.Form }
+
+func (v formView) title() string { return "Launch " + v.File.Name }
+
+func (s *Server) launchesPage(r *http.Request) (view, []crumb, error) {
+	v, err := s.actions.List(r.Context(), r.URL.Query().Get("q"))
+	return launchesView{v}, nil, err
+}
+
+func (s *Server) formPage(r *http.Request) (view, []crumb, error) {
+	v, err := s.actions.Show(r.Context(), r.PathValue("file"))
+	return formView{v}, []crumb{{"Launch", s.link("launch")}}, err
+}
+
+// launch obeys a form.
+func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
+	v, launched, err := s.actions.Post(w, r)
+	switch {
+	case err != nil:
+		s.fail(w, r, err)
+	case launched == nil:
+		s.render(w, r, http.StatusOK, "launch", formView{v}, []crumb{{"Launch", s.link("launch")}})
+	default:
+		s.fail(w, r, redirectError{s.link("launch")})
+	}
+}
+
+// act obeys a button on the page of a sweep.
+func (s *Server) act(w http.ResponseWriter, r *http.Request) {
+	var o *opened.Sweep
+	find := func() (place roots.Sweep, err error) {
+		place, o, err = s.sweepOf(r)
+		return place, err
+	}
+	err := s.actions.Do(w, r, find, func(ctx context.Context) error { return o.AskCancel(ctx) })
+	if err == nil {
+		err = redirectError{s.link("s", r.PathValue("sweep"))}
+	}
+	s.fail(w, r, err)
+}
+
+// preview says what an order would execute.
+func (s *Server) preview(ctx context.Context, o launch.Order) (string, error) {
+	d, err := o.Draft(ctx)
+	if err == nil {
+		err = app.CheckSize(ctx, d)
+	}
+	if err != nil {
+		return "", err
+	}
+	plan, _, err := s.App.Preview(ctx, d, o.Where)
+	if err != nil {
+		return "", err
+	}
+	todo, err := app.Due(plan, app.Choice{Reprocess: due.Stale})
+	if err != nil {
+		return "", err
+	}
+	text := todo.String()
+	if f, ok := due.Expect(plan, todo.Runs, max(s.App.Jobs, 1)); ok && len(todo.Runs) > 0 {
+		text += ", about " + unit.Duration(f.Wall)
+	}
+	return text, nil
+}

@@ -1,0 +1,285 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+// A portal is a server that lets people launch, with what it was asked to do.
+type portal struct {
+	*Server
+	dir   string
+	queue *launch.Queue
+	mu    sync.Mutex
+	audit []AuditEntry
+}
+
+// newPortal shows a sweep with failures, a template and a sweep file. Nothing executes
+// its orders.
+func newPortal(t *testing.T, access Access, allow bool) *portal {
+	t.Helper()
+	p := &portal{dir: t.TempDir()}
+	s := makeSweep(t, store.Dir(filepath.Join(p.dir, "tides.sweep")), 6, mixed(6))
+	must(t, s.Lease().Release())
+	for name, text := range map[string]string{"t.ipynb": sweepTemplate, "sweep.yaml": "name: small\ntemplate: t.ipynb\ngrid: {x: [1, 2], region: [apac]}\nparameters: {model: m}\n"} {
+		must(t, os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o666))
+	}
+	if access.Auth == "" {
+		access.Auth, access.Token = Token, testToken
+	}
+	access.Base, access.Address = "/", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4000}
+	c := Config{App: &app.App{OpenStore: store.Open, Warn: func(string) {}, Version: "test"}, Roots: []string{p.dir}, Access: access, Errors: func(text string) { t.Log(text) }}
+	if allow {
+		p.queue = &launch.Queue{Folder: t.TempDir(), Report: func(text string) { t.Error(text) }}
+		must(t, p.queue.Load())
+		c.Launch, c.Audit = p.queue, func(e AuditEntry) error {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			p.audit = append(p.audit, e)
+			return nil
+		}
+	}
+	var err error
+	p.Server, err = New(t.Context(), c)
+	must(t, err)
+	return p
+}
+
+// browser is a browser that has given the token, and sends a form of a page of ours.
+func (p *portal) browser(t *testing.T, target string, form url.Values) *http.Request {
+	t.Helper()
+	r := httptest.NewRequest("POST", target, strings.NewReader(form.Encode()))
+	r.Host, r.Header = "127.0.0.1:4000", http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"text/html"}, "Sec-Fetch-Site": {"same-origin"}, "Origin": {"http://127.0.0.1:4000"}}
+	login := httptest.NewRequest("GET", "/?token="+url.QueryEscape(testToken), nil)
+	login.Host = r.Host
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, login)
+	for _, c := range w.Result().Cookies() {
+		r.AddCookie(c)
+	}
+	return r
+}
+
+func (p *portal) send(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, r)
+	return w
+}
+
+var formToken = regexp.MustCompile(`name="token" value="([0-9a-f]{64})"`)
+
+// forms are a good request to every action, without the token of the form.
+func (p *portal) forms(t *testing.T) map[string]url.Values {
+	id := idOf(t, p.Server)
+	files, err := p.roots.Files(t.Context())
+	must(t, err)
+	i := slices.IndexFunc(files, func(f roots.File) bool { return f.Name == "t.ipynb" })
+	return map[string]url.Values{
+		"/launch/" + files[i].ID: {"do": {"launch"}, "v.x": {"3"}},
+		"/s/" + id + "/do":       {"do": {"rerun"}},
+	}
+}
+
+// Whatever is wrong with a request to do something, it is refused with 403, nothing is
+// done, and the audit log has it.
+func TestActionsAreRefused(t *testing.T) {
+	evil := map[string]func(r *http.Request){
+		"no cookie":              func(r *http.Request) { r.Header.Del("Cookie") },
+		"another's cookie":       func(r *http.Request) { r.Header.Set("Cookie", "fanout-4000="+strings.Repeat("a", 64)) },
+		"the token as cookie":    func(r *http.Request) { r.Header.Set("Cookie", "fanout-4000="+testToken) },
+		"another site":           func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "cross-site") },
+		"a sibling of the site":  func(r *http.Request) { r.Header.Set("Sec-Fetch-Site", "same-site") },
+		"another origin":         func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Set("Origin", "https://evil.test") },
+		"no origin to speak of":  func(r *http.Request) { r.Header.Del("Sec-Fetch-Site"); r.Header.Set("Origin", "null") },
+		"rebinding":              func(r *http.Request) { r.Host = "evil.test:4000"; r.Header.Set("Origin", "http://evil.test:4000") },
+		"a form from elsewhere":  func(r *http.Request) { body(r, func(v url.Values) { v.Del("token") }) },
+		"an invented form":       func(r *http.Request) { body(r, func(v url.Values) { v.Set("token", strings.Repeat("0", 64)) }) },
+		"JSON":                   func(r *http.Request) { r.Header.Set("Content-Type", "application/json") },
+		"text":                   func(r *http.Request) { r.Header.Set("Content-Type", "text/plain") },
+		"a proxy's word for who": func(r *http.Request) { r.Header.Del("Cookie"); r.Header.Set("X-Forwarded-User", "ana") },
+	}
+	p := newPortal(t, Access{}, true)
+	for target, form := range p.forms(t) {
+		form.Set("token", p.actions.Token(context.Background()))
+		for what, change := range evil {
+			r := p.browser(t, target, form)
+			change(r)
+			if w := p.send(r); w.Code != http.StatusForbidden {
+				t.Errorf("%s, %s: %d %.300s", target, what, w.Code, w.Body)
+			}
+		}
+	}
+	for _, id := range []string{"..", "%2e%2e", "..%2f..%2fetc%2fpasswd", "%2Fetc%2Fpasswd", "t.ipynb", "aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa", "AAAAAAAAAAAAAAAA", "aaaaaaaa%00aaaaaaa", "aaaaaaaaaaaaaaa%2f", "aaaaaaaaaaaaaaa%0a", "%ef%bc%8e%ef%bc%8e"} {
+		for _, target := range []string{"/launch/" + id, "/s/" + id + "/do"} {
+			if w := p.send(p.browser(t, target, url.Values{"do": {"launch"}, "token": {p.actions.Token(context.Background())}})); w.Code != http.StatusForbidden {
+				t.Errorf("%s: %d %.300s", target, w.Code, w.Body)
+			}
+		}
+	}
+	off := newPortal(t, Access{}, false)
+	for target, form := range off.forms(t) {
+		form.Set("token", off.actions.Token(context.Background()))
+		for _, r := range []*http.Request{off.browser(t, target, form), bearer(off.browser(t, target, form))} {
+			if w := off.send(r); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "--allow-launch") {
+				t.Errorf("%s without --allow-launch: %d %.300s", target, w.Code, w.Body)
+			}
+		}
+	}
+	if len(p.queue.Orders()) != 0 {
+		t.Errorf("orders: %+v", p.queue.Orders())
+	}
+	if want := 2*len(evil) + 24; len(p.audit) != want {
+		t.Errorf("%d lines in the audit log, want %d", len(p.audit), want)
+	}
+	for _, e := range p.audit {
+		if e.Status != http.StatusForbidden || e.Method != "POST" || e.Action != "" {
+			t.Errorf("%+v", e)
+		}
+	}
+}
+
+// body changes the form of a request.
+func body(r *http.Request, change func(url.Values)) {
+	r.ParseForm()
+	v := r.PostForm
+	change(v)
+	again := httptest.NewRequest("POST", "/", strings.NewReader(v.Encode()))
+	r.Body, r.ContentLength, r.Form, r.PostForm = again.Body, again.ContentLength, nil, nil
+}
+
+func bearer(r *http.Request) *http.Request {
+	r.Header.Set("Authorization", "Bearer "+testToken)
+	return r
+}
+
+// A form shows what would be executed, launches it once, and says who did it; nothing
+// but what it has can be set.
+func TestLaunch(t *testing.T) {
+	p := newPortal(t, Access{Auth: Proxy, Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Header: "X-Forwarded-User"}, true)
+	as := func(user string, r *http.Request) *http.Request {
+		r.Header.Set("X-Forwarded-User", user) // httptest's requests are from 192.0.2.1
+		return r
+	}
+	show := func(user, path string) string {
+		_, _, text := get(p, path, func(r *http.Request) { as(user, r) })
+		return text
+	}
+	files, _ := p.roots.Files(t.Context())
+	i := slices.IndexFunc(files, func(f roots.File) bool { return f.Name == "t.ipynb" })
+	target := "/launch/" + files[i].ID
+	page := show("ana", target)
+	token := formToken.FindStringSubmatch(page)
+	if token == nil || !strings.Contains(page, `name="v.x" value="0"`) || !strings.Contains(page, `inputmode="numeric"`) {
+		t.Fatalf("%s", page)
+	}
+	form := url.Values{"token": {token[1]}, "do": {"preview"}, "v.x": {"5"}, "v.region": {`"><script>alert(1)</script>`}}
+	w := p.send(as("ana", p.browser(t, target, form)))
+	if text := w.Body.String(); w.Code != 200 || !strings.Contains(text, "1 new") || strings.Contains(text, "<script>alert") || !strings.Contains(text, `value="launch"`) {
+		t.Fatalf("%d %s", w.Code, text)
+	}
+	form.Set("do", "launch")
+	if w := p.send(as("bo", p.browser(t, target, form))); w.Code != http.StatusForbidden {
+		t.Errorf("the form of another user: %d", w.Code)
+	}
+	for name, text := range map[string]string{"v.x": "five", "v.PYTHONPATH": "/tmp", "v.template": "/etc/passwd", "v.python": "/bin/sh", "axis": "output"} {
+		wrong := url.Values{"token": {token[1]}, "do": {"launch"}, name: {text}}
+		if w := p.send(as("ana", p.browser(t, target, wrong))); w.Code != 200 || !strings.Contains(w.Body.String(), `role="alert"`) {
+			t.Errorf("%s=%s: %d", name, text, w.Code)
+		}
+	}
+	if w := p.send(as("ana", p.browser(t, target, form))); w.Code != http.StatusSeeOther {
+		t.Fatalf("launch: %d %s", w.Code, w.Body)
+	}
+	orders := p.queue.Orders()
+	if len(orders) != 1 || orders[0].By != "ana" || !strings.HasPrefix(orders[0].Where, p.dir+string(filepath.Separator)) || orders[0].Args[0] != "run" {
+		t.Fatalf("%+v", orders)
+	}
+	if text := show("ana", "/launch"); !strings.Contains(text, "<td>ana</td>") || !strings.Contains(text, "waiting") || strings.Contains(text, "<script>alert") {
+		t.Errorf("%s", text)
+	}
+	for do, want := range map[string]int{"rerun": http.StatusSeeOther, "delete": http.StatusForbidden, "": http.StatusForbidden} {
+		id := idOf(t, p.Server)
+		token := formToken.FindStringSubmatch(show("cy", "/s/"+id))
+		if token == nil {
+			t.Fatal("the page of a sweep with failures has no buttons")
+		}
+		if w := p.send(as("cy", p.browser(t, "/s/"+id+"/do", url.Values{"token": {token[1]}, "do": {do}}))); w.Code != want {
+			t.Errorf("%q: %d %s", do, w.Code, w.Body)
+		}
+	}
+	if o := p.queue.Orders()[0]; o.By != "cy" || o.Kind != launch.Rerun || strings.Join(o.Args, " ") != "rerun "+filepath.Join(p.dir, "tides.sweep")+" --failed --frozen" {
+		t.Errorf("%+v", o)
+	}
+	done, requests := 0, 0
+	for i, e := range p.audit {
+		switch {
+		case e.Action != "":
+			done++
+			if e.User == "" || e.Sweep == "" || p.audit[i+1].Status != http.StatusSeeOther {
+				t.Errorf("%+v then %+v", e, p.audit[i+1])
+			}
+		case e.Method == "POST":
+			requests++
+		}
+	}
+	if done != 2 || requests != 11 {
+		t.Errorf("the audit log has %d deeds and %d requests", done, requests)
+	}
+}
+
+// A sweep that is running can be canceled, and nothing else.
+func TestCancelFromAPage(t *testing.T) {
+	p := newPortal(t, Access{}, true)
+	st := store.Dir(filepath.Join(p.dir, "busy.sweep"))
+	s := makeSweep(t, st, 2, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{} })
+	_, _, list := get(p, "/api/v1/?q=busy")
+	var v struct{ Sweeps []struct{ ID string } }
+	must(t, json.Unmarshal([]byte(list), &v))
+	if len(v.Sweeps) != 1 {
+		other := serverOf(t, Access{}, p.dir) // the list of sweeps is a few seconds old
+		p.roots = other.roots
+		_, _, list = get(p, "/api/v1/?q=busy")
+		must(t, json.Unmarshal([]byte(list), &v))
+	}
+	target := "/s/" + v.Sweeps[0].ID
+	_, _, page := get(p, target)
+	token := formToken.FindStringSubmatch(page)
+	if token == nil || !strings.Contains(page, `value="cancel"`) || strings.Contains(page, `value="rerun"`) {
+		t.Fatalf("%s", page)
+	}
+	if w := p.send(p.browser(t, target+"/do", url.Values{"token": {token[1]}, "do": {"cancel"}})); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if _, asked, err := s.Lease().CancelAsked(t.Context()); !asked || err != nil {
+		t.Errorf("asked %v, %v", asked, err)
+	}
+}
+
+// Nobody can be let in who is not known.
+func TestLaunchNeedsSomebodyKnown(t *testing.T) {
+	a := &app.App{OpenStore: store.Open, Warn: func(string) {}}
+	_, err := New(t.Context(), Config{App: a, Roots: []string{t.TempDir()}, Access: Access{Auth: guard.None, Base: "/"}, Launch: &launch.Queue{}})
+	if err == nil || !strings.Contains(err.Error(), "--auth none") {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,97 @@
+package actions
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A Form is the page of a file that can be launched.
+type Form struct {
+	File    roots.File     `json:"file"`
+	Ask     launch.Form    `json:"form"` // what can be filled in
+	Values  map[string]any `json:"-"`    // what is filled in, by field
+	Axis    string         `json:"-"`
+	Along   string         `json:"-"`
+	Wrong   string         `json:"-"` // what is wrong with it
+	Preview string         `json:"-"` // what would be executed
+	YAML    string         `json:"-"`
+	Command string         `json:"-"`
+	Where   string         `json:"-"`
+	Token   string         `json:"-"`
+}
+
+// Show is the form of a file, with nothing filled in.
+func (a *Actions) Show(ctx context.Context, id string) (Form, error) {
+	if !a.On() {
+		return Form{}, errOff
+	}
+	if !idForm.MatchString(id) {
+		return Form{}, refusal("nothing here has that id")
+	}
+	f, err := a.file(ctx, id)
+	if err != nil {
+		return Form{}, err
+	}
+	v := Form{File: f, Token: a.Token(ctx)}
+	if v.Ask, err = launch.FormOf(ctx, f.Where); err != nil {
+		return v, err
+	}
+	v.Values = map[string]any{}
+	for _, field := range v.Ask.Fields {
+		if !field.Varies && !v.Ask.Sweep && field.Kind != launch.Choice {
+			v.Values[field.Name] = field.Default
+		}
+	}
+	return v, nil
+}
+
+// prefix is that of the names of fields that are parameters.
+const prefix = "v."
+
+// Post takes a form that somebody filled in. If it was to be launched, launched is the
+// order; else the page says what would be executed.
+func (a *Actions) Post(w http.ResponseWriter, r *http.Request) (v Form, launched *launch.Order, err error) {
+	id := r.PathValue("file")
+	if err := a.admit(w, r, id); err != nil {
+		return v, nil, err
+	}
+	if v, err = a.Show(r.Context(), id); err != nil {
+		return v, nil, err
+	}
+	in := launch.Filled{Values: map[string]string{}, Axis: r.PostForm.Get("axis")}
+	v.Axis, v.Along = in.Axis, r.PostForm.Get("along")
+	for name, texts := range r.PostForm {
+		if field, isField := strings.CutPrefix(name, prefix); isField {
+			in.Values[field] = texts[0]
+			v.Values[field] = texts[0]
+		}
+	}
+	for line := range strings.Lines(v.Along) {
+		if line = strings.TrimSpace(line); line != "" {
+			in.Along = append(in.Along, line)
+		}
+	}
+	o, err := v.Ask.Order(in, time.Now())
+	if err == nil {
+		v.Preview, err = a.Preview(r.Context(), o)
+	}
+	if err != nil {
+		if !unit.IsMistake(err) {
+			return v, nil, err
+		}
+		v.Wrong = unit.Cut(unit.Line(err.Error()), 2000)
+		return v, nil, nil
+	}
+	v.YAML, v.Command, v.Where = o.Stdin, o.Command(), o.Where
+	if r.PostForm.Get("do") != launch.Launch {
+		return v, nil, nil
+	}
+	o, err = a.order(r, o, launch.Launch)
+	return v, &o, err
+}
