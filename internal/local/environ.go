@@ -10,6 +10,9 @@ import (
 // credentials are for fanout and its cluster, not for notebooks.
 var credentials = []string{"NOMAD_TOKEN", "NOMAD_HTTP_AUTH", "NOMAD_CLIENT_KEY", "VAULT_TOKEN", "CONSUL_HTTP_TOKEN", "CONSUL_HTTP_AUTH"}
 
+// shared are credentials that a report may need to read the sweep's bucket, too.
+var shared = []string{"AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+
 // pools are the variables that size the thread pools of numerical libraries: by
 // default each run would use every core.
 var pools = []string{"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}

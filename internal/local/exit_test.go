@@ -28,7 +28,9 @@ key, b = os.environ["THE_KEY"], os.environ["THE_KEY"].encode()
 spelled = [key, repr(key), ascii(key), repr(b), str({"k": [key]}), json.dumps(key), json.dumps(key, ensure_ascii=False), json.dumps(json.dumps(key)),
            urllib.parse.quote(key), urllib.parse.quote(key, safe=""), urllib.parse.quote_plus(key), html.escape(key), b.hex(), b.hex().upper(),
            base64.b64encode(b).decode(), base64.b64encode(b"user:" + b).decode(), base64.urlsafe_b64encode(b"xy" + b).decode().rstrip("="),
-           base64.encodebytes(b"z" * 50 + b).decode(), textwrap.indent("\n".join(key), "    "), key[:9] + "\x1b[1;31m" + key[9:]]
+           base64.encodebytes(b"z" * 50 + b).decode(), textwrap.indent("\n".join(key), "    "), key[:9] + "\x1b[1;31m" + key[9:],
+           json.dumps(repr(key)), html.escape(repr(key)), repr(repr(key)), json.dumps(json.dumps(json.dumps(key))), str(list(key)), " ".join(key), "-".join(key),
+           key[:9] + "\0" + key[9:], key[:9] + "\u200b" + key[9:], key[:9] + "\x1b[2K" + key[9:], b.hex("_", 2), "".join("\\%03o" % c for c in b)]
 `
 
 // exits is a notebook that sends the secret through everything that leaves a

@@ -92,7 +92,7 @@ func (o *Single) keepSecrets() {
 	for _, s := range o.Recipe.Secrets {
 		hidden = append(hidden, s.Env)
 	}
-	for _, name := range slices.Concat(hidden, credentials) {
+	for _, name := range slices.Concat(hidden, credentials, shared) {
 		if v, set := lookup(o.Environ, name); set && secret.Check(v) == nil {
 			o.Secrets = append(o.Secrets, v)
 		}

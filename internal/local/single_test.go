@@ -14,16 +14,16 @@ import (
 // them otherwise is masked.
 func TestReportsHaveNoSecrets(t *testing.T) {
 	o := Single{
-		Environ: []string{"PATH=/bin", "KEY=the-secret", "SHORT=abc", "NOMAD_TOKEN=a-token", "FANOUT_ON=nomad", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1", "AWS=1"},
+		Environ: []string{"PATH=/bin", "KEY=the-secret", "SHORT=abc", "NOMAD_TOKEN=a-token", "AWS_SECRET_ACCESS_KEY=of-a-bucket", "FANOUT_ON=nomad", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "MKL_NUM_THREADS=1", "AWS=1"},
 		Recipe:  &sweep.Recipe{Env: []string{"AWS=2"}, Secrets: []sweep.Secret{{Param: "k", Env: "KEY"}, {Param: "s", Env: "SHORT"}, {Param: "u", Env: "UNSET"}}},
 	}
 	o.keepSecrets()
 	slices.Sort(o.Environ)
-	want := []string{"AWS=2", "MKL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "PATH=/bin"}
+	want := []string{"AWS=2", "AWS_SECRET_ACCESS_KEY=of-a-bucket", "MKL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1", "PATH=/bin"}
 	if d := cmp.Diff(want, o.Environ); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	if d := cmp.Diff([]string{"the-secret", "a-token"}, o.Secrets); d != "" {
+	if d := cmp.Diff([]string{"the-secret", "a-token", "of-a-bucket"}, o.Secrets); d != "" {
 		t.Errorf("masked (-want +got):\n%s", d)
 	}
 }

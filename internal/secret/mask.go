@@ -13,9 +13,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf16"
-	"unicode/utf8"
-
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Mask finds secrets in the forms that programs give them. A nil Mask finds
@@ -72,7 +69,7 @@ func New(values []string) (*Mask, error) {
 
 // read adds what is read where a form stands.
 func (m *Mask) read(form string, tight, words *[]string) {
-	r := read(form, nil)
+	r := read(form)
 	if len(r.text) >= shortest {
 		*tight = append(*tight, r.text)
 		m.loose[r.text] = m.loose[r.text] || slices.ContainsFunc(r.space, func(s gap) bool { return s != none })
@@ -261,16 +258,6 @@ func (m *Mask) Text(s string) string {
 // window is how much of a text is read at once, and across how much more, so that
 // what lies across the end of a window is found.
 const window, across = 1 << 20, 1 << 17
-
-// readings are those of somebody who sees all of s but control characters, and, if
-// it is another one, of a terminal.
-func readings(s string) []reading {
-	all := []reading{read(s, nil)}
-	if strings.IndexByte(s, '\x1b') >= 0 || strings.IndexByte(s, "\u0080"[0]) >= 0 || !utf8.ValidString(s) {
-		all = append(all, read(s, unit.Shown(s)))
-	}
-	return all
-}
 
 func (m *Mask) inWindow(s string, found func(first, last int)) {
 	for _, r := range readings(s) {

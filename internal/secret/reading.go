@@ -32,28 +32,57 @@ const (
 // mostLayers is how often a text may have been escaped, one escape in another.
 const mostLayers = 8
 
-// read reads s, or of it the bytes at some indices.
-func read(s string, only []int) reading {
-	r := reading{text: s, from: make([]int32, 0, len(s)), to: make([]int32, 0, len(s))}
-	if only == nil {
-		for i := range len(s) {
-			r.from, r.to = append(r.from, int32(i)), append(r.to, int32(i+1))
-		}
-	} else {
-		shown := make([]byte, 0, len(only))
-		for _, i := range only {
-			shown = append(shown, s[i])
-			r.from, r.to = append(r.from, int32(i)), append(r.to, int32(i+1))
-		}
-		r.text = string(shown)
+// read reads s as somebody does who sees all of it but control characters.
+func read(s string) reading { return whole(s).decoded().tightened() }
+
+// readings are read, and what terminals show of the text or of what is escaped in
+// it, if that is something else.
+func readings(s string) []reading {
+	w := whole(s)
+	d := w.decoded()
+	all := []reading{d.tightened()}
+	if w.commands() {
+		all = append(all, w.shown().decoded().tightened())
 	}
+	if d.commands() {
+		all = append(all, d.shown().tightened())
+	}
+	return all
+}
+
+func whole(s string) reading {
+	r := reading{text: s, from: make([]int32, len(s)), to: make([]int32, len(s))}
+	for i := range len(s) {
+		r.from[i], r.to[i] = int32(i), int32(i+1)
+	}
+	return r
+}
+
+// commands reports whether a terminal may show something else than the text.
+func (r reading) commands() bool {
+	return strings.IndexByte(r.text, colour[0]) >= 0 || strings.IndexByte(r.text, "\u0080"[0]) >= 0 || !utf8.ValidString(r.text)
+}
+
+// decoded is r without its escapes.
+func (r reading) decoded() reading {
 	for range mostLayers {
 		if !strings.ContainsAny(r.text, `\%&`) || !r.decode() {
 			break
 		}
 	}
-	r.tighten()
 	return r
+}
+
+// shown is what a terminal shows of r.
+func (r reading) shown() reading {
+	var s reading
+	var text []byte
+	for _, i := range unit.Shown(r.text) {
+		text = append(text, r.text[i])
+		s.from, s.to = append(s.from, r.from[i]), append(s.to, r.to[i])
+	}
+	s.text = string(text)
+	return s
 }
 
 // decode decodes one layer of escapes, and reports whether there was any.
@@ -150,11 +179,11 @@ func number(s string, digits, base int) (uint64, bool) {
 	return n, err == nil
 }
 
-// tighten takes white space and what nobody sees out of the text.
-func (r *reading) tighten() {
-	text, out, kept := r.text, make([]byte, 0, len(r.text)), 0
+// tightened is r without white space and what nobody sees.
+func (r reading) tightened() reading {
+	text, out := r.text, make([]byte, 0, len(r.text))
+	t := reading{from: make([]int32, 0, len(text)), to: make([]int32, 0, len(text)), space: make([]gap, 0, len(text))}
 	before := none
-	r.space = make([]gap, 0, len(text))
 	for i := 0; i < len(text); {
 		c, n := rune(text[i]), 1
 		if c >= utf8.RuneSelf {
@@ -169,16 +198,17 @@ func (r *reading) tighten() {
 		case unicode.IsSpace(c):
 			before = max(before, spaces)
 		default:
-			for k := range n {
-				out = append(out, text[i+k])
-				r.from[kept], r.to[kept] = r.from[i+k], r.to[i+k]
-				r.space = append(r.space, before)
-				before, kept = none, kept+1
+			out = append(out, text[i:i+n]...)
+			t.from, t.to = append(t.from, r.from[i:i+n]...), append(t.to, r.to[i:i+n]...)
+			for range n {
+				t.space = append(t.space, before)
+				before = none
 			}
 		}
 		i += n
 	}
-	r.text, r.from, r.to = string(out), r.from[:kept], r.to[:kept]
+	t.text = string(out)
+	return t
 }
 
 // colour begins what colours text on a terminal; an m ends it.

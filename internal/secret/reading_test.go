@@ -29,7 +29,8 @@ for v in json.load(sys.stdin):
             text = layer(text)
             if n > 0: print(json.dumps([v, text]))
     for text in (str(list(v)), str(tuple(v)), ",".join(v), " | ".join(v), "-".join(v), repr(v[:10]) + ",\n " + repr(v[10:]), json.dumps([c for c in v]),
-                 v.encode().hex(" ", 4), v.encode().hex("_", 2), "".join("\\%03o" % b for b in v.encode()), v[:5] + "\u200b" + v[5:], v[:5] + "\0" + v[5:]):
+                 v.encode().hex(" ", 4), v.encode().hex("_", 2), "".join("\\%03o" % b for b in v.encode()), v[:5] + "\u200b" + v[5:], v[:5] + "\0" + v[5:],
+                 repr(v[:5] + "\x1b[2K" + v[5:]), json.dumps(repr(v[:5] + "\x1b]0;t\a" + v[5:]))):
         print(json.dumps([v, text]))
 `
 	in, _ := json.Marshal(values)
@@ -55,7 +56,7 @@ for v in json.load(sys.stdin):
 			t.Errorf("%q is not masked in %q", pair[0], pair[1])
 		}
 	}
-	if n != len(values)*(7*7*7*2+12) {
+	if n != len(values)*(7*7*7*2+14) {
 		t.Errorf("%d texts", n)
 	}
 }
