@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/localschedule"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
@@ -63,7 +64,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 		end(code, failed)
 		this.Lock.Unlock()
 	}
-	folder, err := scratch.Make("", "fanout-firing-")
+	folder, err := scratch.Make("", draft.Fetched)
 	if err != nil {
 		return err
 	}
@@ -112,6 +113,9 @@ func (c *cli) fetch(ctx context.Context, f fireFlags, made firing.Firing, folder
 		return err
 	}
 	c.record(ctx, st, made)
+	if err := localschedule.Free(ctx, st, f.store); err != nil {
+		return err
+	}
 	if err := draft.Unbundle(ctx, st, f.bundle, folder); err != nil {
 		return unit.WithHint(err, "does this machine see the sweep %s?", f.store)
 	}

@@ -118,7 +118,10 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err != nil {
 		return err
 	}
-	_, key, err := c.putBundle(ctx, d, out, files)
+	sw, key, err := c.putBundle(ctx, d, out, files)
+	if err == nil {
+		err = localschedule.Free(ctx, sw.Store(), out)
+	}
 	if err != nil {
 		return err
 	}
@@ -127,6 +130,9 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	replaced, err := all.Put(ctx, &in)
 	if err != nil {
 		return err
+	}
+	if err := localschedule.Note(ctx, sw.Store(), c.settings.GetString("on"), in.ID, schedule.Schedule{Crons: f.crons, Zone: f.zone, Bundle: key, Spec: files.Spec}); err != nil {
+		c.app.Warn(err.Error()) // the cluster fires it all the same
 	}
 	c.printSchedule(in, next, replaced, files.Outside)
 	for _, w := range append(all.Warnings(ctx), c.pythonWarnings(d, o.Image)...) {
@@ -355,6 +361,11 @@ func (c clusterSchedules) Remove(ctx context.Context, name string) error {
 	running, err := cluster.Remove(ctx, v.ID)
 	if err != nil {
 		return err
+	}
+	if st, err := c.openStore(ctx, v.Store); err == nil { // where this machine sees it
+		if err := localschedule.Unnote(ctx, st, v.ID); err != nil {
+			c.app.Warn(err.Error())
+		}
 	}
 	c.stderr.Printf("%s no longer fires; its sweep is kept: %s\n", v.ID, v.Store)
 	for _, id := range running {

@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -48,14 +49,14 @@ func Reproduce(s *sweep.Sweep, r sweep.Run) string {
 }
 
 // templatePath is the template where its author has it, or the frozen copy
-// when it is not there any more.
+// when it is not there any more, or will not be after a firing.
 func templatePath(s *sweep.Sweep, head sweep.Head, r sweep.Run) string {
 	for _, t := range head.Templates {
 		if t.Slot != r.Template {
 			continue
 		}
 		file := s.Resolve(t.Path)
-		if _, err := os.Stat(file); err == nil {
+		if _, err := os.Stat(file); err == nil && !strings.Contains(file, "/"+draft.Fetched) {
 			return unit.Path(file)
 		}
 		return PlaceOf(s, t.Key)

@@ -18,6 +18,10 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
+// Fetched begins the names of the folders in which a firing has its bundle: what lies
+// in one is gone when the firing has ended.
+const Fetched = "fanout-firing-"
+
 // A Bundle is all the files that drafting a sweep takes, for a machine that
 // has none of them.
 type Bundle struct {

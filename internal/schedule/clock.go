@@ -33,6 +33,9 @@ type Clock struct {
 
 // watched is what the clock knows of a sweep.
 type watched struct {
+	store    store.Store
+	mark     string // of the schedule that was read last
+	none     bool   // nothing is fired here until the mark is another one
 	schedule Schedule
 	next     time.Time // nothing is pending before; zero: look
 	firing   bool
@@ -121,40 +124,62 @@ func (c *Clock) look(ctx context.Context, places []string, wake time.Time) time.
 	return wake
 }
 
-// pending is the due time of a sweep that is to be fired now. Its history is read
-// only if it can have one.
+// pending is the due time of a sweep that is to be fired now. A schedule is read when
+// it has changed, and its history only if it can have one.
 func (c *Clock) pending(ctx context.Context, where string, w *watched) (time.Time, error) {
 	now := time.Now()
-	st, err := c.Open(ctx, where)
+	if w.store == nil {
+		st, err := c.Open(ctx, where)
+		if err != nil {
+			return time.Time{}, err
+		}
+		w.store = st
+	}
+	st := w.store
+	mark, err := mark(ctx, st)
 	if err != nil {
 		return time.Time{}, err
 	}
-	s, err := Get(ctx, st)
-	if err != nil || s.On != "" || s.Paused {
-		*w = watched{}
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+	if mark != w.mark {
+		if err := w.renew(ctx, mark); err != nil {
+			return time.Time{}, err
 		}
-		return time.Time{}, err
 	}
-	if !reflect.DeepEqual(s, w.schedule) {
-		*w = watched{schedule: s}
+	if w.none || mark == "" {
+		return time.Time{}, nil
 	}
 	if now.Before(w.next) || now.Before(w.retry) {
 		return time.Time{}, nil
 	}
 	_, at, err := Look(ctx, st, now)
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil // it was removed meanwhile
+	}
 	if err != nil {
 		return time.Time{}, err
 	}
 	if at.IsZero() {
-		w.next, err = s.Next(now)
+		w.next, err = w.schedule.Next(now)
 		return at, err
 	}
 	if Busy(ctx, st) != "" {
 		return time.Time{}, nil // the next look may find it free
 	}
 	return at, nil
+}
+
+// renew reads the schedule that has a mark. What cannot be read is read again.
+func (w *watched) renew(ctx context.Context, mark string) error {
+	s, err := Get(ctx, w.store)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		*w = watched{store: w.store}
+		return err
+	}
+	if err != nil || s.On != "" || s.Paused || !reflect.DeepEqual(s, w.schedule) {
+		*w = watched{store: w.store, schedule: s, none: err != nil || s.On != "" || s.Paused}
+	}
+	w.mark = mark
+	return nil
 }
 
 func (c *Clock) fire(ctx context.Context, where string, at time.Time) {

@@ -96,6 +96,19 @@ func Get(ctx context.Context, st store.Store) (Schedule, error) {
 	return s, err
 }
 
+// mark changes whenever somebody gives a sweep another schedule; "" is that of a sweep
+// without one.
+func mark(ctx context.Context, st store.Store) (string, error) {
+	o, err := st.Stat(ctx, key)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("look at the schedule of %s: %w", st, err)
+	}
+	return fmt.Sprint(o.Size, o.ModTime.UnixNano()), nil
+}
+
 // Put gives a sweep its schedule, instead of the one it has.
 func (s Schedule) Put(ctx context.Context, st store.Store) error {
 	text, err := json.MarshalIndent(s, "", "  ")

@@ -108,6 +108,9 @@ func (v Verbs) get(ctx context.Context, where string) (st store.Store, s schedul
 	if errors.Is(err, fs.ErrNotExist) {
 		err = unit.Mistake(unit.WithHint(fmt.Errorf("%s has no schedule", unit.Path(where)), "of a schedule on a cluster, give the name: fanout schedule ls --on nomad"))
 	}
+	if err == nil && s.On != "" {
+		err = unit.Mistake(unit.WithHint(fmt.Errorf("%s fires %s, as %s", s.On, unit.Path(where), s.ID), "give its name there, and add --on %s", s.On))
+	}
 	return st, s, err
 }
 
@@ -115,7 +118,11 @@ func (v Verbs) get(ctx context.Context, where string) (st store.Store, s schedul
 func (v Verbs) Put(ctx context.Context, st store.Store, where string, s schedule.Schedule, next time.Time) error {
 	me := lease.Me()
 	s.By, s.Since = me.User+"@"+me.Host, time.Now().UTC()
-	_, err := schedule.Get(ctx, st)
+	old, err := schedule.Get(ctx, st)
+	if err == nil && old.On != "" {
+		return unit.Mistake(unit.WithHint(fmt.Errorf("%s is scheduled on %s as %s: it would be fired from both", unit.Path(where), old.On, old.ID),
+			"fanout schedule rm %s --on %s first", unit.Quote(old.ID), old.On))
+	}
 	verb := "was already scheduled, and is now due"
 	if errors.Is(err, fs.ErrNotExist) {
 		verb = "is due"
@@ -125,6 +132,30 @@ func (v Verbs) Put(ctx context.Context, st store.Store, where string, s schedule
 	}
 	v.Stderr.Printf("%s %s at %s, %s; next %s\n", unit.Path(where), verb, strings.Join(s.Crons, " and "), s.Zone, timetable.Moment(next))
 	return nil
+}
+
+// Free refuses to have a cluster fire a sweep that is fired without one.
+func Free(ctx context.Context, st store.Store, where string) error {
+	s, err := schedule.Get(ctx, st)
+	if err != nil || s.On != "" {
+		return nil // it has no schedule, or none that anybody fires here
+	}
+	return unit.Mistake(unit.WithHint(fmt.Errorf("%s is scheduled without a cluster too, at %s, %s: it would be fired from both", unit.Path(where), strings.Join(s.Crons, " and "), s.Zone),
+		"fanout schedule rm %s --on local first", unit.Quote(where)))
+}
+
+// Note writes into a sweep that a cluster fires it.
+func Note(ctx context.Context, st store.Store, on, id string, s schedule.Schedule) error {
+	s.On, s.ID, s.Since = on, id, time.Now().UTC()
+	return s.Put(ctx, st)
+}
+
+// Unnote takes that away.
+func Unnote(ctx context.Context, st store.Store, id string) error {
+	if s, err := schedule.Get(ctx, st); err != nil || s.ID != id {
+		return nil
+	}
+	return schedule.Remove(ctx, st)
 }
 
 // List prints the schedules beneath some roots.
@@ -170,6 +201,9 @@ func (v Verbs) line(ctx context.Context, f roots.Sweep) (line timetable.Schedule
 	if err != nil {
 		return line, err
 	}
+	if s.On != "" {
+		return line, fs.ErrNotExist // it is listed there
+	}
 	line = timetable.Schedule{ID: f.Name, Name: f.Name, Sweep: f.Where, Crons: s.Crons, Zone: s.Zone, Stopped: s.Paused}
 	if next, err := s.Next(time.Now()); err == nil && !next.IsZero() {
 		line.Next = &next
@@ -184,12 +218,15 @@ func (v Verbs) line(ctx context.Context, f roots.Sweep) (line timetable.Schedule
 
 // Remove takes the schedule of a sweep away.
 func (v Verbs) Remove(ctx context.Context, where string) error {
-	st, _, err := v.get(ctx, where)
-	if err != nil {
+	st, s, err := v.get(ctx, where)
+	if err != nil && s.On == "" {
 		return err
 	}
 	if err := schedule.Remove(ctx, st); err != nil {
 		return err
+	}
+	if s.On != "" {
+		v.Stderr.Printf("the job %s of %s is left as it is\n", s.ID, s.On)
 	}
 	v.Stderr.Printf("%s is no longer scheduled; the sweep is kept\n", unit.Path(where))
 	if firing.Claimed(ctx, st) {

@@ -53,8 +53,11 @@ func Of(r firing.Firing, zone string) Firing {
 }
 
 // DueAt reports whether a firing was due at a time that a person gave, or at the
-// beginning of it.
+// beginning of it. A time in another zone is the same time.
 func (f Firing) DueAt(text string) bool {
+	if at, err := time.Parse(time.RFC3339, text); err == nil {
+		return f.Due.Equal(at)
+	}
 	return strings.HasPrefix(Moment(f.Due), text) || strings.HasPrefix(f.Due.Format(time.RFC3339), text)
 }
 
