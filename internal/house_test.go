@@ -60,7 +60,7 @@ var mayImport = map[string][]string{
 
 	// Tables and documents.
 	"internal/feed":        {"internal/query", "internal/table", "internal/grid/expr", "internal/sweep", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/lineage":     {"internal/needs", "internal/sweep", "internal/outcome"},
+	"internal/lineage":     {"internal/needs", "internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/query":       {"internal/sweep", "internal/grid/expr", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/listing":     {"internal/query", "internal/sweep", "internal/grid", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/table":       {"internal/table/frame", "internal/value"},

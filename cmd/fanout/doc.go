@@ -89,7 +89,9 @@ Diff shows in which cells runs differ, how, and which axes explain it.
 
 "fanout show walk.sweep RUN" shows everything known about one run: its
 parameters, every attempt, what it recorded, the cell that failed, why it is
-stale, and the command that reproduces it.
+stale, and the command that reproduces it. In a sweep with steps it lists what fed
+the run and what it feeds, and "fanout why" leads from a number back to the first
+notebooks.
 
 Cancel stops a running sweep, here or on a cluster, from anywhere; the next run
 resumes it. For a sweep that is not running it says how far it is.

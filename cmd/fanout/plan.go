@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/draft"
 	"github.com/fanout-dev/fanout/internal/due"
+	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/listing"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -37,6 +39,7 @@ type planFlags struct {
 	app.Choice
 	dueFormat
 	count  bool
+	graph  string
 	jobs   int
 	output string
 	all    bool // list kept runs, too
@@ -51,7 +54,10 @@ func (c *cli) planCommand() *cobra.Command {
 		Long: `Plan lists the runs of a sweep file. If the sweep already exists, it says of each
 why fanout run would execute it, or that it is kept, and estimates how long they
 take from those that succeeded. With --only, --limit, --order or --reprocess it
-lists those that would be executed, in the order in which they would begin.`,
+lists those that would be executed, in the order in which they would begin.
+
+With --graph it prints the steps of the sweep file as a graph in Mermaid's
+language, which GitHub and JupyterLab draw, or with --graph=dot in Graphviz's.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return c.plan(cmd.Context(), args[0], spec, f)
@@ -62,6 +68,8 @@ lists those that would be executed, in the order in which they would begin.`,
 	fl.BoolVar(&f.json, "json", false, "one JSON object a run")
 	f.addCSV(cmd, "comma-separated values")
 	fl.BoolVar(&f.count, "count", false, "print only the number of runs in the sweep file")
+	help.AddOneOf(fl, &f.graph, "graph", []string{"", lineage.Mermaid, lineage.DOT}, "print the steps with their numbers of runs as a `graph`: mermaid or dot")
+	fl.Lookup("graph").NoOptDefVal = lineage.Mermaid
 	addChoice(cmd, &f.Choice)
 	addOrder(cmd, &f.Choice)
 	fl.IntVarP(&f.jobs, "jobs", "j", 0, "`N` runs at once, for the estimate (default: cores)")
@@ -94,8 +102,36 @@ func (c *cli) plan(ctx context.Context, target string, spec specFlags, f planFla
 		}
 		return err
 	}
+	if f.graph != "" {
+		return c.printGraph(ctx, d, f)
+	}
 	f.all = f.Limit == 0 && f.plain()
 	return c.preview(ctx, d, f)
+}
+
+// printGraph prints the steps of a sweep file, with how their runs stand where the
+// sweep exists already.
+func (c *cli) printGraph(ctx context.Context, d *draft.Draft, f planFlags) error {
+	steps := lineage.Planned(d.Head)
+	if len(steps) == 0 {
+		return unit.Mistake(unit.WithHint(errors.New("--graph: the sweep file has one template, and no steps"), "docs/spec.md says how to write `steps`"))
+	}
+	if where := app.Place(d, f.output); c.app.Continues(ctx, d, where) {
+		s, _, err := c.app.Preview(ctx, d, where)
+		if err != nil {
+			return err
+		}
+		steps = lineage.Chain(s)
+	} else {
+		for i := range steps {
+			var err error
+			if steps[i].Runs, err = d.Grid.CountStep(ctx, steps[i].Name); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := io.WriteString(c.stdout.Data(), lineage.Draw(steps, f.graph))
+	return err
 }
 
 // plain reports whether the choice is what run does by itself.

@@ -92,7 +92,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	if in.Wants("cells") {
 		in.Cells = cellsInPassing(ctx, s, "")
 	}
-	in.Waiting = query.Waiting(s, maxWaiting)
+	in.Waiting, in.Partial = query.Waiting(s, maxWaiting), lineage.Partial(s, maxWaiting)
 	for i, step := range lineage.Chain(s) {
 		in.Steps = append(in.Steps, report.Step{Step: step, Compare: parts[i].Report})
 		if in.Wants("cells") {
@@ -118,7 +118,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	return in, nil
 }
 
-// maxWaiting is how many reasons to wait the summary has.
+// maxWaiting is how many runs that wait, or lack something, the summary names.
 const maxWaiting = 8
 
 // withStale compares all runs that succeeded, if some of them are stale.

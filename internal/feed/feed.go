@@ -3,7 +3,8 @@
 // In go a sweep, a run whose needs have succeeded, and its working directory; out
 // come the parameters that `with:` computes, and in the directory
 // upstream/<step>/ with the files that the needed runs kept, and
-// upstream/<step>.parquet with their rows of the runs table. All of it is read
+// upstream/<step>.parquet with their rows of the runs table, and
+// upstream/missing.json, which names those that did not succeed. All of it is read
 // from the sweep, so that it is the same on every machine.
 //
 // What cannot be fed, because a scrap is missing, a value is none that a
@@ -29,8 +30,12 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// Folder is where in the working directory everything is.
-const Folder = "upstream"
+// Folder is where in the working directory everything is, and Missing the file in
+// it that lists the needed runs that did not succeed.
+const (
+	Folder  = "upstream"
+	Missing = "missing.json"
+)
 
 // A refusal says why a run cannot be fed.
 type refusal struct{ why string }
@@ -66,6 +71,9 @@ func feed(ctx context.Context, s *sweep.Sweep, run sweep.Run, dir string) ([]val
 		if fed[i], err = feedStep(ctx, s, n, root); err != nil {
 			return nil, err
 		}
+	}
+	if err := writeMissing(filepath.Join(root, Missing), s, needs); err != nil {
+		return nil, err
 	}
 	head, _ := s.Head()
 	step, _ := head.Step(run.Template)

@@ -90,7 +90,7 @@ func end(t *testing.T, s *sweep.Sweep, id string, status outcome.Status) {
 		t.Fatal(err)
 	}
 	run, _ := s.Run(id)
-	if err := a.End(t.Context(), doc, outcome.Outcome{Status: status, Fingerprint: s.Current(run.Run)}, nil); err != nil {
+	if err := a.End(t.Context(), doc, outcome.Outcome{Status: status, Reason: map[outcome.Status]string{outcome.Failed: "KeyError: no price"}[status], Fingerprint: s.Current(run.Run)}, nil); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -140,10 +140,22 @@ func TestFeed(t *testing.T) {
 			s := regions(t, st, one, several)
 			params, files := fed(t, s, reportUS)
 			check(t, params, map[string]string{"n": "3", "share": "3.0", "path": `"upstream/extract/out/rows.csv"`})
-			check(t, files, map[string]string{"upstream/extract.parquet": "PAR1", "upstream/extract/out/rows.csv": "a,b\n"})
+			check(t, files, map[string]string{"upstream/extract.parquet": "PAR1", "upstream/extract/out/rows.csv": "a,b\n", "upstream/missing.json": "[]\n"})
 			params, files = fed(t, s, world)
 			check(t, params, map[string]string{"total": "3", "of": `["us"]`})
-			check(t, files, map[string]string{"upstream/extract.parquet": "PAR1", "upstream/extract/" + extractUS + "/out/rows.csv": "a,b\n"})
+			check(t, files, map[string]string{"upstream/extract.parquet": "PAR1", "upstream/extract/" + extractUS + "/out/rows.csv": "a,b\n", "upstream/missing.json": `[
+ {
+  "step": "extract",
+  "run": "extracteu0000000",
+  "name": "extract",
+  "parameters": {
+   "region": "eu"
+  },
+  "status": "failed",
+  "error": "KeyError: no price"
+ }
+]
+`})
 			params, files = fed(t, s, extractUS)
 			check(t, params, map[string]string{})
 			check(t, files, map[string]string{})
@@ -174,6 +186,7 @@ func TestRefused(t *testing.T) {
 		{"a large scrap", sweep.With{Expr: "extract.large"}, nil, "keep it as a file, and pass its path with artifact"},
 		{"a result that is large", sweep.With{Expr: `map(1..30000, "a text of thirty-nine characters, or so")`}, nil, "keep it as a file, and pass its path with artifact"},
 		{"no number", sweep.With{Expr: "extract.rows / 0"}, nil, "with `p`: "},
+		{"not a number", sweep.With{Expr: "extract.rows / 0 - extract.rows / 0"}, nil, "NaN"},
 		{"no such file", sweep.With{Expr: `extract.artifact("rows.csv")`}, nil, "rows.csv"},
 		{"a file that is gone", sweep.With{Expr: "extract.rows"}, gone, "kept out/rows.csv, which is gone from the sweep"},
 		{"a folder that is taken", sweep.With{Expr: "extract.rows"}, taken, "the template's folder has `upstream` of its own"},

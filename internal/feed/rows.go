@@ -1,11 +1,13 @@
 package feed
 
 import (
+	"encoding/json"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -14,6 +16,36 @@ import (
 
 var columnTypes = map[query.Type]table.Type{
 	query.Text: table.String, query.Bool: table.Bool, query.Int: table.Int, query.Float: table.Float, query.Time: table.Time,
+}
+
+// A missing is a needed run that did not succeed, as a notebook reads it.
+type missing struct {
+	Step       string                 `json:"step"`
+	Run        string                 `json:"run"`
+	Name       string                 `json:"name"`
+	Parameters map[string]value.Value `json:"parameters"`
+	Status     outcome.Status         `json:"status"`
+	Error      string                 `json:"error,omitempty"` // why, in a sentence
+}
+
+// writeMissing lists the needed runs that did not succeed; none is an empty list.
+func writeMissing(name string, s *sweep.Sweep, needs []sweep.Need) error {
+	list := []missing{}
+	for _, n := range needs {
+		lacking, _ := n.Lacking()
+		for _, st := range lacking {
+			m := missing{Step: n.Step, Run: st.Run.ID, Name: s.RunName(st.Run.ID), Status: st.Status, Error: query.RunOf(s, st).Reason(), Parameters: map[string]value.Value{}}
+			for _, b := range slices.Concat(st.Run.Labels, st.Run.Params) {
+				m.Parameters[b.Name] = b.Value
+			}
+			list = append(list, m)
+		}
+	}
+	b, err := json.MarshalIndent(list, "", " ")
+	if err != nil {
+		return err
+	}
+	return writeFile(name, func(w io.Writer) error { _, err := w.Write(append(b, '\n')); return err })
 }
 
 // writeRows writes the rows of the runs table that a step's runs are, also of those

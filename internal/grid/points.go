@@ -17,7 +17,7 @@ import (
 // it yields those of one step after the other.
 func (g *Grid) Points() iter.Seq[Point] {
 	if len(g.steps) > 0 {
-		return g.stepPoints()
+		return g.stepPoints(g.steps...)
 	}
 	return g.basePoints()
 }

@@ -220,11 +220,11 @@ func (g *Grid) stepPoint(st *stepGrid, base Point) Point {
 	return p
 }
 
-// stepPoints yields the points of every step, each once, those of one step after
-// those of the steps it needs.
-func (g *Grid) stepPoints() iter.Seq[Point] {
+// stepPoints yields the points of steps, each once, those of one step after those
+// of the steps it needs.
+func (g *Grid) stepPoints(steps ...*stepGrid) iter.Seq[Point] {
 	return func(yield func(Point) bool) {
-		for _, st := range g.steps {
+		for _, st := range steps {
 			seen := map[digest]bool{}
 			for base := range g.basePoints() {
 				p := g.stepPoint(st, base)
@@ -239,31 +239,41 @@ func (g *Grid) stepPoints() iter.Seq[Point] {
 	}
 }
 
-// countSteps counts the points of all steps. Those of a plain product are the
-// product of what each axis has.
-func (g *Grid) countSteps(ctx context.Context) (int, error) {
-	s := g.spec
+// countSteps counts the points of all steps.
+func (g *Grid) countSteps(ctx context.Context) (total int, err error) {
+	for _, st := range g.steps {
+		n, err := g.CountStep(ctx, st.Name)
+		if total = axes.Plus(total, n); err != nil {
+			return total, err
+		}
+	}
+	return total, nil
+}
+
+// CountStep counts the points of a step, 0 where there is none of that name. Those
+// of a plain product are the product of what each axis has.
+func (g *Grid) CountStep(ctx context.Context, step string) (int, error) {
+	i := slices.IndexFunc(g.steps, func(st *stepGrid) bool { return st.Name == step })
+	if i < 0 {
+		return 0, nil
+	}
+	n, st, s := 0, g.steps[i], g.spec
 	if len(g.blocks) != 1 || len(s.include) > 0 || len(s.exclude) > 0 || s.where != nil || s.Sample.N > 0 {
-		n := 0
-		for range g.stepPoints() {
+		for range g.stepPoints(st) {
 			if n++; n%1024 == 0 && ctx.Err() != nil {
 				return n, ctx.Err()
 			}
 		}
 		return n, g.err
 	}
-	total := 0
-	for _, st := range g.steps {
-		n := 1
-		if s.Repeat.N > 1 && st.names[g.replicateAxis()] {
-			n = s.Repeat.N
-		}
-		for _, dim := range g.blocks[0].Dims {
-			n = axes.Times(n, g.distinct(st, dim))
-		}
-		total = axes.Plus(total, n)
+	n = 1
+	if s.Repeat.N > 1 && st.names[g.replicateAxis()] {
+		n = s.Repeat.N
 	}
-	return total, nil
+	for _, dim := range g.blocks[0].Dims {
+		n = axes.Times(n, g.distinct(st, dim))
+	}
+	return n, nil
 }
 
 // distinct counts the choices of a dim that differ for a step.

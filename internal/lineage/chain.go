@@ -45,7 +45,7 @@ func Chain(s *sweep.Sweep) []Step {
 	return steps
 }
 
-// Planned is the steps of a plan, without runs.
+// Planned is the steps of a plan, with no runs counted.
 func Planned(head sweep.Head) []Step {
 	steps := make([]Step, len(head.Steps))
 	for i, x := range head.Steps {

@@ -38,6 +38,7 @@ type Input struct {
 	Stale     *Stale        // nil when no run is stale
 	Steps     []Step        // none in a sweep without steps
 	Waiting   []string      // for whom runs wait, the most common first
+	Partial   []string      // runs that succeeded without all that they need
 	Cells     *align.Report // in which cells they differ; nil when that is not known
 	Runs      []Run
 	Problems  []string

@@ -73,9 +73,9 @@ func stepsSection(in Input) ([]section, error) {
 		chain[i] = step.Step
 	}
 	s := written("steps", struct {
-		Rows    [][]string
-		Waiting []string
-	}{rows, in.Waiting})
+		Rows             [][]string
+		Waiting, Partial []string
+	}{rows, in.Waiting, in.Partial})
 	boxes, fits := boxesOf(chain)
 	if !fits {
 		return []section{s}, nil

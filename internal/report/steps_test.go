@@ -27,12 +27,14 @@ func TestSteps(t *testing.T) {
 		step("end", 0, 0, 1, 0, needs.Need{Step: "left", Share: .9}, needs.Need{Step: "right", Share: 1}),
 	}
 	in.Waiting = []string{"needs load variant=" + hostile + ": failed (2 runs)"}
+	in.Partial = []string{"end has 9 of 10 runs of left, without left variant=c"}
 	s := mustSummary(t, in)
 	text := string(s.Markdown())
 	for _, want := range []string{
 		"| left | left.ipynb | load | variant | 3 succeeded, 1 planned (1 waiting) |",
 		"| end | end.ipynb | 90% of left, right | variant | 1 planned |",
 		"\n\n- Waiting: needs load variant=",
+		"\n- ⚠ end has 9 of 10 runs of left, without left variant=c",
 		"## left: y",
 		"## end: y",
 	} {
