@@ -100,7 +100,8 @@ type MetricTable struct {
 	Trends      []Trend
 	Night       *Night // the last date against the earlier ones; nil without dates
 	Crosses     []Cross
-	Best        []Run // at most three runs, the best first; none without a goal
+	Best        []Run  // at most three runs, the best first; none without a goal
+	Adjusted    string // what changes are adjusted by, and what that saves: a sentence; empty where none is
 	Warnings    []string
 
 	span string // between which groups the others lie, for people
@@ -109,6 +110,7 @@ type MetricTable struct {
 // How a group compares to the baseline, and what that says.
 type (
 	Comparison = versus.Comparison
+	Plain      = versus.Plain
 	Verdict    = versus.Verdict
 )
 

@@ -99,11 +99,14 @@ func (c *comparer) table(m Metric) MetricTable {
 	}
 	mt.Warnings = append(mt.Warnings, split.Warnings(m.Trials, m.Split == metric.Even)...)
 	if base := baselineOf(groups); base != nil && base.N > 0 {
+		adjust, by, why := c.adjustment(m, groups)
 		for _, g := range groups {
 			if !g.Baseline && g.N > 0 {
-				g.Against = against(m, m.Trials != "" && !rates.Uneven, base, g, c.confidence)
+				g.Against = against(m, m.Trials != "" && !rates.Uneven, base, g, adjust, c.confidence)
 			}
 		}
+		mt.Warnings = append(mt.Warnings, why...)
+		mt.saving(groups, by)
 	}
 	for _, g := range groups {
 		mt.Groups = append(mt.Groups, g.Group)
@@ -201,8 +204,8 @@ func uneven(m Metric, rates stats.Rates) []string {
 
 // against compares a group to the baseline, both with values: counted is by
 // single trials.
-func against(m Metric, counted bool, base, g *group, confidence float64) *Comparison {
-	return versus.Of(m, counted, base.side(m), g.side(m), confidence)
+func against(m Metric, counted bool, base, g *group, adjust *versus.Adjustment, confidence float64) *Comparison {
+	return versus.Of(m, counted, base.side(m), g.side(m), adjust, confidence)
 }
 
 func (g *group) side(m Metric) versus.Side {

@@ -97,7 +97,7 @@ func Sweeps(a, b Side, o Options) (*Report, Join, error) {
 		summarize(m, x, rates, first.confidence)
 		summarize(m, y, rates, first.confidence)
 		if len(y.samples) > 0 { // and as many of the first
-			y.Against = against(m, false, x, y, first.confidence)
+			y.Against = against(m, false, x, y, nil, first.confidence)
 		}
 		r.Metrics = append(r.Metrics, MetricTable{Metric: m, Groups: []Group{x.Group, y.Group}, Warnings: uneven(m, rates)})
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
 	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -35,6 +36,7 @@ func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
 		if w := g.spec.Repeat.CheckUntil(r, g.spec.nodes["repeat"], len(g.spec.Baseline) > 0, g.spec.Metrics); w != "" {
 			g.warnf("%s", w)
 		}
+		settings.CheckWithin(r, g.spec.nodes["metrics"], g.spec.Metrics, g.variedNames(), g.spec.Baseline, g.spec.Repeat.As)
 		g.warn()
 	}
 }

@@ -23,6 +23,8 @@ type Metric struct {
 	By                Method  // what is compared; of a proportion it says nothing
 	Primary           bool
 	Per               string `json:",omitempty"` // the scrap by which the sum of Name is divided, for a ratio of sums
+	Adjust            string `json:",omitempty"` // the scrap that explains what runs had before the variant made a difference
+	Within            string `json:",omitempty"` // the axis within whose values runs are compared, instead of over them
 }
 
 // Over is the scrap that the metric is divided by; empty without one.

@@ -43,6 +43,9 @@ func formOf(groups []compare.Group) form {
 		}
 		if a := g.Against; a != nil && math.IsNaN(a.Relative) {
 			changes = append(changes, a.Shift, a.Lo, a.Hi)
+			if a.Plain != nil {
+				changes = append(changes, a.Plain.Shift, a.Plain.Lo, a.Plain.Hi)
+			}
 		}
 	}
 	return form{unit.Numbers(values...), unit.Signed(unit.Numbers(changes...))}
@@ -66,6 +69,7 @@ var columns = []column{
 	{spreadHead, spreadCell, true, func(t compare.MetricTable, wide bool) bool { return wide && several(t, wide) }},
 	{headed("change"), against(shift), true, compared},
 	{changeHead, against(shiftInterval), true, compared},
+	{headed("unadjusted"), against(unadjusted), true, adjusted},
 	{headed("p"), against(pText), true, compared},
 	{headed("effect"), against(effectSize), true, compared},
 	{headed(""), against(mark), false, compared},
@@ -95,6 +99,11 @@ func several(t compare.MetricTable, _ bool) bool {
 
 func compared(t compare.MetricTable, _ bool) bool {
 	return slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil })
+}
+
+// adjusted says whether some change is adjusted.
+func adjusted(t compare.MetricTable, _ bool) bool {
+	return slices.ContainsFunc(t.Groups, func(g compare.Group) bool { return g.Against != nil && g.Against.Plain != nil })
 }
 
 func centreHead(t compare.MetricTable, _ float64) string {
@@ -208,6 +217,18 @@ func shiftInterval(a *compare.Comparison, f form) string {
 		return interval(a.Lo, a.Hi, f.change)
 	}
 	return interval(a.RelLo, a.RelHi, unit.Percent)
+}
+
+// unadjusted is the plain change with its interval.
+func unadjusted(a *compare.Comparison, f form) string {
+	switch p := a.Plain; {
+	case p == nil:
+		return ""
+	case math.IsNaN(a.Relative):
+		return f.change(p.Shift) + " (" + interval(p.Lo, p.Hi, f.change) + ")"
+	default:
+		return unit.Percent(p.Relative) + " (" + interval(p.RelLo, p.RelHi, unit.Percent) + ")"
+	}
 }
 
 func pText(a *compare.Comparison, _ form) string {
@@ -361,6 +382,16 @@ var fields = []field{
 	{"relative_change", change(func(a *compare.Comparison) float64 { return a.Relative }), false},
 	{"p", change(func(a *compare.Comparison) float64 { return tested(a, a.P) }), false},
 	{"p_adjusted", change(func(a *compare.Comparison) float64 { return tested(a, a.PAdjusted) }), false},
+	{"unadjusted_change", unadjustedOf(func(p *compare.Plain) float64 { return p.Shift }), true},
+	{"unadjusted_lo", unadjustedOf(func(p *compare.Plain) float64 { return p.Lo }), true},
+	{"unadjusted_hi", unadjustedOf(func(p *compare.Plain) float64 { return p.Hi }), true},
+	{"unadjusted_p", unadjustedOf(func(p *compare.Plain) float64 { return p.P }), true},
+	{"variance_saved", change(func(a *compare.Comparison) float64 {
+		if a.Plain == nil {
+			return math.NaN()
+		}
+		return a.Saved
+	}), true},
 	{"hits", func(l line) any { return ofTrials(l, l.group.Hits) }, true},
 	{"trials", func(l line) any { return ofTrials(l, l.group.Trials) }, true},
 	{"effect", change(func(a *compare.Comparison) float64 { return effectOf(a) }), true},
@@ -388,6 +419,16 @@ func change(of func(*compare.Comparison) float64) func(line) any {
 			return math.NaN()
 		}
 		return of(l.group.Against)
+	}
+}
+
+// unadjustedOf is of the change without adjusting, which is not known where none adjusts.
+func unadjustedOf(of func(*compare.Plain) float64) func(line) any {
+	return func(l line) any {
+		if a := l.group.Against; a != nil && a.Plain != nil {
+			return of(a.Plain)
+		}
+		return math.NaN()
 	}
 }
 

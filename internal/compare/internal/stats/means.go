@@ -16,11 +16,18 @@ func oneByMeans(diffs []float64, confidence float64) Change {
 
 // twoByMeans is Welch's t test.
 func twoByMeans(a, b []float64, confidence float64) Change {
-	ma, va := stat.MeanVariance(a, nil)
-	mb, vb := stat.MeanVariance(b, nil)
+	se, freedom := welch(a, b)
+	return byStudent(Mean(b)-Mean(a), se, freedom, confidence)
+}
+
+// welch is the standard error of the difference of two means, and its degrees of
+// freedom.
+func welch(a, b []float64) (se, freedom float64) {
+	_, va := stat.MeanVariance(a, nil)
+	_, vb := stat.MeanVariance(b, nil)
 	na, nb := float64(len(a)), float64(len(b))
 	ea, eb := va/na, vb/nb
-	return byStudent(mb-ma, math.Sqrt(ea+eb), (ea+eb)*(ea+eb)/(ea*ea/(na-1)+eb*eb/(nb-1)), confidence)
+	return math.Sqrt(ea + eb), (ea + eb) * (ea + eb) / (ea*ea/(na-1) + eb*eb/(nb-1))
 }
 
 // byStudent tests a mean with its standard error. Without freedom nothing can

@@ -54,7 +54,9 @@ type Comparison struct {
 	// is: NaN and empty where there is no such number.
 	Size     float64
 	SizeName string
-	Exact    bool // every difference is one; P says only whether there is any
+	Plain    *Plain  // the change as it is without being adjusted; nil where nothing adjusts it
+	Saved    float64 // the share of the variance of the change that adjusting takes away
+	Exact    bool    // every difference is one; P says only whether there is any
 	Verdict  Verdict
 	Equal    bool // every pair is equal
 	Need     int  // values a group would need to tell a change of this size; 0 when not known
@@ -66,11 +68,18 @@ type Comparison struct {
 	Autocorrelation, Effective float64
 }
 
+// Plain is a change that nothing adjusts, and its fractions of the baseline's centre.
+type Plain struct {
+	stats.Change
+	Relative, RelLo, RelHi float64
+}
+
 // A Verdict is what a comparison says.
 type Verdict string
 
-// Of compares g with the baseline, by single trials where counted.
-func Of(m metric.Metric, counted bool, base, g Side, confidence float64) *Comparison {
+// Of compares g with the baseline, by single trials where counted. adjust is nil
+// where nothing adjusts the change.
+func Of(m metric.Metric, counted bool, base, g Side, adjust *Adjustment, confidence float64) *Comparison {
 	var c *Comparison
 	if counted {
 		c = proportions(base, g, confidence)
@@ -78,7 +87,7 @@ func Of(m metric.Metric, counted bool, base, g Side, confidence float64) *Compar
 		c = exactly(base, g)
 	}
 	if c == nil {
-		c = samples(Method(m), base, g, confidence)
+		c = samples(Method(m), base, g, adjust, confidence)
 	}
 	if !c.Paired || c.Exact { // of which nothing is known that could turn it
 		c.Lowest, c.Highest = c.Shift, c.Shift
@@ -87,6 +96,9 @@ func Of(m metric.Metric, counted bool, base, g Side, confidence float64) *Compar
 	c.Relate(base.Centre, base.Values, g.Values)
 	if m.Guardrail && m.Goal != "" {
 		c.OneSided(-m.Wanted())
+		if c.Plain != nil {
+			c.Plain.OneSided(-m.Wanted())
+		}
 	}
 	return c
 }
@@ -121,21 +133,32 @@ func (c *Comparison) Relate(centre float64, base, g []float64) {
 	if stats.IsSize(centre, base) {
 		b = math.Abs(centre)
 	}
-	c.Relative, c.RelLo, c.RelHi, c.RelCentres = c.Shift/b, c.Lo/b, c.Hi/b, c.Centres/b
-	if base[0] >= 0 && g[0] >= 0 && c.RelLo < -1 && !math.IsInf(c.RelLo, 0) {
-		c.RelLo = -1 // what is never negative falls by no more than all of it
+	least := math.Inf(-1)
+	if base[0] >= 0 && g[0] >= 0 {
+		least = -1 // what is never negative falls by no more than all of it
+	}
+	lower := func(lo float64) float64 {
+		if math.IsInf(lo, 0) {
+			return lo / b
+		}
+		return math.Max(lo/b, least)
+	}
+	c.Relative, c.RelLo, c.RelHi, c.RelCentres = c.Shift/b, lower(c.Lo), c.Hi/b, c.Centres/b
+	if p := c.Plain; p != nil {
+		p.Relative, p.RelLo, p.RelHi = p.Shift/b, lower(p.Lo), p.Hi/b
 	}
 }
 
 // samples compares pair by pair where both groups have the same replicates, else
 // as two samples.
-func samples(by stats.Method, base, g Side, confidence float64) *Comparison {
-	if c := paired(by, base, g, confidence); c != nil {
+func samples(by stats.Method, base, g Side, adjust *Adjustment, confidence float64) *Comparison {
+	if c := paired(by, base, g, adjust, confidence); c != nil {
 		return c
 	}
 	c := unpaired(base, g)
 	c.Change = by.Two(base.Values, g.Values, confidence)
 	c.Size, c.SizeName = by.SizeTwo(base.Values, g.Values), by.SizeName
+	adjust.ofSamples(c, by, base, g, confidence)
 	return c
 }
 
@@ -152,18 +175,27 @@ func proportions(base, g Side, confidence float64) *Comparison {
 	return c
 }
 
+func sorted(x []float64) []float64 { return slices.Sorted(slices.Values(x)) }
+
 // minPairs is how many pairs make pairing worth more than two samples.
 const minPairs = 3
 
 // paired compares the runs that differ in the group alone; nil when there are
 // not enough, or a pair is ambiguous.
-func paired(m stats.Method, base, g Side, confidence float64) *Comparison {
-	along := differences(base, g, stats.Minus)
+func paired(m stats.Method, base, g Side, adjust *Adjustment, confidence float64) *Comparison {
+	pairs := pairsOf(base, g)
+	along := differences(pairs, stats.Minus)
 	if len(along) < minPairs {
 		return nil
 	}
 	c, diffs := ofPairs(base, g, along)
 	c.Change = m.One(diffs, confidence)
+	if !c.Equal && adjust.ofPairs(c, m, pairs, along, confidence) {
+		for i, d := range along {
+			diffs[i] = d.By
+		}
+		slices.Sort(diffs)
+	}
 	c.Size, c.SizeName = m.SizeOne(diffs), m.SizeName
 	if !c.Equal {
 		if change, rho, effective, ok := stats.Resembling(m, along, confidence); ok {
@@ -184,19 +216,20 @@ func ofPairs(base, g Side, along []stats.Difference) (c *Comparison, diffs []flo
 	return &Comparison{Paired: true, Pairs: n, Possible: max(base.n()+base.Missing, g.n()+g.Missing), Equal: diffs[0] == 0 && diffs[n-1] == 0}, diffs
 }
 
-// differences are those of the pairs; none where a pair is ambiguous.
-func differences(base, g Side, minus func(x, y float64) float64) []stats.Difference {
+// pairsOf are the samples that are pairs, that of the baseline first; none where
+// one is ambiguous.
+func pairsOf(base, g Side) [][2]Sample {
 	if !base.Paired || !g.Paired {
 		return nil
 	}
-	left := map[int]float64{}
+	left := map[int]Sample{}
 	for _, s := range base.Samples {
 		if _, twice := left[s.Pair]; twice {
 			return nil
 		}
-		left[s.Pair] = s.Value
+		left[s.Pair] = s
 	}
-	var out []stats.Difference
+	var out [][2]Sample
 	seen := map[int]bool{}
 	for _, s := range g.Samples {
 		if seen[s.Pair] {
@@ -204,8 +237,15 @@ func differences(base, g Side, minus func(x, y float64) float64) []stats.Differe
 		}
 		seen[s.Pair] = true
 		if x, ok := left[s.Pair]; ok {
-			out = append(out, stats.Difference{Place: s.Place, By: minus(s.Value, x)})
+			out = append(out, [2]Sample{x, s})
 		}
+	}
+	return out
+}
+
+func differences(pairs [][2]Sample, minus func(x, y float64) float64) (out []stats.Difference) {
+	for _, p := range pairs {
+		out = append(out, stats.Difference{Place: p[1].Place, By: minus(p[1].Value, p[0].Value)})
 	}
 	return out
 }
@@ -232,7 +272,7 @@ func (c *Comparison) reach(m stats.Method, diffs []float64) {
 func exactly(base, g Side) *Comparison {
 	var c *Comparison
 	var by []float64
-	switch along := differences(base, g, func(x, y float64) float64 { return x - y }); {
+	switch along := differences(pairsOf(base, g), func(x, y float64) float64 { return x - y }); {
 	case len(along) > 0:
 		c, by = ofPairs(base, g, along)
 	case base.varies() || g.varies():

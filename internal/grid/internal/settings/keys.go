@@ -136,6 +136,8 @@ func oneMetric() form.Form[Metric] {
 		form.Field("primary", "Among those the verdict is about.", form.Flag(), func(m *Metric) *bool { return &m.Primary }),
 		form.Field("trials", "The scrap that counts trials, for a proportion.", form.Text("the scrap that counts trials"), func(m *Metric) *string { return &m.Trials }),
 		form.Field("per", "The scrap that its sum is divided by, for a ratio of sums.", form.Text("the scrap that its sum is divided by"), func(m *Metric) *string { return &m.Per }),
+		form.Field("adjust", "A scrap that was known before: what it explains is taken from the change.", form.Text("a scrap"), func(m *Metric) *string { return &m.Adjust }),
+		form.Field("within", "An axis within whose values runs are compared, instead of over them.", form.Text("an axis"), func(m *Metric) *string { return &m.Within }),
 		form.Field("split", "How trials are divided among the variants, to be checked.", word[metric.Split](form.Word(string(metric.Even))), func(m *Metric) *metric.Split { return &m.Split }),
 		form.Field("compare", "How it is compared.", word[metric.Method](method()), func(m *Metric) *metric.Method { return &m.By }),
 	).Checked(checkMetric)
@@ -147,6 +149,10 @@ func oneMetric() form.Form[Metric] {
 var apart = form.Schema{"anyOf": []any{
 	form.Schema{"required": []string{"split"}, "not": form.Schema{"required": []string{"trials"}}},
 	form.Schema{"required": []string{"per", "trials"}},
+	form.Schema{"required": []string{"adjust", "trials"}},
+	form.Schema{"required": []string{"within", "trials"}},
+	form.Schema{"required": []string{"adjust", "compare"}, "properties": form.Schema{"compare": form.Schema{"const": "exact"}}},
+	form.Schema{"required": []string{"within", "compare"}, "properties": form.Schema{"compare": form.Schema{"const": "exact"}}},
 	form.Schema{"required": []string{"per", "compare"}, "properties": form.Schema{"compare": form.Schema{"not": form.Schema{"const": "median"}}}},
 }}
 
@@ -162,6 +168,16 @@ func checkMetric(r *yaml.Reader, n *yaml.Node, m *Metric) {
 		r.Hintf(n, "leave `compare` out", "`per` makes it a ratio of sums, which is compared by the delta method, not by %s", m.By)
 	case m.Per == m.Name && m.Per != "":
 		r.Errorf(n, "`per` names the same scrap, %s", m.Name)
+	case m.Adjust == m.Name && m.Adjust != "":
+		r.Hintf(n, "name a scrap that was known before, such as "+m.Name+"_before", "`adjust` names the same scrap, %s", m.Name)
+	}
+	for _, x := range []struct{ key, text string }{{"adjust", m.Adjust}, {"within", m.Within}} {
+		switch {
+		case x.text != "" && m.Trials != "":
+			r.Hintf(n, "for a ratio whose runs are compared, write `per: "+m.Trials+"` instead of `trials`", "`%s` adjusts changes between runs, and `trials` compares single trials", x.key)
+		case x.text != "" && m.By == metric.ByExact:
+			r.Hintf(n, "leave `"+x.key+"` out", "`compare: exact` says that there is no chance in the values, so `%s` has nothing to explain", x.key)
+		}
 	}
 }
 

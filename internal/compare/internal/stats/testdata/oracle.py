@@ -156,5 +156,22 @@ def ratios(case):
     return {"Centre": one.params[0], "Error": one.bse[0], "Shift": shift, "Lo": shift - t.ppf(0.975) * se, "Hi": shift + t.ppf(0.975) * se, "P": 2 * t.sf(abs(shift / se))}
 
 
-answer = {"ratios": ratios, "divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
+def adjusted(case):
+    """A change beside covariates, by ordinary least squares of statsmodels."""
+    import statsmodels.api as sm
+
+    a, b, x = np.array(case["A"]), np.array(case["B"]), np.array(case["X"]).T
+    if case["Paired"]:
+        fit = sm.OLS(b - a, np.column_stack([np.ones(len(a)), x])).fit()
+        at, plain = 0, (b - a).var(ddof=1) / len(a)
+    else:
+        y, of = np.concatenate([a, b]), np.repeat([0, 1], [len(a), len(b)])
+        fit = sm.OLS(y, np.column_stack([np.ones(len(y)), of, x])).fit()
+        plain = sm.OLS(y, np.column_stack([np.ones(len(y)), of])).fit().bse[1] ** 2
+        at = 1
+    lo, hi = fit.conf_int(0.05)[at]
+    return {"Shift": fit.params[at], "Error": fit.bse[at], "Lo": lo, "Hi": hi, "P": fit.pvalues[at], "Saved": 1 - fit.bse[at] ** 2 / plain}
+
+
+answer = {"adjusted": adjusted, "ratios": ratios, "divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
