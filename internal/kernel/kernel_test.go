@@ -433,7 +433,7 @@ func TestDeathTakesGrandchildrenAlong(t *testing.T) {
 }
 
 func TestNothingIsLost(t *testing.T) {
-	const n = 100_000
+	const n = 20_000
 	k := launch(t, fakeSpec(t, "fake", ""), kernel.Options{})
 	var got, lastID int
 	slow := func(m kernel.Message) {
