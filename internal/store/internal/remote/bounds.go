@@ -10,7 +10,7 @@ import (
 // Limits of what is read of a store: a server may lie, or be something else.
 const (
 	MaxObject     = 2 << 30  // bytes of one object that is read whole
-	maxReply      = 64 << 20 // bytes of a reply that is no object
+	maxReply      = 16 << 20 // bytes of a reply that is no object: a page of 1,000 long keys has 5 MB
 	maxEmptyPages = 1000     // in a row of one listing
 	maxObjects    = 5_000_000
 )
