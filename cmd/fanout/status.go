@@ -36,6 +36,7 @@ type statusReport struct {
 	Holder    *lease.Holder   `json:"holder,omitempty"`
 	LeftS     *float64        `json:"left_s,omitempty"`
 	Failures  []query.Failure `json:"failures,omitempty"`
+	Growth    *app.Progress   `json:"growth,omitempty"`
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
@@ -44,7 +45,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 		return err
 	}
 	head, _ := s.Head()
-	r := statusReport{Name: s.Name(), Unplanned: head.Kept, Tally: query.TallyOf(s)}
+	r := statusReport{Name: s.Name(), Unplanned: head.Kept, Tally: query.TallyOf(s), Growth: app.Growing(s)}
 	if h, held := s.Held(ctx); held {
 		r.Holder = &h
 		if left, ok := due.Left(s, h.Since); ok {
@@ -72,7 +73,7 @@ const maxFailures = 20
 // printStatus prints the report. elsewhere says that workers may be running without
 // a controller.
 func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
-	c.stdout.Printf("%s: %s%s\n", r.Name, r.Tally, app.Growing(s))
+	c.stdout.Printf("%s: %s%s\n", r.Name, r.Tally, r.Growth.Words())
 	if r.Unplanned > 0 {
 		c.stdout.Printf("%s no longer planned\n", unit.Plural(r.Unplanned, "more run"))
 	}

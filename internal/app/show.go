@@ -92,6 +92,8 @@ func FailureOf(doc *notebook.Notebook) *FailedCell {
 // UpTo says to how many of n runs a draft may grow; empty where it does not.
 func UpTo(d *draft.Draft, n int) string { return growth.UpTo(d.Spec, n) }
 
-// Growing says how far a sweep that grows has come, after a semicolon; empty
-// where it does not grow.
-func Growing(s *sweep.Sweep) string { return growth.State(s) }
+// A Progress is how far a sweep that grows has come.
+type Progress = growth.Progress
+
+// Growing is the progress of a sweep that grows, nil of another.
+func Growing(s *sweep.Sweep) *Progress { return growth.ProgressOf(s) }

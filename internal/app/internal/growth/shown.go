@@ -3,6 +3,7 @@ package growth
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare"
@@ -13,27 +14,93 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// State says how far a sweep that grows has come, in a few words after a
-// semicolon; empty where it does not grow.
-func State(s *sweep.Sweep) string {
+// A Progress is how far a sweep that grows has come.
+type Progress struct {
+	Max     int       `json:"max"`                 // replicates there may be
+	Looks   []int     `json:"looks"`               // the replicates at each, the first first
+	Next    int       `json:"next_look,omitempty"` // at how many replicates it will be; 0 where none is to come
+	Ended   bool      `json:"ended"`               // nothing more is to come
+	Decided bool      `json:"decided"`             // and nothing was left open
+	Why     string    `json:"why,omitempty"`       // the last look was the last one, though something is open
+	Found   []Verdict `json:"found,omitempty"`     // by all looks
+	Error   string    `json:"error,omitempty"`     // why the looks are unreadable
+}
+
+// A Verdict is what is known of one variant by one metric.
+type Verdict struct {
+	Variant string `json:"variant"`
+	Metric  string `json:"metric"`
+	Verdict string `json:"verdict"`
+}
+
+// ProgressOf is nil where a sweep does not grow.
+func ProgressOf(s *sweep.Sweep) *Progress {
 	rule, grows := RuleOf(s.Spec())
 	if !grows {
+		return nil
+	}
+	p := &Progress{Max: rule.Most, Looks: []int{}, Next: rule.First}
+	path, err := PathOf(s)
+	if err != nil {
+		p.Error = err.Error()
+		return p
+	}
+	for _, l := range path {
+		p.Looks, p.Next, p.Why = append(p.Looks, l.Replicates), l.Next, l.Why
+		for _, f := range l.Found {
+			p.find(f)
+		}
+	}
+	p.Ended = path.Ended()
+	p.Decided = p.Ended && p.Why == ""
+	return p
+}
+
+// find replaces what an earlier look has found.
+func (p *Progress) find(f decide.Finding) {
+	v := Verdict{f.Variant, f.Metric, decide.Words(f.Verdict)}
+	if f.Open {
+		v.Verdict = "undecided"
+	}
+	at := slices.IndexFunc(p.Found, func(x Verdict) bool { return x.Variant == v.Variant && x.Metric == v.Metric })
+	if at < 0 {
+		p.Found = append(p.Found, v)
+		return
+	}
+	p.Found[at] = v
+}
+
+// Words are the progress in a few words after a semicolon; of nil they are empty.
+func (p *Progress) Words() string {
+	if p == nil {
 		return ""
 	}
-	path, err := PathOf(s)
-	most := fmt.Sprintf("at most %d", rule.Most)
+	most, n := fmt.Sprintf("at most %d", p.Max), len(p.Looks)
 	switch {
-	case err != nil:
-		return "; its looks are unreadable: " + err.Error()
-	case len(path) == 0:
-		return "; grows to " + most + " replicates, and has not been looked at yet"
+	case p.Error != "":
+		return "; its looks are unreadable: " + p.Error
+	case n == 0:
+		return fmt.Sprintf("; grows to %s replicates, and the first look is at %d", most, p.Next)
 	}
-	looks := unit.Plural(len(path), "look")
-	at := unit.Plural(path[len(path)-1].Replicates, "replicate")
-	if path.Ended() {
+	looks, at := unit.Plural(n, "look"), unit.Plural(p.Looks[n-1], "replicate")
+	switch {
+	case p.Decided:
 		return "; decided after " + looks + ", at " + at + " of " + most
+	case p.Ended:
+		return "; undecided after " + looks + ", at " + at + ": " + p.Why
 	}
-	return "; grows to " + most + " replicates, " + looks + " so far, the last at " + at
+	return fmt.Sprintf("; grows to %s replicates, %s so far, the last at %s, the next at %d; %s", most, looks, at, p.Next, p.undecided())
+}
+
+// undecided counts the findings that are open.
+func (p *Progress) undecided() string {
+	n := 0
+	for _, f := range p.Found {
+		if f.Verdict == "undecided" {
+			n++
+		}
+	}
+	return fmt.Sprintf("%d of %s undecided", n, unit.Plural(len(p.Found), "comparison"))
 }
 
 // Most is how many runs a sweep that begins with n may come to have; n where it does
