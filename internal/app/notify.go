@@ -29,6 +29,7 @@ type news struct {
 	query.Tally
 	Failures []query.Failure   `json:"failures,omitempty"` // the first ones; those that are not known lead
 	Verdict  map[string]string `json:"verdicts,omitempty"` // by metric
+	document []byte            // the summary, in Markdown
 }
 
 // How many failures a notification names, and how much of a reason it quotes.
@@ -48,6 +49,9 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 	}
 	for _, m := range end.Comparison.Metrics {
 		e.Verdict[m.Name] = m.Verdict
+	}
+	if text, err := store.GetSmall(ctx, j.Store(), sweep.SummaryMarkdown); err == nil {
+		e.document = text // without it a mail says less
 	}
 	if unreported != nil {
 		e.Error = unreported.Error()
@@ -122,7 +126,7 @@ func (a *App) send(ctx context.Context, spec *grid.Spec, e news) {
 		if n.On == "failure" && e.Status != n.On || n.On == "success" && e.Status != n.On {
 			continue
 		}
-		if err := notice.Send(ctx, n, body); err != nil {
+		if err := notice.Send(ctx, n, notice.Message{JSON: body, Line: e.Text, Document: e.document}); err != nil {
 			a.Warn(fmt.Sprintf("notify: %v", err))
 		}
 	}

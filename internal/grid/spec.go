@@ -79,6 +79,8 @@ type (
 	Retries = settings.Retries
 	// Notice is sent when a sweep has ended.
 	Notice = settings.Notice
+	// Mail is who gets the summary of a sweep by mail, and through which server.
+	Mail = settings.Mail
 )
 
 // ParseLimit reads a duration, or a percentage of the median: "30m", "300%".

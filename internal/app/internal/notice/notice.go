@@ -20,11 +20,27 @@ import (
 // limit is how long one notification may take.
 const limit = 30 * time.Second
 
-// Send runs the command of a notice, with body as its standard input, or posts
-// body to its webhook. An error names no more of a webhook than its host.
-func Send(ctx context.Context, n grid.Notice, body []byte) error {
+// A Message is what a notification says: as JSON for programs, and for people in a
+// line and a document of Markdown.
+type Message struct {
+	JSON     []byte
+	Line     string
+	Document []byte // may be empty
+}
+
+// Send runs the command of a notice, with JSON as its standard input, posts that to
+// its webhook, or sends its document by mail. An error names no more of a webhook than
+// its host.
+func Send(ctx context.Context, n grid.Notice, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if n.Mail != nil {
+		if err := send(ctx, *n.Mail, m); err != nil {
+			return fmt.Errorf("mail through %s: %w", n.Mail.Server, err)
+		}
+		return nil
+	}
+	body := m.JSON
 	if n.WebhookEnv != "" {
 		if n.Webhook = os.Getenv(n.WebhookEnv); n.Webhook == "" {
 			return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)

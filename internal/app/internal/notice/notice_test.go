@@ -23,7 +23,7 @@ func TestWebhook(t *testing.T) {
 	}))
 	defer server.Close()
 	t.Setenv("HOOK", server.URL+"/T0KEN")
-	if err := Send(t.Context(), grid.Notice{WebhookEnv: "HOOK"}, []byte("{}")); err != nil || got != "/T0KEN {}" {
+	if err := Send(t.Context(), grid.Notice{WebhookEnv: "HOOK"}, Message{JSON: []byte("{}")}); err != nil || got != "/T0KEN {}" {
 		t.Errorf("%q %v", got, err)
 	}
 	for what, n := range map[string]grid.Notice{
@@ -32,7 +32,7 @@ func TestWebhook(t *testing.T) {
 		"no URL":      {Webhook: "http://[T0KEN"},
 		"not set":     {WebhookEnv: "NO_SUCH_HOOK"},
 	} {
-		if err := Send(t.Context(), n, []byte("{}")); err == nil || strings.Contains(err.Error(), "T0KEN") {
+		if err := Send(t.Context(), n, Message{JSON: []byte("{}")}); err == nil || strings.Contains(err.Error(), "T0KEN") {
 			t.Errorf("%s: %v", what, err)
 		}
 	}

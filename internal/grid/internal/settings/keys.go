@@ -1,6 +1,8 @@
 package settings
 
 import (
+	"net"
+	netmail "net/mail"
 	"slices"
 	"strings"
 	"time"
@@ -256,7 +258,7 @@ func report() form.Form[*Report] {
 // notices are one notice or a list of them.
 func notices() form.Form[[]Notice] {
 	one := notice()
-	list := form.List("a map with command or webhook, or a list of them", one)
+	list := form.List("a map with command, webhook or mail, or a list of them", one)
 	return form.Form[[]Notice]{Read: func(r *yaml.Reader, n *yaml.Node, into *[]Notice) {
 		if !r.IsMap(n) {
 			list.Read(r, n, into)
@@ -272,17 +274,66 @@ func notice() form.Form[Notice] {
 	f := form.Map(
 		form.Field("command", "A command and its arguments.", form.Texts("a command and its arguments"), func(x *Notice) *[]string { return &x.Command }),
 		form.Key[Notice]{Name: "webhook", Form: webhook()},
+		form.Field("mail", "The summary, without code, by mail.", mail(), func(x *Notice) **Mail { return &x.Mail }),
 		form.Field("on", "", form.Word("always", "failure", "success"), func(x *Notice) *string { return &x.On }),
 	).Checked(func(r *yaml.Reader, n *yaml.Node, x *Notice) {
-		if (len(x.Command) == 0) == (x.Webhook == "" && x.WebhookEnv == "") {
-			r.Errorf(n, "a notice is either a `command` or a `webhook`")
+		ways := 0
+		for _, has := range []bool{len(x.Command) > 0, x.Webhook != "" || x.WebhookEnv != "", x.Mail != nil} {
+			if has {
+				ways++
+			}
+		}
+		if ways != 1 {
+			r.Errorf(n, "a notice is either a `command` or a `webhook` or a `mail`")
 		}
 		if x.On == "" {
 			x.On = "always"
 		}
 	})
-	f.Schema["oneOf"] = []any{form.Schema{"required": []string{"command"}}, form.Schema{"required": []string{"webhook"}}}
+	f.Schema["oneOf"] = []any{form.Schema{"required": []string{"command"}}, form.Schema{"required": []string{"webhook"}}, form.Schema{"required": []string{"mail"}}}
 	return f
+}
+
+// mail is who gets mail, and the server that sends it.
+func mail() form.Form[*Mail] {
+	address, addresses, server := form.Text("an address such as ana@example.org"), form.Texts("addresses"), form.Text("a host with a port")
+	address.Schema = form.Schema{"type": "string", "pattern": "^[^\\r\\n]*[^\\s@]@[^\\s@]+$"}
+	addresses.Schema = form.AnyOf(address.Schema, form.Schema{"type": "array", "minItems": 1, "items": address.Schema})
+	server.Schema = form.Schema{"type": "string", "pattern": "^.+:[^:]+$"}
+	password := form.Form[Mail]{Read: func(r *yaml.Reader, n *yaml.Node, x *Mail) {
+		env, ok := r.Secret(n)
+		if x.PasswordEnv = env; !ok {
+			r.Errorf(n, "want {secret: NAME}, the environment variable that has the password")
+		}
+	}, Schema: form.Schema(yaml.SecretSchema())}
+	one := form.Map(
+		form.Field("to", "Addresses.", addresses, func(x *Mail) *[]string { return &x.To }),
+		form.Field("from", "The address of the sender.", address, func(x *Mail) *string { return &x.From }),
+		form.Field("server", "Host and port of the SMTP server; with port 465 in TLS, else with STARTTLS where it can.", server, func(x *Mail) *string { return &x.Server }),
+		form.Field("user", "Who logs in.", form.Text("a name"), func(x *Mail) *string { return &x.User }),
+		form.Key[Mail]{Name: "password", Form: password},
+	).Checked(func(r *yaml.Reader, n *yaml.Node, x *Mail) {
+		for _, a := range append(slices.Clone(x.To), x.From) {
+			if _, err := netmail.ParseAddress(a); err != nil {
+				r.Errorf(n, "%q is not an address: mail needs `to`, `from` and `server`, as in {to: [ana@example.org], from: fanout@example.org, server: smtp.example.org:587}", a)
+			}
+		}
+		if host, port, err := net.SplitHostPort(x.Server); err != nil || host == "" || port == "" {
+			r.Errorf(n, "server %q: want a host with a port, such as smtp.example.org:587", x.Server)
+		}
+		if (x.User == "") != (x.PasswordEnv == "") {
+			r.Errorf(n, "`user` and `password` go together")
+		}
+		if len(x.To) == 0 {
+			r.Errorf(n, "mail to whom? Add `to`")
+		}
+	})
+	one.Schema["required"] = []string{"to", "from", "server"}
+	one.Schema["dependentRequired"] = form.Schema{"user": []string{"password"}, "password": []string{"user"}}
+	return form.Form[*Mail]{What: one.What, Read: func(r *yaml.Reader, n *yaml.Node, into **Mail) {
+		*into = new(Mail)
+		one.Read(r, n, *into)
+	}, Schema: one.Schema}
 }
 
 // webhook is a URL, or a secret that holds one. Errors do not repeat a URL, which

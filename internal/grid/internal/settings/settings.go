@@ -135,13 +135,23 @@ type Resources struct {
 	Memory int64 // bytes; 0 is no cap
 }
 
-// A Notice is sent when a sweep has ended: to a command, or to a URL.
+// A Notice is sent when a sweep has ended: to a command, to a URL, or by mail.
 type Notice struct {
 	Command []string
+	Mail    *Mail
 	Webhook string
 	// WebhookEnv is the environment variable that holds the URL instead.
 	WebhookEnv string
 	On         string // always, failure or success
+}
+
+// Mail is who gets the summary of a sweep by mail, and through which server.
+type Mail struct {
+	To          []string
+	From        string
+	Server      string // host:port
+	User        string
+	PasswordEnv string // environment variable that has the password
 }
 
 // A Report is the user's own report.
