@@ -57,9 +57,6 @@ func asFiring(v nomadSchedule) *timetable.Firing {
 	return out
 }
 
-// errSteps is why a cluster refuses a sweep with steps.
-var errSteps = nomad.ErrSteps
-
 // madeBy says for the history of a schedule what makes this firing.
 func madeBy() string { return "Nomad, " + nomad.WorkerName() }
 

@@ -24,6 +24,7 @@ import (
 type cluster struct {
 	name string
 	fake *nomadtest.Server // nil when it is a real agent
+	real *agent            // nil when it is the stand-in
 }
 
 // testCluster is a real agent where there is one, else the stand-in. NOMAD_ADDR
@@ -38,12 +39,12 @@ func testCluster(t *testing.T) cluster {
 		a := startAgent(t, path, agentOptions{name: "test"})
 		t.Setenv("NOMAD_ADDR", a.addr)
 		t.Logf("on a real agent: %s", a.version)
-		return cluster{name: a.version}
+		return cluster{name: a.version, real: a}
 	}
 	s := nomadtest.New(t)
 	t.Setenv("NOMAD_ADDR", s.URL)
 	t.Log("on nomadtest")
-	return cluster{"nomadtest", s}
+	return cluster{name: "nomadtest", fake: s}
 }
 
 // fakeCluster is the stand-in, for what a real agent cannot be told to do.

@@ -242,9 +242,6 @@ func (c *cli) bundle(d *draft.Draft) (draft.Bundle, error) {
 // scheduleOptions are how a firing's job is composed: like the workers', but
 // from a separate specification.
 func (c *cli) scheduleOptions(cmd *cobra.Command, d *draft.Draft, out, job string) (nomadOptions, error) {
-	if len(d.Spec.Steps) > 0 {
-		return nomadOptions{}, errSteps
-	}
 	o, err := c.nomadOptions(d.Spec.Nomad, out, d.Path)
 	if err != nil {
 		return o, err

@@ -90,16 +90,10 @@ type Executor struct {
 	useful   bool // one began a run
 }
 
-// ErrSteps refuses a sweep with steps: workers feed no runs.
-var ErrSteps = unit.Mistake(unit.WithHint(errors.New("a sweep with steps executes on this machine alone"), "leave `--on nomad` out"))
-
 // New registers the jobs of the sweep, whose lease the caller holds. The
 // caller closes the Executor. A region that is away keeps only its own runs
 // waiting: see Away.
 func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
-	if head, _ := s.Head(); len(head.Steps) > 0 {
-		return nil, ErrSteps
-	}
 	return connect(ctx, s, o, true)
 }
 

@@ -185,28 +185,3 @@ func TestOnlyRegionUnknown(t *testing.T) {
 		t.Errorf("%v (%s) after %s", err, unit.HintOf(err), time.Since(begin))
 	}
 }
-
-// Workers feed no runs, so that a sweep with steps is refused before anything is
-// registered.
-func TestStepsRefused(t *testing.T) {
-	server := nomadtest.New(t)
-	t.Setenv("NOMAD_ADDR", server.URL)
-	s := oneRun(t)
-	_, doc, err := s.TemplateOf(t.Context(), s.Runs()[0].Run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := sweep.Plan{TemplateDocs: [][]byte{doc.Encode()}, Runs: []sweep.Run{{ID: "only000000000000", Template: "a"}}}
-	p.Name, p.Source, p.Templates = "test", "..", []sweep.Template{{Slot: "a", Path: "template.ipynb", Code: "c"}}
-	p.Steps = []sweep.Step{{Name: "a"}}
-	if _, err := s.Lease().Plan(t.Context(), p); err != nil {
-		t.Fatal(err)
-	}
-	_, err = New(t.Context(), s, Options{Dir: "d", Command: "fanout", Parallel: 1})
-	if err == nil || !unit.IsMistake(err) || unit.HintOf(err) != "leave `--on nomad` out" {
-		t.Errorf("%v (%s)", err, unit.HintOf(err))
-	}
-	if jobs := server.Jobs(""); len(jobs) > 0 {
-		t.Errorf("jobs %v are registered", jobs)
-	}
-}
