@@ -121,6 +121,9 @@ func compareStarts(t *testing.T, python string, files []string) {
 				others["papermill"] = cellOutputs(t, doc)
 			}
 			for name, got := range others {
+				if name == "papermill" && strings.Contains(file, "thread-late") {
+					continue // it stops reading when a cell ends, at times before a thread's last word
+				}
 				if len(got) != len(want) {
 					t.Errorf("%s: %d code cells, want %d", name, len(got), len(want))
 					continue
