@@ -29,6 +29,7 @@ type Comparing struct {
 	Baseline []string // name=value; none: the sweep file's
 	Where    string   // only runs for which this expression is true
 	Alpha    float64  // significance level; 0 is 0.05
+	AA       bool     // whether differences are told where values are dealt at random, too
 	By       string   // median, mean, bootstrap or exact; "": as the sweep file says
 }
 
@@ -44,6 +45,9 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	}
 	if len(places) == 2 && len(c.Baseline) > 0 {
 		return nil, unit.Mistake(unit.WithHint(errors.New("of two sweeps the first is what the second is compared with: there is no other baseline"), "leave --baseline out, or give one sweep"))
+	}
+	if c.AA && len(places)+len(c.Rows) > 1 {
+		return nil, unit.Mistake(unit.WithHint(errors.New("an A/A check is of one table of one sweep"), "leave --row out, and choose runs with --where"))
 	}
 	var sides []side
 	for _, where := range places {
@@ -61,6 +65,9 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 		blocks, err = twoSweeps(sides, slices.Concat(c.Rows, c.Cols))
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
+	}
+	if c.AA && err == nil && len(blocks) > 0 {
+		blocks[0].Notes, err = stages.Check(sides[0].sweep, sides[0].res.Table, sides[0].o)
 	}
 	c.show(blocks)
 	if slices.ContainsFunc(sides, func(s side) bool { return s.grew && s.o.Looked == nil }) {

@@ -46,7 +46,7 @@ func (c *comparer) covariate(a *versus.Adjustment, m Metric, groups []*group) st
 	for _, g := range groups {
 		all += len(g.samples)
 		for _, s := range g.samples {
-			if _, ok := reading.Finite(col, s.Row); !ok {
+			if _, ok := reading.Finite(col, c.from(s.Row)); !ok {
 				if name := c.run(s.Row, 0).Name; lacking == 0 || name < first {
 					first = name
 				}
@@ -60,7 +60,7 @@ func (c *comparer) covariate(a *versus.Adjustment, m Metric, groups []*group) st
 	if w := c.moved(m.Adjust, col, groups); w != "" {
 		return w
 	}
-	a.Covariate = func(row int) float64 { x, _ := reading.Finite(col, row); return x }
+	a.Covariate = func(row int) float64 { x, _ := reading.Finite(col, c.from(row)); return x }
 	return ""
 }
 
@@ -76,7 +76,7 @@ func (c *comparer) moved(name string, col table.Column, groups []*group) string 
 	for i, g := range groups {
 		of := &group{Group: Group{Missing: g.Missing}, paired: g.paired, samples: slices.Clone(g.samples)}
 		for k := range of.samples {
-			of.samples[k].Value, _ = reading.Finite(col, of.samples[k].Row)
+			of.samples[k].Value, _ = reading.Finite(col, c.from(of.samples[k].Row))
 		}
 		sortSamples(of.samples)
 		of.Values, of.N = values(of.samples), len(of.samples)

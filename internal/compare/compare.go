@@ -67,6 +67,8 @@ type Options struct {
 	// by a metric that decides, nil where that is tested now. Without the
 	// function everything is tested once.
 	Looked func(metric string, g *Group) *Found
+	// From is the row whose values a row has, where values are shuffled; nil for its own.
+	From func(row int) int
 	// Brief leaves out effects, trends, crosses, the best runs, failures and coverage.
 	Brief      bool
 	Confidence float64 // of intervals; 0 is 0.95

@@ -64,6 +64,25 @@ func (c *comparer) reader(m Metric) (read sampler, good [2]string, err error) {
 	}, good, nil
 }
 
+// shuffled reads the values of the rows that rows have them from.
+func (c *comparer) shuffled(read sampler) sampler {
+	if c.o.From == nil {
+		return read
+	}
+	return func(row int) (sample, bool, bool) {
+		s, found, good := read(c.o.From(row))
+		s.Row = row
+		return s, found, good
+	}
+}
+
+func (c *comparer) from(row int) int {
+	if c.o.From == nil {
+		return row
+	}
+	return c.o.From(row)
+}
+
 // samplesAt are the values of some rows.
 func samplesAt(rows []int, read sampler) []sample {
 	var out []sample
@@ -82,7 +101,7 @@ func (c *comparer) table(m Metric) MetricTable {
 		mt.Warnings = append(mt.Warnings, err.Error())
 		return mt
 	}
-	groups, odd := c.gather(read)
+	groups, odd := c.gather(c.shuffled(read))
 	if odd > 0 {
 		words := "is not " + good[0] + " and is"
 		if odd > 1 {

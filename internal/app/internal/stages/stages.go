@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/compare/aa"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -60,6 +61,26 @@ type part struct {
 
 // lacks reports whether the step does not keep an axis.
 func (p part) lacks(axis string) bool { return p.axes != nil && !slices.Contains(p.axes, axis) }
+
+// Check says how often the comparison of each step tells a difference where there is
+// none: of values that are dealt to the variants at random.
+func Check(s *sweep.Sweep, t *table.Table, o compare.Options) ([]string, error) {
+	var words []string
+	for _, step := range split(s, t, o) {
+		n := aa.Shuffles
+		if o.By == compare.ByBootstrap || slices.ContainsFunc(step.o.Metrics, func(m compare.Metric) bool { return m.By == compare.ByBootstrap }) {
+			n = aa.Few
+		}
+		found, err := aa.Check(t, step.o, n)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range found.Words() {
+			words = append(words, strings.TrimSpace(step.name+" "+w))
+		}
+	}
+	return words, nil
+}
 
 func split(s *sweep.Sweep, t *table.Table, o compare.Options) []part {
 	head, _ := s.Head()
