@@ -142,7 +142,7 @@ func formOfSweep(ctx context.Context, path string) (Form, error) {
 		if err != nil {
 			return Form{}, unit.Mistake(err)
 		}
-		if f.Title == "" {
+		if f.Title = unit.Line(d.Spec.Name); len(d.Templates) == 1 {
 			f.Title, f.About = shelf.Heading(doc)
 		}
 		ps, _, err := doc.Parameters()
@@ -167,6 +167,13 @@ func (f *Field) inSweep(d *draft.Draft) {
 	for _, s := range d.Spec.Secrets {
 		if s.Param == f.Name {
 			f.Kind, f.Default = Fixed, "the secret "+s.Env
+		}
+	}
+	for _, st := range d.Spec.Steps {
+		for _, w := range st.With {
+			if w.Param == f.Name {
+				f.Kind, f.Default = Fixed, "passed to the step "+st.Name+": "+unit.Cut(unit.Line(w.Expr), 200)
+			}
 		}
 	}
 	if v, ok := value.Lookup(d.Spec.Parameters, f.Name); ok && f.Kind != Fixed {

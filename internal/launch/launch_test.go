@@ -249,6 +249,22 @@ func order(name, by string) Order {
 	return Order{Kind: Launch, Name: name, Where: "/w/" + name, By: by, At: time.Now().UTC(), Args: []string{name}}
 }
 
+// What steps pass to each other is nobody's to fill in.
+func TestFormOfSteps(t *testing.T) {
+	dir := t.TempDir()
+	template(t, dir, "extract.ipynb", "python", `region = "emea"`)
+	template(t, dir, "report.ipynb", "python", "region = ''\nrows = 0")
+	path := filepath.Join(dir, "sweep.yaml")
+	text := "name: churn\nsteps:\n  extract: {template: extract.ipynb}\n  report: {template: report.ipynb, needs: extract, with: {rows: extract.rows}}\ngrid: {region: [apac, emea]}\n"
+	if err := os.WriteFile(path, []byte(text), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	f := formOf(t, path)
+	if len(f.Fields) != 2 || f.Fields[0].Name != "region" || !f.Fields[0].Varies || f.Fields[1].Kind != Fixed || f.Fields[1].Default != "passed to the step report: extract.rows" || f.Title != "churn" {
+		t.Errorf("%q with %+v", f.Title, f.Fields)
+	}
+}
+
 // Orders of one person do not keep others waiting; a sweep has one order at a time; who
 // asked is in the sweep.
 func TestQueueIsFair(t *testing.T) {

@@ -164,7 +164,7 @@ func (a *Actions) Files(ctx context.Context) ([]File, error) {
 // maxLook is the size of files of which is said what they are.
 const maxLook = 4 << 20
 
-var hasTemplate = regexp.MustCompile(`(?m)^["']?template["']?\s*:`)
+var hasTemplates = regexp.MustCompile(`(?m)^["']?(?:template|steps)["']?\s*:`)
 
 // look says what a file is, from what it has without being read as a sweep file.
 func look(f roots.File) about {
@@ -177,7 +177,7 @@ func look(f roots.File) about {
 		return k
 	}
 	if path.Ext(f.Name) != ".ipynb" {
-		k.known, k.file.Kind = hasTemplate.Match(text), "sweep file"
+		k.known, k.file.Kind = hasTemplates.Match(text), "sweep file"
 		return k
 	}
 	if !bytes.Contains(text, []byte(`"parameters"`)) {
