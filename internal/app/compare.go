@@ -30,6 +30,7 @@ type Comparing struct {
 	Where    string   // only runs for which this expression is true
 	Alpha    float64  // significance level; 0 is 0.05
 	AA       bool     // whether differences are told where values are dealt at random, too
+	Sizes    bool     // which changes the runs could have told, too
 	By       string   // median, mean, bootstrap or exact; "": as the sweep file says
 }
 
@@ -70,6 +71,9 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 		blocks[0].Notes, err = stages.Check(sides[0].sweep, sides[0].res.Table, sides[0].o)
 	}
 	c.show(blocks)
+	if c.Sizes {
+		stages.Sensitive(blocks)
+	}
 	if slices.ContainsFunc(sides, func(s side) bool { return s.grew && s.o.Looked == nil }) {
 		growth.Warn(blocks)
 	}

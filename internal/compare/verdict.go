@@ -62,10 +62,19 @@ func (c *comparer) holm(tables []MetricTable) {
 // judge gives every comparison its verdict and the metric its sentence.
 func (c *comparer) judge(t *MetricTable) {
 	for i := range t.Groups {
-		if a := t.Groups[i].Against; a != nil && a.Verdict == "" {
-			if a.Verdict = c.verdict(t, a); a.Verdict == Unclear || a.Verdict == TooFew {
-				a.Need = needed(t.Metric, a, c.alpha/t.times(), c.confidence)
-			}
+		a := t.Groups[i].Against
+		if a == nil {
+			continue
+		}
+		a.Detectable = math.NaN()
+		if a.Verdict != "" { // which a look has found, with an interval of its own
+			continue
+		}
+		if !a.Exact {
+			a.Detectable = stats.Detectable(a.Change, t.sides()*c.alpha/t.times(), c.confidence)
+		}
+		if a.Verdict = c.verdict(t, a); a.Verdict == Unclear || a.Verdict == TooFew {
+			a.Need = needed(t.Metric, a, c.alpha/t.times(), c.confidence)
 		}
 	}
 	t.Verdict = c.sentence(t) + c.few(t.Groups)
@@ -119,6 +128,14 @@ func needed(m Metric, a *Comparison, alpha, confidence float64) int {
 
 // times is how many comparisons a metric's p answers for.
 func (t *MetricTable) times() float64 { return float64(max(t.Family, 1)) }
+
+// sides is 2 of a metric that is tested on one side, whose p is half as large.
+func (t *MetricTable) sides() float64 {
+	if t.Guardrail && t.Goal != "" {
+		return 2
+	}
+	return 1
+}
 
 func (c *comparer) verdict(t *MetricTable, a *Comparison) Verdict {
 	m := t.Metric

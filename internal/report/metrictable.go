@@ -392,6 +392,7 @@ var fields = []field{
 		}
 		return a.Saved
 	}), true},
+	{"detectable_change", change(func(a *compare.Comparison) float64 { return a.Detectable }), true},
 	{"hits", func(l line) any { return ofTrials(l, l.group.Hits) }, true},
 	{"trials", func(l line) any { return ofTrials(l, l.group.Trials) }, true},
 	{"effect", change(func(a *compare.Comparison) float64 { return effectOf(a) }), true},

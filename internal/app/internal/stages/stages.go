@@ -7,14 +7,18 @@
 package stages
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/compare/aa"
 	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -80,6 +84,49 @@ func Check(s *sweep.Sweep, t *table.Table, o compare.Options) ([]string, error) 
 		}
 	}
 	return words, nil
+}
+
+// Sensitive notes what size of change the runs of each comparison could have told.
+func Sensitive(blocks report.Comparison) {
+	for i := range blocks {
+		for _, m := range blocks[i].Report.Metrics {
+			blocks[i].Notes = append(blocks[i].Notes, sensitivity(m)...)
+		}
+	}
+}
+
+// sensitivity says of every group which changes are told four times in five.
+func sensitivity(m compare.MetricTable) (notes []string) {
+	for _, g := range m.Groups {
+		a := g.Against
+		if a == nil || a.Exact {
+			continue
+		}
+		of := fmt.Sprintf("sensitivity: %s of %s: ", m.Name, unit.Cut(g.Name, 60))
+		if math.IsNaN(a.Detectable) {
+			notes = append(notes, of+"not known, there are too few values, they are all equal, or looks have decided how many there are")
+			continue
+		}
+		centre := m.Groups[0].Centre
+		size := func(x float64) string {
+			if math.IsNaN(a.Relative) {
+				return strings.TrimSpace(unit.Number(x) + " " + m.Unit)
+			}
+			return unit.Number(float64(int(10000*x/math.Abs(centre)+0.5))/100) + "%"
+		}
+		what, n := "runs a side", a.Pairs
+		if a.Paired {
+			what = "pairs"
+		}
+		text := fmt.Sprintf("with %d %s a change of %s is told four times in five; with %d one of %s, with %d one of %s",
+			n, what, size(a.Detectable), 2*n, size(a.Detectable/math.Sqrt2), 4*n, size(a.Detectable/2))
+		if limit := m.Limit(centre); limit > 0 {
+			ratio := a.Detectable / limit
+			text += fmt.Sprintf("; the min_effect, %s, takes about %s %s", size(limit), unit.Number(math.Ceil(float64(n)*ratio*ratio)), what)
+		}
+		notes = append(notes, of+text)
+	}
+	return notes
 }
 
 func split(s *sweep.Sweep, t *table.Table, o compare.Options) []part {

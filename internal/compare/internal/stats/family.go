@@ -29,13 +29,25 @@ const power = 0.8
 // for p below alpha, four times in five; n is how many there are, and
 // confidence that of c's interval. It is 0 where the data say nothing of it.
 func Needed(c Change, n int, alpha, confidence float64) float64 {
-	half := (c.Hi - c.Lo) / 2
-	if c.Shift == 0 || !(half > 0) || math.IsInf(half, 0) {
+	size := Detectable(c, alpha, confidence)
+	if c.Shift == 0 || math.IsNaN(size) {
 		return 0
 	}
 	// The interval shrinks with the root of n.
-	ratio := (normalQuantile(1-alpha/2) + normalQuantile(power)) / normalQuantile(0.5+confidence/2) * half / math.Abs(c.Shift)
+	ratio := size / math.Abs(c.Shift)
 	return math.Ceil(float64(n) * ratio * ratio)
+}
+
+// Detectable is the change that as many values as c is of would tell four times in
+// five, with p below alpha and in its own direction; confidence is that of c's
+// interval. Twice as many would tell one smaller by the root of two. It is NaN where
+// the data say nothing of it.
+func Detectable(c Change, alpha, confidence float64) float64 {
+	half := (c.Hi - c.Lo) / 2
+	if !(half > 0) || math.IsInf(half, 0) {
+		return math.NaN()
+	}
+	return (normalQuantile(1-alpha/2) + normalQuantile(power)) / normalQuantile(0.5+confidence/2) * half
 }
 
 // Enough is how many values a side, or pairs, can give a p of ranks below alpha

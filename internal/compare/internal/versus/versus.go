@@ -60,6 +60,9 @@ type Comparison struct {
 	Verdict  Verdict
 	Equal    bool // every pair is equal
 	Need     int  // values a group would need to tell a change of this size; 0 when not known
+	// Detectable is the change that this many values tell four times in five; NaN
+	// where that is not known.
+	Detectable float64
 	// Lowest and Highest are the change if all pairs that are missing were as
 	// extreme as the most extreme one there is: Shift where none is missing.
 	Lowest, Highest float64

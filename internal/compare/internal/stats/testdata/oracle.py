@@ -173,5 +173,16 @@ def adjusted(case):
     return {"Shift": fit.params[at], "Error": fit.bse[at], "Lo": lo, "Hi": hi, "P": fit.pvalues[at], "Saved": 1 - fit.bse[at] ** 2 / plain}
 
 
-answer = {"adjusted": adjusted, "ratios": ratios, "divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
+def sensitivity(case):
+    """How often n pairs of this deviation tell a change of a size, and the pairs for an
+    effect, by a normal test: in its own direction, at half the two-sided level."""
+    from statsmodels.stats.power import NormalIndPower
+
+    one = {"alpha": case["Alpha"] / 2, "ratio": 0, "alternative": "larger"}
+    power = NormalIndPower().power(case["Size"] / case["Deviation"], case["N"], **one)
+    n = NormalIndPower().solve_power(effect_size=case["Effect"] / case["Deviation"], power=0.8, **one)
+    return {"Power": float(power), "N": float(n)}
+
+
+answer = {"sensitivity": sensitivity, "adjusted": adjusted, "ratios": ratios, "divided": divided, "groups": groups, "permutations": permutations, "bootstrap": bootstrap, "holm": holm, "ranks": ranks, "means": means, "proportions": proportions, "quartiles": quartiles, "trend": trend}[sys.argv[1]]
 json.dump([answer(case) for case in json.load(sys.stdin)], sys.stdout)
