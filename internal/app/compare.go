@@ -29,9 +29,8 @@ type Comparing struct {
 	Baseline []string // name=value; none: the sweep file's
 	Where    string   // only runs for which this expression is true
 	Alpha    float64  // significance level; 0 is 0.05
-	AA       bool     // whether differences are told where values are dealt at random, too
-	Sizes    bool     // which changes the runs could have told, too
-	By       string   // median, mean, bootstrap or exact; "": as the sweep file says
+	stages.Also
+	By string // median, mean, bootstrap or exact; "": as the sweep file says
 }
 
 // methods are the ways to compare that can be asked for.
@@ -46,9 +45,6 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	}
 	if len(places) == 2 && len(c.Baseline) > 0 {
 		return nil, unit.Mistake(unit.WithHint(errors.New("of two sweeps the first is what the second is compared with: there is no other baseline"), "leave --baseline out, or give one sweep"))
-	}
-	if c.AA && len(places)+len(c.Rows) > 1 {
-		return nil, unit.Mistake(unit.WithHint(errors.New("an A/A check is of one table of one sweep"), "leave --row out, and choose runs with --where"))
 	}
 	var sides []side
 	for _, where := range places {
@@ -67,12 +63,9 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
 	}
-	if c.AA && err == nil && len(blocks) > 0 {
-		blocks[0].Notes, err = stages.Check(sides[0].sweep, sides[0].res.Table, sides[0].o)
-	}
 	c.show(blocks)
-	if c.Sizes {
-		stages.Sensitive(blocks)
+	if err == nil {
+		err = c.Note(blocks, len(places)+len(c.Rows) == 1, sides[0].sweep, sides[0].res.Table, sides[0].o)
 	}
 	if slices.ContainsFunc(sides, func(s side) bool { return s.grew && s.o.Looked == nil }) {
 		growth.Warn(blocks)

@@ -7,6 +7,7 @@
 package stages
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -66,9 +67,30 @@ type part struct {
 // lacks reports whether the step does not keep an axis.
 func (p part) lacks(axis string) bool { return p.axes != nil && !slices.Contains(p.axes, axis) }
 
-// Check says how often the comparison of each step tells a difference where there is
+// Also is what may be asked of a comparison beside its tables.
+type Also struct {
+	AA    bool // how often differences are told where values are dealt at random
+	Sizes bool // which changes the runs could have told
+}
+
+// Note notes the answers above the tables of a comparison; single is whether it is
+// of one sweep as a whole.
+func (a Also) Note(blocks report.Comparison, single bool, s *sweep.Sweep, t *table.Table, o compare.Options) (err error) {
+	if a.AA && !single {
+		return unit.WithHint(errors.New("an A/A check is of one table of one sweep"), "leave --row out, and choose runs with --where")
+	}
+	if a.AA && len(blocks) > 0 {
+		blocks[0].Notes, err = check(s, t, o)
+	}
+	if a.Sizes {
+		sensitive(blocks)
+	}
+	return err
+}
+
+// check says how often the comparison of each step tells a difference where there is
 // none: of values that are dealt to the variants at random.
-func Check(s *sweep.Sweep, t *table.Table, o compare.Options) ([]string, error) {
+func check(s *sweep.Sweep, t *table.Table, o compare.Options) ([]string, error) {
 	var words []string
 	for _, step := range split(s, t, o) {
 		n := aa.Shuffles
@@ -86,8 +108,8 @@ func Check(s *sweep.Sweep, t *table.Table, o compare.Options) ([]string, error) 
 	return words, nil
 }
 
-// Sensitive notes what size of change the runs of each comparison could have told.
-func Sensitive(blocks report.Comparison) {
+// sensitive notes what size of change the runs of each comparison could have told.
+func sensitive(blocks report.Comparison) {
 	for i := range blocks {
 		for _, m := range blocks[i].Report.Metrics {
 			blocks[i].Notes = append(blocks[i].Notes, sensitivity(m)...)
