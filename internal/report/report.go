@@ -90,6 +90,17 @@ type Summary struct {
 	sections []section
 }
 
+// Night is the last date of a metric against earlier ones; nil where the summary has
+// none.
+func (s *Summary) Night(metric string) *compare.Night {
+	for _, t := range s.in.Compare.Metrics {
+		if t.Name == metric {
+			return t.Night
+		}
+	}
+	return nil
+}
+
 // New makes the summary. It fails when a plot cannot be drawn or Input.Sections
 // names a part that there is not.
 func New(in Input) (*Summary, error) {

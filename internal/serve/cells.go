@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/words"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -184,7 +185,7 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 			return nil
 		}
 		if unit.IsMistake(got.err) && v.Where == "" && v.Named == nil && (v.By == nil || s.Pages.Written()) { // of nobody who asks: there is nothing to compare
-			v.Trouble = capital(sentence(got.err)) + "."
+			v.Trouble = words.Capital(sentence(got.err)) + "."
 			return nil
 		}
 		if got.err != nil {

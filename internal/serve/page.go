@@ -2,7 +2,6 @@ package serve
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -17,13 +16,13 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
+	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
+	"github.com/fanout-dev/fanout/internal/serve/internal/words"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
@@ -92,12 +91,12 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 // pages are all templates; they are ours and embedded.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": ago, "when": when, "line": unit.Line, "cut": unit.Cut, "sentence": capital,
+		"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": words.Ago, "when": words.When, "line": unit.Line, "cut": unit.Cut, "sentence": words.Capital,
 		"static": assets.Path,
 		"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
 		"add":    func(a, b int) int { return a + b },
 		"scale":  func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
-		"trace":  printable,
+		"trace":  words.Printable,
 		"tabs":   func(f shown, at string) tabs { return tabs{f, at} },
 	}).ParseFS(templates.Web, "web/*.html"))
 })
@@ -122,6 +121,15 @@ func (f shown) Base() string { return f.server.Access.Base }
 
 // Launches reports whether something can be launched.
 func (f shown) Launches() bool { return f.server.actions.On() && !f.File() }
+
+// Nights reports whether a sweep has nights.
+func (f shown) Nights(where string) bool {
+	if f.File() {
+		return false
+	}
+	o, err := f.server.opened.Get(f.server.ctx, where)
+	return err == nil && nights.Has(o)
+}
 
 // File reports whether the page is a file: it asks no server.
 func (f shown) File() bool { return f.server.Pages.Written() }
@@ -192,9 +200,6 @@ func (s *Server) sendJSON(w http.ResponseWriter, r *http.Request, status int, v 
 	send(w, r, status, "application/json", body.Bytes())
 }
 
-// worthPacking is from how many bytes on a response is compressed.
-const worthPacking = 1024
-
 // send writes a whole response: compressed where that is wanted, and not at all
 // where the browser has it.
 func send(w http.ResponseWriter, r *http.Request, status int, kind string, body []byte) {
@@ -210,14 +215,7 @@ func send(w http.ResponseWriter, r *http.Request, status int, kind string, body 
 			return
 		}
 	}
-	if len(body) > worthPacking && assets.TakesGzip(r) {
-		var packed bytes.Buffer
-		z, _ := gzip.NewWriterLevel(&packed, gzip.DefaultCompression)
-		z.Write(body)
-		z.Close()
-		body = packed.Bytes()
-		h.Set("Content-Encoding", "gzip")
-	}
+	body = assets.Pack(h, r, body)
 	h.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(status)
 	if r.Method != http.MethodHead {
@@ -309,38 +307,4 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p guard.Problem)
 // wantsPage reports whether a browser navigates, rather than a program reads.
 func wantsPage(r *http.Request) bool {
 	return strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/api/")
-}
-
-// ago says how long something is past.
-func ago(t time.Time) string {
-	d := time.Since(t)
-	if t.IsZero() || d < 0 {
-		return ""
-	}
-	if d < 10*time.Second {
-		return "just now"
-	}
-	return unit.Duration(d) + " ago"
-}
-
-// capital is a text as the beginning of a line.
-func capital(text string) string {
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:]
-}
-
-func when(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format("2006-01-02 15:04")
-}
-
-// printable is text of several lines without what a terminal would obey.
-func printable(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString(unit.Line(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")) + "\n")
-	}
-	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -123,6 +123,7 @@ func (s *Server) routes() {
 	s.page("/s/{sweep}/runs/{run}", "run", s.runPage)
 	s.page("/s/{sweep}/runs/{run}/{attempt}", "run", s.runPage)
 	s.page("/s/{sweep}/cells", "cells", s.cellsPage)
+	s.page("/s/{sweep}/nights", "nights", s.nightsPage)
 	s.page("/s/{sweep}/tables", "tables", s.tablesPage)
 	s.page("/s/{sweep}/tables/{table...}", "table", s.tablePage)
 	s.page("/view/{path...}", "folder", s.folderPage)

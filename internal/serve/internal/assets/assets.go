@@ -181,3 +181,19 @@ func TakesGzip(r *http.Request) bool {
 
 // Path is where a file of ours is, beneath the base path.
 func Path(file string) string { return "-/static/" + all().digest + "/" + file }
+
+// worthPacking is from how many bytes on a response is compressed.
+const worthPacking = 1024
+
+// Pack compresses a response where that is wanted, and says so in its header.
+func Pack(h http.Header, r *http.Request, body []byte) []byte {
+	if len(body) <= worthPacking || !TakesGzip(r) {
+		return body
+	}
+	var packed bytes.Buffer
+	z, _ := gzip.NewWriterLevel(&packed, gzip.DefaultCompression)
+	z.Write(body)
+	z.Close()
+	h.Set("Content-Encoding", "gzip")
+	return packed.Bytes()
+}

@@ -1,0 +1,322 @@
+// Package nights is a sweep that grows by its logical date, for a page: a calendar of
+// its dates and firings, and the last date against the one before.
+//
+// In go an opened sweep and the history of its schedule; out come days and rows. It
+// computes no statistics: which values are unusual, compare says.
+package nights
+
+import (
+	"encoding/json"
+	"fmt"
+	"html/template"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/firing"
+	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// Bounds of a page.
+const (
+	maxMonths = 13 // of the calendar; the last
+	maxRows   = 500
+	maxSpark  = 60 // values of a series that are drawn
+)
+
+// A View is the nights of a sweep.
+type View struct {
+	Axis    string   `json:"axis"`
+	Tonight string   `json:"tonight"`          // the last date
+	Before  string   `json:"before,omitempty"` // the one before it
+	Months  []Month  `json:"months"`
+	Metrics []Metric `json:"metrics"`
+}
+
+// A Month is one of the calendar.
+type Month struct {
+	Name string `json:"name"`
+	Lead []int  `json:"-"` // days of the week before its first
+	Days []Day  `json:"days"`
+}
+
+// A Day is one of a month.
+type Day struct {
+	Date    string `json:"date"`
+	Number  int    `json:"-"`
+	Runs    int    `json:"runs"`
+	Bad     int    `json:"bad,omitempty"`
+	State   string `json:"state"`           // done, failed, partial, or "" where nothing is of that date
+	Fired   string `json:"fired,omitempty"` // how the firing went that was due on it
+	Catchup bool   `json:"-"`               // it lies within the dates, and nothing is of it
+}
+
+// A Metric is what its series have at the last date and the one before.
+type Metric struct {
+	Name    string `json:"name"`
+	Unit    string `json:"unit,omitempty"`
+	Rows    []Row  `json:"rows"`
+	Unusual int    `json:"unusual"`
+	Left    int    `json:"left,omitempty"` // rows that are not shown
+}
+
+// A Row is one combination of the other axes.
+type Row struct {
+	Series  string        `json:"series"`
+	Run     string        `json:"run,omitempty"`
+	Now     string        `json:"now"`
+	Last    string        `json:"last"`
+	Change  string        `json:"change,omitempty"`
+	Unusual string        `json:"unusual,omitempty"`
+	Spark   template.HTML `json:"-"`
+	off     float64
+}
+
+// dateAxis is the axis, or parameter, that has the dates of a sweep; "" where none has.
+func dateAxis(s *sweep.Sweep) string {
+	head, _ := s.Head()
+	dates, other := map[string]map[string]bool{}, map[string]bool{}
+	for _, st := range s.Runs() {
+		for _, b := range st.Run.Params {
+			text, isText := b.Value.Any().(string)
+			if _, err := time.Parse(time.DateOnly, text); !isText || err != nil {
+				other[b.Name] = true
+				continue
+			}
+			if dates[b.Name] == nil {
+				dates[b.Name] = map[string]bool{}
+			}
+			dates[b.Name][text] = true
+		}
+	}
+	best := ""
+	for name, days := range dates {
+		isAxis := slices.ContainsFunc(head.Axes, func(a grid.Axis) bool { return a.Name == name })
+		if other[name] || len(days) < 2 || !isAxis {
+			continue
+		}
+		if best == "" || len(days) > len(dates[best]) || len(days) == len(dates[best]) && name < best {
+			best = name
+		}
+	}
+	return best
+}
+
+// Has reports whether a sweep has nights.
+func Has(s *opened.Sweep) bool {
+	axis, err := opened.Memo(s, "nights", func() (string, error) { return dateAxis(s.Sweep), nil })
+	return err == nil && axis != ""
+}
+
+// Of is the nights of a sweep; ok is false where it has none. night says what compare
+// found of a metric, and may return nil.
+func Of(s *sweep.Sweep, history []firing.Firing, zone string, night func(metric string) *compare.Night) (v View, ok bool) {
+	if v.Axis = dateAxis(s); v.Axis == "" {
+		return v, false
+	}
+	days := map[string]*Day{}
+	all := map[string]series{}
+	for _, st := range s.Runs() {
+		date, name := place(s, st.Run, v.Axis)
+		if date == "" || st.Run.Replicate > 0 || st.Run.Unplanned && st.BestOut == nil {
+			continue
+		}
+		if days[date] == nil {
+			days[date] = &Day{Date: date}
+		}
+		days[date].add(st)
+		if all[name] == nil {
+			all[name] = series{}
+		}
+		all[name][date] = st
+	}
+	dates := make([]string, 0, len(days))
+	for d := range days {
+		dates = append(dates, d)
+	}
+	slices.Sort(dates)
+	v.Tonight = dates[len(dates)-1]
+	if len(dates) > 1 {
+		v.Before = dates[len(dates)-2]
+	}
+	fired := firings(history, zone)
+	v.Months = calendar(dates, days, fired)
+	for _, m := range s.Spec().Metrics {
+		v.Metrics = append(v.Metrics, metricOf(m.Name, m.Unit, dates, all, night(m.Name)))
+	}
+	return v, true
+}
+
+// series is the runs of one combination of the other axes, by date.
+type series map[string]sweep.RunState
+
+// place is the date of a run, and the combination of its other axes.
+func place(s *sweep.Sweep, r sweep.Run, axis string) (date, name string) {
+	head, _ := s.Head()
+	var parts []string
+	for _, a := range head.Axes {
+		for _, b := range slices.Concat(r.Labels, r.Params) {
+			switch {
+			case b.Name != a.Name:
+			case a.Name == axis:
+				date, _ = b.Value.Any().(string)
+			default:
+				parts = append(parts, b.Value.Text())
+			}
+		}
+	}
+	return date, strings.Join(parts, "/")
+}
+
+func (d *Day) add(st sweep.RunState) {
+	d.Runs++
+	switch {
+	case st.Last != nil && st.Status != outcome.Succeeded && st.Status != outcome.Running:
+		d.Bad++
+		d.State = "failed"
+	case st.Status != outcome.Succeeded && d.State != "failed":
+		d.State = "partial"
+	case d.State == "":
+		d.State = "done"
+	}
+}
+
+// firings are how those that were due on a day went; the last try counts.
+func firings(history []firing.Firing, zone string) map[string]string {
+	at, err := time.LoadLocation(zone)
+	if err != nil {
+		at = time.UTC
+	}
+	all := map[string]string{}
+	for _, f := range slices.Backward(history) {
+		words := "a firing did not end"
+		switch {
+		case f.End == nil:
+		case f.End.Code == 0:
+			words = "a firing succeeded"
+		default:
+			words = fmt.Sprintf("a firing ended with exit code %d", f.End.Code)
+		}
+		all[f.Due.In(at).Format(time.DateOnly)] = words
+	}
+	return all
+}
+
+// calendar is the months from the first date to the last, or the last of them.
+func calendar(dates []string, days map[string]*Day, fired map[string]string) (months []Month) {
+	first, _ := time.Parse(time.DateOnly, dates[0])
+	last, _ := time.Parse(time.DateOnly, dates[len(dates)-1])
+	for text := range fired {
+		if at, err := time.Parse(time.DateOnly, text); err == nil && at.After(last) {
+			last = at
+		}
+	}
+	from := time.Date(first.Year(), first.Month(), 1, 0, 0, 0, 0, time.UTC)
+	if earliest := time.Date(last.Year(), last.Month()-maxMonths+1, 1, 0, 0, 0, 0, time.UTC); from.Before(earliest) {
+		from = earliest
+	}
+	for month := from; !month.After(last); month = month.AddDate(0, 1, 0) {
+		m := Month{Name: month.Format("January 2006"), Lead: make([]int, (int(month.Weekday())+6)%7)}
+		for at := month; at.Month() == month.Month(); at = at.AddDate(0, 0, 1) {
+			d := Day{Date: at.Format(time.DateOnly)}
+			if known := days[d.Date]; known != nil {
+				d = *known
+			} else {
+				d.Catchup = at.After(first) && at.Before(last)
+			}
+			d.Number, d.Fired = at.Day(), fired[d.Date]
+			m.Days = append(m.Days, d)
+		}
+		months = append(months, m)
+	}
+	return months
+}
+
+func number(st sweep.RunState, metric string) float64 {
+	var x float64
+	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded || json.Unmarshal(st.Scraps[metric], &x) != nil {
+		return math.NaN()
+	}
+	return x
+}
+
+// metricOf is the rows of a metric: what is unusual leads, then what moved most.
+func metricOf(name, measured string, dates []string, all map[string]series, night *compare.Night) Metric {
+	m := Metric{Name: name, Unit: measured}
+	tonight, before := dates[len(dates)-1], dates[max(len(dates)-2, 0)]
+	for key, s := range all {
+		now, last := number(s[tonight], name), number(s[before], name)
+		if len(dates) < 2 {
+			last = math.NaN()
+		}
+		r := Row{Series: key, Run: s[tonight].Run.ID, Now: text(now), Last: text(last), off: -1, Spark: spark(s, name, dates)}
+		if !math.IsNaN(now) && !math.IsNaN(last) {
+			r.off = math.Abs(now - last)
+			if r.Change = unit.Change(now - last); last != 0 {
+				r.off = math.Abs((now - last) / last)
+				r.Change += " (" + unit.Percent((now-last)/math.Abs(last)) + ")"
+			}
+		}
+		if night != nil && night.Date == tonight {
+			for _, d := range night.Unusual {
+				if d.Name == key {
+					r.Unusual = fmt.Sprintf("expected %s ± %s from %d earlier values", unit.Number(d.Expected), unit.Number(d.Usual), d.Earlier)
+					r.off = math.Inf(1)
+					m.Unusual++
+				}
+			}
+		}
+		m.Rows = append(m.Rows, r)
+	}
+	slices.SortFunc(m.Rows, func(a, b Row) int {
+		if a.off != b.off {
+			return map[bool]int{true: -1, false: 1}[a.off > b.off]
+		}
+		return strings.Compare(a.Series, b.Series)
+	})
+	m.Left = max(0, len(m.Rows)-maxRows)
+	m.Rows = m.Rows[:len(m.Rows)-m.Left]
+	return m
+}
+
+func text(x float64) string {
+	if math.IsNaN(x) {
+		return "–"
+	}
+	return unit.Number(x)
+}
+
+// spark draws the last values of a series as a line, with a dot at the last.
+func spark(s series, metric string, dates []string) template.HTML {
+	dates = dates[max(0, len(dates)-maxSpark):]
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, d := range dates {
+		if y := number(s[d], metric); !math.IsNaN(y) {
+			low, high = min(low, y), max(high, y)
+		}
+	}
+	if !(high > low) {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString(`<svg class="spark" viewBox="0 0 124 24" width="124" height="24" aria-hidden="true"><path d="`)
+	pen, x, y := "M", 0.0, 0.0
+	for i, d := range dates {
+		value := number(s[d], metric)
+		if math.IsNaN(value) {
+			pen = "M"
+			continue
+		}
+		x, y = 2+120*float64(i)/float64(max(len(dates)-1, 1)), 21-18*(value-low)/(high-low)
+		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x, y)
+		pen = "L"
+	}
+	fmt.Fprintf(&b, `"/><circle cx="%.1f" cy="%.1f" r="2.5"/></svg>`, x, y)
+	return template.HTML(b.String())
+}

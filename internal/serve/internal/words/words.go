@@ -1,0 +1,46 @@
+// Package words writes times and texts of others for pages.
+package words
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// Ago says how long something is past.
+func Ago(t time.Time) string {
+	d := time.Since(t)
+	if t.IsZero() || d < 0 {
+		return ""
+	}
+	if d < 10*time.Second {
+		return "just now"
+	}
+	return unit.Duration(d) + " ago"
+}
+
+// Capital is a text as the beginning of a line.
+func Capital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+// When is a time in a few characters.
+func When(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+// Printable is text of several lines without what a terminal would obey.
+func Printable(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		b.WriteString(unit.Line(strings.ReplaceAll(strings.TrimRight(line, "\r\n"), "\t", "    ")) + "\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}

@@ -1,0 +1,40 @@
+package serve
+
+import (
+	"net/http"
+
+	"github.com/fanout-dev/fanout/internal/firing"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/schedule"
+	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A nightsView is a sweep that grows by its dates.
+type nightsView struct {
+	Sweep roots.Sweep `json:"sweep"`
+	nights.View
+}
+
+func (v nightsView) title() string { return "Nights of " + v.Sweep.Name }
+
+func (s *Server) nightsPage(r *http.Request) (view, []crumb, error) {
+	place, o, err := s.sweepOf(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	history, err := firing.List(r.Context(), o.Store(), 500)
+	if err != nil {
+		return nil, nil, err
+	}
+	planned, _ := schedule.Get(r.Context(), o.Store()) // without one, days are those of UTC
+	l, err := s.summary(r.Context(), place, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, ok := nights.Of(o.Sweep, history, planned.Zone, l.summary.Night)
+	if !ok {
+		return nil, nil, unit.WithHint(missing("this sweep has no nights"), "it needs an axis of dates with two values or more")
+	}
+	return nightsView{place, v}, []crumb{s.crumbOf(place)}, nil
+}

@@ -1,0 +1,122 @@
+package serve
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/firing"
+	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/schedule"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+)
+
+const nightlyFile = `name: nightly
+template: t.ipynb
+grid:
+  region: [apac, emea, "a<b"]
+  model: {dates: {from: 2026-10-30, to: 2026-11-12}}
+exclude: [{model: 2026-11-05}]
+parameters: {x: 1}
+metrics: {y: {goal: minimize, unit: EUR}}
+`
+
+// nightly is a sweep of fourteen nights without one, whose last night is odd in emea and
+// failed in a<b.
+func nightly(t *testing.T, st store.Store) {
+	t.Helper()
+	ctx, dir := t.Context(), t.TempDir()
+	for name, text := range map[string]string{"sweep.yaml": nightlyFile, "t.ipynb": sweepTemplate} {
+		must(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666))
+	}
+	d, err := draft.Read(ctx, draft.Source{File: filepath.Join(dir, "sweep.yaml"), AsOf: time.Now()})
+	must(t, err)
+	s, err := sweep.Init(ctx, st, d.Spec.Name)
+	must(t, err)
+	l, err := s.Acquire(ctx)
+	must(t, err)
+	must(t, d.Expand(ctx))
+	d.SetSource(st.String())
+	_, err = l.Plan(ctx, d.Plan)
+	must(t, err)
+	for i, run := range s.Runs() {
+		params := map[string]string{}
+		for _, b := range run.Run.Params {
+			params[b.Name] = b.Value.Text()
+		}
+		tonight := params["model"] == "2026-11-12"
+		y := 100 + float64(i*7%5)
+		if tonight && params["region"] == "emea" {
+			y = 250
+		}
+		_, doc, err := s.TemplateOf(ctx, run.Run)
+		must(t, err)
+		a, err := l.Begin(ctx, run.Run.ID, sweep.Began{Host: "here"})
+		must(t, err)
+		o := outcome.Outcome{Status: outcome.Succeeded, Start: a.At, End: a.At.Add(time.Second), Fingerprint: s.Current(run.Run)}
+		last := doc.Cells[len(doc.Cells)-1]
+		if tonight && params["region"] == "a<b" {
+			o.Status, o.Kind, o.Reason = outcome.Failed, outcome.Exception, "cell 2 raised KeyError"
+		} else {
+			last.Outputs = append(last.Outputs, scrapOutput("y", y))
+		}
+		last.Touch()
+		must(t, a.End(ctx, doc, o, nil))
+	}
+	must(t, l.Release())
+	must(t, schedule.Schedule{Crons: []string{"30 23 * * *"}, Zone: "Europe/Berlin", Since: time.Now()}.Put(ctx, st))
+	for due, code := range map[string]int{"2026-11-11T22:30:00Z": 0, "2026-11-12T22:30:00Z": 3} {
+		at, _ := time.Parse(time.RFC3339, due)
+		r, err := firing.Begin(ctx, st, firing.Firing{Due: at, By: "a test"})
+		must(t, err)
+		must(t, r.Close(ctx, code, ""))
+	}
+}
+
+// The page of nights holds the last night against the one before, says what is unusual,
+// and has a calendar with what is missing and how firings went.
+func TestNights(t *testing.T) {
+	dir := t.TempDir()
+	nightly(t, store.Dir(filepath.Join(dir, "nightly.sweep")))
+	s := serverOf(t, Access{}, dir)
+	path := "/s/" + idOf(t, s) + "/nights"
+	code, _, page := get(s, path)
+	if code != http.StatusOK || strings.Contains(page, "a<b") {
+		t.Fatalf("%d %s", code, page)
+	}
+	for _, want := range []string{
+		"model 2026-11-12 against 2026-11-11", "1 of 3 is unusual", "October 2026", "November 2026", `aria-current="page">Nights`,
+		`<a class="day failed" href="` + strings.TrimSuffix(path, "nights") + `runs?where=model&#43;%3D%3D&#43;%222026-11-12%22&amp;all=1" title="2026-11-12: 3 runs, 1 did not succeed; a firing ended with exit code 3">12</a>`,
+		`title="2026-11-11: 3 runs; a firing succeeded"`, `<span class="day gap" title="2026-11-05: no runs">5</span>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q:\n%s", want, page)
+		}
+	}
+	_, _, twin := get(s, "/api/v1"+path)
+	var v struct {
+		Metrics []struct {
+			Rows []struct{ Series, Now, Last, Change, Unusual string }
+		}
+	}
+	must(t, json.Unmarshal([]byte(twin), &v))
+	rows := v.Metrics[0].Rows
+	if len(rows) != 3 || rows[0].Series != "emea" || rows[0].Now != "250" || !strings.HasPrefix(rows[0].Unusual, "expected 10") || rows[2].Series != "a<b" || rows[2].Now != "–" || rows[2].Unusual != "" {
+		t.Errorf("%+v", rows)
+	}
+	where := strings.TrimSuffix(path, "nights") + `runs?where=model%20%3D%3D%20%222026-11-12%22&all=1`
+	if code, _, body := get(s, "/api/v1"+where); code != http.StatusOK || !strings.Contains(body, `"total": 3`) {
+		t.Errorf("the runs of a day: %d %.300s", code, body)
+	}
+	other, _ := tides(t)
+	code, _, page = get(other, "/s/"+idOf(t, other)+"/nights")
+	if _, _, sweep := get(other, "/s/"+idOf(t, other)); code != http.StatusNotFound || strings.Contains(sweep, ">Nights<") {
+		t.Errorf("a sweep without dates: %d %s", code, page)
+	}
+}
