@@ -42,12 +42,19 @@ func (m members) pattern() (Pattern, []string) {
 	return Unknown, nil
 }
 
+// maxCombined is how many axes are combined with one another: of three among
+// thousands there are too many.
+const maxCombined = 24
+
 // explaining are the fewest axes whose values determine the group of a run, and
 // how many combinations of their values there are; nil when all together do not.
 func (m members) explaining() (axes []string, distinct int) {
 	varying := m.varying()
 	for size := 1; size <= min(maxExplaining, len(varying)); size++ {
 		var best []string
+		if size > 1 {
+			varying = varying[:min(maxCombined, len(varying))]
+		}
 		for _, choice := range choices(varying, size) {
 			n, ok := m.determined(choice)
 			if ok && (best == nil || n < distinct) {

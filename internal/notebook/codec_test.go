@@ -113,6 +113,28 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// TestIDsOfEqualCells: each of many equal cells has an id of its own, the first
+// ones always the same, without trying those of all cells before it.
+func TestIDsOfEqualCells(t *testing.T) {
+	const cell = `{"cell_type":"code","source":"x","metadata":{},"outputs":[],"execution_count":null},`
+	n, err := Decode([]byte(`{"cells":[` + strings.TrimSuffix(strings.Repeat(cell, 50_000), ",") + `],"metadata":{},"nbformat":4,"nbformat_minor":5}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids, used := map[string]bool{}, map[string]bool{}
+	for i, c := range n.Cells {
+		ids[c.ID] = true
+		if i < 100 {
+			if want, _ := freshID(used, "code\x00x", 0); c.ID != want {
+				t.Fatalf("the id of cell %d is %s, want %s", i, c.ID, want)
+			}
+		}
+	}
+	if len(ids) != 50_000 {
+		t.Errorf("%d ids", len(ids))
+	}
+}
+
 func TestDecodeErrors(t *testing.T) {
 	whole := `{"cells": [{"cell_type": "code", "source": "x"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}`
 	for name, c := range map[string]struct{ in, want string }{

@@ -180,9 +180,11 @@ func (n *Notebook) nameCells() {
 		}
 		used[c.ID] = true
 	}
+	tries := map[string]int{}
 	for _, c := range n.Cells {
 		if c.ID == "" {
-			c.ID = freshID(used, c.Type+"\x00"+c.Source)
+			text := c.Type + "\x00" + c.Source
+			c.ID, tries[text] = freshID(used, text, tries[text])
 			c.Touch()
 		}
 	}
@@ -194,17 +196,18 @@ func (n *Notebook) newID(text string) string {
 	for _, c := range n.Cells {
 		used[c.ID] = true
 	}
-	return freshID(used, text)
+	id, _ := freshID(used, text, 0)
+	return id
 }
 
-// freshID makes an id from text; the same texts in the same order give the
-// same ids.
-func freshID(used map[string]bool, text string) string {
-	for i := 0; ; i++ {
-		sum := sha256.Sum256([]byte(strconv.Itoa(i) + "\x00" + text))
+// freshID makes an id from text, and says how many tries that took, the earlier
+// ones included. The same texts in the same order give the same ids.
+func freshID(used map[string]bool, text string, earlier int) (id string, tries int) {
+	for ; ; earlier++ {
+		sum := sha256.Sum256([]byte(strconv.Itoa(earlier) + "\x00" + text))
 		if id := hex.EncodeToString(sum[:4]); !used[id] {
 			used[id] = true
-			return id
+			return id, earlier + 1
 		}
 	}
 }

@@ -19,12 +19,12 @@ import (
 
 // Limits of one frame, which another program wrote.
 const (
-	framePage   = 64 << 20  // bytes of one page, unpacked
-	frameValues = 16 << 20  // values in one page
-	frameRows   = 200 << 20 // rows
-	frameLeaves = 4096      // physical columns
-	frameBytes  = 4 << 30   // bytes of values, unpacked
-	frameHeld   = 1 << 30   // bytes of pages in memory at once, one of each column
+	framePage   = 64 << 20 // bytes of one page, unpacked
+	frameValues = 16 << 20 // values in one page
+	frameRows   = 64 << 20 // rows
+	frameLeaves = 4096     // physical columns
+	frameBytes  = 1 << 30  // bytes of values, unpacked
+	frameHeld   = 1 << 30  // bytes of pages in memory at once, one of each column
 
 	maxPrecision = 1000 // digits of a decimal
 )

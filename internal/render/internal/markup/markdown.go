@@ -49,7 +49,7 @@ func (r *Reader) Markdown(source string) string {
 	if r.Seen == nil {
 		r.Seen = map[string]bool{}
 	}
-	if len(source) > maxMarkdown {
+	if len(source) > maxMarkdown || overloaded(source) {
 		return "<pre>" + html.EscapeString(source) + "</pre>"
 	}
 	text, formulas := takeMath(source)
@@ -61,6 +61,36 @@ func (r *Reader) Markdown(source string) string {
 		}
 	}
 	return "<pre>" + html.EscapeString(source) + "</pre>"
+}
+
+// The parser of Markdown takes a step for each quote and list in each other, and
+// for each pair of what begins links and emphasis in a paragraph.
+const (
+	maxDepth    = 100
+	maxLinks    = 2000
+	maxEmphasis = 10_000
+)
+
+var (
+	markers = pattern.Of(`^(?:[ \t]*(?:>|[-*+][ \t]|[0-9]{1,9}[.)][ \t]))+`)
+	breaks  = pattern.Of(`\n[ \t\r]*\n`)
+)
+
+// overloaded reports whether reading a text would take too long. Nobody writes one
+// that does.
+func overloaded(source string) bool {
+	for line := range strings.Lines(source) {
+		if opened := markers().FindString(line); len(opened) > maxDepth && strings.Count(opened, ">")+len(strings.Fields(opened)) > maxDepth {
+			return true
+		}
+	}
+	for _, paragraph := range breaks().Split(source, -1) {
+		emphasis := strings.Count(paragraph, "*") + strings.Count(paragraph, "_") + strings.Count(paragraph, "~")
+		if strings.Count(paragraph, "](") > maxLinks || emphasis > maxEmphasis {
+			return true
+		}
+	}
+	return false
 }
 
 // A formula is taken out of a text before Markdown is read, and put back after.

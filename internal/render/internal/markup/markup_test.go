@@ -138,3 +138,19 @@ func tags(html string) func(func(string) bool) {
 		}
 	}
 }
+
+// TestOverloaded: what takes the parser minutes is shown as it is written, and what
+// people write is not.
+func TestOverloaded(t *testing.T) {
+	for _, source := range []string{strings.Repeat(">", 100_000) + "a", strings.Repeat("- ", 50_000) + "a", strings.Repeat("1. > ", 5000) + "a",
+		strings.Repeat("![a](", 50_000), "# t\n\n" + strings.Repeat("[a](<", 50_000), strings.Repeat("_a_ ~~b", 50_000)} {
+		if got := (&Reader{}).Markdown(source); !strings.HasPrefix(got, "<pre>") {
+			t.Errorf("%.20q is read", source)
+		}
+	}
+	for _, source := range []string{strings.Repeat("> > - [a](https://b.example) *c* `d`\n\n", 3000), strings.Repeat("-", 5000), "a\n" + strings.Repeat("*", 300) + "\n", strings.Repeat("| a_b_c | 1 |\n", 2000)} {
+		if got := (&Reader{}).Markdown(source); strings.HasPrefix(got, "<pre>") {
+			t.Errorf("%.20q is not read", source)
+		}
+	}
+}

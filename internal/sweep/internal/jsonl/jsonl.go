@@ -22,13 +22,26 @@ func Line(v any) []byte {
 	return append(text, '\n')
 }
 
+// mostLine is how many bytes a line may have: a value takes many times as many in
+// memory.
+const mostLine = 16 << 20
+
+func tooLong(bytes int) error {
+	return fmt.Errorf("it has %d bytes; a line has at most %d", bytes, mostLine)
+}
+
 // Encode encodes values as lines of JSON.
 func Encode[T any](values []T) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	for i := range values {
-		if err := enc.Encode(&values[i]); err != nil {
+		before := b.Len()
+		err := enc.Encode(&values[i])
+		if n := b.Len() - before; err == nil && n > mostLine {
+			err = tooLong(n)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("encode %T: %w", values[i], err)
 		}
 	}
@@ -48,6 +61,10 @@ func Decode[T any](b []byte) ([]T, []error) {
 	for from := 0; from < len(lines); from += share {
 		work.Go(func() {
 			for i := from; i < min(from+share, len(lines)); i++ {
+				if len(lines[i]) > mostLine {
+					errs[i] = tooLong(len(lines[i]))
+					continue
+				}
 				errs[i] = jsonv1.Unmarshal(lines[i], &out[i])
 			}
 		})
