@@ -218,6 +218,43 @@ func TestScheduleRefusals(t *testing.T) {
 	}
 }
 
+// A sweep that is scheduled without a cluster is not fired by one too, whichever was
+// first.
+func TestNotFromTwoPlaces(t *testing.T) {
+	fakeCluster(t)
+	v := scheduled(t)
+	sweep := filepath.Join(v.dir, "victim.sweep")
+	here := func() (int, string) {
+		cmd := v.command("schedule", "sweep.yaml", "--cron", "0 2 1 1 *", "--on", "local")
+		out, _ := cmd.CombinedOutput()
+		return cmd.ProcessState.ExitCode(), string(out)
+	}
+	if code, words := here(); code != 0 {
+		t.Fatalf("exit %d\n%s", code, words)
+	}
+	code, _, words := v.say(t, "schedule", "sweep.yaml", "--cron", "0 2 1 1 *")
+	if code != exitUsage || !strings.Contains(words, "is scheduled without a cluster too, at 0 2 1 1 *, UTC: it would be fired from both") {
+		t.Errorf("on a cluster too: exit %d\n%s", code, words)
+	}
+	if err := os.Remove(filepath.Join(sweep, "schedule.json")); err != nil {
+		t.Fatal(err)
+	}
+	code, id, words := v.say(t, "schedule", "sweep.yaml", "--cron", "0 2 1 1 *")
+	if code != 0 {
+		t.Fatalf("exit %d\n%s", code, words)
+	}
+	id = strings.TrimSpace(id)
+	if code, words := here(); code != exitUsage || !strings.Contains(words, "victim.sweep is scheduled on nomad as "+id) {
+		t.Errorf("here too: exit %d\n%s", code, words)
+	}
+	if code, _, words := v.say(t, "schedule", "rm", id); code != 0 {
+		t.Fatalf("rm: exit %d\n%s", code, words)
+	}
+	if code, words := here(); code != 0 {
+		t.Errorf("when the cluster fires it no more: exit %d\n%s", code, words)
+	}
+}
+
 // TestScheduleRunNow fires by hand, on whatever cluster there is.
 func TestScheduleRunNow(t *testing.T) {
 	testCluster(t)

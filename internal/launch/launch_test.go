@@ -378,3 +378,32 @@ func TestQueueReadsWhatItWrote(t *testing.T) {
 		t.Errorf("%v, %+v", err, again.Orders())
 	}
 }
+
+// An order whose sweep somebody else holds waits for that, and is executed then; one that
+// is always held ends.
+func TestQueueWaitsForOthers(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		tries := map[string]int{}
+		s := newShop(t, folder, func(_ context.Context, name string) int {
+			tries[name]++
+			if name == "free" && tries[name] == 2 {
+				return 0
+			}
+			return exitHeld
+		})
+		s.AtOnce = 1
+		must(s.Add(order("free", "ana")))
+		must(s.Add(order("held", "ana")))
+		ctx, stop := context.WithTimeout(t.Context(), time.Hour)
+		defer stop()
+		s.Run(ctx)
+		codes := map[string]int{}
+		for _, o := range s.Orders() {
+			codes[o.Name] = o.Code
+		}
+		if tries["free"] != 2 || tries["held"] != maxHeld || codes["free"] != 0 || codes["held"] != exitHeld {
+			t.Errorf("tries %v, codes %v", tries, codes)
+		}
+	})
+}

@@ -257,20 +257,36 @@ func (q *Queue) next(busy map[string]bool) *Order {
 	return best
 }
 
-// execute executes an order, or looks what became of one that an earlier server
-// began.
+// execute executes an order. One that somebody else holds the sweep of, such as the
+// command of an earlier server, is looked at again when that has ended.
 func (q *Queue) execute(ctx context.Context, o *Order) {
+	for range maxHeld {
+		if code := q.attempt(ctx, o); code != exitHeld {
+			return
+		}
+	}
+	q.end(o, exitHeld, "others kept running the sweep")
+}
+
+// maxHeld is how often an order finds its sweep held, and exitHeld the exit code then.
+const (
+	maxHeld  = 5
+	exitHeld = 4
+)
+
+// attempt executes an order, or looks what became of one that was begun.
+func (q *Queue) attempt(ctx context.Context, o *Order) (code int) {
 	if !o.Began.IsZero() {
 		again, err := q.unfinished(ctx, *o)
 		switch {
 		case ctx.Err() != nil:
-			return
+			return 0
 		case err != nil:
 			q.end(o, -1, err.Error())
-			return
+			return -1
 		case !again:
 			q.end(o, 0, "it ended while no server watched")
-			return
+			return 0
 		}
 	}
 	q.mu.Lock()
@@ -278,18 +294,22 @@ func (q *Queue) execute(ctx context.Context, o *Order) {
 	err := q.put(o)
 	order := *o
 	q.mu.Unlock()
-	code := -1
+	code = -1
 	if err == nil {
 		code, err = q.start(ctx, order)
 	}
 	if ctx.Err() != nil {
-		return // the next server takes it up
+		return 0 // the next server takes it up
+	}
+	if code == exitHeld && err == nil {
+		return code
 	}
 	says := q.says(order, code)
 	if err != nil {
 		says = err.Error()
 	}
 	q.end(o, code, says)
+	return code
 }
 
 // lookEvery is how often a sweep is looked at that another process executes.
