@@ -36,9 +36,11 @@ func autoSize(took time.Duration, left, window int) int {
 	return max(1, min(int(shardTime/took), (left+2*window-1)/(2*window), maxGroup))
 }
 
-// typical is the median time of the runs that succeeded; 0 when none did.
+// typical is the median time of the runs that succeeded; 0 when none did. It looks
+// at all runs, and so again only once a twentieth more have succeeded: a sweep with
+// steps asks for it at almost every run.
 func (f *fanner) typical() time.Duration {
-	if f.succeeded == f.typicalOf {
+	if f.typicalOf >= 0 && f.succeeded-f.typicalOf <= f.typicalOf/20 {
 		return f.typicalTook
 	}
 	f.typicalOf = f.succeeded
