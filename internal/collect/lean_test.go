@@ -153,8 +153,11 @@ func TestLean(t *testing.T) {
 
 // TestLeanWindows puts a scrap at every distance from the edges of the window.
 func TestLeanWindows(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for range 60 {
+	rng, times := rand.New(rand.NewPCG(1, 2)), 20
+	if os.Getenv("FANOUT_TEST_LONG") != "" {
+		times = 300
+	}
+	for range times {
 		pad := scanBuffer - 600 + rng.IntN(700)
 		big := strings.Repeat(`ab\\\"`, rng.IntN(2*scanKeep/6))
 		doc := []byte(`{"metadata":{},"nbformat":4,"nbformat_minor":5,"cells":[{"cell_type":"code","metadata":{},"source":"` + strings.Repeat("x", pad) + `","outputs":[` +
