@@ -114,5 +114,5 @@ func (c *comparison) base(stratum []int) int {
 }
 
 func raisedText(ename, evalue string) string {
-	return unit.Cut(strings.TrimSuffix(unit.Line(ename+": "+evalue), ": "), 3*maxTitle)
+	return strings.TrimSuffix(unit.Short(unit.Short(ename, maxTitle)+": "+unit.Short(evalue, 3*maxTitle), 3*maxTitle), ": ")
 }

@@ -25,7 +25,7 @@ func (s *sheet) failure(o *notebook.Output) {
 	s.WriteString(`<div class="error">`)
 	s.writef(`<p class="what"><strong>%s</strong>`, unit.Line(o.Ename))
 	if o.Evalue != "" {
-		s.writef(`: %s`, unit.Cut(unit.Line(o.Evalue), 1000))
+		s.writef(`: %s`, unit.Short(o.Evalue, 1000))
 	}
 	s.WriteString(`</p>`)
 	frames := o.Traceback

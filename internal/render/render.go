@@ -160,7 +160,7 @@ func (d *Document) fail() {
 	if !failed {
 		return
 	}
-	d.Failure = &Failure{Cell: d.book.CodeCell(f.Cell), Anchor: d.anchor(f.Cell), Ename: unit.Line(f.Ename), Value: unit.Cut(unit.Line(f.Evalue), 500)}
+	d.Failure = &Failure{Cell: d.book.CodeCell(f.Cell), Anchor: d.anchor(f.Cell), Ename: unit.Short(f.Ename, 500), Value: unit.Short(f.Evalue, 500)}
 }
 
 // choose picks the cells to show: all, or the first and those around the failure.

@@ -53,6 +53,18 @@ func Cut(text string, most int) string {
 	return text
 }
 
+// Short is Cut of Line for texts that may be huge, of which it reads the beginning.
+func Short(text string, most int) string {
+	if begins := perCharacter * (most + 1); len(text) > begins {
+		text = text[:begins] + "…"
+	}
+	return Cut(Line(strings.ToValidUTF8(text, "")), most)
+}
+
+// perCharacter is how many bytes of foreign text Short reads for each character:
+// most of them may be colours.
+const perCharacter = 64
+
 // Fit cuts text to the cells of a terminal that it may take; an ellipsis marks
 // what is missing.
 func Fit(text string, width int) string { return ansi.Truncate(text, width, "…") }

@@ -2,6 +2,7 @@ package unit_test
 
 import (
 	"math"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +93,17 @@ func TestNamesAndLists(t *testing.T) {
 	}
 	if got := unit.Cut("abcdef", 4); got != "abc…" {
 		t.Error(got)
+	}
+}
+
+func TestShort(t *testing.T) {
+	huge := "a\x1b[31m\n" + strings.Repeat("é", 50<<20)
+	if got, allocated := unit.Short(huge, 5), testing.AllocsPerRun(1, func() { unit.Short(huge, 5) }); got != "a éé…" || allocated > 20 {
+		t.Errorf("%q after %v allocations", got, allocated)
+	}
+	for text, want := range map[string]string{"": "", "abc": "abc", "abcdef": "abcd…", strings.Repeat("\x1b[31m", 200) + "abc": "…"} {
+		if got := unit.Short(text, 5); got != want {
+			t.Errorf("%.20q became %q, want %q", text, got, want)
+		}
 	}
 }

@@ -139,7 +139,18 @@ type normalizer struct {
 }
 
 func raised(o notebook.Output) string {
-	return normalised(o.Ename + ": " + o.Evalue + "\n" + strings.Join(o.Traceback, "\n"))
+	return normalised(begins(o.Ename) + ": " + begins(o.Evalue) + "\n" + begins(strings.Join(o.Traceback, "\n")))
+}
+
+// maxRaised is how many bytes are compared of what an exception says; of what is
+// longer, the length, too.
+const maxRaised = 1 << 20
+
+func begins(text string) string {
+	if len(text) <= maxRaised {
+		return text
+	}
+	return fmt.Sprintf("%s\n(%d bytes)", strings.ToValidUTF8(text[:maxRaised], ""), len(text))
 }
 
 // scraps are the values that an output recorded, by name.
