@@ -79,7 +79,7 @@ func (c Comparison) writeText(w io.Writer) error {
 				part = append(part, "")
 			}
 			part = append(part, tableOf(t, t.Groups, b.Report.Confidence, firstHead(t), false).text(), "  "+unit.Line(t.Verdict))
-			if means := explanation(t); means != "" {
+			if means := explanation(t, unit.Line); means != "" {
 				part = append(part, "  "+means)
 			}
 			part = append(part, textsOf(t.Warnings, warning(unit.Line))...)
@@ -128,7 +128,7 @@ func (c Comparison) markdown() []string {
 		}
 		for _, t := range b.Report.Metrics {
 			parts = append(parts, tableOf(t, t.Groups, b.Report.Confidence, firstHead(t), false).markdown(), sentence(t.Verdict))
-			if means := explanation(t); means != "" {
+			if means := explanation(t, sentence); means != "" {
 				parts = append(parts, means)
 			}
 			parts = append(parts, textsOf(t.Warnings, warning(sentence))...)

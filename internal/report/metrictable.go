@@ -276,7 +276,7 @@ func centres(a *compare.Comparison, f form) string {
 
 // explanation says what the numbers of a table are; empty where nothing is
 // compared.
-func explanation(t compare.MetricTable) string {
+func explanation(t compare.MetricTable, safely func(string) string) string {
 	view := struct {
 		compare.MetricTable
 		Relative, Paired, Unpaired, Counted, Exact, Contrary bool
@@ -291,7 +291,7 @@ func explanation(t compare.MetricTable) string {
 	if !compared(t, false) {
 		return ""
 	}
-	return words("explanation", view)
+	return strings.TrimSpace(words("explanation", view) + " " + safely(t.Adjusted))
 }
 
 // titleOf is a metric by its name, with its trials or its unit.

@@ -446,7 +446,7 @@ func TestWordsOfDecisionsAndRates(t *testing.T) {
 // A table says whether a rate's change is relative, and what p answers for.
 func TestExplanation(t *testing.T) {
 	of := func(m compare.Metric, exploratory bool, family int, a compare.Comparison) string {
-		return explanation(compare.MetricTable{Metric: m, Exploratory: exploratory, Family: family, Groups: []compare.Group{{Name: "a", Baseline: true, N: 1}, {Name: "b", N: 1, Against: &a}}})
+		return explanation(compare.MetricTable{Metric: m, Exploratory: exploratory, Family: family, Groups: []compare.Group{{Name: "a", Baseline: true, N: 1}, {Name: "b", N: 1, Against: &a}}}, sentence)
 	}
 	for _, c := range []struct{ got, want string }{
 		{of(compare.Metric{Trials: "n"}, false, 4, compare.Comparison{Counted: true, Relative: 0.1}), "the difference of the rates, as a percentage of the baseline's rate, not in percentage points. p says how likely a difference this large is where there is none, adjusted for 4 comparisons, which the intervals are not."},

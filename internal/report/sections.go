@@ -284,7 +284,7 @@ func groupTable(in Input, t compare.MetricTable) string {
 		Means string // what its numbers are
 		Left  int    // groups that are not shown
 		Which string // of all are they
-	}{tableOf(t, groups, in.Compare.Confidence, unit.Together(in.Compare.Rows), true).markdown(), strings.TrimSpace(explanation(t) + " " + sizes(groups)), len(t.Groups) - len(groups), which})
+	}{tableOf(t, groups, in.Compare.Confidence, unit.Together(in.Compare.Rows), true).markdown(), strings.TrimSpace(explanation(t, sentence) + " " + sizes(groups)), len(t.Groups) - len(groups), which})
 }
 
 // sizes explain the kinds of effect sizes in a table.

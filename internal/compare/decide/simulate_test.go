@@ -24,6 +24,7 @@ var shapes = map[string]shape{
 	},
 	"binary": func(r *rand.Rand, _ float64) float64 { return float64(r.IntN(2)) },
 	"tied":   func(r *rand.Rand, common float64) float64 { return math.Round(10 + common + r.NormFloat64()) },
+	"known":  func(r *rand.Rand, common float64) float64 { return 10 + common + r.NormFloat64() }, // beside what was known before, by which it is adjusted
 	"drift":  func(r *rand.Rand, common float64) float64 { return 10 + common + r.NormFloat64() }, // common resembles that of the last replicate
 }
 
@@ -53,6 +54,7 @@ var rows = []scenario{
 	{"normal", 4, 1, 5, 60, 0.62, 0},
 	{"normal", 1, 1, 40, 60, 0.55, 0},
 	{"normal", 1, 1, 2, 210, 0.3, 0},
+	{"known", 4, 1, 8, 60, 0, 0},
 }
 
 // sweepOf is all runs that a sweep of a scenario may come to have.
@@ -64,6 +66,9 @@ func (c scenario) sweepOf(t *testing.T, r *rand.Rand) (*table.Table, compare.Opt
 		name := fmt.Sprintf("m%d", i)
 		specs = append(specs, table.ColumnSpec{Name: name, Role: table.RoleScrap})
 		o.Metrics = append(o.Metrics, compare.Metric{Name: name, Goal: "maximize", Primary: true, MinEffect: c.matters})
+	}
+	if c.shape == "known" {
+		specs, o.Metrics[0].Adjust = append(specs, table.ColumnSpec{Name: "before", Role: table.RoleScrap}), "before"
 	}
 	var cells [][]any
 	common := 0.0
@@ -77,6 +82,11 @@ func (c scenario) sweepOf(t *testing.T, r *rand.Rand) (*table.Table, compare.Opt
 				y := shapes[c.shape](r, common)
 				if v == 1 && m == 0 {
 					y += c.effect
+				}
+				if c.shape == "known" {
+					before := r.NormFloat64()
+					cell = append(cell, y+3*before, before)
+					continue
 				}
 				cell = append(cell, y)
 			}
