@@ -56,13 +56,36 @@ func Open(ctx context.Context, u *url.URL, clock *remote.Clock) (remote.Protocol
 		}
 		// Private servers seldom have a host name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil && q.Get("use_path_style") != "false" || q.Get("use_path_style") == "true"
-		o.HTTPClient = remote.Watched(o.HTTPClient, clock)
+		o.HTTPClient = remote.Watched(near(o.HTTPClient), clock)
 	})
 	upload := transfermanager.New(client, func(o *transfermanager.Options) {
 		o.RequestChecksumCalculation = cfg.RequestChecksumCalculation
 		o.FailTimeout = 10 * time.Second // to remove the parts of what is given up
 	})
 	return &protocol{client, upload, aws.String(u.Host)}, nil
+}
+
+// near is a client that takes credentials to no other server than the one it asked,
+// except from one of Amazon's to another, which new buckets need. The transport
+// says how often.
+func near(c aws.HTTPClient) aws.HTTPClient {
+	b, ok := c.(*awshttp.BuildableClient)
+	if !ok {
+		return c
+	}
+	return &http.Client{Transport: b.GetTransport(), CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		status, from, to := r.Response.StatusCode, via[0].URL, r.URL
+		moved := status == http.StatusTemporaryRedirect || status == http.StatusPermanentRedirect
+		if !moved || from.Scheme != to.Scheme || from.Host != to.Host && !(amazons(from) && amazons(to)) {
+			return http.ErrUseLastResponse
+		}
+		return nil
+	}}
+}
+
+func amazons(u *url.URL) bool {
+	host := u.Hostname()
+	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
 }
 
 func loadOptions(q url.Values) []func(*config.LoadOptions) error {
