@@ -110,7 +110,7 @@ func (a *apart) statuses() string {
 }
 
 // patience is for a machine under load: what is waited for takes a few seconds.
-const patience = 20 * time.Second
+const patience = 60 * time.Second
 
 // A shard whose runs have all ended is closed, whatever Nomad knows of its
 // allocation.
