@@ -49,14 +49,15 @@ const maxCombined = 24
 // explaining are the fewest axes whose values determine the group of a run, and
 // how many combinations of their values there are; nil when all together do not.
 func (m members) explaining() (axes []string, distinct int) {
-	varying := m.varying()
+	values := byName(m.runs)
+	varying := m.varying(values)
 	for size := 1; size <= min(maxExplaining, len(varying)); size++ {
 		var best []string
 		if size > 1 {
 			varying = varying[:min(maxCombined, len(varying))]
 		}
 		for _, choice := range choices(varying, size) {
-			n, ok := m.determined(choice)
+			n, ok := m.determined(values, choice)
 			if ok && (best == nil || n < distinct) {
 				best, distinct = choice, n
 			}
@@ -68,12 +69,24 @@ func (m members) explaining() (axes []string, distinct int) {
 	return nil, 0
 }
 
+// byName has the values of each run by their names: there may be thousands.
+func byName(runs []Run) []map[string]value.Value {
+	all := make([]map[string]value.Value, len(runs))
+	for i, r := range runs {
+		all[i] = make(map[string]value.Value, len(r.Values))
+		for _, b := range r.Values {
+			all[i][b.Name] = b.Value
+		}
+	}
+	return all
+}
+
 // varying are the axes of which the runs have several values.
-func (m members) varying() []string {
+func (m members) varying(values []map[string]value.Value) []string {
 	var names []string
 	for _, b := range m.runs[0].Values {
-		for _, r := range m.runs[1:] {
-			if v, _ := value.Lookup(r.Values, b.Name); !value.Equal(v, b.Value) {
+		for _, v := range values[1:] {
+			if !value.Equal(v[b.Name], b.Value) {
 				names = append(names, b.Name)
 				break
 			}
@@ -98,10 +111,16 @@ func choices(names []string, size int) [][]string {
 
 // determined reports whether runs with equal values are in one group, and how
 // many combinations of values there are.
-func (m members) determined(axes []string) (distinct int, ok bool) {
+func (m members) determined(values []map[string]value.Value, axes []string) (distinct int, ok bool) {
 	class := map[string]int{}
-	for i, r := range m.runs {
-		key := keyOf(r.Values, func(name string) bool { return slices.Contains(axes, name) })
+	for i, v := range values {
+		key := ""
+		for _, name := range axes {
+			if x, has := v[name]; has {
+				key += x.String()
+			}
+			key += "\x00"
+		}
 		if known, seen := class[key]; seen && known != m.class[i] {
 			return 0, false
 		}
@@ -146,23 +165,14 @@ func (m members) neighbours(axis string) bool {
 // own are the values that all runs of a group have, and together none of the
 // others: one where that is enough. Of a single run it is all of its values.
 func own(in, out []Run) []value.Binding {
-	common := slices.Clone(in[0].Values)
-	for _, r := range in[1:] {
-		common = slices.DeleteFunc(common, func(b value.Binding) bool {
-			v, _ := value.Lookup(r.Values, b.Name)
-			return !value.Equal(v, b.Value)
-		})
-	}
-	matches := func(r Run, want []value.Binding) bool {
-		for _, b := range want {
-			if v, _ := value.Lookup(r.Values, b.Name); !value.Equal(v, b.Value) {
-				return false
-			}
-		}
-		return true
+	common, others := slices.Clone(in[0].Values), byName(out)
+	for _, v := range byName(in[1:]) {
+		common = slices.DeleteFunc(common, func(b value.Binding) bool { return !value.Equal(v[b.Name], b.Value) })
 	}
 	shared := func(want []value.Binding) bool {
-		return slices.ContainsFunc(out, func(r Run) bool { return matches(r, want) })
+		return slices.ContainsFunc(others, func(v map[string]value.Value) bool {
+			return !slices.ContainsFunc(want, func(b value.Binding) bool { return !value.Equal(v[b.Name], b.Value) })
+		})
 	}
 	for _, b := range common {
 		if one := []value.Binding{b}; !shared(one) {

@@ -44,7 +44,7 @@ func newSheet(n *notebook.Notebook) (*sheet, error) {
 	}
 	s := &sheet{}
 	s.clock.Start, s.clock.End = n.Times()
-	heading, number := "", 0
+	heading, number, numbers := "", 0, n.CodeNumbers()
 	h := sha256.New()
 	for i, c := range n.Cells {
 		if c.Type == "markdown" {
@@ -53,10 +53,10 @@ func newSheet(n *notebook.Notebook) (*sheet, error) {
 			}
 			continue
 		}
-		if n.CodeCell(i) == number || c.Type != "code" { // a banner
+		if numbers[i] == number || c.Type != "code" { // a banner
 			continue
 		}
-		number = n.CodeCell(i)
+		number = numbers[i]
 		if c.HasTag(tagInjected) {
 			continue
 		}

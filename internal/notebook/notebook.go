@@ -88,6 +88,17 @@ func (n *Notebook) CodeCell(i int) int {
 	return number
 }
 
+// CodeNumbers is CodeCell of every cell.
+func (n *Notebook) CodeNumbers() []int {
+	numbers, next := make([]int, len(n.Cells)), 1
+	for i, c := range n.Cells {
+		if numbers[i] = next; c.isCode() {
+			next++
+		}
+	}
+	return numbers
+}
+
 // CodeCells is how many code cells there are.
 func (n *Notebook) CodeCells() int { return n.CodeCell(len(n.Cells)) - 1 }
 

@@ -13,13 +13,14 @@ type Print struct {
 // order; with results also the text form of results and displays.
 func (n *Notebook) Prints(results bool) []Print {
 	var all []Print
+	numbers := n.CodeNumbers()
 	for i, c := range n.Cells {
 		if c.Type != "code" {
 			continue
 		}
 		for _, o := range c.Outputs {
 			if stream, text := o.printed(results); text != "" {
-				all = append(all, Print{n.CodeCell(i), stream, text})
+				all = append(all, Print{numbers[i], stream, text})
 			}
 		}
 	}

@@ -25,11 +25,12 @@ const ProblemChanged = scrap.Changed
 func (n *Notebook) Scraps() ([]Scrap, []Problem) {
 	var all []Scrap
 	var problems []Problem
+	numbers := n.CodeNumbers()
 	for i, c := range n.Cells {
 		if c.Type != "code" {
 			continue
 		}
-		ss, ps := c.recorded(n.CodeCell(i))
+		ss, ps := c.recorded(numbers[i])
 		all, problems = append(all, ss...), append(problems, ps...)
 	}
 	merged, more := scrap.Merge(all)

@@ -99,10 +99,11 @@ func (p *prints) read(ctx context.Context, o *opened.Sweep, id string) error {
 
 // progress is the number of the last code cell that has begun.
 func progress(doc *notebook.Notebook) (cell int) {
+	numbers := doc.CodeNumbers()
 	for i, c := range doc.Cells {
 		record, _ := c.Metadata["papermill"].(map[string]any)
 		if status, _ := record["status"].(string); c.Type == "code" && status != "" && status != "pending" {
-			cell = doc.CodeCell(i)
+			cell = numbers[i]
 		}
 	}
 	return cell
