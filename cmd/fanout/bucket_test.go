@@ -287,6 +287,7 @@ func waitForRuns(t *testing.T, where string) {
 func TestSupersededControllerStops(t *testing.T) {
 	server := storetest.S3(t)
 	v := newVictim(t, 400)
+	v.slow(t, 500*time.Millisecond) // it looks at its lease each ten seconds, and is not to end before
 	where := server.Where("victim")
 	cmd := v.command("run", "--no-progress", "sweep.yaml", "-o", where)
 	var out bytes.Buffer

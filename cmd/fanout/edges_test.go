@@ -122,7 +122,7 @@ func TestSupersededKeepsJobs(t *testing.T) {
 	fakeCluster(t)
 	where := storetest.S3(t).Where("victim")
 	v, args := onNomad(t, 200)
-	v.slow(t, 200*time.Millisecond)
+	v.slow(t, 2*time.Second) // it looks at its lease each ten seconds, and is not to end before
 	cmd := v.command(append(args, "-o", where)...)
 	var out strings.Builder
 	cmd.Stderr = &out
