@@ -219,7 +219,7 @@ func (c *cli) printPlanned(j *app.Job, todo due.List) {
 
 // fan executes the due runs and shows how they go.
 func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (fan.Summary, error) {
-	paint := progress.New(len(todo.Runs), j.RunName, c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
+	paint := progress.New(progress.WorkOf(j.Sweep, todo.Runs), c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
 	defer paint.Stop()
 	return j.Execute(ctx, todo, c.noter(j.Sweep, paint))
 }

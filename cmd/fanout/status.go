@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -37,6 +38,7 @@ type statusReport struct {
 	LeftS     *float64        `json:"left_s,omitempty"`
 	Failures  []query.Failure `json:"failures,omitempty"`
 	Growth    *app.Progress   `json:"growth,omitempty"`
+	Steps     []lineage.Step  `json:"steps,omitempty"`
 }
 
 func (c *cli) status(ctx context.Context, dir string) error {
@@ -53,7 +55,7 @@ func (c *cli) status(ctx context.Context, dir string) error {
 			r.LeftS = &seconds
 		}
 	}
-	r.Failures = query.Failures(s)
+	r.Failures, r.Steps = query.Failures(s), lineage.Chain(s)
 	if c.json {
 		enc := json.NewEncoder(c.stdout.Data())
 		enc.SetIndent("", "  ")
@@ -91,7 +93,12 @@ func (c *cli) printStatus(s *sweep.Sweep, r statusReport, elsewhere bool) {
 	if r.Stale > 0 {
 		c.stdout.Println(c.staleWords(s, r.Tally))
 	}
-	printWaiting(c.stdout, s)
+	for _, step := range r.Steps {
+		c.stdout.Printf("  step       %s\n", unit.Line(step.Line()))
+	}
+	if r.Holder == nil {
+		printWaiting(c.stdout, s)
+	}
 	for i, f := range r.Failures {
 		if i == maxFailures {
 			c.stdout.Printf("… and %d more. Of all %d:\n", len(r.Failures)-maxFailures, len(r.Failures))

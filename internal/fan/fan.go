@@ -390,9 +390,7 @@ func (f *fanner) execute(ctx context.Context, shard sweep.Shard, passed func()) 
 			passed()
 		}
 		f.rates.see(shard.ID, n)
-		if f.o.Note != nil {
-			f.o.Note(n)
-		}
+		f.note(n)
 	})
 }
 

@@ -68,7 +68,14 @@ func (f *fanner) hold() {
 // block gives up a run whose needs did not succeed: it stays as it is.
 func (f *fanner) block(run string) {
 	f.sum.Blocked++
+	f.note(sweep.Note{Kind: sweep.NoteBlock, Run: run, Text: f.sweep.Waits(run)})
 	f.settled(run)
+}
+
+func (f *fanner) note(n sweep.Note) {
+	if f.o.Note != nil {
+		f.o.Note(n)
+	}
 }
 
 // settled says that a run will not be executed any more in this call, and admits
@@ -83,9 +90,15 @@ func (f *fanner) settled(run string) {
 			continue
 		}
 		delete(f.chain.held, id)
-		switch {
-		case f.chain.later[id] && !f.o.Due(id):
+		later := f.chain.later[id]
+		if later && !f.o.Due(id) {
 			f.settled(id) // it stands as it is
+			continue
+		}
+		if later {
+			f.note(sweep.Note{Kind: sweep.NoteDue, Run: id})
+		}
+		switch {
 		case f.sweep.Waits(id) != "":
 			f.block(id)
 		default:

@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -18,6 +19,9 @@ type Step struct {
 	Runs     int                    `json:"runs"`
 	Counts   map[outcome.Status]int `json:"counts,omitempty"` // none where nothing is planned yet
 	Waiting  int                    `json:"waiting,omitempty"`
+	Blocked  int                    `json:"blocked,omitempty"`    // of those that wait: needs have ended, and too few of them well
+	By       string                 `json:"blocked_by,omitempty"` // what blocks most of them: "extract region=eu: failed, KeyError"
+	Most     int                    `json:"-"`                    // how many that is
 }
 
 // Chain is the steps of a sweep, each after those it needs; none where it has no
@@ -27,7 +31,7 @@ func Chain(s *sweep.Sweep) []Step {
 	if len(head.Steps) == 0 {
 		return nil
 	}
-	steps, at := Planned(head), map[string]int{}
+	steps, at, b := Planned(head), map[string]int{}, blocks{sweep: s, by: map[string]string{}}
 	for i := range steps {
 		steps[i].Counts, at[steps[i].Name] = map[outcome.Status]int{}, i
 	}
@@ -40,9 +44,77 @@ func Chain(s *sweep.Sweep) []Step {
 		steps[i].Counts[st.Status]++
 		if st.Status == outcome.Planned && s.Waits(st.Run.ID) != "" {
 			steps[i].Waiting++
+			b.see(st.Run.ID, &steps[i])
 		}
 	}
 	return steps
+}
+
+// blocks finds which runs cannot begin any more as things stand, and the first run on
+// the way back that went badly. Runs are seen after those they need.
+type blocks struct {
+	sweep *sweep.Sweep
+	by    map[string]string         // blocked run → why
+	n     map[string]map[string]int // step → why → runs
+}
+
+func (b *blocks) see(id string, step *Step) {
+	for _, n := range b.sweep.Needed(id) {
+		out, why := 0, ""
+		lacking, _ := n.Lacking()
+		for _, st := range lacking {
+			by := b.by[st.Run.ID]
+			if r := relative(b.sweep, st); by == "" && st.Status.Ended() {
+				by = r.Name + ": " + r.Words()
+			}
+			if by != "" {
+				out++
+				why = cmp.Or(why, by)
+			}
+		}
+		if n.Lacks(out) {
+			b.by[id] = why
+			b.count(why, step)
+			return
+		}
+	}
+}
+
+func (b *blocks) count(why string, step *Step) {
+	if b.n == nil {
+		b.n = map[string]map[string]int{}
+	}
+	of := b.n[step.Name]
+	if of == nil {
+		of = map[string]int{}
+		b.n[step.Name] = of
+	}
+	step.Blocked++
+	if of[why]++; of[why] > step.Most {
+		step.By, step.Most = why, of[why]
+	}
+}
+
+// Line is the step in a line: "report: 3 succeeded, 1 planned; 1 blocked by extract
+// region=eu: failed, KeyError".
+func (s Step) Line() string {
+	line := s.Name + ": " + s.Words()
+	if b := s.BlockedWords(); b != "" {
+		line += "; " + b
+	}
+	return line
+}
+
+// BlockedWords say how many runs cannot begin and because of which: "3 blocked, 2 of
+// them by extract region=eu: failed, KeyError". They are empty where none is blocked.
+func (s Step) BlockedWords() string {
+	if s.Blocked == 0 {
+		return ""
+	}
+	if s.Most < s.Blocked {
+		return fmt.Sprintf("%d blocked, %d of them by %s", s.Blocked, s.Most, s.By)
+	}
+	return fmt.Sprintf("%d blocked by %s", s.Blocked, s.By)
 }
 
 // Planned is the steps of a plan, with no runs counted.

@@ -37,10 +37,10 @@ type Set struct {
 	Runs []int
 }
 
-// Lacks reports whether too few of the runs have succeeded for a run to begin,
-// where so many have.
-func (s Set) Lacks(succeeded int) bool {
-	return float64(succeeded) < s.Share*float64(len(s.Runs))-1e-9
+// Lacks reports whether too few of n runs have succeeded for a run that needs a share
+// of them to begin.
+func Lacks(share float64, n, succeeded int) bool {
+	return float64(succeeded) < share*float64(n)-1e-9
 }
 
 // A group is the runs of a needed step that agree on the shared axes, and the

@@ -168,8 +168,7 @@ func TestLacks(t *testing.T) {
 		n, ok int
 		lacks bool
 	}{{1, 3, 3, false}, {1, 3, 2, true}, {0.9, 10, 9, false}, {0.9, 10, 8, true}, {0.9, 9, 8, true}, {0.9, 0, 0, false}} {
-		s := needs.Set{Need: needs.Need{Share: c.share}, Runs: make([]int, c.n)}
-		if s.Lacks(c.ok) != c.lacks {
+		if needs.Lacks(c.share, c.n, c.ok) != c.lacks {
 			t.Errorf("%d of %d at %g: lacks %v", c.ok, c.n, c.share, !c.lacks)
 		}
 	}

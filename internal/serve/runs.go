@@ -3,7 +3,6 @@ package serve
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"html/template"
 	"io"
@@ -212,10 +211,4 @@ func exampleOf(axes []grid.Axis) string {
 		}
 	}
 	return ""
-}
-
-// literal is a text in the language of expressions.
-func literal(text string) string {
-	b, _ := json.Marshal(text) // of a string
-	return string(b)
 }

@@ -49,8 +49,14 @@ baseline: {region: apac}
 // empty status leaves it planned.
 func makeSweep(t testing.TB, st store.Store, n int, end func(i int, st sweep.RunState) outcome.Outcome) *sweep.Sweep {
 	t.Helper()
+	return makeSweepOf(t, st, fmt.Sprintf(sweepFile, n), end)
+}
+
+// makeSweepOf is makeSweep of another sweep file, for the same template.
+func makeSweepOf(t testing.TB, st store.Store, file string, end func(i int, st sweep.RunState) outcome.Outcome) *sweep.Sweep {
+	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
-	for name, text := range map[string]string{"sweep.yaml": fmt.Sprintf(sweepFile, n), "t.ipynb": sweepTemplate} {
+	for name, text := range map[string]string{"sweep.yaml": file, "t.ipynb": sweepTemplate} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}

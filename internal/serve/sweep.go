@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"cmp"
 	"context"
 	"html/template"
 	"net/http"
@@ -11,15 +10,14 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/due"
-	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
+	"github.com/fanout-dev/fanout/internal/serve/internal/causes"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/shelf"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -38,7 +36,8 @@ type sweepView struct {
 	Version  string           `json:"version"`
 	Holder   string           `json:"holder,omitempty"` // who executes it now
 	LeftS    float64          `json:"left_s,omitempty"`
-	Causes   []cause          `json:"failures,omitempty"`
+	Causes   []causes.Cause   `json:"failures,omitempty"`
+	Stages   []cards.Stage    `json:"steps,omitempty"`
 	Resume   string           `json:"resume,omitempty"` // what to type to execute the rest
 	ResumeTo string           `json:"-"`                // what that does
 	Axes     []string         `json:"axes"`
@@ -65,22 +64,6 @@ func (v sweepView) Left() string {
 	}
 	return unit.Duration(time.Duration(v.LeftS * float64(time.Second)))
 }
-
-// A cause is the runs that failed in one way.
-type cause struct {
-	Kind   outcome.Kind    `json:"kind,omitempty"`
-	Error  string          `json:"error"` // the class of an exception, or the reason
-	Reason string          `json:"reason"`
-	Runs   int             `json:"runs"`
-	First  []query.Failure `json:"first"`
-	Where  template.URL    `json:"-"`
-}
-
-// Limits of what is shown of failures.
-const (
-	maxCauses = 12
-	maxFirst  = 3
-)
 
 func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 	place, o, err := s.sweepOf(r)
@@ -112,7 +95,7 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 		v.LeftS = left.Seconds()
 	}
 	v.Asked, _ = opened.Memo(o, "asked", func() ([]actions.Asked, error) { return actions.AskedFor(context.Background(), o.Store()), nil })
-	v.Causes = s.causes(place, o)
+	v.Causes, v.Stages = s.causes(place, o), s.stages(place, o)
 	if !s.Pages.Written() && (v.State == shelf.Failed || v.State == shelf.Partial) {
 		next := due.NextOf(o.Sweep, false)
 		v.Resume, v.ResumeTo = next.Command, next.To
@@ -123,54 +106,29 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	return v
 }
 
-// causes groups the failures by what went wrong, the most frequent first.
-func (s *Server) causes(place roots.Sweep, o *opened.Sweep) []cause {
-	all, _ := opened.Memo(o, "causes", func() ([]cause, error) { return causesOf(o.Sweep), nil })
+// causes are what went wrong, with where the runs are listed.
+func (s *Server) causes(place roots.Sweep, o *opened.Sweep) []causes.Cause {
+	all, _ := opened.Memo(o, "causes", func() ([]causes.Cause, error) { return causes.Of(o.Sweep), nil })
 	all = slices.Clone(all)
 	for i := range all {
-		q := url.Values{"where": {whereCause(all[i])}}
-		all[i].Where = withQuery(s.link("s", place.ID, "runs"), q)
+		all[i].Where = s.runsWhere(place, all[i].Expr())
 	}
 	return all
 }
 
-func causesOf(s *sweep.Sweep) []cause {
-	type kind struct {
-		kind  outcome.Kind
-		error string
-	}
-	at := map[kind]int{}
-	var all []cause
-	for _, f := range query.Failures(s) {
-		st, _ := s.Run(f.Run)
-		k := kind{f.Kind, st.Last.Ename}
-		if k.error == "" {
-			k.error = f.Reason
-		}
-		i, known := at[k]
-		if !known {
-			i = len(all)
-			at[k] = i
-			all = append(all, cause{Kind: f.Kind, Error: unit.Cut(unit.Line(k.error), 200), Reason: unit.Cut(unit.Line(f.Reason), 400)})
-		}
-		if all[i].Runs++; len(all[i].First) < maxFirst {
-			all[i].First = append(all[i].First, f)
-		}
-	}
-	slices.SortStableFunc(all, func(a, b cause) int { return cmp.Compare(b.Runs, a.Runs) })
-	return all[:min(len(all), maxCauses)]
+// runsWhere is the list of the runs that an expression is true of.
+func (s *Server) runsWhere(place roots.Sweep, where string) template.URL {
+	return withQuery(s.link("s", place.ID, "runs"), url.Values{"where": {where}})
 }
 
-// whereCause is an expression that is true of the runs of a cause.
-func whereCause(c cause) string {
-	where := `run_status in ["failed", "timed_out", "canceled", "lost"]`
-	if c.Kind != "" {
-		where = "run_reason_kind == " + literal(string(c.Kind))
+// stages are how the runs of each step stand.
+func (s *Server) stages(place roots.Sweep, o *opened.Sweep) []cards.Stage {
+	all, _ := opened.Memo(o, "stages", func() ([]cards.Stage, error) { return cards.Stages(o.Sweep), nil })
+	all = slices.Clone(all)
+	for i := range all {
+		all[i].Where = s.runsWhere(place, query.Step+" == "+causes.Literal(all[i].Name))
 	}
-	if c.Kind == outcome.Exception {
-		where += " and run_error contains " + literal(c.Error)
-	}
-	return where
+	return all
 }
 
 // waitSummary is how long a page waits for a summary that is being computed.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/prints"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -54,6 +55,7 @@ type sweepState struct {
 	Left     string     `json:"left,omitempty"`
 	Holder   string     `json:"holder,omitempty"`
 	Bar      []barPart  `json:"bar"`
+	Steps    []stepPart `json:"steps,omitempty"`
 	Running  []runState `json:"running,omitempty"`
 	More     int        `json:"more_running,omitempty"`
 }
@@ -63,6 +65,20 @@ type barPart struct {
 	From   float64        `json:"from"`
 	Wide   float64        `json:"wide"`
 	N      int            `json:"n"`
+}
+
+type stepPart struct {
+	Name    string    `json:"step"`
+	Words   string    `json:"words"`
+	Blocked string    `json:"blocked,omitempty"`
+	Bar     []barPart `json:"bar"`
+}
+
+func barOf(shares []cards.Share) (bar []barPart) {
+	for _, p := range shares {
+		bar = append(bar, barPart(p))
+	}
+	return bar
 }
 
 type runState struct {
@@ -96,8 +112,9 @@ func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, ti
 	states := map[string][]byte{}
 	v := l.server.sweepViewOf(l.place, o)
 	state := sweepState{Version: v.Version, State: v.State, Headline: v.Headline(), Left: v.Left(), Holder: v.Holder}
-	for _, p := range v.Shares {
-		state.Bar = append(state.Bar, barPart(p))
+	state.Bar = barOf(v.Shares)
+	for _, x := range v.Stages {
+		state.Steps = append(state.Steps, stepPart{x.Name, x.Words(), x.BlockedWords(), barOf(x.Shares)})
 	}
 	state.Running, state.More = running(o)
 	if states["sweep"], err = json.Marshal(state); err != nil {

@@ -49,8 +49,10 @@ const (
 	NoteCell  NoteKind = "cell" // cell Cell of Cells begins
 	NoteLog   NoteKind = "log"  // Text on Stream
 	NoteEnded NoteKind = "ended"
-	NoteWord  NoteKind = "word" // a remark about the whole sweep, in Text
-	NoteGrew  NoteKind = "grew" // Runs more are executed, for the reason in Text
+	NoteWord  NoteKind = "word"    // a remark about the whole sweep, in Text
+	NoteGrew  NoteKind = "grew"    // Runs more are executed, for the reason in Text
+	NoteDue   NoteKind = "due"     // a run that stood became due, since what it needs has ended
+	NoteBlock NoteKind = "blocked" // a run is given up, for the reason in Text: what it needs did not succeed
 )
 
 // A Note tells people what goes on. Nothing depends on notes.

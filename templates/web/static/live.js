@@ -25,6 +25,13 @@ function onSweep(place, state) {
   if (!headline) return;
   headline.textContent = state.headline;
   drawBar(bound(place, "bar"), state.bar || []);
+  for (const step of state.steps || []) {
+    const row = [...place.querySelectorAll("[data-step]")].find(r => r.dataset.step === step.step);
+    if (!row) continue;
+    drawBar(bound(row, "bar"), step.bar || []);
+    bound(row, "words").textContent = step.words;
+    bound(row, "blocked").textContent = step.blocked || "";
+  }
   const words = [];
   if (state.state === "running") words.push("Running", state.holder && `held by ${state.holder}`, state.left && `about ${state.left} left`);
   bound(place, "progress").textContent = words.filter(Boolean).join(", ") + (words.length ? "." : "");

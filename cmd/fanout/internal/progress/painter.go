@@ -35,12 +35,11 @@ type Painter interface {
 	Stop()
 }
 
-// New chooses how to show the progress of total runs: as JSON objects on
-// stdout, one a note, or on stderr, painted where that is a terminal and as
-// lines elsewhere; show says whether the state is wanted besides remarks. name
-// names a run for people.
-func New(total int, name func(run string) string, stdout, stderr unit.Printer, asJSON, show bool) Painter {
-	p := newProgress(total, name)
+// New chooses how to show the progress of work: as JSON objects on stdout, one a
+// note, or on stderr, painted where that is a terminal and as lines elsewhere;
+// show says whether the state is wanted besides remarks.
+func New(w Work, stdout, stderr unit.Printer, asJSON, show bool) Painter {
+	p := newProgress(w)
 	switch {
 	case asJSON:
 		return &jsonPainter{enc: json.NewEncoder(stdout.Data())}
@@ -162,9 +161,10 @@ type tickMsg struct{ last bool }
 
 // liveModel paints what progress says, ten times a second.
 type liveModel struct {
-	p     *progress
-	width int
-	last  bool
+	p      *progress
+	width  int
+	height int
+	last   bool
 }
 
 func tick() tea.Cmd {
@@ -176,7 +176,7 @@ func (m liveModel) Init() tea.Cmd { return tick() }
 func (m liveModel) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
-		m.width = msg.Width
+		m.width, m.height = msg.Width, msg.Height
 	case tickMsg:
 		if msg.last {
 			m.last = true
@@ -196,7 +196,7 @@ func (m liveModel) View() tea.View {
 	if width == 0 {
 		width = 80
 	}
-	lines := m.p.view(width)
+	lines := m.p.view(width, m.height)
 	for i, line := range lines {
 		lines[i] = unit.Fit(unit.Line(line), width-1)
 	}

@@ -20,8 +20,11 @@ type progress struct {
 	ended   map[outcome.Status]int
 	settled map[string]outcome.Status
 	slots   map[string]*slot // by run
+	blocked int              // runs that cannot begin
 	began   time.Time
 	name    func(run string) string
+	step    func(run string) string // nil without steps
+	stages  []*stage
 }
 
 // slot is a run in progress.
@@ -33,9 +36,9 @@ type slot struct {
 	since       time.Time
 }
 
-func newProgress(total int, name func(string) string) *progress {
+func newProgress(w Work) *progress {
 	return &progress{
-		total: total, name: name, began: time.Now(),
+		total: w.Runs, name: w.Name, step: w.Step, stages: newStages(w.Steps), began: time.Now(),
 		ended: map[outcome.Status]int{}, settled: map[string]outcome.Status{}, slots: map[string]*slot{},
 	}
 }
@@ -46,23 +49,53 @@ func (p *progress) note(n sweep.Note) {
 	switch n.Kind {
 	case sweep.NoteGrew:
 		p.total += n.Runs
+	case sweep.NoteDue:
+		p.joined(n.Run)
+	case sweep.NoteBlock:
+		p.block(n.Run, n.Text)
 	case sweep.NoteBegan:
+		p.leave(n.Run)
+		if s := p.stageOf(n.Run); s != nil {
+			s.running++
+		}
 		p.slots[n.Run] = &slot{run: n.Run, where: n.Where, attempt: n.Attempt, since: time.Now()}
 	case sweep.NoteCell:
 		if s := p.slots[n.Run]; s != nil {
 			s.cell, s.cells = n.Cell, n.Cells
 		}
 	case sweep.NoteEnded:
-		delete(p.slots, n.Run)
-		if n.Outcome == nil {
-			return
+		p.leave(n.Run)
+		if n.Outcome != nil {
+			p.end(n.Run, n.Outcome.Status)
 		}
-		if was, again := p.settled[n.Run]; again {
-			p.ended[was]--
-		}
-		p.settled[n.Run] = n.Outcome.Status
-		p.ended[n.Outcome.Status]++
 	}
+}
+
+// leave says that a run executes no more.
+func (p *progress) leave(run string) {
+	if p.slots[run] == nil {
+		return
+	}
+	delete(p.slots, run)
+	if s := p.stageOf(run); s != nil {
+		s.running--
+	}
+}
+
+// end counts how a run ended, instead of how it ended before.
+func (p *progress) end(run string, status outcome.Status) {
+	all := []map[outcome.Status]int{p.ended}
+	if s := p.stageOf(run); s != nil {
+		all = append(all, s.ended)
+	}
+	was, again := p.settled[run]
+	for _, ended := range all {
+		if again {
+			ended[was]--
+		}
+		ended[status]++
+	}
+	p.settled[run] = status
 }
 
 // line is the state in one line.
@@ -83,12 +116,15 @@ func (p *progress) counts() string {
 			parts = append(parts, fmt.Sprintf("%d %s", p.ended[s], s.Words()))
 		}
 	}
+	if p.blocked > 0 {
+		parts = append(parts, fmt.Sprintf("%d blocked", p.blocked))
+	}
 	if done == 0 {
 		return strings.Join(parts, ", ")
 	}
 	took := time.Since(p.began)
 	parts = append(parts, rate(float64(done)/took.Seconds()))
-	if left := p.total - done; left > 0 {
+	if left := p.total - done - p.blocked; left > 0 {
 		parts = append(parts, "about "+unit.Duration(took/time.Duration(done)*time.Duration(left))+" left")
 	}
 	return strings.Join(parts, ", ")
@@ -108,19 +144,25 @@ func rate(perSecond float64) string {
 // maxSlots is how many slots the live view shows.
 const maxSlots = 12
 
-// view is the state in several lines of at most width columns.
-func (p *progress) view(width int) []string {
+// view is the state in several lines of at most width columns, and of at most
+// height where that is known.
+func (p *progress) view(width, height int) []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	lines := []string{bar(len(p.settled), p.failures(), p.total, min(width-2, 60)), p.counts()}
+	lines := []string{bar(len(p.settled), p.failures(), p.blocked, p.total, min(width-2, 60)), p.counts()}
+	lines = append(lines, p.stageLines(width)...)
+	most := maxSlots
+	if height > 0 {
+		most = max(1, min(most, height-len(lines)-2))
+	}
 	slots := make([]*slot, 0, len(p.slots))
 	for _, s := range p.slots {
 		slots = append(slots, s)
 	}
 	sort.Slice(slots, func(i, j int) bool { return slots[i].since.Before(slots[j].since) })
 	for i, s := range slots {
-		if i == maxSlots {
-			lines = append(lines, fmt.Sprintf("  … and %d more", len(slots)-maxSlots))
+		if i == most {
+			lines = append(lines, fmt.Sprintf("  … and %d more", len(slots)-most))
 			break
 		}
 		lines = append(lines, p.slotLine(s))
@@ -154,16 +196,23 @@ func (p *progress) failures() int {
 	return n
 }
 
-// bar draws done and failed parts of total.
-func bar(done, failed, total, width int) string {
+// bar draws how many of total are done, and how many of those failed, and how many
+// are blocked. What there is has a column at least, and the bar is full when nothing
+// is left.
+func bar(done, failed, blocked, total, width int) string {
 	if total == 0 || width < 4 {
 		return ""
 	}
-	good := (done - failed) * width / total
-	bad := 0
-	if failed > 0 {
-		bad = max(1, failed*width/total)
+	columns := func(n int) int {
+		if n == 0 {
+			return 0
+		}
+		return max(1, n*width/total)
 	}
-	good = min(good, width-bad)
-	return strings.Repeat("█", good) + strings.Repeat("▒", bad) + strings.Repeat("·", width-good-bad)
+	bad, out := columns(failed), columns(blocked)
+	good := width - bad - out
+	if done+blocked < total {
+		good = max(0, min((done-failed)*width/total, good-1))
+	}
+	return strings.Repeat("█", good) + strings.Repeat("▒", bad) + strings.Repeat("░", out) + strings.Repeat("·", width-good-bad-out)
 }

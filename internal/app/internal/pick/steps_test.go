@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
+	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/needs"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -285,9 +286,22 @@ func TestBegunAsByPairs(t *testing.T) {
 				t.Fatal(err)
 			}
 			parts := w.Spec().StaleOn
-			_, err = fan.Fan(t.Context(), w.Sweep, w, fan.Options{
+			asked := slices.Clone(todo.Runs) // and what becomes due
+			var blocked []string
+			sum, err := fan.Fan(t.Context(), w.Sweep, w, fan.Options{
 				Runs: todo.Runs, Later: todo.Later, Jobs: rapid.IntRange(1, 3).Draw(t, "jobs"), InOrder: todo.InOrder,
 				Due: func(id string) bool { return due.Becomes(w.Sweep, id, parts) },
+				Note: func(n sweep.Note) {
+					switch n.Kind {
+					case sweep.NoteDue:
+						asked = append(asked, n.Run)
+					case sweep.NoteBlock:
+						blocked = append(blocked, n.Run)
+						if n.Text == "" || n.Text != w.Waits(n.Run) {
+							t.Fatalf("%s is blocked: %q", n.Run, n.Text)
+						}
+					}
+				},
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -295,6 +309,9 @@ func TestBegunAsByPairs(t *testing.T) {
 			got := w.began(t)
 			if d := cmp.Diff(w.expect(), got); d != "" {
 				t.Fatalf("begun (-by pairs +by fanout):\n%s", d)
+			}
+			if all := slices.Sorted(slices.Values(slices.Concat(got, blocked))); !slices.Equal(all, slices.Sorted(slices.Values(asked))) || sum.Blocked != len(blocked) {
+				t.Fatalf("due %v, begun %v, blocked %v; in the summary %d", asked, got, blocked, sum.Blocked)
 			}
 			w.compare(t)
 		}
@@ -314,6 +331,17 @@ func (w *world) compare(t *rapid.T) {
 		}
 		if waits := w.Waits(st.Run.ID); (waits == "") != free {
 			t.Fatalf("%s waits: %q; by pairs it may begin: %t", st.Run.ID, waits, free)
+		}
+	}
+	for _, step := range lineage.Chain(w.Sweep) {
+		blocked := 0
+		for _, r := range w.plan.Runs {
+			if st, _ := w.Run(r.ID); r.Template == step.Name && st.Status == outcome.Planned {
+				blocked++ // or it would have begun
+			}
+		}
+		if step.Blocked != blocked || (step.By != "") != (blocked > 0) {
+			t.Fatalf("%d runs of %s did not begin, and %d are blocked by %q", blocked, step.Name, step.Blocked, step.By)
 		}
 	}
 }

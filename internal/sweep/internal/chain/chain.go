@@ -71,8 +71,12 @@ func (n Need) Lacking() (lacking []journal.RunState, blocks bool) {
 			lacking = append(lacking, st)
 		}
 	}
-	set := needs.Set{Need: needs.Need{Share: n.Share}, Runs: make([]int, len(n.Runs))}
-	return lacking, set.Lacks(len(n.Runs) - len(lacking))
+	return lacking, n.Lacks(len(lacking))
+}
+
+// Lacks reports whether too few runs remain where so many do not succeed.
+func (n Need) Lacks(lacking int) bool {
+	return needs.Lacks(n.Share, len(n.Runs), len(n.Runs)-lacking)
 }
 
 // Needed are the needs of a run.
