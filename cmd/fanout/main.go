@@ -55,6 +55,7 @@ type cli struct {
 	settings       *settings.Settings
 	app            *app.App
 	atEnd          func(code int, err error) // may be nil
+	asked          string                    // who asked for a schedule or a firing, if not the user
 }
 
 func (c *cli) main(ctx context.Context, args []string) int {

@@ -69,6 +69,8 @@ is due while another firing is running.`,
 	fl.StringVar(&f.job, "job", "", "your own job specification `file`, in HCL, for the firings")
 	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
 	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
+	cmd.PersistentFlags().StringVar(&c.asked, "for", "", "who asked for it, where another program types the command")
+	cmd.PersistentFlags().MarkHidden("for")
 	cmd.PersistentFlags().String("on", "local", "`place` of the schedule: "+placeWords())
 	find := func(ctx context.Context, name string) (where, zone string, err error) {
 		_, v, err := c.findSchedule(ctx, name)
@@ -168,7 +170,7 @@ func (c *cli) scheduleHere(cmd *cobra.Command, d *draft.Draft, f scheduleFlags, 
 
 // ownSchedules are those that no cluster fires.
 func (c *cli) ownSchedules() localschedule.Verbs {
-	return localschedule.Verbs{Open: c.openStore, Stdout: c.stdout, Stderr: c.stderr}
+	return localschedule.Verbs{Open: c.openStore, Stdout: c.stdout, Stderr: c.stderr, For: c.asked}
 }
 
 func (c *cli) putBundle(ctx context.Context, d *draft.Draft, out string, files draft.Bundle) (*sweep.Sweep, string, error) {

@@ -50,6 +50,25 @@ type End struct {
 	Reason string    `json:"reason,omitempty"` // of a code that is not 0, for people
 }
 
+// Meaning is what an exit code of fanout says of a firing.
+func Meaning(code int) string {
+	switch code {
+	case 0:
+		return "done"
+	case 2:
+		return "exit code 2: the sweep file or its settings are wrong"
+	case 3:
+		return "exit code 3: some runs did not succeed"
+	case 4:
+		return "exit code 4: another fanout held the sweep"
+	case 5:
+		return "exit code 5: a gate was violated"
+	case 130, 143:
+		return fmt.Sprintf("exit code %d: stopped", code)
+	}
+	return fmt.Sprintf("exit code %d: it could not finish", code)
+}
+
 // Prefix is where a sweep keeps its history. No other package spells a key in it.
 const Prefix = "firings/"
 

@@ -25,7 +25,7 @@ import (
 // An Order is what somebody asked for, and what became of it.
 type Order struct {
 	ID    string    `json:"id"`
-	Kind  string    `json:"kind"` // Launch, Rerun or Resume
+	Kind  string    `json:"kind"` // Launch, Rerun, …
 	By    string    `json:"by"`
 	At    time.Time `json:"at"`
 	Name  string    `json:"name"` // of the sweep
@@ -43,9 +43,12 @@ type Order struct {
 
 // The kinds of orders.
 const (
-	Launch = "launch"
-	Rerun  = "rerun"
-	Resume = "resume"
+	Launch   = "launch"
+	Rerun    = "rerun"
+	Resume   = "resume"
+	Schedule = "schedule"
+	Fire     = "fire now"
+	Catchup  = "catch up"
 )
 
 // RerunOf is the order to execute again what failed in a sweep; ResumeOf the one to
@@ -98,12 +101,13 @@ type Queue struct {
 
 	mu     sync.Mutex
 	orders []*Order
+	busy   map[string]bool // orders that are executed now, by id
 	news   chan struct{}
 }
 
 // Load reads what an earlier server left, and makes the folder.
 func (q *Queue) Load() error {
-	q.news = make(chan struct{}, 1)
+	q.news, q.busy = make(chan struct{}, 1), map[string]bool{}
 	if err := os.MkdirAll(q.Folder, 0o700); err != nil {
 		return err
 	}
@@ -168,6 +172,37 @@ func (q *Queue) Add(o Order) (Order, error) {
 	return o, nil
 }
 
+// Now executes an order at once, whatever else is waiting or running, and returns when
+// that has ended: it is for what takes a moment. An order that went wrong is a mistake
+// that says what the command said.
+func (q *Queue) Now(ctx context.Context, o Order) error {
+	o.ID = strings.ToLower(rand.Text()[:16])
+	o.Began = time.Now().UTC()
+	q.mu.Lock()
+	err := q.put(&o)
+	if err == nil {
+		q.orders, q.busy[o.ID] = append(q.orders, &o), true
+	}
+	q.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	code, err := q.command(context.WithoutCancel(ctx), o)
+	says := q.says(o, code)
+	if err != nil {
+		says = err.Error()
+	}
+	id := o.ID
+	q.end(&o, code, says)
+	q.mu.Lock()
+	delete(q.busy, id)
+	q.mu.Unlock()
+	if code != 0 || err != nil {
+		return unit.Mistake(errors.New(strings.TrimPrefix(says, "fanout: ")))
+	}
+	return nil
+}
+
 // Withdraw takes back the order of a sweep that has not begun; ok is false when none
 // was waiting.
 func (q *Queue) Withdraw(where, by string) (ok bool, err error) {
@@ -207,14 +242,13 @@ func (q *Queue) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
 	slots := make(chan struct{}, max(q.AtOnce, 1))
-	busy := map[string]bool{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case slots <- struct{}{}:
 		}
-		o := q.next(busy)
+		o := q.next()
 		if o == nil {
 			<-slots
 			select {
@@ -227,7 +261,7 @@ func (q *Queue) Run(ctx context.Context) {
 		running.Go(func() {
 			q.execute(ctx, o)
 			q.mu.Lock()
-			delete(busy, o.ID)
+			delete(q.busy, o.ID)
 			q.mu.Unlock()
 			<-slots
 			q.wake()
@@ -236,23 +270,23 @@ func (q *Queue) Run(ctx context.Context) {
 }
 
 // next is the order to execute: the oldest of whoever has the fewest running.
-func (q *Queue) next(busy map[string]bool) *Order {
+func (q *Queue) next() *Order {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	running := map[string]int{}
 	for _, o := range q.orders {
-		if busy[o.ID] {
+		if q.busy[o.ID] {
 			running[o.By]++
 		}
 	}
 	var best *Order
 	for _, o := range q.orders {
-		if o.Ended.IsZero() && !busy[o.ID] && (best == nil || running[o.By] < running[best.By]) {
+		if o.Ended.IsZero() && !q.busy[o.ID] && (best == nil || running[o.By] < running[best.By]) {
 			best = o
 		}
 	}
 	if best != nil {
-		busy[best.ID] = true
+		q.busy[best.ID] = true
 	}
 	return best
 }
@@ -332,6 +366,9 @@ func (q *Queue) unfinished(ctx context.Context, o Order) (bool, error) {
 		case <-time.After(lookEvery):
 		}
 	}
+	if o.Kind == Schedule || o.Kind == Catchup {
+		return true, nil // what is done already is left out
+	}
 	s, err := sweep.OpenPlanned(ctx, st)
 	var unplanned *sweep.UnplannedError
 	if errors.As(err, &unplanned) || errors.Is(err, sweep.ErrNotASweep) {
@@ -347,6 +384,9 @@ func (q *Queue) unfinished(ctx context.Context, o Order) (bool, error) {
 // start executes the command of an order. Who asked for it is in the history of the
 // sweep.
 func (q *Queue) start(ctx context.Context, o Order) (code int, err error) {
+	if o.timed() {
+		return q.command(ctx, o)
+	}
 	log, err := os.OpenFile(q.log(o), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
 	if err != nil {
 		return -1, err
@@ -368,6 +408,16 @@ func (q *Queue) start(ctx context.Context, o Order) (code int, err error) {
 	text, _ := os.ReadFile(q.log(o))
 	history.Write(text[:min(len(text), maxLog)])
 	return code, errors.Join(err, history.Close(context.WithoutCancel(ctx), code, ""))
+}
+
+// command executes the command of an order, and nothing else.
+func (q *Queue) command(ctx context.Context, o Order) (code int, err error) {
+	log, err := os.OpenFile(q.log(o), os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o600)
+	if err != nil {
+		return -1, err
+	}
+	defer log.Close()
+	return q.Start(ctx, o.arguments(), o.Stdin, log)
 }
 
 func (q *Queue) log(o Order) string { return filepath.Join(q.Folder, o.ID+".log") }

@@ -227,6 +227,13 @@ func (r *Roots) Gone(id string) {
 	delete(r.sweeps, id)
 }
 
+// Changed says that there may be new sweeps: the next who asks has them looked for.
+func (r *Roots) Changed() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.at = time.Time{}
+}
+
 // Open opens the store of a sweep.
 func (r *Roots) Open(ctx context.Context, s Sweep) (store.Store, error) { return r.open(ctx, s.Where) }
 
@@ -318,7 +325,7 @@ func (w *walk) isFile(name string) bool {
 
 func (w *walk) fileAt(name string, o store.Object) File {
 	where := beneath(w.where, o.Key)
-	return File{ID: idOf(where), Name: name, Path: o.Key, Root: w.name, Where: where, Object: o}
+	return File{ID: ID(where), Name: name, Path: o.Key, Root: w.name, Where: where, Object: o}
 }
 
 // hidden reports whether a folder is nothing that people look for.
@@ -332,7 +339,7 @@ func (w *walk) sweepAt(folder string) Sweep {
 		s.Where = beneath(w.where, folder)
 	}
 	s.Name = strings.TrimSuffix(baseOf(s.Where), ".sweep")
-	s.ID = idOf(s.Where)
+	s.ID = ID(s.Where)
 	return s
 }
 
@@ -349,8 +356,8 @@ func beneath(where, folder string) string {
 	return where
 }
 
-// idOf is the id of a place: it stays when the server is started again.
-func idOf(where string) string {
+// ID is the id of a place: it stays when the server is started again.
+func ID(where string) string {
 	sum := sha256.Sum256([]byte(where))
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:10]))
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
-	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -49,16 +48,27 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 
 // act obeys a button on the page of a sweep.
 func (s *Server) act(w http.ResponseWriter, r *http.Request) {
-	var o *opened.Sweep
-	find := func() (place roots.Sweep, err error) {
-		place, o, err = s.sweepOf(r)
-		return place, err
-	}
-	err := s.actions.Do(w, r, find, func(ctx context.Context) error { return o.AskCancel(ctx) })
+	find := func() (roots.Sweep, error) { return s.placeOf(r) }
+	err := s.actions.Do(w, r, find, func(ctx context.Context) error {
+		_, o, err := s.sweepOf(r)
+		if err == nil {
+			err = o.AskCancel(ctx)
+		}
+		return err
+	})
 	if err == nil {
-		err = redirectError{s.link("s", r.PathValue("sweep"))}
+		to := s.link("s", r.PathValue("sweep"))
+		if actions.Timed(r.PostForm.Get("do")) {
+			to += "/schedule"
+		}
+		err = redirectError{to}
 	}
 	s.fail(w, r, err)
+}
+
+// next says when expressions of cron are due.
+func (s *Server) next(w http.ResponseWriter, r *http.Request) {
+	s.sendJSON(w, r, http.StatusOK, actions.DueOf(r.URL.Query()))
 }
 
 // preview says what an order would execute.

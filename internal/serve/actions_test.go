@@ -15,11 +15,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -88,15 +90,43 @@ func (p *portal) send(r *http.Request) *httptest.ResponseRecorder {
 
 var formToken = regexp.MustCompile(`name="token" value="([0-9a-f]{64})"`)
 
+// A request is a form and where it is sent.
+type request struct {
+	target string
+	form   url.Values
+}
+
 // forms are a good request to every action, without the token of the form.
-func (p *portal) forms(t *testing.T) map[string]url.Values {
-	id := idOf(t, p.Server)
+func (p *portal) forms(t *testing.T) (all []request) {
 	files, err := p.roots.Files(t.Context())
 	must(t, err)
-	i := slices.IndexFunc(files, func(f roots.File) bool { return f.Name == "t.ipynb" })
-	return map[string]url.Values{
-		"/launch/" + files[i].ID: {"do": {"launch"}, "v.x": {"3"}},
-		"/s/" + id + "/do":       {"do": {"rerun"}},
+	idOfFile := func(name string) string {
+		return files[slices.IndexFunc(files, func(f roots.File) bool { return f.Name == name })].ID
+	}
+	all = append(all, request{"/launch/" + idOfFile("t.ipynb"), url.Values{"do": {"launch"}, "v.x": {"3"}}},
+		request{"/launch/" + idOfFile("sweep.yaml"), url.Values{"do": {"schedule"}, "cron": {"0 4 * * *"}, "tz": {"UTC"}}})
+	for _, do := range []string{"rerun", "resume", "cancel", "pause", "go on", "unschedule", "fire now", "reschedule", "catch up"} {
+		all = append(all, request{"/s/" + idOf(t, p.Server) + "/do", url.Values{"do": {do}, "cron": {"0 5 * * *"}, "tz": {"UTC"}, "from": {"2026-01-01"}, "to": {"2026-01-02"}}})
+	}
+	return all
+}
+
+// Every route that a browser can change something by has a form in these tests.
+func TestEveryActionIsTried(t *testing.T) {
+	p := newPortal(t, Access{}, true)
+	tried := map[string]bool{}
+	for _, f := range p.forms(t) {
+		tried[strings.NewReplacer("/s/"+idOf(t, p.Server), "/s/{sweep}").Replace(f.target)] = true
+		if strings.HasPrefix(f.target, "/launch/") {
+			tried["/launch/{file}"] = true
+		}
+	}
+	patterns, public := p.guard.Routes()
+	for _, pattern := range patterns {
+		method, path, _ := strings.Cut(pattern, " ")
+		if method != "GET" && !public(pattern) && !tried[path] {
+			t.Errorf("no form is sent to %s", pattern)
+		}
 	}
 }
 
@@ -119,7 +149,11 @@ func TestActionsAreRefused(t *testing.T) {
 		"a proxy's word for who": func(r *http.Request) { r.Header.Del("Cookie"); r.Header.Set("X-Forwarded-User", "ana") },
 	}
 	p := newPortal(t, Access{}, true)
-	for target, form := range p.forms(t) {
+	forms := p.forms(t)
+	must(t, schedule.Schedule{Crons: []string{"0 4 * * *"}, Zone: "UTC"}.Put(t.Context(), p.store(t)))
+	before := p.scheduleText(t)
+	for _, f := range forms {
+		target, form := f.target, f.form
 		form.Set("token", p.actions.Token(context.Background()))
 		for what, change := range evil {
 			r := p.browser(t, target, form)
@@ -137,7 +171,8 @@ func TestActionsAreRefused(t *testing.T) {
 		}
 	}
 	off := newPortal(t, Access{}, false)
-	for target, form := range off.forms(t) {
+	for _, f := range off.forms(t) {
+		target, form := f.target, f.form
 		form.Set("token", off.actions.Token(context.Background()))
 		for _, r := range []*http.Request{off.browser(t, target, form), bearer(off.browser(t, target, form))} {
 			if w := off.send(r); w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), "--allow-launch") {
@@ -148,13 +183,114 @@ func TestActionsAreRefused(t *testing.T) {
 	if len(p.queue.Orders()) != 0 {
 		t.Errorf("orders: %+v", p.queue.Orders())
 	}
-	if want := 2*len(evil) + 24; len(p.audit) != want {
+	if now := p.scheduleText(t); now != before {
+		t.Errorf("the schedule was changed: %s", now)
+	}
+	if want := len(forms)*len(evil) + 24; len(p.audit) != want {
 		t.Errorf("%d lines in the audit log, want %d", len(p.audit), want)
 	}
 	for _, e := range p.audit {
 		if e.Status != http.StatusForbidden || e.Method != "POST" || e.Action != "" {
 			t.Errorf("%+v", e)
 		}
+	}
+}
+
+func (p *portal) store(t *testing.T) store.Store {
+	st, err := store.Open(t.Context(), filepath.Join(p.dir, "tides.sweep"))
+	must(t, err)
+	return st
+}
+
+func (p *portal) scheduleText(t *testing.T) string {
+	text, err := store.GetSmall(t.Context(), p.store(t), "schedule.json")
+	must(t, err)
+	return string(text)
+}
+
+// From its pages a sweep file is scheduled, and the schedule changed, paused, fired,
+// caught up with and removed. What is wrong is said and does nothing; the audit log has
+// each deed, and the schedule who wrote it.
+func TestScheduleFromPages(t *testing.T) {
+	p := newPortal(t, Access{Auth: Proxy, Proxies: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, Header: "X-Forwarded-User"}, true)
+	var commands [][]string
+	code := 0
+	p.queue.Start = func(_ context.Context, args []string, _ string, log *os.File) (int, error) {
+		commands = append(commands, args)
+		log.WriteString("fanout: said so\n")
+		return code, nil
+	}
+	send := func(target string, form url.Values) *httptest.ResponseRecorder {
+		r := p.browser(t, target, form)
+		r.Header.Set("X-Forwarded-User", "ana")
+		var token string
+		_, _, page := get(p, strings.TrimSuffix(target, "/do"), func(r *http.Request) { r.Header.Set("X-Forwarded-User", "ana") })
+		if found := formToken.FindStringSubmatch(page); found != nil {
+			token = found[1]
+		}
+		body(r, func(v url.Values) { v.Set("token", token) })
+		return p.send(r)
+	}
+	forms := p.forms(t)
+	file, do := forms[1].target, forms[2].target
+	ask := url.Values{"do": {"when"}, "cron": {"30 2 * * *"}, "tz": {"Europe/Berlin"}, "missed": {"each"}, "v.x": {"[1, 2]"}}
+	for cron, want := range map[string]string{"30 2 * *": "missing field", "": "When? Fill in", "--job=/etc/passwd": "cron", "0 0 30 2 *": "never fires", "0 4 * * *\n0 5 * * *": ""} {
+		ask.Set("cron", cron)
+		if w := send(file, ask); w.Code != 200 || want != "" && !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%q: %d %s", cron, w.Code, w.Body)
+		}
+	}
+	ask.Set("cron", "30 2 * * *")
+	if w := send(file, ask); w.Code != 200 || strings.Count(w.Body.String(), "02:30 CE") != 5 || len(commands) != 0 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	ask.Set("do", "schedule")
+	ask.Set("v.x", "7")
+	w := send(file, ask)
+	where := p.queue.Orders()[0].Where
+	if want := []string{"schedule", filepath.Join(p.dir, "sweep.yaml"), "-o", where, "--cron=30 2 * * *", "--tz=Europe/Berlin", "--missed=each", "--set", "x=7", "--for=ana"}; w.Code != 200 || len(commands) != 1 || !slices.Equal(commands[0], want) {
+		t.Fatalf("%d %q\n%s", w.Code, commands, w.Body)
+	}
+	code = 2
+	if w := send(file, ask); w.Code != 200 || !strings.Contains(w.Body.String(), "Said so") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := send(do, url.Values{"do": {"pause"}}); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "has no schedule") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	must(t, schedule.Schedule{Crons: []string{"0 4 * * *"}, Zone: "UTC", Bundle: "kits/x"}.Put(t.Context(), p.store(t)))
+	for _, step := range []struct {
+		form url.Values
+		want func(s schedule.Schedule) bool
+		code int
+	}{
+		{url.Values{"do": {"pause"}}, func(s schedule.Schedule) bool { return s.Paused && s.By == "ana" }, 303},
+		{url.Values{"do": {"go on"}}, func(s schedule.Schedule) bool { return !s.Paused && time.Since(s.Since) < time.Hour }, 303},
+		{url.Values{"do": {"reschedule"}, "cron": {"0 5 * *"}, "tz": {"UTC"}}, func(s schedule.Schedule) bool { return s.Crons[0] == "0 4 * * *" }, 400},
+		{url.Values{"do": {"reschedule"}, "cron": {"0 5 * * * and 0 6 * * 1"}, "tz": {"Asia/Kathmandu"}, "missed": {"each"}}, func(s schedule.Schedule) bool {
+			return len(s.Crons) == 2 && s.Zone == "Asia/Kathmandu" && s.Missed == "each" && s.Bundle == "kits/x"
+		}, 303},
+		{url.Values{"do": {"catch up"}, "from": {"2026-01-01"}, "to": {"--in=/etc"}}, func(s schedule.Schedule) bool { return true }, 400},
+		{url.Values{"do": {"catch up"}, "from": {"2026-01-01"}, "to": {"2026-01-03"}}, func(s schedule.Schedule) bool { return true }, 303},
+		{url.Values{"do": {"unschedule"}}, nil, 303},
+	} {
+		w := send(do, step.form)
+		s, err := schedule.Get(t.Context(), p.store(t))
+		if w.Code != step.code || (err == nil) != (step.want != nil) || err == nil && !step.want(s) {
+			t.Errorf("%v: %d %+v %v %s", step.form, w.Code, s, err, w.Body)
+		}
+	}
+	if o := p.queue.Orders()[0]; o.Kind != launch.Catchup || o.By != "ana" || strings.Join(o.Args, " ") != "schedule catchup "+filepath.Join(p.dir, "tides.sweep")+" --from=2026-01-01 --to=2026-01-03" {
+		t.Errorf("%+v", o)
+	}
+	var deeds []string
+	for _, e := range p.audit {
+		if e.Action != "" {
+			deeds = append(deeds, e.User+" "+e.Action)
+		}
+	}
+	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana unschedule" {
+		t.Errorf("%s", got)
 	}
 }
 

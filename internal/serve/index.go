@@ -24,20 +24,29 @@ var errNoSweep = unit.WithHint(missing("no such sweep"), "it may have been remov
 
 // sweepOf is the sweep that a request names.
 func (s *Server) sweepOf(r *http.Request) (roots.Sweep, *opened.Sweep, error) {
-	id := r.PathValue("sweep")
-	if !sweepID.MatchString(id) {
-		return roots.Sweep{}, nil, errNoSweep
-	}
-	place, ok := s.roots.Find(r.Context(), id)
-	if !ok {
-		return place, nil, errNoSweep
+	place, err := s.placeOf(r)
+	if err != nil {
+		return place, nil, err
 	}
 	o, err := s.opened.Get(r.Context(), place.Where)
 	if errors.Is(err, fs.ErrNotExist) {
-		s.roots.Gone(id)
+		s.roots.Gone(place.ID)
 		err = errNoSweep
 	}
 	return place, o, err
+}
+
+// placeOf is where the sweep of a request is; nothing need be planned in it.
+func (s *Server) placeOf(r *http.Request) (roots.Sweep, error) {
+	id := r.PathValue("sweep")
+	if !sweepID.MatchString(id) {
+		return roots.Sweep{}, errNoSweep
+	}
+	place, ok := s.roots.Find(r.Context(), id)
+	if !ok {
+		return place, errNoSweep
+	}
+	return place, nil
 }
 
 type index struct{ cards.Front }

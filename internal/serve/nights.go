@@ -2,13 +2,19 @@ package serve
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/schedule"
+	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
+	"github.com/fanout-dev/fanout/internal/serve/internal/firings"
 	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
+
+// maxFirings is how many firings a page knows.
+const maxFirings = 500
 
 // A nightsView is a sweep that grows by its dates.
 type nightsView struct {
@@ -23,7 +29,7 @@ func (s *Server) nightsPage(r *http.Request) (view, []crumb, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	history, err := firing.List(r.Context(), o.Store(), 500)
+	history, err := firing.List(r.Context(), o.Store(), maxFirings)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -37,4 +43,28 @@ func (s *Server) nightsPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, unit.WithHint(missing("this sweep has no nights"), "it needs an axis of dates with two values or more")
 	}
 	return nightsView{place, v}, []crumb{s.crumbOf(place)}, nil
+}
+
+// A scheduleView is when a sweep is extended.
+type scheduleView struct {
+	Sweep roots.Sweep `json:"sweep"`
+	firings.View
+	Buttons *actions.Buttons `json:"-"`
+}
+
+func (v scheduleView) title() string { return "Schedule of " + v.Sweep.Name }
+
+func (s *Server) schedulePage(r *http.Request) (view, []crumb, error) {
+	place, err := s.placeOf(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := s.App.OpenStore(r.Context(), place.Where)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), "")}
+	v.View, err = firings.Read(r.Context(), st, time.Now())
+	v.Fires = s.Fires
+	return v, []crumb{s.crumbOf(place)}, err
 }

@@ -59,6 +59,7 @@ type Config struct {
 	Errors func(text string)
 	Cache  string // file for what is known of the sweeps; "" is none
 	Pages  Pages
+	Fires  bool                   // somebody fires what is scheduled in these sweeps
 	Launch *launch.Queue          // of what browsers may have executed; nil is nothing
 	Audit  func(AuditEntry) error // called for every request that could change something, and before something is done
 }
@@ -93,7 +94,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.opened = opened.New(c.App.OpenPlanned)
 	s.shelf = shelf.New(c.Cache, c.App.OpenStore)
-	s.actions = actions.Actions{Queue: c.Launch, Audit: c.Audit, Roots: s.roots, Preview: s.preview}
+	s.actions = actions.Actions{Queue: c.Launch, Audit: c.Audit, Roots: s.roots, Open: c.App.OpenStore, Fires: c.Fires, Preview: s.preview}
 	c.Access.Refuse = s.refuse
 	if c.Audit != nil {
 		c.Access.Log = actions.Audited(c.Access.Log, c.Audit, s.report)
@@ -124,6 +125,7 @@ func (s *Server) routes() {
 	s.page("/s/{sweep}/runs/{run}/{attempt}", "run", s.runPage)
 	s.page("/s/{sweep}/cells", "cells", s.cellsPage)
 	s.page("/s/{sweep}/nights", "nights", s.nightsPage)
+	s.page("/s/{sweep}/schedule", "schedule", s.schedulePage)
 	s.page("/s/{sweep}/tables", "tables", s.tablesPage)
 	s.page("/s/{sweep}/tables/{table...}", "table", s.tablePage)
 	s.page("/view/{path...}", "folder", s.folderPage)
@@ -133,6 +135,7 @@ func (s *Server) routes() {
 	s.guard.Handle("POST /launch/{file}", http.HandlerFunc(s.launch))
 	s.guard.Handle("POST /s/{sweep}/do", http.HandlerFunc(s.act))
 
+	s.guard.Handle("GET /api/v1/next", http.HandlerFunc(s.next))
 	s.guard.Handle("GET /s/{sweep}/runs.csv", s.export(writeCSV))
 	s.guard.Handle("GET /s/{sweep}/runs.parquet", s.export(writeParquet))
 	s.guard.Handle("GET /s/{sweep}/runs/{run}/{attempt}/{part}", http.HandlerFunc(s.runPart))

@@ -69,3 +69,29 @@ if (find) {
     }, 120);
   });
 }
+
+// When a schedule is due is said as one types it; the zone is the reader's where no
+// other was said.
+for (const zone of document.querySelectorAll("[data-zone]")) {
+  try { zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone || zone.value; } catch { /* it stays */ }
+}
+for (const cron of document.querySelectorAll("[data-next]")) {
+  const form = cron.form, out = form.querySelector("output.next"), zone = form.elements.tz;
+  let waiting, asked = 0;
+  const show = () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(async () => {
+      const n = ++asked, to = new URL(cron.dataset.next, location.href);
+      if (!cron.value.trim()) { out.textContent = ""; return; }
+      to.searchParams.set("cron", cron.value);
+      to.searchParams.set("tz", zone.value);
+      const got = await fetch(to).then(r => r.json()).catch(() => null);
+      if (n !== asked || !got) return;
+      out.classList.toggle("bad", Boolean(got.error));
+      out.textContent = got.error ? [got.error, got.hint].filter(Boolean).join(": ") : "Next:\n" + got.next.join("\n");
+    }, 150);
+  };
+  cron.addEventListener("input", show);
+  zone.addEventListener("input", show);
+  if (cron.value) show();
+}

@@ -41,7 +41,10 @@ func (f Flags) newLauncher(a *app.App, places []string, report func(string)) (*l
 	}
 	l := &launcher{Queue: &launch.Queue{Folder: filepath.Join(folder, "orders"), AtOnce: launches, Open: a.OpenStore, Report: report}}
 	l.Queue.Start = func(ctx context.Context, args []string, stdin string, log *os.File) (int, error) {
-		return start(ctx, append(args, "-j", strconv.Itoa(max(1, a.Jobs/launches)), "--no-progress"), stdin, log)
+		if args[0] != "schedule" { // what a firing may use is the schedule's
+			args = append(args, "-j", strconv.Itoa(max(1, a.Jobs/launches)), "--no-progress")
+		}
+		return start(ctx, args, stdin, log)
 	}
 	if err := l.Queue.Load(); err != nil {
 		return nil, fmt.Errorf("--allow-launch: %w", err)

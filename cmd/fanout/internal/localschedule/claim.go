@@ -1,6 +1,7 @@
 package localschedule
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -39,7 +40,7 @@ func (v Verbs) Claim(ctx context.Context, st store.Store, at string) (c Claimed,
 	if c.Schedule, err = schedule.Get(ctx, st); err != nil {
 		return c, err
 	}
-	c.Firing.Asked, c.Firing.Due = me.User, timetable.In(due, c.Schedule.Zone)
+	c.Firing.Asked, c.Firing.Due = cmp.Or(v.For, me.User), timetable.In(due, c.Schedule.Zone)
 	c.Lock, err = firing.Claim(ctx, st)
 	return c, err
 }

@@ -7,6 +7,7 @@
 package localschedule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,7 @@ import (
 type Verbs struct {
 	Open           func(ctx context.Context, where string) (store.Store, error)
 	Stdout, Stderr unit.Printer
+	For            string // who asked for it, if not the user of this process
 }
 
 // Schedules are what can be listed, removed and fired by hand, here and on a
@@ -117,7 +119,7 @@ func (v Verbs) get(ctx context.Context, where string) (st store.Store, s schedul
 // Put writes the schedule of a sweep. next is when it is first due.
 func (v Verbs) Put(ctx context.Context, st store.Store, where string, s schedule.Schedule, next time.Time) error {
 	me := lease.Me()
-	s.By, s.Since = me.User+"@"+me.Host, time.Now().UTC()
+	s.By, s.Since = cmp.Or(v.For, me.User+"@"+me.Host), time.Now().UTC()
 	old, err := schedule.Get(ctx, st)
 	if err == nil && old.On != "" {
 		return unit.Mistake(unit.WithHint(fmt.Errorf("%s is scheduled on %s as %s: it would be fired from both", unit.Path(where), old.On, old.ID),
@@ -269,7 +271,7 @@ func (v Verbs) ask(ctx context.Context, st store.Store, where string, at time.Ti
 	if why := schedule.Busy(ctx, st); why != "" {
 		return unit.WithHint(fmt.Errorf("%s cannot be fired now: %s", unit.Path(where), why), "fanout status %s shows how far it is", unit.Quote(where))
 	}
-	cmd, err := program(ctx, where, "--at", at.Format(time.RFC3339))
+	cmd, err := program(ctx, where, "--at", at.Format(time.RFC3339), "--for="+v.For)
 	if err != nil {
 		return err
 	}

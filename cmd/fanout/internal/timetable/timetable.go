@@ -102,30 +102,11 @@ func (f Firing) went() string {
 	case f.Code == nil:
 		return unit.Line(f.Reason)
 	}
-	words := meaning(*f.Code)
+	words := firing.Meaning(*f.Code)
 	if f.Reason != "" && *f.Code != 0 {
 		words += ": " + unit.Line(f.Reason)
 	}
 	return words
-}
-
-// meaning is what an exit code of fanout says.
-func meaning(code int) string {
-	switch code {
-	case 0:
-		return "done"
-	case 2:
-		return "exit code 2: the sweep file or its settings are wrong"
-	case 3:
-		return "exit code 3: some runs did not succeed"
-	case 4:
-		return "exit code 4: another fanout held the sweep"
-	case 5:
-		return "exit code 5: a gate was violated"
-	case 130, 143:
-		return fmt.Sprintf("exit code %d: stopped", code)
-	}
-	return fmt.Sprintf("exit code %d: it could not finish", code)
 }
 
 // List prints schedules, one object a line with asJSON.

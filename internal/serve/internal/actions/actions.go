@@ -31,6 +31,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/shelf"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -39,6 +40,8 @@ type Actions struct {
 	Queue *launch.Queue // nil: nothing is allowed
 	Audit func(Entry) error
 	Roots *roots.Roots
+	Open  func(ctx context.Context, where string) (store.Store, error)
+	Fires bool // somebody fires what is scheduled
 	// Preview says what an order would execute, or what is wrong with it.
 	Preview func(ctx context.Context, o launch.Order) (string, error)
 
@@ -212,11 +215,20 @@ func (a *Actions) file(ctx context.Context, id string) (roots.File, error) {
 
 // order accepts an order: it is in the audit log first.
 func (a *Actions) order(r *http.Request, o launch.Order, action string) (launch.Order, error) {
+	o, err := a.audited(r, o, action)
+	if err != nil {
+		return o, err
+	}
+	return a.Queue.Add(o)
+}
+
+// audited is the order of whoever asks, once it is in the audit log.
+func (a *Actions) audited(r *http.Request, o launch.Order, action string) (launch.Order, error) {
 	o.By = who(r.Context())
 	if err := a.Audit(Entry{User: o.By, Remote: r.RemoteAddr, Action: action, File: o.File, Sweep: o.Where, Set: o.Set}); err != nil {
 		return o, fmt.Errorf("write the audit log: %w", err)
 	}
-	return a.Queue.Add(o)
+	return o, nil
 }
 
 // Do obeys a button on the page of a sweep. cancel asks whoever executes the sweep to
@@ -230,7 +242,11 @@ func (a *Actions) Do(w http.ResponseWriter, r *http.Request, find func() (roots.
 		return err
 	}
 	now := time.Now()
-	switch do := r.PostForm.Get("do"); do {
+	do := r.PostForm.Get("do")
+	if Timed(do) {
+		return a.timed(r, place, do)
+	}
+	switch do {
 	case launch.Rerun:
 		_, err = a.order(r, launch.RerunOf(place.Name, place.Where, now), do)
 	case launch.Resume:

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -24,6 +25,10 @@ type Form struct {
 	Command string         `json:"-"`
 	Where   string         `json:"-"`
 	Token   string         `json:"-"`
+	When    Timing         `json:"-"`
+	Fires   bool           `json:"-"` // this server fires what is scheduled
+	// Scheduled is the id of the sweep that was scheduled just now.
+	Scheduled string `json:"-"`
 }
 
 // Show is the form of a file, with nothing filled in.
@@ -38,7 +43,7 @@ func (a *Actions) Show(ctx context.Context, id string) (Form, error) {
 	if err != nil {
 		return Form{}, err
 	}
-	v := Form{File: f, Token: a.Token(ctx)}
+	v := Form{File: f, Token: a.Token(ctx), Fires: a.Fires, When: Timing{Zone: "UTC", Missed: schedule.Latest}}
 	if v.Ask, err = launch.FormOf(ctx, f.Where); err != nil {
 		return v, err
 	}
@@ -55,7 +60,7 @@ func (a *Actions) Show(ctx context.Context, id string) (Form, error) {
 const prefix = "v."
 
 // Post takes a form that somebody filled in. If it was to be launched, launched is the
-// order; else the page says what would be executed.
+// order; else the page says what would be executed, or when it is due.
 func (a *Actions) Post(w http.ResponseWriter, r *http.Request) (v Form, launched *launch.Order, err error) {
 	id := r.PathValue("file")
 	if err := a.admit(w, r, id); err != nil {
@@ -77,21 +82,33 @@ func (a *Actions) Post(w http.ResponseWriter, r *http.Request) (v Form, launched
 			in.Along = append(in.Along, line)
 		}
 	}
+	do := r.PostForm.Get("do")
+	if do == launch.Schedule || do == "when" {
+		v.When = timingOf(r.PostForm)
+		err = v.mistaken(a.schedule(r, &v, in, do == launch.Schedule))
+		return v, nil, err
+	}
 	o, err := v.Ask.Order(in, time.Now())
 	if err == nil {
 		v.Preview, err = a.Preview(r.Context(), o)
 	}
 	if err != nil {
-		if !unit.IsMistake(err) {
-			return v, nil, err
-		}
-		v.Wrong = unit.Cut(unit.Line(err.Error()), 2000)
-		return v, nil, nil
+		err = v.mistaken(err)
+		return v, nil, err
 	}
 	v.YAML, v.Command, v.Where = o.Stdin, o.Command(), o.Where
-	if r.PostForm.Get("do") != launch.Launch {
+	if do != launch.Launch {
 		return v, nil, nil
 	}
 	o, err = a.order(r, o, launch.Launch)
 	return v, &o, err
+}
+
+// mistaken says on the page what was filled in wrong; other errors are returned.
+func (v *Form) mistaken(err error) error {
+	if err == nil || !unit.IsMistake(err) {
+		return err
+	}
+	v.Wrong = unit.Cut(unit.Complaint(err), 2000)
+	return nil
 }

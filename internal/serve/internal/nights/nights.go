@@ -221,16 +221,25 @@ func calendar(dates []string, days map[string]*Day, fired map[string]string) (mo
 	if earliest := time.Date(last.Year(), last.Month()-maxMonths+1, 1, 0, 0, 0, 0, time.UTC); from.Before(earliest) {
 		from = earliest
 	}
+	return Months(from, last, func(at time.Time, d *Day) {
+		if known := days[d.Date]; known != nil {
+			*d = *known
+		} else {
+			d.Catchup = at.After(first) && at.Before(last)
+		}
+		d.Fired = fired[d.Date]
+	})
+}
+
+// Months are those from the one that begins at from to that of last; fill says what is
+// known of a day.
+func Months(from, last time.Time, fill func(at time.Time, d *Day)) (months []Month) {
 	for month := from; !month.After(last); month = month.AddDate(0, 1, 0) {
 		m := Month{Name: month.Format("January 2006"), Lead: make([]int, (int(month.Weekday())+6)%7)}
 		for at := month; at.Month() == month.Month(); at = at.AddDate(0, 0, 1) {
 			d := Day{Date: at.Format(time.DateOnly)}
-			if known := days[d.Date]; known != nil {
-				d = *known
-			} else {
-				d.Catchup = at.After(first) && at.Before(last)
-			}
-			d.Number, d.Fired = at.Day(), fired[d.Date]
+			fill(at, &d)
+			d.Number = at.Day()
 			m.Days = append(m.Days, d)
 		}
 		months = append(months, m)
