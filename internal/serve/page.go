@@ -2,14 +2,12 @@ package serve
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,11 +17,10 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
-	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/serve/internal/words"
-	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
 )
@@ -231,7 +228,7 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	p := guard.Problem{Status: statusOf(err), Error: sentence(err), Hint: unit.Line(unit.HintOf(err))}
+	p := guard.Problem{Status: trouble.StatusOf(err), Error: sentence(err), Hint: unit.Line(unit.HintOf(err))}
 	if p.Status >= 500 {
 		s.report(fmt.Errorf("%s: %w", r.URL.Path, err))
 	}
@@ -248,29 +245,6 @@ const maxSentence = 2000
 
 func sentence(err error) string { return unit.Cut(unit.Line(err.Error()), maxSentence) }
 
-// statusOf is the status of an error's response.
-func statusOf(err error) int {
-	var older *sweep.FormatError
-	var unplanned *sweep.UnplannedError
-	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, sweep.ErrNotASweep):
-		return http.StatusNotFound
-	case unit.IsMistake(err):
-		return http.StatusBadRequest
-	case errors.As(err, &older), errors.As(err, &unplanned):
-		return http.StatusConflict
-	case errors.Is(err, books.ErrTooLarge):
-		return http.StatusRequestEntityTooLarge
-	case errors.Is(err, fs.ErrPermission):
-		return http.StatusForbidden
-	case errors.Is(err, context.DeadlineExceeded):
-		return http.StatusGatewayTimeout
-	case errors.Is(err, context.Canceled):
-		return http.StatusServiceUnavailable
-	}
-	return http.StatusBadGateway // what is shown lies elsewhere, and could not be read
-}
-
 // problem is the page of a request that is not answered.
 type problem struct {
 	guard.Problem
@@ -278,17 +252,7 @@ type problem struct {
 	Base string
 }
 
-func (p problem) title() string {
-	switch p.Status {
-	case http.StatusUnauthorized:
-		return "Who are you?"
-	case http.StatusNotFound:
-		return "Not here"
-	case http.StatusBadRequest:
-		return "That does not work"
-	}
-	return http.StatusText(p.Status)
-}
+func (p problem) title() string { return trouble.Title(p.Status) }
 
 // refuse answers a request that is not let in, or that failed.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p guard.Problem) {

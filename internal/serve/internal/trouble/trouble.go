@@ -1,0 +1,52 @@
+// Package trouble knows how errors are answered.
+//
+// In goes an error; out comes the status of the response, and from that the title of
+// its page.
+package trouble
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"net/http"
+
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// StatusOf is the status of an error's response.
+func StatusOf(err error) int {
+	var older *sweep.FormatError
+	var unplanned *sweep.UnplannedError
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, sweep.ErrNotASweep):
+		return http.StatusNotFound
+	case unit.IsMistake(err):
+		return http.StatusBadRequest
+	case errors.As(err, &older), errors.As(err, &unplanned):
+		return http.StatusConflict
+	case errors.Is(err, books.ErrTooLarge):
+		return http.StatusRequestEntityTooLarge
+	case errors.Is(err, fs.ErrPermission):
+		return http.StatusForbidden
+	case errors.Is(err, context.DeadlineExceeded):
+		return http.StatusGatewayTimeout
+	case errors.Is(err, context.Canceled):
+		return http.StatusServiceUnavailable
+	}
+	return http.StatusBadGateway // what is shown lies elsewhere, and could not be read
+}
+
+// Title is that of the page of a status.
+func Title(status int) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "Who are you?"
+	case http.StatusNotFound:
+		return "Not here"
+	case http.StatusBadRequest:
+		return "That does not work"
+	}
+	return http.StatusText(status)
+}
