@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -28,7 +30,7 @@ type execFlags struct {
 	runTimeout                    time.Duration
 	autosave                      float64 // seconds
 	progress, helpBook, saveCells bool
-	engine                        string
+	engine, upstream              string
 }
 
 // savedNever stands for no saves while a notebook runs.
@@ -72,6 +74,7 @@ func (c *cli) execCommand() *cobra.Command {
 	f.Log.Add(fl)
 	papermill.Toggle(fl, &f.progress, "progress-bar", "no-progress-bar", false, "accepted; exec shows no progress bar", "the default")
 	fl.StringVar(&f.engine, "engine", "", "`name` of the engine; only nbclient is accepted, since fanout executes notebooks itself")
+	fl.StringVar(&f.upstream, "upstream", "", "`notebook` of a run of a sweep with steps, in its sweep: feed what that run was fed, in upstream/ and as parameters")
 	fl.BoolVar(&f.helpBook, "help-notebook", false, "print the parameters the notebook declares")
 	fl.SetNormalizeFunc(papermill.NormalizeFlag)
 	return cmd
@@ -80,7 +83,7 @@ func (c *cli) execCommand() *cobra.Command {
 // output is where the executed notebook goes: save while it runs, end once.
 type output struct{ save, end func(doc []byte) error }
 
-func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
+func (c *cli) exec(ctx context.Context, args []string, f execFlags) (err error) {
 	if err := papermill.CheckEngine(f.engine); err != nil {
 		return unit.Mistake(unit.WithHint(err, "leave --engine out"))
 	}
@@ -105,6 +108,15 @@ func (c *cli) exec(ctx context.Context, args []string, f execFlags) error {
 	}
 	if f.helpBook {
 		return papermill.PrintHelp(c.stdout, in, doc)
+	}
+	if f.upstream != "" {
+		var remove func() error
+		if params, remove, err = c.fedAgain().Again(ctx, f.upstream, cmp.Or(f.cwd, "."), params); err != nil {
+			return err
+		}
+		if !f.prepareOnly { // whoever opens what was prepared needs it
+			defer func() { err = errors.Join(err, remove()) }()
+		}
 	}
 	warnings, err := doc.Prepare(notebook.PrepareOptions{
 		Args: params, InputPath: in, OutputPath: out, Kernel: f.kernel, Language: f.language,

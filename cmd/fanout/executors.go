@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/fed"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
@@ -293,6 +294,11 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 		return local.New(ctx, s, o)
 	}
 	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.printNote}
+}
+
+// fedAgain feeds a notebook what a run was fed.
+func (c *cli) fedAgain() fed.Source {
+	return fed.Source{Open: c.app.OpenPlanned, Feed: feed.Feed, Folder: feed.Folder}
 }
 
 func (c *cli) localOptions(queue []string) local.Options {

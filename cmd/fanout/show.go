@@ -35,6 +35,9 @@ func (v shown) MarshalJSON() ([]byte, error) {
 	if v.Failure != nil {
 		o.Set("failure", v.Failure)
 	}
+	if len(v.Fed) > 0 {
+		o.Set("fed", v.Fed)
+	}
 	if len(v.Artifacts) > 0 {
 		o.Set("artifacts", v.Artifacts)
 	}

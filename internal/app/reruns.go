@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/app/internal/reproduce"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -18,7 +19,7 @@ func reruns(s *sweep.Sweep, failures []compare.FailureGroup) []string {
 	out := make([]string, len(failures))
 	for i, g := range failures {
 		src, ok := expression(g.When)
-		if ok && len(src) <= longParameters && selects(s, src, g.Runs) {
+		if ok && len(src) <= reproduce.Long && selects(s, src, g.Runs) {
 			out[i] = fmt.Sprintf("fanout rerun %s --failed --only %s", unit.Quote(rerunTarget(s, head)), unit.Quote(src))
 		}
 	}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/draft"
@@ -17,8 +18,16 @@ type Description struct {
 	Run       query.Run
 	Attempts  []Attempt   // oldest first
 	Failure   *FailedCell // of the last attempt; nil when it succeeded, or shows no error
+	Fed       []Fed       // parameters that the last attempt was passed, besides the run's own
 	Artifacts []string    // keys of kept files
 	Reproduce string      // the command that executes the run by itself
+}
+
+// Fed is a parameter that was computed from what other runs left.
+type Fed struct {
+	Param string `json:"parameter"`
+	Expr  string `json:"expression"`
+	Value any    `json:"value"`
 }
 
 // An Attempt is one try at a run that ended.
@@ -59,23 +68,37 @@ func Describe(ctx context.Context, s *sweep.Sweep, id string) (Description, erro
 		}
 		d.Artifacts = append(d.Artifacts, o.Key)
 	}
-	if n := len(past); n > 0 && past[n-1].Unread == nil && past[n-1].Outcome.Status != outcome.Succeeded {
-		d.Failure, err = failureIn(ctx, s, past[n-1].Key)
+	if n := len(past); n > 0 && past[n-1].Unread == nil {
+		err = d.look(ctx, s, past[n-1])
 	}
 	return d, err
 }
 
-// failureIn reads the cell that failed out of an attempt's notebook.
-func failureIn(ctx context.Context, s *sweep.Sweep, key string) (*FailedCell, error) {
-	b, err := s.Object(ctx, key)
+// look reads out of an attempt's notebook the cell that failed, and what it was fed.
+func (d *Description) look(ctx context.Context, s *sweep.Sweep, p sweep.Past) error {
+	head, _ := s.Head()
+	step, _ := head.Step(d.Run.Run.Step())
+	if p.Outcome.Status == outcome.Succeeded && len(step.With) == 0 {
+		return nil
+	}
+	b, err := s.Object(ctx, p.Key)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	doc, err := notebook.Decode(b)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", key, err)
+		return fmt.Errorf("read %s: %w", p.Key, err)
 	}
-	return FailureOf(doc), nil
+	if p.Outcome.Status != outcome.Succeeded {
+		d.Failure = FailureOf(doc)
+	}
+	args, _ := doc.Arguments()
+	for _, w := range step.With {
+		if i := slices.IndexFunc(args, func(a notebook.Argument) bool { return a.Name == w.Param }); i >= 0 {
+			d.Fed = append(d.Fed, Fed{w.Param, w.Expr, args[i].Value})
+		}
+	}
+	return nil
 }
 
 // FailureOf is the cell that failed in an executed notebook; nil when none did.

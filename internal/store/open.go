@@ -35,6 +35,15 @@ func Join(where, key string) string {
 	return strings.TrimSuffix(where, "/") + "/" + key
 }
 
+// Whole is the place of one object of the store at where, which Split divides.
+func Whole(where, key string) string {
+	_, parameters, has := strings.Cut(where, "?")
+	if !IsURL(where) || !has {
+		return Join(where, key)
+	}
+	return Join(where, key) + "?" + parameters
+}
+
 // Split divides the place of one object into that of its store and its key.
 func Split(name string) (where, key string) {
 	if !IsURL(name) {

@@ -36,6 +36,10 @@ func Run(to unit.Printer, s *sweep.Sweep, v app.Description) {
 	}
 	given(to, slices.Concat(st.Run.Labels, st.Run.Params))
 	links(to, "fed by", lineage.FedBy(s, id))
+	for _, f := range v.Fed {
+		text, _ := json.Marshal(f.Value) // it was in a notebook
+		p("  %s = %s ← %s", f.Param, unit.Cut(unit.Line(string(text)), maxShown), unit.Cut(unit.Line(f.Expr), maxShown))
+	}
 	links(to, "feeds", lineage.Feeds(s, id))
 	p("attempts")
 	for _, a := range v.Attempts {
