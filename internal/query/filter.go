@@ -65,6 +65,9 @@ func compile(s *sweep.Sweep, src string) (func(Run) (bool, error), error) {
 	}, nil
 }
 
+// Term is how an expression names a column, whatever its name is.
+func Term(name string) string { return expr.Name(name) }
+
 // lookup is what an expression sees of a run under one name. Parameters win over
 // scraps of their name. A time is text in RFC 3339; what is unknown is zero or
 // empty.

@@ -54,61 +54,115 @@ func TestInABrowser(t *testing.T) {
 	_, _, list := get(s, "/api/v1/s/"+id+"/runs?where=run_status+==+%22failed%22")
 	var failed struct{ Runs []struct{ ID string } }
 	must(t, json.Unmarshal([]byte(list), &failed))
-	for _, path := range []string{"/?q=tides", "/s/" + id, "/s/" + id + "/runs?group=region", "/s/" + id + "/runs/" + run, "/s/" + id + "/runs/" + failed.Runs[0].ID,
-		"/s/" + id + "/cells", "/s/" + id + "/tables", "/view/", "/view/hostile.ipynb", "/nowhere"} {
-		for _, theme := range []string{"light", "dark"} {
-			t.Run(theme+path, func(t *testing.T) {
-				tab, complaints := openTab(t, browser, origin+path, theme)
-				for _, wrong := range browsertest.Unreadable(t, tab) {
-					t.Error(wrong)
-				}
-				const over = `document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`
-				if evaluated[bool](t, tab, over) {
-					t.Error("the page runs over the side")
-				}
-				if _, err := chromedp.Run(tab, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile)); err != nil {
-					t.Fatal(err)
-				}
-				if evaluated[bool](t, tab, over) {
-					t.Error("the page runs over the side of a phone")
-				}
-				must(t, chromedp.Do(tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
-					_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
-					return err
-				})))
-				if paper := evaluated[string](t, tab, `getComputedStyle(document.body).backgroundColor`); paper != "rgb(255, 255, 255)" {
-					t.Errorf("it is printed on %s", paper)
-				}
-				if evaluated[bool](t, tab, `[...document.querySelectorAll("form.ask, form.search, .tabs, .filters")].some(e => e.getClientRects().length)`) {
-					t.Error("what only a screen has a use for is printed")
-				}
-				if evaluated[bool](t, tab, `[...document.querySelectorAll("table.data")].some(e => !e.getClientRects().length && !e.closest("details:not([open])"))`) {
-					t.Error("a table is not printed")
-				}
-				if n := evaluated[int](t, tab, `document.querySelectorAll(".notebook td.n").length`); n == 0 && strings.HasSuffix(path, "hostile.ipynb") {
-					t.Error("there is no table with numbers")
-				}
-				if left := evaluated[bool](t, tab, `[...document.querySelectorAll(".notebook td.n")].some(e => getComputedStyle(e).textAlign !== "right")`); left {
-					t.Error("numbers of a notebook's table are not on the right")
-				}
-				if title := evaluated[string](t, tab, `document.title`); strings.Contains(title, "owned") {
-					t.Error("foreign output changed the page")
-				}
-				if at := evaluated[string](t, tab, `location.pathname + location.search`); at != path {
-					t.Errorf("the page went to %s", at)
-				}
-				if n := evaluated[int](t, tab, `[...document.querySelectorAll("button, input, select, a")].filter(e => !e.hidden && !(e.textContent.trim() || e.ariaLabel || e.labels?.length || e.querySelector("img")) && e.type !== "hidden").length`); n > 0 {
-					t.Errorf("%d controls have no name", n)
-				}
-				for _, text := range complaints() {
-					missing := strings.HasSuffix(path, "nowhere") || strings.HasSuffix(path, "hostile.ipynb") // whose picture is not there
-					if !missing || !strings.Contains(text, "404") {
-						t.Error(text)
-					}
-				}
-			})
+	lookAt(t, browser, origin, []string{"/?q=tides", "/s/" + id, "/s/" + id + "/runs?group=region", "/s/" + id + "/runs?plot=dots", "/s/" + id + "/runs/" + run, "/s/" + id + "/runs/" + failed.Runs[0].ID,
+		"/s/" + id + "/cells", "/s/" + id + "/tables", "/s/" + id + "/tables/runs?color=region&f.x=%3E3&x=x&y=mean+loss", "/view/", "/view/hostile.ipynb", "/nowhere"})
+}
+
+const stepsFile = `name: chain
+steps:
+  extract: {template: t.ipynb}
+  report: {template: t.ipynb, needs: extract}
+  world: {template: t.ipynb, needs: report, over: []}
+grid: {region: [apac, emea]}
+parameters: {x: 3, model: m}
+`
+
+// So it is with a catalogue, what can be launched, nights and steps.
+func TestMoreInABrowser(t *testing.T) {
+	browser := browsertest.Chromium(t)
+	p := newPortal(t, Access{}, true)
+	nightly(t, store.Dir(filepath.Join(p.dir, "nightly.sweep")))
+	chain := makeSweepOf(t, store.Dir(filepath.Join(p.dir, "chain.sweep")), stepsFile, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{Status: outcome.Succeeded} })
+	must(t, chain.Lease().Release())
+	files, err := p.roots.Files(t.Context())
+	must(t, err)
+	paths := []string{"/", "/?q=state%3Afailed", "/launch"}
+	for _, f := range files {
+		if f.Name == "t.ipynb" || f.Name == "sweep.yaml" {
+			paths = append(paths, "/launch/"+f.ID)
 		}
 	}
+	all, err := p.roots.Sweeps(t.Context())
+	must(t, err)
+	for _, s := range all.Sweeps {
+		switch s.Name {
+		case "nightly":
+			paths = append(paths, "/s/"+s.ID, "/s/"+s.ID+"/nights")
+		case "chain":
+			paths = append(paths, "/s/"+s.ID, "/s/"+s.ID+"/runs", "/s/"+s.ID+"/runs/"+chain.Runs()[2].Run.ID)
+		default:
+			paths = append(paths, "/s/"+s.ID)
+		}
+	}
+	if len(paths) != 11 {
+		t.Errorf("pages: %q", paths)
+	}
+	lookAt(t, browser, listening(t, p.Server), paths)
+}
+
+// lookAt looks at pages in both themes, on a screen, on a phone and on paper.
+func lookAt(t *testing.T, browser context.Context, origin string, paths []string) {
+	t.Helper()
+	const over = `document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`
+	for _, path := range paths {
+		t.Run(path, func(t *testing.T) {
+			tab, complaints := openTab(t, browser, origin+path, "light")
+			for _, theme := range []string{"light", "dark"} {
+				must(t, chromedp.Do(tab, seenAs("screen", theme)))
+				for _, wrong := range browsertest.Unreadable(t, tab) {
+					t.Errorf("%s: %s", theme, wrong)
+				}
+			}
+			if evaluated[bool](t, tab, over) {
+				t.Error("the page runs over the side")
+			}
+			if _, err := chromedp.Run(tab, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile)); err != nil {
+				t.Fatal(err)
+			}
+			if evaluated[bool](t, tab, over) {
+				t.Error("the page runs over the side of a phone")
+			}
+			must(t, chromedp.Do(tab, seenAs("print", "dark")))
+			if paper := evaluated[string](t, tab, `getComputedStyle(document.body).backgroundColor`); paper != "rgb(255, 255, 255)" {
+				t.Errorf("it is printed on %s", paper)
+			}
+			if evaluated[bool](t, tab, `[...document.querySelectorAll("form.ask, form.search, .tabs, .filters")].some(e => e.getClientRects().length)`) {
+				t.Error("what only a screen has a use for is printed")
+			}
+			if evaluated[bool](t, tab, `[...document.querySelectorAll("table.data")].some(e => !e.getClientRects().length && !e.closest("details:not([open])"))`) {
+				t.Error("a table is not printed")
+			}
+			if n := evaluated[int](t, tab, `document.querySelectorAll(".notebook td.n").length`); n == 0 && strings.HasSuffix(path, "hostile.ipynb") {
+				t.Error("there is no table with numbers")
+			}
+			if left := evaluated[bool](t, tab, `[...document.querySelectorAll(".notebook td.n")].some(e => getComputedStyle(e).textAlign !== "right")`); left {
+				t.Error("numbers of a notebook's table are not on the right")
+			}
+			if title := evaluated[string](t, tab, `document.title`); strings.Contains(title, "owned") {
+				t.Error("foreign output changed the page")
+			}
+			if at := evaluated[string](t, tab, `location.pathname + location.search`); at != path {
+				t.Errorf("the page went to %s", at)
+			}
+			if n := evaluated[int](t, tab, `[...document.querySelectorAll("button, input, select, a")].filter(e => !e.hidden && !(e.textContent.trim() || e.ariaLabel || e.labels?.length || e.querySelector("img")) && e.type !== "hidden").length`); n > 0 {
+				t.Errorf("%d controls have no name", n)
+			}
+			for _, text := range complaints() {
+				missing := strings.HasSuffix(path, "nowhere") || strings.HasSuffix(path, "hostile.ipynb") // whose picture is not there
+				if !missing || !strings.Contains(text, "404") {
+					t.Error(text)
+				}
+			}
+		})
+	}
+}
+
+// seenAs has the tab show a page on a screen or on paper, in a theme.
+func seenAs(medium, theme string) chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: medium, Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}})
+		return err
+	})
 }
 
 // Pictures that differ stand side by side, over each other, or as their difference.
@@ -149,6 +203,36 @@ func TestPicturesOfACell(t *testing.T) {
 	for _, wrong := range append(browsertest.Unreadable(t, tab), complaints()...) {
 		t.Error(wrong)
 	}
+}
+
+// A part of an axis that is chosen becomes a condition, whatever the column is
+// called, and the runs that are left are those that it is true of.
+func TestBrush(t *testing.T) {
+	s, _ := tides(t)
+	tab, complaints := openTab(t, browsertest.Chromium(t), listening(t, s)+"/s/"+idOf(t, s)+"/runs", "light")
+	where := evaluated[string](t, tab, `(async () => {
+		const axis = [...document.querySelectorAll(".axis")].find(a => a.ariaLabel.startsWith("mean loss"));
+		const press = (key, shiftKey) => axis.dispatchEvent(new KeyboardEvent("keydown", { key, shiftKey, bubbles: true, cancelable: true }));
+		for (let i = 0; i < 10; i++) press("ArrowUp", false);
+		press("Enter", false);
+		return document.querySelector("[name=where]").value;
+	})()`, chromedp.EvalAwaitPromise)
+	if where != `column("mean loss") >= 6.5` {
+		t.Fatalf("the condition is %s", where)
+	}
+	for range 100 {
+		if lead := evaluated[string](t, tab, `document.readyState === "complete" ? document.querySelector(".lead").textContent : ""`); lead == "5 of 12 runs" {
+			if n := evaluated[int](t, tab, `document.querySelectorAll("tr[data-run]").length`); n != 5 {
+				t.Errorf("%d rows", n)
+			}
+			for _, text := range complaints() {
+				t.Error(text)
+			}
+			return
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Errorf("the page says %q", evaluated[string](t, tab, `document.querySelector(".lead").textContent`))
 }
 
 // A frame is of no origin, in the page and when it is opened by its address:
@@ -270,9 +354,9 @@ func openTab(t *testing.T, browser context.Context, url, theme string) (context.
 	}
 }
 
-func evaluated[T any](t *testing.T, tab context.Context, script string) T {
+func evaluated[T any](t *testing.T, tab context.Context, script string, how ...chromedp.EvaluateOption) T {
 	t.Helper()
-	v, err := chromedp.Run(tab, chromedp.Evaluate[T](script))
+	v, err := chromedp.Run(tab, chromedp.Evaluate[T](script, how...))
 	if err != nil {
 		t.Fatalf("%s: %v", script, err)
 	}

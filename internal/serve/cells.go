@@ -34,7 +34,7 @@ type cellsView struct {
 	NoCode  bool          `json:"-"`
 	axes    []grid.Axis
 	self    template.URL
-	part    func(run, name string) template.URL // of a run's notebook; nil in a file
+	part    func(run, name string) template.URL // of a run's notebook
 }
 
 func (v cellsView) title() string { return "Cells of " + v.Sweep.Name }
@@ -91,11 +91,10 @@ type likeness struct {
 // mostPictures is how many pairs of pictures of a group a page shows.
 const mostPictures = 4
 
-// Pictures are those of a group that differ from its reference's: none in pages
-// that are files, as each would stand in the page.
+// Pictures are those of a group that differ from its reference's.
 func (v cellsView) Pictures(d align.Difference, g align.Group) (all []likeness) {
 	for _, x := range g.Deltas {
-		if x.Pair == [2]int{} || v.part == nil || len(all) == mostPictures {
+		if x.Pair == [2]int{} || len(all) == mostPictures {
 			continue
 		}
 		from := v.part(g.Reference, books.PictureName(d.Cell, x.Pair[0], x.Output))
@@ -145,11 +144,9 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 	if len(v.Where) > 8<<10 {
 		return nil, nil, unit.Mistake(errors.New("the expression has more than 8192 bytes"))
 	}
-	if !s.Pages.Written() {
-		v.part = func(run, name string) template.URL {
-			st, _ := o.Run(run)
-			return s.link("s", place.ID, "runs", run, strconv.Itoa(st.Best), name)
-		}
+	v.part = func(run, name string) template.URL {
+		st, _ := o.Run(run)
+		return s.link("s", place.ID, "runs", run, strconv.Itoa(st.Best), name)
 	}
 	head, _ := o.Head()
 	v.axes = head.Axes

@@ -75,6 +75,9 @@ func (p Pages) after(d time.Duration) <-chan time.Time {
 // need a server.
 var pagePaths = pattern.Of(`^(runs|runs/[a-z2-7]{16}|runs/[a-z2-7]{16}/[0-9]{1,6}|cells|tables|tables/.+)$`)
 
+// pictureOf are the addresses of pictures in the notebooks of runs.
+var pictureOf = pattern.Of(`^runs/([a-z2-7]{16})/([0-9]{1,6})/(code[0-9]{1,6}-[0-9]{1,6})-(png|jpeg|gif|webp|bmp)$`)
+
 // fileOf is the file of an address, and whether it is a page; "" for what is
 // none.
 func (p Pages) fileOf(first string, u *url.URL) (file string, page bool) {
@@ -86,7 +89,10 @@ func (p Pages) fileOf(first string, u *url.URL) (file string, page bool) {
 		return "index.html", u.Path != ""
 	}
 	beneath, ok := strings.CutPrefix(u.Path, first+"/")
+	picture := pictureOf().FindStringSubmatch(beneath)
 	switch {
+	case picture != nil:
+		return "pictures/" + strings.Join(picture[1:4], "-") + "." + picture[4], false
 	case !ok, p.NoCode && strings.EqualFold(path.Ext(beneath), ".ipynb"):
 		return "", false
 	case strings.HasPrefix(beneath, "files/"), strings.HasPrefix(beneath, "pictures/"):

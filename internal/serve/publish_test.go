@@ -109,6 +109,16 @@ func TestPublishedInABrowser(t *testing.T) {
 				if !evaluated[bool](t, tab, `getComputedStyle(document.querySelector("header.site")).display === "flex" && !document.querySelector("#theme").hidden`) {
 					t.Error("the style sheet or the script was not loaded")
 				}
+				if page == "cells.html" {
+					ways := evaluated[string](t, tab, `(() => {
+						const pair = document.querySelector("[data-pictures]");
+						document.querySelector(".ways").children[2].click();
+						return [...pair.querySelectorAll("img")].map(i => { i.loading = "eager"; return i.src.slice(i.src.lastIndexOf(".")); }).join() + " " + pair.dataset.pictures;
+					})()`)
+					if ways != ".png,.png difference" || !loadedPictures(t, tab) {
+						t.Errorf("pictures that differ: %s", ways)
+					}
+				}
 				if page == hostile && !filledFrame(t, tab) {
 					t.Error("the frame was not filled")
 				}
@@ -120,6 +130,18 @@ func TestPublishedInABrowser(t *testing.T) {
 			})
 		}
 	}
+}
+
+// loadedPictures waits for the first two pictures of a page.
+func loadedPictures(t *testing.T, tab context.Context) bool {
+	t.Helper()
+	for range 200 {
+		if evaluated[bool](t, tab, `[...document.querySelectorAll("[data-pictures] img")].slice(0, 2).every(i => i.complete && i.naturalWidth === 200)`) {
+			return true
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }
 
 // filledFrame waits for the first frame to say how tall it is.

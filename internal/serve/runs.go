@@ -207,7 +207,7 @@ func attach(w http.ResponseWriter, name string) {
 func exampleOf(axes []grid.Axis) string {
 	for _, a := range axes {
 		if len(a.Values) > 0 && a.Kind == "param" {
-			return a.Name + " == " + unit.Cut(a.Values[0].String(), 40) + " and "
+			return query.Term(a.Name) + " == " + unit.Cut(a.Values[0].String(), 40) + " and "
 		}
 	}
 	return ""

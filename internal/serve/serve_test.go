@@ -26,6 +26,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/table"
 )
 
 const testToken = "a token for tests only"
@@ -94,7 +95,7 @@ func endRun(t testing.TB, s *sweep.Sweep, run sweep.RunState, o outcome.Outcome)
 	}
 	last := doc.Cells[len(doc.Cells)-1]
 	if o.Status == outcome.Succeeded {
-		last.Outputs = append(last.Outputs, scrapOutput("y", 2*x), scrapOutput("note", "fine"), bar(t, int(x)))
+		last.Outputs = append(last.Outputs, scrapOutput("y", 2*x), scrapOutput("note", "fine"), scrapOutput("mean loss", 10-x), bar(t, int(x)))
 	} else {
 		last.Outputs = append(last.Outputs, notebook.Output{Type: "error", Ename: o.Ename, Evalue: o.Evalue, Traceback: []string{"Traceback\x1b[31m <b>most</b>", o.Ename + ": " + o.Evalue}})
 	}
@@ -155,7 +156,26 @@ func tides(t *testing.T) (*Server, string) {
 	dir := t.TempDir()
 	s := makeSweep(t, store.Dir(filepath.Join(dir, "tides.sweep")), 6, mixed(6))
 	must(t, s.Lease().Release())
+	collected(t, s.Store())
 	return serverOf(t, Access{}, dir), dir
+}
+
+// collected writes a table as collecting does.
+func collected(t testing.TB, st store.Store) {
+	t.Helper()
+	var rows [][]any
+	for i := range 250 {
+		rows = append(rows, []any{strings.Repeat("abcdefgh", 2), []string{"apac", "emea"}[i%2], float64(i), float64(i*i%97) / 7, nil})
+	}
+	var specs []table.ColumnSpec
+	for _, name := range []string{"run_id", "region", "x", "mean loss", "empty"} {
+		specs = append(specs, table.ColumnSpec{Name: name, Role: table.RoleFrame})
+	}
+	data, err := table.Build(specs, rows)
+	must(t, err)
+	var file bytes.Buffer
+	must(t, data.WriteParquet(&file))
+	must(t, st.Put(t.Context(), sweep.PrefixResults+"runs.parquet", file.Bytes(), store.Cached))
 }
 
 func serverOf(t testing.TB, access Access, roots ...string) *Server {

@@ -2,11 +2,9 @@ package serve
 
 import (
 	"bytes"
-	"fmt"
 	"html/template"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -73,62 +71,9 @@ func (s *Server) tableLink(place roots.Sweep, name string) template.URL {
 }
 
 // A tableView is one table.
-type tableView struct {
-	Sweep   roots.Sweep      `json:"sweep"`
-	Name    string           `json:"name"`
-	Sort    string           `json:"sort,omitempty"`
-	Page    int              `json:"page"`
-	Pages   int              `json:"pages"`
-	Total   int              `json:"total"` // rows that the filters leave
-	Of      int              `json:"of"`
-	Columns []explore.Column `json:"columns"`
-	Rows    [][]explore.Cell `json:"rows"`
-
-	q     explore.Question
-	self  template.URL
-	Store template.URL `json:"-"` // the file
-	Runs  int          `json:"-"` // index of the column with runs' ids, −1 without one
-}
+type tableView struct{ explore.Sheet }
 
 func (v tableView) title() string { return v.Name }
-
-// Headline is what the page says first.
-func (v tableView) Headline() string {
-	if v.Total == v.Of {
-		return v.Name + ": " + unit.Plural(v.Of, "row")
-	}
-	return fmt.Sprintf("%s: %d of %s", v.Name, v.Total, unit.Plural(v.Of, "row"))
-}
-
-func (v tableView) to(q explore.Question) template.URL { return withQuery(v.self, q.Values()) }
-
-// SortLink sorts by a column.
-func (v tableView) SortLink(name string) template.URL { return v.to(v.q.SortedBy(name)) }
-
-// Sorted says how a column is sorted, as aria-sort has it.
-func (v tableView) Sorted(name string) string { return sorted(v.q.Sort, v.q.Down, name) }
-
-// PageLink is another page.
-func (v tableView) PageLink(page int) template.URL { return v.to(v.q.On(page)) }
-
-// All is the page without filters.
-func (v tableView) All() template.URL { return v.self }
-
-// Filtered reports whether some rows are left out.
-func (v tableView) Filtered() bool { return len(v.q.Filters) > 0 }
-
-// Export is a file of what is seen.
-func (v tableView) Export(form string) template.URL {
-	values := v.q.Values()
-	values.Set("as", form)
-	return withQuery(v.self, values)
-}
-
-// IsRun reports whether a cell is the id of a run.
-func (v tableView) IsRun(column int, c explore.Cell) bool {
-	id, ok := c.Value.(string)
-	return ok && column == v.Runs && runID.MatchString(id)
-}
 
 func (s *Server) tablePage(r *http.Request) (view, []crumb, error) {
 	place, name, answer, err := s.explore(r)
@@ -143,9 +88,8 @@ func (s *Server) tablePage(r *http.Request) (view, []crumb, error) {
 		v, err := s.exported(name, answer, writeParquet)
 		return v, nil, err
 	}
-	v := tableView{Sweep: place, Name: name, Sort: answer.Question.Values().Get("sort"), Page: answer.Question.Page, Pages: answer.Pages, Total: answer.Total, Of: answer.Of,
-		Columns: answer.Columns, Rows: answer.Rows, q: answer.Question, self: s.tableLink(place, name), Store: s.stored(place, sweep.PrefixResults+name+tableEnding), Runs: -1}
-	v.Runs = slices.IndexFunc(v.Columns, func(c explore.Column) bool { return c.Name == "run_id" || c.Name == "run" })
+	v := tableView{explore.SheetOf(name, answer, s.tableLink(place, name), s.stored(place, sweep.PrefixResults+name+tableEnding))}
+	v.Sweep = place
 	return v, []crumb{s.crumbOf(place), {"Tables", s.link("s", place.ID, "tables")}}, nil
 }
 
@@ -165,7 +109,7 @@ func (s *Server) explore(r *http.Request) (roots.Sweep, string, *explore.View, e
 	if err != nil {
 		return place, name, nil, noFile(err)
 	}
-	answer, err := explore.Answer(data, q)
+	answer, err := explore.Answer(data, q, func(run string) string { return string(s.link("s", place.ID, "runs", run)) })
 	return place, name, answer, err
 }
 

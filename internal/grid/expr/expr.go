@@ -139,7 +139,11 @@ func (v *boundsVisitor) Visit(n *ast.Node) {
 	case *ast.CallNode:
 		if f, ok := x.Callee.(*ast.IdentifierNode); ok {
 			v.names[f.Value]-- // visited before
-			v.calls[f.Value] = true
+			if name, ok := named(x); ok {
+				v.names[name]++
+			} else {
+				v.calls[f.Value] = true
+			}
 		} else if !isArtifact(x.Callee) {
 			v.calls["a method"] = true
 		}
@@ -223,6 +227,10 @@ func (namesFirst) Visit(n *ast.Node) {
 			ast.Patch(n, &ast.MemberNode{Node: &ast.IdentifierNode{Value: "$env"}, Property: &ast.StringNode{Value: x.Value}})
 		}
 	case *ast.CallNode:
+		if name, ok := named(x); ok {
+			ast.Patch(n, &ast.MemberNode{Node: &ast.IdentifierNode{Value: "$env"}, Property: &ast.StringNode{Value: name}})
+			return
+		}
 		if m, ok := x.Callee.(*ast.MemberNode); ok {
 			if isArtifact(m) {
 				x.Callee, x.Arguments = &ast.IdentifierNode{Value: "artifact"}, append([]ast.Node{m.Node}, x.Arguments...)
@@ -235,6 +243,9 @@ func (namesFirst) Visit(n *ast.Node) {
 
 func (v *boundsVisitor) problem() error {
 	for name := range v.calls {
+		if name == byName {
+			return fmt.Errorf("`column` takes one name in quotes, such as column(\"mean loss\")")
+		}
 		if !slices.Contains(known, name) {
 			return fmt.Errorf("there is no function `%s`%s", name, diagnostic.DidYouMean(name, known))
 		}

@@ -54,6 +54,40 @@ func TestExpressions(t *testing.T) {
 	}
 }
 
+// Whatever a name is, there is an expression that reads it, and an identifier is
+// read as it is.
+func TestEveryNameIsRead(t *testing.T) {
+	for name, want := range map[string]string{
+		"auc": "auc", "Ωμέγα": "Ωμέγα", "mean": "mean", "column": "column", "_x1": "_x1",
+		"mean loss": `column("mean loss")`, "a-b": `column("a-b")`, "in": `column("in")`, "true": `column("true")`, "1st": `column("1st")`, "auc@10": `column("auc@10")`,
+		`"quoted"`: "", "a\\b": "", " auc": "", "auc ": "", "a.b": "", "f()": "", "# x": "", "x /* y */": "", "tab\there": "", "😀": "", "漢 字": "", "nul\x00": "", "$env": "", "column(\"x\")": "",
+	} {
+		src := Name(name)
+		if want != "" && src != want {
+			t.Errorf("%q is read as %s, want %s", name, src, want)
+		}
+		if name == "$env" { // all values together, which have no name
+			continue
+		}
+		e, err := Compile(src + " == 7")
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		if got, err := e.Bool(map[string]any{name: 7}); !got || err != nil {
+			t.Errorf("%q: %s is %v, %v", name, e, got, err)
+		}
+		if _, err := e.Bool(map[string]any{"other": 7}); err == nil {
+			t.Errorf("%q: a name that is not there is read", name)
+		}
+	}
+	for _, src := range []string{"column(auc) > 1", "column('a', 'b') > 1", "column() > 1", "column('$env') > 1"} {
+		if _, err := Compile(src); err == nil || !strings.Contains(err.Error(), "one name in quotes") {
+			t.Errorf("%s: %v", src, err)
+		}
+	}
+}
+
 // Numbers compare in the order of IEEE, however large they are and whatever
 // kind they have; null is in no order.
 func TestNumbers(t *testing.T) {

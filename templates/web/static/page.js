@@ -39,7 +39,7 @@ for (const form of document.querySelectorAll("form.ask")) {
   form.addEventListener("submit", () => {
     const chosen = new URLSearchParams(location.search).has("cols");
     if (!chosen && boxes.map(b => b.checked).join() === before) for (const b of boxes) b.disabled = true;
-    for (const e of form.elements) if (e.name && e.value === "") e.disabled = true;
+    for (const e of form.elements) if (e.name && e.value === "") e.disabled = true; // those of the table, too
   });
 }
 

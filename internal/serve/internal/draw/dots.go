@@ -46,7 +46,11 @@ func Dots(x, y Scale, points []Point, colors *Colors, panel Panel) template.HTML
 		if !okX || !okY {
 			continue
 		}
-		dot := fmt.Sprintf(`<circle class="%s" data-run="%s" cx="%.1f" cy="%.1f" r="3.2"><title>%s</title></circle>`, colors.class(p), escape(p.ID), left+u*(right-left), bottom-v*(bottom-top), escape(title(p.Name)))
+		run := ""
+		if p.ID != "" {
+			run = ` data-run="` + escape(p.ID) + `"`
+		}
+		dot := fmt.Sprintf(`<circle class="%s"%s cx="%.1f" cy="%.1f" r="3.2"><title>%s</title></circle>`, colors.class(p), run, left+u*(right-left), bottom-v*(bottom-top), escape(title(p.Name)))
 		if p.Link != "" {
 			dot = `<a href="` + escape(p.Link) + `" tabindex="-1">` + dot + `</a>`
 		}

@@ -24,7 +24,7 @@ const (
 	MaxLines = 400
 	MaxDots  = 2000
 
-	maxLevels = 40 // texts along an axis
+	MaxLevels = 40 // texts along an axis
 	maxTicks  = 12 // of them that are written
 	maxLabel  = 18 // characters
 	maxTitle  = 200
@@ -39,9 +39,10 @@ type Point struct {
 
 // A Scale is an axis with the place of every value along it.
 type Scale struct {
-	Name, Title string
-	low, high   float64
-	levels      []string // texts; none: it has numbers
+	Name      string // for a script
+	Title     string // for people
+	low, high float64
+	levels    []string // texts; none: it has numbers
 }
 
 // ScaleOf measures the i-th values of points. ok is false when they do not
@@ -66,7 +67,7 @@ func ScaleOf(name, title string, points []Point, i int) (s Scale, ok bool) {
 	}
 	for _, p := range points {
 		if text := textOf(p.Values[i]); p.Values[i] != nil && !slices.Contains(s.levels, text) {
-			if s.levels = append(s.levels, text); len(s.levels) > maxLevels {
+			if s.levels = append(s.levels, text); len(s.levels) > MaxLevels {
 				return s, false
 			}
 		}

@@ -44,6 +44,8 @@ type Question struct {
 	Down    bool
 	Page    int
 	Filters []Filter
+	X, Y    string // columns that are drawn against each other; "" are none
+	Color   string // column that colours the dots
 }
 
 // A Filter is a condition on one column: text that it contains, "=text", "!text",
@@ -57,6 +59,7 @@ const filterPrefix = "f."
 func Parse(v url.Values) (Question, error) {
 	q := Question{Page: 1}
 	q.Sort, q.Down = strings.CutPrefix(v.Get("sort"), "-")
+	q.X, q.Y, q.Color = v.Get("x"), v.Get("y"), v.Get("color")
 	if text := v.Get("page"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 {
@@ -85,6 +88,11 @@ func (q Question) Values() url.Values {
 	if q.Page > 1 {
 		v.Set("page", strconv.Itoa(q.Page))
 	}
+	for name, column := range map[string]string{"x": q.X, "y": q.Y, "color": q.Color} {
+		if column != "" {
+			v.Set(name, column)
+		}
+	}
 	for _, f := range q.Filters {
 		v.Set(filterPrefix+f.Column, f.Want)
 	}
@@ -109,6 +117,7 @@ type View struct {
 	Total    int      // rows that the filters leave
 	Of       int
 	Pages    int
+	Plot     Plot
 
 	left [][]any
 }
@@ -149,8 +158,9 @@ type Common struct {
 // A Bar is one bar of a histogram, in units of 100 by 20.
 type Bar struct{ X, Y, Wide, High float64 }
 
-// Answer answers a question about a table.
-func Answer(d Data, q Question) (*View, error) {
+// Answer answers a question about a table. link is the page of a run; nil where
+// there is none.
+func Answer(d Data, q Question, link func(run string) string) (*View, error) {
 	v := &View{Question: q, Of: len(d.Rows), left: d.Rows}
 	for _, f := range q.Filters {
 		if err := v.filter(d, f); err != nil {
@@ -178,7 +188,7 @@ func Answer(d Data, q Question) (*View, error) {
 	v.Question.Page = min(q.Page, v.Pages)
 	from := (v.Question.Page - 1) * MaxRows
 	v.page(v.left[from:min(from+MaxRows, v.Total)])
-	return v, nil
+	return v, v.plot(d.Names, link)
 }
 
 func noColumn(name string) error {

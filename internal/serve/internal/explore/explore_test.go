@@ -26,7 +26,7 @@ func answer(t *testing.T, query string) *View {
 	if back, _ := Parse(q.Values()); back.Values().Encode() != q.Values().Encode() {
 		t.Errorf("%s: the URL of its question asks something else: %s", query, back.Values().Encode())
 	}
-	v, err := Answer(sample, q)
+	v, err := Answer(sample, q, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestFiltersAndOrder(t *testing.T) {
 		values, _ := url.ParseQuery(query)
 		q, err := Parse(values)
 		if err == nil {
-			_, err = Answer(sample, q)
+			_, err = Answer(sample, q, nil)
 		}
 		if !unit.IsMistake(err) {
 			t.Errorf("%s: %v", query, err)
@@ -79,5 +79,63 @@ func TestSummaries(t *testing.T) {
 	}
 	if v := answer(t, "f.n=%3E99"); v.Total != 0 || v.Pages != 1 || v.Columns[1].Type != "empty" {
 		t.Errorf("nothing: %+v", v)
+	}
+}
+
+// Two columns are drawn against each other: the rows that the filters leave and
+// that have both values, a run's with the way to its page. What cannot be drawn
+// is said.
+func TestPlot(t *testing.T) {
+	d := Data{Names: []string{"run", "n", "kind", "same", "free <b>"}, Rows: [][]any{
+		{"aaaaaaaaaaaaaaaa", int64(1), "a", 1.0, "w"}, {"bbbbbbbbbbbbbbbb", int64(2), "b", 1.0, "x"}, {"no run", int64(3), "a", 1.0, "y"}, {"cccccccccccccccc", nil, "a", 1.0, "z"},
+	}}
+	link := func(run string) string { return "/runs/" + run }
+	ask := func(query string) (*View, error) {
+		values, _ := url.ParseQuery(query)
+		q, err := Parse(values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Answer(d, q, link)
+	}
+	v, err := ask("")
+	if err != nil || v.Plot.Picture != "" || strings.Join(v.Plot.Axes, " ") != "run n kind free <b>" {
+		t.Errorf("without a question: %v, %q, %q", err, v.Plot.Axes, v.Plot.Picture)
+	}
+	for query, want := range map[string]struct {
+		x, y string
+		dots int
+		has  []string
+	}{
+		"x=n&y=free+<b>": {"n", "free <b>", 3, []string{`href="/runs/aaaaaaaaaaaaaaaa"`, "<title>row 3</title>", "free &lt;b&gt;"}},
+		"y=n":            {"run", "n", 3, nil}, "x=kind": {"kind", "n", 3, nil},
+		"x=n&y=kind&color=kind&f.kind=a": {"n", "kind", 0, nil},
+		"x=n&y=kind&color=n&f.n=1..2":    {"n", "kind", 2, []string{`class="q0"`}},
+	} {
+		v, err := ask(query)
+		if want.dots == 0 {
+			if !unit.IsMistake(err) {
+				t.Errorf("%s: %v", query, err)
+			}
+			continue
+		}
+		if err != nil || v.Plot.X != want.x || v.Plot.Y != want.y {
+			t.Errorf("%s: %s over %s: %v", query, v.Plot.Y, v.Plot.X, err)
+			continue
+		}
+		picture := string(v.Plot.Picture)
+		if n := strings.Count(picture, "<circle"); n != want.dots {
+			t.Errorf("%s: %d dots", query, n)
+		}
+		for _, text := range want.has {
+			if !strings.Contains(picture, text) {
+				t.Errorf("%s: no %s in %s", query, text, picture)
+			}
+		}
+	}
+	for _, bad := range []string{"x=nosuch", "x=n&y=same", "x=n&y=kind&color=nosuch"} {
+		if _, err := ask(bad); !unit.IsMistake(err) {
+			t.Errorf("%s: %v", bad, err)
+		}
 	}
 }

@@ -140,5 +140,5 @@ func condition(name string, v any) string {
 	if err != nil {
 		return ""
 	}
-	return name + " == " + string(literal)
+	return query.Term(name) + " == " + string(literal)
 }

@@ -38,7 +38,7 @@ func (t *Table) plot(known *columns, link func(id string) string) error {
 	some := draw.Some(t.chosen, maxScaled)
 	var scales []draw.Scale
 	for _, c := range t.plottable(known) {
-		if scale, ok := draw.ScaleOf(c.Name, c.Title(), pointsOf(some, t.Axes, c), 0); ok && len(p.Axes) < draw.MaxAxes {
+		if scale, ok := draw.ScaleOf(query.Term(c.Name), c.Title(), pointsOf(some, t.Axes, c), 0); ok && len(p.Axes) < draw.MaxAxes {
 			p.Axes, scales = append(p.Axes, c), append(scales, scale)
 		}
 	}

@@ -1,0 +1,97 @@
+package explore
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+
+	"github.com/fanout-dev/fanout/internal/pattern"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// A Sheet is the page of a table; its JSON is the page's twin.
+type Sheet struct {
+	Sweep   roots.Sweep `json:"sweep,omitzero"` // whose table it is; none of a notebook that no sweep has
+	Name    string      `json:"name"`
+	Sort    string      `json:"sort,omitempty"`
+	Page    int         `json:"page"`
+	Pages   int         `json:"pages"`
+	Total   int         `json:"total"` // rows that the filters leave
+	Of      int         `json:"of"`
+	Columns []Column    `json:"columns"`
+	Rows    [][]Cell    `json:"rows"`
+	Plot    Plot        `json:"-"`
+
+	q     Question
+	self  template.URL
+	Store template.URL `json:"-"` // the file; "" where there is none
+}
+
+// SheetOf is the page with an answer, at its address.
+func SheetOf(name string, v *View, self, store template.URL) Sheet {
+	return Sheet{Name: name, Sort: v.Question.Values().Get("sort"), Page: v.Question.Page, Pages: v.Pages, Total: v.Total, Of: v.Of,
+		Columns: v.Columns, Rows: v.Rows, Plot: v.Plot, q: v.Question, self: self, Store: store}
+}
+
+// Headline is what the page says first.
+func (p Sheet) Headline() string {
+	if p.Total == p.Of {
+		return p.Name + ": " + unit.Plural(p.Of, "row")
+	}
+	return fmt.Sprintf("%s: %d of %s", p.Name, p.Total, unit.Plural(p.Of, "row"))
+}
+
+func (p Sheet) to(q Question) template.URL { return with(p.self, q.Values()) }
+
+func with(link template.URL, v url.Values) template.URL {
+	if len(v) == 0 {
+		return link
+	}
+	return link + "?" + template.URL(v.Encode())
+}
+
+// SortLink sorts by a column.
+func (p Sheet) SortLink(name string) template.URL { return p.to(p.q.SortedBy(name)) }
+
+// Sorted says how a column is sorted, as aria-sort has it.
+func (p Sheet) Sorted(name string) string {
+	switch {
+	case p.q.Sort != name:
+		return "none"
+	case p.q.Down:
+		return "descending"
+	}
+	return "ascending"
+}
+
+// PageLink is another page.
+func (p Sheet) PageLink(page int) template.URL { return p.to(p.q.On(page)) }
+
+// All is the page without filters.
+func (p Sheet) All() template.URL { return p.self }
+
+// Filtered reports whether some rows are left out.
+func (p Sheet) Filtered() bool { return len(p.q.Filters) > 0 }
+
+// Export is a file of what is seen.
+func (p Sheet) Export(form string) template.URL {
+	v := p.q.Values()
+	v.Set("as", form)
+	return with(p.self, v)
+}
+
+var runID = pattern.Of(`^[a-z2-7]{16}$`)
+
+// runColumn is the index of the column with the ids of runs, −1 without one.
+func runColumn(names []string) int {
+	return slices.IndexFunc(names, func(name string) bool { return name == "run_id" || name == "run" })
+}
+
+// IsRun reports whether a cell is the id of a run.
+func (p Sheet) IsRun(column int, c Cell) bool {
+	name := p.Columns[column].Name
+	id, ok := c.Value.(string)
+	return ok && (name == "run_id" || name == "run") && p.Sweep.ID != "" && runID().MatchString(id)
+}
