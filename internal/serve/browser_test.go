@@ -58,15 +58,6 @@ func TestInABrowser(t *testing.T) {
 		"/s/" + id + "/cells", "/s/" + id + "/tables", "/s/" + id + "/tables/runs?color=region&f.x=%3E3&x=x&y=mean+loss", "/view/", "/view/hostile.ipynb", "/nowhere"})
 }
 
-const stepsFile = `name: chain
-steps:
-  extract: {template: t.ipynb}
-  report: {template: t.ipynb, needs: extract}
-  world: {template: t.ipynb, needs: report, over: []}
-grid: {region: [apac, emea]}
-parameters: {x: 3, model: m}
-`
-
 // So it is with a catalogue, what can be launched, nights and steps.
 func TestMoreInABrowser(t *testing.T) {
 	browser := browsertest.Chromium(t)
@@ -87,14 +78,14 @@ func TestMoreInABrowser(t *testing.T) {
 	for _, s := range all.Sweeps {
 		switch s.Name {
 		case "nightly":
-			paths = append(paths, "/s/"+s.ID, "/s/"+s.ID+"/nights")
+			paths = append(paths, "/s/"+s.ID, "/s/"+s.ID+"/nights", "/s/"+s.ID+"/schedule")
 		case "chain":
 			paths = append(paths, "/s/"+s.ID, "/s/"+s.ID+"/runs", "/s/"+s.ID+"/runs/"+chain.Runs()[2].Run.ID)
 		default:
 			paths = append(paths, "/s/"+s.ID)
 		}
 	}
-	if len(paths) != 11 {
+	if len(paths) != 12 {
 		t.Errorf("pages: %q", paths)
 	}
 	lookAt(t, browser, listening(t, p.Server), paths)
@@ -103,7 +94,10 @@ func TestMoreInABrowser(t *testing.T) {
 // lookAt looks at pages in both themes, on a screen, on a phone and on paper.
 func lookAt(t *testing.T, browser context.Context, origin string, paths []string) {
 	t.Helper()
-	const over = `document.documentElement.scrollWidth > document.documentElement.clientWidth + 1`
+	const over = `(() => {
+		const wide = document.documentElement.clientWidth + 1;
+		return document.documentElement.scrollWidth > wide ? [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > wide && !e.closest(".scroll, pre")).map(e => e.outerHTML.slice(0, 120)).slice(0, 3).join(" ") || "?" : "";
+	})()`
 	for _, path := range paths {
 		t.Run(path, func(t *testing.T) {
 			tab, complaints := openTab(t, browser, origin+path, "light")
@@ -113,15 +107,16 @@ func lookAt(t *testing.T, browser context.Context, origin string, paths []string
 					t.Errorf("%s: %s", theme, wrong)
 				}
 			}
-			if evaluated[bool](t, tab, over) {
-				t.Error("the page runs over the side")
+			if what := evaluated[string](t, tab, over); what != "" {
+				t.Errorf("the page runs over the side: %s", what)
 			}
 			if _, err := chromedp.Run(tab, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile)); err != nil {
 				t.Fatal(err)
 			}
-			if evaluated[bool](t, tab, over) {
-				t.Error("the page runs over the side of a phone")
+			if what := evaluated[string](t, tab, over); what != "" {
+				t.Errorf("the page runs over the side of a phone: %s", what)
 			}
+			takePictures(t, tab, path)
 			must(t, chromedp.Do(tab, seenAs("print", "dark")))
 			if paper := evaluated[string](t, tab, `getComputedStyle(document.body).backgroundColor`); paper != "rgb(255, 255, 255)" {
 				t.Errorf("it is printed on %s", paper)
@@ -154,6 +149,27 @@ func lookAt(t *testing.T, browser context.Context, origin string, paths []string
 				}
 			}
 		})
+	}
+}
+
+// takePictures writes how a page looks into the folder that FANOUT_TEST_PICTURES
+// names: somebody has to like it.
+func takePictures(t *testing.T, tab context.Context, path string) {
+	t.Helper()
+	folder := os.Getenv("FANOUT_TEST_PICTURES")
+	if folder == "" {
+		return
+	}
+	name := strings.Trim(regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(path, "-"), "-")
+	for _, theme := range []string{"light", "dark"} {
+		must(t, chromedp.Do(tab, seenAs("screen", theme)))
+		for _, wide := range []int64{390, 1200, 1920} {
+			_, err := chromedp.Run(tab, chromedp.EmulateViewport(wide, 1000))
+			must(t, err)
+			picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+			must(t, err)
+			must(t, os.WriteFile(filepath.Join(folder, fmt.Sprintf("%s-%d-%s.png", name, wide, theme)), picture, 0o666))
+		}
 	}
 }
 
