@@ -12,6 +12,7 @@ if (button) {
   const show = () => { button.textContent = dark() ? "Light" : "Dark"; button.setAttribute("aria-label", `Use the ${dark() ? "light" : "dark"} theme`); };
   button.hidden = false;
   show();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", show);
   button.addEventListener("click", () => {
     const theme = dark() ? "light" : "dark";
     document.documentElement.dataset.theme = theme;
