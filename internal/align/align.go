@@ -30,6 +30,7 @@ type Run struct {
 	Values []value.Binding        // of the axes, in their order
 	Stale  []string               // parts in which it differs from the plan; nil for one that is current
 	Size   int64                  // of the notebook in bytes; 0 is unknown
+	Mark   string                 // tells the notebook from every other; "" where nothing does
 	Read   func() ([]byte, error) // reads the notebook; may be called again
 }
 
@@ -40,6 +41,7 @@ type Options struct {
 	First     bool            // the first run is the reference
 	Tolerance float64         // numbers that differ by no more than this share are equal
 	Most      int             // differences that are described in detail; 0 is all of them
+	Memory    *Memory         // nil: every notebook is read
 }
 
 // Tolerance is what numbers may differ by where nothing else is asked for: the

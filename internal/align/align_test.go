@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -272,6 +275,94 @@ func BenchmarkManyRuns(b *testing.B) {
 	runs := manyRuns(b)
 	for b.Loop() {
 		if r := compared(b, align.Options{Tolerance: align.Tolerance}, runs...); len(r.Differences) != 15 {
+			b.Fatalf("%d cells differ", len(r.Differences))
+		}
+	}
+}
+
+// What was read of notebooks is not read again: a comparison that remembers gives
+// the same report, and one whose memory is spoilt or of other notebooks, too.
+func TestMemory(t *testing.T) {
+	runs, reads := manyRuns(t)[:40], atomic.Int64{}
+	runs = append(runs, run(t, "seed=x", "cell 0\n", "!gone"), run(t, "seed=none", slices.Repeat([]string{""}, 30)...))
+	for i, r := range runs {
+		runs[i].Mark = fmt.Sprint("mark ", i)
+		runs[i].Read = func() ([]byte, error) { reads.Add(1); return r.Read() }
+	}
+	m := &align.Memory{File: filepath.Join(t.TempDir(), "new", "x"+align.MemoryEnding)}
+	ask := func(runs []align.Run) (string, int64) {
+		reads.Store(0)
+		o := align.Options{Tolerance: align.Tolerance, Most: 3, Memory: m}
+		report := func() string {
+			text, err := json.Marshal(compared(t, o, runs...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return string(text)
+		}
+		text, n := report(), reads.Load()
+		if o.Memory = nil; report() != text {
+			t.Error("without a memory it is another report")
+		}
+		return text, n
+	}
+	first, n := ask(runs)
+	if n < 40 {
+		t.Errorf("%d notebooks are read at first", n)
+	}
+	second, n := ask(runs)
+	if second != first || n > 16 {
+		t.Errorf("%d notebooks are read again, the same report: %v", n, second == first)
+	}
+	if _, n := ask(runs[:20]); n > 16 {
+		t.Errorf("%d of some", n)
+	}
+	other := slices.Clone(runs)
+	other[3].Mark = "another attempt"
+	if _, n := ask(other); n > 17 {
+		t.Errorf("%d when one has changed", n)
+	}
+	for _, spoilt := range []string{"", "no such thing", strings.Repeat("\xff", 1000)} {
+		if err := os.WriteFile(m.File, []byte(spoilt), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := ask(runs); again != first {
+			t.Error("another report with a memory that is spoilt")
+		}
+	}
+	whole, err := os.ReadFile(m.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut < len(whole); cut += len(whole)/7 + 1 {
+		if err := os.WriteFile(m.File, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := ask(runs); again != first {
+			t.Error("another report with a memory that is cut off")
+		}
+	}
+	for i := range 100 {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(m.File), fmt.Sprint(i, align.MemoryEnding)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	os.Remove(m.File)
+	ask(runs)
+	if left, _ := os.ReadDir(filepath.Dir(m.File)); len(left) > 64 {
+		t.Errorf("%d memories are kept", len(left))
+	}
+}
+
+func BenchmarkManyRunsRemembered(b *testing.B) {
+	runs := manyRuns(b)
+	for i := range runs {
+		runs[i].Mark = fmt.Sprint(i)
+	}
+	o := align.Options{Tolerance: align.Tolerance, Most: 12, Memory: &align.Memory{File: filepath.Join(b.TempDir(), "x"+align.MemoryEnding)}}
+	compared(b, o, runs...)
+	for b.Loop() {
+		if r := compared(b, o, runs...); len(r.Differences) != 15 {
 			b.Fatalf("%d cells differ", len(r.Differences))
 		}
 	}

@@ -58,9 +58,10 @@ func (c *comparison) byAxes(d Difference, i int) (Difference, bool) {
 	d.Rank = disagreements / float64(strata)
 	d.Pattern = Every
 	if len(out) > 0 {
-		if d.Pattern = Unknown; own(in, out) != nil {
+		values := own(in[0], byName(in[1:]), byName(out))
+		if d.Pattern = Unknown; values != nil {
 			d.Pattern = Within
-			for _, b := range own(in, out) {
+			for _, b := range values {
 				d.Axes = append(d.Axes, b.Name+"="+b.Value.Text())
 			}
 		}

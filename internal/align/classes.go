@@ -42,7 +42,7 @@ type division struct {
 	class  []int // by run
 	first  []int // by class: its first run
 	prints []print
-	spread float64 // by how large a share numbers differ
+	spread float64 // by how large a share numbers differ from the first ones
 }
 
 func byBytes(l *library, r row) division {
@@ -73,17 +73,19 @@ func (d *division) unite(l *library, r row, tolerance float64) {
 	u := newUnion(len(d.first))
 	plain, clocked := map[[16]byte]int{}, map[[16]byte]int{}
 	leaders := map[[16]byte][]int{} // by frame
-	pictures := &sameness{}
+	pictures, likely := &sameness{}, 0
 	for class := range d.first {
 		p := d.prints[class]
 		known := u.joinEqual(plain, p.plain, class)
 		if u.joinEqual(clocked, p.clocked, class) || known {
 			continue
 		}
-		for _, leader := range leaders[p.frame.Digest] {
+		for i, leader := range leaders[p.frame.Digest] {
 			q := d.prints[leader]
-			if !p.frame.Near(q.frame, tolerance) {
-				d.spread = max(d.spread, spreadOf(p.frame.Numbers, q.frame.Numbers))
+			if !p.frame.Near(q.frame, tolerance, &likely) {
+				if i == 0 {
+					d.spread = max(d.spread, spreadOf(p.frame.Numbers, q.frame.Numbers))
+				}
 				continue
 			}
 			a, b := d.first[class], d.first[leader]

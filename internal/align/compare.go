@@ -18,7 +18,8 @@ const described = 8
 
 // Notebooks compares runs. At least two must have been executed.
 func Notebooks(ctx context.Context, runs []Run, o Options) (*Report, error) {
-	l, left, err := newLibrary(ctx, runs)
+	memory := o.Memory.open()
+	l, left, err := newLibrary(ctx, runs, memory)
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func Notebooks(ctx context.Context, runs []Run, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &comparison{library: l, o: o, rows: rows, divisions: divisions}
+	c := &comparison{library: l, o: o, rows: rows, divisions: divisions, values: byName(l.runs)}
 	r := &Report{Left: left, By: o.By, Cells: shared(divisions), Edited: c.edited(), Tolerance: o.Tolerance, Differences: []Difference{}}
 	for run := range l.runs {
 		r.Runs = append(r.Runs, c.compared(run))
@@ -56,6 +57,7 @@ func Notebooks(ctx context.Context, runs []Run, o Options) (*Report, error) {
 	for _, f := range all {
 		r.Differences = append(r.Differences, f.d)
 	}
+	memory.save(l.runs)
 	return r, nil
 }
 
@@ -104,6 +106,7 @@ type comparison struct {
 	o         Options
 	rows      []row
 	divisions []division
+	values    []map[string]value.Value // by run
 }
 
 func (c *comparison) compared(run int) Compared {
@@ -208,17 +211,17 @@ func (c *comparison) groups(i int) []Group {
 	var groups []Group
 	for _, class := range order {
 		g := Group{Raised: c.sheets[byClass[class][0]].cells[c.rows[i].at[byClass[class][0]]].raised}
-		var in, out []Run
+		exemplar := byClass[class][0]
+		var in, others []map[string]value.Value
 		for run, k := range division.class {
 			switch {
 			case k == class:
-				in, g.Runs = append(in, c.runs[run]), append(g.Runs, c.runs[run].ID)
+				in, g.Runs = append(in, c.values[run]), append(g.Runs, c.runs[run].ID)
 			case k >= 0:
-				out = append(out, c.runs[run])
+				others = append(others, c.values[run])
 			}
 		}
-		g.Values = own(in, out)
-		exemplar := byClass[class][0]
+		g.Values = own(c.runs[exemplar], in, others)
 		g.Exemplar = c.runs[exemplar].ID
 		if class != reference {
 			g.Reference = c.runs[c.partner(exemplar, byClass[reference])].ID

@@ -164,9 +164,9 @@ func (m members) neighbours(axis string) bool {
 
 // own are the values that all runs of a group have, and together none of the
 // others: one where that is enough. Of a single run it is all of its values.
-func own(in, out []Run) []value.Binding {
-	common, others := slices.Clone(in[0].Values), byName(out)
-	for _, v := range byName(in[1:]) {
+func own(first Run, in, others []map[string]value.Value) []value.Binding {
+	common := slices.Clone(first.Values)
+	for _, v := range in {
 		common = slices.DeleteFunc(common, func(b value.Binding) bool { return !value.Equal(v[b.Name], b.Value) })
 	}
 	shared := func(want []value.Binding) bool {

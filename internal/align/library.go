@@ -28,6 +28,7 @@ type library struct {
 	runs   []Run
 	sheets []*sheet
 	failed []string // what runs raised
+	memory *recall  // may be nil
 
 	mu   sync.Mutex
 	kept map[int]*notebook.Notebook
@@ -38,8 +39,8 @@ type library struct {
 
 // newLibrary reads all notebooks. Runs whose notebooks cannot be read, or were
 // never executed, are left out and say why.
-func newLibrary(ctx context.Context, runs []Run) (*library, []Left, error) {
-	all := &library{runs: runs, sheets: make([]*sheet, len(runs)), failed: make([]string, len(runs)), kept: map[int]*notebook.Notebook{}, left: room}
+func newLibrary(ctx context.Context, runs []Run, memory *recall) (*library, []Left, error) {
+	all := &library{runs: runs, sheets: make([]*sheet, len(runs)), failed: make([]string, len(runs)), memory: memory, kept: map[int]*notebook.Notebook{}, left: room}
 	why := make([]string, len(runs))
 	err := inParallel(ctx, len(runs), func(i int) {
 		if err := all.first(i); err != nil {
@@ -51,7 +52,7 @@ func newLibrary(ctx context.Context, runs []Run) (*library, []Left, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l := &library{kept: map[int]*notebook.Notebook{}, left: all.left}
+	l := &library{memory: memory, kept: map[int]*notebook.Notebook{}, left: all.left}
 	var left []Left
 	for i, r := range runs {
 		if why[i] != "" {
@@ -76,6 +77,10 @@ func (s *sheet) executed() bool {
 }
 
 func (l *library) first(run int) error {
+	if s, failed, known := l.memory.sheet(l.runs[run]); known {
+		l.sheets[run], l.failed[run] = s, failed
+		return nil
+	}
 	doc, err := l.open(run)
 	if err != nil {
 		return err
@@ -83,7 +88,9 @@ func (l *library) first(run int) error {
 	if f, failed := doc.Failure(); failed {
 		l.failed[run] = raisedText(f.Ename, f.Evalue)
 	}
-	l.sheets[run], err = newSheet(doc)
+	if l.sheets[run], err = newSheet(doc); err == nil {
+		l.memory.learn(l.runs[run], l.sheets[run], l.failed[run])
+	}
 	return err
 }
 
@@ -121,6 +128,10 @@ func (l *library) parts(run, cell int) []normal.Part {
 	if err != nil {
 		return nil
 	}
+	return l.partsIn(doc, run, cell)
+}
+
+func (l *library) partsIn(doc *notebook.Notebook, run, cell int) []normal.Part {
 	s := l.sheets[run]
 	if i := s.cells[cell].index; i < len(doc.Cells) {
 		return normal.Parts(doc.Cells[i].Outputs, normal.WidgetsOf(doc))
@@ -136,7 +147,15 @@ type print struct {
 }
 
 func (l *library) print(run, cell int) print {
-	parts := l.parts(run, cell)
+	if p, known := l.memory.print(l.runs[run], cell); known {
+		l.numbers.Add(int64(len(p.frame.Numbers)))
+		return p
+	}
+	doc, err := l.open(run)
+	var parts []normal.Part
+	if err == nil {
+		parts = l.partsIn(doc, run, cell)
+	}
 	p := print{plain: normal.Digest(parts)}
 	parts = l.sheets[run].clock.During(parts)
 	most := max(0, maxNumbers-l.numbers.Load())
@@ -146,6 +165,9 @@ func (l *library) print(run, cell int) print {
 		p.pictures = append(p.pictures, normal.Digest([]normal.Part{*r}))
 	}
 	p.frame.Raster = nil
+	if err == nil && int64(len(p.frame.Numbers)) < most { // else it is gone, or not all of it is there
+		l.memory.learnPrint(l.runs[run], cell, p)
+	}
 	return p
 }
 

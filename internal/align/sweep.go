@@ -21,6 +21,7 @@ type Question struct {
 	Tolerance float64  // as in Options
 	Most      int      // as in Options
 	Bytes     int64    // how large the notebooks may be together; 0 is any size
+	Memory    *Memory  // as in Options
 }
 
 // Variant stands for the axes of the baseline in Question.By.
@@ -94,8 +95,13 @@ func sortByValues(runs []Run) {
 }
 
 func runOf(ctx context.Context, s *sweep.Sweep, r query.Run) Run {
+	mark := ""
+	if r.BestOut != nil {
+		mark = fmt.Sprint(r.Run.ID, r.Best, r.Size, r.BestOut.End.UnixNano())
+	}
 	return Run{
-		ID: r.Run.ID, Name: s.RunName(r.Run.ID), Values: valuesOf(s, r), Stale: r.Stale, Size: r.Size,
+		Mark: mark,
+		ID:   r.Run.ID, Name: s.RunName(r.Run.ID), Values: valuesOf(s, r), Stale: r.Stale, Size: r.Size,
 		Read: func() ([]byte, error) { return s.Notebook(ctx, r.RunState) },
 	}
 }
@@ -124,7 +130,7 @@ func axisName(name string) string { return strings.TrimPrefix(name, "run_") }
 
 func options(s *sweep.Sweep, q Question) (Options, error) {
 	head, _ := s.Head()
-	o := Options{Tolerance: q.Tolerance, Most: q.Most}
+	o := Options{Tolerance: q.Tolerance, Most: q.Most, Memory: q.Memory}
 	if spec := s.Spec(); spec != nil {
 		o.Reference = spec.Baseline
 	}

@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -14,9 +15,11 @@ import (
 	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/words"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -157,6 +160,15 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 	return v, []crumb{s.crumbOf(place)}, err
 }
 
+// memory is what is remembered of the cells of a sweep's runs.
+func (s *Server) memory(o *opened.Sweep) *align.Memory {
+	where, err := store.Absolute(o.Where())
+	if s.Cells == "" || err != nil {
+		return nil
+	}
+	return &align.Memory{File: filepath.Join(s.Cells, assets.Digest(where)+align.MemoryEnding)}
+}
+
 // compareCells adds the report if it is there in time. It is made once for
 // every question about a state of the sweep.
 func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView) error {
@@ -165,7 +177,7 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 		err    error
 	}
 	done := make(chan result, 1)
-	q := align.Question{Runs: v.Named, Where: v.Where, By: v.By, Tolerance: align.Tolerance, Most: maxDeltas, Bytes: maxAligned}
+	q := align.Question{Runs: v.Named, Where: v.Where, By: v.By, Tolerance: align.Tolerance, Most: maxDeltas, Bytes: maxAligned, Memory: s.memory(o)}
 	key := "cells " + url.Values{"where": {v.Where}, "by": v.By, "run": v.Named}.Encode()
 	go func() {
 		report, err := opened.Memo(o, key, func() (*align.Report, error) {

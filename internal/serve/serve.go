@@ -58,6 +58,7 @@ type Config struct {
 	TLS    *tls.Config // nil: plain HTTP
 	Errors func(text string)
 	Cache  string // file for what is known of the sweeps; "" is none
+	Cells  string // folder for what is known of the cells of their runs; "" is none
 	Pages  Pages
 	Fires  bool                   // somebody fires what is scheduled in these sweeps
 	Launch *launch.Queue          // of what browsers may have executed; nil is nothing

@@ -140,3 +140,12 @@ func cacheFile(places []string) string {
 	}
 	return shelf.File(filepath.Join(folder, "fanout"), where)
 }
+
+// cellsFolder is where what is known of the cells of runs is kept.
+func cellsFolder() string {
+	folder, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "fanout", "cells")
+}

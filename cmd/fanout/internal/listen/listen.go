@@ -97,7 +97,7 @@ func (s *Started) start(ctx context.Context, f Flags, a *app.App, roots []string
 		return f.cannotListen(err)
 	}
 	access.Address, access.TLS = s.at.Addr(), secure != nil
-	c := serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report, Cache: cacheFile(roots), Fires: f.Schedule}
+	c := serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report, Cache: cacheFile(roots), Cells: cellsFolder(), Fires: f.Schedule}
 	if f.Launch {
 		l, err := f.newLauncher(a, roots, report)
 		if err != nil {

@@ -184,7 +184,7 @@ func (c *comparer) output(pairs []couple) {
 // near reports whether the parts of a couple differ by no more than the
 // tolerance, or are pictures of the same.
 func (c *comparer) near(p couple) bool {
-	return p.a.Kind == normal.Picture || FrameOf([]normal.Part{*p.a}, math.MaxInt).Near(FrameOf([]normal.Part{*p.b}, math.MaxInt), c.tolerance)
+	return p.a.Kind == normal.Picture || FrameOf([]normal.Part{*p.a}, math.MaxInt).Near(FrameOf([]normal.Part{*p.b}, math.MaxInt), c.tolerance, new(int))
 }
 
 func rank(what string) int {

@@ -73,7 +73,7 @@ func FuzzOf(f *testing.F) {
 		for _, mime := range []string{"text/plain", "text/html", "application/json", "image/png"} {
 			x, y := shows(mime, a), shows(mime, b)
 			found, _ := Of(x, y, 0)
-			if mime != "image/png" && normal.Digest(x) != normal.Digest(y) && len(found) == 0 && !FrameOf(x, 1000).Near(FrameOf(y, 1000), 0) {
+			if mime != "image/png" && normal.Digest(x) != normal.Digest(y) && len(found) == 0 && !FrameOf(x, 1000).Near(FrameOf(y, 1000), 0, new(int)) {
 				t.Errorf("%s: %q and %q: nothing is said to differ", mime, a, b)
 			}
 		}
