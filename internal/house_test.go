@@ -71,13 +71,14 @@ var mayImport = map[string][]string{
 	"internal/render":      {"internal/notebook", "internal/pattern", "internal/value", "internal/unit", "templates"},
 	"internal/report":      {"internal/lineage", "internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
-	"internal/compare/aa":     {"internal/compare", "internal/outcome", "internal/table", "internal/unit"},
-	"internal/compare/decide": {"internal/compare", "internal/table", "internal/value", "internal/unit"},
+	"internal/compare/aa":      {"internal/compare", "internal/outcome", "internal/table", "internal/unit"},
+	"internal/compare/decide":  {"internal/compare", "internal/table", "internal/value", "internal/unit"},
+	"internal/compare/halving": {"internal/metric", "internal/table", "internal/value"},
 
 	"internal/publish": {"internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
-	"internal/app":    {"internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
+	"internal/app":    {"internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots":  {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf":  {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
 	"internal/serve":  {"internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},

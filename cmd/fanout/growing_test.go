@@ -8,20 +8,35 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
-const growingSpec = `name: victim
-template: t.ipynb
-grid: {model: [a, b]}
-repeat: {n: 3, as: x, max: 9, until: decided}
-metrics: {y: {goal: maximize}}
-baseline: {model: a}
-`
+// A growing is a sweep that grows, and the number of its runs in the end.
+type growing struct {
+	spec, cells string
+	runs        int
+}
 
-// newGrowing is a sweep that grows: b is better, which nine pairs show.
-func newGrowing(t *testing.T) *victim {
+// growings are one for each way to grow: b is better, which nine pairs show, or
+// the largest x is the best of six.
+var growings = map[string]growing{
+	"replicates": {`grid: {model: [a, b]}
+repeat: {n: 3, as: x, max: 9, until: decided}
+baseline: {model: a}
+`, "when $model a scrap y $x\nwhen $model b scrap y 10$x", 18},
+	"points": {`grid: {model: [a, b], x: {range: {from: 10, to: 99}}}
+sample: {n: 3, max: 9, by: halton, until: decided}
+baseline: {model: a}
+`, "when $model a scrap y $x\nwhen $model b scrap y 10$x", 18},
+	"rounds": {`grid: {x: {range: {from: 1, to: 6}}}
+repeat: {n: 2}
+halve: {parameter: epochs, from: 1, to: 4, by: 2}
+`, "scrap y $x$epochs", 22},
+}
+
+func newGrowing(t *testing.T, g growing) *victim {
 	t.Helper()
 	v := newVictim(t, 1)
-	cells := []string{"x = 0\nmodel = \"a\"", "when $model a scrap y $x\nwhen $model b scrap y 10$x"}
-	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(growingSpec)} {
+	cells := []string{"x = 0\nmodel = \"a\"\nepochs = 0", g.cells}
+	spec := "name: victim\ntemplate: t.ipynb\nmetrics: {y: {goal: maximize}}\n" + g.spec
+	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", cells), "sweep.yaml": []byte(spec)} {
 		if err := os.WriteFile(filepath.Join(v.dir, name), data, 0o666); err != nil {
 			t.Fatal(err)
 		}
@@ -68,34 +83,42 @@ func TestKilledGrowing(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes many processes")
 	}
-	whole := newGrowing(t)
-	whole.run(t, 0)
-	looks, runs := whole.decided(t)
-	if len(runs) != 18 {
-		t.Fatalf("%d runs, want 18: %s", len(runs), looks)
+	for name, g := range growings {
+		t.Run(name, func(t *testing.T) {
+			whole := newGrowing(t, g)
+			whole.run(t, 0)
+			looks, runs := whole.decided(t)
+			if len(runs) != g.runs {
+				t.Fatalf("%d runs, want %d: %s", len(runs), g.runs, looks)
+			}
+			v := newGrowing(t, g)
+			v.killInTurn(t, 8, 300)
+			v.checkDecided(t, looks, runs)
+		})
 	}
-	v := newGrowing(t)
-	v.killInTurn(t, 8, 300)
-	v.checkDecided(t, looks, runs)
 }
 
 // TestKilledGrowingOnce: and when it is killed at any one write.
 func TestKilledGrowingOnce(t *testing.T) {
 	deep(t)
-	whole := newGrowing(t)
-	whole.run(t, 0)
-	looks, runs := whole.decided(t)
-	for n := 1; ; n++ {
-		v := newGrowing(t)
-		if !v.run(t, n) {
-			if n < 40 {
-				t.Errorf("only %d writes", n-1)
+	for name, g := range growings {
+		t.Run(name, func(t *testing.T) {
+			whole := newGrowing(t, g)
+			whole.run(t, 0)
+			looks, runs := whole.decided(t)
+			for n := 1; ; n++ {
+				v := newGrowing(t, g)
+				if !v.run(t, n) {
+					if n < 40 {
+						t.Errorf("only %d writes", n-1)
+					}
+					return
+				}
+				v.run(t, 0)
+				if v.checkDecided(t, looks, runs); t.Failed() {
+					t.Fatalf("after a kill at write %d", n)
+				}
 			}
-			return
-		}
-		v.run(t, 0)
-		if v.checkDecided(t, looks, runs); t.Failed() {
-			t.Fatalf("after a kill at write %d", n)
-		}
+		})
 	}
 }

@@ -68,7 +68,7 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 		err = c.Note(blocks, len(places)+len(c.Rows) == 1, sides[0].sweep, sides[0].res.Table, sides[0].o)
 	}
 	if slices.ContainsFunc(sides, func(s side) bool { return s.grew && s.o.Looked == nil }) {
-		growth.Warn(blocks)
+		growth.Warn(sides[0].sweep, blocks)
 	}
 	return blocks, unit.Mistake(err)
 }
@@ -116,7 +116,7 @@ func (a *App) side(ctx context.Context, where string, c Comparing) (side, error)
 		return side{}, err
 	}
 	o.Keep = func(row int) bool { return wanted[row] }
-	return side{unit.Path(s.Where()), s, res, o, s.Spec().Repeat.Grows()}, nil
+	return side{unit.Path(s.Where()), s, res, o, s.Spec().Grows()}, nil
 }
 
 // rowsWanted asks keep about the run of every row.

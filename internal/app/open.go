@@ -96,8 +96,8 @@ func CheckSize(ctx context.Context, d *draft.Draft) error {
 	if err != nil || n <= d.Spec.MaxRuns {
 		return err
 	}
-	if d.Spec.Repeat.Grows() {
-		return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep may grow to %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, lower max of repeat, or raise max_runs in the sweep file"))
+	if d.Spec.Grows() {
+		return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep may grow to %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, let it grow less, or raise max_runs in the sweep file"))
 	}
 	return unit.Mistake(unit.WithHint(fmt.Errorf("the sweep has %d runs, more than max_runs (%d)", n, d.Spec.MaxRuns), "add --yes, or raise max_runs in the sweep file"))
 }

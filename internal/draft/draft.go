@@ -235,7 +235,7 @@ func (d *Draft) Expand(ctx context.Context) error {
 	d.Inputs = map[string]string{}
 	inputs := d.inputDigester()
 	points := d.Grid.Points()
-	if d.Spec.Repeat.Grows() {
+	if d.Spec.Grows() {
 		points = d.Grid.Reserve()
 	}
 	for p := range points {
@@ -256,18 +256,39 @@ func (d *Draft) Expand(ctx context.Context) error {
 		}
 		d.Runs = append(d.Runs, r)
 	}
-	if d.Spec.Repeat.Grows() {
-		d.begin()
+	if err := errors.Join(d.Grid.Err(), inputs.unused()); err != nil || !d.Spec.Grows() {
+		return err
 	}
-	return errors.Join(d.Grid.Err(), inputs.unused())
+	return d.begin()
 }
 
-// begin plans the replicates that a sweep that grows begins with. A replicate of
+// begin plans what a sweep that grows begins with. A replicate, or a point, of
 // all variants comes before the next one, so that a slow hour meets them all.
-func (d *Draft) begin() {
+func (d *Draft) begin() error {
 	d.Reserve = d.Runs
-	slices.SortStableFunc(d.Reserve, func(a, b sweep.Run) int { return cmp.Compare(a.Replicate, b.Replicate) })
-	d.Runs = slices.DeleteFunc(slices.Clone(d.Reserve), func(r sweep.Run) bool { return r.Replicate >= d.Spec.Repeat.N })
+	slices.SortStableFunc(d.Reserve, func(a, b sweep.Run) int {
+		return cmp.Or(cmp.Compare(a.Round, b.Round), cmp.Compare(a.Replicate, b.Replicate))
+	})
+	d.Runs = slices.DeleteFunc(slices.Clone(d.Reserve), func(r sweep.Run) bool {
+		switch s := d.Spec; {
+		case s.Halve.Grows():
+			return r.Round > 0
+		case s.Sample.Grows():
+			return r.Round >= s.Sample.N
+		default:
+			return r.Replicate >= s.Repeat.N
+		}
+	})
+	if most := d.Spec.Sample.Max; most > 0 {
+		n := 0
+		if k := len(d.Reserve); k > 0 {
+			n = d.Reserve[k-1].Round + 1
+		}
+		if n < most {
+			return unit.WithHint(fmt.Errorf("%s: `max` is %d, and the grid has %s to take", d.Spec.Where("sample"), most, unit.Plural(n, "point")), "lower `max`")
+		}
+	}
+	return nil
 }
 
 // placementOf is where a point's run goes, as canonical JSON.

@@ -105,7 +105,7 @@ func (g *Grid) addOwn(r *yaml.Reader, o partial) {
 			}
 		case isLabel:
 			c.labels = value.Bind(c.labels, x.Name, x.Value)
-			for _, y := range g.bundled(x) {
+			for _, y := range axes.Bound(g.axes, x) {
 				c.params = value.Bind(c.params, y.Name, y.Value)
 			}
 		default:
@@ -120,6 +120,9 @@ func (g *Grid) addOwn(r *yaml.Reader, o partial) {
 		dim.Cols = append(dim.Cols, &axes.Column{Name: x.Name, Label: true, Values: []value.Value{x.Value}, At: o.at})
 	}
 	b := &axes.Block{Dims: []*axes.Dim{dim}, Own: true}
+	if h := g.spec.Halve; h.Grows() {
+		b.Dims = append(b.Dims, h.Axis().Dim())
+	}
 	g.coerce(b)
 	if g.spec.TemplateAxis != "" {
 		b.Dims = append(b.Dims, g.templateDim())
@@ -130,7 +133,7 @@ func (g *Grid) addOwn(r *yaml.Reader, o partial) {
 		}
 		one := *b
 		if g.spec.TemplateAxis != "" {
-			one.Dims = []*axes.Dim{dim, g.templateDim().Only(s)}
+			one.Dims = append(b.Dims[:len(b.Dims)-1:len(b.Dims)-1], g.templateDim().Only(s))
 		}
 		if g.structural && g.contains(&one) {
 			g.warnf("include: %s repeats another point and counts once", words(o.bindings))
@@ -138,28 +141,6 @@ func (g *Grid) addOwn(r *yaml.Reader, o partial) {
 		}
 		g.blocks = append(g.blocks, &one)
 	}
-}
-
-// bundled is what a value of a bundle binds.
-func (g *Grid) bundled(b value.Binding) []value.Binding {
-	for _, a := range g.axes {
-		if a.Name != b.Name || !a.IsLabel() {
-			continue
-		}
-		for i, v := range a.Cols[0].Values {
-			if !value.Equal(v, b.Value) {
-				continue
-			}
-			var out []value.Binding
-			for _, c := range a.Cols[1:] {
-				if i < len(c.Values) && c.Has(i) {
-					out = append(out, value.Binding{Name: c.Name, Value: c.Values[i]})
-				}
-			}
-			return out
-		}
-	}
-	return nil
 }
 
 // contains reports whether other blocks yield the point of a block of one. Only
@@ -210,7 +191,7 @@ func (g *Grid) coerce(b *axes.Block) {
 
 func (g *Grid) coercedColumn(slot string, c *axes.Column) []value.Value {
 	p, ok := g.declared[slot][c.Name]
-	if !ok || c.Label || p.wants() != value.Float {
+	if !ok || c.Label || p.Wants() != value.Float {
 		return c.Values
 	}
 	out := slices.Clone(c.Values)
@@ -321,7 +302,7 @@ func (g *Grid) templatePath(slot string) string {
 // nothing: an int becomes a float where the template's default is one.
 func (g *Grid) coerced(slot, name string, v value.Value) value.Value {
 	p, ok := g.declared[slot][name]
-	if !ok || v.Kind() != value.Int || p.wants() != value.Float {
+	if !ok || v.Kind() != value.Int || p.Wants() != value.Float {
 		return v
 	}
 	if x, ok := v.Float(); ok {
@@ -336,28 +317,4 @@ func (g *Grid) coercedAll(slot string, bs []value.Binding) []value.Binding {
 		out[i] = value.Binding{Name: b.Name, Value: g.coerced(slot, b.Name, b.Value)}
 	}
 	return out
-}
-
-// wants is the kind a parameter declares; Null when anything goes.
-func (p Param) wants() value.Kind {
-	base, _, _ := strings.Cut(strings.TrimSpace(p.Type), "[")
-	switch base {
-	case "int":
-		return value.Int
-	case "float":
-		return value.Float
-	case "str":
-		return value.String
-	case "bool":
-		return value.Bool
-	case "list", "List":
-		return value.List
-	case "dict", "Dict":
-		return value.Map
-	case "", "None":
-		if p.HasDefault {
-			return p.Default.Kind()
-		}
-	}
-	return value.Null
 }

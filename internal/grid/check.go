@@ -33,9 +33,7 @@ func (g *Grid) check(r *yaml.Reader, ident func(string) error) {
 	g.checkExpressions(r)
 	if r.Mistakes() == 0 {
 		g.checkBaseline(r)
-		if w := g.spec.Repeat.CheckUntil(r, g.spec.nodes["repeat"], len(g.spec.Baseline) > 0, g.spec.Metrics); w != "" {
-			g.warnf("%s", w)
-		}
+		g.checkQuestion(r)
 		settings.CheckWithin(r, g.spec.nodes["metrics"], g.spec.Metrics, g.variedNames(), g.spec.Baseline, g.spec.Repeat.As)
 		g.warn()
 	}
@@ -246,39 +244,7 @@ func (g *Grid) valueError(t TemplateRef, b value.Binding) (hint string, err erro
 	if !ok {
 		return "", nil
 	}
-	want, is := p.wants(), b.Value.Kind()
-	if want != value.Null && is != value.Null && is != want && !(want == value.Float && is == value.Int) {
-		return kindHint(want, b.Value), fmt.Errorf("`%s` is %s, and %s is %s", b.Name, b.Value, describeParam(p, t.Path), want)
-	}
-	if len(p.Choices) > 0 && !slices.ContainsFunc(p.Choices, func(c value.Value) bool { return value.Equal(c, b.Value) }) {
-		var choices []string
-		for _, c := range p.Choices {
-			choices = append(choices, c.String())
-		}
-		return "", fmt.Errorf("`%s` is %s, and template %s allows %s", b.Name, b.Value, t.Path, strings.Join(choices, ", "))
-	}
-	return "", nil
-}
-
-func describeParam(p Param, template string) string {
-	if p.HasDefault {
-		return fmt.Sprintf("the default in %s, %s,", template, p.Default)
-	}
-	return "its type in " + template
-}
-
-func kindHint(want value.Kind, v value.Value) string {
-	switch s := strings.ToLower(v.Text()); {
-	case want == value.String && v.Kind() != value.List && v.Kind() != value.Map:
-		return fmt.Sprintf("quote it: %q", v.String())
-	case want == value.Int && v.Kind() == value.Float:
-		return "give the template a float default, such as 1.0, if fractions are meant"
-	case want == value.Bool && slices.Contains([]string{"yes", "on", "y"}, s):
-		return "write true: in YAML 1.2 `" + v.Text() + "` is a string"
-	case want == value.Bool && slices.Contains([]string{"no", "off", "n"}, s):
-		return "write false: in YAML 1.2 `" + v.Text() + "` is a string"
-	}
-	return ""
+	return p.Check(t.Path, b.Value)
 }
 
 // checkPartials finds partial points that name nothing the grid has.
@@ -407,7 +373,7 @@ func (g *Grid) checkExpressions(r *yaml.Reader) {
 		r.Add(err)
 		return
 	}
-	if complete && g.structural && s.Sample.N == 0 && len(g.steps) == 0 {
+	if complete && g.structural && s.Sample.N == 0 && !s.Halve.Grows() && len(g.steps) == 0 {
 		g.count = n
 	}
 }
@@ -591,9 +557,5 @@ func (g *Grid) sampleFrom() int {
 	if !g.structural || g.spec.where != nil || len(g.spec.exclude) > 0 {
 		return -1
 	}
-	n := 0
-	for _, b := range g.blocks {
-		n = axes.Plus(n, b.Size())
-	}
-	return n / len(g.slots)
+	return axes.Size(g.blocks) / len(g.slots) / max(1, len(g.spec.Halve.Values))
 }

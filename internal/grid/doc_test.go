@@ -20,7 +20,7 @@ var everything = []Param{
 	{Name: "day", Type: "str"}, {Name: "price", Type: "float"}, {Name: "text", Type: "str"}, {Name: "currency", Type: "str"},
 	{Name: "x", Type: "int"}, {Name: "y"}, {Name: "seed", Type: "int"}, {Name: "table", Type: "str"}, {Name: "api_key", Type: "str"},
 	{Name: "fruit"}, {Name: "animal"}, {Name: "color"}, {Name: "shape"}, {Name: "hour", Type: "str"}, {Name: "on", Type: "bool"},
-	{Name: "model", Type: "str"}, {Name: "scale", Type: "bool"},
+	{Name: "model", Type: "str"}, {Name: "scale", Type: "bool"}, {Name: "epochs", Type: "int"},
 }
 
 // A manualExample is a sweep file of docs/spec.md and what is shown below it:

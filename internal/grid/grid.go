@@ -8,18 +8,12 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/param"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Param is a parameter that a template declares.
-type Param struct {
-	Name       string
-	Type       string // as annotated or inferred; empty when unknown
-	HasDefault bool   // the default is a literal
-	Default    value.Value
-	Kind       value.Kind // of the default
-	Choices    []value.Value
-}
+type Param = param.Param
 
 // Inputs is what expanding needs besides the file.
 type Inputs struct {
@@ -51,7 +45,8 @@ type Grid struct {
 	structural bool // no two combinations can be the same point
 	names      map[string]nameKind
 	exprs      expressions
-	count      int // of points; -1 when not counted
+	count      int  // of points; -1 when not counted
+	reserve    bool // points that a sweep that grows may come to have are yielded, too
 	warnings   []string
 	err        error
 }
@@ -73,8 +68,7 @@ const (
 // Sources are the files whose rows Inputs must hold.
 func (s *Spec) Sources() []string { return s.source.Files() }
 
-// Names are the parameters the file names, in order of the alphabet. Those of
-// a file of rows are not known yet.
+// Names are the parameters the file names, by alphabet, without those of rows.
 func (s *Spec) Names() []string {
 	var out []string
 	for _, n := range s.passed(s.source.Axes()) {
@@ -92,7 +86,7 @@ func (s *Spec) Names() []string {
 // Grid checks the file against its templates. The error is Errors: every
 // mistake, with its place.
 func (s *Spec) Grid(in Inputs) (*Grid, error) {
-	p := &axes.Preparer{Reader: s.reader.Continue(), AsOf: in.AsOf, Rows: in.Rows, Kinds: kinds(in.Declared)}
+	p := &axes.Preparer{Reader: s.reader.Continue(), AsOf: in.AsOf, Rows: in.Rows, Kinds: param.Kinds(in.Declared)}
 	s.source.Prepare(p)
 	g := &Grid{spec: s, axes: s.source.Axes(), declared: map[string]map[string]Param{}, names: map[string]nameKind{}, count: -1}
 	for slot, params := range in.Declared {
@@ -136,11 +130,9 @@ func (g *Grid) Len() (n int, exact bool) {
 	if g.count >= 0 {
 		return g.count, true
 	}
-	for _, b := range g.blocks {
-		n = axes.Plus(n, b.Size())
-	}
-	if s := g.spec.Sample.N; s > 0 {
-		n = min(n, axes.Times(s, len(g.slots)))
+	n = axes.Size(g.blocks)
+	if s := g.spec.Sample; s.N > 0 && !s.Grows() { // which grows by points that all variants have
+		n = min(n, axes.Times(s.N, len(g.slots)))
 	}
 	return axes.Times(axes.Times(n, g.spec.Repeat.N), max(1, len(g.steps))), false
 }
@@ -153,7 +145,7 @@ func (g *Grid) Count(ctx context.Context) (int, error) {
 	if len(g.steps) > 0 {
 		return g.countSteps(ctx)
 	}
-	if g.structural && g.spec.Sample.N == 0 {
+	if g.structural && g.spec.Sample.N == 0 && !g.spec.Halve.Grows() {
 		n, _, err := g.survey(ctx, g.exprs.filter(g.spec.where), 0)
 		return n, err
 	}
@@ -169,21 +161,6 @@ func (g *Grid) Count(ctx context.Context) (int, error) {
 // Err is why Points or Count stopped early: an expression that has no value
 // for a point that no check reached.
 func (g *Grid) Err() error { return g.err }
-
-// kinds are what the templates agree that each parameter is.
-func kinds(declared map[string][]Param) map[string]value.Kind {
-	wants := map[string]value.Kind{}
-	for _, params := range declared {
-		for _, x := range params {
-			k := x.wants()
-			if have, known := wants[x.Name]; known && have != k {
-				k = value.Null
-			}
-			wants[x.Name] = k
-		}
-	}
-	return wants
-}
 
 // Axes are what varies, in the order of the file.
 func (g *Grid) Axes() []Axis {
@@ -259,8 +236,7 @@ func (g *Grid) warnf(format string, args ...any) {
 // Defaults are the settings of points that no override matches.
 func (g *Grid) Defaults() Settings { return g.spec.PerPoint() }
 
-// Settings are the settings of one point: the defaults, changed by every
-// override that matches, in their order.
+// Settings are the defaults, changed by every override that matches, in order.
 func (g *Grid) Settings(p Point) Settings {
 	out := g.Defaults()
 	if st := g.spec.step(p.slot); st != nil {

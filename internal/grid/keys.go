@@ -6,7 +6,9 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
 	"github.com/fanout-dev/fanout/internal/grid/internal/expression"
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/halve"
 	"github.com/fanout-dev/fanout/internal/grid/internal/repeat"
+	"github.com/fanout-dev/fanout/internal/grid/internal/sampling"
 	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -22,8 +24,9 @@ var keys = slices.Concat([]form.Key[Spec]{
 	form.Field("exclude", "Partial points; combinations that match one are dropped.", partials(), func(s *Spec) *[]partial { return &s.exclude }),
 	form.Field("where", "An expression; points for which it is false are dropped.", expression.Form(), func(s *Spec) **placedExpr { return &s.where }),
 	form.Field("derive", "Parameters computed by expressions from the others.", expression.Derive(), func(s *Spec) *[]derived { return &s.derive }),
-	form.Field("sample", "Keep some of the points.", sample(), func(s *Spec) *Sample { return &s.Sample }),
+	form.Field("sample", "Keep some of the points.", sampling.Form(), func(s *Spec) *Sample { return &s.Sample }),
 	form.Field("repeat", "Replicates of every point.", repeat.Form(), func(s *Spec) *Repeat { return &s.Repeat }),
+	form.Field("halve", "Give up most candidates early: all get little of a parameter, the best of them more.", halve.Form(), func(s *Spec) *Halve { return &s.Halve }),
 	{Name: "baseline", Doc: "A partial point that others are compared with.", Form: baseline()},
 	{Name: "limits", Doc: "How many runs with one value may execute at once.", Form: limits()},
 	form.Field("overrides", "Other settings for the points that match.", form.List("a list of {match, …}", overrideForm()), func(s *Spec) *[]override { return &s.overrides }),
@@ -105,14 +108,6 @@ func baseline() form.Form[Spec] {
 		point.Read(r, n, &s.baseline)
 		s.Baseline = s.baseline.bindings
 	}, Schema: point.Schema}
-}
-
-func sample() form.Form[Sample] {
-	n := func(s *Sample) *int { return &s.N }
-	return form.Or(form.Whole(1), n, form.Map(
-		form.Field("n", "", form.Whole(1), n),
-		form.Field("seed", "", form.Whole(0), func(s *Sample) *int { return &s.Seed }),
-	))
 }
 
 func limits() form.Form[Spec] {

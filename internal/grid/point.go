@@ -13,6 +13,8 @@ type Point struct {
 	params, labels []value.Binding
 	replicate      int
 	slot           string
+	round          int    // of a sweep that grows by points
+	unit           string // what of it is the same in all rounds, or in all variants
 }
 
 // Params are the parameters passed to the template: constants, then axes, then

@@ -1,7 +1,6 @@
 package grid
 
 import (
-	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
+	"github.com/fanout-dev/fanout/internal/grid/internal/sampling"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -32,7 +32,7 @@ func (g *Grid) basePoints() iter.Seq[Point] {
 		return points
 	}
 	return func(yield func(Point) bool) {
-		seen := map[digest]bool{}
+		seen := map[sampling.Digest]bool{}
 		for p := range points {
 			if d := digestOf(p.Identity(), 0); !seen[d] {
 				seen[d] = true
@@ -46,7 +46,7 @@ func (g *Grid) basePoints() iter.Seq[Point] {
 
 // all yields every point that excludes and where leave, of the bases that keep
 // wants.
-func (g *Grid) all(keep func(base Point) bool) iter.Seq[Point] {
+func (g *Grid) all(keep keeper) iter.Seq[Point] {
 	return func(yield func(Point) bool) {
 		env := map[string]any{}
 		for _, b := range g.blocks {
@@ -61,13 +61,14 @@ func (g *Grid) all(keep func(base Point) bool) iter.Seq[Point] {
 
 // replicates yields the points of one combination, and false when no more are
 // wanted.
-func (g *Grid) replicates(b *axes.Block, idx []int, env map[string]any, keep func(Point) bool, yield func(Point) bool) bool {
+func (g *Grid) replicates(b *axes.Block, idx []int, env map[string]any, keep keeper, yield func(Point) bool) bool {
 	base, err := g.point(b, idx, env)
 	if err != nil {
 		g.err = err
 		return false
 	}
-	if keep != nil && !keep(base) {
+	g.place(&base, b, idx)
+	if !g.reserve && base.round > 0 && g.spec.Halve.Grows() || keep != nil && !keep(b, idx, &base) {
 		return true
 	}
 	for r := range g.spec.Repeat.N {
@@ -86,73 +87,10 @@ func (g *Grid) replicates(b *axes.Block, idx []int, env map[string]any, keep fun
 	return true
 }
 
-// digest identifies a point in 16 bytes.
-type digest [16]byte
-
-func digestOf(identity string, seed int64) digest {
+func digestOf(identity string, seed int64) sampling.Digest {
 	b := binary.LittleEndian.AppendUint64(make([]byte, 0, 8+len(identity)), uint64(seed))
 	sum := sha256.Sum256(append(b, identity...))
-	return digest(sum[:16])
-}
-
-func compareDigests(a, b digest) int { return slices.Compare(a[:], b[:]) }
-
-// sampled keeps the N points with the smallest digests, in their order: the
-// choice depends on the points and the seed, not on how the axes are written,
-// and a larger sample holds the smaller one. Templates and replicates of a
-// point stay together.
-func (g *Grid) sampled() iter.Seq[Point] {
-	return func(yield func(Point) bool) {
-		chosen := g.choose()
-		for p := range g.all(func(base Point) bool { return chosen[g.sampleDigest(base)] }) {
-			if !yield(p) {
-				return
-			}
-		}
-	}
-}
-
-func (g *Grid) sampleDigest(base Point) digest {
-	p := Point{params: base.params}
-	if base.slot != g.slots[0] {
-		p.params = g.coercedAll(g.slots[0], base.params)
-	}
-	return digestOf(string(p.canonical(nil)), int64(g.spec.Sample.Seed))
-}
-
-// choose finds the smallest digests with a heap as large as the sample.
-func (g *Grid) choose() map[digest]bool {
-	chosen := map[digest]bool{}
-	var largest digestHeap
-	var d digest
-	for range g.all(func(base Point) bool { d = g.sampleDigest(base); return true }) {
-		if chosen[d] {
-			continue
-		}
-		if len(largest) == g.spec.Sample.N {
-			if compareDigests(d, largest[0]) >= 0 {
-				continue
-			}
-			delete(chosen, heap.Pop(&largest).(digest))
-		}
-		chosen[d] = true
-		heap.Push(&largest, d)
-	}
-	return chosen
-}
-
-// digestHeap has the largest digest on top.
-type digestHeap []digest
-
-func (h digestHeap) Len() int           { return len(h) }
-func (h digestHeap) Less(i, j int) bool { return compareDigests(h[i], h[j]) > 0 }
-func (h digestHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *digestHeap) Push(x any)        { *h = append(*h, x.(digest)) }
-func (h *digestHeap) Pop() any {
-	old := *h
-	d := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return d
+	return sampling.Digest(sum[:16])
 }
 
 // point returns the point of a combination, before replicates: constants first,

@@ -38,6 +38,7 @@ type Spec struct {
 	Placement    []value.Binding // Nomad field ← expression
 	Repeat       Repeat
 	Sample       Sample
+	Halve        Halve
 	Steps        []Step // each after those it needs; none where one template, or a template axis, is all
 
 	source    axes.Source
@@ -86,12 +87,6 @@ type (
 // ParseLimit reads a duration, or a percentage of the median: "30m", "300%".
 func ParseLimit(text string) (Limit, error) { return settings.ParseLimit(text) }
 
-// Sample keeps N points, the same ones for the same seed. N = 0 keeps all.
-type Sample struct {
-	N    int
-	Seed int
-}
-
 // Text is the sweep file as it was read.
 func (s *Spec) Text() []byte { return s.text }
 
@@ -123,16 +118,7 @@ func SetOverlay(pair string) (Source, error) { return overlay.Set(pair) }
 // DecodeBindings reads a YAML map of parameters, in its order. The error is
 // Errors.
 func DecodeBindings(file string, text []byte) ([]value.Binding, error) {
-	r := yaml.NewReader(file)
-	n, err := r.Parse(file, text)
-	if err != nil {
-		return nil, err
-	}
-	var out []value.Binding
-	for _, f := range r.Fields(n, "a map of parameters") {
-		out = append(out, value.Binding{Name: f.Name, Value: r.Value(f.Node)})
-	}
-	return out, r.Err()
+	return overlay.Bindings(file, text)
 }
 
 // Rows are points read from a file, in its order.
@@ -196,6 +182,9 @@ func (s *Spec) decode(r *yaml.Reader, root *yaml.Node) {
 	}
 	s.checkStepsOrTemplate(r, root)
 	s.decodeSource(r, root, sources)
+	if s.Halve.Grows() {
+		s.source = axes.Across(s.source, s.Halve.Axis())
+	}
 }
 
 func (s *Spec) decodeSource(r *yaml.Reader, root *yaml.Node, found []yaml.Field) {

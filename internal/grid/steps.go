@@ -9,6 +9,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
 	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
+	"github.com/fanout-dev/fanout/internal/grid/internal/halve"
+	"github.com/fanout-dev/fanout/internal/grid/internal/sampling"
 	"github.com/fanout-dev/fanout/internal/grid/internal/steps"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -72,7 +74,7 @@ func (g *Grid) learnSteps(r *yaml.Reader) {
 		}
 		for i := range st.With {
 			w := &st.With[i]
-			w.Wants = declared[w.Param].wants()
+			w.Wants = declared[w.Param].Wants()
 			if other := g.names[w.Param]; other != 0 && other != isDerived {
 				r.Errorf(w.At, "with: `%s` has a value already, from the grid or `parameters`", w.Param)
 			} else if !takes(w.Param) {
@@ -225,7 +227,7 @@ func (g *Grid) stepPoint(st *stepGrid, base Point) Point {
 func (g *Grid) stepPoints(steps ...*stepGrid) iter.Seq[Point] {
 	return func(yield func(Point) bool) {
 		for _, st := range steps {
-			seen := map[digest]bool{}
+			seen := map[sampling.Digest]bool{}
 			for base := range g.basePoints() {
 				p := g.stepPoint(st, base)
 				if d := digestOf(p.Identity(), 0); !seen[d] {
@@ -337,7 +339,6 @@ func (s *Spec) checkStepsOrTemplate(r *yaml.Reader, root *yaml.Node) {
 		r.Hintf(steps, "make the template a step", "`template` and `steps` exclude each other%s", fmt.Sprintf(": `template` is %s", s.otherPlace(template)))
 	case steps == nil && template == nil && len(s.Templates) == 0:
 		r.Hintf(root, "add `template: my.ipynb`", "`template` is missing")
-	case steps != nil && s.Repeat.Grows():
-		r.Hintf(s.nodes["repeat"], "leave `until` out, or give the sweep one `template`", "repeat: a sweep with steps cannot grow")
 	}
+	halve.CheckWays(r, s.nodes, s.Repeat, s.Sample, s.Halve)
 }

@@ -49,9 +49,9 @@ func (p Path) Conclude(r *compare.Report, rule Rule) string {
 		}
 	}
 	if !p.Ended() {
-		return fmt.Sprintf("Not decided yet, at %d of %d replicates%s.", p[len(p)-1].Replicates, rule.Most, undecided(open))
+		return fmt.Sprintf("Not decided yet, at %d of %d %s%s.", p[len(p)-1].Replicates, rule.Most, rule.Of, undecided(open))
 	}
-	needed := fmt.Sprintf("%d of %d replicates were needed", p[len(p)-1].Replicates, rule.Most)
+	needed := fmt.Sprintf("%d of %d %s were needed", p[len(p)-1].Replicates, rule.Most, rule.Of)
 	switch {
 	case len(good) == 1:
 		return fmt.Sprintf("Take %s: better by %s%s; %s%s.", good[0].name, unit.List(good[0].better), guarded(r), needed, undecided(open))

@@ -28,7 +28,8 @@ const Alpha = 0.05
 
 // A Rule says when a sweep need not grow any more.
 type Rule struct {
-	First, Most int // replicates at the first look, and at the last there can be
+	First, Most int    // at the first look, and at the last there can be
+	Of          string // what they count: replicates or, in a sample that grows, points
 	// Width names a metric, and Below how narrow the interval of its change must
 	// be, in its unit or as a fraction of the baseline's centre. Without a name
 	// every metric that decides must be decided.
@@ -269,7 +270,7 @@ func (l *Look) conclude(rule Rule, base int) {
 		l.Why = "no variant has values, so nothing is compared"
 	case !open:
 	case l.Replicates >= rule.Most:
-		l.Why = fmt.Sprintf("max, %d replicates, is reached", rule.Most)
+		l.Why = fmt.Sprintf("max, %d %s, is reached", rule.Most, rule.Of)
 	default:
 		l.Next = Next(l.Replicates, rule.Most)
 		return

@@ -1,8 +1,8 @@
 // Package growth plans the runs of a sweep that grows.
 //
 // In go a sweep, a plan of it and its table; out come the plan with as many
-// replicates of each variant as the looks so far ask for, and the next look with
-// the plan that follows from it. A look and the runs it adds are one plan, so
+// replicates or points of each variant as the looks so far ask for, or the rounds
+// of halving, and the next look or round with the plan that follows from it. A look and the runs it adds are one plan, so
 // that a sweep has both or neither, whatever is killed. Package growth reads the
 // sweep and writes nothing; what is decided is package decide's.
 package growth
@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/compare/decide"
+	"github.com/fanout-dev/fanout/internal/compare/halving"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -24,14 +25,18 @@ import (
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
-// RuleOf is when a sweep need not grow any more; ok is false where it does not
-// grow at all.
+// RuleOf is when a sweep that is looked at need not grow any more; ok is false where
+// it does not grow like that.
 func RuleOf(spec *grid.Spec) (rule decide.Rule, ok bool) {
-	if spec == nil || !spec.Repeat.Grows() {
+	if spec == nil {
 		return rule, false
 	}
-	r := spec.Repeat
-	return decide.Rule{First: r.N, Most: r.Max, Width: r.Until.Width, Below: r.Until.Below, Relative: r.Until.Relative}, true
+	rule, until := decide.Rule{First: spec.Repeat.N, Most: spec.Repeat.Max, Of: "replicates"}, spec.Repeat.Until
+	if s := spec.Sample; s.Grows() {
+		rule, until = decide.Rule{First: s.N, Most: s.Max, Of: "points"}, s.Until
+	}
+	rule.Width, rule.Below, rule.Relative = until.Width, until.Below, until.Relative
+	return rule, until != grid.Until{}
 }
 
 // PathOf is the looks at a sweep that the plan in force holds.
@@ -44,8 +49,7 @@ func PathOf(s *sweep.Sweep) (decide.Path, error) {
 // it still asks the same: the same metrics, baseline and replicates, of the same
 // code, files and inputs as far as they make runs stale. Otherwise it begins anew.
 func Carry(s *sweep.Sweep, p *sweep.Plan) error {
-	rule, grows := RuleOf(p.Spec)
-	if !grows {
+	if p.Spec == nil || !p.Spec.Grows() {
 		return nil
 	}
 	question, err := questionOf(p)
@@ -56,12 +60,8 @@ func Carry(s *sweep.Sweep, p *sweep.Plan) error {
 	if head, planned := s.Head(); planned && head.Question == question {
 		p.Looks = head.Looks
 	}
-	path, err := decide.Decode(p.Looks)
-	if err != nil {
-		return err
-	}
-	p.Runs = planned(p.Reserve, path, rule, p.Spec.TemplateAxis)
-	return nil
+	p.Runs, err = planned(p.Reserve, p.Looks, p.Spec)
+	return err
 }
 
 // questionOf digests what the looks at a plan answer.
@@ -71,11 +71,19 @@ func questionOf(p *sweep.Plan) (string, error) {
 		Metrics  any
 		Baseline []value.Binding
 		Repeat   grid.Repeat
+		Sample   *grid.Sample `json:",omitempty"`
+		Halve    *grid.Halve  `json:",omitempty"`
 		Codes    []string
 		Files    string
 		Runs     []string
 	}
 	q.Metrics, q.Baseline, q.Repeat = spec.Metrics, spec.Baseline, spec.Repeat
+	if spec.Sample.Grows() {
+		q.Sample = &spec.Sample
+	}
+	if spec.Halve.Grows() {
+		q.Halve = &spec.Halve
+	}
 	matters := func(part string) bool { return slices.Contains(spec.StaleOn, part) }
 	if matters("code") {
 		for _, t := range p.Templates {
@@ -96,19 +104,33 @@ func questionOf(p *sweep.Plan) (string, error) {
 	return sweep.Digest(text), err
 }
 
-// planned are the runs that the looks ask for.
-func planned(reserve []sweep.Run, path decide.Path, rule decide.Rule, templateAxis string) []sweep.Run {
+// planned are the runs that looks, or rounds of halving, ask for.
+func planned(reserve []sweep.Run, looks []byte, spec *grid.Spec) ([]sweep.Run, error) {
+	wanted, err := wantedBy(looks, spec)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(slices.Clone(reserve), func(r sweep.Run) bool { return !wanted(r) }), nil
+}
+
+func wantedBy(looks []byte, spec *grid.Spec) (func(sweep.Run) bool, error) {
+	if spec.Halve.Grows() {
+		rounds, err := halving.Decode(looks)
+		return func(r sweep.Run) bool { return rounds.Enters(r.Unit, r.Round) }, err
+	}
+	path, err := decide.Decode(looks)
+	rule, _ := RuleOf(spec)
 	var axes []string
 	if len(path) > 0 {
 		axes = path[0].Axes
 	}
-	var runs []sweep.Run
-	for _, r := range reserve {
-		if r.Replicate < path.Replicates(keyOf(r, axes, templateAxis), rule.First) {
-			runs = append(runs, r)
+	return func(r sweep.Run) bool {
+		n := r.Replicate
+		if spec.Sample.Grows() {
+			n = r.Round
 		}
-	}
-	return runs
+		return n < path.Replicates(keyOf(r, axes, spec.TemplateAxis), rule.First)
+	}, err
 }
 
 // keyOf is a run's values of some axes.
@@ -158,11 +180,15 @@ type step struct {
 	plan  *sweep.Plan // with the look, and the runs it adds; nil where nothing could be compared
 	added []string    // their ids
 	words string      // for people
+	last  bool        // nothing more is to come
 }
 
 // look looks at a sweep whose planned runs have ended; ok is false where no look
 // is to come. o has its metrics, axes and baseline.
 func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options) (next step, ok bool, err error) {
+	if s.Spec().Halve.Grows() {
+		return halve(ctx, s, t)
+	}
 	rule, grows := RuleOf(s.Spec())
 	path, err := PathOf(s)
 	if err != nil || !grows || path.Ended() {
@@ -174,31 +200,40 @@ func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options
 	}
 	found, err := path.Take(t, o, rule, n)
 	if err != nil {
-		return next, false, fmt.Errorf("look at %d replicates: %w", n, err)
+		return next, false, fmt.Errorf("look at %d %s: %w", n, rule.Of, err)
 	}
 	if len(found.Found) == 0 {
-		next.words = found.Why + "; no runs are added"
+		next.words, next.last = found.Why+"; no runs are added", true
 		return next, true, nil
 	}
 	path = append(path, found)
+	looks, err := path.Encode()
+	if err == nil {
+		next, err = follow(ctx, s, looks)
+	}
+	next.words, next.last = words(path, rule, len(next.added)), path.Ended() || len(next.added) == 0
+	return next, true, err
+}
+
+// follow is the plan that follows from looks or rounds.
+func follow(ctx context.Context, s *sweep.Sweep, looks []byte) (next step, err error) {
 	reserve, err := s.Reserve(ctx)
 	if err != nil {
-		return next, false, err
+		return next, err
 	}
 	head, _ := s.Head()
 	next.plan = &sweep.Plan{Head: head, Spec: s.Spec(), Inputs: map[string]string{}}
-	next.plan.Runs = planned(reserve, path, rule, s.Spec().TemplateAxis)
+	next.plan.Looks = looks
+	if next.plan.Runs, err = planned(reserve, looks, s.Spec()); err != nil {
+		return next, err
+	}
 	for _, r := range next.plan.Runs {
 		next.plan.Inputs[r.ID] = r.Inputs
 		if st, known := s.Run(r.ID); !known || st.Run.Unplanned {
 			next.added = append(next.added, r.ID)
 		}
 	}
-	if next.plan.Looks, err = path.Encode(); err != nil {
-		return next, false, err
-	}
-	next.words = words(path, rule, len(next.added))
-	return next, true, nil
+	return next, nil
 }
 
 // words are what the last look of a path says.
@@ -227,7 +262,7 @@ func words(path decide.Path, rule decide.Rule, added int) string {
 		}
 		parts = append(parts, unit.List(found[says])+" "+is+" "+says)
 	}
-	text := fmt.Sprintf("look %d, at %d of %d replicates: %s", len(path), look.Replicates, rule.Most, strings.Join(parts, "; "))
+	text := fmt.Sprintf("look %d, at %d of %d %s: %s", len(path), look.Replicates, rule.Most, rule.Of, strings.Join(parts, "; "))
 	switch {
 	case look.Next > 0:
 		text += fmt.Sprintf("; %s more", unit.Plural(added, "run"))

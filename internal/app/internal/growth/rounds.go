@@ -40,7 +40,7 @@ func (j Job) Rounds(ctx context.Context, todo due.List) (fan.Summary, error) {
 // not grow, or no more.
 func (j Job) grow(ctx context.Context) (due.List, error) {
 	for {
-		if _, grows := RuleOf(j.Sweep.Spec()); !grows {
+		if spec := j.Sweep.Spec(); spec == nil || !spec.Grows() {
 			return due.List{}, nil
 		}
 		if waits := waits(j.Sweep); waits != "" {
@@ -57,7 +57,7 @@ func (j Job) grow(ctx context.Context) (due.List, error) {
 		todo := due.Of(j.Sweep, due.Stale, j.Sweep.Spec().StaleOn)
 		todo.Runs = slices.DeleteFunc(todo.Runs, func(id string) bool { return !slices.Contains(step.added, id) })
 		j.Note(sweep.Note{Kind: sweep.NoteGrew, Runs: len(todo.Runs), Text: step.words})
-		if len(todo.Runs) > 0 || len(step.added) == 0 {
+		if len(todo.Runs) > 0 || step.last {
 			return todo, nil
 		}
 		// What it adds is there already: an earlier plan had it.

@@ -3,6 +3,7 @@ package growth
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -16,13 +17,16 @@ import (
 
 // A Progress is how far a sweep that grows has come.
 type Progress struct {
-	Max     int       `json:"max"`                 // replicates there may be
-	Looks   []int     `json:"looks"`               // the replicates at each, the first first
-	Next    int       `json:"next_look,omitempty"` // at how many replicates it will be; 0 where none is to come
+	Of      string    `json:"of"`                  // what max and looks count: replicates, points, rounds
+	Max     int       `json:"max"`                 // how many there may be
+	Looks   []int     `json:"looks"`               // how many there were at each, the first first
+	Next    int       `json:"next_look,omitempty"` // at how many it will be; 0 where none is to come
 	Ended   bool      `json:"ended"`               // nothing more is to come
 	Decided bool      `json:"decided"`             // and nothing was left open
 	Why     string    `json:"why,omitempty"`       // the last look was the last one, though something is open
 	Found   []Verdict `json:"found,omitempty"`     // by all looks
+	Rounds  []Round   `json:"rounds,omitempty"`    // of halving
+	Best    string    `json:"best,omitempty"`      // and what follows from them
 	Error   string    `json:"error,omitempty"`     // why the looks are unreadable
 }
 
@@ -35,11 +39,14 @@ type Verdict struct {
 
 // ProgressOf is nil where a sweep does not grow.
 func ProgressOf(s *sweep.Sweep) *Progress {
+	if s.Spec() != nil && s.Spec().Halve.Grows() {
+		return halvingProgress(s)
+	}
 	rule, grows := RuleOf(s.Spec())
 	if !grows {
 		return nil
 	}
-	p := &Progress{Max: rule.Most, Looks: []int{}, Next: rule.First}
+	p := &Progress{Of: rule.Of, Max: rule.Most, Looks: []int{}, Next: rule.First}
 	path, err := PathOf(s)
 	if err != nil {
 		p.Error = err.Error()
@@ -79,17 +86,19 @@ func (p *Progress) Words() string {
 	switch {
 	case p.Error != "":
 		return "; its looks are unreadable: " + p.Error
+	case p.Of == "rounds":
+		return p.roundWords()
 	case n == 0:
-		return fmt.Sprintf("; grows to %s replicates, and the first look is at %d", most, p.Next)
+		return fmt.Sprintf("; grows to %s %s, and the first look is at %d", most, p.Of, p.Next)
 	}
-	looks, at := unit.Plural(n, "look"), unit.Plural(p.Looks[n-1], "replicate")
+	looks, at := unit.Plural(n, "look"), unit.Plural(p.Looks[n-1], strings.TrimSuffix(p.Of, "s"))
 	switch {
 	case p.Decided:
 		return "; decided after " + looks + ", at " + at + " of " + most
 	case p.Ended:
 		return "; undecided after " + looks + ", at " + at + ": " + p.Why
 	}
-	return fmt.Sprintf("; grows to %s replicates, %s so far, the last at %s, the next at %d; %s", most, looks, at, p.Next, p.undecided())
+	return fmt.Sprintf("; grows to %s %s, %s so far, the last at %s, the next at %d; %s", most, p.Of, looks, at, p.Next, p.undecided())
 }
 
 // undecided counts the findings that are open.
@@ -106,6 +115,9 @@ func (p *Progress) undecided() string {
 // Most is how many runs a sweep that begins with n may come to have; n where it does
 // not grow.
 func Most(spec *grid.Spec, n int) int {
+	if spec.Halve.Grows() {
+		return roundsMost(spec.Halve, n/spec.Repeat.N) * spec.Repeat.N
+	}
 	if rule, grows := RuleOf(spec); grows {
 		return n / rule.First * rule.Most
 	}
@@ -115,6 +127,9 @@ func Most(spec *grid.Spec, n int) int {
 // UpTo says to how many runs a sweep that begins with n may grow; empty where it
 // does not grow.
 func UpTo(spec *grid.Spec, n int) string {
+	if spec.Halve.Grows() {
+		return fmt.Sprintf(", %d in all %d rounds of halving", Most(spec, n), len(spec.Halve.Values))
+	}
 	if _, grows := RuleOf(spec); !grows {
 		return ""
 	}
@@ -123,14 +138,20 @@ func UpTo(spec *grid.Spec, n int) string {
 
 // Recall makes a comparison say what looks have found of a sweep that grows.
 func Recall(s *sweep.Sweep, o *compare.Options) {
-	if path, err := PathOf(s); err == nil && s.Spec().Repeat.Grows() {
+	if _, grows := RuleOf(s.Spec()); !grows {
+		return
+	}
+	if path, err := PathOf(s); err == nil {
 		o.Looked = path.Found
 	}
 }
 
-// Shown is the path of a sweep that grows, nil of another. It puts what follows
-// from it before the decision of its comparison.
+// Shown is how a sweep that grows came to its runs, nil of another. It puts what
+// follows from it before the decision of its comparison.
 func Shown(ctx context.Context, s *sweep.Sweep, r *compare.Report) (*report.Growth, error) {
+	if s.Spec().Halve.Grows() {
+		return shownRounds(s, r)
+	}
 	rule, grows := RuleOf(s.Spec())
 	if !grows {
 		return nil, nil
@@ -141,26 +162,39 @@ func Shown(ctx context.Context, s *sweep.Sweep, r *compare.Report) (*report.Grow
 	}
 	reserve, err := s.Reserve(ctx)
 	r.Decision = strings.TrimSpace(path.Conclude(r, rule) + " " + r.Decision)
-	g := &report.Growth{Most: rule.Most, Runs: len(reserve), Ended: path.Ended()}
-	for _, l := range path {
-		g.Replicates, g.Why = l.Replicates, l.Why
-		look := report.Look{Replicates: l.Replicates, Level: l.Level}
-		for _, f := range l.Found {
+	g := &report.Growth{Of: rule.Of, Most: rule.Most, Times: len(path), Runs: len(reserve), Ended: path.Ended()}
+	g.Head = []string{"look", rule.Of, "alpha used", "variant", "metric", "change", "interval", "verdict"}
+	for i, l := range path {
+		g.At, g.Why = l.Replicates, l.Why
+		for j, f := range l.Found {
+			row := []string{"", "", ""}
+			if j == 0 {
+				row = []string{fmt.Sprint(i + 1), fmt.Sprint(l.Replicates), unit.P(l.Level)}
+			}
 			verdict := "open"
 			if !f.Open {
 				verdict = decide.Words(f.Verdict)
 			}
-			look.Found = append(look.Found, report.LookFound{Variant: f.Variant, Metric: f.Metric, Change: float64(f.Shift), Lo: float64(f.Lo), Hi: float64(f.Hi), Verdict: verdict})
+			g.Rows = append(g.Rows, append(row, f.Variant, f.Metric, unit.Change(float64(f.Shift)), between(float64(f.Lo), float64(f.Hi)), verdict))
 		}
-		g.Looks = append(g.Looks, look)
 	}
 	return g, err
 }
 
-// Warn says that p is that of runs of which more were executed until they showed
-// something else.
-func Warn(blocks report.Comparison) {
+func between(lo, hi float64) string {
+	if math.IsInf(lo, 0) || math.IsInf(hi, 0) {
+		return "too few"
+	}
+	return unit.Change(lo) + " … " + unit.Change(hi)
+}
+
+// Warn says that p is that of runs that were chosen by what they showed.
+func Warn(s *sweep.Sweep, blocks report.Comparison) {
+	warning := "runs were added until the question of the sweep file was decided: these p values and intervals answer another one, and do not allow for that"
+	if h := s.Spec().Halve; h.Grows() {
+		warning = "the best candidates of each round went on with more " + h.Parameter + ": groups of runs differ in that, and were chosen by these numbers, for which p values and intervals do not allow"
+	}
 	for _, b := range blocks {
-		b.Report.Warnings = append(b.Report.Warnings, "runs were added until the question of the sweep file was decided: these p values and intervals answer another one, and do not allow for that")
+		b.Report.Warnings = append(b.Report.Warnings, warning)
 	}
 }

@@ -151,3 +151,25 @@ func (d Dim) Only(i int) *Dim {
 	d.N, d.Cols = 1, []*Column{&c}
 	return &d
 }
+
+// Bound is what a value of a bundle binds.
+func Bound(all []*Axis, b value.Binding) []value.Binding {
+	for _, a := range all {
+		if a.Name != b.Name || !a.IsLabel() {
+			continue
+		}
+		for i, v := range a.Cols[0].Values {
+			if !value.Equal(v, b.Value) {
+				continue
+			}
+			var out []value.Binding
+			for _, c := range a.Cols[1:] {
+				if i < len(c.Values) && c.Has(i) {
+					out = append(out, value.Binding{Name: c.Name, Value: c.Values[i]})
+				}
+			}
+			return out
+		}
+	}
+	return nil
+}

@@ -3,6 +3,7 @@ package axes
 import (
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -21,6 +22,24 @@ func (b *Block) Size() int {
 	n := 1
 	for _, r := range b.Dims {
 		n = Times(n, r.N)
+	}
+	return n
+}
+
+// Size is how many combinations blocks have together.
+func Size(blocks []*Block) int {
+	n := 0
+	for _, b := range blocks {
+		n = Plus(n, b.Size())
+	}
+	return n
+}
+
+// Product is the product of many sizes.
+func Product(sizes []int) int {
+	n := 1
+	for _, size := range sizes {
+		n = Times(n, size)
 	}
 	return n
 }
@@ -90,6 +109,29 @@ func (b *Block) Match(bindings []value.Binding, gaps bool) Matcher {
 		})
 	}
 	return m
+}
+
+// At yields the combinations with one choice of each of these dims and any of the
+// others, in order, and reports whether yield wanted them all.
+func (b *Block) At(dims, choices []int, yield func(idx []int) bool) bool {
+	idx := make([]int, len(b.Dims))
+	var at func(d int) bool
+	at = func(d int) bool {
+		if d == len(b.Dims) {
+			return yield(idx)
+		}
+		if i := slices.Index(dims, d); i >= 0 {
+			idx[d] = choices[i]
+			return at(d + 1)
+		}
+		for idx[d] = 0; idx[d] < b.Dims[d].N; idx[d]++ {
+			if !at(d + 1) {
+				return false
+			}
+		}
+		return true
+	}
+	return at(0)
 }
 
 // MatchFunc compiles what each choice must be for every column it assigns.
@@ -201,4 +243,41 @@ func (b *Block) Fits(m Matcher) bool {
 		return !found
 	})
 	return found
+}
+
+// Shared are the values of a combination in the columns that are not open. Of an
+// axis with an open column all that it binds is.
+func (b *Block) Shared(idx []int, open func(*Column) bool) []value.Binding {
+	var out []value.Binding
+	for d, dim := range b.Dims {
+		if dim.Single != nil && slices.ContainsFunc(dim.Cols, open) {
+			continue
+		}
+		for _, c := range dim.Cols {
+			i := idx[d]
+			switch {
+			case !c.Has(i) || open(c):
+			case c.Label:
+				out = value.Bind(out, c.Name, c.Values[i])
+			default:
+				out = value.Bind(out, c.Name, c.Slots[0][i])
+			}
+		}
+	}
+	return out
+}
+
+// Without are the dims that have no open column, by name, and their sizes.
+func (b *Block) Without(open func(*Column) bool) (dims, sizes []int) {
+	for d, dim := range b.Dims {
+		if !slices.ContainsFunc(dim.Cols, open) {
+			dims = append(dims, d)
+		}
+	}
+	name := func(d int) string { return b.Dims[d].Cols[0].Name }
+	slices.SortFunc(dims, func(x, y int) int { return strings.Compare(name(x), name(y)) })
+	for _, d := range dims {
+		sizes = append(sizes, b.Dims[d].N)
+	}
+	return dims, sizes
 }

@@ -72,9 +72,36 @@ func (s *product) Prepare(p *Preparer) {
 func (s *product) Blocks() []*Block {
 	b := &Block{}
 	for _, a := range s.list {
-		b.Dims = append(b.Dims, &Dim{N: a.len(), Cols: a.Cols, Single: a, At: a.At})
+		b.Dims = append(b.Dims, a.Dim())
 	}
 	return []*Block{b}
+}
+
+// Dim is the axis as one way in which combinations differ.
+func (a *Axis) Dim() *Dim { return &Dim{N: a.len(), Cols: a.Cols, Single: a, At: a.At} }
+
+// Across is a source of which every combination takes all values of one more
+// axis, which varies fastest.
+func Across(s Source, a *Axis) Source { return &across{s, a} }
+
+type across struct {
+	Source
+	axis *Axis
+}
+
+func (s *across) Axes() []*Axis { return append(slices.Clip(s.Source.Axes()), s.axis) }
+
+func (s *across) Prepare(p *Preparer) {
+	s.Source.Prepare(p)
+	s.axis.prepare(p)
+}
+
+func (s *across) Blocks() []*Block {
+	blocks := s.Source.Blocks()
+	for _, b := range blocks {
+		b.Dims = append(slices.Clip(b.Dims), s.axis.Dim())
+	}
+	return blocks
 }
 
 // zipped walks its axes side by side.

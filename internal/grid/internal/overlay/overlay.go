@@ -216,3 +216,17 @@ func fixPartial(n *yaml.Node, b value.Binding) (fixed *yaml.Node, agrees bool) {
 	}
 	return yaml.Without(n, b.Name), true
 }
+
+// Bindings reads a map of parameters, in its order.
+func Bindings(file string, text []byte) ([]value.Binding, error) {
+	r := yaml.NewReader(file)
+	n, err := r.Parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	var out []value.Binding
+	for _, f := range r.Fields(n, "a map of parameters") {
+		out = append(out, value.Binding{Name: f.Name, Value: r.Value(f.Node)})
+	}
+	return out, r.Err()
+}

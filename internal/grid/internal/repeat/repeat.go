@@ -49,12 +49,12 @@ func Form() form.Form[Repeat] {
 		form.Field("n", "", form.Whole(1), n),
 		form.Field("as", "The parameter that receives 0, 1, 2, …", parameter, func(x *Repeat) *string { return &x.As }),
 		form.Field("max", "With until: how many replicates there may be.", form.Whole(2), func(x *Repeat) *int { return &x.Max }),
-		form.Field("until", "Adds replicates until it is so: decided, or width(METRIC) < SIZE.", until(), func(x *Repeat) *Until { return &x.Until }),
+		form.Field("until", "Adds replicates until it is so: decided, or width(METRIC) < SIZE.", UntilForm(), func(x *Repeat) *Until { return &x.Until }),
 	).Checked(checkRepeat))
 }
 
-// until is decided, width(auc) < 0.002 or width(auc) < 1%.
-func until() form.Form[Until] {
+// UntilForm is decided, width(auc) < 0.002 or width(auc) < 1%.
+func UntilForm() form.Form[Until] {
 	return form.Form[Until]{Read: func(r *yaml.Reader, n *yaml.Node, u *Until) {
 		text := strings.TrimSpace(r.Text(n, "until"))
 		if text == "decided" {
@@ -77,34 +77,40 @@ func until() form.Form[Until] {
 }
 
 func checkRepeat(r *yaml.Reader, n *yaml.Node, x *Repeat) {
+	CheckMax(r, n, "replicates", x.N, x.Max, x.Grows())
+}
+
+// CheckMax finds a `max` without `until`, or the other way round, and one that n
+// of what is added reach at once.
+func CheckMax(r *yaml.Reader, at *yaml.Node, what string, n, most int, grows bool) {
 	switch {
-	case x.Grows() && x.Max == 0:
-		r.Hintf(n, "add `max`, how many replicates there may be, as in {n: 5, max: 60, until: decided}", "`until` needs `max`")
-	case x.Max > 0 && !x.Grows():
-		r.Hintf(n, "add `until: decided`", "`max` needs `until`")
-	case x.Grows() && x.Max <= x.N:
-		r.Hintf(n, "`n` replicates come first, and `max` is where adding ends", "`max` is %d, and `n` is %d already", x.Max, x.N)
+	case grows && most == 0:
+		r.Hintf(at, "add `max`, how many "+what+" there may be, as in {n: 5, max: 60, until: decided}", "`until` needs `max`")
+	case most > 0 && !grows:
+		r.Hintf(at, "add `until: decided`", "`max` needs `until`")
+	case grows && most <= n:
+		r.Hintf(at, "`n` "+what+" come first, and `max` is where adding ends", "`max` is %d, and `n` is %d already", most, n)
 	}
 }
 
-// CheckUntil finds a question that no number of runs answers: at is the key, and
-// the sweep has these metrics and, or not, a baseline. The warning is about one
-// that takes more runs than it need; empty is none.
-func (x Repeat) CheckUntil(r *yaml.Reader, at *yaml.Node, hasBaseline bool, metrics []metric.Metric) (warning string) {
-	if !x.Grows() {
+// Check finds a question that no number of runs answers: at is the key of that
+// name, and the sweep has these metrics and, or not, a baseline. The warning is
+// about one that takes more runs than it need; empty is none.
+func (u Until) Check(r *yaml.Reader, at *yaml.Node, key string, hasBaseline bool, metrics []metric.Metric) (warning string) {
+	if u == (Until{}) {
 		return ""
 	}
 	if !hasBaseline {
 		r.Hintf(at, "add `baseline`, such as `baseline: {model: old}`", "`until` compares variants with a baseline, and there is none")
 	}
 	deciding := decidingOf(metrics)
-	switch u := x.Until; {
+	switch {
 	case len(deciding) == 0:
 		r.Hintf(at, "give a metric a `goal`, or declare it `primary: true`", "`until` needs a metric that decides, and there is none")
 	case u.Width != "" && !slices.Contains(deciding, u.Width):
 		r.Errorf(at, "`until` names %s, which is no metric that decides: those are %s", u.Width, strings.Join(deciding, ", "))
 	case u.Decided && !slices.ContainsFunc(metrics, func(m metric.Metric) bool { return m.MinEffect > 0 }):
-		return "repeat: no metric has a `min_effect`: a variant that does not differ is executed up to `max`, as nothing is too small to matter"
+		return key + ": no metric has a `min_effect`: a variant that does not differ is executed up to `max`, as nothing is too small to matter"
 	}
 	return ""
 }

@@ -27,6 +27,8 @@ type Run struct {
 	Params    []value.Binding `json:"params"`           // what the template is passed, in order
 	Labels    []value.Binding `json:"labels,omitempty"` // axis values that are not parameters
 	Replicate int             `json:"replicate,omitempty"`
+	Round     int             `json:"round,omitempty"`    // with which a sweep that grows by points executes it, from 0
+	Unit      string          `json:"unit,omitempty"`     // digest of what all rounds, or all variants, of a candidate share
 	Template  string          `json:"template,omitempty"` // the slot, when the template is an axis, or the step
 	Unplanned bool            `json:"unplanned,omitempty"`
 	Inputs    string          `json:"inputs,omitempty"`   // digest of what the run reads
@@ -124,7 +126,11 @@ func ShortDigest(b []byte) string {
 
 // NewRun returns the run of a point.
 func NewRun(p grid.Point) Run {
-	return Run{ID: runID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template()}
+	r := Run{ID: runID(p), Params: p.Params(), Labels: p.Labels(), Replicate: p.Replicate(), Template: p.Template(), Round: p.Round()}
+	if p.Unit() != "" {
+		r.Unit = ShortDigest([]byte(p.Unit()))
+	}
+	return r
 }
 
 // Digest is the hex SHA-256 of b, by which frozen objects are named.
