@@ -65,10 +65,10 @@ func feed(ctx context.Context, s *sweep.Sweep, run sweep.Run, dir string) ([]val
 	} else if err != nil {
 		return nil, err
 	}
-	fed := make([]fedStep, len(needs))
+	fed, room := make([]fedStep, len(needs)), maxScraps
 	for i, n := range needs {
 		var err error
-		if fed[i], err = feedStep(ctx, s, n, root); err != nil {
+		if fed[i], err = feedStep(ctx, s, n, root, &room); err != nil {
 			return nil, err
 		}
 	}
@@ -92,11 +92,11 @@ type fedRun struct {
 	query.Run
 	name   string
 	scraps map[string]value.Value
-	large  map[string]int // scrap → its size, where no parameter could be so large
+	unfit  map[string]string // scrap → why no parameter can have it
 	files  map[string]string
 }
 
-func feedStep(ctx context.Context, s *sweep.Sweep, n sweep.Need, root string) (fedStep, error) {
+func feedStep(ctx context.Context, s *sweep.Sweep, n sweep.Need, root string, room *int) (fedStep, error) {
 	fed := fedStep{need: n}
 	for _, st := range n.Runs {
 		if st.Status != outcome.Succeeded {
@@ -104,7 +104,7 @@ func feedStep(ctx context.Context, s *sweep.Sweep, n sweep.Need, root string) (f
 		}
 		r := fedRun{Run: query.RunOf(s, st), name: s.RunName(st.Run.ID)}
 		var err error
-		if r.scraps, r.large, err = scrapsOf(ctx, s, st); err != nil {
+		if r.scraps, r.unfit, err = scrapsOf(ctx, s, st, room); err != nil {
 			return fed, fmt.Errorf("read what %s recorded: %w", r.name, err)
 		}
 		under := n.Step
@@ -138,6 +138,9 @@ func fetch(ctx context.Context, s *sweep.Sweep, r fedRun, root, under string) (m
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil, refuse("%s kept %s, which is gone from the sweep: execute it again with `fanout rerun %s %s`", r.name, unit.Line(name), unit.Quote(s.Where()), r.Run.Run.ID)
 		}
+		if _, large := errors.AsType[*store.LargeError](err); large || errors.Is(err, store.ErrIrregular) {
+			return nil, refuse("fetch %s, which %s kept: %v", unit.Line(name), r.name, err)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("fetch %s of %s: %w", name, r.name, err)
 		}
@@ -146,29 +149,12 @@ func fetch(ctx context.Context, s *sweep.Sweep, r fedRun, root, under string) (m
 	return files, nil
 }
 
-// fetchFile copies an object. That of a directory is not held in memory.
+// fetchFile copies an object.
 func fetchFile(ctx context.Context, st store.Store, key, to string) error {
-	var from io.Reader
-	if store.IsURL(st.String()) {
-		b, err := st.Get(ctx, key)
-		if err != nil {
-			return err
-		}
-		return writeFile(to, func(w io.Writer) error { _, err := w.Write(b); return err })
-	}
-	f, err := os.Open(filepath.Join(st.String(), filepath.FromSlash(key)))
-	if errors.Is(err, fs.ErrNotExist) {
-		var b []byte
-		if b, err = st.Get(ctx, key); err == nil { // a store that is no directory after all
-			return writeFile(to, func(w io.Writer) error { _, err := w.Write(b); return err })
-		}
-	}
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
 		return err
 	}
-	defer f.Close()
-	from = f
-	return writeFile(to, func(w io.Writer) error { _, err := io.Copy(w, from); return err })
+	return store.Fetch(ctx, st, key, to)
 }
 
 func writeFile(name string, write func(io.Writer) error) error {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,11 +81,14 @@ func end(t *testing.T, s *sweep.Sweep, id string, status outcome.Status) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range map[string]string{"rows": "3", "large": `"` + strings.Repeat("x", 2<<20) + `"`} {
+	for name, data := range map[string]string{"rows": "3", "medium": `"` + strings.Repeat("x", 10<<10) + `"`, "large": `"` + strings.Repeat("x", 2<<20) + `"`} {
 		doc.Cells[0].Outputs = append(doc.Cells[0].Outputs, notebook.Output{Type: "display_data", Data: map[string]json.RawMessage{
 			"application/scrapbook.scrap.json+json": json.RawMessage(fmt.Sprintf(`{"name":%q,"data":%s,"encoder":"json","version":1}`, name, data)),
 		}})
 	}
+	doc.BeginCell(0, time.Unix(0, 0))
+	doc.Cells[0].Keep([]notebook.Kept{{Lost: "it has 200 MB, and there was room for 67 MB: it is lost", Names: []string{"huge"}}})
+	doc.Cells[0].Touch()
 	write := func(w io.Writer) error { _, err := io.WriteString(w, "a,b\n"); return err }
 	if err := a.Keep(t.Context(), "out/rows.csv", write); err != nil {
 		t.Fatal(err)
@@ -181,12 +185,14 @@ func TestRefused(t *testing.T) {
 		before func(t *testing.T, dir, workdir string)
 		want   string
 	}{
-		{"no such scrap", sweep.With{Expr: "extract.rosw"}, nil, "recorded no scrap `rosw`; it recorded rows"},
+		{"no such scrap", sweep.With{Expr: "extract.rosw"}, nil, "recorded no scrap `rosw`; it recorded medium, rows"},
 		{"another kind", sweep.With{Expr: "extract.rows", Kind: value.String.String()}, nil, "it is 3, and the template declares " + value.String.String()},
 		{"a large scrap", sweep.With{Expr: "extract.large"}, nil, "keep it as a file, and pass its path with artifact"},
+		{"a scrap that was too large to be recorded", sweep.With{Expr: "extract.huge"}, nil, "with `p`: the scrap `huge` of extract was too large to be recorded: it has 200 MB"},
 		{"a result that is large", sweep.With{Expr: `map(1..30000, "a text of thirty-nine characters, or so")`}, nil, "keep it as a file, and pass its path with artifact"},
 		{"no number", sweep.With{Expr: "extract.rows / 0"}, nil, "with `p`: "},
 		{"not a number", sweep.With{Expr: "extract.rows / 0 - extract.rows / 0"}, nil, "NaN"},
+		{"more than is read", sweep.With{Expr: "extract.rows"}, func(t *testing.T, _, _ string) { t.Cleanup(feed.Room(9 << 10)) }, "the large scraps of the runs that it needs have more than 9 kB together: keep it as a file"},
 		{"no such file", sweep.With{Expr: `extract.artifact("rows.csv")`}, nil, "rows.csv"},
 		{"a file that is gone", sweep.With{Expr: "extract.rows"}, gone, "kept out/rows.csv, which is gone from the sweep"},
 		{"a folder that is taken", sweep.With{Expr: "extract.rows"}, taken, "the template's folder has `upstream` of its own"},

@@ -18,13 +18,20 @@ import (
 // parameter.
 const maxValue = 1 << 20
 
+// maxScraps is how much, in bytes of JSON, is read of the scraps that the log does not
+// carry, of all needed runs together.
+var maxScraps = 128 << 20
+
+const asFile = "keep it as a file, and pass its path with artifact"
+
 // scrapsOf are the plain scraps of a run: those of the log, and where the notebook
-// holds more, those.
-func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState) (map[string]value.Value, map[string]int, error) {
-	scraps, large := map[string]value.Value{}, map[string]int{}
+// holds more, those. unfit says of the others why no parameter can have them. room is
+// how much may still be read.
+func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState, room *int) (scraps map[string]value.Value, unfit map[string]string, err error) {
+	scraps, unfit = map[string]value.Value{}, map[string]string{}
 	add := func(name string, data []byte) {
 		if len(data) > maxValue {
-			large[name] = len(data)
+			unfit[name] = fmt.Sprintf("has %s, and a parameter takes %s: %s", unit.Bytes(int64(len(data))), unit.Bytes(maxValue), asFile)
 		} else if v, err := value.Parse(data); err == nil {
 			scraps[name] = v
 		}
@@ -33,7 +40,7 @@ func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState) (map[strin
 		add(name, data)
 	}
 	if !st.More {
-		return scraps, large, nil
+		return scraps, unfit, nil
 	}
 	b, err := s.Object(ctx, sweep.AttemptKey(st.Run.ID, st.Best))
 	if err != nil {
@@ -43,13 +50,25 @@ func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState) (map[strin
 	if err != nil {
 		return nil, nil, err
 	}
-	all, _ := doc.Scraps()
-	for _, x := range all {
-		if x.HasData && (x.Encoder == "json" || x.Encoder == "text") {
-			add(x.Name, x.Data)
+	all, problems := doc.Scraps()
+	for _, p := range problems {
+		if p.Kind == "lost_scrap" {
+			unfit[p.Name] = "was too large to be recorded: " + p.Detail
 		}
 	}
-	return scraps, large, nil
+	for _, x := range all {
+		if _, had := scraps[x.Name]; had || !x.HasData || x.Encoder != "json" && x.Encoder != "text" {
+			continue
+		}
+		if len(x.Data) <= maxValue {
+			*room -= len(x.Data)
+		}
+		if *room < 0 {
+			return nil, nil, refuse("the large scraps of the runs that it needs have more than %s together: %s", unit.Bytes(int64(maxScraps)), asFile)
+		}
+		add(x.Name, x.Data)
+	}
+	return scraps, unfit, nil
 }
 
 // bind computes the parameters of `with:`.
@@ -134,13 +153,13 @@ func lacks(e *expr.Expr, fed []fedStep) error {
 
 func (f fedStep) lacks(field string) error {
 	for _, r := range f.runs {
-		if size := r.large[field]; size > 0 {
-			return fmt.Errorf("the scrap `%s` of %s has %s, and a parameter takes %s: keep it as a file, and pass its path with artifact",
-				field, r.name, unit.Bytes(int64(size)), unit.Bytes(maxValue))
+		if has(r.seen(), field) {
+			continue
 		}
-		if seen := r.seen(); !has(seen, field) {
-			return fmt.Errorf("%s recorded no scrap `%s`; it recorded %s", r.name, field, recorded(r.scraps))
+		if why := r.unfit[field]; why != "" {
+			return fmt.Errorf("the scrap `%s` of %s %s", field, r.name, why)
 		}
+		return fmt.Errorf("%s recorded no scrap `%s`; it recorded %s", r.name, field, recorded(r.scraps))
 	}
 	return nil
 }
@@ -161,7 +180,7 @@ func parameter(w sweep.With, x any) (value.Value, error) {
 		return v, err
 	}
 	if n := len(v.String()); n > maxValue {
-		return v, fmt.Errorf("it has %s, and a parameter takes %s: keep it as a file, and pass its path with artifact", unit.Bytes(int64(n)), unit.Bytes(maxValue))
+		return v, fmt.Errorf("it has %s, and a parameter takes %s: %s", unit.Bytes(int64(n)), unit.Bytes(maxValue), asFile)
 	}
 	if f, isNumber := v.Float(); w.Float && isNumber && v.Kind() == value.Int {
 		v, err = value.Of(f)

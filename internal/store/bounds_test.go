@@ -203,3 +203,37 @@ func TestRedirectionsThatDoNotEnd(t *testing.T) {
 		}
 	}
 }
+
+// A large object passes through memory in pieces, also where a reply breaks off and
+// it is read from its beginning again.
+func TestFetchHoldsLittle(t *testing.T) {
+	const size = 64 << 20
+	var asked atomic.Int32
+	st := liar(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", strconv.Itoa(size))
+		w.Header().Set("Last-Modified", "Thu, 01 Jan 2026 00:00:00 GMT")
+		chunk := make([]byte, 1<<16)
+		for sent := 0; sent < size; sent += len(chunk) {
+			if asked.Load() == 0 && sent == size/2 {
+				asked.Add(1)
+				panic(http.ErrAbortHandler)
+			}
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	file := filepath.Join(t.TempDir(), "f")
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if err := Fetch(ctx, st, "artifacts/x", file); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > 16<<20 {
+		t.Errorf("%d bytes were allocated for an object of %d", n, size)
+	}
+	if info, err := os.Stat(file); err != nil || info.Size() != size {
+		t.Errorf("%v, %v", info, err)
+	}
+}

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -84,21 +83,31 @@ func (b *bucket) Get(ctx context.Context, key string) ([]byte, error) {
 	return b.read(ctx, key, 0)
 }
 
-// read returns an object from a byte on. It retries replies that break off or
-// stall, which the client does not.
+// read returns an object from a byte on.
 func (b *bucket) read(ctx context.Context, key string, from int64) ([]byte, error) {
-	var got bytes.Buffer
+	var got bufferSink
+	if err := b.readTo(ctx, key, from, &got); err != nil {
+		return nil, err
+	}
+	return got.Bytes(), nil
+}
+
+// readTo copies an object from a byte on. It retries replies that break off or
+// stall, which the client does not.
+func (b *bucket) readTo(ctx context.Context, key string, from int64, to sink) error {
 	for try, stalls := 1, 0; ; try++ {
-		got.Reset()
-		broke, err := b.readOnce(ctx, key, from, &got)
+		if err := to.reset(); err != nil {
+			return err
+		}
+		broke, err := b.readOnce(ctx, key, from, to)
 		if err == nil {
-			return got.Bytes(), nil
+			return nil
 		}
 		if errors.Is(err, remote.ErrStalled) {
 			stalls++
 		}
 		if !broke || try == remote.Attempts || stalls == remote.Stalls || ctx.Err() != nil || errors.Is(err, remote.ErrEndless) {
-			return nil, b.failed("get", key, err)
+			return b.failed("get", key, err)
 		}
 		remote.Wait(ctx, try)
 	}

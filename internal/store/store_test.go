@@ -33,6 +33,7 @@ func TestStores(t *testing.T) {
 		"write is whole or nothing":  testWrite,
 		"create happens once":        testCreate,
 		"copy replaces and is apart": testCopy,
+		"fetch fills a new file":     testFetch,
 		"list is ordered":            testList,
 		"a level is not deeper":      testLevel,
 		"bad keys are refused":       testKeys,
@@ -66,6 +67,30 @@ func testAbsent(t *testing.T, s Store) {
 	}
 	for o, err := range s.List(ctx, "a/") {
 		t.Errorf("List yields %v, %v", o, err)
+	}
+}
+
+func testFetch(t *testing.T, s Store) {
+	file := filepath.Join(t.TempDir(), "f")
+	if err := Fetch(ctx, s, "a/b", file); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("Fetch: %v, want ErrNotExist", err)
+	}
+	os.Remove(file)
+	want := strings.Repeat("long ", 1<<18)
+	if err := s.Put(ctx, "a/b", []byte(want), Cached); err != nil {
+		t.Fatal(err)
+	}
+	if err := Fetch(ctx, s, "a/b", file); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.ReadFile(file); err != nil || string(got) != want {
+		t.Errorf("it has %d bytes, %v", len(got), err)
+	}
+	if err := Fetch(ctx, s, "a/b", file); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Fetch again: %v, want ErrExist", err)
+	}
+	if err := Fetch(ctx, s, "../b", file+"2"); err == nil {
+		t.Error("a bad key is fetched")
 	}
 }
 

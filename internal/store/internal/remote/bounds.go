@@ -18,10 +18,15 @@ const (
 // ErrEndless reports a reply that is cut off.
 var ErrEndless = errors.New("the reply is longer than any that is read: the server is no object store, or broken")
 
-// TooLarge reports an object that is not read whole.
-func TooLarge(size, most int64) error {
-	return fmt.Errorf("it has %d bytes, and at most %d are read", size, most)
+// A LargeError reports an object that is larger than what is read.
+type LargeError struct{ Size, Most int64 } // bytes
+
+func (e *LargeError) Error() string {
+	return fmt.Sprintf("it has %d bytes, and at most %d are read", e.Size, e.Most)
 }
+
+// TooLarge is a LargeError.
+func TooLarge(size, most int64) error { return &LargeError{size, most} }
 
 // boundReply limits what is read of a reply.
 func boundReply(r *http.Response) {
