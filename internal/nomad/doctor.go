@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
@@ -61,13 +62,15 @@ func (d *doctor) find(what, detail string, err error) bool {
 }
 
 func (d *doctor) server(ctx context.Context) bool {
-	leader, err := d.client.Status().Leader()
+	var leader string
+	_, err := d.client.Raw().Query("/v1/status/leader", &leader, place{}.query(ctx))
 	if err == nil && leader == "" {
 		err = errors.New("it has no leader")
 	}
 	detail := "its leader is " + leader
-	if regions, err := d.client.Regions().List(); err == nil && len(regions) > 1 {
-		detail += fmt.Sprintf(", regions %v", regions)
+	var regions []string
+	if _, err := d.client.Raw().Query("/v1/regions", &regions, place{}.query(ctx)); err == nil && len(regions) > 1 {
+		detail += ", regions " + unit.List(regions)
 	}
 	return d.find("Nomad at "+d.client.Address(), detail, answer.Explain("ask for the leader", err))
 }
@@ -162,10 +165,8 @@ func (d *doctor) clean(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	q := d.class.place.query(ctx)
-	q.Prefix = d.class.id
-	jobs, _, _ := d.client.Jobs().List(q)
-	for _, j := range jobs {
+	all, _ := jobs.List(d.client, d.class.id, d.class.place.query(ctx))
+	for _, j := range all {
 		purge := j.Status == "dead" || j.ID == d.class.id
 		_, _, err := d.client.Jobs().DeregisterOpts(j.ID, &api.DeregisterOptions{Purge: purge}, d.class.place.write(ctx, ""))
 		if purge && err != nil { // not every token may purge

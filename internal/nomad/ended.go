@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/tasklog"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // reason is why the shard's allocation ended, for the runs that it left open.
@@ -25,6 +26,8 @@ func (m *monitor) reason(ctx context.Context) string {
 // whyEnded asks Nomad, and the task's own log, why an allocation ended. unasked says
 // that the sweep file does not say how much memory it needs.
 func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc.Alloc, unasked bool) string {
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
 	a, _, err := e.client.Allocations().Info(ended.ID, p.query(ctx))
 	if err != nil {
 		return ended.String() + " ended, and Nomad no longer knows it"
@@ -37,12 +40,12 @@ func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc.Alloc, una
 		if mb := memoryOf(a, task); mb > 0 && why == reason.Killed {
 			why += ": " + memoryWords(mb, unasked)
 		}
-		if text := e.stderrTail(ctx, p, a, task); text != "" {
+		if text := e.stderrTail(ctx, p, a.ID, task); text != "" {
 			why = text
 		}
 		return ended.String() + ": " + why
 	}
-	return ended.String() + " ended without an error message: " + a.ClientDescription
+	return ended.String() + " ended without an error message: " + unit.Short(a.ClientDescription, 1000)
 }
 
 // memoryOf is what a task may use, in MiB; 0 is unknown.
@@ -53,12 +56,15 @@ func memoryOf(a *api.Allocation, task string) int64 {
 	return a.AllocatedResources.Tasks[task].Memory.MemoryMB
 }
 
+// lastWords is how many bytes of a log may hold why its worker ended.
+const lastWords = 256 << 10
+
 // stderrTail returns the last error that a worker wrote to its standard error, while
 // the client still has it.
-func (e *Executor) stderrTail(ctx context.Context, p place, a *api.Allocation, task string) string {
+func (e *Executor) stderrTail(ctx context.Context, p place, alloc, task string) string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	text, err := tasklog.Read(e.client, a, task, p.query(ctx))
+	text, err := tasklog.Read(e.client, alloc, task, lastWords, p.query(ctx))
 	if err != nil {
 		return ""
 	}

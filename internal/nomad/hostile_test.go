@@ -2,12 +2,19 @@ package nomad
 
 import (
 	"context"
+	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -38,6 +45,124 @@ func TestAnswersOfAnotherServer(t *testing.T) {
 			}
 			stop()
 			server.Close()
+		}
+	}
+}
+
+// recorder answers everything in one way, and remembers what is asked of which job.
+func recorder(t *testing.T, answer func(r *http.Request) string) (asked func() []string) {
+	t.Helper()
+	var mu sync.Mutex
+	var all []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		all = append(all, r.Method+" "+r.URL.Path)
+		mu.Unlock()
+		io.WriteString(w, answer(r))
+	}))
+	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
+	t.Setenv("NOMAD_ADDR", server.URL)
+	return func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
+}
+
+// A server that lists the jobs of others, and names one of them as what it has
+// dispatched, does not make fanout stop or follow it.
+func TestJobsOfOthers(t *testing.T) {
+	asked := recorder(t, func(r *http.Request) string {
+		switch {
+		case strings.HasSuffix(r.URL.Path, "/dispatch"):
+			return `{"DispatchedJobID":"payroll"}`
+		case r.URL.Path == "/v1/jobs":
+			return `[{"ID":"payroll","Status":"dead","Meta":{"fanout_sweep":"d","shard":"s"}},{"ID":"payroll/dispatch-1","Meta":{"fanout_sweep":"d","shard":"s"}}]`
+		}
+		return "{}"
+	})
+	s := oneRun(t)
+	e, err := Attach(t.Context(), s, Options{Dir: "d", Parallel: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.left) > 0 {
+		t.Errorf("it found %v", e.left)
+	}
+	c := e.planned()[0]
+	if child, err := e.dispatch(t.Context(), c, "s", nil); child != "" || err == nil || !strings.Contains(err.Error(), `it dispatched "payroll", which is no job of `+c.id) {
+		t.Errorf("dispatched %q, %v", child, err)
+	}
+	if err := errors.Join(e.Cancel(t.Context()), e.Close()); err != nil {
+		t.Error(err)
+	}
+	d := &doctor{Executor: e, class: c, registered: true}
+	d.clean(t.Context())
+	for _, a := range asked() {
+		if strings.Contains(a, "payroll") {
+			t.Error(a)
+		}
+	}
+}
+
+// A server that always says that somebody else has changed the job is an error.
+func TestRacesForEver(t *testing.T) {
+	n := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/v1/jobs/parse":
+			io.WriteString(w, `{"TaskGroups":[{"Tasks":[{"Name":"worker","Driver":"raw_exec"}]}]}`)
+		case "/v1/jobs":
+			if r.Method == http.MethodPut {
+				n++
+				http.Error(w, api.RegisterEnforceIndexErrPrefix+" 7", http.StatusInternalServerError)
+				return
+			}
+			io.WriteString(w, "[]")
+		default:
+			http.Error(w, "job not found", http.StatusNotFound)
+		}
+	}))
+	defer server.Close()
+	t.Setenv("NOMAD_ADDR", server.URL)
+	e, err := New(t.Context(), oneRun(t), Options{Dir: "d", Command: "fanout", Parallel: 1})
+	if err == nil {
+		t.Fatal(e.Close())
+	}
+	if n != maxRaces {
+		t.Errorf("%d requests, %v", n, err)
+	}
+}
+
+// Of allocations that a server makes up, few are remembered, and only of jobs that are
+// followed.
+func TestInventedAllocations(t *testing.T) {
+	w := &watcher{children: map[string]*child{}}
+	w.follow("mine")
+	for i := range 100_000 {
+		w.learn("other", alloc.Alloc{ID: strconv.Itoa(i), Status: "complete"})
+		w.learn("mine", alloc.Alloc{ID: strconv.Itoa(i), Status: "running", Modified: math.MaxUint64})
+		w.learn("mine", alloc.Alloc{ID: strconv.Itoa(i), Status: "complete", Modified: 1}) // the index goes backwards
+	}
+	if got := w.look("mine"); len(got) != maxAllocs || got[0].Status != "running" || len(w.children) != 1 {
+		t.Errorf("%d allocations of %d jobs, the first %+v", len(got), len(w.children), got[0])
+	}
+}
+
+// What is wrong with an answer is said in a sentence.
+func TestWordsOfBadAnswers(t *testing.T) {
+	for body, want := range map[string]string{
+		"":                          "the answer is empty",
+		`[{"ID":`:                   "the answer breaks off",
+		"sorry":                     "the answer is not Nomad's",
+		`{"ID":"a"}`:                "the answer is not Nomad's",
+		"<!doctype html><p>Sign in": "the answer is a page of HTML",
+		`[{"ID":"a"},null]`:         "has an entry that is null",
+	} {
+		recorder(t, func(*http.Request) string { return body })
+		_, err := Attach(t.Context(), oneRun(t), Options{Dir: "d", Parallel: 1})
+		if err == nil || !strings.HasPrefix(err.Error(), "list jobs: ") || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v", body, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/templates"
@@ -54,7 +55,8 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 	}
 	e.configure(job, task, c)
 	c.driver = task.Driver
-	for raced := true; raced; raced = answer.Conflicted(err) && ctx.Err() == nil {
+	for n, raced := 0, true; raced; raced = answer.Conflicted(err) && ctx.Err() == nil && n < maxRaces {
+		n++
 		index, taken := e.currentIndex(ctx, c)
 		if taken != nil {
 			return "", taken
@@ -73,6 +75,9 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 	}
 	return reason.Obstacles(slices.Collect(maps.Values(plan.FailedTGAllocs)), task.Driver), nil
 }
+
+// maxRaces is how often a job is registered that others change meanwhile.
+const maxRaces = 20
 
 // metaWhere is the meta key of a job with the sweep that it belongs to.
 const metaWhere = "fanout_sweep"
@@ -120,8 +125,8 @@ func (e *Executor) parse(ctx context.Context, ours []byte) (job *api.Job, err er
 	if text == nil {
 		text = ours
 	}
-	err = e.retry(ctx, place{}, "parse the job", func(context.Context) (err error) {
-		job, err = e.client.Jobs().ParseHCLOpts(&api.JobsParseRequest{JobHCL: string(text)})
+	err = e.retry(ctx, place{}, "parse the job", func(ctx context.Context) (err error) {
+		job, err = jobs.Parse(ctx, e.client, string(text))
 		return err
 	})
 	if answer.Status(err) != http.StatusBadRequest {

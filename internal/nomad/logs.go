@@ -43,7 +43,9 @@ func (e *Executor) WorkerLogs(ctx context.Context, wanted func(shard string) boo
 
 // workerLogs are the logs in one place, of the shards by child.
 func (e *Executor) workerLogs(ctx context.Context, p place, shards map[string]string, wanted func(string) bool, show func(WorkerLog)) error {
-	q := p.query(ctx)
+	listed, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	q := p.query(listed)
 	q.Filter = fmt.Sprintf("JobID contains %q", e.prefix)
 	allocs, _, err := e.client.Allocations().List(q)
 	if err != nil {
@@ -56,7 +58,7 @@ func (e *Executor) workerLogs(ctx context.Context, p place, shards map[string]st
 			continue
 		}
 		log := WorkerLog{Alloc: shortID(a.ID), Node: a.NodeName, Shard: shard}
-		if err := log.read(e.client, a, p.query(ctx)); err != nil {
+		if err := log.read(ctx, e.client, a, p); err != nil {
 			return err
 		}
 		show(log)
@@ -65,13 +67,16 @@ func (e *Executor) workerLogs(ctx context.Context, p place, shards map[string]st
 }
 
 // read fetches the stderr of every task that is a worker.
-func (l *WorkerLog) read(client *api.Client, a *api.AllocationListStub, q *api.QueryOptions) error {
-	alloc := &api.Allocation{ID: a.ID, NodeID: a.NodeID, Namespace: a.Namespace}
+func (l *WorkerLog) read(ctx context.Context, client *api.Client, a *api.AllocationListStub, p place) error {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	for _, task := range tasklog.WorkersOf(a) {
-		text, err := tasklog.Read(client, alloc, task, q)
+		text, err := tasklog.Read(client, a.ID, task, tasklog.MaxLog, p.query(ctx))
 		l.Text += text
 		switch code := answer.Status(err); {
 		case err == nil:
+		case code == 0: // nor would the next
+			return answer.Explain("read the log of allocation "+l.Alloc, err)
 		case code == http.StatusForbidden:
 			return answer.Needs("read-logs", "read the log of allocation "+l.Alloc, err)
 		case code == http.StatusNotFound && strings.Contains(err.Error(), "not started"):

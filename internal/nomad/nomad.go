@@ -31,6 +31,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/client"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/waiting"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -163,11 +164,11 @@ func prefixOf(s *sweep.Sweep) string { return jobspec.ID(s.Name(), s.ID()) }
 
 // findChildren finds the jobs that earlier controllers dispatched.
 func (e *Executor) findChildren(ctx context.Context, p place) error {
-	jobs, err := e.jobs(ctx, p)
+	all, err := e.jobs(ctx, p)
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for _, j := range jobs {
-		if shard := j.Meta["shard"]; shard != "" && isChild(j) {
+	for _, j := range all {
+		if shard := j.Meta["shard"]; shard != "" && jobs.IsChild(j.ID) {
 			e.left[shard] = j.ID
 		}
 	}
@@ -176,18 +177,13 @@ func (e *Executor) findChildren(ctx context.Context, p place) error {
 
 // jobs lists the jobs of the sweep in a place. A copy of the sweep elsewhere has
 // jobs of the same names, and shards of the same names.
-func (e *Executor) jobs(ctx context.Context, p place) (jobs []*api.JobListStub, err error) {
+func (e *Executor) jobs(ctx context.Context, p place) (all []*api.JobListStub, err error) {
 	err = e.retry(ctx, p, "list jobs", func(ctx context.Context) (err error) {
-		q := p.query(ctx)
-		q.Prefix = e.prefix
-		jobs, _, err = e.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
+		all, err = jobs.List(e.client, e.prefix, p.query(ctx))
 		return err
 	})
-	return slices.DeleteFunc(jobs, func(j *api.JobListStub) bool { return j.Meta[metaWhere] != e.o.Dir }), err
+	return slices.DeleteFunc(all, func(j *api.JobListStub) bool { return j.Meta[metaWhere] != e.o.Dir }), err
 }
-
-// isChild reports whether a job was dispatched from a parameterized one.
-func isChild(j *api.JobListStub) bool { return strings.Contains(j.ID, "/dispatch-") }
 
 // Parallel is how many allocations may exist at once.
 func (e *Executor) Parallel() int { return e.o.Parallel }
@@ -210,7 +206,7 @@ func (e *Executor) Close() error {
 		if e.gone(p) != nil {
 			return nil // that has been said, and nothing is dispatched by itself
 		}
-		return e.stopJobs(ctx, p, func(j *api.JobListStub) bool { return !isChild(j) })
+		return e.stopJobs(ctx, p, func(j *api.JobListStub) bool { return !jobs.IsChild(j.ID) })
 	})
 }
 
@@ -317,11 +313,11 @@ func (e *Executor) Cancel(ctx context.Context) error {
 // stopJobs stops the selected jobs of the sweep in a place unless they are stopped
 // already.
 func (e *Executor) stopJobs(ctx context.Context, p place, selected func(*api.JobListStub) bool) error {
-	jobs, err := e.jobs(ctx, p)
+	all, err := e.jobs(ctx, p)
 	errs := []error{err}
 	// Parents first: a stopped parent accepts no dispatch, and its children keep running.
-	slices.SortStableFunc(jobs, func(a, b *api.JobListStub) int { return strings.Count(a.ID, "/") - strings.Count(b.ID, "/") })
-	for _, j := range jobs {
+	slices.SortStableFunc(all, func(a, b *api.JobListStub) int { return strings.Count(a.ID, "/") - strings.Count(b.ID, "/") })
+	for _, j := range all {
 		if selected(j) && !j.Stop {
 			errs = append(errs, e.deregister(ctx, p, j.ID))
 		}
@@ -347,6 +343,7 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 	if err != nil {
 		return "", err
 	}
+	var wrong error
 	err = e.retry(ctx, c.place, "dispatch shard "+shard, func(ctx context.Context) error {
 		got, _, err := e.client.Jobs().DispatchOpts(&api.DispatchOptions{
 			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority, IdPrefixTemplate: "shard-" + jobspec.Safe(shard),
@@ -355,6 +352,10 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 			return err
 		}
 		child = got.DispatchedJobID
+		if err := jobs.ChildOf(c.id, child); err != nil {
+			wrong, child = err, ""
+			return nil
+		}
 		// Concurrent dispatches with one token return ids that do not exist.
 		_, _, err = e.client.Jobs().Info(child, c.place.query(ctx))
 		if err != nil {
@@ -362,7 +363,7 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 		}
 		return err
 	})
-	return child, err
+	return child, errors.Join(err, wrong)
 }
 
 func shortID(id string) string { return id[:min(8, len(id))] }

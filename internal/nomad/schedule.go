@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
@@ -17,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/cron"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/templates"
@@ -28,6 +27,10 @@ type Schedules struct {
 	*Executor // of no sweep
 	place     place
 }
+
+// askLimit is how long all questions to a cluster about schedules may take together:
+// it may be one that is slow to answer each.
+const askLimit = 2 * time.Minute
 
 // NewSchedules returns the schedules of the cluster that the environment and the
 // options name.
@@ -66,23 +69,15 @@ const (
 	metaStore = "fanout_store"
 )
 
-// firingMark separates the id of a schedule's job from the time of a firing.
-const firingMark = api.JobPeriodicLaunchSuffix
-
 // FiringTime returns when the firing with this job id was due. Nomad passes the
 // id in NOMAD_JOB_ID.
-func FiringTime(job string) (time.Time, error) {
-	_, digits, found := strings.Cut(job, firingMark)
-	unix, err := strconv.ParseInt(digits, 10, 64)
-	if !found || err != nil {
-		return time.Time{}, fmt.Errorf("job %q is not a firing of a schedule", job)
-	}
-	return time.Unix(unix, 0), nil
-}
+func FiringTime(id string) (time.Time, error) { return jobs.FiringTime(id) }
 
 // Put registers a schedule and fills in its id and its next firing. replaced
 // reports whether the sweep had one already.
 func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	in.ID = scheduleID(in.Sweep, in.Store)
 	if in.Next, err = cron.Next(in.Crons, in.Zone, time.Now()); err != nil {
 		return false, err
@@ -149,25 +144,27 @@ func periodic(crons []string, zone string) *api.PeriodicConfig {
 
 // List returns every schedule in the namespace.
 func (s *Schedules) List(ctx context.Context) ([]Schedule, error) {
-	jobs, err := s.jobs(ctx, "fanout-schedule-")
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	all, err := s.jobs(ctx, "fanout-schedule-")
 	if err != nil {
 		return nil, err
 	}
-	var all []Schedule
-	for _, j := range jobs {
-		if !j.Periodic || j.Meta[metaStore] == "" || strings.Contains(j.ID, firingMark) {
+	var found []Schedule
+	for _, j := range all {
+		if !j.Periodic || j.Meta[metaStore] == "" || jobs.IsFiring(j.ID) {
 			continue
 		}
 		v, err := s.read(ctx, j)
-		if last := current(firingsOf(jobs, j.ID)); err == nil && last != nil {
+		if last := jobs.Current(jobs.Firings(all, j.ID)); err == nil && last != nil {
 			v.Last, err = s.firing(ctx, last)
 		}
 		if err != nil {
 			v.Problem = err.Error()
 		}
-		all = append(all, v)
+		found = append(found, v)
 	}
-	return all, nil
+	return found, nil
 }
 
 // read asks for what a listing of jobs leaves out.
@@ -191,11 +188,13 @@ func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, err
 
 // Remove removes a schedule and returns the ids of firings that keep running.
 func (s *Schedules) Remove(ctx context.Context, id string) (running []string, err error) {
-	jobs, err := s.jobs(ctx, id+firingMark)
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
+	all, err := s.jobs(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	for _, j := range firingsOf(jobs, id) {
+	for _, j := range jobs.Firings(all, id) {
 		f, err := s.firing(ctx, j)
 		if err != nil {
 			return nil, err
@@ -218,17 +217,19 @@ const findFiring = 10 * time.Second
 // of the firing's job: Nomad does not return it, so it is the newest. Two within
 // one second are one.
 func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	defer cancel()
 	began := time.Now().Truncate(time.Second)
 	if _, _, err := s.client.Jobs().PeriodicForce(id, s.place.write(ctx, "")); err != nil {
 		return "", answer.Explain("fire schedule "+id, err)
 	}
 	for {
-		jobs, err := s.jobs(ctx, id+firingMark)
+		all, err := s.jobs(ctx, id)
 		if err != nil {
 			return "", err
 		}
 		// The server's clock may be behind ours.
-		if j := newest(firingsOf(jobs, id)); j != nil && (time.Since(began) > findFiring/2 || !timeOf(j).Before(began)) {
+		if j := jobs.Newest(jobs.Firings(all, id)); j != nil && (time.Since(began) > findFiring/2 || !jobs.TimeOf(j).Before(began)) {
 			return j.ID, nil
 		}
 		if time.Since(began) > findFiring {
@@ -242,35 +243,9 @@ func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
 	}
 }
 
-// firingsOf selects the firings of a schedule.
-func firingsOf(jobs []*api.JobListStub, id string) []*api.JobListStub {
-	return slices.DeleteFunc(slices.Clone(jobs), func(j *api.JobListStub) bool { return !strings.HasPrefix(j.ID, id+firingMark) })
-}
-
-func newest(firings []*api.JobListStub) *api.JobListStub {
-	if len(firings) == 0 {
-		return nil
-	}
-	return slices.MaxFunc(firings, func(a, b *api.JobListStub) int { return timeOf(a).Compare(timeOf(b)) })
-}
-
-// current is the newest firing that has not ended, or else the newest.
-func current(firings []*api.JobListStub) *api.JobListStub {
-	alive := slices.DeleteFunc(slices.Clone(firings), func(j *api.JobListStub) bool { return j.Stop || j.Status == "dead" })
-	if j := newest(alive); j != nil {
-		return j
-	}
-	return newest(firings)
-}
-
-func timeOf(j *api.JobListStub) time.Time {
-	t, _ := FiringTime(j.ID)
-	return t
-}
-
 // firing asks for the state of a firing.
 func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, error) {
-	f := &Firing{ID: j.ID, At: timeOf(j)}
+	f := &Firing{ID: j.ID, At: jobs.TimeOf(j)}
 	allocs, _, err := s.client.Jobs().Allocations(j.ID, true, s.place.query(ctx))
 	if err != nil {
 		return nil, answer.Explain("read how "+j.ID+" went", err)
@@ -298,10 +273,8 @@ func (s *Schedules) firing(ctx context.Context, j *api.JobListStub) (*Firing, er
 }
 
 func (s *Schedules) jobs(ctx context.Context, prefix string) ([]*api.JobListStub, error) {
-	q := s.place.query(ctx)
-	q.Prefix = prefix
-	jobs, _, err := s.client.Jobs().ListOptions(&api.JobListOptions{Fields: &api.JobListFields{Meta: true}}, q)
-	return jobs, answer.Explain("list jobs", err)
+	all, err := jobs.List(s.client, prefix, s.place.query(ctx))
+	return all, answer.Explain("list jobs", err)
 }
 
 func (s *Schedules) info(ctx context.Context, id string) (*api.Job, error) {

@@ -37,17 +37,6 @@ func TestNomadFiresWhenCronSays(t *testing.T) {
 	}
 }
 
-func TestFiringTime(t *testing.T) {
-	if at, err := FiringTime("fanout-schedule-x-0badcafe/periodic-1774830600"); err != nil || at.Unix() != 1774830600 {
-		t.Errorf("%s, %v", at, err)
-	}
-	for _, id := range []string{"", "fanout-x/dispatch-1774830600-deadbeef", "x/periodic-", "x/periodic-soon"} {
-		if at, err := FiringTime(id); err == nil {
-			t.Errorf("%q: %s, want an error", id, at)
-		}
-	}
-}
-
 func batch(tasks ...*api.Task) *api.Job {
 	return &api.Job{Type: ptr(api.JobTypeBatch), TaskGroups: []*api.TaskGroup{{Tasks: tasks}}}
 }
@@ -106,29 +95,6 @@ func TestScheduleEquip(t *testing.T) {
 	task.Env["NOMAD_ADDR"] = "http://10.0.0.1:4646"
 	if all.configure(job, task, in); task.Env["NOMAD_ADDR"] != "http://10.0.0.1:4646" {
 		t.Errorf("the user's address became %s", task.Env["NOMAD_ADDR"])
-	}
-}
-
-// The firing to show is the one that has not ended, though a later one has.
-func TestCurrentFiring(t *testing.T) {
-	at := func(unix, status string) *api.JobListStub {
-		return &api.JobListStub{ID: "s" + firingMark + unix, Status: status}
-	}
-	for name, c := range map[string]struct {
-		firings []*api.JobListStub
-		want    string
-	}{
-		"none":            {nil, ""},
-		"all have ended":  {[]*api.JobListStub{at("100", "dead"), at("300", "dead"), at("200", "dead")}, "300"},
-		"an earlier runs": {[]*api.JobListStub{at("100", "running"), at("300", "dead"), at("200", "dead")}, "100"},
-		"one waits":       {[]*api.JobListStub{at("100", "dead"), at("200", "pending")}, "200"},
-		"two run":         {[]*api.JobListStub{at("200", "running"), at("100", "running")}, "200"},
-		"one was stopped": {[]*api.JobListStub{{ID: "s" + firingMark + "100", Status: "pending", Stop: true}, at("200", "dead")}, "200"},
-	} {
-		got := current(c.firings)
-		if got == nil && c.want != "" || got != nil && got.ID != "s"+firingMark+c.want {
-			t.Errorf("%s: %+v, want %s", name, got, c.want)
-		}
 	}
 }
 

@@ -89,6 +89,9 @@ func (w *watcher) learn(id string, a alloc.Alloc) {
 		return
 	}
 	i := slices.IndexFunc(c.allocs, func(known alloc.Alloc) bool { return known.ID == a.ID })
+	if i < 0 && len(c.allocs) == maxAllocs {
+		return
+	}
 	if i < 0 {
 		c.allocs, i = append(c.allocs, alloc.Alloc{}), len(c.allocs)
 	}
@@ -106,6 +109,10 @@ func (w *watcher) learn(id string, a alloc.Alloc) {
 	default:
 	}
 }
+
+// maxAllocs is how many allocations of a child are remembered: Nomad has one, or some
+// more if it replaced it.
+const maxAllocs = 100
 
 // How often allocations are listed: with events, some of which are lost, and
 // without.

@@ -8,6 +8,8 @@ import (
 	"io"
 
 	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // An Alloc is the part of an allocation that matters here.
@@ -29,7 +31,7 @@ const migrating = "alloc is being migrated"
 
 // String names an allocation for people.
 func (a Alloc) String() string {
-	return fmt.Sprintf("allocation %s on node %s", a.ID[:min(8, len(a.ID))], a.Node)
+	return fmt.Sprintf("allocation %s on node %s", unit.Short(a.ID[:min(8, len(a.ID))], 8), unit.Short(a.Node, 100))
 }
 
 // ended reports whether no process of the allocation is left.

@@ -3,8 +3,11 @@
 package answer
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -58,11 +61,25 @@ func Explain(doing string, err error) error {
 // Of is, on one line, what the server answered, or that it did not.
 func Of(err error) string {
 	var answer api.UnexpectedResponseError
-	if !errors.As(err, &answer) {
-		return unit.Line(err.Error())
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &answer):
+		return fmt.Sprintf("Nomad says %d: %s", answer.StatusCode(), unit.Short(strings.Join(strings.Fields(answer.Body()), " "), maxWords))
+	case errors.Is(err, context.DeadlineExceeded):
+		return "there is no answer in time"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "the answer breaks off: " + unit.Short(err.Error(), maxWords)
+	case strings.Contains(err.Error(), "Got 0 byte response"): // it has no type
+		return "the answer is empty"
+	case errors.As(err, &syntax), errors.As(err, &kind):
+		return "the answer is not Nomad's: " + unit.Short(err.Error(), maxWords)
 	}
-	return fmt.Sprintf("Nomad says %d: %s", answer.StatusCode(), strings.Join(strings.Fields(answer.Body()), " "))
+	return unit.Short(err.Error(), maxWords)
 }
+
+// maxWords is how many characters of an answer people are shown.
+const maxWords = 1000
 
 // Error is a failed request, with what to do about it.
 type Error struct {

@@ -2,18 +2,18 @@
 // one thinks.
 //
 // In goes where it is, out comes a client of Nomad's own library whose replies end:
-// in bytes, also of those that are packed, and in time. It sends the token to no host
-// but the one that the environment names.
+// in bytes, also of those that are packed, in the values that they hold, and in time.
+// It sends nothing to another host than the one that the environment names: neither a
+// redirect nor the address of a node in an answer leads it elsewhere.
 package client
 
 import (
-	"compress/gzip"
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -22,20 +22,32 @@ import (
 
 // Limits of a reply, except for the stream of events, which does not end.
 const (
-	maxReply  = 256 << 20 // bytes, unpacked: some 150,000 allocations
-	replyTime = 90 * time.Second
+	maxReply   = 256 << 20 // bytes, unpacked: some 150,000 allocations
+	maxRefusal = 64 << 10  // bytes of one that says what is wrong; the rest is not read
+	maxObjects = 1_500_000 // of JSON; each may take 600 bytes of memory
+	maxParts   = 20_000_000
 )
+
+// bounds are those of a reply that a test may lower.
+type bounds struct {
+	bytes          int64
+	objects, parts int
+	begins         time.Duration // after the request
+	ends           time.Duration // after it began
+}
+
+var usual = bounds{maxReply, maxObjects, maxParts, 60 * time.Second, 90 * time.Second}
 
 // eventStream is the path of the reply that does not end.
 const eventStream = "/v1/event/stream"
 
 // New returns a client of the cluster that c names.
-func New(c *api.Config) (*api.Client, error) { return within(c, maxReply) }
+func New(c *api.Config) (*api.Client, error) { return within(c, usual) }
 
-// within is New with another limit of replies.
-func within(c *api.Config, limit int64) (_ *api.Client, err error) {
+// within is New with other bounds.
+func within(c *api.Config, limit bounds) (_ *api.Client, err error) {
 	if !strings.HasPrefix(c.Address, "unix:") { // a socket is this machine's
-		if c.HttpClient, err = httpClient(c.TLSConfig, limit); err != nil {
+		if c.HttpClient, err = httpClient(c, limit); err != nil {
 			return nil, fmt.Errorf("reach Nomad: %w", err)
 		}
 	}
@@ -46,21 +58,25 @@ func within(c *api.Config, limit int64) (_ *api.Client, err error) {
 	return client, nil
 }
 
-func httpClient(security *api.TLSConfig, limit int64) (*http.Client, error) {
+func httpClient(config *api.Config, limit bounds) (*http.Client, error) {
+	where, err := url.Parse(config.Address)
+	if err != nil {
+		return nil, err
+	}
 	t := &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:   10 * time.Second,
-		ResponseHeaderTimeout: replyTime,
+		ResponseHeaderTimeout: limit.begins,
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       90 * time.Second,
 	}
 	c := &http.Client{Transport: t, CheckRedirect: sameHost}
-	if err := api.ConfigureTLS(c, security); err != nil {
+	if err := api.ConfigureTLS(c, config.TLSConfig); err != nil {
 		return nil, err
 	}
-	c.Transport = bounded{t, limit}
+	c.Transport = bounded{t, where.Host, limit}
 	return c, nil
 }
 
@@ -74,104 +90,4 @@ func sameHost(to *http.Request, via []*http.Request) error {
 		return fmt.Errorf("the server redirects to %s://%s, which does not get the token: NOMAD_ADDR names the server", to.URL.Scheme, to.URL.Host)
 	}
 	return nil
-}
-
-// bounded ends replies that do not end by themselves.
-type bounded struct {
-	next  http.RoundTripper
-	limit int64 // bytes
-}
-
-func (b bounded) RoundTrip(req *http.Request) (*http.Response, error) {
-	r, err := b.next.RoundTrip(req)
-	if err != nil || req.URL.Path == eventStream && r.StatusCode == http.StatusOK {
-		return r, err
-	}
-	body := &boundedBody{Reader: r.Body, packed: r.Body, left: b.limit}
-	body.timer = time.AfterFunc(replyTime, func() { r.Body.Close() })
-	if r.Header.Get("Content-Encoding") == "gzip" && r.ContentLength != 0 {
-		body.Reader = &unpacked{packed: r.Body}
-		r.Header.Del("Content-Encoding")
-		r.ContentLength = -1
-	}
-	r.Body = body
-	return r, nil
-}
-
-// boundedBody is a reply that ends.
-type boundedBody struct {
-	io.Reader
-	packed io.ReadCloser
-	timer  *time.Timer
-	left   int64
-	entries
-}
-
-var errEndless = errors.New("the reply is longer than any that is read: the server is broken, or not Nomad")
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left < 0 {
-		return 0, errEndless
-	}
-	n, err := b.Reader.Read(p[:min(int64(len(p)), b.left+1)])
-	b.left -= int64(n)
-	if b.null(p[:n]) {
-		return 0, errNull
-	}
-	return n, err
-}
-
-var errNull = errors.New("the list has an entry that is null: the server is broken, or not Nomad")
-
-// entries watches the entries of a list of JSON as it is read: Nomad's library takes
-// each for an object.
-type entries struct {
-	begun, list, text, escaped bool
-	depth                      int
-}
-
-// null reports whether one of them is null.
-func (e *entries) null(part []byte) bool {
-	for _, c := range part {
-		switch {
-		case e.text:
-			e.text, e.escaped = e.escaped || c != '"', !e.escaped && c == '\\'
-		case c == ' ' || c == '\n' || c == '\t' || c == '\r':
-		case !e.begun:
-			if e.begun, e.list, e.depth = true, c == '[', 1; !e.list {
-				return false
-			}
-		case !e.list:
-			return false
-		case c == '"':
-			e.text = true
-		case c == '[' || c == '{':
-			e.depth++
-		case c == ']' || c == '}':
-			e.depth--
-		case c == 'n' && e.depth == 1:
-			return true
-		}
-	}
-	return false
-}
-
-func (b *boundedBody) Close() error {
-	b.timer.Stop()
-	return b.packed.Close()
-}
-
-// unpacked reads what is packed, from its first byte on.
-type unpacked struct {
-	packed io.Reader
-	gzip   *gzip.Reader
-}
-
-func (u *unpacked) Read(p []byte) (n int, err error) {
-	if u.gzip == nil {
-		if u.gzip, err = gzip.NewReader(u.packed); err != nil {
-			return 0, err
-		}
-	}
-	return u.gzip.Read(p)
 }

@@ -2,24 +2,31 @@ package client
 
 import (
 	"compress/gzip"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
 
 const limit = 1 << 20
 
+var short = bounds{limit, 1000, 10_000, usual.begins, usual.ends}
+
 // serve returns a client of a server that answers so.
-func serve(t *testing.T, answer http.HandlerFunc) *api.Client {
+func serve(t *testing.T, answer http.HandlerFunc) *api.Client { return serveWithin(t, short, answer) }
+
+func serveWithin(t *testing.T, b bounds, answer http.HandlerFunc) *api.Client {
 	t.Helper()
 	s := httptest.NewServer(answer)
-	t.Cleanup(s.Close)
-	c, err := within(&api.Config{Address: s.URL, SecretID: "token", TLSConfig: &api.TLSConfig{}}, limit)
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	c, err := within(&api.Config{Address: s.URL, SecretID: "token", TLSConfig: &api.TLSConfig{}}, b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,5 +148,114 @@ func TestPackedReplies(t *testing.T) {
 	}
 	if _, _, err := c.Jobs().Deregister("a", false, nil); err == nil || !strings.Contains(err.Error(), `[{"ID":"a"}]`) {
 		t.Errorf("an error that is packed: %v", err)
+	}
+}
+
+// No other host is asked, whatever address a server gives for a node: Nomad's library
+// would ask it, with the token.
+func TestNodesAreNotAsked(t *testing.T) {
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		t.Errorf("another host is asked for %s with the token %q", r.URL, r.Header.Get("X-Nomad-Token"))
+	}))
+	defer other.Close()
+	c := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/node/") {
+			fmt.Fprintf(w, `{"Status":"ready","HTTPAddr":%q}`, strings.TrimPrefix(other.URL, "http://"))
+			return
+		}
+		io.WriteString(w, `{"Data":"YQ=="}`)
+	})
+	node, err := c.GetNodeClient("n", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := node.Jobs().List(nil); err == nil || !strings.Contains(err.Error(), "is not asked: NOMAD_ADDR names another server") {
+		t.Errorf("jobs: %v", err)
+	}
+	frames, errs := c.AllocFS().Logs(&api.Allocation{ID: "a", NodeID: "n"}, false, "t", "stderr", "start", 0, nil, nil)
+	select {
+	case f := <-frames:
+		if string(f.Data) != "a" {
+			t.Errorf("%q", f.Data)
+		}
+	case err := <-errs:
+		t.Error(err)
+	}
+}
+
+// A few bytes do not become much memory: lists of objects with nothing in them, however
+// deep, are errors.
+func TestManyValues(t *testing.T) {
+	for name, text := range map[string]string{
+		"objects": "{},", "lists": "[],", "texts": `"",`, "numbers": "0,", "deep": `{"TaskStates":{"a":{}}},`,
+	} {
+		c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, "[")
+			for line := []byte(strings.Repeat(text, 1<<16/len(text))); ; {
+				if _, err := w.Write(line); err != nil {
+					return
+				}
+			}
+		})
+		body, err := c.Raw().Response("/v1/jobs", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, body)
+		body.Close()
+		if !errors.Is(err, errMany) || n > 1<<17 {
+			t.Errorf("%s: %v after %d bytes", name, err, n)
+		}
+	}
+}
+
+// Of a refusal without end the beginning is read.
+func TestEndlessRefusals(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusTooManyRequests)
+		w.Write([]byte("slowly! "))
+		spaces(w)
+	})
+	_, _, err := c.Jobs().List(nil)
+	if err == nil || !strings.Contains(err.Error(), "slowly!") || len(err.Error()) > maxRefusal+1000 {
+		t.Errorf("%.200v", err)
+	}
+}
+
+// A page for people is said to be one.
+func TestPages(t *testing.T) {
+	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		io.WriteString(w, "<html>Sign in")
+	})
+	if _, _, err := c.Jobs().List(nil); !errors.Is(err, errPage) {
+		t.Error(err)
+	}
+	if _, err := c.Raw().Response(eventStream, nil); !errors.Is(err, errPage) {
+		t.Error(err)
+	}
+}
+
+// A server that accepts and never answers, and one that never comes to an end, are
+// waited for as long as the bounds say.
+func TestSilence(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"no answer": func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
+		"a drip": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "[")
+			for r.Context().Err() == nil {
+				io.WriteString(w, " ")
+				w.(http.Flusher).Flush()
+				time.Sleep(time.Millisecond)
+			}
+		},
+	} {
+		c := serveWithin(t, bounds{limit, 1000, 10_000, 50 * time.Millisecond, 50 * time.Millisecond}, answer)
+		if _, _, err := c.Jobs().List(nil); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if usual.objects > 1_500_000 || usual.parts > 20_000_000 || usual.begins > time.Minute || usual.ends > 90*time.Second {
+		t.Errorf("docs/security.md names other bounds than %+v", usual)
 	}
 }

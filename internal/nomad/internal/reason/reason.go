@@ -21,6 +21,11 @@ const noneReady = "none in its datacenters and node pool is ready: "
 // NoneReady is what Obstacles says where Nomad looked at no node at all.
 const NoneReady = noneReady + "they are drained, ineligible or down, or there are none"
 
+const (
+	maxName  = 100  // characters of a name
+	maxWords = 1000 // of why something ended or waits
+)
+
 // namedNodes is how many nodes are named.
 const namedNodes = 5
 
@@ -30,7 +35,7 @@ func Nodes(nodes []*api.NodeListStub) string {
 	var out []string
 	for _, n := range nodes {
 		if why := notReady(n); why != "" {
-			out = append(out, "node "+n.Name+" is "+why)
+			out = append(out, "node "+unit.Short(n.Name, maxName)+" is "+unit.Short(why, maxName))
 		}
 	}
 	if len(out) == 0 {
@@ -89,7 +94,7 @@ func Obstacles(looks []*api.AllocationMetric, driver string) string {
 	if len(parts) == 0 {
 		return fmt.Sprintf("%s evaluated", unit.Plural(last.NodesEvaluated, "node"))
 	}
-	return strings.Join(parts, ", ")
+	return unit.Short(strings.Join(parts, ", "), maxWords)
 }
 
 // filtered counts the nodes that a constraint rules out.
@@ -134,7 +139,7 @@ func OfTask(s *api.TaskState) string {
 				why = fmt.Sprintf("the worker ended with exit code %d, signal %d", ev.ExitCode, ev.Signal)
 			}
 		case api.TaskDriverFailure, api.TaskFailedValidation, api.TaskArtifactDownloadFailed, api.TaskSetupFailure:
-			why = strings.Join(strings.Fields(ev.DisplayMessage), " ")
+			why = strings.Join(strings.Fields(unit.Short(ev.DisplayMessage, maxWords)), " ")
 		}
 	}
 	return why
@@ -177,5 +182,5 @@ func cutAtLast(text, sep string) (before, after string, found bool) {
 	if i < 0 {
 		return text, "", false
 	}
-	return text[:i], strings.Join(strings.Fields(text[i+len(sep):]), " "), true
+	return text[:i], strings.Join(strings.Fields(unit.Short(text[i+len(sep):], maxWords)), " "), true
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/client"
+	asked "github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 )
 
 // nothing is the id of a job that does not exist.
@@ -44,7 +45,7 @@ func Lacks(ctx context.Context, token, region, namespace string) (names []string
 		ask  func() error
 	}{
 		{"parse-job", func() error {
-			_, err := jobs.ParseHCLOpts(&api.JobsParseRequest{JobHCL: `job "none" {}`})
+			_, err := asked.Parse(ctx, c, `job "none" {}`)
 			return err
 		}},
 		{"register-job", func() error { _, _, err := jobs.EnforceRegister(job, 1, write); return err }},

@@ -1,13 +1,16 @@
 // Package tasklog reads what the tasks of an allocation have printed, from the client
-// that executed them.
+// that executed them, through the server: the client itself is asked for nothing, for
+// its address is what the server says, and the token would go there.
 package tasklog
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
+	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -18,28 +21,53 @@ func WorkersOf(a *api.AllocationListStub) []string {
 	if slices.Contains(names, "worker") || len(names) == 0 {
 		return []string{"worker"}
 	}
-	return names
+	return names[:min(len(names), maxTasks)]
 }
 
-// Read returns what a task has written to stderr, as far as its client has kept it.
-func Read(client *api.Client, alloc *api.Allocation, task string, q *api.QueryOptions) (string, error) {
-	quit := make(chan struct{})
-	defer close(quit)
+const (
+	maxTasks = 20      // of an allocation whose logs are read
+	maxFrame = 1 << 20 // bytes of one; a client sends up to 88 kB
+
+	// MaxLog is how many bytes of a log are read, the last.
+	MaxLog = 16 << 20
+)
+
+// Read returns the end of what a task has written to stderr, at most so many bytes, as
+// far as its client has kept it.
+func Read(client *api.Client, alloc, task string, most int, q *api.QueryOptions) (string, error) {
 	own := *q // the call changes it
-	frames, errs := client.AllocFS().Logs(alloc, false, task, api.FSLogNameStderr, api.OriginStart, 0, quit, &own)
-	var b strings.Builder
-	for {
-		select {
-		case f, more := <-frames:
-			if !more {
-				return b.String(), nil
-			}
-			b.Write(f.Data)
-		case err := <-errs:
-			if errors.Is(err, io.EOF) {
-				err = nil
-			}
-			return b.String(), err
+	own.Params = map[string]string{
+		"task": task, "type": api.FSLogNameStderr, "follow": "false", "origin": api.OriginEnd, "offset": fmt.Sprint(most),
+	}
+	body, err := client.Raw().Response("/v1/client/fs/logs/"+url.PathEscape(alloc), &own)
+	if err != nil {
+		return "", err
+	}
+	defer body.Close()
+	return last(body, most)
+}
+
+// last joins frames and returns the last bytes of what they hold.
+func last(frames io.Reader, most int) (string, error) {
+	var text []byte
+	frame := &io.LimitedReader{R: frames}
+	for dec := json.NewDecoder(frame); ; {
+		frame.N = maxFrame
+		var f struct{ Data []byte }
+		err := dec.Decode(&f)
+		if err != nil && frame.N <= 0 {
+			err = errors.New("the log has a frame that does not end: the server is broken, or not Nomad")
+		}
+		if err == io.EOF {
+			return tail(text, most), nil
+		}
+		if err != nil {
+			return tail(text, most), err
+		}
+		if text = append(text, f.Data...); len(text) > 2*most+maxFrame {
+			text = append([]byte(nil), text[len(text)-most:]...)
 		}
 	}
 }
+
+func tail(text []byte, most int) string { return string(text[max(0, len(text)-most):]) }
