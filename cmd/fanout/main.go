@@ -5,10 +5,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -85,6 +87,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if c.settings, err = settings.Read(cmd.Flags()); err == nil {
 			c.app = c.newApp()
+			cmd.SetContext(c.waiting(cmd.Context(), cmd.Name()))
 		}
 		return err
 	}
@@ -104,6 +107,21 @@ func (c *cli) rootCommand() *cobra.Command {
 		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},
 	}, asUsage)
 	return root
+}
+
+// bucketWait is how long a bucket that does not answer is waited for by verbs that
+// execute nothing.
+const bucketWait = time.Minute
+
+// waiting makes buckets of a verb waited for as long as it takes to ask again, unless
+// it executes runs or serves.
+func (c *cli) waiting(ctx context.Context, verb string) context.Context {
+	if slices.Contains([]string{"run", "rerun", "run-now", "catchup", "worker", "fire", "serve", "exec"}, verb) {
+		return ctx
+	}
+	return store.Within(ctx, store.Wait{Limit: bucketWait, Tell: func(where string) {
+		c.stderr.Printf("fanout: %s does not answer: fanout waits for it, for about %s\n", where, unit.Duration(bucketWait))
+	}})
 }
 
 // newApp is the App with this invocation's streams and settings.

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"testing/synctest"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
@@ -81,6 +82,133 @@ func TestListingsThatDoNotEnd(t *testing.T) {
 		})
 	}
 }
+
+// last is a page after which there is none.
+func last(w http.ResponseWriter, keys ...string) {
+	fmt.Fprint(w, `<?xml version="1.0"?><ListBucketResult>`)
+	for _, k := range keys {
+		fmt.Fprintf(w, `<Contents><Key>%s</Key><Size>-1</Size></Contents>`, k)
+	}
+	fmt.Fprint(w, `</ListBucketResult>`)
+}
+
+// A listing has only keys of the store that are paths beneath it: one that leads
+// elsewhere is passed over, and one that was not asked for is an error.
+func TestListingsOfOtherThings(t *testing.T) {
+	for _, tt := range []struct {
+		prefix  string
+		keys    []string
+		want    string
+		message string
+	}{
+		{"", []string{"p/a", "p/../../etc/passwd", "p//etc/passwd", "p/a/../../b", "p/a/./b", "p/a//b", "p/", "p/a/", "p/b"}, "a b", ""},
+		{"", []string{"p/a", "q/b"}, "a", `lists "q/b", which does not begin with "p/"`},
+		{"", []string{"../../etc/passwd"}, "", "which does not begin with"},
+		{"", []string{"/etc/passwd"}, "", "which does not begin with"},
+		{"log/", []string{"p/log/1", "p/plan/1"}, "log/1", `which does not begin with "p/log/"`},
+	} {
+		s := liar(t, func(w http.ResponseWriter, _ *http.Request) { last(w, tt.keys...) })
+		var got []string
+		var err error
+		var o Object
+		for o, err = range s.List(ctx, tt.prefix) {
+			if err != nil {
+				break
+			}
+			got = append(got, o.Key)
+			if o.Size < 0 {
+				t.Errorf("%s has %d bytes", o.Key, o.Size)
+			}
+		}
+		if strings.Join(got, " ") != tt.want || (err == nil) != (tt.message == "") || err != nil && !strings.Contains(err.Error(), tt.message) {
+			t.Errorf("%q: %q, %v", tt.keys, got, err)
+		}
+	}
+}
+
+// XML that unpacks itself or is nested without end is an error or a listing of nothing,
+// without memory or stack.
+func TestHostileXML(t *testing.T) {
+	bomb := `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">`
+	for c := 'b'; c < 'l'; c++ {
+		bomb += fmt.Sprintf(`<!ENTITY %c "%s">`, c, strings.Repeat(fmt.Sprintf("&%c;", c-1), 10))
+	}
+	bomb += "]><ListBucketResult><Contents><Key>p/&k;</Key></Contents></ListBucketResult>"
+	for name, text := range map[string]string{
+		"entities": bomb,
+		"nested":   "<ListBucketResult>" + strings.Repeat("<a>", 200_000),
+		"closed":   "<ListBucketResult>" + strings.Repeat("<a>", 100_000) + strings.Repeat("</a>", 100_000) + "</ListBucketResult>",
+		"a page":   "<!doctype html><html><body>Sign in</body></html>",
+		"nothing":  "",
+	} {
+		s := liar(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for o, err := range s.List(ctx, "") {
+			if err == nil {
+				t.Errorf("%s: it lists %.100q", name, o.Key)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if used := after.TotalAlloc - before.TotalAlloc; used > 500<<20 {
+			t.Errorf("%s: allocated %d MB", name, used>>20)
+		}
+	}
+}
+
+// A server that refuses for ever is given up, with a sentence, after as long as the
+// context says; whoever waits is told before.
+func TestServersThatAreGivenUp(t *testing.T) {
+	storetest.S3(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "99999999999999999999")
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}))
+	defer server.Close()
+	s, err := Open(Within(ctx, Wait{Limit: 10 * time.Millisecond}), "s3://"+storetest.Bucket+"/p?region=us-east-1&endpoint="+url.QueryEscape(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, do := range map[string]func() error{
+		"Get":    func() error { _, err := s.Get(ctx, "k"); return err },
+		"Put":    func() error { return s.Put(ctx, "k", []byte("v"), Cached) },
+		"Create": func() error { return s.Create(ctx, "k", []byte("v"), Cached) },
+		"Stat":   func() error { _, err := s.Stat(ctx, "k"); return err },
+	} {
+		err := do()
+		var hinted interface{ Hint() string }
+		if err == nil || !strings.Contains(err.Error(), "it has not answered for") || !strings.Contains(err.Error(), "503") || !errors.As(err, &hinted) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// An object that is shorter than its server says is asked for again, and then is an
+// error; how often depends on whether somebody waits.
+func TestWrongLengths(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &short{}
+		b := newBucket(p, "b", "", &remote.Clock{})
+		b.hurry(&remote.Health{Limit: time.Minute})
+		began := time.Now()
+		if _, err := b.Get(ctx, "k"); !errors.Is(err, io.ErrUnexpectedEOF) || p.asked != b.breaks || time.Since(began) > 30*time.Second {
+			t.Errorf("%v after %d requests and %v", err, p.asked, time.Since(began))
+		}
+	})
+}
+
+// short is a protocol whose objects have fewer bytes than they should.
+type short struct {
+	remote.Protocol
+	asked int
+}
+
+func (p *short) Read(context.Context, string, int64) (io.ReadCloser, int64, error) {
+	p.asked++
+	return io.NopCloser(strings.NewReader("abc")), 4, nil
+}
+
+func (*short) Judge(error) (string, error) { return "", nil }
 
 // An error whose text does not end is one.
 func TestErrorsThatDoNotEnd(t *testing.T) {

@@ -22,6 +22,8 @@ type bucket struct {
 	clock  *remote.Clock
 
 	rewrites time.Duration // how far apart writes of one object have to be
+	stalls   int           // how often a request is sent whose reply stalls
+	breaks   int           // and one whose reply breaks off
 	lease    leaseTimes
 	self     process
 }
@@ -30,7 +32,7 @@ func newBucket(p remote.Protocol, name, prefix string, c *remote.Clock) *bucket 
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &bucket{remote: p, name: name, prefix: prefix, clock: c, lease: defaultLease, self: thisProcess()}
+	return &bucket{remote: p, name: name, prefix: prefix, clock: c, stalls: remote.Stalls, breaks: remote.Attempts, lease: defaultLease, self: thisProcess()}
 }
 
 func (b *bucket) String() string { return b.name }
@@ -59,6 +61,10 @@ func (b *bucket) failed(op, key string, err error) error {
 		return fmt.Errorf("%s %s: %w", op, key, fs.ErrExist)
 	case kind == fs.ErrPermission:
 		err = fmt.Errorf("%w: %w", fs.ErrPermission, err)
+	}
+	var givenUp *remote.GivenUpError
+	if errors.As(err, &givenUp) {
+		return &bucketError{fmt.Errorf("%s %s in %s: %w", op, key, b.name, givenUp), "is the endpoint right, and does the server run? once it answers, run the same command again"}
 	}
 	err = fmt.Errorf("%s %s in %s: %w", op, key, b.name, err)
 	if hint != "" {
@@ -106,7 +112,7 @@ func (b *bucket) readTo(ctx context.Context, key string, from int64, to sink) er
 		if errors.Is(err, remote.ErrStalled) {
 			stalls++
 		}
-		if !broke || try == remote.Attempts || stalls == remote.Stalls || ctx.Err() != nil || errors.Is(err, remote.ErrEndless) {
+		if !broke || try == b.breaks || stalls == b.stalls || ctx.Err() != nil || errors.Is(err, remote.ErrEndless) {
 			return b.failed("get", key, err)
 		}
 		remote.Wait(ctx, try)
@@ -239,7 +245,11 @@ func (b *bucket) listed(ctx context.Context, prefix, delimiter string) iter.Seq2
 				if err = watch.Object(o.Key); err != nil {
 					break
 				}
-				if found, ok := b.listing(o); ok && !yield(found, nil) {
+				found, shown, wrong := b.listing(o, prefix)
+				if err = wrong; err != nil {
+					break
+				}
+				if shown && !yield(found, nil) {
 					return
 				}
 			}
@@ -255,7 +265,7 @@ func (b *bucket) listed(ctx context.Context, prefix, delimiter string) iter.Seq2
 func (b *bucket) page(ctx context.Context, prefix, delimiter, token string) (page []remote.Object, next string, err error) {
 	for try := 1; ; try++ {
 		page, next, err = b.remote.Page(ctx, b.prefix+prefix, delimiter, token)
-		if try == remote.Stalls || !errors.Is(err, remote.ErrStalled) || ctx.Err() != nil {
+		if try == b.stalls || !errors.Is(err, remote.ErrStalled) || ctx.Err() != nil {
 			return page, next, err
 		}
 		remote.Wait(ctx, try)
@@ -263,13 +273,20 @@ func (b *bucket) page(ctx context.Context, prefix, delimiter, token string) (pag
 }
 
 // listing is what is shown of an object in a listing. Some programs create objects
-// that only show a folder.
-func (b *bucket) listing(o remote.Object) (found Object, ok bool) {
-	found.Key = strings.TrimPrefix(o.Key, b.prefix)
-	if !o.Folder {
-		found.Size, found.ModTime = o.Size, seconds(o.ModTime)
+// that only show a folder, or whose keys are no paths: what a key such as "../x" leads
+// to is in another place than the store. An error reports a server that lists what was
+// not asked for.
+func (b *bucket) listing(o remote.Object, prefix string) (found Object, shown bool, err error) {
+	key, ours := strings.CutPrefix(o.Key, b.prefix)
+	if !ours || !strings.HasPrefix(key, prefix) {
+		return found, false, fmt.Errorf("the server lists %.200q, which does not begin with %q", o.Key, b.prefix+prefix)
 	}
-	return found, o.Folder || !strings.HasSuffix(found.Key, "/")
+	found.Key = key
+	if !o.Folder {
+		found.Size, found.ModTime = max(o.Size, 0), seconds(o.ModTime)
+		return found, checkKey(key) == nil, nil
+	}
+	return found, key != "" && checkFolder(key) == nil, nil
 }
 
 // seconds cuts a time to the precision that every kind of request has.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/store/internal/gcs"
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
@@ -103,27 +104,60 @@ func Open(ctx context.Context, where string) (Store, error) {
 }
 
 func openBucket(ctx context.Context, u *url.URL, prefix string) (Store, error) {
-	clock := &remote.Clock{}
+	clock, health := &remote.Clock{}, healthOf(ctx, u)
 	if u.Scheme == "gs" {
 		if err := checkParameters(u); err != nil {
 			return nil, err
 		}
-		p, err := gcs.Open(ctx, u.Host, clock)
+		p, err := gcs.Open(ctx, u.Host, clock, health)
 		if err != nil {
 			return nil, &bucketError{fmt.Errorf("open %s: %w", u, err), gcs.NoCredentials}
 		}
 		b := newBucket(p, u.String(), prefix, clock)
 		b.rewrites = gcs.Rewrites
+		b.hurry(health)
 		return b, nil
 	}
 	if err := checkParameters(u, s3.Parameters...); err != nil {
 		return nil, err
 	}
-	p, err := s3.Open(ctx, u, clock)
+	p, err := s3.Open(ctx, u, clock, health)
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", u, err)
 	}
-	return newBucket(p, u.String(), prefix, clock), nil
+	b := newBucket(p, u.String(), prefix, clock)
+	b.hurry(health)
+	return b, nil
+}
+
+// A Wait is how long buckets that do not answer are waited for.
+type Wait struct {
+	Limit time.Duration
+	Tell  func(where string) // called once one has not answered for ten seconds; may be nil
+}
+
+type waitKey struct{}
+
+// Within makes Open return buckets that are waited for so long. Others are waited for
+// four minutes, and nobody is told.
+func Within(ctx context.Context, w Wait) context.Context { return context.WithValue(ctx, waitKey{}, w) }
+
+// healthOf is what the context says of waiting for a bucket.
+func healthOf(ctx context.Context, u *url.URL) *remote.Health {
+	w, _ := ctx.Value(waitKey{}).(Wait)
+	h := &remote.Health{Limit: w.Limit}
+	if w.Tell != nil {
+		h.Tell = func() { w.Tell(u.String()) }
+	}
+	return h
+}
+
+// hurry makes requests end soon whose replies stall or break off, if somebody waits:
+// a reply stalls for a minute, and eight that break off take twenty seconds.
+func (b *bucket) hurry(h *remote.Health) {
+	if h.Limit > 0 && h.Limit < remote.Patience {
+		b.stalls, b.breaks = 1, 8
+	}
 }
 
 // checkParameters refuses unknown and repeated parameters of a URL.

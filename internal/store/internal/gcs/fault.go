@@ -58,11 +58,12 @@ func passes(err error) bool {
 	if errors.As(err, &token) {
 		return token.Response != nil && maySucceed(token.Response.StatusCode)
 	}
+	var givenUp *remote.GivenUpError
 	var certificate *tls.CertificateVerificationError
 	var forEver remote.RedirectedError
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
-	return !errors.As(err, &certificate) && !errors.As(err, &forEver) && !errors.As(err, &syntax) && !errors.As(err, &kind) && !errors.Is(err, remote.ErrEndless) && !errors.Is(err, remote.ErrStalled)
+	return !errors.As(err, &givenUp) && !errors.As(err, &certificate) && !errors.As(err, &forEver) && !errors.As(err, &syntax) && !errors.As(err, &kind) && !errors.Is(err, remote.ErrEndless) && !errors.Is(err, remote.ErrStalled)
 }
 
 func maySucceed(status int) bool {

@@ -41,14 +41,16 @@ type protocol struct {
 	server string // the beginning of every URL
 	bucket string
 	clock  *remote.Clock
+	health *remote.Health
 }
 
 // Open returns the protocol for a bucket. It asks no server anything, except that
-// credentials may be those of the machine. clock follows the server's.
-func Open(ctx context.Context, bucket string, clock *remote.Clock) (remote.Protocol, error) {
+// credentials may be those of the machine. clock follows the server's,
+// and health knows whether it answers.
+func Open(ctx context.Context, bucket string, clock *remote.Clock, health *remote.Health) (remote.Protocol, error) {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	remote.Limit(base)
-	p := &protocol{server: "https://storage.googleapis.com", bucket: url.PathEscape(bucket), clock: clock}
+	p := &protocol{server: "https://storage.googleapis.com", bucket: url.PathEscape(bucket), clock: clock, health: health}
 	p.http = &http.Client{Transport: base, CheckRedirect: stay}
 	if host := os.Getenv("STORAGE_EMULATOR_HOST"); host != "" {
 		p.server = strings.TrimSuffix(host, "/")
@@ -265,7 +267,7 @@ func (p *protocol) once(ctx context.Context, q request) (*http.Response, error) 
 	if err != nil {
 		return nil, err
 	}
-	return remote.Watched(p.http, p.clock).Do(r)
+	return remote.Watched(p.http, p.clock, p.health).Do(r)
 }
 
 // ask sends a request until it is answered, or refused for good. read is given a

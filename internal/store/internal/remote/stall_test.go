@@ -37,7 +37,7 @@ func reply(t *testing.T, method string, size int, pause time.Duration, times int
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := Watched(replies{r}, &Clock{}).Do(q)
+	res, err := Watched(replies{r}, &Clock{}, &Health{}).Do(q)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/url"
@@ -31,7 +32,13 @@ func (RedirectedError) CanceledError() bool { return true }
 // Limit makes a transport give up on servers that do not answer, and on those
 // that redirect for ever, which Amazon's SDK would follow.
 func Limit(t *http.Transport) {
-	t.DialContext = dialer.DialContext
+	t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dialer.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return conn{c}, nil
+	}
 	proxy := t.Proxy
 	t.Proxy = func(r *http.Request) (*url.URL, error) { // which each request needs, redirected ones too
 		hops := 0
@@ -49,21 +56,37 @@ func Limit(t *http.Transport) {
 	t.MaxIdleConnsPerHost = 32
 }
 
+// conn is a connection whose writes end, to a server that does not read what it is
+// sent.
+type conn struct{ net.Conn }
+
+func (c conn) Write(p []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(replyLimit)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
+}
+
 // Client is what sends requests: an http.Client, or a part of one.
 type Client interface {
 	Do(*http.Request) (*http.Response, error)
 }
 
-// Watched is a client that sets a clock from the replies, and bounds them.
-func Watched(c Client, clock *Clock) Client { return watched{c, clock} }
+// Watched is a client that sets a clock from the replies, and bounds them. health is
+// told how requests go, and may end them.
+func Watched(c Client, clock *Clock, health *Health) Client { return watched{c, clock, health} }
 
 type watched struct {
 	client Client
 	clock  *Clock
+	health *Health
 }
 
 func (w watched) Do(r *http.Request) (*http.Response, error) {
+	began, answered := time.Now(), w.health.asking(r)
 	res, err := w.client.Do(r)
+	answered()
+	res, err = w.health.saw(r, began, res, err)
 	if res != nil {
 		w.clock.read(res)
 		boundReply(res)

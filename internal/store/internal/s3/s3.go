@@ -40,8 +40,8 @@ type protocol struct {
 }
 
 // Open returns the protocol for the bucket that u names. It asks no server
-// anything. clock follows the server's.
-func Open(ctx context.Context, u *url.URL, clock *remote.Clock) (remote.Protocol, error) {
+// anything. clock follows the server's, and health knows whether it answers.
+func Open(ctx context.Context, u *url.URL, clock *remote.Clock, health *remote.Health) (remote.Protocol, error) {
 	q := u.Query()
 	cfg, err := config.LoadDefaultConfig(ctx, loadOptions(q)...)
 	if err != nil {
@@ -56,7 +56,7 @@ func Open(ctx context.Context, u *url.URL, clock *remote.Clock) (remote.Protocol
 		}
 		// Private servers seldom have a host name per bucket.
 		o.UsePathStyle = o.BaseEndpoint != nil && q.Get("use_path_style") != "false" || q.Get("use_path_style") == "true"
-		o.HTTPClient = remote.Watched(near(o.HTTPClient), clock)
+		o.HTTPClient = remote.Watched(near(o.HTTPClient), clock, health)
 	})
 	upload := transfermanager.New(client, func(o *transfermanager.Options) {
 		o.RequestChecksumCalculation = cfg.RequestChecksumCalculation

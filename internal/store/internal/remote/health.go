@@ -1,0 +1,100 @@
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Health knows how long a server has not answered, whichever requests it was asked, and
+// when it is given up. The zero Health is patient, and tells nobody.
+type Health struct {
+	Limit time.Duration // how long it may not answer; 0 is Patience
+	Tell  func()        // called once it has not answered for a while; may be nil
+
+	mu    sync.Mutex
+	since time.Time // the first request in a row that was not answered; zero if there is none
+	told  bool
+}
+
+const (
+	// Patience is how long a server may not answer while runs are executed.
+	Patience = 4 * time.Minute
+
+	// tellAfter is how long it has not answered when people are told.
+	tellAfter = 10 * time.Second
+)
+
+// GivenUpError reports a server that has not answered for too long.
+type GivenUpError struct {
+	For time.Duration
+	err error // of the last request
+}
+
+func (e *GivenUpError) Error() string {
+	return fmt.Sprintf("it has not answered for %s: %v", e.For.Round(time.Second), e.err)
+}
+
+func (e *GivenUpError) Unwrap() error { return e.err }
+
+// CanceledError keeps Amazon's SDK from sending the request again.
+func (*GivenUpError) CanceledError() bool { return true }
+
+// limit is how long the server may not answer.
+func (h *Health) limit() time.Duration {
+	if h.Limit == 0 {
+		return Patience
+	}
+	return h.Limit
+}
+
+// asking is told of a request, and tells people if no answer to it comes.
+func (h *Health) asking(r *http.Request) (answered func() bool) {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return func() bool { return true } // what it takes to send a body is not known
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	wait := tellAfter
+	if !h.since.IsZero() {
+		wait = max(0, wait-time.Since(h.since))
+	}
+	return time.AfterFunc(wait, h.tell).Stop
+}
+
+func (h *Health) tell() {
+	h.mu.Lock()
+	told := h.told
+	h.told = true
+	h.mu.Unlock()
+	if !told && h.Tell != nil {
+		h.Tell()
+	}
+}
+
+// saw is told how a request went that began then, and returns that or, if there was no
+// answer for too long, an error that ends all attempts.
+func (h *Health) saw(r *http.Request, began time.Time, res *http.Response, err error) (*http.Response, error) {
+	if r.Context().Err() != nil {
+		return res, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err == nil && res.StatusCode < 500 && res.StatusCode != http.StatusTooManyRequests {
+		h.since, h.told = time.Time{}, false
+		return res, nil
+	}
+	if h.since.IsZero() {
+		h.since = began
+	}
+	silent := time.Since(h.since)
+	if silent < h.limit() {
+		return res, err
+	}
+	if err == nil {
+		err = errors.Join(fmt.Errorf("the server says %s", res.Status), res.Body.Close())
+	}
+	return nil, &GivenUpError{silent, err}
+}
