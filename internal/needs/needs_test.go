@@ -86,33 +86,35 @@ func (d drawn) needs(i, j int) bool {
 }
 
 // The index answers as looking at every pair does.
-func TestAgreesWithPairs(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		d := draw(t)
-		g := d.graph()
-		for i := range d.runs {
-			var needed, fed []int
-			for j := range d.runs {
-				if d.needs(i, j) {
-					needed = append(needed, j)
-				}
-				if d.needs(j, i) {
-					fed = append(fed, j)
-				}
+func TestAgreesWithPairs(t *testing.T) { rapid.Check(t, agreesWithPairs) }
+
+func FuzzAgreesWithPairs(f *testing.F) { f.Fuzz(rapid.MakeFuzz(agreesWithPairs)) }
+
+func agreesWithPairs(t *rapid.T) {
+	d := draw(t)
+	g := d.graph()
+	for i := range d.runs {
+		var needed, fed []int
+		for j := range d.runs {
+			if d.needs(i, j) {
+				needed = append(needed, j)
 			}
-			var got []int
-			for _, set := range g.Needed(i) {
-				got = append(got, set.Runs...)
-			}
-			slices.Sort(got)
-			if diff := cmp.Diff(needed, got); diff != "" {
-				t.Fatalf("run %d needs (-want +got):\n%s", i, diff)
-			}
-			if diff := cmp.Diff(fed, g.Fed(i)); diff != "" {
-				t.Fatalf("run %d feeds (-want +got):\n%s", i, diff)
+			if d.needs(j, i) {
+				fed = append(fed, j)
 			}
 		}
-	})
+		var got []int
+		for _, set := range g.Needed(i) {
+			got = append(got, set.Runs...)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(needed, got); diff != "" {
+			t.Fatalf("run %d needs (-want +got):\n%s", i, diff)
+		}
+		if diff := cmp.Diff(fed, g.Fed(i)); diff != "" {
+			t.Fatalf("run %d feeds (-want +got):\n%s", i, diff)
+		}
+	}
 }
 
 // However runs are settled, one is free exactly when none that it needs is open,

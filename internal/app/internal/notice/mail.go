@@ -28,6 +28,24 @@ import (
 // tlsPort is the port of servers that speak nothing but TLS.
 const tlsPort = "465"
 
+// maxReplies is how many bytes of a server's replies are read.
+const maxReplies = 1 << 20
+
+// brief is a connection to a server that says no more than it has to.
+type brief struct {
+	net.Conn
+	left int
+}
+
+func (b *brief) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("the server's replies do not end")
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
+}
+
 // maxSubject is how much of a line is the subject of a mail.
 const maxSubject = 150
 
@@ -51,7 +69,7 @@ func send(ctx context.Context, to grid.Mail, m Message) error {
 	if port == tlsPort {
 		conn = tls.Client(conn, &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12})
 	}
-	c, err := smtp.NewClient(conn, host)
+	c, err := smtp.NewClient(&brief{Conn: conn, left: maxReplies}, host)
 	if err != nil {
 		return err
 	}

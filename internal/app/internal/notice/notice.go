@@ -58,6 +58,10 @@ func Send(ctx context.Context, n grid.Notice, m Message) error {
 	return nil
 }
 
+// stay follows no redirect: Go's client would name the URL, with its token, to where it
+// leads, and ask there without the body.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // post sends body to a URL. Its errors name the host alone: the rest is often a
 // token.
 func post(ctx context.Context, to string, body []byte) error {
@@ -66,7 +70,7 @@ func post(ctx context.Context, to string, body []byte) error {
 		return errors.New("post to a webhook: its URL cannot be read")
 	}
 	req.Header.Set("Content-Type", "application/json")
-	res, err := http.DefaultClient.Do(req)
+	res, err := (&http.Client{CheckRedirect: stay}).Do(req)
 	if err != nil {
 		var about *url.Error
 		if errors.As(err, &about) {
@@ -75,7 +79,10 @@ func post(ctx context.Context, to string, body []byte) error {
 		return fmt.Errorf("post to %s: %w", req.URL.Host, err)
 	}
 	defer res.Body.Close()
-	if res.StatusCode >= 300 {
+	if res.StatusCode >= 300 && res.StatusCode < 400 {
+		return fmt.Errorf("post to %s: it answers %s, and where it leads gets neither the message nor the URL: name that place instead", req.URL.Host, res.Status)
+	}
+	if res.StatusCode >= 400 {
 		return fmt.Errorf("post to %s: it answers %s", req.URL.Host, res.Status)
 	}
 	return nil

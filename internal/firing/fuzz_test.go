@@ -1,0 +1,30 @@
+package firing
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/fanout-dev/fanout/internal/store"
+)
+
+// Whatever stands in the history of a schedule, it is listed, and has a text.
+func FuzzList(f *testing.F) {
+	f.Add("20260101T000000Z.1.json", `{"began":"2026-01-01T00:00:00Z"}`, `{"code":1}`)
+	f.Add("20260101T000000Z.99999999999999999999.json", `{"began":"9999-12-31T23:59:59Z","try":-1}`, `null`)
+	f.Add("99991231T235959Z.1.json", `[]`, `{"at":"x"}`)
+	f.Fuzz(func(t *testing.T, name, began, ended string) {
+		st := store.Mem()
+		for key, text := range map[string]string{Prefix + name: began, Prefix + "20260101T000000Z.1.json": began, Prefix + "20260101T000000Z.1.end.json": ended} {
+			if st.Put(t.Context(), key, []byte(text), store.Cached) != nil {
+				return // it is no key
+			}
+		}
+		all, err := List(t.Context(), st, 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := json.Marshal(all); err != nil {
+			t.Errorf("%q, %q: %v", began, ended, err)
+		}
+	})
+}
