@@ -27,7 +27,8 @@ type Published = site.Result
 type Pages struct {
 	NoCode bool // without the code of cells, and without notebooks, which hold it
 
-	at time.Time // zero: they are no files, but answers
+	at   time.Time // zero: they are no files, but answers
+	most int       // how many there may be; 0 is as many as a site has
 }
 
 // Publish writes the pages of a sweep to a folder, in place of those that an
@@ -48,7 +49,11 @@ func Publish(ctx context.Context, a *app.App, sweep, to string, p Pages) (Publis
 	if len(found.Sweeps) != 1 || found.Sweeps[0].Path != "" {
 		return Published{}, unit.Mistake(unit.WithHint(fmt.Errorf("%s is no sweep", unit.Path(sweep)), "name the folder that fanout run wrote"))
 	}
-	if _, err := s.opened.Get(ctx, found.Sweeps[0].Where); err != nil {
+	opened, err := s.opened.Get(ctx, found.Sweeps[0].Where)
+	if err == nil {
+		err = site.Fits(len(opened.Runs()), p.most) // each has a page
+	}
+	if err != nil {
 		return Published{}, err
 	}
 	first := "s/" + found.Sweeps[0].ID

@@ -44,6 +44,21 @@ func published(t *testing.T) (site string) {
 	return site
 }
 
+// A sweep with more runs than a site has pages is refused before one is written.
+func TestPublishTooMany(t *testing.T) {
+	dir := t.TempDir()
+	st := store.Dir(filepath.Join(dir, "tides.sweep"))
+	must(t, makeSweep(t, st, 6, mixed(6)).Lease().Release())
+	site := filepath.Join(dir, "site")
+	_, err := Publish(t.Context(), &app.App{OpenStore: store.Open, Warn: func(string) {}, Version: "test"}, filepath.Join(dir, "tides.sweep"), site, Pages{most: 11})
+	if err == nil || !strings.Contains(err.Error(), "12 pages, and a site has at most 11") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("it left %v", left)
+	}
+}
+
 var addressForm = regexp.MustCompile(`\b(?:href|src|action)="([^"]*)"`)
 
 // Every address in a site leads to a file of it; none leads out of it.

@@ -40,7 +40,7 @@ func IsChild(id string) bool { return strings.Contains(id, dispatched) }
 // somebody else's, and neither followed nor stopped.
 func ChildOf(parent, id string) error {
 	if rest, is := strings.CutPrefix(id, parent+dispatched); !is || rest == "" {
-		return fmt.Errorf("Nomad says that it dispatched %.200q, which is no job of %s: the server is broken, or not Nomad", id, parent)
+		return fmt.Errorf("the server says that it dispatched %.200q, which is no job of %s: the server is broken, or not Nomad", id, parent)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ package site
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,7 @@ import (
 
 // Limits of a site.
 const (
-	maxFiles = 100_000
+	MaxFiles = 100_000
 	maxBytes = 16 << 30
 )
 
@@ -217,9 +218,20 @@ func (w *writer) get(ctx context.Context, address string) (*response, error) {
 // ErrTooLarge reports a site that is larger than what is written.
 var ErrTooLarge = errors.New("there is more than fits in a site")
 
+const hint = "fanout serve shows sweeps of any size"
+
+// Fits is an error if there will be more pages than most, or than a site has: it is
+// known before one is written.
+func Fits(pages, most int) error {
+	if most = cmp.Or(most, MaxFiles); pages > most {
+		return unit.Mistake(unit.WithHint(fmt.Errorf("%d pages, and a site has at most %d: %w", pages, most, ErrTooLarge), hint))
+	}
+	return nil
+}
+
 func (w *writer) write(file string, body []byte) error {
-	if w.Bytes += int64(len(body)); w.Bytes > maxBytes || w.Pages+w.Files > maxFiles {
-		return unit.WithHint(fmt.Errorf("%d pages and files of %s: %w", w.Pages+w.Files, unit.Bytes(w.Bytes), ErrTooLarge), "fanout serve shows sweeps of any size")
+	if w.Bytes += int64(len(body)); w.Bytes > maxBytes || w.Pages+w.Files > MaxFiles {
+		return unit.WithHint(fmt.Errorf("%d pages and files of %s: %w", w.Pages+w.Files, unit.Bytes(w.Bytes), ErrTooLarge), hint)
 	}
 	name := filepath.Join(w.dir, filepath.FromSlash(file))
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
