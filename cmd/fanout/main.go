@@ -5,12 +5,10 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/patience"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -87,7 +86,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if c.settings, err = settings.Read(cmd.Flags()); err == nil {
 			c.app = c.newApp()
-			cmd.SetContext(c.waiting(cmd.Context(), cmd.Name()))
+			cmd.SetContext(patience.Of(cmd.Context(), cmd.Name(), c.stderr))
 		}
 		return err
 	}
@@ -107,21 +106,6 @@ func (c *cli) rootCommand() *cobra.Command {
 		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},
 	}, asUsage)
 	return root
-}
-
-// bucketWait is how long a bucket that does not answer is waited for by verbs that
-// execute nothing.
-const bucketWait = time.Minute
-
-// waiting makes buckets of a verb waited for as long as it takes to ask again, unless
-// it executes runs or serves.
-func (c *cli) waiting(ctx context.Context, verb string) context.Context {
-	if slices.Contains([]string{"run", "rerun", "run-now", "catchup", "worker", "fire", "serve", "exec"}, verb) {
-		return ctx
-	}
-	return store.Within(ctx, store.Wait{Limit: bucketWait, Tell: func(where string) {
-		c.stderr.Printf("fanout: %s does not answer: fanout waits for it, for about %s\n", where, unit.Duration(bucketWait))
-	}})
 }
 
 // newApp is the App with this invocation's streams and settings.
