@@ -77,7 +77,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "fanout",
 		Short:         "Run one notebook many times and compare the results",
-		Long:          rootHelp,
+		Long:          help.Root,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -117,17 +117,6 @@ func (c *cli) newApp() *app.App {
 		Canary: c.settings.GetBool("canary"), Refresh: c.settings.GetDuration("refresh"), Grace: c.settings.GetDuration("grace"),
 	}
 }
-
-const rootHelp = `fanout expands a parameter grid over one template notebook, runs every point
-with Jupyter kernels, collects the scraps the notebooks record into typed
-tables, and writes a summary notebook that compares the variants.
-
-    fanout init demo && fanout run demo/sweep.yaml
-
-Exit codes: 0 done, 1 could not finish, 2 usage or sweep file is wrong,
-3 finished but some runs did not succeed, 4 another fanout is running the sweep,
-5 a gate was violated, 130 and 143 interrupted, terminated (run the same command
-again to resume).`
 
 // withSignals ends the context at the first SIGINT or SIGTERM and the process,
 // with every kernel, at the second. stopped returns which signal came.
