@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"html"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -86,24 +84,5 @@ print(dict(os.environ)); print(open(f"/proc/{os.getppid()}/environ").read().repl
 	if err != nil {
 		t.Fatal(err)
 	}
-	var forms []string
-	if err := json.Unmarshal([]byte(read(t, os.Getenv("SCAN_FORMS"))), &forms); err != nil || len(forms) < 15 {
-		t.Fatal(forms, err)
-	}
-	forms, marks := append(forms, "QqXwVk", "Zk9pa"), 0
-	for where, text := range all {
-		for _, form := range forms {
-			inJSON, _ := json.Marshal(form)
-			for _, as := range []string{form, strings.Trim(string(inJSON), `"`), html.EscapeString(form)} {
-				if strings.Contains(text, as) {
-					at := strings.Index(text, as)
-					t.Errorf("%s holds %q: …%q…", where, as, text[max(0, at-40):min(len(text), at+len(as)+10)])
-				}
-			}
-		}
-		marks += strings.Count(text, "[secret]")
-	}
-	if marks < 200 {
-		t.Errorf("only %d marks: the notebook leaks too little", marks)
-	}
+	checkForms(t, all, 200)
 }

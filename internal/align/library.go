@@ -21,6 +21,7 @@ const (
 	// with a tolerance; others are equal where their digits are.
 	maxNumbers = 32 << 20
 	maxBytes   = 512 << 20 // of one notebook
+	large      = 32 << 20  // bytes from which notebooks are read one at a time
 )
 
 // A library reads the notebooks of runs.
@@ -33,6 +34,8 @@ type library struct {
 	mu   sync.Mutex
 	kept map[int]*notebook.Notebook
 	left int64
+
+	large sync.Mutex // held while a large notebook is read: one at a time
 
 	numbers atomic.Int64
 }
@@ -105,20 +108,33 @@ func (l *library) open(run int) (*notebook.Notebook, error) {
 	if size := l.runs[run].Size; size > maxBytes {
 		return nil, fmt.Errorf("it has %s, and %s is the most that is compared", unit.Bytes(size), unit.Bytes(maxBytes))
 	}
-	b, err := l.runs[run].Read()
+	doc, size, err := l.read(run)
 	if err != nil {
-		return nil, err
-	}
-	if doc, err = notebook.Decode(b); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.kept[run] == nil && l.left >= int64(len(b)) {
-		l.left -= int64(len(b))
+	if l.kept[run] == nil && l.left >= size {
+		l.left -= size
 		l.kept[run] = doc
 	}
 	return doc, nil
+}
+
+// read reads the notebook of a run. size is roughly what it takes to keep it.
+func (l *library) read(run int) (doc *notebook.Notebook, size int64, err error) {
+	if l.runs[run].Size > large {
+		l.large.Lock()
+		defer l.large.Unlock()
+	}
+	b, err := l.runs[run].Read()
+	if err != nil {
+		return nil, 0, err
+	}
+	if doc, err = notebook.Decode(b); err != nil {
+		return nil, 0, err
+	}
+	return doc, int64(len(b)) - normal.Shorten(doc), nil
 }
 
 // parts are the normalised outputs of a cell of a run; none when its notebook

@@ -153,6 +153,35 @@ func begins(text string) string {
 	return fmt.Sprintf("%s\n(%d bytes)", strings.ToValidUTF8(text[:maxRaised], ""), len(text))
 }
 
+// Shorten leaves of what exceptions say in a notebook no more than is compared, with
+// what tells texts apart that begin alike, and returns how many bytes that saves.
+func Shorten(n *notebook.Notebook) (saved int64) {
+	short := func(text *string) {
+		if len(*text) <= maxRaised {
+			return
+		}
+		digest := sha256.Sum256([]byte(*text))
+		brief := fmt.Sprintf("%s\n(%d bytes, %x)", strings.ToValidUTF8((*text)[:maxRaised/2], ""), len(*text), digest[:8])
+		saved += int64(len(*text) - len(brief))
+		*text = brief
+	}
+	for _, c := range n.Cells {
+		for i := range c.Outputs {
+			o := &c.Outputs[i]
+			if o.Type != "error" {
+				continue
+			}
+			if trace := strings.Join(o.Traceback, "\n"); len(trace) > maxRaised {
+				o.Traceback = []string{trace}
+				short(&o.Traceback[0])
+			}
+			short(&o.Ename)
+			short(&o.Evalue)
+		}
+	}
+	return saved
+}
+
 // scraps are the values that an output recorded, by name.
 func scraps(o notebook.Output, of int) []Part {
 	if !o.HoldsScraps() {

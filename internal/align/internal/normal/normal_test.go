@@ -2,6 +2,7 @@ package normal
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,4 +161,49 @@ func FuzzParts(f *testing.F) {
 			t.Error("the same outputs differ")
 		}
 	})
+}
+
+// Ids around numbers of any length get the numbers that they would have alone, and the
+// digits stay.
+func TestIDsAroundLongNumbers(t *testing.T) {
+	const id = "3f2b9c1e-8a4d-4e6f-9b1a-2c3d4e5f6a7b"
+	for _, n := range []int{longNumber - 1, longNumber, longNumber + 1, 5 * longNumber} {
+		long := strings.Repeat("7", n)
+		for text, want := range map[string]string{
+			long:                              long,
+			id + " " + long + " " + id:        "#1 " + long + " #1",
+			"a_" + long + "-" + id:            "a_" + long + "-#1",
+			long + "x" + long + " " + id:      long + "x" + long + " #1",
+			id + "." + long + "T_12345 " + id: "#1." + long + "T_12345 #1",
+			id + long:                         "#1" + long,
+		} {
+			if got := numberedIDs(text); got != want {
+				t.Errorf("%d digits: %.80q became %.80q, want %.80q", n, text, got, want)
+			}
+		}
+	}
+}
+
+// What an exception says beyond what is compared is not kept, and texts that begin alike
+// stay different.
+func TestShorten(t *testing.T) {
+	long := strings.Repeat("x", 3*maxRaised)
+	of := func(text string, trace ...string) *notebook.Notebook {
+		return &notebook.Notebook{Cells: []*notebook.Cell{{Type: "code", Outputs: []notebook.Output{{Type: "stream", Text: long}, {Type: "error", Ename: "E", Evalue: text, Traceback: trace}}}}}
+	}
+	a, b, c := of(long+"a"), of(long+"b"), of("short", long, long)
+	for _, n := range []*notebook.Notebook{a, b, c} {
+		if saved := Shorten(n); saved < 2*maxRaised || saved != Shorten(n)+saved {
+			t.Errorf("saved %d bytes", saved)
+		}
+	}
+	if a.Cells[0].Outputs[0].Text != long || len(a.Cells[0].Outputs[1].Evalue) > maxRaised || Strict(a.Cells[0].Outputs) == Strict(b.Cells[0].Outputs) {
+		t.Errorf("%.100q", a.Cells[0].Outputs[1].Evalue)
+	}
+	if raised(a.Cells[0].Outputs[1]) == raised(b.Cells[0].Outputs[1]) {
+		t.Error("two exceptions became one")
+	}
+	if c.Cells[0].Outputs[1].Evalue != "short" || len(c.Cells[0].Outputs[1].Traceback) != 1 {
+		t.Errorf("%+v", c.Cells[0].Outputs[1].Evalue)
+	}
 }

@@ -158,6 +158,40 @@ func numberedIDs(s string) string {
 		return s
 	}
 	seen := map[string]string{}
+	return betweenLongNumbers(s, func(s string) string { return numbered(s, seen) })
+}
+
+// longNumber is how many digits are in no id: what looks for ids reads a megabyte of
+// them a second.
+const longNumber = 1 << 10
+
+// betweenLongNumbers applies do to a text without the digits within long numbers. What
+// it is given has enough of them at each end that they are seen to be long.
+func betweenLongNumbers(s string, do func(string) string) string {
+	const kept = 64
+	var out strings.Builder
+	begin, run := 0, 0
+	for i := 0; i <= len(s); i++ {
+		if i < len(s) && (s[i] >= '0' && s[i] <= '9' || s[i] >= 'a' && s[i] <= 'f') {
+			run++
+			continue
+		}
+		if run >= longNumber {
+			out.WriteString(do(s[begin : i-run+kept]))
+			out.WriteString(s[i-run+kept : i-kept])
+			begin = i - kept
+		}
+		run = 0
+	}
+	if begin == 0 {
+		return do(s)
+	}
+	out.WriteString(do(s[begin:]))
+	return out.String()
+}
+
+// numbered replaces the ids in a text by the numbers that they have, or get.
+func numbered(s string, seen map[string]string) string {
 	return randomIDs().ReplaceAllStringFunc(s, func(id string) string {
 		before, after := "", ""
 		switch {
