@@ -49,7 +49,7 @@ func rowsOf(t *testing.T, out string) (rows []map[string]any) {
 		if err := json.Unmarshal(lines.Bytes(), &row); err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range []string{"run_started_at", "run_duration_s", "run_kernel_start_s", "run_cpu_s", "run_peak_rss_bytes"} {
+		for _, name := range []string{"run_started_at", "run_duration_s", "run_kernel_start_s", "run_cpu_s", "run_peak_rss_bytes", "run_load", "run_node"} {
 			delete(row, name)
 		}
 		rows = append(rows, row)

@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"github.com/fanout-dev/fanout/internal/compare/internal/factor"
+	"github.com/fanout-dev/fanout/internal/compare/internal/place"
 	"github.com/fanout-dev/fanout/internal/compare/internal/versus"
 	"github.com/fanout-dev/fanout/internal/metric"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -271,10 +272,22 @@ func (c *comparer) warnings(r *Report) []string {
 	if n := c.Varieties(c.used, "run_code"); n > 1 {
 		out = append(out, fmt.Sprintf("The runs come from %d versions of the template's code", n))
 	}
+	if w := c.elsewhere(); w != "" && c.matched == 1 {
+		out = append(out, w)
+	}
 	if w := c.noBaseline(); w != "" && len(r.Metrics) > 0 {
 		out = append(out, w)
 	}
 	return out
+}
+
+// elsewhere says which groups were executed elsewhere than the baseline.
+func (c *comparer) elsewhere() string {
+	groups := make([]place.Group, len(c.groups))
+	for i, g := range c.groups {
+		groups[i].Name = g.Name
+	}
+	return place.Warning(groups, c.used, c.groupOf, c.Text)
 }
 
 // noBaseline says why nothing is compared to the baseline, if that is so.

@@ -44,7 +44,7 @@ func (e *executor) attempt(ctx context.Context, st sweep.RunState, notes exit.No
 	}
 	a := &attempt{
 		Attempt: began, executor: e, run: run, template: template, workdir: workdir, notes: notes,
-		before: st, ctx: context.WithoutCancel(ctx), upstream: upstream, fed: fed,
+		before: st, ctx: context.WithoutCancel(ctx), upstream: upstream, fed: fed, load: e.machine.load(),
 	}
 	a.note(sweep.Note{Kind: sweep.NoteBegan})
 	if refused != nil {
@@ -74,6 +74,7 @@ type attempt struct {
 	workdir  *workdir
 	notes    exit.Notes
 	before   sweep.RunState
+	load     float64         // of the machine as it began
 	upstream string          // digest of what it is fed
 	fed      []value.Binding // parameters computed from that
 	ctx      context.Context // outlives the run's: the outcome is recorded in any case
@@ -201,6 +202,7 @@ func (a *attempt) outcome(r runner.Result) outcome.Outcome {
 	o := r.Outcome
 	o.Fingerprint, o.Provenance = a.sweep().Current(a.run), a.provenance
 	o.Fingerprint.Upstream = a.upstream
+	o.Host, o.Node, o.Load = a.machine.host, a.machine.node, a.load
 	if o.Status == outcome.Succeeded {
 		o.Cell = 0
 	}

@@ -277,12 +277,16 @@ func TestTemporaryFiles(t *testing.T) {
 }
 
 func TestOutcome(t *testing.T) {
+	t.Setenv(local.NodeVariable, "node-7")
 	p := settle(t, "fake", sweep.Recipe{}, nil, nil, 1, "print a", "log outside\nsleep 20ms")
 	n := p.execute(t, local.Options{Version: "v9"})
 	st := p.Runs()[0]
 	o := st.Last
 	if o.Status != outcome.Succeeded || o.Kernel != "cold" || o.KernelStart <= 0 || o.Cell != 0 || o.Fingerprint.Code != "c" {
 		t.Errorf("%+v", o)
+	}
+	if host, err := os.Hostname(); err != nil || o.Host != host || o.Node != "node-7" {
+		t.Errorf("executed on %q, node %q, load %v; want %q, %v", o.Host, o.Node, o.Load, host, err)
 	}
 	if b, err := p.Object(t.Context(), o.Provenance); err != nil || !strings.Contains(string(b), `"fanout":"v9"`) {
 		t.Errorf("%s %v", b, err)

@@ -55,9 +55,14 @@ type Options struct {
 // cannot be fed, with which the attempt fails; err is of the sweep or the machine.
 type Feeder func(ctx context.Context, s *sweep.Sweep, run sweep.Run, dir string) (args []value.Binding, refused, err error)
 
+// NodeVariable is the environment variable that says how a cluster calls the
+// computer.
+const NodeVariable = "FANOUT_NODE"
+
 // A machine is the computer that executes runs.
 type machine struct {
 	host, boot string
+	node       string // as the cluster calls it
 	cores      int
 }
 

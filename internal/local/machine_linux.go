@@ -13,7 +13,18 @@ import (
 func thisMachine() machine {
 	host, _ := os.Hostname()
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return machine{host: host, boot: strings.TrimSpace(string(boot)), cores: runtime.NumCPU()}
+	return machine{host: host, boot: strings.TrimSpace(string(boot)), node: os.Getenv(NodeVariable), cores: runtime.NumCPU()}
+}
+
+// load is how many processes have run or waited in the last minute, for each core.
+func (m machine) load() float64 {
+	b, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return 0
+	}
+	first, _, _ := strings.Cut(string(b), " ")
+	x, _ := strconv.ParseFloat(first, 64)
+	return x / float64(m.cores)
 }
 
 // memoryAvailable returns the free memory of the machine, or of our cgroup, in

@@ -10,8 +10,11 @@ import (
 
 func thisMachine() machine {
 	host, _ := os.Hostname()
-	return machine{host: host, cores: runtime.NumCPU()}
+	return machine{host: host, node: os.Getenv(NodeVariable), cores: runtime.NumCPU()}
 }
+
+// load is unknown here.
+func (machine) load() float64 { return 0 }
 
 // memoryAvailable is unknown here.
 func memoryAvailable() (free, total int64, known bool) { return 0, 0, false }

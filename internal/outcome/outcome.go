@@ -116,6 +116,9 @@ type Outcome struct {
 	CPU         time.Duration `json:"cpu_ns,omitempty"`
 	PeakRSS     int64         `json:"peak_rss_bytes,omitempty"`
 	Kernel      string        `json:"kernel,omitempty"` // how it was started: cold, warm or, with ZeroMQ's sockets, warm zmq
+	Host        string        `json:"host,omitempty"`   // that executed it
+	Node        string        `json:"node,omitempty"`   // as a cluster calls that
+	Load        float64       `json:"load,omitempty"`   // of the host as it began: processes that run or wait, for each core
 	Fingerprint Fingerprint   `json:"fingerprint"`
 	Provenance  string        `json:"provenance,omitempty"` // key of frozen/<sha>.json
 	Left        string        `json:"left,omitempty"`       // digest of the scraps and kept files, where other runs may need them

@@ -68,6 +68,9 @@ var columns = []Column{
 	{Name: "run_kernel_start_s", Type: Float, Unit: "s", Means: "how long the kernel took to start", Field: "kernel_start_s", read: func(r Run) any { return seconds(r.Outcome.KernelStart) }},
 	{Name: "run_cpu_s", Type: Float, Unit: "s", Means: "CPU time of the kernel and its children", Field: "cpu_s", read: func(r Run) any { return seconds(r.Outcome.CPU) }},
 	{Name: "run_peak_rss_bytes", Type: Int, Unit: "B", Means: "peak memory of the kernel and its children", Field: "peak_rss_bytes", read: func(r Run) any { return positive(r.Outcome.PeakRSS) }},
+	{Name: "run_host", Type: Text, Means: "host that executed it", read: func(r Run) any { return r.Outcome.Host }},
+	{Name: "run_node", Type: Text, Means: "the same, as the cluster calls it; only of runs on a cluster", read: func(r Run) any { return r.Outcome.Node }},
+	{Name: "run_load", Type: Float, Means: "load of the host when the attempt began: processes that ran or waited in the last minute, for each core", read: func(r Run) any { return known(r.Outcome.Load) }},
 	{Name: "run_code", Type: Text, Means: "digest of the code cells that were executed", Field: "code", read: func(r Run) any { return r.Outcome.Fingerprint.Code }},
 	{Name: "run_notebook", Type: Text, Means: "the executed notebook, in the sweep directory", Field: "notebook", read: notebookOf},
 	{Name: Replicate, Type: Int, Means: "number of the repetition, from 0; only where the sweep file says `repeat`", read: func(r Run) any { return int64(r.Run.Replicate) }},
@@ -161,6 +164,14 @@ func seconds(d time.Duration) any {
 		return nil
 	}
 	return d.Seconds()
+}
+
+// known is nil where nothing was measured.
+func known(x float64) any {
+	if x <= 0 {
+		return nil
+	}
+	return x
 }
 
 func positive(n int64) any {

@@ -376,7 +376,7 @@ func (s *Server) start(job *api.Job, child string, in api.JobDispatchRequest) er
 	cmd := exec.Command(task.Config["command"].(string), args...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "NOMAD_ALLOC_ID="+id, "NOMAD_JOB_ID="+child, "NOMAD_TASK_DIR="+dir)
 	for k, v := range task.Env {
-		cmd.Env = append(cmd.Env, k+"="+v)
+		cmd.Env = append(cmd.Env, k+"="+strings.ReplaceAll(v, "${node.unique.name}", "test"))
 	}
 	log, err := os.Create(filepath.Join(dir, "stderr"))
 	if err != nil {

@@ -122,6 +122,7 @@ func (s Spec) environment(task *api.Task) {
 	if task.Env == nil {
 		task.Env = map[string]string{}
 	}
+	task.Env["FANOUT_NODE"] = "${node.unique.name}"
 	maps.Copy(task.Env, s.Env)
 	if s.EnvFrom == "" {
 		return
