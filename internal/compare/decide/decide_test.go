@@ -75,15 +75,15 @@ func TestConclude(t *testing.T) {
 		{compare.Better, compare.Equivalent, compare.TooFew, "Keep a: no variant is shown to be better in all respects; 14 of 60 replicates were needed; b is better by auc, and not judged by the guardrail cost."},
 		{compare.Equivalent, compare.Worse, compare.Unclear, "Keep a: no variant is shown to be better in all respects; 14 of 60 replicates were needed."},
 	} {
-		if got := ended.Conclude(report(c.b, c.c, c.guard), Rule{Most: 60}); got != c.want {
+		if got := ended.Conclude(report(c.b, c.c, c.guard), Rule{Most: 60, Of: "replicates"}); got != c.want {
 			t.Errorf("%s, %s, guardrail %s: %q, want %q", c.b, c.c, c.guard, got, c.want)
 		}
 	}
 	growing := Path{{Replicates: 8, Next: 12}}
-	if got := growing.Conclude(report(compare.Better, compare.Unclear, compare.Unclear), Rule{Most: 60}); !strings.HasPrefix(got, "Not decided yet, at 8 of 60 replicates; c is undecided") {
+	if got := growing.Conclude(report(compare.Better, compare.Unclear, compare.Unclear), Rule{Most: 60, Of: "replicates"}); !strings.HasPrefix(got, "Not decided yet, at 8 of 60 replicates; c is undecided") {
 		t.Errorf("a sweep that grows: %q", got)
 	}
-	if got := (Path{}).Conclude(report(compare.Better, compare.Better, compare.Better), Rule{Most: 60}); got != "" {
+	if got := (Path{}).Conclude(report(compare.Better, compare.Better, compare.Better), Rule{Most: 60, Of: "replicates"}); got != "" {
 		t.Errorf("without a look: %q", got)
 	}
 }
