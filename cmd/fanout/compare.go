@@ -44,7 +44,7 @@ against the first; --row and --col then give a table for each value.
 	fl.BoolVar(&f.AA, "aa", false, "say as well how often a difference is told where values are dealt to the variants at random")
 	fl.BoolVar(&f.Sizes, "sensitivity", false, "say as well what size of change these runs could have told, and how many another one takes")
 	fl.StringVar(&f.By, "by", "", "compare by `method`: median, mean (t tests), bootstrap (the mean, by resampling) or exact (default: the sweep file's)")
-	fl.Float64Var(&f.Alpha, "alpha", 0.05, "significance `level`: p must be below it")
+	help.AddShare(fl, &f.Alpha, "alpha", 0.05, "significance `level`: p must be below it")
 	help.AddOneOf(fl, &f.format, "format", report.Formats(), "`form`: "+unit.Either(report.Formats()))
 	fl.StringArrayVar(&f.failIf, "fail-if", nil, failIfHelp)
 	return cmd

@@ -24,11 +24,15 @@ func Level(alpha float64, last, next, most int) float64 {
 }
 
 // Next is how many replicates the look after one at n waits for: half as many
-// again, and all there can be where that leaves less than a third of n.
+// again. The last look but one is at 65% of all there can be at most, as what that
+// spends of alpha is lost to the last one, which decides most often.
 func Next(n, most int) int {
-	next := n + (n+1)/2
-	if 3*(most-next) < n {
-		return most
+	next, late := n+(n+1)/2, most*13/20
+	switch {
+	case next <= late:
+		return next
+	case 5*late > 6*n:
+		return late
 	}
-	return next
+	return most
 }

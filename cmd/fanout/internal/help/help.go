@@ -3,8 +3,10 @@
 package help
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,6 +35,27 @@ func (o oneOf) Set(text string) error {
 		return fmt.Errorf("want %s", unit.Either(o.words))
 	}
 	*o.value = text
+	return nil
+}
+
+// share is a flag of a number between 0 and 1, both excluded.
+type share struct{ value *float64 }
+
+// AddShare adds a flag that takes a number above 0 and below 1, and starts with one.
+func AddShare(fl *pflag.FlagSet, value *float64, name string, start float64, usage string) {
+	*value = start
+	fl.Var(share{value}, name, usage)
+}
+
+func (s share) String() string { return strconv.FormatFloat(*s.value, 'g', -1, 64) }
+func (s share) Type() string   { return "float" }
+
+func (s share) Set(text string) error {
+	x, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(x > 0 && x < 1) {
+		return errors.New("want a number above 0 and below 1, such as 0.05")
+	}
+	*s.value = x
 	return nil
 }
 
