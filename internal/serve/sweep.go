@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
@@ -36,6 +37,7 @@ type sweepView struct {
 	Version  string           `json:"version"`
 	Holder   string           `json:"holder,omitempty"` // who executes it now
 	LeftS    float64          `json:"left_s,omitempty"`
+	Growth   *app.Progress    `json:"growth,omitempty"`
 	Causes   []causes.Cause   `json:"failures,omitempty"`
 	Stages   []cards.Stage    `json:"steps,omitempty"`
 	Resume   string           `json:"resume,omitempty"` // what to type to execute the rest
@@ -56,6 +58,9 @@ func (v sweepView) title() string { return v.Name }
 func (v sweepView) Headline() string {
 	return unit.Plural(v.Tally.Runs, "run") + ": " + strings.Join(v.Words, ", ")
 }
+
+// Grown is how far a sweep that grows has come, for people.
+func (v sweepView) Grown() string { return strings.TrimPrefix(v.Growth.Words(), "; ") }
 
 // Left is the forecast for people.
 func (v sweepView) Left() string {
@@ -80,7 +85,7 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	head, _ := o.Head()
 	v := sweepView{Sweep: place, State: shelf.StateOf(o.Tally(), o.Moves()), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
-	v.Name = o.Name()
+	v.Name, v.Growth = o.Name(), app.Growing(o.Sweep)
 	v.Words, v.Shares = v.Tally.Words(), cards.Shares(v.Tally)
 	for _, t := range head.Templates {
 		v.Template = append(v.Template, t.Path)

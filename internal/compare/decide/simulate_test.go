@@ -55,6 +55,9 @@ var rows = []scenario{
 	{"normal", 1, 1, 40, 60, 0.55, 0},
 	{"normal", 1, 1, 2, 210, 0.3, 0},
 	{"known", 4, 1, 8, 60, 0, 0},
+	{"binary", 1, 1, 10, 60, 0.26, 0},
+	{"tied", 4, 3, 5, 60, 0.72, 0},
+	{"drift", 10, 1, 5, 60, 0.68, 0},
 }
 
 // sweepOf is all runs that a sweep of a scenario may come to have.
@@ -81,7 +84,7 @@ func (c scenario) sweepOf(t *testing.T, r *rand.Rand) (*table.Table, compare.Opt
 			for m := range c.metrics {
 				y := shapes[c.shape](r, common)
 				if v == 1 && m == 0 {
-					y += c.effect
+					y = c.planted(r, y, common)
 				}
 				if c.shape == "known" {
 					before := r.NormFloat64()
@@ -99,6 +102,23 @@ func (c scenario) sweepOf(t *testing.T, r *rand.Rand) (*table.Table, compare.Opt
 	}
 	return tab, o
 }
+
+// planted is a value with the effect: of what is counted another chance, of what is
+// rounded a shift before that.
+func (c scenario) planted(r *rand.Rand, y, common float64) float64 {
+	switch {
+	case c.effect == 0:
+		return y
+	case c.shape == "binary":
+		return float64(count(r.Float64() < 0.5+c.effect))
+	case c.shape == "tied":
+		return math.Round(10 + common + c.effect + r.NormFloat64())
+	}
+	return y + c.effect
+}
+
+// lattice reports whether values lie so that no change of theirs is the effect.
+func (c scenario) lattice() bool { return c.shape == "binary" || c.shape == "tied" }
 
 // A course is how one sweep went.
 type course struct {
@@ -148,6 +168,9 @@ func (c scenario) follow(t *testing.T, r *rand.Rand) (out course) {
 				truth = c.effect
 			}
 			key := f.Variant + " " + f.Metric
+			if planted && c.lattice() {
+				truth = math.Min(math.Max(truth, float64(f.Lo)), float64(f.Hi)) // no number to hold
+			}
 			if _, known := covered[key]; !known {
 				covered[key] = true
 			}
