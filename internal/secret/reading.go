@@ -181,6 +181,10 @@ func number(s string, digits, base int) (uint64, bool) {
 
 // tightened is r without white space and what nobody sees.
 func (r reading) tightened() reading {
+	if r.isTight() {
+		r.space = make([]gap, len(r.text))
+		return r
+	}
 	text, out := r.text, make([]byte, 0, len(r.text))
 	t := reading{from: make([]int32, 0, len(text)), to: make([]int32, 0, len(text)), space: make([]gap, 0, len(text))}
 	before := none
@@ -209,6 +213,16 @@ func (r reading) tightened() reading {
 	}
 	t.text = string(out)
 	return t
+}
+
+// isTight reports whether there is nothing in r to leave out, as in base64.
+func (r reading) isTight() bool {
+	for i := range len(r.text) {
+		if c := r.text[i]; c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // colour begins what colours text on a terminal; an m ends it.
