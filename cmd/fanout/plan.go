@@ -123,11 +123,12 @@ func (c *cli) printGraph(ctx context.Context, d *draft.Draft, f planFlags) error
 		}
 		steps = lineage.Chain(s)
 	} else {
+		counts, err := d.Grid.CountSteps(ctx)
+		if err != nil {
+			return err
+		}
 		for i := range steps {
-			var err error
-			if steps[i].Runs, err = d.Grid.CountStep(ctx, steps[i].Name); err != nil {
-				return err
-			}
+			steps[i].Runs = counts[i]
 		}
 	}
 	_, err := io.WriteString(c.stdout.Data(), lineage.Draw(steps, f.graph))

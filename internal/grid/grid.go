@@ -143,7 +143,12 @@ func (g *Grid) Count(ctx context.Context) (int, error) {
 		return g.count, nil
 	}
 	if len(g.steps) > 0 {
-		return g.countSteps(ctx)
+		counts, err := g.CountSteps(ctx)
+		n := 0
+		for _, of := range counts {
+			n = axes.Plus(n, of)
+		}
+		return n, err
 	}
 	if g.structural && g.spec.Sample.N == 0 && !g.spec.Halve.Grows() {
 		n, _, err := g.survey(ctx, g.exprs.filter(g.spec.where), 0)

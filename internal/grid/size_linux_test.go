@@ -15,7 +15,7 @@ import (
 // A grid of a million points is counted in less than 2 s and 64 MB, the
 // process and the test included.
 func TestMillionIsSmall(t *testing.T) {
-	for _, name := range []string{"include and exclude", "one long axis", "where over every point", "derive and where on few"} {
+	for _, name := range []string{"include and exclude", "one long axis", "where over every point", "derive and where on few", "three steps", "three steps, where over every point"} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestMillion$/^"+strings.ReplaceAll(name, " ", "_")+"$", "-test.v")
 			out, err := cmd.CombinedOutput()

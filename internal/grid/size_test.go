@@ -45,6 +45,12 @@ grid:
 where: d != "y!"
 derive: {d: b + "!"}
 `, 500000},
+	"three steps": {threeSteps + `
+where: b != 7 and not (a == 3 and c > 50)
+`, 2*(1000000-10000-99*50) + 100},
+	"three steps, where over every point": {threeSteps + `
+where: (a + b + c) % 7 != 0
+`, 2*857144 + 100},
 	"union": {`
 template: t.ipynb
 any_of:
@@ -52,6 +58,17 @@ any_of:
   - grid: {a: {range: {from: 1, to: 1000}}, b: {range: {from: 500, to: 1000}}}
 `, 1000000},
 }
+
+const threeSteps = `
+steps:
+  extract: {template: e.ipynb}
+  report: {template: r.ipynb, needs: extract}
+  end: {template: w.ipynb, needs: report, over: a}
+grid:
+  a: {range: {from: 1, to: 100}}
+  b: {range: {from: 1, to: 100}}
+  c: {range: {from: 1, to: 100}}
+`
 
 func TestMillion(t *testing.T) {
 	for name, c := range millions {

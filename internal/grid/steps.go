@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/halve"
 	"github.com/fanout-dev/fanout/internal/grid/internal/sampling"
 	"github.com/fanout-dev/fanout/internal/grid/internal/steps"
+	"github.com/fanout-dev/fanout/internal/grid/internal/tally"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -241,59 +242,86 @@ func (g *Grid) stepPoints(steps ...*stepGrid) iter.Seq[Point] {
 	}
 }
 
-// countSteps counts the points of all steps.
-func (g *Grid) countSteps(ctx context.Context) (total int, err error) {
+// CountSteps counts the points of each step, in the order of Spec.Steps. Of a product
+// of axes it looks only at the combinations that `where` and `exclude` tell apart.
+func (g *Grid) CountSteps(ctx context.Context) (counts []int, err error) {
+	s := g.spec
+	var tests []*tally.Test
+	product := len(g.blocks) == 1 && len(s.include) == 0 && s.Sample.N == 0 && !s.Halve.Grows() && !g.exprs.perReplicate
+	if product {
+		tests = g.tests(g.blocks[0])
+	}
 	for _, st := range g.steps {
-		n, err := g.CountStep(ctx, st.Name)
-		if total = axes.Plus(total, n); err != nil {
-			return total, err
+		n, fits := 0, false
+		if product {
+			n, fits, err = g.tally(ctx, st, tests)
+		}
+		if !fits && err == nil {
+			n, err = g.list(ctx, st)
+		}
+		if counts = append(counts, n); err != nil {
+			return counts, err
 		}
 	}
-	return total, nil
+	return counts, nil
 }
 
-// CountStep counts the points of a step, 0 where there is none of that name. Those
-// of a plain product are the product of what each axis has.
-func (g *Grid) CountStep(ctx context.Context, step string) (int, error) {
-	i := slices.IndexFunc(g.steps, func(st *stepGrid) bool { return st.Name == step })
-	if i < 0 {
-		return 0, nil
-	}
-	n, st, s := 0, g.steps[i], g.spec
-	if len(g.blocks) != 1 || len(s.include) > 0 || len(s.exclude) > 0 || s.where != nil || s.Sample.N > 0 {
-		for range g.stepPoints(st) {
-			if n++; n%1024 == 0 && ctx.Err() != nil {
-				return n, ctx.Err()
-			}
+// list counts the points of a step one by one.
+func (g *Grid) list(ctx context.Context, st *stepGrid) (n int, err error) {
+	for range g.stepPoints(st) {
+		if n++; n%1024 == 0 && ctx.Err() != nil {
+			return n, ctx.Err()
 		}
-		return n, g.err
 	}
-	n = 1
-	if s.Repeat.N > 1 && st.names[g.replicateAxis()] {
-		n = s.Repeat.N
-	}
-	for _, dim := range g.blocks[0].Dims {
-		n = axes.Times(n, g.distinct(st, dim))
-	}
-	return n, nil
+	return n, g.err
 }
 
-// distinct counts the choices of a dim that differ for a step.
-func (g *Grid) distinct(st *stepGrid, dim *axes.Dim) int {
-	seen := map[string]bool{}
-	for i := range dim.N {
-		var b []byte
-		for _, c := range dim.Cols {
-			if st.names[c.Name] && !c.Label {
-				b = append(b, 0)
-				if c.Has(i) {
-					b = append(b, g.coerced(st.Name, c.Name, c.Values[i]).String()...)
-				}
+// tally counts the points of a step of one product of axes.
+func (g *Grid) tally(ctx context.Context, st *stepGrid, tests []*tally.Test) (n int, fits bool, err error) {
+	b, kept := g.blocks[0], make([]tally.Kept, len(g.blocks[0].Dims))
+	for d, dim := range b.Dims {
+		kept[d] = tally.Classes(dim, st.names, func(c *axes.Column, choice int) string { return g.coerced(st.Name, c.Name, c.Values[choice]).String() })
+	}
+	n, fits, err = tally.Count(ctx, b, kept, g.look(b, g.readNames(g.exprs.filter(g.spec.where)...)), func(idx []int) (bool, error) {
+		if b.Excluded(idx) {
+			return false, nil
+		}
+		for _, t := range tests {
+			if ok, err := t.Pass(idx); !ok || err != nil {
+				return false, err
 			}
 		}
-		seen[string(b)] = true
+		return true, nil
+	})
+	if g.spec.Repeat.N > 1 && st.names[g.replicateAxis()] {
+		n = axes.Times(n, g.spec.Repeat.N)
 	}
-	return len(seen)
+	return n, fits, err
+}
+
+// tests are the terms of `where`, each of which depends on few axes. One that has no
+// value is for the whole expression to report.
+func (g *Grid) tests(b *axes.Block) (tests []*tally.Test) {
+	where := g.spec.where
+	if where == nil {
+		return nil
+	}
+	env := map[string]any{}
+	for _, term := range where.Terms() {
+		placed := &placedExpr{At: where.At, Expr: term}
+		tests = append(tests, tally.NewTest(b, g.look(b, g.readNames(placed)), func(idx []int) (bool, error) {
+			p, err := g.point(b, idx, env)
+			if err != nil {
+				return false, err
+			}
+			ok, err := term.Bool(g.env(p, term.Names(), env))
+			if err != nil {
+				_, ok, err = g.replicate(p, 0, env)
+			}
+			return ok, err
+		}))
+	}
+	return tests
 }
 
 // typed gives a value the type of the first step that declares its parameter.

@@ -2,10 +2,12 @@ package grid
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
 // stepMistakes are steps that are wrong, each by itself, and all that is said.
@@ -93,4 +95,41 @@ grid: {region: [us, eu], day: [1, 2], seed: [7, 8]}
 			}
 		})
 	}
+}
+
+// Points of steps are counted as they are listed, whatever `where` and `exclude` leave
+// of the grid, and where an expression has no value, counting says so, too.
+func TestStepsAreCounted(t *testing.T) {
+	terms := []string{`a != 2`, `a + b > 3`, `not (a == 1 and c == "x")`, `a == 1 or b == 2`, `c != "y"`, `twice < 5`, `(p ?? 1) == 1`, `replicate == 0`, `(a + b) % 2 == 0 && a > 0`, `[1, 2][a] == 1 and a < 2`}
+	rapid.Check(t, func(t *rapid.T) {
+		spec := "steps:\n"
+		for i, over := range []string{"", ", over: a", ", over: [b, c]", ", over: v", ", over: []", ", over: [a, replicate]"} {
+			if i == 0 || rapid.Bool().Draw(t, over) {
+				spec += fmt.Sprintf("  s%d: {template: s.ipynb%s}\n", i, over)
+			}
+		}
+		spec += "grid: {a: [0, 1, 2], b: [1, 2], c: [x, y], v: {bundle: {one: {p: 1}, two: {p: 2, q: 3}, three: {q: 3}}}}\nrepeat: 2\nderive: {twice: 2 * a}\n"
+		if where := rapid.SliceOfN(rapid.SampledFrom(terms), 0, 3).Draw(t, "where"); len(where) > 0 {
+			spec += "where: '" + strings.Join(where, " and ") + "'\n"
+		}
+		if rapid.Bool().Draw(t, "exclude") {
+			spec += "exclude: [{a: 1, c: x}, {b: 2, p: 1}]\n"
+		}
+		spec += rapid.SampledFrom([]string{"", "", "", "include: [{a: 9, b: 1, c: x}]\n", "sample: 5\n"}).Draw(t, "more")
+		s, err := Decode("sweep.yaml", []byte(spec))
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, err := s.Grid(Inputs{AsOf: asOf})
+		if err != nil {
+			return // it is a mistake, and nothing is counted
+		}
+		n := 0
+		for range g.Points() {
+			n++
+		}
+		if got, err := g.Count(context.Background()); got != n || (err == nil) != (g.Err() == nil) {
+			t.Fatalf("%d are counted, %d listed; %v, %v\n%s", got, n, err, g.Err(), spec)
+		}
+	})
 }
