@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -119,6 +122,70 @@ func TestKilledGrowingOnce(t *testing.T) {
 					t.Fatalf("after a kill at write %d", n)
 				}
 			}
+		})
+	}
+}
+
+// onCluster makes workers of a cluster execute a sweep that grows.
+func (v *victim) onCluster(t *testing.T, g growing) []string {
+	t.Helper()
+	name, value, _ := strings.Cut(v.mark, "=")
+	v.edit(t, "sweep.yaml", func(spec string) string {
+		return spec + fmt.Sprintf("nomad: {command: %s, runs_per_job: 4}\nenv: {%s: %q}\n", workerBinary(t), name, value)
+	})
+	return []string{"run", "--on", "nomad", "--no-progress", "sweep.yaml"}
+}
+
+// TestGrowingOnNomad: a cluster comes to the same decisions by the same runs as this
+// machine, and says which node executed each.
+func TestGrowingOnNomad(t *testing.T) {
+	testCluster(t)
+	for name, g := range growings {
+		t.Run(name, func(t *testing.T) {
+			whole := newGrowing(t, g)
+			whole.run(t, 0)
+			looks, runs := whole.decided(t)
+			v := newGrowing(t, g)
+			v.ok(t, v.onCluster(t, g)...)
+			v.checkDecided(t, looks, runs)
+			for _, st := range openVictim(t, v).Runs() {
+				if st.Last == nil || st.Last.Node == "" || strings.Contains(st.Last.Node, "$") || st.Last.Host == "" {
+					t.Errorf("run %s was executed on %+v", st.Run.ID, st.Last)
+				}
+			}
+		})
+	}
+}
+
+// TestGrowingControllerKilled: and so it does when its controller is killed at its
+// first write, then at its second, and so on.
+func TestGrowingControllerKilled(t *testing.T) {
+	deep(t)
+	testCluster(t)
+	for name, g := range growings {
+		t.Run(name, func(t *testing.T) {
+			whole := newGrowing(t, g)
+			whole.run(t, 0)
+			looks, runs := whole.decided(t)
+			v := newGrowing(t, g)
+			args := v.onCluster(t, g)
+			for n := 1; ; n++ {
+				cmd := v.command(args...)
+				cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", killAt, n))
+				out, err := cmd.CombinedOutput()
+				if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+					continue
+				}
+				if err != nil {
+					t.Fatalf("kill at write %d: %v\n%s", n, err, out)
+				}
+				t.Logf("%d controllers were killed", n-1)
+				if n < 6 {
+					t.Errorf("only %d kills", n-1)
+				}
+				break
+			}
+			v.checkDecided(t, looks, runs)
 		})
 	}
 }

@@ -191,7 +191,6 @@ type fanner struct {
 
 	queue             []sweep.Run
 	inFlight          int            // shards
-	shards            int            // handed out so far
 	waiting           int            // runs that wait for their back-off
 	busy              map[string]int // ValueLimit key → runs in progress
 	tries             map[string]int // run → attempts of this call
@@ -292,8 +291,7 @@ func (f *fanner) start(ctx context.Context) {
 			return
 		}
 		runs := f.take(i, f.shardSize())
-		f.shards++
-		shard := sweep.Shard{ID: fmt.Sprintf("%d-%d", f.sweep.Lease().Epoch(), f.shards)}
+		shard := sweep.Shard{ID: f.sweep.Lease().NextShard()}
 		for _, r := range runs {
 			shard.Runs = append(shard.Runs, r.ID)
 		}

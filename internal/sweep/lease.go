@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"sync/atomic"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/lease"
@@ -21,8 +22,9 @@ type Lease struct {
 	sweep  *Sweep
 	term   *lease.Term // nil for a worker
 	epoch  int
-	worker string // empty for the holder
-	shard  string // of the worker
+	shards atomic.Int64 // composed so far
+	worker string       // empty for the holder
+	shard  string       // of the worker
 	log    store.Appender
 	stop   chan struct{}
 	done   chan struct{}
@@ -92,9 +94,9 @@ func (l *Lease) takeOver(ctx context.Context, fresh *Sweep) error {
 	return l.relog(ctx)
 }
 
-// Epoch numbers the terms of the lease, from 1; a worker has that of the
-// controller which composed its shard. It is 0 while this process only reads.
-func (l *Lease) Epoch() int { return l.epoch }
+// NextShard is the id of one more shard of this holder: no two have the same, however
+// often runs are fanned out.
+func (l *Lease) NextShard() string { return fmt.Sprintf("%d-%d", l.epoch, l.shards.Add(1)) }
 
 // Check says why this process may not change the sweep any more, or nothing: a
 // *lease.HeldError is who has it now.
