@@ -74,7 +74,7 @@ func (c scenario) sweepOf(t *testing.T, r *rand.Rand) (*table.Table, compare.Opt
 		specs, o.Metrics[0].Adjust = append(specs, table.ColumnSpec{Name: "before", Role: table.RoleScrap}), "before"
 	}
 	var cells [][]any
-	common := 0.0
+	common, own := 0.0, make([]float64, c.variants+1)
 	for seed := range c.most {
 		if common = 0.9*common + r.NormFloat64(); c.shape != "drift" {
 			common = r.NormFloat64()
@@ -82,7 +82,13 @@ func (c scenario) sweepOf(t *testing.T, r *rand.Rand) (*table.Table, compare.Opt
 		for v := range c.variants + 1 {
 			cell := []any{fmt.Sprintf("%d-%d", v, seed), "succeeded", v, seed}
 			for m := range c.metrics {
-				y := shapes[c.shape](r, common)
+				y := common
+				if c.shape == "alone" { // each variant resembles its own last replicate
+					own[v] = 0.5*own[v] + r.NormFloat64()
+					y += own[v]
+				} else {
+					y = shapes[c.shape](r, common)
+				}
 				if v == 1 && m == 0 {
 					y = c.planted(r, y, common)
 				}
@@ -206,6 +212,25 @@ func TestLooks(t *testing.T) {
 	}
 	for i, c := range wanted {
 		t.Run(fmt.Sprintf("%02d", i), func(t *testing.T) { c.judge(t, rand.New(rand.NewPCG(uint64(i), 21)), sweeps) })
+	}
+}
+
+// TestDriftingAlone: what is assumed is needed. Where each variant drifts by itself,
+// differences that are not there are told far too often.
+// go test -run TestDriftingAlone -v prints what docs/statistics.md says.
+func TestDriftingAlone(t *testing.T) {
+	sweeps := 300
+	if os.Getenv("FANOUT_TEST_LONG") != "" {
+		sweeps = 2000
+	}
+	c, r, wrong := scenario{"alone", 1, 1, 5, 60, 0, 0}, rand.New(rand.NewPCG(5, 21)), 0
+	for range sweeps {
+		wrong += count(c.follow(t, r).false)
+	}
+	share := float64(wrong) / float64(sweeps)
+	t.Logf("%.1f%% of sweeps tell a difference that is not there", 100*share)
+	if share < 0.1 {
+		t.Errorf("%d of %d: the documents say that this is not covered", wrong, sweeps)
 	}
 }
 
