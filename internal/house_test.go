@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"internal/grid":      {"internal/glob", "internal/metric", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
 	"internal/needs":     {},
 	"internal/sweep":     {"internal/needs", "internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/page":      {"internal/sweep", "internal/unit", "internal/value"},
 	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
 	"internal/draft":     {"internal/needs", "internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
@@ -75,10 +76,10 @@ var mayImport = map[string][]string{
 	"internal/compare/decide":  {"internal/compare", "internal/table", "internal/value", "internal/unit"},
 	"internal/compare/halving": {"internal/metric", "internal/table", "internal/value"},
 
-	"internal/publish": {"internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
+	"internal/publish": {"internal/page", "internal/pattern", "templates", "internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
-	"internal/app":    {"internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
+	"internal/app":    {"internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots":  {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf":  {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
 	"internal/serve":  {"internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},

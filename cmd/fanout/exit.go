@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/localschedule"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -67,6 +68,7 @@ func (c *cli) exitCode(err error) int {
 		spec grid.Errors
 		held *lease.HeldError
 		gate gateError
+		stay listen.HeldError
 		book *app.NotebookError
 	)
 	switch {
@@ -74,7 +76,7 @@ func (c *cli) exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &held):
 		return exitHeld
-	case errors.As(err, &gate):
+	case errors.As(err, &gate), errors.As(err, &stay):
 		return exitGate
 	case errors.As(err, &book):
 		return exitIncomplete

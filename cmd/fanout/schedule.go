@@ -69,7 +69,7 @@ is due while another firing is running.`,
 	fl.StringVar(&f.job, "job", "", "your own job specification `file`, in HCL, for the firings")
 	fl.StringArrayVar(&f.set, "set", nil, "set parameter `name=value` for every run (repeatable)")
 	fl.StringArrayVarP(&f.overlays, "file", "f", nil, "overlay another sweep `file` (repeatable)")
-	cmd.PersistentFlags().StringVar(&c.asked, "for", "", "who asked for it, where another program types the command")
+	cmd.PersistentFlags().StringVar(&c.asked, "for", "", "`who` asked for it, where another program types the command")
 	cmd.PersistentFlags().MarkHidden("for")
 	cmd.PersistentFlags().String("on", "local", "`place` of the schedule: "+placeWords())
 	find := func(ctx context.Context, name string) (where, zone string, err error) {

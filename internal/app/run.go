@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/publish"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -58,6 +59,8 @@ func (j *Job) Execute(ctx context.Context, todo due.List, note func(sweep.Note))
 		}
 	}
 	defer watchStore(ctx, j.Store(), note)()
+	note, written := publish.PagesOf(ctx, j.Sweep).Watch(ctx, note)
+	defer written()
 	sum, err := j.fan(ctx, todo, note)
 	var lost *lease.HeldError
 	if errors.As(context.Cause(ctx), &lost) {
@@ -156,6 +159,7 @@ type Ending struct {
 	query.Tally
 	Summary    string // key of the notebook people are sent to
 	Comparison *compare.Report
+	Held       string // why pages that were published before stay; empty where the new ones may take their place
 }
 
 // Incomplete reports whether a planned run was executed and did not succeed.
@@ -181,6 +185,7 @@ func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending
 		return end, j.app.unfinished(ctx, j.Spec(), j.Where(), j.Sweep, err)
 	}
 	end.Tally = query.TallyOf(j.Sweep)
+	end.Held = Held(j.Sweep, end.Comparison)
 	unreported := j.app.ownReport(ctx, j.Sweep)
 	j.notify(ctx, sum, end, unreported)
 	return end, unreported

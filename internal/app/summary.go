@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lineage"
+	"github.com/fanout-dev/fanout/internal/publish"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -49,10 +50,15 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 	if err != nil {
 		return nil, err
 	}
+	pages, err := publish.PagesOf(ctx, s).All(ctx)
+	if err != nil {
+		a.Warn(fmt.Sprintf("html: %v", err))
+	}
 	page, err := sum.HTML()
 	if err != nil {
 		return nil, fmt.Errorf("write summary: %w", err)
 	}
+	page = publish.Link(page, pages)
 	for _, f := range []struct {
 		key  string
 		data []byte

@@ -24,6 +24,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/needs"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/page"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -256,7 +257,10 @@ func (d *Draft) Expand(ctx context.Context) error {
 		}
 		d.Runs = append(d.Runs, r)
 	}
-	if err := errors.Join(d.Grid.Err(), inputs.unused()); err != nil || !d.Spec.Grows() {
+	if err := errors.Join(d.Grid.Err(), inputs.unused()); err != nil {
+		return err
+	}
+	if _, err := page.Names(d.Spec.HTML.Page(), d.Runs); err != nil || !d.Spec.Grows() {
 		return err
 	}
 	return d.begin()

@@ -121,9 +121,6 @@ func (f shown) Launches() bool { return f.server.actions.On() && !f.File() }
 
 // Nights reports whether a sweep has nights.
 func (f shown) Nights(where string) bool {
-	if f.File() {
-		return false
-	}
 	o, err := f.server.opened.Get(f.server.ctx, where)
 	return err == nil && nights.Has(o)
 }

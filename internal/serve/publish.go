@@ -78,7 +78,7 @@ func (p Pages) after(d time.Duration) <-chan time.Time {
 
 // pagePaths are the pages of a sweep that are files, beneath its own; the others
 // need a server.
-var pagePaths = pattern.Of(`^(runs|runs/[a-z2-7]{16}|runs/[a-z2-7]{16}/[0-9]{1,6}|cells|tables|tables/.+)$`)
+var pagePaths = pattern.Of(`^(runs|runs/[a-z2-7]{16}|runs/[a-z2-7]{16}/[0-9]{1,6}|cells|nights|tables|tables/.+)$`)
 
 // pictureOf are the addresses of pictures in the notebooks of runs.
 var pictureOf = pattern.Of(`^runs/([a-z2-7]{16})/([0-9]{1,6})/(code[0-9]{1,6}-[0-9]{1,6})-(png|jpeg|gif|webp|bmp)$`)

@@ -3,19 +3,53 @@ package listen
 import (
 	"context"
 	"errors"
+	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
+
+// A HeldError is why the pages that were published before stay.
+type HeldError string
+
+func (e HeldError) Error() string { return string(e) }
+
+// Ended publishes the pages of a sweep that has ended, if its sweep file says so. held is
+// why those that were published before stay.
+func Ended(ctx context.Context, a *app.App, s *sweep.Sweep, held string, stderr unit.Printer) error {
+	p := s.Spec().Publish
+	if p == nil {
+		return nil
+	}
+	if held != "" {
+		stderr.Printf("fanout: %s\n", unit.Line(held))
+		return nil
+	}
+	to := p.To
+	if !filepath.IsAbs(to) {
+		if store.IsURL(s.Where()) {
+			return unit.Mistake(fmt.Errorf("publish: the sweep is in a bucket, so `to: %s` is beside nothing: name an absolute folder", unit.Line(to)))
+		}
+		where, err := store.Absolute(s.Where())
+		if err != nil {
+			return err
+		}
+		to = filepath.Join(filepath.Dir(where), to)
+	}
+	return publish(ctx, a, s.Where(), to, serve.Pages{NoCode: p.NoCode}, stderr)
+}
 
 // PublishCommand is `fanout publish`. a is asked for when the command executes.
 func PublishCommand(a func() *app.App, stderr unit.Printer) *cobra.Command {
 	var to string
 	var pages serve.Pages
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "publish DIR.sweep -o FOLDER",
 		Short: "Write the pages of a sweep as files, for any web server",
@@ -24,14 +58,29 @@ its runs with their notebooks, the cells that differ and the tables. They open
 from a disk and from any web server, at any path. What fanout wrote to the
 folder before is replaced once the new pages are whole.
 
-    fanout publish demo.sweep -o site/`,
+    fanout publish demo.sweep -o site/
+
+What the sweep file says under publish.when holds here, too: with "no guardrail
+unusual", pages of a date that is unusual leave the earlier ones up, and the exit
+code is 5.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			held := ""
+			if !force {
+				var err error
+				if held, err = a().HeldAt(cmd.Context(), args[0]); err != nil {
+					return err
+				}
+			}
+			if held != "" {
+				return unit.WithHint(HeldError(held), "add --force to publish them all the same")
+			}
 			return publish(cmd.Context(), a(), args[0], to, pages, stderr)
 		},
 	}
 	cmd.Flags().StringVarP(&to, "output", "o", "", "`folder` to write: new, empty, or with pages that fanout wrote")
 	cmd.Flags().BoolVar(&pages.NoCode, "no-code", false, "leave out the code, and the notebooks that hold it")
+	cmd.Flags().BoolVar(&force, "force", false, "publish although publish.when of the sweep file says not to")
 	return cmd
 }
 

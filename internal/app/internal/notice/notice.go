@@ -24,6 +24,7 @@ const limit = 30 * time.Second
 // line and a document of Markdown.
 type Message struct {
 	JSON     []byte
+	Slack    []byte // JSON as Slack's incoming webhooks take it
 	Line     string
 	Document []byte // may be empty
 }
@@ -45,6 +46,9 @@ func Send(ctx context.Context, n grid.Notice, m Message) error {
 		if n.Webhook = os.Getenv(n.WebhookEnv); n.Webhook == "" {
 			return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)
 		}
+	}
+	if n.As == "slack" {
+		body = m.Slack
 	}
 	if n.Webhook != "" {
 		return post(ctx, n.Webhook, body)

@@ -3,6 +3,7 @@ package settings
 import (
 	"net"
 	netmail "net/mail"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ var Keys = []form.Key[Sweep]{
 	form.Field("workdir", "Where runs work: each in a folder of its own, or all in the template's.", workdir(), func(s *Sweep) *string { return &s.Workdir }),
 	form.Field("report", "Your own report.", report(), func(s *Sweep) **Report { return &s.Report }),
 	form.Field("notify", "Whom to notify when a sweep has ended.", notices(), func(s *Sweep) *[]Notice { return &s.Notify }),
+	form.Field("html", "A page for each run, written when it ends.", html(), func(s *Sweep) **HTML { return &s.HTML }),
+	form.Field("publish", "Where the pages of the sweep go when it has ended.", publish(), func(s *Sweep) **Publish { return &s.Publish }),
 	form.Field("nomad", "Settings of the Nomad executor.", nomad(), func(s *Sweep) *[]value.Binding { return &s.Nomad }),
 }
 
@@ -276,6 +279,8 @@ func notice() form.Form[Notice] {
 		form.Key[Notice]{Name: "webhook", Form: webhook()},
 		form.Field("mail", "The summary, without code, by mail.", mail(), func(x *Notice) **Mail { return &x.Mail }),
 		form.Field("on", "", form.Word("always", "failure", "success"), func(x *Notice) *string { return &x.On }),
+		form.Field("as", "The form of what a webhook gets.", empty("json", form.Word("json", "slack")), func(x *Notice) *string { return &x.As }),
+		form.Field("link", "The address of a fanout server that shows the sweep, for links.", address(), func(x *Notice) *string { return &x.Link }),
 	).Checked(func(r *yaml.Reader, n *yaml.Node, x *Notice) {
 		ways := 0
 		for _, has := range []bool{len(x.Command) > 0, x.Webhook != "" || x.WebhookEnv != "", x.Mail != nil} {
@@ -286,11 +291,26 @@ func notice() form.Form[Notice] {
 		if ways != 1 {
 			r.Errorf(n, "a notice is either a `command` or a `webhook` or a `mail`")
 		}
+		if x.As != "" && x.Webhook+x.WebhookEnv == "" {
+			r.Errorf(n, "`as` is the form of what a `webhook` gets")
+		}
 		if x.On == "" {
 			x.On = "always"
 		}
 	})
 	f.Schema["oneOf"] = []any{form.Schema{"required": []string{"command"}}, form.Schema{"required": []string{"webhook"}}, form.Schema{"required": []string{"mail"}}}
+	return f
+}
+
+// address is that of a server.
+func address() form.Form[string] {
+	f := form.Text("an address such as https://fanout.example.org/").Checked(func(r *yaml.Reader, n *yaml.Node, text *string) {
+		u, err := url.Parse(*text)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || strings.ContainsAny(*text, " <>()|\"'\\") {
+			r.Hintf(n, "such as https://fanout.example.org/", "want the address of a server, without a user or a token")
+		}
+	})
+	f.Schema = form.Schema{"type": "string", "pattern": "^https?://[^\\s<>()|\"'\\\\?#@]+$"}
 	return f
 }
 

@@ -33,6 +33,8 @@ type Sweep struct {
 	Workdir     string // empty, or shared
 	Report      *Report
 	Notify      []Notice
+	HTML        *HTML
+	Publish     *Publish
 	Nomad       []value.Binding // as written: settings of that executor
 }
 
@@ -143,6 +145,8 @@ type Notice struct {
 	// WebhookEnv is the environment variable that holds the URL instead.
 	WebhookEnv string
 	On         string // always, failure or success
+	As         string // empty, or slack: the form of a webhook's body
+	Link       string // address of a server that shows the sweep
 }
 
 // Mail is who gets the summary of a sweep by mail, and through which server.

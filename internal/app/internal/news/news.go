@@ -1,0 +1,200 @@
+// Package news is what a notification says of a sweep that has ended: as JSON for
+// programs, and as lines and blocks for people.
+//
+// In go the sweep, how it ended and what was compared; out comes a Message. Whom it is
+// for, and how it gets there, package notice knows. It promises that places in it mean
+// the same in any folder, that foreign text is cleaned and bounded, and that an address
+// in it leads to a page of the server that the notice names.
+package news
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fanout-dev/fanout/internal/app/internal/notice"
+	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/query"
+	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
+)
+
+// News is that a sweep has ended: on a command's standard input, or in a request's
+// body.
+type News struct {
+	Sweep   string `json:"sweep"`
+	Status  string `json:"status"` // success or failure
+	Where   string `json:"where"`
+	Summary string `json:"summary"`        // in Markdown
+	Page    string `json:"page,omitempty"` // of the sweep, on the server that the notice names
+	Text    string `json:"text"`           // one line for people
+	Halted  string `json:"halted,omitempty"`
+	Error   string `json:"error,omitempty"` // why fanout could not finish; or of the user's own report
+	Held    string `json:"held,omitempty"`  // why the earlier pages stay published
+	query.Tally
+	Failures []Failure         `json:"failures,omitempty"` // the first ones; those that are not known lead
+	Unusual  []Unusual         `json:"unusual,omitempty"`
+	Verdict  map[string]string `json:"verdicts,omitempty"` // by metric
+	Document []byte            `json:"-"`                  // the summary, in Markdown
+}
+
+// A Failure is one of a run.
+type Failure struct {
+	query.Failure
+	Page string `json:"page,omitempty"`
+}
+
+// An Unusual value is one at the last date that the earlier ones do not let expect.
+type Unusual struct {
+	Metric    string  `json:"metric"`
+	Guardrail bool    `json:"guardrail,omitempty"`
+	Date      string  `json:"date"`
+	Series    string  `json:"series,omitempty"`
+	Value     float64 `json:"value"`
+	Expected  float64 `json:"expected"`
+	Usual     float64 `json:"usual"` // how far from that it may lie
+	Text      string  `json:"text"`
+}
+
+// Bounds of what a notification names, and of what it quotes.
+const (
+	maxFailures = 50
+	maxUnusual  = 50
+	maxReason   = 500 // characters
+	maxLines    = 10  // of each kind, in what people read
+)
+
+// Of is the news of a sweep, as far as the sweep says it. known are runs whose failure
+// is no news.
+func Of(s *sweep.Sweep, known map[string]bool, r *compare.Report) News {
+	where := Absolute(s.Where())
+	n := News{Sweep: s.Name(), Status: "success", Where: where, Summary: store.Join(where, sweep.SummaryMarkdown), Tally: query.TallyOf(s), Verdict: map[string]string{}}
+	n.Text = n.Sweep + ": " + n.Tally.String()
+	n.Failures = failures(s, where, known)
+	if r == nil {
+		return n
+	}
+	for _, m := range r.Metrics {
+		n.Verdict[m.Name] = m.Verdict
+	}
+	n.Unusual = UnusualOf(r)
+	if len(n.Unusual) > 0 {
+		n.Text += fmt.Sprintf("; %s unusual", unit.Plural(len(n.Unusual), "value"))
+	}
+	return n
+}
+
+// UnusualOf are the unusual values of a comparison; those of guardrails lead.
+func UnusualOf(r *compare.Report) (all []Unusual) {
+	for _, guardrail := range []bool{true, false} {
+		for _, m := range r.Metrics {
+			if m.Night == nil || m.Guardrail != guardrail {
+				continue
+			}
+			for _, d := range m.Night.Unusual {
+				u := Unusual{Metric: unit.Line(m.Name), Guardrail: m.Guardrail, Date: unit.Line(m.Night.Date), Series: unit.Cut(unit.Line(d.Name), 200), Value: d.Value, Expected: d.Expected, Usual: d.Usual}
+				number := unit.Numbers(d.Value, d.Expected, d.Usual)
+				u.Text = fmt.Sprintf("%s of %s is %s, expected %s ± %s", u.Metric, u.Series, number(d.Value), number(d.Expected), number(d.Usual))
+				if u.Series == "" {
+					u.Text = strings.Replace(u.Text, " of  is", " is", 1)
+				}
+				all = append(all, u)
+			}
+		}
+	}
+	return all[:min(len(all), maxUnusual)]
+}
+
+// failures are the first of a sweep; those that are news lead.
+func failures(s *sweep.Sweep, where string, known map[string]bool) []Failure {
+	var fresh, old []Failure
+	for _, f := range query.Failures(s) {
+		f.Notebook, f.Reason = store.Join(where, f.Notebook), unit.Cut(f.Reason, maxReason)
+		one := Failure{Failure: f}
+		if one.Known = known[f.Run]; one.Known {
+			old = append(old, one)
+		} else {
+			fresh = append(fresh, one)
+		}
+	}
+	all := append(fresh, old...)
+	return all[:min(len(all), maxFailures)]
+}
+
+// Unfinished is the news that fanout could not finish a sweep. s is nil where it could
+// not be opened.
+func Unfinished(name, where string, s *sweep.Sweep, why error) News {
+	text := unit.Cut(unit.Line(why.Error()), maxReason)
+	n := News{Sweep: name, Status: "failure", Where: Absolute(where), Text: name + ": fanout could not finish: " + text, Error: text}
+	if s != nil {
+		n.Tally = query.TallyOf(s)
+	}
+	return n
+}
+
+// Absolute is a place that means the same in any folder, where there is one.
+func Absolute(where string) string {
+	if abs, err := store.Absolute(where); err == nil {
+		return abs
+	}
+	return where
+}
+
+// Message is the news in all the forms that notices have. link is the address of a
+// server that shows the sweep, or empty.
+func (n News) Message(link string) (notice.Message, error) {
+	if link != "" {
+		n.Page = strings.TrimSuffix(link, "/") + "/s/" + roots.ID(n.Where)
+		n.Failures = slices.Clone(n.Failures)
+		for i := range n.Failures {
+			n.Failures[i].Page = n.Page + "/runs/" + n.Failures[i].Run
+		}
+	}
+	body, err := json.Marshal(n)
+	m := notice.Message{JSON: body, Line: n.Text, Document: n.Document}
+	if err == nil {
+		m.Slack, err = json.Marshal(n.slack())
+	}
+	if head := n.head(); head != "" && len(n.Document) > 0 {
+		m.Document = append([]byte(head+"\n"), n.Document...)
+	}
+	return m, err
+}
+
+// head is what a mail says before the summary: Markdown.
+func (n News) head() string {
+	var b strings.Builder
+	if n.Held != "" {
+		fmt.Fprintf(&b, "**%s**\n\n", plain(n.Held))
+	}
+	if n.Page != "" {
+		fmt.Fprintf(&b, "[Open the sweep](%s)", n.Page)
+		for i, f := range n.Failures {
+			if i == 0 {
+				b.WriteString(" · did not succeed:")
+			}
+			if i == maxLines {
+				fmt.Fprintf(&b, " and %d more", len(n.Failures)-maxLines)
+				break
+			}
+			fmt.Fprintf(&b, " [%s](%s)", plain(unit.Line(f.Name)), f.Page)
+		}
+		b.WriteString("\n\n---\n")
+	}
+	return b.String()
+}
+
+// plain is a text as Markdown that means nothing.
+func plain(text string) string {
+	var b strings.Builder
+	for _, c := range text {
+		if strings.ContainsRune("\\`*_[]<>#$|~!&", c) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(c)
+	}
+	return b.String()
+}
