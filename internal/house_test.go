@@ -48,7 +48,7 @@ var mayImport = map[string][]string{
 	"internal/page":      {"internal/sweep", "internal/unit", "internal/value"},
 	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
-	"internal/draft":     {"internal/needs", "internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
+	"internal/draft":     {"internal/page", "internal/needs", "internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
 
 	// Machines.
 	"internal/kernel/kernelspec": {},

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -9,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -136,14 +134,14 @@ func (c *cli) schedule(cmd *cobra.Command, target string, f scheduleFlags) error
 	if err := localschedule.Note(ctx, sw.Store(), c.settings.GetString("on"), in.ID, schedule.Schedule{Crons: f.crons, Zone: f.zone, Bundle: key, Spec: files.Spec}); err != nil {
 		c.app.Warn(err.Error()) // the cluster fires it all the same
 	}
-	c.printSchedule(in, next, replaced, files.Outside)
+	c.ownSchedules().SayOfCluster(in.Sweep, in.Store, schedule.Schedule{Crons: f.crons, Zone: f.zone}, next, replaced, files.Outside)
 	for _, w := range append(all.Warnings(ctx), c.pythonWarnings(d, o.Image)...) {
 		c.app.Warn(w)
 	}
 	if plain {
 		c.app.Warn("notify: a firing that cannot reach the sweep does not know the URL of the webhook: give it as {secret: NAME}")
 	}
-	c.warnOfDay(d, next, f.zone)
+	c.ownSchedules().WarnOfDay(d.Spec.Text(), next, f.zone)
 	c.stdout.Println(in.ID)
 	return nil
 }
@@ -163,7 +161,7 @@ func (c *cli) scheduleHere(cmd *cobra.Command, d *draft.Draft, f scheduleFlags, 
 	if err := c.ownSchedules().Put(cmd.Context(), sw.Store(), out, s, next); err != nil {
 		return err
 	}
-	c.warnOfDay(d, next, f.zone)
+	c.ownSchedules().WarnOfDay(d.Spec.Text(), next, f.zone)
 	c.ownSchedules().PrintLines(lines, hint)
 	return nil
 }
@@ -180,12 +178,6 @@ func (c *cli) putBundle(ctx context.Context, d *draft.Draft, out string, files d
 	}
 	key, err := files.Put(ctx, sw)
 	return sw, key, err
-}
-
-func (c *cli) warnOfDay(d *draft.Draft, next time.Time, zone string) {
-	if next.Day() != next.UTC().Day() && !bytes.Contains(d.Spec.Text(), []byte(zone)) {
-		c.stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", zone)
-	}
 }
 
 // check finds mistakes in when to fire; next is when it does first.
@@ -269,18 +261,6 @@ func (c *cli) scheduler() (*schedules, error) {
 		return nil, unit.Mistake(err)
 	}
 	return newSchedules(nomadOptions{Region: set.GetString("region"), Namespace: set.GetString("namespace")})
-}
-
-func (c *cli) printSchedule(in nomadSchedule, next time.Time, replaced bool, outside []string) {
-	verb := "fires"
-	if replaced {
-		verb = "was already scheduled, and now fires"
-	}
-	c.stderr.Printf("%s: %s at %s, %s; next %s\n", in.Sweep, verb, strings.Join(in.Crons, " and "), in.Zone, timetable.Moment(next))
-	c.stderr.Printf("  sweep  %s\n", in.Store)
-	for _, p := range outside {
-		c.stderr.Printf("fanout: warning: %s is not copied: the clients need it at that path\n", p)
-	}
 }
 
 // clusterSchedules are those of the cluster that the settings name.

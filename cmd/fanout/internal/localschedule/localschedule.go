@@ -7,6 +7,7 @@
 package localschedule
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -134,6 +135,28 @@ func (v Verbs) Put(ctx context.Context, st store.Store, where string, s schedule
 	}
 	v.Stderr.Printf("%s %s at %s, %s; next %s\n", unit.Path(where), verb, strings.Join(s.Crons, " and "), s.Zone, timetable.Moment(next))
 	return nil
+}
+
+// SayOfCluster says that a cluster fires a sweep. outside are files that the clients
+// need at their paths.
+func (v Verbs) SayOfCluster(name, where string, s schedule.Schedule, next time.Time, replaced bool, outside []string) {
+	verb := "fires"
+	if replaced {
+		verb = "was already scheduled, and now fires"
+	}
+	v.Stderr.Printf("%s: %s at %s, %s; next %s\n", name, verb, strings.Join(s.Crons, " and "), s.Zone, timetable.Moment(next))
+	v.Stderr.Printf("  sweep  %s\n", where)
+	for _, p := range outside {
+		v.Stderr.Printf("fanout: warning: %s is not copied: the clients need it at that path\n", p)
+	}
+}
+
+// WarnOfDay warns where a schedule is due on another day than in UTC, and the sweep file
+// does not name its zone.
+func (v Verbs) WarnOfDay(spec []byte, next time.Time, zone string) {
+	if next.Day() != next.UTC().Day() && !bytes.Contains(spec, []byte(zone)) {
+		v.Stderr.Printf("fanout: warning: at that time it is a different day in UTC, and `dates` are days of UTC unless they set tz: %s\n", zone)
+	}
 }
 
 // Free refuses to have a cluster fire a sweep that is fired without one.
