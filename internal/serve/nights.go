@@ -64,7 +64,7 @@ func (s *Server) schedulePage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	v := scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), "")}
-	v.View, err = firings.Read(r.Context(), st, time.Now())
+	v.View, err = firings.Read(r.Context(), st, time.Now(), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
 	v.Fires = s.Fires
 	return v, []crumb{s.crumbOf(place)}, err
 }

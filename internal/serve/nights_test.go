@@ -60,6 +60,9 @@ func nightly(t *testing.T, st store.Store) {
 		a, err := l.Begin(ctx, run.Run.ID, sweep.Began{Host: "here"})
 		must(t, err)
 		o := outcome.Outcome{Status: outcome.Succeeded, Start: a.At, End: a.At.Add(time.Second), Fingerprint: s.Current(run.Run)}
+		if params["model"] < "2026-11-08" {
+			o.Fingerprint.Code = "earlier code"
+		}
 		last := doc.Cells[len(doc.Cells)-1]
 		if tonight && params["region"] == "a<b" {
 			o.Status, o.Kind, o.Reason = outcome.Failed, outcome.Exception, "cell 2 raised KeyError"
@@ -93,7 +96,8 @@ func TestNights(t *testing.T) {
 	for _, want := range []string{
 		"model 2026-11-12 against 2026-11-11", "1 of 3 is unusual", "October 2026", "November 2026", `aria-current="page">Nights`,
 		`<a class="day failed" href="` + strings.TrimSuffix(path, "nights") + `runs?where=model&#43;%3D%3D&#43;%222026-11-12%22&amp;all=1" title="2026-11-12: 3 runs, 1 did not succeed; a firing ended with exit code 3">12</a>`,
-		`title="2026-11-11: 3 runs; a firing succeeded"`, `<span class="day gap" title="2026-11-05: no runs">5</span>`,
+		`title="2026-11-11: 3 runs; a firing succeeded"`, `<a class="day gap" href="` + strings.TrimSuffix(path, "nights") + `schedule?from=2026-11-05&amp;to=2026-11-05#catchup" title="2026-11-05: no runs; what would run it">5</a>`,
+		`<rect class="band"`, `<path class="mark"`, "other code since 2026-11-08", `">cells that differ</a>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
@@ -102,13 +106,29 @@ func TestNights(t *testing.T) {
 	_, _, twin := get(s, "/api/v1"+path)
 	var v struct {
 		Metrics []struct {
-			Rows []struct{ Series, Now, Last, Change, Unusual string }
+			Rows []struct {
+				Series, Now, Last, Change, Unusual, Usual, Changed, Run string
+				Before                                                  string `json:"run_before"`
+			}
 		}
 	}
 	must(t, json.Unmarshal([]byte(twin), &v))
 	rows := v.Metrics[0].Rows
 	if len(rows) != 3 || rows[0].Series != "emea" || rows[0].Now != "250" || !strings.HasPrefix(rows[0].Unusual, "expected 10") || rows[2].Series != "a<b" || rows[2].Now != "–" || rows[2].Unusual != "" {
 		t.Errorf("%+v", rows)
+	}
+	if rows[0].Usual != strings.TrimSuffix(strings.TrimPrefix(rows[0].Unusual, "expected "), " from 12 earlier values") || rows[1].Usual == "" || rows[0].Changed != "other code since 2026-11-08" {
+		t.Errorf("%+v", rows)
+	}
+	base := strings.TrimSuffix(path, "nights")
+	if code, _, body := get(s, "/api/v1"+base+"cells?run="+rows[0].Run+"&run="+rows[0].Before); code != http.StatusOK {
+		t.Errorf("tonight against last night: %d %.300s", code, body)
+	}
+	for query, want := range map[string]string{"?from=2026-11-11&to=2026-11-12": "Thu 2026-11-12 23:30 CET.", "?from=2026-11-05&to=2026-11-05": "Thu 2026-11-05 23:30 CET.", "?from=x&to=2026-11-05": "Catch", "?from=2026-11-11&to=2026-11-11": "everything was fired"} {
+		code, _, body := get(s, base+"schedule"+query)
+		if _, says, found := strings.Cut(body, `id="missing"`); code != http.StatusOK || found != !strings.Contains(query, "=x") || found && !strings.Contains(says, want) {
+			t.Errorf("%s: %d %s", query, code, body)
+		}
 	}
 	where := strings.TrimSuffix(path, "nights") + `runs?where=model%20%3D%3D%20%222026-11-12%22&all=1`
 	if code, _, body := get(s, "/api/v1"+where); code != http.StatusOK || !strings.Contains(body, `"total": 3`) {

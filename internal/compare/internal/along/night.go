@@ -21,6 +21,7 @@ type Night struct {
 	By         []string    // axes that tell series apart
 	Series     int         // held against their own earlier dates
 	Unusual    []Departure // of those, the farthest first
+	Within     []Departure // the others: they lie where is usual
 	Together   *Departure  // the median over series of how far each lies from what is expected of it, as a fraction of that, where that is unusual
 	Others     bool        // Together is of those that are not unusual, which are most
 	New        []string    // series without an earlier date
@@ -92,6 +93,7 @@ func (n *Night) Hold(all []*Series) {
 		if d, unusual := s.departure(len(watched), days); unusual {
 			n.Unusual = append(n.Unusual, d)
 		} else {
+			n.Within = append(n.Within, d)
 			rest = append(rest, s)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 	maxNext   = 5
 	maxKnown  = 500
 	maxRows   = 60
+	maxDue    = 10_000
 	maxMonths = 6
 )
 
@@ -42,6 +44,7 @@ type View struct {
 	Rows      []Row          `json:"firings"`
 	Months    []nights.Month `json:"months"`
 	Busy      string         `json:"busy,omitempty"` // why nothing can be fired now
+	Missing   *Missing       `json:"missing,omitempty"`
 }
 
 // A Row is a firing.
@@ -53,6 +56,15 @@ type Row struct {
 	Asked string `json:"asked,omitempty"`
 	State string `json:"state"` // done, failed, running, partial
 	Words string `json:"words"`
+}
+
+// Missing is what somebody asks about: the times from one day to another at which the
+// schedule was due and that were not fired, or not to a good end.
+type Missing struct {
+	From string   `json:"from"`
+	To   string   `json:"to"`
+	Due  []string `json:"due"`
+	Left int      `json:"left,omitempty"` // that are not listed
 }
 
 const moment = "2006-01-02 15:04 MST"
@@ -88,8 +100,9 @@ func nextOf(s schedule.Schedule, now time.Time) (next []string) {
 	return next
 }
 
-// Read reads the schedule of a sweep and its history.
-func Read(ctx context.Context, st store.Store, now time.Time) (View, error) {
+// Read reads the schedule of a sweep and its history, and what is missing between two
+// days, if they are days.
+func Read(ctx context.Context, st store.Store, now time.Time, from, to string) (View, error) {
 	history, err := firing.List(ctx, st, maxKnown)
 	if err != nil {
 		return View{}, err
@@ -101,7 +114,40 @@ func Read(ctx context.Context, st store.Store, now time.Time) (View, error) {
 	}
 	v := of(known, history, firing.Claimed(ctx, st), now)
 	v.Busy = schedule.Busy(ctx, st)
+	if known != nil && err == nil {
+		v.Missing = missing(s, history, from, to, now)
+	}
 	return v, err
+}
+
+func missing(s schedule.Schedule, history []firing.Firing, from, to string, now time.Time) *Missing {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		return nil
+	}
+	first, err := time.ParseInLocation(time.DateOnly, from, zone)
+	last, wrong := time.ParseInLocation(time.DateOnly, to, zone)
+	if err != nil || wrong != nil || last.Before(first) {
+		return nil
+	}
+	if last = last.AddDate(0, 0, 1).Add(-time.Second); last.After(now) {
+		last = now
+	}
+	due, err := s.Between(first, last, maxDue)
+	if err != nil {
+		return nil
+	}
+	m := &Missing{From: from, To: to, Due: []string{}}
+	for _, at := range due {
+		switch {
+		case slices.ContainsFunc(history, func(f firing.Firing) bool { return f.Due.Equal(at) && f.End != nil && f.End.Code == 0 }):
+		case len(m.Due) < maxRows:
+			m.Due = append(m.Due, at.Format("Mon "+moment))
+		default:
+			m.Left++
+		}
+	}
+	return m
 }
 
 // of is the schedule of a sweep; s is nil where it has none. running says that a firing

@@ -70,10 +70,13 @@ type Metric struct {
 type Row struct {
 	Series  string        `json:"series"`
 	Run     string        `json:"run,omitempty"`
+	Before  string        `json:"run_before,omitempty"` // that of the date before
 	Now     string        `json:"now"`
 	Last    string        `json:"last"`
 	Change  string        `json:"change,omitempty"`
 	Unusual string        `json:"unusual,omitempty"`
+	Usual   string        `json:"usual,omitempty"`   // where a value lies on such a date
+	Changed string        `json:"changed,omitempty"` // what of the code, files or environment changed last, and when
 	Spark   template.HTML `json:"-"`
 	off     float64
 }
@@ -264,7 +267,19 @@ func metricOf(name, measured string, dates []string, all map[string]series, nigh
 		if len(dates) < 2 {
 			last = math.NaN()
 		}
-		r := Row{Series: key, Run: s[tonight].Run.ID, Now: text(now), Last: text(last), off: -1, Spark: spark(s, name, dates)}
+		r := Row{Series: key, Run: s[tonight].Run.ID, Now: text(now), Last: text(last), off: -1}
+		if s[tonight].Best > 0 && s[before].Best > 0 && before != tonight {
+			r.Before = s[before].Run.ID
+		}
+		marks := changes(s, dates)
+		if n := len(marks); n > 0 {
+			r.Changed = marks[n-1].parts + " since " + marks[n-1].date
+		}
+		band := bandOf(night, tonight, key)
+		if band != nil && !band.Constant {
+			r.Usual = unit.Number(band.Expected) + " ± " + unit.Number(band.Usual)
+		}
+		r.Spark = spark(s, name, dates, band, marks)
 		if !math.IsNaN(now) && !math.IsNaN(last) {
 			r.off = math.Abs(now - last)
 			if r.Change = unit.Change(now - last); last != 0 {
@@ -301,8 +316,43 @@ func text(x float64) string {
 	return unit.Number(x)
 }
 
-// spark draws the last values of a series as a line, with a dot at the last.
-func spark(s series, metric string, dates []string) template.HTML {
+// bandOf is where a value of a series is expected tonight; nil where nobody can tell.
+func bandOf(night *compare.Night, tonight, key string) *compare.Departure {
+	if night == nil || night.Date != tonight {
+		return nil
+	}
+	for _, d := range slices.Concat(night.Unusual, night.Within) {
+		if d.Name == key {
+			return &d
+		}
+	}
+	return nil
+}
+
+// A mark is that something was computed in another way than on the date before.
+type mark struct{ date, parts string }
+
+// changes are the dates on which the code, files or environment of a series changed.
+func changes(s series, dates []string) (all []mark) {
+	var last *outcome.Outcome
+	for _, d := range dates {
+		now := s[d].BestOut
+		if now == nil || now.Status != outcome.Succeeded {
+			continue
+		}
+		if last != nil {
+			if parts := last.Fingerprint.Differs(now.Fingerprint, []string{"code", "files", "environment"}); len(parts) > 0 {
+				all = append(all, mark{d, "other " + unit.Together(parts)})
+			}
+		}
+		last = now
+	}
+	return all
+}
+
+// spark draws the last values of a series as a line, with a dot at the last, where it
+// is usual to lie on that date, and where something changed.
+func spark(s series, metric string, dates []string, band *compare.Departure, marks []mark) template.HTML {
 	dates = dates[max(0, len(dates)-maxSpark):]
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, d := range dates {
@@ -310,11 +360,30 @@ func spark(s series, metric string, dates []string) template.HTML {
 			low, high = min(low, y), max(high, y)
 		}
 	}
+	if band != nil {
+		low, high = min(low, band.Expected-band.Usual), max(high, band.Expected+band.Usual)
+	}
 	if !(high > low) {
 		return ""
 	}
+	across := func(i int) float64 { return 2 + 120*float64(i)/float64(max(len(dates)-1, 1)) }
+	up := func(value float64) float64 { return 21 - 18*(value-low)/(high-low) }
 	var b strings.Builder
-	b.WriteString(`<svg class="spark" viewBox="0 0 124 24" width="124" height="24" aria-hidden="true"><path d="`)
+	b.WriteString(`<svg class="spark" viewBox="0 0 124 24" width="124" height="24" aria-hidden="true">`)
+	if band != nil {
+		from := 2.0
+		if band.OnLine || band.Weekday != "" { // it is that of this date alone
+			from = 112
+		}
+		top := up(band.Expected + band.Usual)
+		fmt.Fprintf(&b, `<rect class="band" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, from, top, 122-from, max(up(band.Expected-band.Usual)-top, 0.5))
+	}
+	for _, m := range marks {
+		if i := slices.Index(dates, m.date); i >= 0 {
+			fmt.Fprintf(&b, `<path class="mark" d="M%.1f 0V24"/>`, across(i))
+		}
+	}
+	b.WriteString(`<path d="`)
 	pen, x, y := "M", 0.0, 0.0
 	for i, d := range dates {
 		value := number(s[d], metric)
@@ -322,7 +391,7 @@ func spark(s series, metric string, dates []string) template.HTML {
 			pen = "M"
 			continue
 		}
-		x, y = 2+120*float64(i)/float64(max(len(dates)-1, 1)), 21-18*(value-low)/(high-low)
+		x, y = across(i), up(value)
 		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x, y)
 		pen = "L"
 	}
