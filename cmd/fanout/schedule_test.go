@@ -14,6 +14,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/cron"
 	"github.com/fanout-dev/fanout/internal/nomad"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/schedule"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -340,6 +342,14 @@ func TestFiringsCountFromTheirZone(t *testing.T) {
 		asOf := this.At.Format(time.RFC3339)
 		if err != nil || asOf != c.firing {
 			t.Errorf("after %s: as of %s, %v, want %s", c.before, asOf, err, c.firing)
+		}
+		st := store.Mem() // without a cluster it is fired as of the same time
+		if err := (schedule.Schedule{Crons: []string{c.cron}, Zone: "Europe/Berlin", Since: before}).Put(t.Context(), st); err != nil {
+			t.Fatal(err)
+		}
+		_, due, claim, err := schedule.Take(t.Context(), st, next.Add(time.Second))
+		if err != nil || claim == nil || due.Format(time.RFC3339) != asOf {
+			t.Errorf("after %s: %s on Nomad, %s here, %v", c.before, asOf, due, err)
 		}
 		code, out, words := fanout(t, "plan", "--as-of", asOf, file)
 		lines := strings.Fields(out)

@@ -68,3 +68,37 @@ func TestWatchersShareTheBucket(t *testing.T) {
 		t.Errorf("100 clients cost %d requests, and one costs %d", many, one)
 	}
 }
+
+// A catalogue of sweeps in a bucket asks a bounded number of requests for each sweep that
+// it reads for the first time, and none for a search once they are known.
+func TestCatalogueAsksTheBucketSeldom(t *testing.T) {
+	const sweeps = 8
+	bucket := storetest.S3(t)
+	for i := range sweeps {
+		st, err := store.Open(t.Context(), bucket.Where("all/"+string(rune('a'+i))+".sweep"))
+		must(t, err)
+		must(t, makeSweep(t, st, 3, firstOnly).Lease().Release())
+	}
+	asked := func() (n int) {
+		for _, count := range bucket.Requests() {
+			n += count
+		}
+		return n
+	}
+	s := serverOf(t, Access{}, bucket.Where("all"))
+	asked()
+	listed, err := s.roots.Sweeps(t.Context())
+	must(t, err)
+	s.shelf.ReadAll(t.Context(), listed.Sweeps)
+	first := asked()
+	for _, q := range []string{"", "tides", "state:failed", "apac"} {
+		if code, _, body := get(s, "/?q="+q); code != http.StatusOK || q == "" && strings.Count(body, `href="/s/`) < sweeps {
+			t.Errorf("%q: %d %s", q, code, body)
+		}
+	}
+	later := asked()
+	t.Logf("%d requests to read %d sweeps, %d for four pages after that", first, sweeps, later)
+	if first > 40*sweeps || later > 4*sweeps {
+		t.Errorf("%d requests to read %d sweeps, %d for four pages after that", first, sweeps, later)
+	}
+}
