@@ -98,17 +98,17 @@ func TestMailInTLS(t *testing.T) {
 	other, _ := certificate(t)
 	t.Setenv("SSL_CERT_FILE", file) // is read once, here
 	t.Setenv("MAIL_PASSWORD", "s3cret")
-	send := func(c tls.Certificate) (err error, plain, inside string) {
+	send := func(c tls.Certificate) (plain, inside string, err error) {
 		at, before, in := secureOffice(t, c)
 		to := grid.Mail{To: []string{"ana@example.org"}, From: "f@example.org", Server: at, User: "f", PasswordEnv: "MAIL_PASSWORD"}
 		err = Send(t.Context(), grid.Notice{Mail: &to}, Message{Line: "x"})
-		return err, <-before, <-in
+		return <-before, <-in, err
 	}
-	err, plain, inside := send(c)
+	plain, inside, err := send(c)
 	if err != nil || strings.Contains(plain, "AUTH") || strings.Contains(plain, "MAIL FROM") || !strings.Contains(inside, "AUTH PLAIN") || !strings.Contains(inside, "RCPT TO:<ana@example.org>") {
 		t.Errorf("%v\nbefore TLS: %s\nin it: %s", err, plain, inside)
 	}
-	err, plain, inside = send(other)
+	plain, inside, err = send(other)
 	if err == nil || !strings.Contains(err.Error(), "certificate") || strings.Contains(plain+inside, "AUTH") {
 		t.Errorf("a certificate that nobody trusts: %v\n%s\n%s", err, plain, inside)
 	}
