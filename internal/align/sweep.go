@@ -44,6 +44,9 @@ func Sweep(ctx context.Context, s *sweep.Sweep, q Question) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := oneStep(s, q, chosen); err != nil {
+		return nil, err
+	}
 	var runs []Run
 	var left []Left
 	var size int64
@@ -72,6 +75,27 @@ func Sweep(ctx context.Context, s *sweep.Sweep, q Question) (*Report, error) {
 		report.Left = append(left, report.Left...)
 	}
 	return report, err
+}
+
+// oneStep refuses runs of several steps, unless they were named: their notebooks are
+// of different templates.
+func oneStep(s *sweep.Sweep, q Question, chosen []query.Run) error {
+	head, _ := s.Head()
+	if len(head.Steps) == 0 || len(q.Runs) > 0 {
+		return nil
+	}
+	var steps []string
+	for _, r := range chosen {
+		if step := r.Run.Step(); !slices.Contains(steps, step) {
+			steps = append(steps, step)
+		}
+	}
+	if len(steps) < 2 {
+		return nil
+	}
+	one := fmt.Sprintf("%s == %q", query.Step, steps[0])
+	return unit.Mistake(unit.WithHint(fmt.Errorf("these runs are of the steps %s, which have cells of their own: choose one step, as with %s", unit.List(steps), one),
+		"--where %s", unit.Quote(one)))
 }
 
 // sortByValues orders runs by their values, the same however the sweep file
