@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,33 @@ func TestStepsControllerKilled(t *testing.T) {
 	}
 	v.ok(t, args...)
 	v.checkFed(t, filepath.Join(v.dir, "victim.sweep"), true)
+}
+
+// Killed at each of its writes in turn, controllers of a cluster that shares only a
+// bucket with them finish a sweep with steps: no run begins before what it needs has
+// succeeded, and none twice, because workers go on.
+func TestStepsKilledOnCluster(t *testing.T) {
+	deep(t)
+	a := needAgent(t)
+	v := stepsVictim(t, fmt.Sprintf("nomad: {command: %s, runs_per_job: 4}\n", workerBinary(t)))
+	where := v.inBucket(t, a, storetest.S3(t), "runs_per_job: 4, ")
+	kills := 0
+	for n := 1; ; n++ {
+		cmd := v.command("run", "--on", "nomad", "--no-progress", "sweep.yaml", "-o", where)
+		cmd.Env = append(cmd.Env, killAt+"="+strconv.Itoa(n))
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			break
+		}
+		if kills++; !strings.Contains(err.Error(), "killed") || kills > 60 {
+			t.Fatalf("kill at write %d: %v\n%s", n, err, out)
+		}
+	}
+	t.Logf("%d kills", kills)
+	if kills < 5 {
+		t.Errorf("only %d kills", kills)
+	}
+	v.checkFed(t, where, false)
 }
 
 // A cluster feeds runs through the store, in a folder and in a bucket, and leaves

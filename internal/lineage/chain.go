@@ -42,8 +42,7 @@ func Chain(s *sweep.Sweep) []Step {
 		}
 		steps[i].Runs++
 		steps[i].Counts[st.Status]++
-		if st.Status == outcome.Planned && s.Waits(st.Run.ID) != "" {
-			steps[i].Waiting++
+		if st.Status == outcome.Planned {
 			b.see(st.Run.ID, &steps[i])
 		}
 	}
@@ -59,12 +58,18 @@ type blocks struct {
 }
 
 func (b *blocks) see(id string, step *Step) {
+	waits := false
 	for _, n := range b.sweep.Needed(id) {
 		out, why := 0, ""
-		lacking, _ := n.Lacking()
+		lacking, short := n.Lacking()
+		if short && !waits {
+			waits = true
+			step.Waiting++
+		}
 		for _, st := range lacking {
 			by := b.by[st.Run.ID]
-			if r := relative(b.sweep, st); by == "" && st.Status.Ended() {
+			if by == "" && st.Status.Ended() {
+				r := relative(b.sweep, st)
 				by = r.Name + ": " + r.Words()
 			}
 			if by != "" {

@@ -182,16 +182,27 @@ func (c *Chain) Upstream(id string) string {
 // Waits says for whom a run waits, in a phrase: "needs extract region=eu:
 // failed, KeyError". It is empty for a run that may begin.
 func (c *Chain) Waits(id string) string {
+	i, ok := c.Number(id)
+	if !ok {
+		return ""
+	}
 	var parts []string
-	for _, n := range c.Needed(id) {
-		lacking, blocks := n.Lacking()
-		if !blocks {
+	for _, set := range c.Graph.Needed(i) {
+		var first *journal.RunState
+		lacking := 0
+		for _, j := range set.Runs {
+			if st := c.states[j]; st.Status != outcome.Succeeded {
+				if lacking++; first == nil {
+					first = st
+				}
+			}
+		}
+		if !needs.Lacks(set.Share, len(set.Runs), len(set.Runs)-lacking) {
 			continue
 		}
-		st := lacking[0]
-		part := st.Run.Name(c.head.Axes) + ": " + Went(st)
-		if more := len(lacking) - 1; more > 0 {
-			part += fmt.Sprintf(", and %d more of %s", more, unit.Plural(len(n.Runs), "run"))
+		part := first.Run.Name(c.head.Axes) + ": " + Went(*first)
+		if more := lacking - 1; more > 0 {
+			part += fmt.Sprintf(", and %d more of %s", more, unit.Plural(len(set.Runs), "run"))
 		}
 		parts = append(parts, part)
 	}
