@@ -113,6 +113,9 @@ func spoilFile(t *testing.T, file, outside string, r *rand.Rand) (how string) {
 		return must(t, "gone", nil)
 	case 6:
 		return must(t, "a link to itself", os.Symlink(filepath.Base(file), file))
+	case 8:
+		must(t, "", write(text))
+		return must(t, "larger than any object", os.Truncate(file, 3<<30))
 	case 7:
 		return must(t, "nested", write([]byte(strings.Repeat("[", 100_000))))
 	}
@@ -204,6 +207,9 @@ func TestReceivedSweeps(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(seed, 0))
 	for i := range n {
+		if i%100 == 99 {
+			t.Logf("%d objects were spoilt", i)
+		}
 		here := filepath.Join(dir, "here")
 		must(t, "", os.RemoveAll(here))
 		must(t, "", os.CopyFS(here, os.DirFS(whole)))

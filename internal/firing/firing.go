@@ -229,7 +229,11 @@ func List(ctx context.Context, st store.Store, n int) ([]Firing, error) {
 
 // Log is what a firing printed.
 func Log(ctx context.Context, st store.Store, f Firing) ([]byte, error) {
-	text, _, err := st.Tail(ctx, key(f.Due, f.Try)+".log", 0)
+	name := key(f.Due, f.Try) + ".log"
+	if o, err := st.Stat(ctx, name); err == nil && o.Size > 4*maxLog {
+		return nil, fmt.Errorf("read the log of the firing of %s: it has %d bytes, and fanout writes no more than %d: somebody else put it there", f.Due.Format(time.RFC3339), o.Size, maxLog)
+	}
+	text, _, err := st.Tail(ctx, name, 0)
 	if err != nil {
 		return nil, fmt.Errorf("read the log of the firing of %s: %w", f.Due.Format(time.RFC3339), err)
 	}

@@ -3,6 +3,7 @@ package firing
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/store"
 )
@@ -27,4 +28,18 @@ func FuzzList(f *testing.F) {
 			t.Errorf("%q, %q: %v", began, ended, err)
 		}
 	})
+}
+
+// A log that fanout cannot have written is not read.
+func TestForeignLog(t *testing.T) {
+	st := store.Mem()
+	f := Firing{Due: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Try: 1}
+	for size, bad := range map[int]bool{maxLog + 100: false, 5 * maxLog: true} {
+		if err := st.Put(t.Context(), key(f.Due, f.Try)+".log", make([]byte, size), store.Cached); err != nil {
+			t.Fatal(err)
+		}
+		if text, err := Log(t.Context(), st, f); (err != nil) != bad || err == nil && len(text) != size {
+			t.Errorf("%d bytes: %d are read, %v", size, len(text), err)
+		}
+	}
 }
