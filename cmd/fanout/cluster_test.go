@@ -316,12 +316,18 @@ func (v *victim) inBucket(t *testing.T, a *agent, server *storetest.Server, sett
 	return server.Where("victim")
 }
 
-// putCredentials puts those of the test's bucket where workers find them.
+// putCredentials puts those of the test's bucket where workers find them, once a server
+// takes them: it may have been restarted.
 func (a *agent) putCredentials(t *testing.T) {
 	t.Helper()
-	out, err := a.run("var", "put", "-force", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, out)
+	for begin := time.Now(); ; time.Sleep(time.Second) {
+		out, err := a.run("var", "put", "-force", "nomad/jobs", "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "AWS_EC2_METADATA_DISABLED=true")
+		if err == nil {
+			return
+		}
+		if time.Since(begin) > 2*time.Minute {
+			t.Fatalf("%v\n%s", err, out)
+		}
 	}
 }
 
