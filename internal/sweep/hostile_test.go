@@ -83,6 +83,21 @@ func TestHugeNumbersOfAttempts(t *testing.T) {
 	}
 }
 
+// A plan that names no sweep file, or one that is none, is an error wherever the sweep
+// file is needed: nobody is given a sweep without.
+func TestPlanWithoutSweepFile(t *testing.T) {
+	for spec, text := range map[string]string{"": "", "frozen/s.yaml": "- no map", "frozen/none.yaml": ""} {
+		runs := `{"id":"a","params":[]}` + "\n"
+		more := map[string]string{"plan/000001.json": fmt.Sprintf(`{"number":1,"runs":1,"digest":%q,"spec":%q,"spec_name":"s.yaml"}`, sweep.Digest([]byte(runs)), spec)}
+		if text != "" {
+			more[spec] = text
+		}
+		if s, err := sweep.OpenPlanned(t.Context(), received(t, more)); err == nil {
+			t.Errorf("%q: spec %v", spec, s.Spec())
+		}
+	}
+}
+
 // The number of a plan is that of its key, whatever its head says.
 func TestPlanIsNumberedByItsKey(t *testing.T) {
 	s, err := sweep.Open(t.Context(), received(t, nil))

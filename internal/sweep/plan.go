@@ -281,10 +281,13 @@ func (s *Sweep) readPlan(ctx context.Context) error {
 func (s *Sweep) readSpec(ctx context.Context) error {
 	h, _ := s.Head()
 	s.mu.Lock()
-	known := s.specKey == h.Spec
+	known := s.spec != nil && s.specKey == h.Spec
 	s.mu.Unlock()
 	if known {
 		return nil
+	}
+	if h.Spec == "" {
+		return fmt.Errorf("open sweep %s: its plan names no sweep file", s.store)
 	}
 	text, err := s.Object(ctx, h.Spec)
 	if err != nil {
