@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -228,13 +229,24 @@ func Memo[T any](s *Sweep, key string, compute func() (T, error)) (T, error) {
 		s.memo[key] = m
 	}
 	s.mu.Unlock()
-	m.once.Do(func() { m.value, m.err = compute() })
+	m.once.Do(func() { m.value, m.err = whole(compute) })
 	if m.err != nil {
 		s.forget(key, m)
 		var none T
 		return none, m.err
 	}
 	return m.value.(T), nil
+}
+
+// whole makes a panic an error: what is computed, in a goroutine of its own, is of a
+// sweep that may be somebody else's, and the server is for all.
+func whole[T any](compute func() (T, error)) (v T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("fanout has a fault that this sweep shows: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return compute()
 }
 
 // forget lets a computation that failed be tried again.
