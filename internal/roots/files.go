@@ -1,6 +1,7 @@
 package roots
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // An Entry is a file or a folder.
@@ -61,7 +63,7 @@ func (r *Roots) Folder(ctx context.Context, name string) (Folder, error) {
 			continue
 		}
 		full := strings.TrimPrefix(name+"/"+rest, "/")
-		f.Entries = append(f.Entries, Entry{Name: rest, Path: full, Folder: isFolder, Object: found})
+		f.Entries = append(f.Entries, Entry{Name: cmp.Or(unit.Line(rest), "?"), Path: full, Folder: isFolder, Object: found})
 	}
 	if len(f.Entries) == 0 && key != "" {
 		return f, fmt.Errorf("folder %q: %w", name, fs.ErrNotExist)

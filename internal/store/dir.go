@@ -423,7 +423,13 @@ func (d *dir) Level(ctx context.Context, folder string) iter.Seq2[Object, error]
 // level reads the names in a folder, and looks at a file when it is its turn.
 // A link counts as what it leads to, unless that is outside the store.
 func level(ctx context.Context, r *os.Root, folder string) (iter.Seq[Object], error) {
-	entries, err := fs.ReadDir(r.FS(), path.Join(".", folder))
+	// A pipe in the place of a folder would be opened only once somebody writes to it.
+	f, err := r.OpenFile(filepath.FromSlash(path.Join(".", folder)), os.O_RDONLY|unix.O_NONBLOCK|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	entries, err := f.ReadDir(-1)
 	if err != nil {
 		return nil, err
 	}
