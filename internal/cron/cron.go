@@ -11,6 +11,8 @@ package cron
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -66,6 +68,9 @@ func nextOf(spec string, after time.Time) (next time.Time, err error) {
 			err = errors.New("malformed")
 		}
 	}()
+	if err := backwards(spec); err != nil {
+		return next, err
+	}
 	x, err := cronexpr.Parse(spec)
 	if err != nil {
 		return next, err
@@ -74,6 +79,20 @@ func nextOf(spec string, after time.Time) (next time.Time, err error) {
 		return time.Time{}, fmt.Errorf("no time after %s was found", after)
 	}
 	return next, nil
+}
+
+// backwards is an error about a range of numbers that ends before it begins. It never
+// fires, and the library looks for seconds through all years that there are.
+func backwards(spec string) error {
+	for _, part := range strings.FieldsFunc(spec, func(r rune) bool { return r == ' ' || r == '\t' || r == ',' || r == '/' }) {
+		first, last, isRange := strings.Cut(part, "-")
+		a, err := strconv.Atoi(first)
+		b, bad := strconv.Atoi(last)
+		if isRange && err == nil && bad == nil && a > b {
+			return fmt.Errorf("the range %s ends before it begins", part)
+		}
+	}
+	return nil
 }
 
 // Last is when one of crons, read in zone, was last due: after a moment, and not

@@ -133,6 +133,16 @@ func TestLast(t *testing.T) {
 	}
 }
 
+// A range that ends before it begins is said, at once.
+func TestBackwards(t *testing.T) {
+	for spec, bad := range map[string]bool{"5-1 * * * *": true, "0 0 1,9-2/3 * *": true, "0 22-3 * * *": true, "0 1-5 * * 1-5": false, "0 2 * * MON-FRI": false, "1-1 * * * *": false} {
+		_, err := Next([]string{spec}, "UTC", time.Unix(1_790_000_000, 0))
+		if (err != nil) != bad || bad && !strings.Contains(err.Error(), "ends before it begins") {
+			t.Errorf("%s: %v", spec, err)
+		}
+	}
+}
+
 // Whatever is typed gives a later moment, none, or an error.
 func FuzzNext(f *testing.F) {
 	for _, spec := range []string{"0 2 * * *", "@daily", "*/0 * * * *", "0 0 L * 5#3", "0 0 15W 2 *", "5-1 * * * *", "* * * * * * 2099", "%", "0 0 32 13 8"} {
