@@ -286,9 +286,6 @@ func (s *Sweep) readSpec(ctx context.Context) error {
 	if known {
 		return nil
 	}
-	if h.Spec == "" {
-		return fmt.Errorf("open sweep %s: its plan names no sweep file", s.store)
-	}
 	text, err := s.Object(ctx, h.Spec)
 	if err != nil {
 		return err
