@@ -126,8 +126,9 @@ type Outcome struct {
 	Unkept      string        `json:"unkept,omitempty"`     // which of its files could not be kept, and why: a sentence
 }
 
-// Duration is the wall time from begin to end.
-func (o Outcome) Duration() time.Duration { return o.End.Sub(o.Start) }
+// Duration is the wall time from begin to end; none where the clock was set back
+// between them.
+func (o Outcome) Duration() time.Duration { return max(0, o.End.Sub(o.Start)) }
 
 // maxReason bounds, in bytes, a reason that is believed.
 const maxReason = 64 << 10

@@ -176,3 +176,72 @@ func TestManyGroups(t *testing.T) {
 		t.Errorf("%d groups are shown: %.3000s", n, body)
 	}
 }
+
+// A table that is cut off, empty, or that another program wrote, is said to be no
+// table, or shown.
+func TestBadTables(t *testing.T) {
+	s, dir := tides(t)
+	results := filepath.Join(dir, "tides.sweep", "results")
+	whole, err := os.ReadFile(filepath.Join(results, "runs.parquet"))
+	must(t, err)
+	for name, text := range map[string]string{"cut": string(whole[:len(whole)/2]), "empty": "", "text": "a,b\n1,2\n", "magic": "PAR1PAR1"} {
+		must(t, os.WriteFile(filepath.Join(results, name+".parquet"), []byte(text), 0o666))
+	}
+	id := idOf(t, s)
+	for name, want := range map[string]int{"runs": 200, "cut": 400, "empty": 400, "text": 400, "magic": 400, "nowhere": 404} {
+		if code, _, body := get(s, "/s/"+id+"/tables/"+name); code != want || want == 400 && !strings.Contains(body, "his table cannot be explored") {
+			t.Errorf("%s: %d %.300s", name, code, body)
+		}
+	}
+	if code, _, body := get(s, "/s/"+id+"/tables"); code != 200 || strings.Count(body, "<tr>")+strings.Count(body, "<tr ") < 5 {
+		t.Errorf("the list: %d %s", code, body)
+	}
+}
+
+// A clock that was set back makes no page say that something took less than no time,
+// or is still to come.
+func TestClockSetBack(t *testing.T) {
+	dir := t.TempDir()
+	sw := makeSweep(t, store.Dir(filepath.Join(dir, "x.sweep")), 2, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{} })
+	for _, st := range sw.Runs() {
+		_, doc, err := sw.TemplateOf(t.Context(), st.Run)
+		must(t, err)
+		a, err := sw.Lease().Begin(t.Context(), st.Run.ID, sweep.Began{Host: "here"})
+		must(t, err)
+		ahead := time.Now().Add(49 * time.Hour)
+		must(t, a.End(t.Context(), doc, outcome.Outcome{Status: outcome.Succeeded, Start: ahead, End: ahead.Add(-time.Hour), Fingerprint: sw.Current(st.Run)}, nil))
+	}
+	must(t, sw.Lease().Release())
+	s := serverOf(t, Access{}, dir)
+	id := idOf(t, s)
+	for _, path := range []string{"/", "/s/" + id, "/s/" + id + "/runs", "/s/" + id + "/runs/" + sw.Runs()[0].Run.ID} {
+		code, _, body := get(s, path)
+		if code == http.StatusSeeOther {
+			continue
+		}
+		if code != http.StatusOK {
+			t.Errorf("%s: %d", path, code)
+		}
+		for _, wrong := range []string{"-1h", "−1 h", "-1 h", "−60", "-3600", "in -", "-49", "−49"} {
+			if strings.Contains(body, wrong) {
+				t.Errorf("%s says %q", path, wrong)
+			}
+		}
+	}
+}
+
+// What all runs have is found once, and no question about them changes it for
+// another.
+func TestQuestionsDoNotDisturbEachOther(t *testing.T) {
+	s, _ := tides(t)
+	path := "/api/v1/s/" + idOf(t, s) + "/runs"
+	_, _, before := get(s, path)
+	for _, query := range []string{"?sort=-y", "?sort=x&group=region", "?cols=y&pin=x", "?plot=dots&x=y&y=x", "?where=x+>+3&sort=-x"} {
+		if code, _, body := get(s, path+strings.ReplaceAll(query, ">", "%3E")); code != http.StatusOK || body == before && !strings.Contains(query, "plot") {
+			t.Errorf("%s: %d", query, code)
+		}
+		if _, _, after := get(s, path); after != before {
+			t.Errorf("after %s the page is another", query)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package serve
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -100,5 +101,24 @@ func TestCatalogueAsksTheBucketSeldom(t *testing.T) {
 	t.Logf("%d requests to read %d sweeps, %d for four pages after that", first, sweeps, later)
 	if first > 40*sweeps || later > 4*sweeps {
 		t.Errorf("%d requests to read %d sweeps, %d for four pages after that", first, sweeps, later)
+	}
+}
+
+// A folder of 1,010 entries in a bucket is listed whole, though a listing has 1,000.
+func TestManyEntriesInABucket(t *testing.T) {
+	bucket := storetest.S3(t)
+	where := bucket.Where("team")
+	st, err := store.Open(t.Context(), where)
+	must(t, err)
+	for i := range 1005 {
+		must(t, st.Put(t.Context(), fmt.Sprintf("f%04d.txt", i), []byte("x"), store.Cached))
+	}
+	for i := range 5 {
+		must(t, st.Put(t.Context(), fmt.Sprintf("d%d/x.txt", i), []byte("x"), store.Cached))
+	}
+	s := serverOf(t, Access{}, where)
+	code, _, body := get(s, "/view/")
+	if n := strings.Count(body, `<th scope="row">`); code != http.StatusOK || n != 1010 {
+		t.Errorf("%d, %d entries", code, n)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -163,8 +164,22 @@ func (s *Server) answer(r *http.Request) (roots.Sweep, *runs.Table, error) {
 	if err != nil {
 		return place, nil, err
 	}
-	t, err := runs.Answer(o.Sweep, q, func(id string) string { return string(s.link("s", place.ID, "runs", id)) })
+	selected, err := s.selected(o, q)
+	if err != nil {
+		return place, nil, err
+	}
+	t, err := runs.Answer(selected, q, func(id string) string { return string(s.link("s", place.ID, "runs", id)) })
 	return place, t, err
+}
+
+// selected are the runs that a question selects. All of them are asked for again and
+// again, and of many they take long to find: they are found once for each state of
+// the sweep.
+func (s *Server) selected(o *opened.Sweep, q runs.Question) (*runs.Selection, error) {
+	if q.Where != "" || q.All {
+		return runs.Select(o.Sweep, q)
+	}
+	return opened.Memo(o, "runs", func() (*runs.Selection, error) { return runs.Select(o.Sweep, runs.Question{}) })
 }
 
 // export answers with a file of all that a question selects.

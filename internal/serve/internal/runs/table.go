@@ -102,18 +102,34 @@ type Table struct {
 	by     Column // of the groups
 }
 
-// Answer answers a question about the runs of a sweep. link is the page of a run.
-func Answer(s *sweep.Sweep, q Question, link func(id string) string) (*Table, error) {
+// A Selection is the runs that a question selects, and what they have: every
+// page, order and plot of them begins with it.
+type Selection struct {
+	chosen []query.Run
+	known  *columns
+	axes   []grid.Axis
+	of     int
+}
+
+// Select finds the runs that a question selects.
+func Select(s *sweep.Sweep, q Question) (*Selection, error) {
 	chosen, err := query.Choose(s, query.Choice{Where: q.Where, All: q.All})
 	if err != nil {
 		return nil, err
 	}
 	head, _ := s.Head()
-	t := &Table{Question: q, Total: len(chosen), Of: head.Runs, Axes: head.Axes, chosen: chosen}
+	sel := &Selection{chosen: chosen, known: survey(s, chosen), axes: head.Axes, of: head.Runs}
 	if q.All {
-		t.Of += head.Kept
+		sel.of += head.Kept
 	}
-	known := survey(s, chosen)
+	return sel, nil
+}
+
+// Answer answers a question with the runs that it selects. link is the page of a
+// run.
+func Answer(sel *Selection, q Question, link func(id string) string) (_ *Table, err error) {
+	t := &Table{Question: q, Total: len(sel.chosen), Of: sel.of, Axes: sel.axes, chosen: sel.chosen}
+	known := sel.known
 	if t.Columns, t.Others, err = known.shown(q); err != nil {
 		return nil, err
 	}
@@ -279,6 +295,7 @@ func (t *Table) sort(known *columns) error {
 		}
 		return sign * cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.number, b.number), strings.Compare(a.text, b.text))
 	})
+	t.chosen = make([]query.Run, len(all)) // those of the selection keep their order
 	for i := range all {
 		t.chosen[i] = all[i].run
 	}
