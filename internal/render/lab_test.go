@@ -57,6 +57,9 @@ var byDesign = []struct{ theirs, ours, why string }{
 	{"*", typeResource, "it has no renderer unless an extension is installed"},
 	{"*", typeBokeh, "it has no renderer unless an extension is installed"},
 	{"text/plain", "application/vnd.vegalite.*", "it draws versions 3 to 5 only"},
+	{"text/html", "application/vnd.vega*", "HTML beside a figure is a page that loads the library from elsewhere"},
+	{"application/vnd.vega.*", "application/vnd.vegalite.*", "both draw the same: the first by name is taken"},
+	{"text/latex", typeSVG, "a picture says more than the formula beside it"},
 	{"text/plain", typeGeo, "it has no renderer unless an extension is installed"},
 	{typeWidget, "*", "the notebook does not hold the widget's state, so there is nothing to draw"},
 	{"application/json", "*", "it puts a tree before what a library draws or says of it"},
@@ -75,14 +78,37 @@ func isByDesign(theirs, ours string) bool {
 	return false
 }
 
-// As JupyterLab: of each output the same representation is chosen, and it says
-// the same.
+// As JupyterLab: of each output of other people's notebooks the same
+// representation is chosen, and it says the same.
 func TestAsJupyterLab(t *testing.T) {
+	asJupyterLab(t, foreignNotebooks(t))
+}
+
+// So it is with every pair of the types that there are, whichever comes first.
+func TestPairsAsJupyterLab(t *testing.T) {
+	types := map[string]any{
+		"application/json": bundle{"a": 1}, "text/html": "<b>text</b>", "text/markdown": "*text*", "text/latex": "$x$", "image/svg+xml": "<svg xmlns='http://www.w3.org/2000/svg'/>",
+		"image/png": pixel, "image/jpeg": pixel, "image/gif": pixel, "text/plain": "text", "application/vnd.vegalite.v5+json": bundle{"mark": "bar"}, "application/vnd.vega.v5+json": bundle{},
+		"application/vnd.plotly.v1+json": bundle{"data": []any{}}, "application/javascript": "1", "application/x-unknown": "?",
+	}
+	var outputs []any
+	for a, x := range types {
+		for b, y := range types {
+			if a < b {
+				outputs = append(outputs, shows(bundle{a: x, b: y}))
+			}
+		}
+	}
+	asJupyterLab(t, map[string][]byte{"pairs": book(t, nil, sketch{Source: "show()", Outputs: outputs}).Encode()})
+}
+
+func asJupyterLab(t *testing.T, notebooks map[string][]byte) {
+	t.Helper()
 	script := labScript(t)
 	browser := browsertest.Chromium(t)
 	var bundles []map[string]any
 	var ours []chosen
-	for name, b := range foreignNotebooks(t) {
+	for name, b := range notebooks {
 		n, err := notebook.Decode(b)
 		if err != nil {
 			continue // TestForeignNotebooks says so
