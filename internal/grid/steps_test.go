@@ -32,6 +32,28 @@ var stepMistakes = []struct{ name, spec, want string }{
 		"sweep.yaml:2:32: over: no axis is called `dya`, did you mean `day`?"},
 	{"over what an axis binds", "steps:\n  a: {template: a.ipynb, over: p}\ngrid: {v: {bundle: {one: {p: 1}, two: {p: 2}}}}",
 		"sweep.yaml:2:32: over: `p` is bound by the axis `v`, and is none itself"},
+	{"over an axis and what it binds", "steps:\n  a: {template: a.ipynb, over: [v, q]}\ngrid: {v: {bundle: {one: {q: 1}}}}",
+		"sweep.yaml:2:32: over: `q` is bound by the axis `v`, and is none itself"},
+	{"over a value of a label", "steps:\n  a: {template: a.ipynb, over: one}\ngrid: {v: {bundle: {one: {p: 1}}}}",
+		"sweep.yaml:2:32: over: no axis is called `one`"},
+	{"over a label that binds nothing", "steps:\n  a: {template: a.ipynb, over: v}\ngrid: {v: {bundle: {one: {}, two: {}}}}",
+		"sweep.yaml:3:8: `one` and `two` of `v` bind the same parameters: they would be one run"},
+	{"over an axis twice", "steps:\n  a: {template: a.ipynb, over: [x, x]}\ngrid: {x: [1]}",
+		"sweep.yaml:2:32: over: step `a` keeps `x` twice"},
+	{"over an axis twice, in two steps", "steps:\n  a: {template: a.ipynb, over: [x, x]}\n  b: {template: b.ipynb, over: [x, x]}\ngrid: {x: [1]}",
+		"sweep.yaml:2:32: over: step `a` keeps `x` twice\nsweep.yaml:3:32: over: step `b` keeps `x` twice"},
+	{"over no axis, in two steps", "steps:\n  a: {template: a.ipynb, over: dya}\n  b: {template: b.ipynb, over: dya}\ngrid: {day: [1]}",
+		"sweep.yaml:2:32: over: no axis is called `dya`, did you mean `day`?\nsweep.yaml:3:32: over: no axis is called `dya`, did you mean `day`?"},
+	{"over nothing", "steps:\n  a: {template: a.ipynb, over: \"\"}\ngrid: {x: [1]}",
+		"sweep.yaml:2:32: want names of axes, not nothing"},
+	{"needs nothing", "steps:\n  a: {template: a.ipynb, needs: \"\"}\ngrid: {x: [1]}",
+		"sweep.yaml:2:33: want names of steps, not nothing"},
+	{"needs null", "steps:\n  a: {template: a.ipynb, needs: }\ngrid: {x: [1]}",
+		"sweep.yaml:2:33: want names of steps, not nothing"},
+	{"needs nothing among others", "steps:\n  a: {template: a.ipynb, needs: [\"\", b]}\n  b: {template: b.ipynb}\ngrid: {x: [1]}",
+		"sweep.yaml:2:34: want names of steps, not nothing"},
+	{"needs a share of nothing", "steps:\n  a: {template: a.ipynb, needs: {\"\": 90%}}\ngrid: {x: [1]}",
+		"sweep.yaml:2:34: a key must be a word, not nothing"},
 	{"names differing in case", "steps:\n  a: {template: a.ipynb}\n  A: {template: b.ipynb}\ngrid: {x: [1]}",
 		"sweep.yaml:3:3: the steps `a` and `A` differ only in case"},
 	{"a sweep that grows", "steps:\n  a: {template: a.ipynb}\ngrid: {x: [1]}\nrepeat: {n: 2, max: 8, until: decided}",
@@ -94,6 +116,23 @@ grid: {region: [us, eu], day: [1, 2], seed: [7, 8]}
 				t.Errorf("Count is %d, %v; there are %d points", n, err, len(c.want))
 			}
 		})
+	}
+}
+
+// A label is an axis as any other: a step over it has a run for each.
+func TestStepOverLabel(t *testing.T) {
+	g := mustGrid(t, `
+steps:
+  each: {template: each.ipynb, over: v}
+  rest: {template: rest.ipynb, needs: each, over: x}
+grid: {v: {bundle: {one: {p: 1}, two: {p: 2}}}, x: [1, 2]}
+`, nil)
+	var got []string
+	for p := range g.Points() {
+		got = append(got, p.Template()+" "+showPoint(p, g.spec))
+	}
+	if diff := cmp.Diff([]string{"each [v=one] p=1", "each [v=two] p=2", "rest x=1", "rest x=2"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -91,7 +91,7 @@ func Form() form.Form[[]Step] {
 }
 
 func needs() form.Form[Step] {
-	list := form.Texts("steps")
+	list := form.Texts("names of steps")
 	share := form.Schema{"type": []string{"string", "number"}, "pattern": `^(all|[0-9.]+\s*%)$`}
 	return form.Form[Step]{Read: func(r *yaml.Reader, n *yaml.Node, s *Step) {
 		s.needsAt = r.Resolve(n)
@@ -126,7 +126,7 @@ func readShare(r *yaml.Reader, n *yaml.Node) float64 {
 }
 
 func over() form.Form[Step] {
-	names := form.Texts("axes")
+	names := form.Texts("names of axes")
 	return form.Form[Step]{Read: func(r *yaml.Reader, n *yaml.Node, s *Step) {
 		s.Kept = &Kept{At: r.Resolve(n)}
 		names.Read(r, n, &s.Kept.Axes)
@@ -190,8 +190,8 @@ func checkNames(r *yaml.Reader, list []Step) (names []string) {
 	return names
 }
 
-// check finds needs of steps that are not there, and expressions over others
-// than those needed.
+// check finds needs of steps that are not there, axes that are kept twice, and
+// expressions over others than the steps needed.
 func (x *Step) check(r *yaml.Reader, names []string) {
 	seen := map[string]bool{}
 	for _, n := range x.Needs {
@@ -202,6 +202,13 @@ func (x *Step) check(r *yaml.Reader, names []string) {
 			r.Errorf(x.needsAt, "step `%s` needs `%s` twice", x.Name, n.Step)
 		}
 		seen[n.Step] = true
+	}
+	if x.Kept != nil {
+		for i, name := range x.Kept.Axes {
+			if slices.Index(x.Kept.Axes, name) < i {
+				r.Errorf(x.Kept.At, "over: step `%s` keeps `%s` twice", x.Name, name)
+			}
+		}
 	}
 	for _, w := range x.With {
 		for _, name := range w.expr.Names() {

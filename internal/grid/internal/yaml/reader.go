@@ -499,13 +499,15 @@ func (r *Reader) Number(n *Node) float64 {
 }
 
 // Texts reads a list of words; one word is read as a list of it.
-func (r *Reader) Texts(n *Node, what string) []string {
-	if r.IsScalar(n) {
-		return []string{r.Text(n, what)}
+func (r *Reader) Texts(n *Node, what string) (out []string) {
+	items := []*Node{n}
+	if !r.IsScalar(n) {
+		items = r.Items(n, "a list: "+what)
 	}
-	var out []string
-	for _, e := range r.Items(n, "a list: "+what) {
-		out = append(out, r.Text(e, what))
+	for _, e := range items {
+		if text := r.Text(e, what); text != "" { // what is none has been reported
+			out = append(out, text)
+		}
 	}
 	return out
 }
