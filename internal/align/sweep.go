@@ -16,6 +16,7 @@ import (
 // A Question says which runs of a sweep are compared, and how.
 type Question struct {
 	Runs      []string // beginnings of ids: the others with the first, one alone with the baseline; none: all
+	Step      string   // only runs of this step; "" is any
 	Where     string   // only runs for which this expression is true
 	By        []string // axes whose values are compared; "variant" stands for those of the baseline
 	Tolerance float64  // as in Options
@@ -29,6 +30,9 @@ const Variant = "variant"
 
 // ErrTooLarge reports that the notebooks are larger than Question.Bytes allows.
 var ErrTooLarge = errors.New("the notebooks are too large to be compared in passing")
+
+// ErrSteps reports that runs of several steps were asked for.
+var ErrSteps = errors.New("these runs are of several steps, which have cells of their own")
 
 // maxRuns is how many runs of a sweep are compared at once.
 const maxRuns = 5000
@@ -94,7 +98,7 @@ func oneStep(s *sweep.Sweep, q Question, chosen []query.Run) error {
 		return nil
 	}
 	one := fmt.Sprintf("%s == %q", query.Step, steps[0])
-	return unit.Mistake(unit.WithHint(fmt.Errorf("these runs are of the steps %s, which have cells of their own: choose one step, as with %s", unit.List(steps), one),
+	return unit.Mistake(unit.WithHint(fmt.Errorf("%w: choose one of %s, as with %s", ErrSteps, unit.List(steps), one),
 		"--where %s", unit.Quote(one)))
 }
 
@@ -182,9 +186,14 @@ func options(s *sweep.Sweep, q Question) (Options, error) {
 
 // choose finds the runs that are asked for, the reference first.
 func choose(s *sweep.Sweep, q Question, o Options) ([]query.Run, error) {
+	if head, _ := s.Head(); q.Step != "" {
+		if _, is := head.Step(q.Step); !is {
+			return nil, unit.Mistake(fmt.Errorf("the sweep has no step %q", q.Step))
+		}
+	}
 	all, err := query.Choose(s, query.Choice{Where: q.Where, All: len(q.Runs) > 0})
 	if err != nil || len(q.Runs) == 0 {
-		return all, err
+		return slices.DeleteFunc(all, func(r query.Run) bool { return q.Step != "" && r.Run.Step() != q.Step }), err
 	}
 	ids, err := query.Resolve(s, q.Runs)
 	if err != nil {

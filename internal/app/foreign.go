@@ -44,8 +44,8 @@ func starts(s *sweep.Sweep) []string {
 	head, _ := s.Head()
 	spec := s.Spec()
 	var code []string
-	for _, t := range head.Templates {
-		code = append(code, unit.Line(t.Path))
+	for _, path := range head.Notebooks() {
+		code = append(code, unit.Line(path))
 	}
 	if spec.Report != nil && spec.Report.Template != "" {
 		code = append(code, unit.Line(s.Resolve(spec.Report.Template)))

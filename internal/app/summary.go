@@ -85,7 +85,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 		return report.Input{}, err
 	}
 	in := report.Input{
-		Name: head.Name, Template: templateNames(head), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
+		Name: head.Name, Template: strings.Join(head.Notebooks(), ", "), AsOf: head.AsOf, Planned: head.Runs, Unplanned: head.Kept,
 		Counts: tally.Words(), Compare: cmp, Stale: stale, Rerun: "fanout run " + unit.Quote(rerunTarget(s, head)), Reruns: reruns(s, cmp.Failures),
 		Facts: facts.Of(ctx, s, a.Version),
 	}
@@ -156,14 +156,6 @@ func problemLine(s *sweep.Sweep, p table.Problem) string {
 		where = s.RunName(p.Run) + ": "
 	}
 	return where + p.Detail
-}
-
-func templateNames(head sweep.Head) string {
-	var names []string
-	for _, t := range head.Templates {
-		names = append(names, t.Path)
-	}
-	return strings.Join(names, ", ")
 }
 
 func reportAxis(a grid.Axis) report.Axis {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,6 +28,7 @@ import (
 // A cellsView is in which cells runs differ.
 type cellsView struct {
 	Sweep   roots.Sweep   `json:"sweep"`
+	Step    string        `json:"step,omitempty"`
 	Where   string        `json:"where,omitempty"`
 	By      []string      `json:"by,omitempty"`
 	Named   []string      `json:"runs,omitempty"` // that were asked for
@@ -34,6 +37,7 @@ type cellsView struct {
 	Pending bool          `json:"pending,omitempty"` // they are being compared: ask again
 	Trouble string        `json:"error,omitempty"`
 	Axes    []string      `json:"-"`
+	Steps   []string      `json:"steps,omitempty"` // one of which is to be chosen
 	NoCode  bool          `json:"-"`
 	axes    []grid.Axis
 	self    template.URL
@@ -108,9 +112,11 @@ func (v cellsView) Pictures(d align.Difference, g align.Group) (all []likeness) 
 	return all
 }
 
-// Along is the page of the runs that differ in one axis.
-func (v cellsView) Along(axis string) template.URL {
-	return withQuery(v.self, url.Values{"by": {axis}})
+// Along is the page of the runs of a step that differ in one axis; "" is any.
+func (v cellsView) Along(step, axis string) template.URL {
+	q := url.Values{"step": {step}, "by": {axis}}
+	maps.DeleteFunc(q, func(_ string, values []string) bool { return values[0] == "" })
+	return withQuery(v.self, q)
 }
 
 // Example is an expression that fits the runs.
@@ -134,7 +140,7 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 	}
 	place.Name = o.Name()
 	asked := r.URL.Query()
-	v := cellsView{Sweep: place, Where: strings.TrimSpace(asked.Get("where")), NoCode: s.Pages.NoCode, self: s.link("s", place.ID, "cells")}
+	v := cellsView{Sweep: place, Step: asked.Get("step"), Where: strings.TrimSpace(asked.Get("where")), NoCode: s.Pages.NoCode, self: s.link("s", place.ID, "cells")}
 	if by := asked.Get("by"); by != "" {
 		v.By = []string{by}
 	}
@@ -153,7 +159,13 @@ func (s *Server) cellsPage(r *http.Request) (view, []crumb, error) {
 	}
 	head, _ := o.Head()
 	v.axes = head.Axes
-	for _, a := range head.Axes {
+	for _, st := range head.Steps {
+		v.Steps = append(v.Steps, st.Name)
+	}
+	if st, is := head.Step(v.Step); is {
+		v.axes = slices.DeleteFunc(slices.Clone(v.axes), func(a grid.Axis) bool { return !slices.Contains(st.Axes, a.Name) })
+	}
+	for _, a := range v.axes {
 		v.Axes = append(v.Axes, a.Name)
 	}
 	err = s.compareCells(r.Context(), o, &v)
@@ -177,8 +189,8 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 		err    error
 	}
 	done := make(chan result, 1)
-	q := align.Question{Runs: v.Named, Where: v.Where, By: v.By, Tolerance: align.Tolerance, Most: maxDeltas, Bytes: maxAligned, Memory: s.memory(o)}
-	key := "cells " + url.Values{"where": {v.Where}, "by": v.By, "run": v.Named}.Encode()
+	q := align.Question{Runs: v.Named, Step: v.Step, Where: v.Where, By: v.By, Tolerance: align.Tolerance, Most: maxDeltas, Bytes: maxAligned, Memory: s.memory(o)}
+	key := "cells " + url.Values{"step": {v.Step}, "where": {v.Where}, "by": v.By, "run": v.Named}.Encode()
 	go func() {
 		report, err := opened.Memo(o, key, func() (*align.Report, error) {
 			s.heavy <- struct{}{}
@@ -191,6 +203,10 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 	case got := <-done:
 		if errors.Is(got.err, align.ErrTooLarge) {
 			v.Trouble = "The notebooks of these runs are too large to be compared here. Ask for fewer of them, or use fanout diff."
+			return nil
+		}
+		if errors.Is(got.err, align.ErrSteps) {
+			v.Trouble = "Each step has cells of its own: choose one of " + unit.List(v.Steps) + "."
 			return nil
 		}
 		if unit.IsMistake(got.err) && v.Where == "" && v.Named == nil && (v.By == nil || s.Pages.Written()) { // of nobody who asks: there is nothing to compare

@@ -110,12 +110,26 @@ func (p Pages) fileOf(first string, u *url.URL) (file string, page bool) {
 	case len(query) == 0:
 	case len(query) == 1 && beneath == "runs" && query.Get("page") != "":
 		name += "-" + plainName(query.Get("page"))
-	case len(query) == 1 && beneath == "cells" && query.Get("by") != "":
-		name += "-by-" + plainName(query.Get("by"))
+	case beneath == "cells" && onlyOf(query, "step", "by"):
+		for _, key := range []string{"step", "by"} {
+			if value := query.Get(key); value != "" {
+				name += "-" + key + "-" + plainName(value)
+			}
+		}
 	default:
 		return "", false
 	}
 	return name + ".html", true
+}
+
+// onlyOf reports whether a query has these keys alone, each with a value.
+func onlyOf(query url.Values, keys ...string) bool {
+	for key := range query {
+		if !slices.Contains(keys, key) || query.Get(key) == "" {
+			return false
+		}
+	}
+	return true
 }
 
 var plain = pattern.Of(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$`)

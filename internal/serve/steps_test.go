@@ -3,11 +3,13 @@ package serve
 import (
 	"encoding/json"
 	"html"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/browsertest"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -59,6 +61,9 @@ func TestSteps(t *testing.T) {
 		Steps []struct{ Step, BlockedBy string }
 	}
 	must(t, json.Unmarshal([]byte(strings.ReplaceAll(twin, "blocked_by", "BlockedBy")), &v))
+	if list := `"templates":["t.ipynb"]`; !strings.Contains(strings.Join(strings.Fields(twin), ""), list) {
+		t.Errorf("a notebook of several steps is not named once: %s", twin)
+	}
 	if len(v.Steps) != 3 || v.Steps[1].BlockedBy != "extract region=emea x=2: failed, KeyError" {
 		t.Errorf("its twin: %+v", v)
 	}
@@ -76,5 +81,71 @@ func TestSteps(t *testing.T) {
 	}
 	if n := evaluated[int](t, tab, `document.querySelectorAll('[data-step=report] rect').length`); n != 2 {
 		t.Errorf("its bar has %d parts", n)
+	}
+}
+
+// Cells are compared within a step: the page offers the steps, and the axes that the
+// runs of the chosen one differ in. A site has a page for each.
+func TestStepsCells(t *testing.T) {
+	dir := t.TempDir()
+	where := filepath.Join(dir, "chain.sweep")
+	sw := makeSweepOf(t, store.Dir(where), stepsFile, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{Status: outcome.Succeeded} })
+	must(t, sw.Lease().Release())
+	s := serverOf(t, Access{}, dir)
+	id := idOf(t, s)
+	for _, c := range []struct {
+		query      string
+		code, runs int
+		want, not  string
+	}{
+		{"", 200, 0, "Each step has cells of its own: choose one of extract, report and world.", "between"},
+		{"?by=x", 200, 0, "choose one of extract, report and world", "between"},
+		{"?where=x+%3D%3D+1", 200, 0, "choose one of extract, report and world", "between"},
+		{"?step=report", 200, 4, "<option selected>report</option>", "choose one of"},
+		{"?step=report&by=region", 200, 4, "<option selected>region</option>", "choose one of"},
+		{"?step=report&where=x+%3D%3D+1", 200, 2, "between 2 runs", "choose one of"},
+		{"?step=world", 200, 2, "<option>x</option>", "<option>region</option>"},
+		{"?step=world&by=regoin", 400, 0, "no axis", ""},
+		{"?step=wrold", 200, 0, "The sweep has no step &#34;wrold&#34;.", "between"},
+		{"?where=run_step+%3D%3D+%22world%22", 200, 2, "between 2 runs", "choose one of"},
+	} {
+		var v cellsView
+		for until := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+			_, _, twin := get(s, "/api/v1/s/"+id+"/cells"+c.query)
+			v = cellsView{}
+			must(t, json.Unmarshal([]byte(twin), &v))
+			if !v.Pending || time.Now().After(until) {
+				break
+			}
+		}
+		code, _, page := get(s, "/s/"+id+"/cells"+c.query)
+		if code != c.code || !strings.Contains(page, c.want) || c.not != "" && strings.Contains(page, c.not) {
+			t.Errorf("cells%s is %d, and has %q, without %q: %s", c.query, code, c.want, c.not, page)
+		}
+		if runs := 0; c.runs > 0 {
+			if v.Report != nil {
+				runs = len(v.Report.Runs)
+			}
+			if runs != c.runs {
+				t.Errorf("cells%s compares %d runs, want %d", c.query, runs, c.runs)
+			}
+		}
+	}
+
+	site := filepath.Join(t.TempDir(), "site")
+	_, err := Publish(t.Context(), &app.App{OpenStore: store.Open, Warn: func(string) {}, Version: "test"}, where, site, Pages{})
+	must(t, err)
+	for file, wants := range map[string][]string{
+		"cells.html":                       {"choose one of extract, report and world", `<a href="cells-step-report.html">report</a>`},
+		"cells-step-report.html":           {"between 4 runs", `<b>report</b>`, `<a href="cells-step-world.html">`, `<a href="cells-step-report-by-region.html">`},
+		"cells-step-report-by-region.html": {"between 4 runs", `<b>region</b>`, `<a href="cells-step-report.html">everything</a>`},
+	} {
+		page, err := os.ReadFile(filepath.Join(site, file))
+		must(t, err)
+		for _, want := range wants {
+			if !strings.Contains(string(page), want) {
+				t.Errorf("%s lacks %s:\n%s", file, want, page)
+			}
+		}
 	}
 }

@@ -87,9 +87,7 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	v := sweepView{Sweep: place, State: shelf.StateOf(o.Tally(), o.Moves()), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
 	v.Name, v.Growth = o.Name(), app.Growing(o.Sweep)
 	v.Words, v.Shares = v.Tally.Words(), cards.Shares(v.Tally)
-	for _, t := range head.Templates {
-		v.Template = append(v.Template, t.Path)
-	}
+	v.Template = head.Notebooks()
 	for _, a := range head.Axes {
 		v.Axes = append(v.Axes, a.Name)
 	}

@@ -144,8 +144,8 @@ func read(ctx context.Context, st store.Store, place roots.Sweep) Record {
 // describe takes over what the sweep file says.
 func (r *Record) describe(s *sweep.Sweep) {
 	head, _ := s.Head()
-	for _, t := range head.Templates {
-		r.Templates = append(r.Templates, unit.Line(t.Path))
+	for _, path := range head.Notebooks() {
+		r.Templates = append(r.Templates, unit.Line(path))
 	}
 	for _, a := range head.Axes {
 		r.Axes = append(r.Axes, axisOf(a))

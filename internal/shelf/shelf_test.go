@@ -26,15 +26,26 @@ const template = `{"cells": [
 // churn is a sweep of four runs, of which one failed.
 func churn(t *testing.T, st store.Store) *sweep.Sweep {
 	t.Helper()
+	s := plannedOf(t, st, "name: churn\ntemplate: t.ipynb\ngrid: {region: [apac, emea], x: [1, 2]}\nmetrics: {auc: {goal: maximize, unit: '%'}}\n")
+	for i, r := range s.Runs()[:3] {
+		end(t, s, r, i == 1)
+	}
+	return s
+}
+
+// plannedOf is the sweep of a file over the template, also as u.ipynb, whose lease
+// is held.
+func plannedOf(t *testing.T, st store.Store, file string) *sweep.Sweep {
+	t.Helper()
 	ctx, dir := t.Context(), t.TempDir()
-	for name, text := range map[string]string{"churn.yaml": "name: churn\ntemplate: t.ipynb\ngrid: {region: [apac, emea], x: [1, 2]}\nmetrics: {auc: {goal: maximize, unit: '%'}}\n", "t.ipynb": template} {
+	for name, text := range map[string]string{"sweep.yaml": file, "t.ipynb": template, "u.ipynb": template} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}
-	d, err := draft.Read(ctx, draft.Source{File: filepath.Join(dir, "churn.yaml"), AsOf: time.Now()})
+	d, err := draft.Read(ctx, draft.Source{File: filepath.Join(dir, "sweep.yaml"), AsOf: time.Now()})
 	must(t, err)
-	s, err := sweep.Init(ctx, st, "churn")
+	s, err := sweep.Init(ctx, st, d.Spec.Name)
 	must(t, err)
 	l, err := s.Acquire(ctx)
 	must(t, err)
@@ -42,9 +53,6 @@ func churn(t *testing.T, st store.Store) *sweep.Sweep {
 	d.SetSource(st.String())
 	_, err = l.Plan(ctx, d.Plan)
 	must(t, err)
-	for i, r := range s.Runs()[:3] {
-		end(t, s, r, i == 1)
-	}
 	return s
 }
 
@@ -195,5 +203,16 @@ func TestHeading(t *testing.T) {
 		if got := title + "|" + about; got != want {
 			t.Errorf("%q: %q, want %q", source, got, want)
 		}
+	}
+}
+
+// A notebook that several steps execute is named once.
+func TestRecordOfSteps(t *testing.T) {
+	st := store.Dir(filepath.Join(t.TempDir(), "chain.sweep"))
+	s := plannedOf(t, st, "name: chain\nsteps: {a: {template: t.ipynb}, b: {template: u.ipynb, needs: a}, c: {template: t.ipynb, needs: b}}\ngrid: {region: [apac, emea], x: [1, 2]}\n")
+	must(t, s.Lease().Release())
+	r := New("", func(context.Context, string) (store.Store, error) { return st, nil }).ReadAll(t.Context(), []roots.Sweep{{ID: "x", Name: "chain", Where: st.String()}})[0]
+	if got := strings.Join(r.Templates, ", "); got != "t.ipynb, u.ipynb" {
+		t.Errorf("its templates are %s", got)
 	}
 }

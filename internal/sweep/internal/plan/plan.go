@@ -175,6 +175,17 @@ type Template struct {
 	Text string `json:"text"`           // digest of the prose
 }
 
+// Notebooks are the paths of the templates, each once, though several steps may
+// execute it.
+func (h Head) Notebooks() (paths []string) {
+	for _, t := range h.Templates {
+		if !slices.Contains(paths, t.Path) {
+			paths = append(paths, t.Path)
+		}
+	}
+	return paths
+}
+
 // Fingerprint is that of an attempt at r under the plan.
 func (h Head) Fingerprint(r Run) outcome.Fingerprint {
 	f := outcome.Fingerprint{Files: h.FilesDigest, Inputs: r.Inputs, Environment: h.Environment}
