@@ -22,20 +22,8 @@ func BenchmarkController(b *testing.B) {
 	const runs, watch = 10_000, 30 * time.Second
 	server := nomadtest.New(b)
 	server.Idle()
-	dir := b.TempDir()
-	if err := kerneltest.InstallSpec(filepath.Join(dir, "jupyter"), nil); err != nil {
-		b.Fatal(err)
-	}
 	spec := fmt.Sprintf("name: wide\ntemplate: t.ipynb\ngrid:\n  x: {range: {from: 1, to: %d}}\nnomad: {command: /bin/true, runs_per_job: 1, max_parallel: %d}\n", runs, runs)
-	for name, data := range map[string][]byte{"t.ipynb": notebookOf("fake", "python", []string{"x = 0"}), "sweep.yaml": []byte(spec)} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
-			b.Fatal(err)
-		}
-	}
-	program := filepath.Join(dir, "fanout")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
+	program, dir := programWith(b, map[string][]byte{"t.ipynb": notebookOf("fake", "python", []string{"x = 0"}), "sweep.yaml": []byte(spec)})
 	for range b.N {
 		cmd := exec.Command(program, "run", "--on", "nomad", "--no-progress", "--no-canary", "sweep.yaml")
 		cmd.Dir = dir
@@ -59,17 +47,139 @@ func BenchmarkController(b *testing.B) {
 	}
 }
 
+// BenchmarkControllerSteps measures a controller that executes a sweep with three
+// steps on this machine: a hundred regions on each of so many days are extracted and
+// reported, and each day is summed up. Kernels only do as they are told, and what they
+// use is not counted.
+func BenchmarkControllerSteps(b *testing.B) {
+	for _, days := range []int{3, 30, 365} {
+		b.Run(fmt.Sprintf("days=%d", days), func(b *testing.B) {
+			if days > 3 && os.Getenv("FANOUT_TEST_LONG") == "" {
+				b.Skip("takes long: FANOUT_TEST_LONG=1, and -timeout 6h")
+			}
+			for range b.N {
+				controlSteps(b, 100, days)
+			}
+		})
+	}
+}
+
+func controlSteps(b *testing.B, regions, days int) {
+	runs := days * (2*regions + 1)
+	spec := fmt.Sprintf(`name: chain
+steps:
+  extract: {template: extract.ipynb}
+  report: {template: report.ipynb, needs: extract, with: {rows: extract.rows}}
+  world: {template: world.ipynb, needs: report, over: day, with: {total: 'sum(map(report, .twice))'}}
+grid:
+  region: {range: {from: 1, to: %d}}
+  day: {range: {from: 1, to: %d}}
+`, regions, days)
+	program, dir := programWith(b, map[string][]byte{
+		"sweep.yaml":    []byte(spec),
+		"extract.ipynb": notebookOf("fake", "python", []string{"region = 0\nday = 0", "scrap rows $day"}),
+		"report.ipynb":  notebookOf("fake", "python", []string{"region = 0\nday = 0\nrows = 0", "scrap twice $rows"}),
+		"world.ipynb":   notebookOf("fake", "python", []string{"day = 0\ntotal = 0", "scrap total $total"}),
+	})
+	used := measure(b, program, dir, "run", "--no-progress", "sweep.yaml")
+	status := measure(b, program, dir, "status", "chain.sweep", "--json")
+	if want := fmt.Sprintf(`"succeeded":%d`, runs); !strings.Contains(strings.Join(strings.Fields(status.out), ""), want) {
+		b.Fatalf("its status lacks %s:\n%s", want, status.out)
+	}
+	b.ReportMetric(float64(runs), "runs")
+	b.ReportMetric(1000*used.cpu.Seconds()/float64(runs), "CPU-ms/run")
+	b.ReportMetric(1000*used.wall.Seconds()/float64(runs), "ms/run")
+	b.ReportMetric(float64(used.peak)/1e6, "peak-MB")
+	b.ReportMetric(status.wall.Seconds(), "s-status")
+	b.ReportMetric(float64(status.peak)/1e6, "peak-MB-status")
+}
+
+// A usage is what a command has used, without its children.
+type usage struct {
+	wall, cpu time.Duration
+	peak      int64 // of memory, in bytes
+	out       string
+}
+
+// measure executes a command, which is to succeed, and looks at it ten times a second.
+func measure(b *testing.B, program, dir string, args ...string) (u usage) {
+	b.Helper()
+	var out strings.Builder
+	cmd := exec.Command(program, args...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &out
+	cmd.Env = append(os.Environ(), "JUPYTER_PATH="+filepath.Join(dir, "jupyter"))
+	begin := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	for {
+		select {
+		case err := <-ended:
+			if u.wall, u.out = time.Since(begin), out.String(); err != nil {
+				b.Fatalf("%v: %v\n%s", args, err, u.out)
+			}
+			return u
+		case <-time.After(100 * time.Millisecond):
+			peak, alive := peakOf(cmd.Process.Pid)
+			if cpu, err := cpuSoFar(cmd.Process.Pid); alive && err == nil {
+				u.cpu, u.peak = cpu, peak
+			}
+		}
+	}
+}
+
+// programWith builds the program, and makes a folder with these files, in which it
+// finds the kernel that does as it is told.
+func programWith(b *testing.B, files map[string][]byte) (program, dir string) {
+	b.Helper()
+	dir = b.TempDir()
+	if err := kerneltest.InstallSpec(filepath.Join(dir, "jupyter"), nil); err != nil {
+		b.Fatal(err)
+	}
+	for name, data := range files {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o666); err != nil {
+			b.Fatal(err)
+		}
+	}
+	program = filepath.Join(dir, "fanout")
+	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	return program, dir
+}
+
+// peakOf is the most that a process had in memory so far, in bytes.
+func peakOf(pid int) (int64, bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	_, after, found := strings.Cut(string(text), "VmHWM:")
+	if err != nil || !found {
+		return 0, false // it has ended
+	}
+	kb, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+	return kb << 10, err == nil
+}
+
 // cpuOf is the processor time that a process has used.
 func cpuOf(b *testing.B, pid int) time.Duration {
 	b.Helper()
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	cpu, err := cpuSoFar(pid)
 	if err != nil {
 		b.Fatal(err)
+	}
+	return cpu
+}
+
+func cpuSoFar(pid int) (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
 	}
 	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+2:]))
 	user, _ := strconv.Atoi(fields[11])
 	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * time.Second / 100 // clock ticks, which Linux counts in hundredths
+	return time.Duration(user+system) * time.Second / 100, nil // clock ticks, which Linux counts in hundredths
 }
 
 // rssOf is what a process has in memory now, in bytes.
