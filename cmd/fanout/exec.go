@@ -111,7 +111,13 @@ func (c *cli) exec(ctx context.Context, args []string, f execFlags) (err error) 
 	}
 	if f.upstream != "" {
 		var remove func() error
-		if params, remove, err = c.fedAgain().Again(ctx, f.upstream, cmp.Or(f.cwd, "."), params); err != nil {
+		source := c.fedAgain()
+		source.Warn = func(text string) {
+			if f.Warnings() {
+				c.stderr.Println("fanout: warning:", text)
+			}
+		}
+		if params, remove, err = source.Again(ctx, f.upstream, cmp.Or(f.cwd, "."), params); err != nil {
 			return err
 		}
 		if !f.prepareOnly { // whoever opens what was prepared needs it

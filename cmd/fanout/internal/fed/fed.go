@@ -30,6 +30,7 @@ type Source struct {
 	Open   func(ctx context.Context, where string) (*sweep.Sweep, error)
 	Feed   func(ctx context.Context, s *sweep.Sweep, run sweep.Run, dir string) (args []value.Binding, refused, err error)
 	Folder string // that Feed makes
+	Warn   func(text string)
 }
 
 // Again feeds into dir what the attempt was fed of which file is the notebook. args
@@ -49,6 +50,7 @@ func (x Source) Again(ctx context.Context, file, dir string, given []notebook.Ar
 	if err := errors.Join(refused, err); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("feed %s again: %w", s.RunName(st.Run.ID), err), os.RemoveAll(folder))
 	}
+	x.warnOfDefaults(s, st.Run, given)
 	args = given
 	for _, b := range more {
 		if !has(given, b.Name) {
@@ -56,6 +58,20 @@ func (x Source) Again(ctx context.Context, file, dir string, given []notebook.Ar
 		}
 	}
 	return args, func() error { return os.RemoveAll(folder) }, nil
+}
+
+// warnOfDefaults names the parameters of a run that are not given: what the notebook
+// has as their defaults does not belong to what it is fed.
+func (x Source) warnOfDefaults(s *sweep.Sweep, run sweep.Run, given []notebook.Argument) {
+	var names []string
+	for _, b := range run.Params {
+		if !has(given, b.Name) {
+			names = append(names, b.Name)
+		}
+	}
+	if len(names) > 0 {
+		x.Warn(fmt.Sprintf("%s was passed %s, too, and here the defaults of the notebook stand: fanout show %s %s prints the whole line", s.RunName(run.ID), unit.List(names), unit.Quote(s.Where()), run.ID))
+	}
 }
 
 func has(args []notebook.Argument, name string) bool {
