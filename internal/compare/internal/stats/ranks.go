@@ -219,7 +219,7 @@ func walsh(diffs []float64, confidence float64) (centre, lo, hi float64) {
 		}
 		return below
 	}}
-	k := averages.normally(math.Sqrt(float64(n*(n+1)*(2*n+1))/24), confidence)
+	k := averages.normally(math.Sqrt(float64(n*(n+1)*(2*n+1))/24), 0, confidence)
 	if n <= maxExact {
 		ranks := make([]int, n)
 		for i := range ranks {
@@ -245,7 +245,7 @@ func hodgesLehmann(a, b []float64, confidence float64) (centre, lo, hi float64) 
 		return below
 	}}
 	n, m := float64(len(a)), float64(len(b))
-	k := diffs.normally(math.Sqrt(n*m*(n+m+1)/12), confidence)
+	k := diffs.normally(math.Sqrt(n*m*(n+m+1)/12), 0.5, confidence)
 	if max(len(a), len(b)) <= maxExact {
 		k = beyond(dealWays(len(a), len(b)), math.Exp(logChoose(n+m, n)), confidence)
 	}
@@ -299,10 +299,11 @@ func (p pairwise) median() float64 {
 	return (p.at(p.n/2) + p.at(p.n/2+1)) / 2
 }
 
-// normally is how many of the numbers are cut off at each end, where the rank
-// statistic is taken for normal with this standard deviation.
-func (p pairwise) normally(sd, confidence float64) int {
-	return int(math.Floor(float64(p.n)/2 - normalQuantile(0.5+confidence/2)*sd))
+// normally is how many values of the statistic lie so low that they are significant,
+// where it is taken for normal with this standard deviation, and the test takes
+// correction from its distance to the mean.
+func (p pairwise) normally(sd, correction, confidence float64) int {
+	return int(math.Ceil(float64(p.n)/2 - correction - normalQuantile(0.5+confidence/2)*sd))
 }
 
 // interval ends at the kth number from either end. Too few numbers have no bounds.
