@@ -80,6 +80,23 @@ func (v *victim) checkDecided(t *testing.T, looks string, runs []string) {
 	v.checkProcesses(t)
 }
 
+// TestGrowingJobs: a sweep that grows comes to the same decisions by the same runs,
+// however many are executed at a time.
+func TestGrowingJobs(t *testing.T) {
+	for name, g := range growings {
+		t.Run(name, func(t *testing.T) {
+			one, four := newGrowing(t, g), newGrowing(t, g)
+			one.ok(t, "run", "--no-progress", "-j", "1", "sweep.yaml")
+			four.ok(t, "run", "--no-progress", "-j", "4", "sweep.yaml")
+			looks, runs := one.decided(t)
+			if len(runs) != g.runs {
+				t.Fatalf("%d runs, want %d: %s", len(runs), g.runs, looks)
+			}
+			four.checkDecided(t, looks, runs)
+		})
+	}
+}
+
 // TestKilledGrowing: a sweep that grows comes to the same decisions by the same
 // runs when it is killed at its first write, then at its second, and so on.
 func TestKilledGrowing(t *testing.T) {

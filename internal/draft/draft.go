@@ -283,14 +283,21 @@ func (d *Draft) begin() error {
 			return r.Replicate >= s.Repeat.N
 		}
 	})
-	if most := d.Spec.Sample.Max; most > 0 {
-		n := 0
-		if k := len(d.Reserve); k > 0 {
-			n = d.Reserve[k-1].Round + 1
-		}
-		if n < most {
-			return unit.WithHint(fmt.Errorf("%s: `max` is %d, and the grid has %s to take", d.Spec.Where("sample"), most, unit.Plural(n, "point")), "lower `max`")
-		}
+	return d.checkMax()
+}
+
+// checkMax finds a `max` that where and exclude do not leave, for any variant.
+func (d *Draft) checkMax() error {
+	points, replicates := 0, 0
+	for _, r := range d.Reserve {
+		points, replicates = max(points, r.Round+1), max(replicates, r.Replicate+1)
+	}
+	s := d.Spec
+	switch {
+	case points < s.Sample.Max:
+		return unit.WithHint(fmt.Errorf("%s: `max` is %d, and the grid has %s to take", s.Where("sample"), s.Sample.Max, unit.Plural(points, "point")), "lower `max`")
+	case len(d.Reserve) > 0 && replicates < s.Repeat.Max:
+		return unit.WithHint(fmt.Errorf("%s: `max` is %d, and `where` leaves %s", s.Where("repeat"), s.Repeat.Max, unit.Plural(replicates, "replicate")), "lower `max`")
 	}
 	return nil
 }

@@ -557,5 +557,8 @@ func (g *Grid) sampleFrom() int {
 	if !g.structural || g.spec.where != nil || len(g.spec.exclude) > 0 {
 		return -1
 	}
+	if g.spec.Sample.Grows() {
+		return axes.Units(g.blocks, g.open)
+	}
 	return axes.Size(g.blocks) / len(g.slots) / max(1, len(g.spec.Halve.Values))
 }

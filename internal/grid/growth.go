@@ -8,6 +8,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid/internal/axes"
 	"github.com/fanout-dev/fanout/internal/grid/internal/sampling"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -30,7 +31,9 @@ func (g *Grid) checkQuestion(r *yaml.Reader) {
 		g.warnf("%s", w)
 	}
 	s.Halve.Check(r, s.nodes["halve"], len(s.Baseline) > 0, s.Metrics)
-	switch {
+	switch n := g.sampleFrom(); {
+	case n >= 0 && n < s.Sample.Max:
+		r.Hintf(s.nodes["sample"], "lower `max`, or let `baseline` name fewer axes", "`max` is %d, and the grid has %s to take", s.Sample.Max, unit.Plural(n, "point"))
 	case s.Sample.By != sampling.Halton:
 	case len(g.blocks) != 1:
 		r.Hintf(s.nodes["sample"], "leave `by` out, or put the points into one `grid`", "sample: `by: halton` fills one grid evenly, and here are %d parts", len(g.blocks))

@@ -242,6 +242,9 @@ func (p Path) wide(look *Look, key []value.Value, r *compare.Report, rule Rule) 
 		if f.Metric != rule.Width || !equal(f.Key, key) {
 			continue
 		}
+		if f.Verdict == compare.Same && len(p) > 0 {
+			return false // a second look found one value again: more of it tell nothing
+		}
 		below := rule.Below
 		if rule.Relative {
 			below *= math.Abs(centre(r, rule.Width))
@@ -260,6 +263,14 @@ func centre(r *compare.Report, metric string) float64 {
 	return math.NaN()
 }
 
+// End makes a look the last one, though something is open.
+func (l *Look) End(why string) {
+	l.Next, l.Why = 0, why
+	for i := range l.Found {
+		l.Found[i].Open = false // nothing more is to come
+	}
+}
+
 // conclude says whether the sweep grows, and why not where something is open.
 func (l *Look) conclude(rule Rule, base int) {
 	open := slices.ContainsFunc(l.Found, func(f Finding) bool { return f.Open })
@@ -275,10 +286,7 @@ func (l *Look) conclude(rule Rule, base int) {
 		l.Next = Next(l.Replicates, rule.Most)
 		return
 	}
-	if l.Why == "" {
-		return
-	}
-	for i := range l.Found {
-		l.Found[i].Open = false // nothing more is to come
+	if l.Why != "" {
+		l.End(l.Why)
 	}
 }

@@ -125,11 +125,7 @@ func wantedBy(looks []byte, spec *grid.Spec) (func(sweep.Run) bool, error) {
 		axes = path[0].Axes
 	}
 	return func(r sweep.Run) bool {
-		n := r.Replicate
-		if spec.Sample.Grows() {
-			n = r.Round
-		}
-		return n < path.Replicates(keyOf(r, axes, spec.TemplateAxis), rule.First)
+		return numberOf(r, spec) < path.Replicates(keyOf(r, axes, spec.TemplateAxis), rule.First)
 	}, err
 }
 
@@ -207,12 +203,44 @@ func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options
 		return next, true, nil
 	}
 	path = append(path, found)
+	if err := end(ctx, s, path, rule); err != nil {
+		return next, false, err
+	}
 	looks, err := path.Encode()
 	if err == nil {
 		next, err = follow(ctx, s, looks)
 	}
-	next.words, next.last = words(path, rule, len(next.added)), path.Ended() || len(next.added) == 0
+	next.words, next.last = words(path, rule, len(next.added)), path.Ended()
 	return next, true, err
+}
+
+// end makes the last look of a path the last of all where `where` and `exclude` leave
+// no more runs of what is open.
+func end(ctx context.Context, s *sweep.Sweep, path decide.Path, rule decide.Rule) error {
+	last := &path[len(path)-1]
+	if last.Next == 0 {
+		return nil
+	}
+	reserve, err := s.Reserve(ctx)
+	for _, r := range reserve {
+		if numberOf(r, s.Spec()) < last.Replicates {
+			continue
+		}
+		key := keyOf(r, last.Axes, s.Spec().TemplateAxis)
+		if slices.ContainsFunc(last.Found, func(f decide.Finding) bool { return f.Open && slices.EqualFunc(f.Key, key, value.Equal) }) {
+			return err
+		}
+	}
+	last.End("there are no more " + rule.Of + " of what is undecided")
+	return err
+}
+
+// numberOf is the number of a run's replicate or, in a sample that grows, of its point.
+func numberOf(r sweep.Run, spec *grid.Spec) int {
+	if spec.Sample.Grows() {
+		return r.Round
+	}
+	return r.Replicate
 }
 
 // follow is the plan that follows from looks or rounds.

@@ -119,7 +119,7 @@ func Most(spec *grid.Spec, n int) int {
 		return roundsMost(spec.Halve, n/spec.Repeat.N) * spec.Repeat.N
 	}
 	if rule, grows := RuleOf(spec); grows {
-		return n / rule.First * rule.Most
+		return n/rule.First*rule.Most + (n%rule.First*rule.Most+rule.First-1)/rule.First // where may drop runs
 	}
 	return n
 }

@@ -114,7 +114,15 @@ func sensitive(blocks report.Comparison) {
 		for _, m := range blocks[i].Report.Metrics {
 			blocks[i].Notes = append(blocks[i].Notes, sensitivity(m)...)
 		}
+		if r := blocks[i].Report; !slices.ContainsFunc(r.Metrics, compared) {
+			blocks[i].Notes = append(blocks[i].Notes, "sensitivity: nothing is compared, so there is no change to tell; `baseline` or --baseline says with what")
+		}
 	}
+}
+
+// compared reports whether a group is compared with the baseline.
+func compared(m compare.MetricTable) bool {
+	return slices.ContainsFunc(m.Groups, func(g compare.Group) bool { return g.Against != nil })
 }
 
 // sensitivity says of every group which changes are told four times in five.

@@ -35,6 +35,22 @@ func Size(blocks []*Block) int {
 	return n
 }
 
+// Units is how many combinations of blocks differ in more than the open columns, at
+// most: rows that hold an open column and others may share those.
+func Units(blocks []*Block, open func(*Column) bool) int {
+	n := 0
+	for _, b := range blocks {
+		units := 1
+		for _, d := range b.Dims {
+			if slices.ContainsFunc(d.Cols, func(c *Column) bool { return !open(c) }) {
+				units = Times(units, d.N)
+			}
+		}
+		n = Plus(n, units)
+	}
+	return n
+}
+
 // Product is the product of many sizes.
 func Product(sizes []int) int {
 	n := 1

@@ -62,12 +62,16 @@ func UntilForm() form.Form[Until] {
 			return
 		}
 		m := widthForm().FindStringSubmatch(text)
-		if m == nil {
+		var err error
+		if m != nil {
+			u.Below, err = strconv.ParseFloat(m[2], 64)
+		}
+		if m == nil || err != nil {
 			r.Hintf(n, "for example until: decided, or until: \"width(auc) < 0.002\"", "want decided, or width(METRIC) < SIZE, not %s", yaml.Describe(n))
 			return
 		}
-		*u = Until{Width: m[1], Relative: m[3] == "%"}
-		if u.Below, _ = strconv.ParseFloat(m[2], 64); u.Below <= 0 {
+		*u = Until{Width: m[1], Below: u.Below, Relative: m[3] == "%"}
+		if u.Below <= 0 {
 			r.Errorf(n, "no interval is narrower than %s", m[2]+m[3])
 		}
 		if u.Relative {

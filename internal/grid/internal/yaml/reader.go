@@ -478,7 +478,11 @@ func (r *Reader) Flag(n *Node) bool {
 // Whole reads a whole number from low on.
 func (r *Reader) Whole(n *Node, low int) int {
 	i, ok := r.plain(n).(*big.Int)
-	if !ok || !i.IsInt64() || i.Int64() < int64(low) || i.Int64() > 1<<40 {
+	switch {
+	case ok && i.Cmp(big.NewInt(1<<40)) > 0:
+		r.Errorf(n, "want a whole number of at most %d, not %s", 1<<40, Describe(n))
+		return low
+	case !ok || i.Cmp(big.NewInt(int64(low))) < 0:
 		r.Errorf(n, "want a whole number of at least %d, not %s", low, Describe(n))
 		return low
 	}

@@ -73,7 +73,7 @@ func addGroup(p *plot.Plot, g compare.Group, row float64, alone bool) error {
 	light.A = 0x70
 	scatter.GlyphStyle = draw.GlyphStyle{Color: light, Radius: 1.8, Shape: draw.CircleGlyph{}}
 	p.Add(scatter)
-	if !math.IsInf(g.Lo, 0) && !math.IsInf(g.Hi, 0) {
+	if width := g.Hi - g.Lo; !math.IsNaN(width) && !math.IsInf(width, 0) {
 		line, err := plotter.NewLine(plotter.XYs{{X: g.Lo, Y: row + above}, {X: g.Hi, Y: row + above}})
 		if err != nil {
 			return err
