@@ -73,6 +73,9 @@ var (
 // benchstat computes them.
 func Summary(sample []float64, confidence float64) (centre, lo, hi float64) {
 	s := benchmath.AssumeNothing.Summary(benchSample(sample), confidence)
+	if math.IsNaN(s.Center) || math.IsInf(s.Center, 0) { // the values are too far apart for their difference
+		s.Center = medianOf(sample)
+	}
 	return s.Center, s.Lo, s.Hi
 }
 
@@ -105,7 +108,10 @@ func Median(sample []float64) float64 {
 	if n%2 == 1 {
 		return sample[n/2]
 	}
-	return (sample[n/2-1] + sample[n/2]) / 2
+	if sum := sample[n/2-1] + sample[n/2]; !math.IsInf(sum, 0) {
+		return sum / 2
+	}
+	return sample[n/2-1]/2 + sample[n/2]/2
 }
 
 // Minus is x−y to the digits that decimal numbers of their size keep: 5.1−4.9 is

@@ -23,7 +23,7 @@ func Dots(label string, groups []compare.Group) (Picture, error) {
 	for i, g := range groups {
 		names[i] = g.Name
 		row := float64(len(groups) - 1 - i)
-		if g.Baseline {
+		if g.Baseline && finite(g.Centre) {
 			line, err := plotter.NewLine(plotter.XYs{{X: g.Centre, Y: -0.5}, {X: g.Centre, Y: float64(len(groups)) - 0.5}})
 			if err != nil {
 				return Picture{}, err
@@ -73,7 +73,7 @@ func addGroup(p *plot.Plot, g compare.Group, row float64, alone bool) error {
 	light.A = 0x70
 	scatter.GlyphStyle = draw.GlyphStyle{Color: light, Radius: 1.8, Shape: draw.CircleGlyph{}}
 	p.Add(scatter)
-	if width := g.Hi - g.Lo; !math.IsNaN(width) && !math.IsInf(width, 0) {
+	if finite(g.Hi - g.Lo) {
 		line, err := plotter.NewLine(plotter.XYs{{X: g.Lo, Y: row + above}, {X: g.Hi, Y: row + above}})
 		if err != nil {
 			return err
@@ -84,7 +84,13 @@ func addGroup(p *plot.Plot, g compare.Group, row float64, alone bool) error {
 	return addDot(p, g.Centre, row+above, c)
 }
 
+// finite reports whether x has a place in a plot: means of large numbers need not.
+func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
+
 func addDot(p *plot.Plot, x, y float64, c color.NRGBA) error {
+	if !finite(x) {
+		return nil
+	}
 	dot, err := plotter.NewScatter(plotter.XYs{{X: x, Y: y}})
 	if err != nil {
 		return err
