@@ -202,6 +202,9 @@ func shownRounds(s *sweep.Sweep, r *compare.Report) (*report.Growth, error) {
 	}
 	h, m := s.Spec().Halve, judge(s.Spec())
 	r.Decision = strings.TrimSpace(concludeRounds(rounds, m, h) + " " + r.Decision)
+	for i := range r.Metrics {
+		r.Metrics[i].Effects = nil // the better candidates have more of the parameter: what drives what cannot be told
+	}
 	g := &report.Growth{Most: len(h.Values), Times: len(rounds), Ended: rounds.Ended(len(h.Values)), By: h.By, Parameter: h.Parameter, Metric: m.Name}
 	g.Head = []string{"round", h.Parameter, "candidates", "without a value", "kept", "best", "last kept", "best dropped"}
 	show := func(x *float64) string {
