@@ -5,6 +5,7 @@ type Found struct {
 	Shift, Lo, Hi, P float64 // P is below Alpha where a difference is told
 	Pairs            int     // or the smaller number of values; 0 where no look found a value
 	Verdict          Verdict
+	Test             *Comparison // with P, Size, Saved and Plain as the look saw them; nil where it kept none
 }
 
 // known is what an earlier look has found; nil where it is tested now.
@@ -38,6 +39,7 @@ func (c *comparer) recall(tables []MetricTable) {
 				if f.Pairs > 0 {
 					a.Shift, a.Pairs, a.Possible = f.Shift, f.Pairs, f.Pairs
 				}
+				a.As(f.Test)
 				a.Relate(t.Groups[0].Centre, t.Groups[0].Values, g.Values)
 			}
 		}

@@ -61,6 +61,47 @@ type Finding struct {
 	P       number          `json:"p"` // below Alpha where the look tells a difference
 	Verdict compare.Verdict `json:"verdict,omitempty"`
 	Open    bool            `json:"open,omitempty"` // more replicates may change the answer
+	Test    *test           `json:"test,omitempty"` // nil in a look that an earlier version took
+}
+
+// A test is what P rests on, so that a row of a table has all its numbers from one
+// look.
+type test struct {
+	P     number `json:"p"`
+	Size  number `json:"effect"`
+	Saved number `json:"variance_saved"`
+	Plain *plain `json:"unadjusted,omitempty"`
+}
+
+// A plain is the change that nothing adjusts.
+type plain struct {
+	Shift number `json:"change"`
+	Lo    number `json:"lo"`
+	Hi    number `json:"hi"`
+	P     number `json:"p"`
+}
+
+func testOf(a *compare.Comparison) *test {
+	t := &test{P: number(a.P), Size: number(a.Size), Saved: number(a.Saved)}
+	if p := a.Plain; p != nil {
+		t.Plain = &plain{Shift: number(p.Shift), Lo: number(p.Lo), Hi: number(p.Hi), P: number(p.P)}
+	}
+	return t
+}
+
+// comparison is what compare.Found needs of a test.
+func (t *test) comparison() *compare.Comparison {
+	if t == nil {
+		return nil
+	}
+	a := &compare.Comparison{Size: float64(t.Size), Saved: float64(t.Saved)}
+	a.P = float64(t.P)
+	if p := t.Plain; p != nil {
+		a.Plain = &compare.Plain{}
+		a.Plain.Shift, a.Plain.P = float64(p.Shift), float64(p.P)
+		a.Plain.Lo, a.Plain.Hi = float64(p.Lo.or(math.Inf(-1))), float64(p.Hi.or(math.Inf(1)))
+	}
+	return a
 }
 
 // A number is null in JSON where it is not finite.
@@ -154,7 +195,7 @@ func (p Path) Found(metric string, g *compare.Group) *compare.Found {
 }
 
 func (f *Finding) found() *compare.Found {
-	return &compare.Found{Shift: float64(f.Shift), Lo: float64(f.Lo), Hi: float64(f.Hi), P: float64(f.P), Pairs: f.Pairs, Verdict: f.Verdict}
+	return &compare.Found{Shift: float64(f.Shift), Lo: float64(f.Lo), Hi: float64(f.Hi), P: float64(f.P), Pairs: f.Pairs, Verdict: f.Verdict, Test: f.Test.comparison()}
 }
 
 // Take looks at the runs of a table, of which the variants that are open have n
@@ -201,7 +242,7 @@ func (p Path) finding(m compare.MetricTable, g compare.Group, level float64) Fin
 	f := Finding{Metric: m.Name, Key: g.Key, Variant: g.Name, Shift: number(math.NaN()), Lo: number(math.Inf(-1)), Hi: number(math.Inf(1)), P: 1}
 	a := g.Against
 	f.Pairs, f.Verdict, f.Shift, f.Lo, f.Hi = a.Pairs, a.Verdict, number(a.Shift), number(a.Lo), number(a.Hi)
-	f.P = number(math.Min(1, a.PAdjusted*Alpha/level))
+	f.P, f.Test = number(math.Min(1, a.PAdjusted*Alpha/level)), testOf(a)
 	base := m.Groups[0]
 	limit := m.Limit(base.Centre)
 	decided := slices.Contains([]compare.Verdict{compare.Better, compare.Worse, compare.Different}, a.Verdict)

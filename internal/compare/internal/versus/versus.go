@@ -130,6 +130,14 @@ func (c *Comparison) Contrary() bool {
 	return sign(c.Shift) != sign(c.Centres)
 }
 
+// As gives c what an earlier test of the same groups came to: p, the size of the
+// effect, and what adjusting did. Of nil it takes nothing.
+func (c *Comparison) As(earlier *Comparison) {
+	if earlier != nil {
+		c.P, c.Size, c.Saved, c.Plain = earlier.P, earlier.Size, earlier.Saved, earlier.Plain
+	}
+}
+
 // Relate says the change in fractions of the centre of the baseline's values.
 func (c *Comparison) Relate(centre float64, base, g []float64) {
 	b := math.NaN()
