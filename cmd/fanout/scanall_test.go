@@ -183,7 +183,7 @@ notify: [{webhook: {secret: SCAN_HOOK}}, {mail: {to: [a@b.example], from: c@d.ex
 		say(exitOK, "show", s, id)
 		say(exitOK, "show", s, id, "--json")
 	}
-	for _, verb := range [][]string{{"status", s}, {"status", s, "--json"}, {"ls", s, "--json"}, {"top", s, "--by", "score"}, {"find", "leak2", dir}, {"find", dir, "--json"}, {"compare", s}, {"diff", s}, {"logs", s},
+	for _, verb := range [][]string{{"status", s}, {"status", s, "--json"}, {"ls", s, "--json"}, {"top", s, "--by", "score"}, {"find", "leak2", dir}, {"find", dir, "--json"}, {"compare", s}, {"diff", s, "--where", `run_step == "first"`}, {"logs", s},
 		{"schedule", "ls", dir}, {"publish", s, "-o", filepath.Join(dir, "site")}, {"cancel", s}, {"gc", s}} {
 		say(exitOK, verb...)
 	}

@@ -29,6 +29,8 @@ child = subprocess.Popen(["sleep", "987"], start_new_session=True)
 while not os.path.exists(note + ".pid") or not open(note + ".pid").read().strip(): time.sleep(0.01)
 left = ["/dev/shm/" + segment.name, "/dev/shm/sem." + semaphore._semlock.name.lstrip("/"),
         "/proc/%s/cmdline" % open(note + ".pid").read().strip(), "/proc/%d/cmdline" % child.pid]
+for process in left[2:4]: # one that is becoming another program has no command for a moment
+    while not open(process).read().startswith("sleep"): time.sleep(0.01)
 left += glob.glob("/dev/shm/joblib_memmapping_folder_%d_*" % os.getpid())
 with open(note, "w") as f: f.write("\n".join(left))
 `

@@ -76,7 +76,7 @@ func TestScheduleEquip(t *testing.T) {
 	job.Meta = map[string]string{"team": "risk"}
 	in := Schedule{ID: "fanout-schedule-x-1", Sweep: "x", Store: "/data/x.sweep", Crons: []string{"0 2 * * *"}, Zone: "Europe/Berlin", Args: []string{"schedule", "fire"}}
 	all.configure(job, task, in)
-	if d := cmp.Diff(map[string]string{"MINE": "1", "FANOUT_JOBS": "3", "NOMAD_ADDR": "http://127.0.0.1:1"}, task.Env); d != "" {
+	if d := cmp.Diff(map[string]string{"MINE": "1", "FANOUT_JOBS": "3", "NOMAD_ADDR": "http://127.0.0.1:1", "FANOUT_NODE": "${node.unique.name}"}, task.Env); d != "" {
 		t.Errorf("environment (-want +got):\n%s", d)
 	}
 	if d := cmp.Diff(map[string]string{"team": "risk", "fanout_sweep": "x", "fanout_store": "/data/x.sweep"}, job.Meta); d != "" {
