@@ -49,7 +49,7 @@ func newApart(t *testing.T, runs int, lostAfter time.Duration, before ...func(*s
 	a.cancel = cancel
 	t.Cleanup(cancel)
 	go func() { a.over <- e.Execute(ctx, shard, func(sweep.Note) {}) }()
-	for a.server.Running() == 0 {
+	for a.server.Running() == 0 || !follows(e) { // from then on it dispatches no more
 		time.Sleep(5 * time.Millisecond)
 	}
 	if a.own, err = sweep.Open(t.Context(), st); err != nil {
@@ -61,6 +61,21 @@ func newApart(t *testing.T, runs int, lostAfter time.Duration, before ...func(*s
 	}
 	t.Cleanup(func() { claim.Release() })
 	return a
+}
+
+// follows reports whether an executor follows a job that it dispatched.
+func follows(e *Executor) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, w := range e.watchers {
+		w.mu.Lock()
+		n := len(w.children)
+		w.mu.Unlock()
+		if n > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // work begins the first n runs, and ends them.
