@@ -101,7 +101,8 @@ type usage struct {
 	out       string
 }
 
-// measure executes a command, which is to succeed, and looks at it ten times a second.
+// measure executes a command, which is to succeed, and looks at it ten times a second,
+// and more often in the beginning, since some take no longer.
 func measure(b *testing.B, program, dir string, args ...string) (u usage) {
 	b.Helper()
 	var out strings.Builder
@@ -114,14 +115,14 @@ func measure(b *testing.B, program, dir string, args ...string) (u usage) {
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	for {
+	for wait := 2 * time.Millisecond; ; wait = min(2*wait, 100*time.Millisecond) {
 		select {
 		case err := <-ended:
 			if u.wall, u.out = time.Since(begin), out.String(); err != nil {
 				b.Fatalf("%v: %v\n%s", args, err, u.out)
 			}
 			return u
-		case <-time.After(100 * time.Millisecond):
+		case <-time.After(wait):
 			peak, alive := peakOf(cmd.Process.Pid)
 			if cpu, err := cpuSoFar(cmd.Process.Pid); alive && err == nil {
 				u.cpu, u.peak = cpu, peak
