@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -221,22 +220,7 @@ func TestKilledInBucket(t *testing.T) {
 	const runs = 12
 	v := newVictim(t, runs)
 	where := server.Where("victim")
-	kills := 0
-	for n := 1; n < 200; n += 4 {
-		cmd := v.command("run", "--no-progress", "sweep.yaml", "-o", where)
-		cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", killAt, n))
-		out, err := cmd.CombinedOutput()
-		if err == nil {
-			break
-		}
-		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL {
-			t.Fatalf("killed at write %d: %v\n%s", n, err, out)
-		}
-		kills++
-	}
-	if kills < 5 {
-		t.Errorf("only %d kills", kills)
-	}
+	v.killUntilDone(t, 4, 5, "run", "--no-progress", "sweep.yaml", "-o", where)
 	v.checkStates(t, openAt(t, where), runs)
 	v.checkLedger(t)
 	v.checkProcesses(t)

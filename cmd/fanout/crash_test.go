@@ -200,6 +200,30 @@ func (v *victim) killInTurn(t *testing.T, least, most int) {
 	}
 }
 
+// mostKills is how often a command is killed, at most, before it has to come to an end.
+const mostKills = 60
+
+// killUntilDone kills a command at its first write, then at another one step further,
+// and so on, until it comes to an end; it is to be killed least times.
+func (v *victim) killUntilDone(t *testing.T, step, least int, args ...string) {
+	t.Helper()
+	for kills := 0; ; kills++ {
+		n := 1 + kills*step
+		cmd := v.command(args...)
+		cmd.Env = append(cmd.Env, killAt+"="+strconv.Itoa(n))
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			if t.Logf("%d kills", kills); kills < least {
+				t.Errorf("only %d kills", kills)
+			}
+			return
+		}
+		if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGKILL || kills == mostKills {
+			t.Fatalf("kill at write %d: %v\n%s", n, err, out)
+		}
+	}
+}
+
 // TestKilledOnce kills a small sweep at each of its writes, once, and lets the
 // same command finish it.
 func TestKilledOnce(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -63,6 +62,18 @@ func (v *victim) decided(t *testing.T) (looks string, runs []string) {
 	return string(head.Looks), runs
 }
 
+// undisturbed is what the sweep decides, and by which runs, where nothing ends it early.
+func (g growing) undisturbed(t *testing.T) (looks string, runs []string) {
+	t.Helper()
+	whole := newGrowing(t, g)
+	whole.run(t, 0)
+	looks, runs = whole.decided(t)
+	if len(runs) != g.runs {
+		t.Fatalf("%d runs, want %d: %s", len(runs), g.runs, looks)
+	}
+	return looks, runs
+}
+
 func (v *victim) checkDecided(t *testing.T, looks string, runs []string) {
 	t.Helper()
 	gotLooks, gotRuns := v.decided(t)
@@ -105,12 +116,7 @@ func TestKilledGrowing(t *testing.T) {
 	}
 	for name, g := range growings {
 		t.Run(name, func(t *testing.T) {
-			whole := newGrowing(t, g)
-			whole.run(t, 0)
-			looks, runs := whole.decided(t)
-			if len(runs) != g.runs {
-				t.Fatalf("%d runs, want %d: %s", len(runs), g.runs, looks)
-			}
+			looks, runs := g.undisturbed(t)
 			v := newGrowing(t, g)
 			v.killInTurn(t, 8, 300)
 			v.checkDecided(t, looks, runs)
@@ -123,9 +129,7 @@ func TestKilledGrowingOnce(t *testing.T) {
 	deep(t)
 	for name, g := range growings {
 		t.Run(name, func(t *testing.T) {
-			whole := newGrowing(t, g)
-			whole.run(t, 0)
-			looks, runs := whole.decided(t)
+			looks, runs := g.undisturbed(t)
 			for n := 1; ; n++ {
 				v := newGrowing(t, g)
 				if !v.run(t, n) {
@@ -159,9 +163,7 @@ func TestGrowingOnNomad(t *testing.T) {
 	testCluster(t)
 	for name, g := range growings {
 		t.Run(name, func(t *testing.T) {
-			whole := newGrowing(t, g)
-			whole.run(t, 0)
-			looks, runs := whole.decided(t)
+			looks, runs := g.undisturbed(t)
 			v := newGrowing(t, g)
 			v.ok(t, v.onCluster(t, g)...)
 			v.checkDecided(t, looks, runs)
@@ -181,27 +183,9 @@ func TestGrowingControllerKilled(t *testing.T) {
 	testCluster(t)
 	for name, g := range growings {
 		t.Run(name, func(t *testing.T) {
-			whole := newGrowing(t, g)
-			whole.run(t, 0)
-			looks, runs := whole.decided(t)
+			looks, runs := g.undisturbed(t)
 			v := newGrowing(t, g)
-			args := v.onCluster(t, g)
-			for n := 1; ; n++ {
-				cmd := v.command(args...)
-				cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", killAt, n))
-				out, err := cmd.CombinedOutput()
-				if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
-					continue
-				}
-				if err != nil {
-					t.Fatalf("kill at write %d: %v\n%s", n, err, out)
-				}
-				t.Logf("%d controllers were killed", n-1)
-				if n < 6 {
-					t.Errorf("only %d kills", n-1)
-				}
-				break
-			}
+			v.killUntilDone(t, 1, 5, v.onCluster(t, g)...)
 			v.checkDecided(t, looks, runs)
 		})
 	}

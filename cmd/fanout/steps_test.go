@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -150,22 +149,7 @@ func TestStepsKilledOnCluster(t *testing.T) {
 	a := needAgent(t)
 	v := stepsVictim(t, fmt.Sprintf("nomad: {command: %s, runs_per_job: 4}\n", workerBinary(t)))
 	where := v.inBucket(t, a, storetest.S3(t), "runs_per_job: 4, ")
-	kills := 0
-	for n := 1; ; n++ {
-		cmd := v.command("run", "--on", "nomad", "--no-progress", "sweep.yaml", "-o", where)
-		cmd.Env = append(cmd.Env, killAt+"="+strconv.Itoa(n))
-		out, err := cmd.CombinedOutput()
-		if err == nil {
-			break
-		}
-		if kills++; !strings.Contains(err.Error(), "killed") || kills > 60 {
-			t.Fatalf("kill at write %d: %v\n%s", n, err, out)
-		}
-	}
-	t.Logf("%d kills", kills)
-	if kills < 5 {
-		t.Errorf("only %d kills", kills)
-	}
+	v.killUntilDone(t, 1, 5, "run", "--on", "nomad", "--no-progress", "sweep.yaml", "-o", where)
 	v.checkFed(t, where, false)
 }
 

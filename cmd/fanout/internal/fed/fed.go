@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -75,12 +76,7 @@ func (x Source) warnOfDefaults(s *sweep.Sweep, run sweep.Run, given []notebook.A
 }
 
 func has(args []notebook.Argument, name string) bool {
-	for _, a := range args {
-		if a.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(args, func(a notebook.Argument) bool { return a.Name == name })
 }
 
 // find opens the sweep that a notebook lies in, and finds the run, if it would be fed

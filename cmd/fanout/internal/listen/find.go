@@ -125,27 +125,37 @@ func dash(text string) string {
 	return unit.Cut(text, 60)
 }
 
-// cacheFile is where what is known of the sweeps of some roots is kept: in the
-// user's folder for caches, if he has one.
-func cacheFile(places []string) string {
+// cacheFolder is fanout's own in the user's folder for caches; "" if he has none.
+func cacheFolder() string {
 	folder, err := os.UserCacheDir()
 	if err != nil {
+		return ""
+	}
+	return filepath.Join(folder, "fanout")
+}
+
+// cacheFile is where what is known of the sweeps of some roots is kept, if anywhere.
+func cacheFile(places []string) string {
+	folder := cacheFolder()
+	if folder == "" {
 		return ""
 	}
 	where := make([]string, len(places))
 	for i, p := range places {
-		if where[i], err = store.Absolute(p); err != nil {
+		absolute, err := store.Absolute(p)
+		if err != nil {
 			return ""
 		}
+		where[i] = absolute
 	}
-	return shelf.File(filepath.Join(folder, "fanout"), where)
+	return shelf.File(folder, where)
 }
 
-// cellsFolder is where what is known of the cells of runs is kept.
+// cellsFolder is where what is known of the cells of runs is kept, if anywhere.
 func cellsFolder() string {
-	folder, err := os.UserCacheDir()
-	if err != nil {
+	folder := cacheFolder()
+	if folder == "" {
 		return ""
 	}
-	return filepath.Join(folder, "fanout", "cells")
+	return filepath.Join(folder, "cells")
 }
