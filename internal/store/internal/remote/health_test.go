@@ -72,6 +72,7 @@ func TestHealth(t *testing.T) {
 				var told []time.Duration
 				h := &Health{Limit: tt.limit, Tell: func() { told = append(told, time.Since(began)) }}
 				err := ask(t, Watched(&tt.server, &Clock{}, h))
+				synctest.Wait() // told is appended to by a timer
 				if waited := time.Since(began); err == nil || waited < tt.from || waited > tt.to {
 					t.Errorf("%v after %v, want an error after %v to %v", err, waited, tt.from, tt.to)
 				}
