@@ -83,7 +83,7 @@ func (l *Lease) takeOver(ctx context.Context, fresh *Sweep) error {
 	s := l.sweep
 	s.mu.Lock()
 	s.head, s.planned, s.runs, s.byID = fresh.head, fresh.planned, fresh.runs, fresh.byID
-	s.unlogged, s.closed = fresh.unlogged, fresh.closed
+	s.chain, s.unlogged, s.closed = fresh.chain, fresh.unlogged, fresh.closed
 	withSpec := s.spec != nil
 	s.mu.Unlock()
 	if withSpec {
