@@ -117,45 +117,17 @@ func (c *comparer) strata(a *versus.Adjustment, m Metric) string {
 	return ""
 }
 
-// saving says what adjusting has saved, and of which groups there was nothing to
-// adjust.
-func (t *MetricTable) saving(groups []*group, by []string) {
-	if len(by) == 0 {
-		return
+// remark says what adjusting has saved, and where changes do not vary.
+func (t *MetricTable) remark(groups []*group, by []string) {
+	all := make([]versus.Named, len(groups))
+	for i, g := range groups {
+		all[i] = versus.Named{Name: shortName(g.Name), Comparison: g.Against}
 	}
-	var saved []float64
-	var none []string
-	for _, g := range groups {
-		switch a := g.Against; {
-		case a == nil || a.Equal || a.Exact:
-		case a.Plain == nil:
-			none = append(none, shortName(g.Name))
-		default:
-			saved = append(saved, a.Saved)
+	adjusted, warning := versus.Saving(all, by)
+	t.Adjusted = adjusted
+	for _, w := range []string{warning, versus.Unvarying(t.Metric, all)} {
+		if w != "" {
+			t.Warnings = append(t.Warnings, w)
 		}
 	}
-	if len(none) > 0 {
-		t.Warnings = append(t.Warnings, fmt.Sprintf("the change of %s is not adjusted: there are too few runs for it, or %s is the same in both runs of every pair", unit.List(none), unit.List(by)))
-	}
-	if len(saved) > 0 {
-		t.Adjusted = fmt.Sprintf("The change is adjusted by %s, %s.", unit.List(by), savedWords(slices.Min(saved), slices.Max(saved)))
-	}
-}
-
-// savedWords say how much of the variance is gone, from the least to the most of
-// all groups, and how many runs that is worth.
-func savedWords(least, most float64) string {
-	percent := func(x float64) string {
-		if x > 0.99 && x < 1 {
-			return "more than 99%"
-		}
-		return fmt.Sprintf("%.0f%%", 100*x)
-	}
-	switch {
-	case most <= 0.005:
-		return "which explains nothing of it: the plain one is as good"
-	case most-least < 0.02 && most < 1:
-		return fmt.Sprintf("which explains %s of its variance: as good as %s times as many runs", percent(most), unit.Number(math.Round(10/(1-most))/10))
-	}
-	return fmt.Sprintf("which explains %s to %s of its variance, by variant", percent(math.Max(least, 0)), percent(most))
 }

@@ -117,7 +117,7 @@ func TestNotAdjusted(t *testing.T) {
 		"missing for one":    {missing, Metric{Adjust: "n"}, "y is not adjusted by n: 1 of 24 runs recorded no number for it, such as variant=b region=eu seed=1, and a comparison without them would be another one; record it in every run. Its plain change stands"},
 		"recorded by none":   {rows, Metric{Adjust: "before"}, "y is not adjusted by before: no run recorded it as a number. Its plain change stands"},
 		"the variant's":      {moved, Metric{Adjust: "n"}, "y is not adjusted by n: it differs from the baseline's in b (p <0.001), so the variant reaches it, and adjusting would hide a part of the effect; adjust by what was known before. Its plain change stands"},
-		"the pair's":         {same, Metric{Adjust: "n"}, "the change of b is not adjusted: there are too few runs for it, or n is the same in both runs of every pair"},
+		"the pair's":         {same, Metric{Adjust: "n"}, "the change of b is not adjusted: there are too few runs for it, it does not vary, or n is the same in both runs of every pair"},
 		"within one":         {rows, Metric{Within: "region"}, "y is not compared within region: it has one value here"},
 		"within the variant": {rows, Metric{Within: "variant"}, "y is not compared within variant: its values make the groups here"},
 		"within nothing":     {rows, Metric{Within: "country"}, "y is not compared within country: the table has no such column"},

@@ -125,7 +125,7 @@ func (c *comparer) table(m Metric) MetricTable {
 			}
 		}
 		mt.Warnings = append(mt.Warnings, why...)
-		mt.saving(groups, by)
+		mt.remark(groups, by)
 	}
 	for _, g := range groups {
 		mt.Groups = append(mt.Groups, g.Group)
@@ -154,6 +154,7 @@ type Group struct {
 	Lacking  []string    // the first of the missing, for people
 	Centre   float64     // median, or mean; of a proportion the rate of all trials
 	Lo, Hi   float64     // its interval: order statistics, infinite when N is too small; of a proportion Wilson's
+	Flat     bool        // a mean of values that do not vary, which has no interval
 	Q1, Q3   float64     // quartiles
 	Values   []float64   // sorted; of a proportion the rates of the runs
 	Hits     float64     // successes of all runs; of a proportion
@@ -177,12 +178,9 @@ func summarize(m Metric, g *group, rates stats.Rates, confidence float64) {
 		all := stats.Total(fractions(g.samples))
 		g.Hits, g.Trials, g.Centre = all.Hits, all.Trials, all.Rate()
 		g.Lo, g.Hi = rates.Interval(all, confidence)
-	case m.Per != "":
-		mean := versus.Method(m).One(g.side(m).Values, confidence)
-		g.Centre, g.Lo, g.Hi = mean.Shift, mean.Lo, mean.Hi
 	case m.ByMean():
-		mean := versus.Method(m).One(g.Values, confidence)
-		g.Centre, g.Lo, g.Hi = mean.Shift, mean.Lo, mean.Hi
+		mean := versus.Method(m).One(g.side(m).Values, confidence)
+		g.Centre, g.Lo, g.Hi, g.Flat = mean.Shift, mean.Lo, mean.Hi, mean.Flat
 	case m.By == ByExact:
 		g.Centre, g.Lo, g.Hi = stats.Median(g.Values), g.Values[0], g.Values[g.N-1]
 	default:

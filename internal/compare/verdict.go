@@ -117,7 +117,7 @@ func needed(m Metric, a *Comparison, alpha, confidence float64) int {
 		alpha *= 2
 	}
 	n := stats.Needed(a.Change, a.Pairs, alpha, confidence)
-	if a.Shift != 0 && a.Least >= alpha && !a.Counted && !m.ByMean() {
+	if a.Shift != 0 && a.Least >= alpha && !a.Counted && (a.Flat || !m.ByMean()) {
 		n = max(n, float64(stats.Enough(a.Paired, alpha)))
 	}
 	if n > maxNeed || n <= float64(a.Pairs) {

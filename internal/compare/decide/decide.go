@@ -70,6 +70,7 @@ type test struct {
 	P     number `json:"p"`
 	Size  number `json:"effect"`
 	Saved number `json:"variance_saved"`
+	Flat  bool   `json:"unvarying,omitempty"`
 	Plain *plain `json:"unadjusted,omitempty"`
 }
 
@@ -82,7 +83,7 @@ type plain struct {
 }
 
 func testOf(a *compare.Comparison) *test {
-	t := &test{P: number(a.P), Size: number(a.Size), Saved: number(a.Saved)}
+	t := &test{P: number(a.P), Size: number(a.Size), Saved: number(a.Saved), Flat: a.Flat}
 	if p := a.Plain; p != nil {
 		t.Plain = &plain{Shift: number(p.Shift), Lo: number(p.Lo), Hi: number(p.Hi), P: number(p.P)}
 	}
@@ -95,7 +96,7 @@ func (t *test) comparison() *compare.Comparison {
 		return nil
 	}
 	a := &compare.Comparison{Size: float64(t.Size), Saved: float64(t.Saved)}
-	a.P = float64(t.P)
+	a.P, a.Flat = float64(t.P), t.Flat
 	if p := t.Plain; p != nil {
 		a.Plain = &compare.Plain{}
 		a.Plain.Shift, a.Plain.P = float64(p.Shift), float64(p.P)

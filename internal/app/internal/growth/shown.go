@@ -175,14 +175,18 @@ func Shown(ctx context.Context, s *sweep.Sweep, r *compare.Report) (*report.Grow
 			if !f.Open {
 				verdict = decide.Words(f.Verdict)
 			}
-			g.Rows = append(g.Rows, append(row, f.Variant, f.Metric, unit.Change(float64(f.Shift)), between(float64(f.Lo), float64(f.Hi)), verdict))
+			g.Rows = append(g.Rows, append(row, f.Variant, f.Metric, unit.Change(float64(f.Shift)), between(f), verdict))
 		}
 	}
 	return g, err
 }
 
-func between(lo, hi float64) string {
-	if math.IsInf(lo, 0) || math.IsInf(hi, 0) {
+func between(f decide.Finding) string {
+	lo, hi := float64(f.Lo), float64(f.Hi)
+	switch {
+	case f.Test != nil && f.Test.Flat:
+		return "unvarying"
+	case math.IsInf(lo, 0) || math.IsInf(hi, 0):
 		return "too few"
 	}
 	return unit.Change(lo) + " … " + unit.Change(hi)

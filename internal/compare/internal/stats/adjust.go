@@ -16,10 +16,14 @@ type Adjusted struct {
 // AdjustOne takes from paired differences what covariates explain of them, by least
 // squares: the mean of what is left is the change where all covariates are zero, and
 // its standard error that of the regression. covariates are lists by pair. It is
-// not ok where they say nothing, or so much that too few differences are left.
+// not ok where they say nothing, or so much that too few differences are left, and
+// where there is nothing to explain.
 func AdjustOne(diffs []float64, covariates [][]float64) (a Adjusted, ok bool) {
+	if constant(diffs) {
+		return a, false
+	}
 	n := float64(len(diffs))
-	f := regress(diffs, constant(len(diffs), 1), covariates)
+	f := regress(diffs, column(len(diffs), 1), covariates)
 	return f.adjusted(variation(diffs), n-1, 1/n, func(int) float64 { return f.effect })
 }
 
@@ -27,9 +31,12 @@ func AdjustOne(diffs []float64, covariates [][]float64) (a Adjusted, ok bool) {
 // the change between runs with equal covariates. Lists have the runs of a, then
 // those of b.
 func AdjustTwo(a, b []float64, covariates [][]float64) (both Adjusted, ok bool) {
+	if constant(a) && constant(b) {
+		return both, false
+	}
 	all, na, nb := slices.Concat(a, b), float64(len(a)), float64(len(b))
-	of := append(constant(len(a), 0), constant(len(b), 1)...)
-	f := regress(all, of, append([][]float64{constant(len(all), 1)}, covariates...))
+	of := append(column(len(a), 0), column(len(b), 1)...)
+	f := regress(all, of, append([][]float64{column(len(all), 1)}, covariates...))
 	f.rank-- // the mean, which the plain change needs, too
 	mean := Mean(all)
 	return f.adjusted(variation(a)+variation(b), na+nb-2, 1/na+1/nb, func(i int) float64 { return mean + (of[i]-nb/(na+nb))*f.effect })
@@ -38,6 +45,9 @@ func AdjustTwo(a, b []float64, covariates [][]float64) (both Adjusted, ok bool) 
 // OneOf is the change of adjusted differences, TwoOf that between two samples, of
 // which the first has n values.
 func (m Method) OneOf(a Adjusted, confidence float64) Change {
+	if c, ok := flatOne(a.Values, len(a.Values)-a.Rank); ok {
+		return c
+	}
 	n := float64(len(a.Values))
 	if !m.students {
 		return m.One(a.wider(a.Values, n-1), confidence)
@@ -48,6 +58,9 @@ func (m Method) OneOf(a Adjusted, confidence float64) Change {
 // TwoOf is described at OneOf.
 func (m Method) TwoOf(a Adjusted, n int, confidence float64) Change {
 	x, y := sorted(a.Values[:n]), sorted(a.Values[n:])
+	if c, ok := flatTwo(x, y, a.Rank); ok {
+		return c
+	}
 	if freedom := float64(len(a.Values) - 2); !m.students {
 		return m.Two(a.wider(x, freedom), a.wider(y, freedom), confidence)
 	}
@@ -69,7 +82,7 @@ func (a Adjusted) wider(x []float64, freedom float64) []float64 {
 
 func sorted(x []float64) []float64 { return slices.Sorted(slices.Values(x)) }
 
-func constant(n int, x float64) []float64 { return slices.Repeat([]float64{x}, n) }
+func column(n int, x float64) []float64 { return slices.Repeat([]float64{x}, n) }
 
 // variation is the sum of the squared distances from the mean.
 func variation(x []float64) (sum float64) {
@@ -106,8 +119,24 @@ func regress(y, of []float64, others [][]float64) (f regression) {
 			f.residuals[i] -= f.effect * q[i]
 		}
 	}
+	f.clean(10 * rounding * largest(y))
 	return f
 }
+
+// clean makes zero of what is left by rounding alone: where covariates explain
+// everything, a test would be sure of it.
+func (f *regression) clean(least float64) {
+	for i, r := range f.residuals {
+		if math.Abs(r) <= least {
+			f.residuals[i] = 0
+		}
+	}
+	if math.Abs(f.effect) <= least {
+		f.effect = 0
+	}
+}
+
+func largest(x []float64) float64 { return math.Max(math.Abs(slices.Min(x)), math.Abs(slices.Max(x))) }
 
 // less is x without what lies along a basis: twice, as the first time rounds.
 func less(x []float64, basis [][]float64) []float64 {

@@ -9,6 +9,9 @@ import (
 
 // oneByMeans is the paired t test.
 func oneByMeans(diffs []float64, confidence float64) Change {
+	if c, ok := flatOne(diffs, len(diffs)); ok {
+		return c
+	}
 	mean, variance := stat.MeanVariance(diffs, nil)
 	n := float64(len(diffs))
 	return byStudent(mean, math.Sqrt(variance/n), n-1, confidence)
@@ -16,6 +19,9 @@ func oneByMeans(diffs []float64, confidence float64) Change {
 
 // twoByMeans is Welch's t test.
 func twoByMeans(a, b []float64, confidence float64) Change {
+	if c, ok := flatTwo(a, b, 0); ok {
+		return c
+	}
 	se, freedom := welch(a, b)
 	return byStudent(Mean(b)-Mean(a), se, freedom, confidence)
 }
@@ -30,18 +36,11 @@ func welch(a, b []float64) (se, freedom float64) {
 	return math.Sqrt(ea + eb), (ea + eb) * (ea + eb) / (ea*ea/(na-1) + eb*eb/(nb-1))
 }
 
-// byStudent tests a mean with its standard error. Without freedom nothing can
-// be said of it.
+// byStudent tests a mean with its standard error. Without freedom, or where nothing
+// varies, nothing can be said of it.
 func byStudent(mean, se, freedom, confidence float64) Change {
-	switch {
-	case !(freedom > 0):
+	if !(freedom > 0) || se == 0 {
 		return unknown(mean)
-	case se == 0:
-		c := Change{Shift: mean, Lo: mean, Hi: mean}
-		if mean == 0 {
-			c.P = 1
-		}
-		return c
 	}
 	t := distuv.StudentsT{Sigma: 1, Nu: freedom}
 	half := student(freedom, 0.5+confidence/2) * se

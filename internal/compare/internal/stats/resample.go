@@ -42,6 +42,9 @@ func source(samples ...[]float64) *rand.Rand {
 // oneByResamples is the mean of differences, with the bias-corrected and
 // accelerated bootstrap's interval, and p from giving them other signs.
 func oneByResamples(diffs []float64, confidence float64) Change {
+	if c, ok := flatOne(diffs, len(diffs)); ok {
+		return c
+	}
 	c := Change{Shift: stat.Mean(diffs, nil)}
 	if len(diffs) < 2 {
 		return unknown(c.Shift)
@@ -55,6 +58,9 @@ func oneByResamples(diffs []float64, confidence float64) Change {
 // twoByResamples is the difference of two means, with the same interval, and
 // p from dealing the values to the two samples anew.
 func twoByResamples(a, b []float64, confidence float64) Change {
+	if c, ok := flatTwo(a, b, 0); ok {
+		return c
+	}
 	c := Change{Shift: stat.Mean(b, nil) - stat.Mean(a, nil)}
 	if len(a) < 2 || len(b) < 2 {
 		return unknown(c.Shift)

@@ -36,6 +36,9 @@ func dominance(a, b []float64) float64 {
 // meanInDeviations is the mean of differences in their standard deviations.
 func meanInDeviations(diffs []float64) float64 {
 	mean, sd := stat.MeanStdDev(diffs, nil)
+	if constant(diffs) {
+		sd = 0
+	}
 	return inUnits(mean, sd)
 }
 
@@ -47,6 +50,9 @@ func standardized(a, b []float64) float64 {
 	}
 	ma, va := stat.MeanVariance(a, nil)
 	mb, vb := stat.MeanVariance(b, nil)
+	if constant(a) && constant(b) {
+		va, vb = 0, 0
+	}
 	na, nb := float64(len(a)-1), float64(len(b)-1)
 	return inUnits(mb-ma, math.Sqrt((na*va+nb*vb)/(na+nb)))
 }

@@ -25,6 +25,7 @@ type Change struct {
 	P      float64 // two-sided
 	Least  float64 // the smallest P that this many values can have
 	Tilt   float64 // has the sign of what P is of, where Shift is 0 because most values are equal
+	Flat   bool    // means are compared of what does not vary: P is of the signs alone, and there is no interval
 }
 
 // Up is 1 for a change upwards, -1 for one downwards, and 0 for neither.

@@ -131,10 +131,10 @@ func (c *Comparison) Contrary() bool {
 }
 
 // As gives c what an earlier test of the same groups came to: p, the size of the
-// effect, and what adjusting did. Of nil it takes nothing.
+// effect, what adjusting did, and whether anything varied. Of nil it takes nothing.
 func (c *Comparison) As(earlier *Comparison) {
 	if earlier != nil {
-		c.P, c.Size, c.Saved, c.Plain = earlier.P, earlier.Size, earlier.Saved, earlier.Plain
+		c.P, c.Size, c.Saved, c.Plain, c.Flat = earlier.P, earlier.Size, earlier.Saved, earlier.Plain, earlier.Flat
 	}
 }
 
