@@ -6,6 +6,9 @@ PY      := $(CURDIR)/$(VENV)/bin/python
 # What tests compare with, where npm is.
 JS      := $(if $(shell command -v npm),.js)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+RELEASE := github.com/fanout-dev/fanout/cmd/fanout/internal/release
+# What `fanout version` says; nothing outside a clone.
+COMMIT   = $(shell git rev-parse HEAD 2>/dev/null)$(if $(shell git status --porcelain 2>/dev/null | head -1),-dirty)
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 
 .PHONY: help build demo test test-go test-long lint bench fuzz vuln fmt clean
@@ -14,7 +17,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build: ## build bin/fanout, one static binary
-	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w" -o bin/fanout ./cmd/fanout
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(RELEASE).commit=$(COMMIT)" -o bin/fanout ./cmd/fanout
 
 # The environment of the examples. A stamp per requirements file keeps a
 # second call quick.
