@@ -28,13 +28,20 @@ func (f *fanner) shardSize() int {
 }
 
 // autoSize fills shardTime, but leaves two shards for every slot in the window, to
-// even out a slow one.
+// even out a slow one, unless they would be too short to pay for their start: then
+// every slot gets what is its own.
 func autoSize(took time.Duration, left, window int) int {
 	if took <= 0 {
 		return 1
 	}
-	return max(1, min(int(shardTime/took), (left+2*window-1)/(2*window), maxGroup))
+	n := ceil(left, 2*window)
+	if pays := int(worthSharing / took); n < pays {
+		n = min(pays, ceil(left, window))
+	}
+	return max(1, min(n, int(shardTime/took), maxGroup))
 }
+
+func ceil(n, by int) int { return (n + by - 1) / by }
 
 // typical is the median time of the runs that succeeded; 0 when none did. It looks
 // at all runs, and so again only once a twentieth more have succeeded: a sweep with
