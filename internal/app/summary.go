@@ -8,6 +8,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app/internal/facts"
 	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/app/internal/stages"
+	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -105,6 +106,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 			in.Steps[i].Cells = cellsInPassing(ctx, s, step.Name)
 		}
 	}
+	in.Changes = func(axis string, by []string) []changes.Change { return changes.Along(s, axis, by) }
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/report/internal/picture"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -24,9 +25,10 @@ type nightView struct {
 	Together                      string   // empty where that is usual
 	New, Gone                     []string // as Markdown
 	OtherCode, Stale              int      // earlier dates
+	Changes                       []string // as Markdown, the last first
 }
 
-func nightOf(t compare.MetricTable) nightView {
+func nightOf(in Input, t compare.MetricTable) nightView {
 	n := t.Night
 	v := nightView{
 		Metric: label(t), Axis: safe(n.Axis), Date: safe(n.Date), By: safe(unit.Together(n.By)), Series: n.Series, Short: n.Short, Earlier: compare.MinEarlier,
@@ -40,6 +42,9 @@ func nightOf(t compare.MetricTable) nightView {
 		}
 		v.Unusual = append(v.Unusual, text)
 	}
+	for _, c := range slices.Backward(changesAlong(in, n)) {
+		v.Changes = append(v.Changes, words("change", c))
+	}
 	if n.Together != nil {
 		v.Together = words("together", struct {
 			Off, Usual string
@@ -52,16 +57,24 @@ func nightOf(t compare.MetricTable) nightView {
 	return v
 }
 
+// changesAlong are the changes along the dates of a metric.
+func changesAlong(in Input, n *compare.Night) []changes.Change {
+	if in.Changes == nil {
+		return nil
+	}
+	return in.Changes(n.Axis, n.By)
+}
+
 // isUnusual says whether there is something to warn of.
 func (v nightView) IsUnusual() bool { return len(v.Unusual) > 0 || v.Together != "" || len(v.Gone) > 0 }
 
 // nights says how the last date of a metric lies to the earlier ones; empty
 // without earlier ones.
-func nights(t compare.MetricTable) string {
+func nights(in Input, t compare.MetricTable) string {
 	if t.Night == nil {
 		return ""
 	}
-	return words("night", nightOf(t))
+	return words("night", nightOf(in, t))
 }
 
 // unusual is a warning for every metric that is unusual at the last date, and
@@ -72,7 +85,7 @@ func unusual(in Input) []string {
 		if t.Night == nil {
 			continue
 		}
-		v := nightOf(t)
+		v := nightOf(in, t)
 		if !v.IsUnusual() {
 			continue
 		}
@@ -147,22 +160,29 @@ func unusualTable(t compare.MetricTable, n *compare.Night) string {
 }
 
 // drawNights draws the series that are unusual.
-func drawNights(t compare.MetricTable, name string) ([]figure, error) {
+func drawNights(in Input, t compare.MetricTable, name string) ([]figure, error) {
 	if t.Night == nil || len(t.Night.Unusual) == 0 {
 		return nil, nil
 	}
 	n, of := t.Night, slices.Clone(t.Night.Unusual)
-	if len(n.By) == 1 {
-		for i := range of {
+	marks, marked := make([][]int, len(of)), false
+	for i := range of {
+		for _, c := range changesAlong(in, n) {
+			if at := slices.Index(n.Dates, c.Date); at >= 0 && c.In(of[i].Name) {
+				marks[i], marked = append(marks[i], at), true
+			}
+		}
+		if len(n.By) == 1 {
 			of[i].Name = n.By[0] + " " + of[i].Name
 		}
 	}
-	p, err := picture.Nights(axisLabel(t), plain(n.Axis), n.Dates, of)
+	p, err := picture.Nights(axisLabel(t), plain(n.Axis), n.Dates, of, marks)
 	f := figureOf(p, "nights", struct {
 		nightView
 		First      string
 		Shown, All int
-	}{nightOf(t), safe(n.Dates[0]), min(len(n.Unusual), picture.MaxNights), len(n.Unusual)})
+		Marked     bool
+	}{nightOf(in, t), safe(n.Dates[0]), min(len(n.Unusual), picture.MaxNights), len(n.Unusual), marked})
 	f.file = name + "-night.png"
 	return []figure{f}, err
 }

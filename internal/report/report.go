@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/fanout-dev/fanout/internal/align"
+	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -40,6 +41,9 @@ type Input struct {
 	Waiting   []string      // for whom runs wait, the most common first
 	Partial   []string      // runs that succeeded without all that they need
 	Cells     *align.Report // in which cells they differ; nil when that is not known
+	// Changes are the dates along an axis from which on runs were computed in another
+	// way; series are told apart by the other axes. nil: nobody knows.
+	Changes func(axis string, by []string) []changes.Change
 	Runs      []Run
 	Problems  []string
 	Rerun     string   // the command that makes again what did not succeed

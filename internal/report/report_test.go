@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -397,6 +398,9 @@ func TestUnusual(t *testing.T) {
 			in := wide(t, []string{"a", "b"}, []string{"r"}, 20, nil)
 			c.night.Axis, c.night.Date, c.night.Dates = "day", dates[8], dates
 			in.Compare.Metrics[0].Night = &c.night
+			in.Changes = func(string, []string) []changes.Change {
+				return []changes.Change{{Date: "2026-01-03", Parts: []string{"code", "files"}}, {Date: "2026-01-05", Parts: []string{"environment"}, Series: []string{hostile}}}
+			}
 			s := mustSummary(t, in)
 			text := string(s.Markdown())
 			for _, want := range c.want {
@@ -407,6 +411,12 @@ func TestUnusual(t *testing.T) {
 			drawn := strings.Contains(string(s.Notebook().Encode()), "the grey bar what was expected there")
 			if drawn != (len(c.night.Unusual) > 0) {
 				t.Errorf("the series is drawn: %v", drawn)
+			}
+			if marked := strings.Contains(string(s.Notebook().Encode()), "a dashed upright line a date from which on"); marked != drawn {
+				t.Errorf("changes are drawn: %v", marked)
+			}
+			if want := "Changed along the dates: environment on 2026-01-05 for &lt;script"; len(c.night.Gone) == 0 && (!strings.Contains(text, want) || !strings.Contains(text, "; code, files on 2026-01-03.")) {
+				t.Errorf("the summary lacks %q:\n%s", want, text)
 			}
 			checkTables(t, text)
 			for line := range strings.Lines(text) {

@@ -138,7 +138,7 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 		compare.MetricTable
 		Trends []string
 		Nights string
-	}{t, trendTexts(t), nights(t)})
+	}{t, trendTexts(t), nights(in, t)})
 	if len(t.Groups) == 0 {
 		return s, nil
 	}
@@ -148,7 +148,7 @@ func metricSection(in Input, t compare.MetricTable, index int) (section, error) 
 	if s.figures, err = drawMetric(in, t, name); err != nil {
 		return s, err
 	}
-	unusual, err := drawNights(t, name)
+	unusual, err := drawNights(in, t, name)
 	s.figures = append(unusual, s.figures...)
 	return s, err
 }

@@ -20,6 +20,7 @@ var summaryText = sync.OnceValue(func() *template.Template {
 			return "are"
 		},
 		"words": func(texts ...string) []string { return texts },
+		"texts": func(all []string) []string { return textsOf(all, safe) },
 	}).Parse(templates.SummaryText))
 })
 

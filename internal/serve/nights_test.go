@@ -63,6 +63,9 @@ func nightly(t *testing.T, st store.Store) {
 		if params["model"] < "2026-11-08" {
 			o.Fingerprint.Code = "earlier code"
 		}
+		if params["model"] < "2026-11-10" && params["region"] == "emea" {
+			o.Fingerprint.Files = "earlier files"
+		}
 		last := doc.Cells[len(doc.Cells)-1]
 		if tonight && params["region"] == "a<b" {
 			o.Status, o.Kind, o.Reason = outcome.Failed, outcome.Exception, "cell 2 raised KeyError"
@@ -103,6 +106,9 @@ func TestNights(t *testing.T) {
 			t.Errorf("the page lacks %q:\n%s", want, page)
 		}
 	}
+	if _, _, summary := get(s, strings.TrimSuffix(path, "/nights")); !strings.Contains(summary, "Changed along the dates: files on 2026-11-10 for emea; code on 2026-11-08.") {
+		t.Errorf("the summary does not say what changed:\n%s", summary)
+	}
 	_, _, twin := get(s, "/api/v1"+path)
 	var v struct {
 		Metrics []struct {
@@ -117,7 +123,7 @@ func TestNights(t *testing.T) {
 	if len(rows) != 3 || rows[0].Series != "emea" || rows[0].Now != "250" || !strings.HasPrefix(rows[0].Unusual, "expected 10") || rows[2].Series != "a<b" || rows[2].Now != "–" || rows[2].Unusual != "" {
 		t.Errorf("%+v", rows)
 	}
-	if rows[0].Usual != strings.TrimSuffix(strings.TrimPrefix(rows[0].Unusual, "expected "), " from 12 earlier values") || rows[1].Usual == "" || rows[0].Changed != "other code since 2026-11-08" {
+	if rows[0].Usual != strings.TrimSuffix(strings.TrimPrefix(rows[0].Unusual, "expected "), " from 12 earlier values") || rows[1].Usual == "" || rows[0].Changed != "other files since 2026-11-10" {
 		t.Errorf("%+v", rows)
 	}
 	base := strings.TrimSuffix(path, "nights")

@@ -16,8 +16,9 @@ const MaxNights = 12
 
 // Nights draws series by date, the last value in orange, and as a grey bar
 // behind it what was expected there: a plot of one, panels of several, each to
-// its own scale.
-func Nights(label, axis string, dates []string, of []compare.Departure) (Picture, error) {
+// its own scale. marks are, by series, the places of dates where a vertical line is
+// drawn.
+func Nights(label, axis string, dates []string, of []compare.Departure, marks [][]int) (Picture, error) {
 	of = of[:min(len(of), MaxNights)]
 	names := make([]string, len(of))
 	for i, d := range of {
@@ -34,7 +35,7 @@ func Nights(label, axis string, dates []string, of []compare.Departure) (Picture
 		p.Y.Label.Text = drawable(label)
 		p.Add(horizontalGrid())
 		p.X.Tick.Marker, _ = ticksOf(dates, at)
-		if err := addNights(p, at, of[0]); err != nil {
+		if err := addNights(p, at, of[0], marks[0]); err != nil {
 			return Picture{}, err
 		}
 		png, err := render(p, 620, 220)
@@ -43,7 +44,7 @@ func Nights(label, axis string, dates []string, of []compare.Departure) (Picture
 	var panels []*plot.Plot
 	for i, d := range of {
 		p := newPanel(short[i], at)
-		if err := addNights(p, at, d); err != nil {
+		if err := addNights(p, at, d, marks[i]); err != nil {
 			return Picture{}, err
 		}
 		panels = append(panels, p)
@@ -53,7 +54,8 @@ func Nights(label, axis string, dates []string, of []compare.Departure) (Picture
 }
 
 // addNights draws one series.
-func addNights(p *plot.Plot, at []float64, d compare.Departure) error {
+func addNights(p *plot.Plot, at []float64, d compare.Departure, marks []int) error {
+	p.Add(rules(marks))
 	last := at[len(at)-1]
 	expected, err := plotter.NewLine(plotter.XYs{{X: last, Y: d.Expected - d.Usual}, {X: last, Y: d.Expected + d.Usual}})
 	if err != nil {
@@ -79,4 +81,18 @@ func addNights(p *plot.Plot, at []float64, d compare.Departure) error {
 	widen(&p.X)
 	widen(&p.Y)
 	return nil
+}
+
+// rules are vertical lines over the whole height of a plot, at places.
+type rules []int
+
+// Plot implements plot.Plotter.
+func (r rules) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, _ := p.Transforms(&c)
+	style := draw.LineStyle{Color: amber, Width: 1.2, Dashes: []vg.Length{4, 2}}
+	for _, at := range r {
+		if x := toX(float64(at)); c.ContainsX(x) {
+			c.StrokeLine2(style, x, c.Min.Y, x, c.Max.Y)
+		}
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -271,9 +272,9 @@ func metricOf(name, measured string, dates []string, all map[string]series, nigh
 		if s[tonight].Best > 0 && s[before].Best > 0 && before != tonight {
 			r.Before = s[before].Run.ID
 		}
-		marks := changes(s, dates)
+		marks := turns(s, dates)
 		if n := len(marks); n > 0 {
-			r.Changed = marks[n-1].parts + " since " + marks[n-1].date
+			r.Changed = "other " + unit.Together(marks[n-1].Parts) + " since " + dates[marks[n-1].At]
 		}
 		band := bandOf(night, tonight, key)
 		if band != nil && !band.Constant {
@@ -329,31 +330,21 @@ func bandOf(night *compare.Night, tonight, key string) *compare.Departure {
 	return nil
 }
 
-// A mark is that something was computed in another way than on the date before.
-type mark struct{ date, parts string }
-
-// changes are the dates on which the code, files or environment of a series changed.
-func changes(s series, dates []string) (all []mark) {
-	var last *outcome.Outcome
+// turns are the places of dates from which on the code, files or environment of a
+// series are others.
+func turns(s series, dates []string) []changes.Turn {
+	var outcomes []*outcome.Outcome
 	for _, d := range dates {
-		now := s[d].BestOut
-		if now == nil || now.Status != outcome.Succeeded {
-			continue
-		}
-		if last != nil {
-			if parts := last.Fingerprint.Differs(now.Fingerprint, []string{"code", "files", "environment"}); len(parts) > 0 {
-				all = append(all, mark{d, "other " + unit.Together(parts)})
-			}
-		}
-		last = now
+		outcomes = append(outcomes, s[d].BestOut)
 	}
-	return all
+	return changes.Turns(outcomes)
 }
 
 // spark draws the last values of a series as a line, with a dot at the last, where it
 // is usual to lie on that date, and where something changed.
-func spark(s series, metric string, dates []string, band *compare.Departure, marks []mark) template.HTML {
-	dates = dates[max(0, len(dates)-maxSpark):]
+func spark(s series, metric string, dates []string, band *compare.Departure, marks []changes.Turn) template.HTML {
+	skipped := max(0, len(dates)-maxSpark)
+	dates = dates[skipped:]
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, d := range dates {
 		if y := number(s[d], metric); !math.IsNaN(y) {
@@ -379,8 +370,8 @@ func spark(s series, metric string, dates []string, band *compare.Departure, mar
 		fmt.Fprintf(&b, `<rect class="band" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, from, top, 122-from, max(up(band.Expected-band.Usual)-top, 0.5))
 	}
 	for _, m := range marks {
-		if i := slices.Index(dates, m.date); i >= 0 {
-			fmt.Fprintf(&b, `<path class="mark" d="M%.1f 0V24"/>`, across(i))
+		if m.At >= skipped {
+			fmt.Fprintf(&b, `<path class="mark" d="M%.1f 0V24"/>`, across(m.At-skipped))
 		}
 	}
 	b.WriteString(`<path d="`)
