@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -113,6 +114,9 @@ func (c *cli) newApp() *app.App {
 	return &app.App{
 		OpenStore: c.openStore, Machines: machines{c}, Stdin: c.stdin, Version: version(),
 		Warn: func(text string) { c.stderr.Printf("fanout: warning: %s\n", text) },
+		Publish: func(ctx context.Context, s *sweep.Sweep, held string) error {
+			return listen.Ended(ctx, c.app, s, held, c.stderr)
+		},
 		Jobs: c.settings.GetInt("jobs"), Timeout: c.settings.GetString("timeout"), Retries: c.settings.GetInt("retries"),
 		Canary: c.settings.GetBool("canary"), Refresh: c.settings.GetDuration("refresh"), Grace: c.settings.GetDuration("grace"),
 	}

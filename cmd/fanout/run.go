@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/progress"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
@@ -121,11 +120,7 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	err = c.printResult(ctx, j, sum, end)
-	if ctx.Err() == nil {
-		err = cmp.Or(listen.Ended(ctx, c.app, j.Sweep, end.Held, c.stderr), err)
-	}
-	if err != nil {
+	if err = cmp.Or(end.Unpublished, c.printResult(ctx, j, sum, end)); err != nil {
 		return err
 	}
 	return asGate(report.Violated(gates, report.Comparison{{Report: end.Comparison}}))

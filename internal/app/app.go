@@ -33,6 +33,10 @@ type App struct {
 	Warn      func(text string) // warnings that do not stop the work; never nil
 	Version   string            // of fanout, for the summary
 
+	// Publish writes the pages of a sweep that has ended, where its sweep file says so;
+	// held is why those that were published before stay. nil: nothing is published.
+	Publish func(ctx context.Context, s *sweep.Sweep, held string) error
+
 	Jobs    int           // runs at once; 0 is the number of cores
 	Timeout string        // limit of one run in the sweep file's language, over the sweep's own; "" is none
 	Retries int           // further attempts at a failed run; below 0 the sweep file decides

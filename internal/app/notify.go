@@ -20,14 +20,15 @@ import (
 // user's own.
 func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreported error) {
 	e := news.Of(j.Sweep, j.known, end.Comparison)
-	e.Halted, e.Held = sum.Halted, end.Held
+	e.Halted = sum.Halted
+	e.Pages(end.Held, end.Unpublished)
 	if text, err := store.GetSmall(ctx, j.Store(), sweep.SummaryMarkdown); err == nil {
 		e.Document = text // without it a mail says less
 	}
 	if unreported != nil {
 		e.Error = unreported.Error()
 	}
-	if sum.Halted != "" || end.Incomplete() || unreported != nil {
+	if sum.Halted != "" || end.Incomplete() || unreported != nil || end.Unpublished != nil {
 		e.Status = "failure"
 	}
 	j.app.send(ctx, j.Spec(), e)

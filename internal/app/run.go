@@ -160,6 +160,8 @@ type Ending struct {
 	Summary    string // key of the notebook people are sent to
 	Comparison *compare.Report
 	Held       string // why pages that were published before stay; empty where the new ones may take their place
+
+	Unpublished error // why the pages that the sweep file asks for are not there
 }
 
 // Incomplete reports whether a planned run was executed and did not succeed.
@@ -169,11 +171,13 @@ func (e Ending) Incomplete() bool {
 }
 
 // Finish collects what the runs recorded, writes the tables, the summary and
-// the user's own report, and sends notifications. What was executed is worth
+// the user's own report, publishes the pages and, last of all, sends
+// notifications, which say how all of that went. What was executed is worth
 // a table also when the rest was stopped: failed is the error of Execute, and
 // all but the report is written then, too. Notifications are sent in any case.
-// The context may have ended.
+// The context may have ended; then nothing is published.
 func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending, error) {
+	stopped := ctx.Err() != nil
 	ctx = context.WithoutCancel(ctx)
 	end := Ending{Summary: MainSummary(j.Sweep)}
 	res, err := j.app.Collect(ctx, j.Sweep, nil)
@@ -187,6 +191,9 @@ func (j *Job) Finish(ctx context.Context, sum fan.Summary, failed error) (Ending
 	end.Tally = query.TallyOf(j.Sweep)
 	end.Held = Held(j.Sweep, end.Comparison)
 	unreported := j.app.ownReport(ctx, j.Sweep)
+	if j.app.Publish != nil && !stopped && unreported == nil {
+		end.Unpublished = j.app.Publish(ctx, j.Sweep, end.Held)
+	}
 	j.notify(ctx, sum, end, unreported)
 	return end, unreported
 }

@@ -27,8 +27,15 @@ type Change struct {
 	Series []string // those that changed; nil where all that have a value before it did
 }
 
-// In reports whether a series changed there.
-func (c Change) In(series string) bool { return c.Series == nil || slices.Contains(c.Series, series) }
+// Places are those of the dates at which a series changed.
+func Places(all []Change, dates []string, series string) (places []int) {
+	for _, c := range all {
+		if at := slices.Index(dates, c.Date); at >= 0 && (c.Series == nil || slices.Contains(c.Series, series)) {
+			places = append(places, at)
+		}
+	}
+	return places
+}
 
 // A Turn is a place in a series from which on parts of it are others.
 type Turn struct {

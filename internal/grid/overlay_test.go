@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/settings"
 )
 
 // overlaid expands a sweep file with others laid over it: those that begin
@@ -91,6 +93,34 @@ func TestOverlays(t *testing.T) {
 				t.Errorf("frozen as\n%s(-before +after):\n%s", s.Text(), d)
 			}
 		})
+	}
+}
+
+// Settings that are maps are merged: what an overlay does not name stays as the file
+// below it says.
+func TestOverlaysMergeSettings(t *testing.T) {
+	const base = "template: t.ipynb\ngrid: {x: [1]}\n" +
+		"html: {code: false, name: 'a{x}.html'}\npublish: {to: site, when: nothing unusual, code: false}\nretries: 3\n"
+	for _, c := range []struct {
+		over string
+		html *settings.HTML
+		pub  *settings.Publish
+	}{
+		{"html: {name: '{x}.html'}", &settings.HTML{NoCode: true, Name: "{x}.html"}, &settings.Publish{To: "site", When: "nothing unusual", NoCode: true}},
+		{"html: {code: true}\npublish: {to: other}", &settings.HTML{Name: "a{x}.html"}, &settings.Publish{To: "other", When: "nothing unusual", NoCode: true}},
+		{"publish: {when: always, code: true}", &settings.HTML{NoCode: true, Name: "a{x}.html"}, &settings.Publish{To: "site", When: "always"}},
+		{"html: {}\npublish: {}", &settings.HTML{NoCode: true, Name: "a{x}.html"}, &settings.Publish{To: "site", When: "nothing unusual", NoCode: true}},
+	} {
+		s, _, err := overlaid(t, base, c.over)
+		if err != nil {
+			t.Fatalf("%s: %v", c.over, err)
+		}
+		if d := cmp.Diff(c.html, s.HTML); d != "" {
+			t.Errorf("%s: html (-want +got):\n%s", c.over, d)
+		}
+		if d := cmp.Diff(c.pub, s.Publish); d != "" {
+			t.Errorf("%s: publish (-want +got):\n%s", c.over, d)
+		}
 	}
 }
 

@@ -167,11 +167,8 @@ func drawNights(in Input, t compare.MetricTable, name string) ([]figure, error) 
 	n, of := t.Night, slices.Clone(t.Night.Unusual)
 	marks, marked := make([][]int, len(of)), false
 	for i := range of {
-		for _, c := range changesAlong(in, n) {
-			if at := slices.Index(n.Dates, c.Date); at >= 0 && c.In(of[i].Name) {
-				marks[i], marked = append(marks[i], at), true
-			}
-		}
+		marks[i] = changes.Places(changesAlong(in, n), n.Dates, of[i].Name)
+		marked = marked || len(marks[i]) > 0
 		if len(n.By) == 1 {
 			of[i].Name = n.By[0] + " " + of[i].Name
 		}

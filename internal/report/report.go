@@ -43,13 +43,13 @@ type Input struct {
 	Cells     *align.Report // in which cells they differ; nil when that is not known
 	// Changes are the dates along an axis from which on runs were computed in another
 	// way; series are told apart by the other axes. nil: nobody knows.
-	Changes func(axis string, by []string) []changes.Change
-	Runs      []Run
-	Problems  []string
-	Rerun     string   // the command that makes again what did not succeed
-	Reruns    []string // that makes exactly the runs of each of Compare.Failures again, where there is one
-	Facts     []Fact   // provenance
-	Sections  []string // the parts of the summary that are wanted, in order; none: all of them
+	Changes  func(axis string, by []string) []changes.Change
+	Runs     []Run
+	Problems []string
+	Rerun    string   // the command that makes again what did not succeed
+	Reruns   []string // that makes exactly the runs of each of Compare.Failures again, where there is one
+	Facts    []Fact   // provenance
+	Sections []string // the parts of the summary that are wanted, in order; none: all of them
 }
 
 // An Axis is what varies, for the table of what was swept.

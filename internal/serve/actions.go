@@ -4,12 +4,8 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/fanout-dev/fanout/internal/app"
-	"github.com/fanout-dev/fanout/internal/due"
-	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // An AuditEntry is a line of the audit log.
@@ -69,28 +65,4 @@ func (s *Server) act(w http.ResponseWriter, r *http.Request) {
 // next says when expressions of cron are due.
 func (s *Server) next(w http.ResponseWriter, r *http.Request) {
 	s.sendJSON(w, r, http.StatusOK, actions.DueOf(r.URL.Query()))
-}
-
-// preview says what an order would execute.
-func (s *Server) preview(ctx context.Context, o launch.Order) (string, error) {
-	d, err := o.Draft(ctx)
-	if err == nil {
-		err = app.CheckSize(ctx, d)
-	}
-	if err != nil {
-		return "", err
-	}
-	plan, _, err := s.App.Preview(ctx, d, o.Where)
-	if err != nil {
-		return "", err
-	}
-	todo, err := app.Due(plan, app.Choice{Reprocess: due.Stale})
-	if err != nil {
-		return "", err
-	}
-	text := todo.String()
-	if f, ok := due.Expect(plan, todo.Runs, max(s.App.Jobs, 1)); ok && len(todo.Runs) > 0 {
-		text += ", about " + unit.Duration(f.Wall)
-	}
-	return text, nil
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
+	"github.com/fanout-dev/fanout/internal/serve/internal/ahead"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
@@ -95,7 +96,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 	}
 	s.opened = opened.New(c.App.OpenPlanned)
 	s.shelf = shelf.New(c.Cache, c.App.OpenStore)
-	s.actions = actions.Actions{Queue: c.Launch, Audit: c.Audit, Roots: s.roots, Open: c.App.OpenStore, Fires: c.Fires, Preview: s.preview}
+	s.actions = actions.Actions{Queue: c.Launch, Audit: c.Audit, Roots: s.roots, Open: c.App.OpenStore, Fires: c.Fires, Preview: func(ctx context.Context, o launch.Order) (string, error) { return ahead.Order(ctx, c.App, o) }}
 	c.Access.Refuse = s.refuse
 	if c.Audit != nil {
 		c.Access.Log = actions.Audited(c.Access.Log, c.Audit, s.report)

@@ -15,6 +15,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
+	"github.com/fanout-dev/fanout/internal/serve/internal/ahead"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/causes"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
@@ -76,7 +77,9 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	v := s.sweepViewOf(place, o)
-	v.Buttons = s.actions.ButtonsFor(r.Context(), v.State)
+	if v.Buttons = s.actions.ButtonsFor(r.Context(), v.State); v.Buttons != nil {
+		v.Buttons.Does = ahead.Button(o, v.State, s.App.Jobs)
+	}
 	s.addSummary(r.Context(), place, o, &v)
 	return v, nil, nil
 }

@@ -10,9 +10,11 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/ahead"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/prints"
+	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -53,6 +55,7 @@ type sweepState struct {
 	State    string     `json:"state"`
 	Headline string     `json:"headline"`
 	Left     string     `json:"left,omitempty"`
+	Does     string     `json:"does,omitempty"` // what canceling would do
 	Holder   string     `json:"holder,omitempty"`
 	Bar      []barPart  `json:"bar"`
 	Steps    []stepPart `json:"steps,omitempty"`
@@ -113,6 +116,9 @@ func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, ti
 	v := l.server.sweepViewOf(l.place, o)
 	state := sweepState{Version: v.Version, State: v.State, Headline: v.Headline(), Left: v.Left(), Holder: v.Holder}
 	state.Bar = barOf(v.Shares)
+	if v.State == shelf.Running {
+		state.Does = ahead.Button(o, v.State, l.server.App.Jobs)
+	}
 	for _, x := range v.Stages {
 		state.Steps = append(state.Steps, stepPart{x.Name, x.Words(), x.BlockedWords(), barOf(x.Shares)})
 	}

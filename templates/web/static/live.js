@@ -24,6 +24,8 @@ function onSweep(place, state) {
   const headline = bound(place, "headline");
   if (!headline) return;
   headline.textContent = state.headline;
+  const does = bound(place, "does");
+  if (does) does.textContent = state.does || "";
   drawBar(bound(place, "bar"), state.bar || []);
   for (const step of state.steps || []) {
     const row = [...place.querySelectorAll("[data-step]")].find(r => r.dataset.step === step.step);

@@ -21,7 +21,8 @@ type HeldError string
 func (e HeldError) Error() string { return string(e) }
 
 // Ended publishes the pages of a sweep that has ended, if its sweep file says so. held is
-// why those that were published before stay.
+// why those that were published before stay. Its error is no mistake in what was typed:
+// the runs were executed.
 func Ended(ctx context.Context, a *app.App, s *sweep.Sweep, held string, stderr unit.Printer) error {
 	p := s.Spec().Publish
 	if p == nil {
@@ -31,18 +32,26 @@ func Ended(ctx context.Context, a *app.App, s *sweep.Sweep, held string, stderr 
 		stderr.Printf("fanout: %s\n", unit.Line(held))
 		return nil
 	}
-	to := p.To
-	if !filepath.IsAbs(to) {
-		if store.IsURL(s.Where()) {
-			return unit.Mistake(fmt.Errorf("publish: the sweep is in a bucket, so `to: %s` is beside nothing: name an absolute folder", unit.Line(to)))
-		}
-		where, err := store.Absolute(s.Where())
-		if err != nil {
-			return err
-		}
-		to = filepath.Join(filepath.Dir(where), to)
+	to, err := beside(s, p.To)
+	if err == nil {
+		err = publish(ctx, a, s.Where(), to, serve.Pages{NoCode: p.NoCode}, stderr)
 	}
-	return publish(ctx, a, s.Where(), to, serve.Pages{NoCode: p.NoCode}, stderr)
+	if err != nil {
+		return unit.WithHint(fmt.Errorf("publish the pages: %v", err), "publish.to of the sweep file names their folder; after a repair: fanout publish %s -o FOLDER", unit.Quote(unit.Path(s.Where())))
+	}
+	return nil
+}
+
+// beside is the folder that a sweep file names: beside the sweep, unless it is absolute.
+func beside(s *sweep.Sweep, to string) (string, error) {
+	if filepath.IsAbs(to) {
+		return to, nil
+	}
+	if store.IsURL(s.Where()) {
+		return "", fmt.Errorf("the sweep is in a bucket, so `to: %s` is beside nothing: name an absolute folder", unit.Line(to))
+	}
+	where, err := store.Absolute(s.Where())
+	return filepath.Join(filepath.Dir(where), to), err
 }
 
 // PublishCommand is `fanout publish`. a is asked for when the command executes.

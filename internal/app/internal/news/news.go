@@ -34,6 +34,8 @@ type News struct {
 	Halted  string `json:"halted,omitempty"`
 	Error   string `json:"error,omitempty"` // why fanout could not finish; or of the user's own report
 	Held    string `json:"held,omitempty"`  // why the earlier pages stay published
+	// Unpublished is why the pages that the sweep file asks for could not be written.
+	Unpublished string `json:"unpublished,omitempty"`
 	query.Tally
 	Failures []Failure         `json:"failures,omitempty"` // the first ones; those that are not known lead
 	Unusual  []Unusual         `json:"unusual,omitempty"`
@@ -85,6 +87,19 @@ func Of(s *sweep.Sweep, known map[string]bool, r *compare.Report) News {
 		n.Text += fmt.Sprintf("; %s unusual", unit.Plural(len(n.Unusual), "value"))
 	}
 	return n
+}
+
+// Pages adds what became of the pages that are published: held is why earlier ones
+// stay, err why the new ones could not be written.
+func (n *News) Pages(held string, err error) {
+	switch {
+	case err != nil:
+		n.Unpublished = unit.Cut(unit.Line(err.Error()), maxReason)
+		n.Text += "; the pages could not be published"
+	case held != "":
+		n.Held = held
+		n.Text += "; earlier pages stay"
+	}
 }
 
 // UnusualOf are the unusual values of a comparison; those of guardrails lead.
@@ -167,8 +182,8 @@ func (n News) Message(link string) (notice.Message, error) {
 // head is what a mail says before the summary: Markdown.
 func (n News) head() string {
 	var b strings.Builder
-	if n.Held != "" {
-		fmt.Fprintf(&b, "**%s**\n\n", plain(n.Held))
+	if why := n.noPages(); why != "" {
+		fmt.Fprintf(&b, "**%s**\n\n", plain(why))
 	}
 	if n.Page != "" {
 		fmt.Fprintf(&b, "[Open the sweep](%s)", n.Page)
@@ -185,6 +200,15 @@ func (n News) head() string {
 		b.WriteString("\n\n---\n")
 	}
 	return b.String()
+}
+
+// noPages says why no new pages are published; empty where they are, or none are asked
+// for.
+func (n News) noPages() string {
+	if n.Unpublished != "" {
+		return "The pages could not be published: " + n.Unpublished
+	}
+	return n.Held
 }
 
 // plain is a text as Markdown that means nothing.

@@ -38,8 +38,8 @@ func (n News) slack() slack {
 	case n.Halted != "":
 		m.add("Halted: " + escape(unit.Line(n.Halted)))
 	}
-	if n.Held != "" {
-		m.add(":warning: " + escape(unit.Line(n.Held)))
+	if why := n.noPages(); why != "" {
+		m.add(":warning: " + escape(unit.Line(why)))
 	}
 	m.list("What went wrong", len(n.Failures), func(i int) string {
 		f := n.Failures[i]

@@ -33,6 +33,7 @@ func Audited(log func(guard.Entry), audit func(Entry) error, report func(error))
 type Buttons struct {
 	Token                 string
 	Rerun, Resume, Cancel bool
+	Does                  string // what the one that is offered would do, for people
 }
 
 // ButtonsFor are those of a sweep in a state; nil where nothing is allowed.
