@@ -24,7 +24,7 @@ const module = "github.com/fanout-dev/fanout/"
 var mayImport = map[string][]string{
 	// Nouns: leaves that know one thing each.
 	"internal/value":    {},
-	"internal/outcome":  {},
+	"internal/outcome":  {"internal/unit"},
 	"internal/metric":   {},
 	"internal/unit":     {"internal/value"},
 	"internal/secret":   {"internal/unit"},

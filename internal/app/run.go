@@ -75,12 +75,13 @@ func (j *Job) fan(ctx context.Context, todo due.List, note func(sweep.Note)) (fa
 	if err != nil {
 		return fan.Summary{}, err
 	}
-	execute := func(todo due.List) (fan.Summary, error) { return j.fanOut(ctx, ex, todo, note) }
+	budget := fan.NewBudget(j.Spec().Budget.CPU, j.Spec().Budget.Wall)
+	execute := func(todo due.List) (fan.Summary, error) { return j.fanOut(ctx, ex, todo, budget, note) }
 	return growth.Job{Sweep: j.Sweep, Options: compareOptions(j.Sweep), Tables: j.app.Tables, Execute: execute, Note: note}.Rounds(ctx, todo)
 }
 
 // fanOut executes one round of runs.
-func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, note func(sweep.Note)) (fan.Summary, error) {
+func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, budget *fan.Budget, note func(sweep.Note)) (fan.Summary, error) {
 	if len(todo.Runs) == 0 && len(j.Orphans()) == 0 {
 		return fan.Summary{}, nil
 	}
@@ -90,6 +91,7 @@ func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, note f
 		Runs: todo.Runs, Known: j.known, Jobs: j.app.Jobs, Canary: j.app.Canary && (len(spec.Steps) > 0 || !proven(j.Sweep, todo.Runs)),
 		Retry:  j.retry(spec.Retries),
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
+		Budget: budget,
 		Limits: valueLimits(spec.Limits), Note: note,
 		RetryOf: j.retries(), Later: todo.Later, Due: func(id string) bool { return due.Becomes(j.Sweep, id, spec.StaleOn) },
 		Proven: provenTemplates(j.Sweep), InOrder: todo.InOrder,

@@ -29,6 +29,7 @@ type Options struct {
 	Canary  bool            // one run must get past its first cells before the others start
 	Retry   Retry
 	Halt    Halt
+	Budget  *Budget
 	RetryOf map[string]Retry // step → instead of Retry
 	Limits  []ValueLimit     // at most N runs of one value at a time
 	Note    func(sweep.Note) // may be nil
@@ -290,6 +291,10 @@ func (f *fanner) start(ctx context.Context) {
 		if i < 0 {
 			return
 		}
+		if why := f.o.Budget.over(); why != "" {
+			f.halt("soon", why)
+			return
+		}
 		runs := f.take(i, f.shardSize())
 		shard := sweep.Shard{ID: f.sweep.Lease().NextShard()}
 		for _, r := range runs {
@@ -456,6 +461,7 @@ func (f *fanner) settle(ctx context.Context, run sweep.Run, recalled bool) {
 		return
 	}
 	f.sum.Executed++
+	f.o.Budget.spend(st.Last.CPU)
 	if st.Last.Status == outcome.Canceled && f.putBack(ctx, run, recalled) {
 		return // its worker was asked to stop
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // The sentences of reasons. A cell in them is the number of a code cell among
@@ -40,12 +42,12 @@ func StoppedIn(cell int) string {
 
 // CellTooLong says that a cell passed its limit.
 func CellTooLong(cell int, limit time.Duration) string {
-	return fmt.Sprintf("cell %d took longer than %s", cell, asWritten(limit))
+	return fmt.Sprintf("cell %d took longer than %s", cell, unit.AsWritten(limit))
 }
 
 // RunTooLong says that a run passed its limit.
 func RunTooLong(cell int, limit time.Duration) string {
-	return fmt.Sprintf("the run took longer than %s; it was in cell %d", asWritten(limit), cell)
+	return fmt.Sprintf("the run took longer than %s; it was in cell %d", unit.AsWritten(limit), cell)
 }
 
 // AskedForInput says that a cell waited for somebody to type.
@@ -71,17 +73,6 @@ func Unanswered(cell int) string {
 // NeverRan says that a cell should have been executed.
 func NeverRan(cell int) string {
 	return fmt.Sprintf("cell %d never ran, and no reason was recorded", cell)
-}
-
-// asWritten is a limit as people write it: 10m.
-func asWritten(limit time.Duration) string {
-	s := limit.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(s, zero) {
-			s = s[:len(s)-2]
-		}
-	}
-	return s
 }
 
 // firstLine is the first line of s, or what of it is worth reading; a mark

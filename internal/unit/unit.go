@@ -109,6 +109,17 @@ func Duration(d time.Duration) string {
 	return fmt.Sprintf("%.1f days", d.Hours()/24)
 }
 
+// AsWritten is a limit as people write it: 10m, 1h30m.
+func AsWritten(limit time.Duration) string {
+	s := limit.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(s, zero) {
+			s = s[:len(s)-2]
+		}
+	}
+	return s
+}
+
 // Plural counts things: "1 run", "3 runs".
 func Plural(n int, noun string) string {
 	if n == 1 {

@@ -22,6 +22,7 @@ type Fake struct {
 	Sweep  *sweep.Sweep
 	Limit  fan.Limits
 	Before func(ctx context.Context, run sweep.Run, attempt int) error // called before each attempt; may be nil
+	CPU    time.Duration                                               // of each attempt
 	Deed   func(run sweep.Run, attempt int, d Deed) Deed               // replaces a deed for one attempt; may be nil
 }
 
@@ -105,7 +106,7 @@ func (f *Fake) attempt(ctx context.Context, st sweep.RunState, note func(sweep.N
 
 // walk does the deeds of every cell until one ends the notebook.
 func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, attempt int, note func(sweep.Note)) outcome.Outcome {
-	o := outcome.Outcome{Status: outcome.Succeeded, Start: time.Now().UTC(), Fingerprint: f.Sweep.Current(run)}
+	o := outcome.Outcome{Status: outcome.Succeeded, Start: time.Now().UTC(), CPU: f.CPU, Fingerprint: f.Sweep.Current(run)}
 	limits := f.Sweep.SettingsOf(run)
 	for i, c := range doc.Cells {
 		note(sweep.Note{Kind: sweep.NoteCell, Run: run.ID, Attempt: attempt, Cell: doc.CodeCell(i), Cells: doc.CodeCells()})

@@ -28,6 +28,7 @@ var Keys = []form.Key[Sweep]{
 	form.Field("timeout", "How long a run may take: a duration, or a percentage of the median of finished runs.", timeout(), func(s *Sweep) *Timeout { return &s.Timeout }),
 	form.Field("retries", "What is tried again.", retries(), func(s *Sweep) *Retries { return &s.Retries }),
 	form.Field("halt", "When to stop early, in GNU parallel's words.", halt(), func(s *Sweep) *Halt { return &s.Halt }),
+	form.Field("budget", "What the runs of one command may take; then nothing more begins.", budget(), func(s *Sweep) *Budget { return &s.Budget }),
 	form.Field("keep", "Patterns of the files that runs write and that are kept.", Patterns("file patterns"), func(s *Sweep) *[]string { return &s.Keep }),
 	form.Field("stale_on", "Parts whose change makes a success stale.", form.List("a list of code, text, files, inputs, environment, upstream", form.Word("code", "text", "files", "inputs", "environment", "upstream")), func(s *Sweep) *[]string { return &s.StaleOn }),
 	form.Field("max_runs", "More runs than this need --yes.", form.Whole(1), func(s *Sweep) *int { return &s.MaxRuns }),

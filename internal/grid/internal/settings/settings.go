@@ -26,6 +26,7 @@ type Sweep struct {
 	Timeout     Timeout
 	Retries     Retries
 	Halt        Halt
+	Budget      Budget
 	Keep        []string // patterns
 	StaleOn     []string
 	MaxRuns     int

@@ -1,0 +1,45 @@
+package fan_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/fanout-dev/fanout/internal/fan"
+	"github.com/fanout-dev/fanout/internal/fan/fantest"
+	"github.com/fanout-dev/fanout/internal/outcome"
+)
+
+// Ten runs of a minute, and of forty seconds of CPU time, two at a time. What is running when the
+// budget is spent is finished, and a sweep that is finished is not halted.
+func TestBudget(t *testing.T) {
+	for name, tt := range map[string]struct {
+		cpu, wall time.Duration
+		failing   []int
+		halted    string
+		executed  int
+		took      time.Duration
+	}{
+		"none":                    {0, 0, nil, "", 10, 5 * time.Minute},
+		"CPU":                     {100 * time.Second, 0, nil, "its runs took 0.03333 CPU hours, and their budget is 0.02778", 4, 2 * time.Minute},
+		"CPU of what failed":      {100 * time.Second, 0, []int{0, 1, 2, 3}, "its runs took 0.03333 CPU hours, and their budget is 0.02778", 4, 2 * time.Minute},
+		"wall":                    {400 * time.Second, 150 * time.Second, nil, "it began 3m ago, and its budget is 2m30s", 6, 3 * time.Minute},
+		"an end that is the last": {400 * time.Second, 5 * time.Minute, nil, "", 10, 5 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, 10, fantest.Succeed)
+				b.fake.CPU = 40 * time.Second
+				b.failing(1, tt.failing...)
+				begin := time.Now()
+				sum := b.fan(t, fan.Options{Jobs: 2, Budget: fan.NewBudget(tt.cpu, tt.wall)})
+				if took := time.Since(begin); sum.Halted != tt.halted || sum.Executed != tt.executed || took != tt.took {
+					t.Errorf("%+v after %v", sum, took)
+				}
+				if open := b.Counts()[outcome.Planned]; sum.Unstarted != open {
+					t.Errorf("%d did not begin, and %d are planned", sum.Unstarted, open)
+				}
+			})
+		})
+	}
+}
