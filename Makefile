@@ -11,13 +11,20 @@ RELEASE := github.com/fanout-dev/fanout/cmd/fanout/internal/release
 COMMIT   = $(shell git rev-parse HEAD 2>/dev/null)$(if $(shell git status --porcelain 2>/dev/null | head -1),-dirty)
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: help build demo test test-go test-long lint bench fuzz vuln fmt clean
+.PHONY: help build dist dist-check demo test test-go test-long lint bench fuzz vuln fmt clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 build: ## build bin/fanout, one static binary
 	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X $(RELEASE).commit=$(COMMIT)" -o bin/fanout ./cmd/fanout
+
+# VERSION=1.2.3 names a release; otherwise the commit's tag does.
+dist: ## build dist/: archives, deb, rpm, wheels, SBOM, checksums; needs the network once
+	go run ./packaging -o dist -version "$(VERSION)"
+
+dist-check: ## build all of that twice and compare the bytes; others' programs check them
+	packaging/check.sh -version "$(VERSION)"
 
 # The environment of the examples. A stamp per requirements file keeps a
 # second call quick.
@@ -59,7 +66,7 @@ test-long: build $(VENV)/requirements-test.stamp $(JS:%=%/stamp) ## hours: each 
 	FANOUT_TEST_LONG=1 $(TESTENV) go test -race -p 1 -count 3 -timeout 3h ./...
 
 lint: ## gofmt, vet, staticcheck, go mod tidy
-	@out=$$(gofmt -l cmd internal templates bench 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
+	@out=$$(gofmt -l cmd internal templates bench packaging 2>/dev/null); test -z "$$out" || { echo "gofmt -w these:"; echo "$$out"; exit 1; }
 	go vet ./...
 	go run $(STATICCHECK) ./...
 	go mod tidy -diff
@@ -81,7 +88,7 @@ vuln: ## known vulnerabilities of the dependencies; needs the network
 	go run $(GOVULNCHECK) ./...
 
 fmt: ## format the Go code
-	gofmt -w cmd internal templates
+	gofmt -w cmd internal templates packaging
 
 clean: ## remove what was built
-	rm -rf bin $(VENV) .js
+	rm -rf bin dist $(VENV) .js

@@ -140,6 +140,8 @@ var dependencies = []dependency{
 	{"golang.org/x/sys", in("internal/kernel", "internal/local", "internal/store"), "processes, this machine's memory and file locks are each the system's"},
 	{"github.com/go-json-experiment/json", in("internal/kernel", "internal/runner", "internal/sweep"), "messages, outputs and the log are read as they stream"},
 
+	{"github.com/google/licensecheck", in("packaging"), "what we ship is licensed as we have decided"},
+
 	// For tests. Helpers that are packages of their own are homes, too.
 	{"github.com/johannesboyne/gofakes3", in("internal/store/storetest"), "a bucket for tests"},
 	{"github.com/fsouza/fake-gcs-server", testsOnly, "a bucket for tests"},
@@ -361,7 +363,7 @@ func isThirdParty(path string) bool {
 
 // isProgram reports whether dir is a program's, which may import everything.
 func isProgram(dir string) bool {
-	return within(dir, "cmd") || within(dir, "bench") || strings.Contains(dir, "/testdata/")
+	return within(dir, "cmd") || within(dir, "bench") || within(dir, "packaging") || strings.Contains(dir, "/testdata/")
 }
 
 // ownerOf is the package whose internal folder dir is in, or dir itself.

@@ -81,6 +81,10 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 			s.fail(w, r, err)
 			return
 		}
+		if file, isFile := v.(download); isFile { // its own twin
+			file(w, r)
+			return
+		}
 		s.sendJSON(w, r, http.StatusOK, v)
 	}))
 }
