@@ -62,6 +62,9 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 		blocks, err = twoSweeps(sides, slices.Concat(c.Rows, c.Cols))
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
+		if err == nil && len(blocks) == 1 && !c.other() {
+			err = growth.Conclude(sides[0].sweep, blocks[0].Report)
+		}
 	}
 	c.show(blocks)
 	if err == nil {
@@ -103,7 +106,7 @@ func (a *App) side(ctx context.Context, where string, c Comparing) (side, error)
 	}
 	o := compareOptions(s)
 	if c.other() {
-		o.Looked = nil
+		o.Looked, o.Sampled = nil, false
 	}
 	o.Alpha, o.Brief = c.Alpha, true
 	if err := c.project(&o, res.Table); err != nil {

@@ -68,6 +68,9 @@ type Options struct {
 	// by a metric that decides, nil where that is tested now. Without the
 	// function everything is tested once.
 	Looked func(metric string, g *Group) *Found
+	// Sampled says that the axes that make no groups are those of a sample that grew
+	// to tell what is so over all of their values.
+	Sampled bool
 	// From is the row whose values a row has, where values are shuffled; nil for its own.
 	From func(row int) int
 	// Brief leaves out effects, trends, crosses, the best runs, failures and coverage.
@@ -265,7 +268,7 @@ func (c *comparer) warnings(r *Report) []string {
 		}
 		out = append(out, fmt.Sprintf("%d of %d planned runs %s", n, len(c.planned), words))
 	}
-	if len(r.Averaged) > 0 {
+	if len(r.Averaged) > 0 && !c.o.Sampled {
 		out = append(out, "Values average over "+strings.Join(r.Averaged, ", "))
 	}
 	out = append(out, c.inert(c.metrics())...)

@@ -148,6 +148,9 @@ func (d *Draft) readTemplates() (map[string][]grid.Param, error) {
 	declared := map[string][]grid.Param{}
 	var problems []error
 	for _, ref := range d.Spec.Templates {
+		if ref.Path == "" {
+			continue // which is a mistake of the sweep file
+		}
 		params, err := d.readTemplate(ref)
 		if err != nil {
 			problems = append(problems, fmt.Errorf("%s: template %s: %w", d.Spec.WhereTemplate(), ref.Path, err))

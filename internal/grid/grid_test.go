@@ -123,7 +123,7 @@ var mistakeCases = []struct{ name, spec, want string }{
 	{"range without to", "template: t.ipynb\ngrid: {x: {range: {from: 1}}}", "`range` needs `to`"},
 	{"range of words", "template: t.ipynb\ngrid: {x: {range: {from: a, to: b}}}", "`from` of a range must be a number"},
 	{"range with n", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 2, n: 3}}}", "unknown key `n`"},
-	{"range of millions", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 1e12}}}", "more than 1000000"},
+	{"range of millions", "template: t.ipynb\ngrid: {x: {range: {from: 1, to: 1e12}}}", "values, and an axis of a rule has at most 1,000,000"},
 	{"range finer than floats", "template: t.ipynb\ngrid: {x: {range: {from: 1e17, to: 100000000000000010.0, step: 1}}}", "closer together"},
 	{"linspace of one", "template: t.ipynb\ngrid: {x: {linspace: {from: 1, to: 2, n: 1}}}", "a whole number from 2"},
 	{"linspace that stays", "template: t.ipynb\ngrid: {x: {linspace: {from: 1, to: 1, n: 3}}}", "are the same"},

@@ -107,7 +107,7 @@ func (m metricTable) text() string {
 	var b strings.Builder
 	tw := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	for _, r := range slices.Concat([][]cell{m.head}, m.rows) {
-		fmt.Fprintln(tw, strings.ReplaceAll(strings.Join(textsOf(r, cell.plain), "\t"), bridge, " … "))
+		fmt.Fprintln(tw, strings.ReplaceAll(strings.Join(textsOf(r, cell.plain), "\t"), unit.Bridge, " … "))
 	}
 	tw.Flush()
 	return strings.TrimSuffix(trailing.ReplaceAllString(b.String(), "\n"), "\n")
@@ -189,10 +189,14 @@ func csvText(v any) string {
 	return unit.Cell(fmt.Sprint(v))
 }
 
-// known is nil for a number that is not.
+// known is nil for a number that is not, and 0 for −0.
 func known(v any) any {
-	if x, ok := v.(float64); ok && (math.IsNaN(x) || math.IsInf(x, 0)) {
+	x, ok := v.(float64)
+	switch {
+	case ok && (math.IsNaN(x) || math.IsInf(x, 0)):
 		return nil
+	case ok:
+		return x + 0
 	}
 	return v
 }

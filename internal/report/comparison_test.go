@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 
@@ -55,5 +56,12 @@ func TestComparisonFormats(t *testing.T) {
 	}
 	if err := (Comparison{}).Write(&bytes.Buffer{}, "text"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNoMinusZero: programs read −0 as another number, and some print it.
+func TestNoMinusZero(t *testing.T) {
+	if x := known(math.Copysign(0, -1)).(float64); math.Signbit(x) {
+		t.Errorf("−0 is written as %v", x)
 	}
 }

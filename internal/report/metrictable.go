@@ -65,7 +65,7 @@ var columns = []column{
 	{headed(""), nameCell, false, always},
 	{headed("n"), countCell, true, several},
 	{centreHead, centreCell, true, always},
-	{intervalHead, func(g compare.Group, f form) cell { return cell{text: interval(g.Lo, g.Hi, g.Flat, f.value)} }, true, several},
+	{intervalHead, func(g compare.Group, f form) cell { return cell{text: unit.Interval(g.Lo, g.Hi, g.Flat, f.value)} }, true, several},
 	{spreadHead, spreadCell, true, func(t compare.MetricTable, wide bool) bool { return wide && several(t, wide) }},
 	{headed("change"), against(shift), true, compared},
 	{changeHead, against(shiftInterval), true, compared},
@@ -188,24 +188,7 @@ func spreadCell(g compare.Group, f form) cell {
 	if g.Trials > 0 {
 		return cell{text: unit.Number(g.Hits) + " of " + unit.Number(g.Trials)}
 	}
-	return cell{text: interval(g.Q1, g.Q3, false, f.value)}
-}
-
-// bridge joins the ends of an interval, which no table tears apart.
-const bridge = "\u00a0…\u00a0"
-
-// interval writes bounds; an unbounded one says why there is none, flat because
-// nothing varies.
-func interval(lo, hi float64, flat bool, text func(float64) string) string {
-	switch {
-	case math.IsNaN(lo):
-		return ""
-	case flat:
-		return "unvarying"
-	case math.IsInf(lo, 0) || math.IsInf(hi, 0):
-		return "too few"
-	}
-	return text(lo) + bridge + text(hi)
+	return cell{text: unit.Interval(g.Q1, g.Q3, false, f.value)}
 }
 
 func shift(a *compare.Comparison, f form) string {
@@ -217,9 +200,9 @@ func shift(a *compare.Comparison, f form) string {
 
 func shiftInterval(a *compare.Comparison, f form) string {
 	if math.IsNaN(a.Relative) {
-		return interval(a.Lo, a.Hi, a.Flat, f.change)
+		return unit.Interval(a.Lo, a.Hi, a.Flat, f.change)
 	}
-	return interval(a.RelLo, a.RelHi, a.Flat, unit.Percent)
+	return unit.Interval(a.RelLo, a.RelHi, a.Flat, unit.Percent)
 }
 
 // unadjusted is the plain change with its interval.
@@ -228,9 +211,9 @@ func unadjusted(a *compare.Comparison, f form) string {
 	case p == nil:
 		return ""
 	case math.IsNaN(a.Relative):
-		return f.change(p.Shift) + " (" + interval(p.Lo, p.Hi, p.Flat, f.change) + ")"
+		return f.change(p.Shift) + " (" + unit.Interval(p.Lo, p.Hi, p.Flat, f.change) + ")"
 	default:
-		return unit.Percent(p.Relative) + " (" + interval(p.RelLo, p.RelHi, p.Flat, unit.Percent) + ")"
+		return unit.Percent(p.Relative) + " (" + unit.Interval(p.RelLo, p.RelHi, p.Flat, unit.Percent) + ")"
 	}
 }
 

@@ -78,3 +78,20 @@ func Signed(number func(float64) string) func(float64) string {
 		return s
 	}
 }
+
+// Bridge joins the ends of an interval, which no table tears apart.
+const Bridge = "\u00a0…\u00a0"
+
+// Interval writes the ends of one, empty where they are not known. An unbounded one
+// says why there is none: flat because nothing varies.
+func Interval(lo, hi float64, flat bool, number func(float64) string) string {
+	switch {
+	case math.IsNaN(lo):
+		return ""
+	case flat:
+		return "unvarying"
+	case math.IsInf(lo, 0) || math.IsInf(hi, 0):
+		return "too few"
+	}
+	return number(lo) + Bridge + number(hi)
+}

@@ -54,3 +54,16 @@ func TestSigned(t *testing.T) {
 		}
 	}
 }
+
+func TestInterval(t *testing.T) {
+	for want, c := range map[string]struct {
+		lo, hi float64
+		flat   bool
+	}{
+		"1\u00a0…\u00a02": {1, 2, false}, "": {math.NaN(), math.NaN(), false}, "too few": {math.Inf(-1), math.Inf(1), false}, "unvarying": {math.Inf(-1), math.Inf(1), true},
+	} {
+		if got := unit.Interval(c.lo, c.hi, c.flat, unit.Number); got != want {
+			t.Errorf("%+v: %q, want %q", c, got, want)
+		}
+	}
+}

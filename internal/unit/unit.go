@@ -127,3 +127,16 @@ func Plural(n int, noun string) string {
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
+
+// Count writes a whole number with its thousands apart: 3,000,000. One that is too
+// large to be precise is rounded.
+func Count(n float64) string {
+	if !(n < 1e15) {
+		return "about " + Number(n)
+	}
+	digits := strconv.FormatFloat(n, 'f', 0, 64)
+	for at := len(digits) - 3; at > 0; at -= 3 {
+		digits = digits[:at] + "," + digits[at:]
+	}
+	return digits
+}

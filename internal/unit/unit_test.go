@@ -26,6 +26,14 @@ func TestNumber(t *testing.T) {
 	}
 }
 
+func TestCount(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", 2_999_999: "2,999,999", 1e14 + 1: "100,000,000,000,001", 1e15: "about 1e+15", math.Inf(1): "about ∞"} {
+		if got := unit.Count(x); got != want {
+			t.Errorf("Count(%v) = %q, want %q", x, got, want)
+		}
+	}
+}
+
 func TestPercent(t *testing.T) {
 	for x, want := range map[float64]string{0.0412: "+4.12%", -0.5: "−50.00%", -0.00001: "0.00%", 0: "0.00%", math.Inf(1): "+∞%"} {
 		if got := unit.Percent(x); got != want {

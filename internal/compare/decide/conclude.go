@@ -35,7 +35,10 @@ type standing struct {
 // which variant to take, or why none. It says no more than the verdicts of r,
 // which recalls the looks. Of no look it is empty.
 func (p Path) Conclude(r *compare.Report, rule Rule) string {
-	if len(p) == 0 || r.Baseline == "" {
+	switch {
+	case len(p) > 0 && p[len(p)-1].Blank():
+		return fmt.Sprintf("Undecided, at %d of %d %s: %s.", p[len(p)-1].Replicates, rule.Most, rule.Of, p[len(p)-1].Why)
+	case len(p) == 0 || r.Baseline == "":
 		return ""
 	}
 	all := standings(r)

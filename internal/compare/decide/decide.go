@@ -105,14 +105,14 @@ func (t *test) comparison() *compare.Comparison {
 	return a
 }
 
-// A number is null in JSON where it is not finite.
+// A number is null in JSON where it is not finite, and 0 where it is −0.
 type number float64
 
 func (n number) MarshalJSON() ([]byte, error) {
 	if math.IsNaN(float64(n)) || math.IsInf(float64(n), 0) {
 		return []byte("null"), nil
 	}
-	return json.Marshal(float64(n))
+	return json.Marshal(float64(n) + 0)
 }
 
 func (n *number) UnmarshalJSON(b []byte) error {
@@ -168,7 +168,19 @@ func (p Path) Replicates(key []value.Value, first int) int {
 	return n
 }
 
-// Ended reports whether no further look is to come.
+// Blank reports whether a look compared nothing. It has used nothing of alpha, and is
+// taken again when there is something to compare.
+func (l Look) Blank() bool { return len(l.Found) == 0 }
+
+// Compared are the looks before one that compared nothing.
+func (p Path) Compared() Path {
+	for len(p) > 0 && p[len(p)-1].Blank() {
+		p = p[:len(p)-1]
+	}
+	return p
+}
+
+// Ended reports whether no further look is to come, as things stand.
 func (p Path) Ended() bool { return len(p) > 0 && p[len(p)-1].Next == 0 }
 
 func equal(a, b []value.Value) bool { return slices.EqualFunc(a, b, value.Equal) }

@@ -45,6 +45,9 @@ func TestPathIsStored(t *testing.T) {
 			t.Errorf("%v has %d replicates, want %d", of, got, want)
 		}
 	}
+	if text, err := number(math.Copysign(0, -1)).MarshalJSON(); err != nil || string(text) != "0" {
+		t.Errorf("−0 is stored as %s, %v", text, err)
+	}
 	if _, err := Decode([]byte("[1]")); err == nil {
 		t.Error("what is no path is read as one")
 	}
@@ -63,7 +66,8 @@ func TestConclude(t *testing.T) {
 		}
 		return &compare.Report{Baseline: "a", Metrics: []compare.MetricTable{table("auc", false, b, c), table("cost", true, guard, compare.Unclear)}}
 	}
-	ended := Path{{Replicates: 14}}
+	found := []Finding{{Metric: "auc"}}
+	ended := Path{{Replicates: 14, Found: found}}
 	for _, c := range []struct {
 		b, c, guard compare.Verdict
 		want        string
@@ -79,9 +83,13 @@ func TestConclude(t *testing.T) {
 			t.Errorf("%s, %s, guardrail %s: %q, want %q", c.b, c.c, c.guard, got, c.want)
 		}
 	}
-	growing := Path{{Replicates: 8, Next: 12}}
+	growing := Path{{Replicates: 8, Next: 12, Found: found}}
 	if got := growing.Conclude(report(compare.Better, compare.Unclear, compare.Unclear), Rule{Most: 60, Of: "replicates"}); !strings.HasPrefix(got, "Not decided yet, at 8 of 60 replicates; c is undecided") {
 		t.Errorf("a sweep that grows: %q", got)
+	}
+	blank := Path{{Replicates: 5, Why: "no variant has values, so nothing is compared"}}
+	if got := blank.Conclude(&compare.Report{}, Rule{Most: 60, Of: "replicates"}); got != "Undecided, at 5 of 60 replicates: no variant has values, so nothing is compared." || len(blank.Compared()) > 0 || len(growing.Compared()) != 1 {
+		t.Errorf("a look that compared nothing: %q", got)
 	}
 	if got := (Path{}).Conclude(report(compare.Better, compare.Better, compare.Better), Rule{Most: 60, Of: "replicates"}); got != "" {
 		t.Errorf("without a look: %q", got)

@@ -8,6 +8,7 @@
 package growth
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -173,7 +174,7 @@ func waits(s *sweep.Sweep) string {
 
 // A step is a look and what follows from it.
 type step struct {
-	plan  *sweep.Plan // with the look, and the runs it adds; nil where nothing could be compared
+	plan  *sweep.Plan // with the look, and the runs it adds; nil where it is in force already
 	added []string    // their ids
 	words string      // for people
 	last  bool        // nothing more is to come
@@ -187,7 +188,7 @@ func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options
 	}
 	rule, grows := RuleOf(s.Spec())
 	path, err := PathOf(s)
-	if err != nil || !grows || path.Ended() {
+	if path = path.Compared(); err != nil || !grows || path.Ended() {
 		return next, false, err
 	}
 	n := rule.First
@@ -198,11 +199,7 @@ func look(ctx context.Context, s *sweep.Sweep, t *table.Table, o compare.Options
 	if err != nil {
 		return next, false, fmt.Errorf("look at %d %s: %w", n, rule.Of, err)
 	}
-	if len(found.Found) == 0 {
-		next.words, next.last = found.Why+"; no runs are added", true
-		return next, true, nil
-	}
-	path = append(path, found)
+	path = append(slices.Clone(path), found)
 	if err := end(ctx, s, path, rule); err != nil {
 		return next, false, err
 	}
@@ -243,13 +240,16 @@ func numberOf(r sweep.Run, spec *grid.Spec) int {
 	return r.Replicate
 }
 
-// follow is the plan that follows from looks or rounds.
+// follow is the plan that follows from looks or rounds, unless it is in force.
 func follow(ctx context.Context, s *sweep.Sweep, looks []byte) (next step, err error) {
 	reserve, err := s.Reserve(ctx)
 	if err != nil {
 		return next, err
 	}
 	head, _ := s.Head()
+	if bytes.Equal(looks, head.Looks) {
+		return next, nil
+	}
 	next.plan = &sweep.Plan{Head: head, Spec: s.Spec(), Inputs: map[string]string{}}
 	next.plan.Looks = looks
 	if next.plan.Runs, err = planned(reserve, looks, s.Spec()); err != nil {
@@ -267,6 +267,9 @@ func follow(ctx context.Context, s *sweep.Sweep, looks []byte) (next step, err e
 // words are what the last look of a path says.
 func words(path decide.Path, rule decide.Rule, added int) string {
 	look := path[len(path)-1]
+	if look.Blank() {
+		return fmt.Sprintf("look %d, at %d of %d %s: %s; no runs are added", len(path), look.Replicates, rule.Most, rule.Of, look.Why)
+	}
 	var parts, order []string
 	found := map[string][]string{} // variants by what is said of them
 	for _, f := range look.Found {

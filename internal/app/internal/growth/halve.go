@@ -26,6 +26,9 @@ func roundsOf(s *sweep.Sweep) (halving.Rounds, error) {
 func halve(ctx context.Context, s *sweep.Sweep, t *table.Table) (next step, ok bool, err error) {
 	h := s.Spec().Halve
 	rounds, err := roundsOf(s)
+	if n := len(rounds); n > 0 && rounds[n-1].Why != "" {
+		rounds = rounds[:n-1] // which is judged again when it has values
+	}
 	if err != nil || rounds.Ended(len(h.Values)) {
 		return next, false, err
 	}
@@ -35,11 +38,7 @@ func halve(ctx context.Context, s *sweep.Sweep, t *table.Table) (next step, ok b
 		keep = 1 // nothing is left to go on to: the best is what was looked for
 	}
 	round := halving.Take(t, judge(s.Spec()), h.Values[len(rounds)], entrants, keep)
-	if len(rounds) == 0 && round.Why != "" {
-		next.words, next.last = round.Why+"; no runs are added", true
-		return next, true, nil
-	}
-	rounds = append(rounds, round)
+	rounds = append(slices.Clone(rounds), round)
 	text, err := rounds.Encode()
 	if err == nil {
 		next, err = follow(ctx, s, text)
@@ -48,7 +47,7 @@ func halve(ctx context.Context, s *sweep.Sweep, t *table.Table) (next step, ok b
 	next.last = rounds.Ended(len(h.Values))
 	switch {
 	case round.Why != "":
-		next.words += "; " + round.Why
+		next.words += "; " + round.Why + "; no runs are added"
 	case len(next.added) > 0:
 		next.words += fmt.Sprintf("; %s more", unit.Plural(len(next.added), "run"))
 	}
@@ -201,7 +200,6 @@ func shownRounds(s *sweep.Sweep, r *compare.Report) (*report.Growth, error) {
 		return nil, err
 	}
 	h, m := s.Spec().Halve, judge(s.Spec())
-	r.Decision = strings.TrimSpace(concludeRounds(rounds, m, h) + " " + r.Decision)
 	for i := range r.Metrics {
 		r.Metrics[i].Effects = nil // the better candidates have more of the parameter: what drives what cannot be told
 	}

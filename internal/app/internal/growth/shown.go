@@ -141,14 +141,39 @@ func Recall(s *sweep.Sweep, o *compare.Options) {
 	if _, grows := RuleOf(s.Spec()); !grows {
 		return
 	}
+	o.Sampled = s.Spec().Sample.Grows()
 	if path, err := PathOf(s); err == nil {
 		o.Looked = path.Found
 	}
 }
 
+// Conclude puts what the looks, or rounds, of a sweep that grows say of it as a whole
+// before the decision of its comparison, which recalls them.
+func Conclude(s *sweep.Sweep, r *compare.Report) error {
+	words := ""
+	if h := s.Spec().Halve; h.Grows() {
+		rounds, err := roundsOf(s)
+		if err != nil {
+			return err
+		}
+		words = concludeRounds(rounds, judge(s.Spec()), h)
+	} else if rule, grows := RuleOf(s.Spec()); grows {
+		path, err := PathOf(s)
+		if err != nil {
+			return err
+		}
+		words = path.Conclude(r, rule)
+	}
+	r.Decision = strings.TrimSpace(words + " " + r.Decision)
+	return nil
+}
+
 // Shown is how a sweep that grows came to its runs, nil of another. It puts what
 // follows from it before the decision of its comparison.
 func Shown(ctx context.Context, s *sweep.Sweep, r *compare.Report) (*report.Growth, error) {
+	if err := Conclude(s, r); err != nil {
+		return nil, err
+	}
 	if s.Spec().Halve.Grows() {
 		return shownRounds(s, r)
 	}
@@ -161,7 +186,6 @@ func Shown(ctx context.Context, s *sweep.Sweep, r *compare.Report) (*report.Grow
 		return nil, err
 	}
 	reserve, err := s.Reserve(ctx)
-	r.Decision = strings.TrimSpace(path.Conclude(r, rule) + " " + r.Decision)
 	g := &report.Growth{Of: rule.Of, Most: rule.Most, Times: len(path), Runs: len(reserve), Ended: path.Ended()}
 	g.Head = []string{"look", rule.Of, "alpha used", "variant", "metric", "change", "interval", "verdict"}
 	for i, l := range path {

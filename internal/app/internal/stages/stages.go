@@ -83,7 +83,7 @@ func (a Also) Note(blocks report.Comparison, single bool, s *sweep.Sweep, t *tab
 		blocks[0].Notes, err = check(s, t, o)
 	}
 	if a.Sizes {
-		sensitive(blocks)
+		sensitive(blocks, o.Looked != nil)
 	}
 	return err
 }
@@ -108,11 +108,12 @@ func check(s *sweep.Sweep, t *table.Table, o compare.Options) ([]string, error) 
 	return words, nil
 }
 
-// sensitive notes what size of change the runs of each comparison could have told.
-func sensitive(blocks report.Comparison) {
+// sensitive notes what size of change the runs of each comparison could have told;
+// looked is whether looks decided by the metrics that decide.
+func sensitive(blocks report.Comparison, looked bool) {
 	for i := range blocks {
 		for _, m := range blocks[i].Report.Metrics {
-			blocks[i].Notes = append(blocks[i].Notes, sensitivity(m)...)
+			blocks[i].Notes = append(blocks[i].Notes, sensitivity(m, looked && !m.Exploratory && !m.Guardrail)...)
 		}
 		if r := blocks[i].Report; !slices.ContainsFunc(r.Metrics, compared) {
 			blocks[i].Notes = append(blocks[i].Notes, "sensitivity: nothing is compared, so there is no change to tell; `baseline` or --baseline says with what")
@@ -126,15 +127,19 @@ func compared(m compare.MetricTable) bool {
 }
 
 // sensitivity says of every group which changes are told four times in five.
-func sensitivity(m compare.MetricTable) (notes []string) {
+func sensitivity(m compare.MetricTable, looked bool) (notes []string) {
 	for _, g := range m.Groups {
 		a := g.Against
 		if a == nil || a.Exact {
 			continue
 		}
 		of := fmt.Sprintf("sensitivity: %s of %s: ", m.Name, unit.Cut(g.Name, 60))
+		what, n := "runs a side", a.Pairs
+		if a.Paired {
+			what = "pairs"
+		}
 		if math.IsNaN(a.Detectable) {
-			notes = append(notes, of+"not known, there are too few values, they are all equal, or looks have decided how many there are")
+			notes = append(notes, of+"not known, "+undetectable(a, what, looked))
 			continue
 		}
 		centre := m.Groups[0].Centre
@@ -144,19 +149,26 @@ func sensitivity(m compare.MetricTable) (notes []string) {
 			}
 			return unit.Number(float64(int(10000*x/math.Abs(centre)+0.5))/100) + "%"
 		}
-		what, n := "runs a side", a.Pairs
-		if a.Paired {
-			what = "pairs"
-		}
 		text := fmt.Sprintf("with %d %s a change of %s is told four times in five; with %d one of %s, with %d one of %s",
 			n, what, size(a.Detectable), 2*n, size(a.Detectable/math.Sqrt2), 4*n, size(a.Detectable/2))
 		if limit := m.Limit(centre); limit > 0 {
 			ratio := a.Detectable / limit
-			text += fmt.Sprintf("; the min_effect, %s, takes about %s %s", size(limit), unit.Number(math.Ceil(float64(n)*ratio*ratio)), what)
+			text += fmt.Sprintf("; the min_effect, %s, takes about %s %s", size(limit), unit.Count(math.Ceil(float64(n)*ratio*ratio)), what)
 		}
 		notes = append(notes, of+text)
 	}
 	return notes
+}
+
+// undetectable says why it is not known which change the runs could have told.
+func undetectable(a *compare.Comparison, what string, looked bool) string {
+	switch {
+	case looked:
+		return "as looks decided how many runs there are; they stopped where the change that is there was told"
+	case a.Equal || a.Flat || a.Lo == a.Hi:
+		return "as the change does not vary"
+	}
+	return fmt.Sprintf("as %d %s are too few for an interval", a.Pairs, what)
 }
 
 func split(s *sweep.Sweep, t *table.Table, o compare.Options) []part {

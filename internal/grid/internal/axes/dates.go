@@ -25,7 +25,11 @@ func datesForm() form.Form[dateAxis] {
 		dateKey("to", "As from; included.", form.Text("").Schema,
 			func(r *yaml.Reader, n *yaml.Node, x *dateAxis) { x.to, x.toAt = readDate(r, n), n }),
 		dateKey("step", "1h, 1d, 1bd, 1w, 1mo, 1q, 1y or a number of them.", form.Schema{"type": "string", "pattern": `^([1-9][0-9]{0,5})?(min|h|d|bd|w|mo|q|y)$`},
-			func(r *yaml.Reader, n *yaml.Node, x *dateAxis) { report(r, n, x.SetStep(r.Text(n, "a step"))) }),
+			func(r *yaml.Reader, n *yaml.Node, x *dateAxis) {
+				if text := r.Text(n, "a step such as 1h, 1d, 1bd, 1w, 1mo, 1q or 1y"); text != "" {
+					report(r, n, x.SetStep(text))
+				}
+			}),
 		dateKey("tz", "A time zone, such as Europe/Berlin; UTC by default.", form.Text("").Schema,
 			func(r *yaml.Reader, n *yaml.Node, x *dateAxis) { x.Zone = readZone(r, n) }),
 		dateKey("align", "Only the first or last days of weeks, months, quarters or years.", form.Word("start", "end").Schema,

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/form"
 	"github.com/fanout-dev/fanout/internal/grid/internal/yaml"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -150,7 +151,7 @@ func numberRange(r *yaml.Reader, k yaml.Field, args map[string]value.Value) []va
 		return nil
 	}
 	if about := (to - from) / step; !(about < maxValues) {
-		r.Errorf(k.Key, "the range has about %.0f values, more than %d", about, maxValues)
+		r.Errorf(k.Key, "the range has %s values, and an axis of a rule has at most %s", unit.Count(math.Floor(about+1e-6)+1), unit.Count(maxValues))
 		return nil
 	}
 	first, by := exact(args["from"]), new(big.Rat).SetFloat64(step)

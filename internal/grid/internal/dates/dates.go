@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A Rule defines which dates follow a first one, and how they are written.
@@ -69,7 +70,7 @@ func (r *Rule) Between(from, to Moment, limit int) ([]string, error) {
 	var out []string
 	for t := next(0); !t.After(last); t = next(len(out)) {
 		if len(out) == limit {
-			return nil, fmt.Errorf("there are more than %d dates", limit)
+			return nil, fmt.Errorf("there are more than %s dates", unit.Count(float64(limit)))
 		}
 		out = append(out, r.text(t))
 	}

@@ -56,7 +56,10 @@ func Form() form.Form[Repeat] {
 // UntilForm is decided, width(auc) < 0.002 or width(auc) < 1%.
 func UntilForm() form.Form[Until] {
 	return form.Form[Until]{Read: func(r *yaml.Reader, n *yaml.Node, u *Until) {
-		text := strings.TrimSpace(r.Text(n, "until"))
+		text := ""
+		if r.IsScalar(n) {
+			text = strings.TrimSpace(r.Resolve(n).Value)
+		}
 		if text == "decided" {
 			*u = Until{Decided: true}
 			return
