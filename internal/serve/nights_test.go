@@ -100,7 +100,7 @@ func TestNights(t *testing.T) {
 		"model 2026-11-12 against 2026-11-11", "1 of 3 is unusual", "October 2026", "November 2026", `aria-current="page">Nights`,
 		`<a class="day failed" href="` + strings.TrimSuffix(path, "nights") + `runs?where=model&#43;%3D%3D&#43;%222026-11-12%22&amp;all=1" title="2026-11-12: 3 runs, 1 did not succeed; a firing ended with exit code 3">12</a>`,
 		`title="2026-11-11: 3 runs; a firing succeeded"`, `<a class="day gap" href="` + strings.TrimSuffix(path, "nights") + `schedule?from=2026-11-05&amp;to=2026-11-05#catchup" title="2026-11-05: no runs; what would run it">5</a>`,
-		`<rect class="band"`, `<path class="mark"`, "other code since 2026-11-08", `">cells that differ</a>`,
+		`<figure class="odd"><figcaption>`, `<svg class="spark panel"`, `aria-label="y of emea by date; the last value is 250, usual is 102 ± `, "y by model, each to its own scale;", `<rect class="band"`, `<path class="mark"`, "other code since 2026-11-08", `">cells that differ</a>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q:\n%s", want, page)

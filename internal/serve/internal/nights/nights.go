@@ -29,6 +29,7 @@ const (
 	maxMonths = 13 // of the calendar; the last
 	maxRows   = 500
 	maxSpark  = 60 // values of a series that are drawn
+	maxPanels = 60 // series of a metric that are drawn side by side
 )
 
 // A View is the nights of a sweep.
@@ -63,9 +64,18 @@ type Metric struct {
 	Name    string `json:"name"`
 	Unit    string `json:"unit,omitempty"`
 	Rows    []Row  `json:"rows"`
+	Shared  bool   `json:"-"` // its panels are drawn to one scale
 	Unusual int    `json:"unusual"`
 	Left    int    `json:"left,omitempty"` // rows that are not shown
 }
+
+// HasPanels reports whether its series are drawn side by side.
+func (m Metric) HasPanels() bool {
+	return slices.ContainsFunc(m.Rows, func(r Row) bool { return r.Panel != "" })
+}
+
+// PanelsLeft reports whether there are more series than are drawn.
+func (m Metric) PanelsLeft() bool { return len(m.Rows) > maxPanels || m.Left > 0 }
 
 // A Row is one combination of the other axes.
 type Row struct {
@@ -79,6 +89,8 @@ type Row struct {
 	Usual   string        `json:"usual,omitempty"`   // where a value lies on such a date
 	Changed string        `json:"changed,omitempty"` // what of the code, files or environment changed last, and when
 	Spark   template.HTML `json:"-"`
+	Panel   template.HTML `json:"-"` // the series by date, larger; empty where there are too many
+	line    line
 	off     float64
 }
 
@@ -280,7 +292,8 @@ func metricOf(name, measured string, dates []string, all map[string]series, nigh
 		if band != nil && !band.Constant {
 			r.Usual = unit.Number(band.Expected) + " ± " + unit.Number(band.Usual)
 		}
-		r.Spark = spark(s, name, dates, band, marks)
+		r.line = lineOf(s, name, dates, band, marks)
+		r.Spark = r.line.spark()
 		if !math.IsNaN(now) && !math.IsNaN(last) {
 			r.off = math.Abs(now - last)
 			if r.Change = unit.Change(now - last); last != 0 {
@@ -307,6 +320,7 @@ func metricOf(name, measured string, dates []string, all map[string]series, nigh
 	})
 	m.Left = max(0, len(m.Rows)-maxRows)
 	m.Rows = m.Rows[:len(m.Rows)-m.Left]
+	m.drawPanels()
 	return m
 }
 
@@ -338,54 +352,4 @@ func turns(s series, dates []string) []changes.Turn {
 		outcomes = append(outcomes, s[d].BestOut)
 	}
 	return changes.Turns(outcomes)
-}
-
-// spark draws the last values of a series as a line, with a dot at the last, where it
-// is usual to lie on that date, and where something changed.
-func spark(s series, metric string, dates []string, band *compare.Departure, marks []changes.Turn) template.HTML {
-	skipped := max(0, len(dates)-maxSpark)
-	dates = dates[skipped:]
-	low, high := math.Inf(1), math.Inf(-1)
-	for _, d := range dates {
-		if y := number(s[d], metric); !math.IsNaN(y) {
-			low, high = min(low, y), max(high, y)
-		}
-	}
-	if band != nil {
-		low, high = min(low, band.Expected-band.Usual), max(high, band.Expected+band.Usual)
-	}
-	if !(high > low) {
-		return ""
-	}
-	across := func(i int) float64 { return 2 + 120*float64(i)/float64(max(len(dates)-1, 1)) }
-	up := func(value float64) float64 { return 21 - 18*(value-low)/(high-low) }
-	var b strings.Builder
-	b.WriteString(`<svg class="spark" viewBox="0 0 124 24" width="124" height="24" aria-hidden="true">`)
-	if band != nil {
-		from := 2.0
-		if band.OnLine || band.Weekday != "" { // it is that of this date alone
-			from = 112
-		}
-		top := up(band.Expected + band.Usual)
-		fmt.Fprintf(&b, `<rect class="band" x="%.1f" y="%.1f" width="%.1f" height="%.1f"/>`, from, top, 122-from, max(up(band.Expected-band.Usual)-top, 0.5))
-	}
-	for _, m := range marks {
-		if m.At >= skipped {
-			fmt.Fprintf(&b, `<path class="mark" d="M%.1f 0V24"/>`, across(m.At-skipped))
-		}
-	}
-	b.WriteString(`<path d="`)
-	pen, x, y := "M", 0.0, 0.0
-	for i, d := range dates {
-		value := number(s[d], metric)
-		if math.IsNaN(value) {
-			pen = "M"
-			continue
-		}
-		x, y = across(i), up(value)
-		fmt.Fprintf(&b, "%s%.1f %.1f", pen, x, y)
-		pen = "L"
-	}
-	fmt.Fprintf(&b, `"/><circle cx="%.1f" cy="%.1f" r="2.5"/></svg>`, x, y)
-	return template.HTML(b.String())
 }
