@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/ahead"
+	"github.com/fanout-dev/fanout/internal/serve/internal/beside"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/causes"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
@@ -47,6 +48,7 @@ type sweepView struct {
 
 	Verdict template.HTML `json:"-"`
 	Summary template.HTML `json:"-"`
+	Aside   template.HTML `json:"-"`                         // sections that a wide page shows beside the others
 	Pending bool          `json:"summary_pending,omitempty"` // it is being computed
 	Trouble string        `json:"summary_error,omitempty"`
 	Text    string        `json:"summary,omitempty"` // in Markdown
@@ -160,7 +162,8 @@ func (s *Server) addSummary(ctx context.Context, place roots.Sweep, o *opened.Sw
 	}()
 	select {
 	case got := <-done:
-		if v.Verdict, v.Summary = got.verdict, got.rest; got.err != nil {
+		v.Verdict = got.verdict
+		if v.Summary, v.Aside = beside.Split(got.rest); got.err != nil {
 			v.Trouble = sentence(got.err)
 		} else {
 			v.Text = string(got.summary.Markdown())
