@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # `make dist-check`: builds everything twice, in two clones of the commit in two
 # folders, and compares the bytes; then has other programs look at what was built.
+# Arguments are those of packaging: -only linux_amd64 checks one target.
 # FRESH=1 gives the second building an empty cache of Go's, which takes much longer.
 set -euo pipefail
 cd "$(git rev-parse --show-toplevel)"

@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +46,8 @@ func run(args []string) error {
 	flags := flag.NewFlagSet("packaging", flag.ContinueOnError)
 	out := flags.String("o", "dist", "the `folder` to write, which is emptied")
 	version := flags.String("version", "", "the version, such as 1.2.3 (default: the tag of the commit, or 0.0.0-dev.N)")
-	only := flags.String("only", "", "only the wheel for `os_arch`, such as linux_amd64, or \"host\"")
+	only := flags.String("only", "", "only what is for `os_arch`, such as linux_amd64")
+	wheel := flags.Bool("wheel", false, "only the wheel for this machine")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -56,10 +56,10 @@ func run(args []string) error {
 		return err
 	}
 	defer os.RemoveAll(d.work)
-	if *only != "" {
-		return d.oneWheel(*only)
+	if *wheel {
+		return d.oneWheel()
 	}
-	return d.everything()
+	return d.everything(*only)
 }
 
 // newDist asks git for what was not given.
@@ -161,13 +161,17 @@ func output(cmd *exec.Cmd) (string, error) {
 	return strings.TrimRight(string(b), "\n"), nil
 }
 
-// everything builds for every target.
-func (d *dist) everything() error {
+// everything builds for every target, or for one.
+func (d *dist) everything(only string) error {
+	chosen := slices.DeleteFunc(slices.Clone(targets), func(t target) bool { return only != "" && t.String() != only })
+	if len(chosen) == 0 {
+		return fmt.Errorf("build for %q: want one of %v", only, targets)
+	}
 	extras, err := d.extras()
 	if err != nil {
 		return err
 	}
-	for _, t := range targets {
+	for _, t := range chosen {
 		fmt.Fprintln(os.Stderr, "packaging: build for", t)
 		if err := d.target(t, extras); err != nil {
 			return err
@@ -202,16 +206,9 @@ func (d *dist) target(t target, extras []file) error {
 	return nil
 }
 
-// oneWheel builds the wheel of one target, and nothing else.
-func (d *dist) oneWheel(name string) error {
-	if name == "host" {
-		name = target{runtime.GOOS, runtime.GOARCH}.String()
-	}
-	i := slices.IndexFunc(targets, func(t target) bool { return t.String() == name })
-	if i < 0 {
-		return fmt.Errorf("build for %q: want one of %v", name, targets)
-	}
-	b, err := d.binary(targets[i])
+// oneWheel builds the wheel for this machine, and nothing else.
+func (d *dist) oneWheel() error {
+	b, err := d.binary(host)
 	if err != nil {
 		return err
 	}

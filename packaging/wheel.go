@@ -50,7 +50,11 @@ func (d *dist) wheel(b *binary, notices []byte) error {
 	if err != nil {
 		return err
 	}
-	tags, about := wheelTags[b.target], "fanout-"+version+".dist-info/"
+	tags, known := wheelTags[b.target]
+	if !known {
+		return fmt.Errorf("build a wheel for %s: there are wheels for %v", b.target, targets)
+	}
+	about := "fanout-" + version + ".dist-info/"
 	files := []file{
 		{"fanout_glue.py", 0o644, templates.Glue},
 		{"fanout-" + version + ".data/scripts/fanout", 0o755, b.content},
