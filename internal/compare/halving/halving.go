@@ -164,6 +164,7 @@ func reader(t *table.Table, m metric.Metric) func(rows []int) (*float64, int) {
 		case m.ByMean():
 			x = stats.Mean(values)
 		}
+		x = stats.Minus(x, 0) // equal candidates are not told apart by how sums are rounded
 		return &x, len(values)
 	}
 }

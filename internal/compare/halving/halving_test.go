@@ -102,3 +102,21 @@ func TestRounds(t *testing.T) {
 		t.Error("rounds that cannot be read are read")
 	}
 }
+
+// TestEqualMeans: candidates with one and the same value are equal, however many runs
+// they have: sums of 0.1 are rounded, and the first in the plan counts as the better.
+func TestEqualMeans(t *testing.T) {
+	y, ones := []any{0.1, 0.1, 0.1, 0.1}, []any{1.0, 1.0, 1.0, 1.0}
+	at, _ := value.Of(1)
+	for _, m := range []metric.Metric{{Name: "y", Goal: "minimize", By: metric.ByMean}, {Name: "y", Goal: "maximize", Per: "n"}, {Name: "y", Goal: "maximize"}} {
+		for _, first := range []string{"one", "three"} {
+			entrants := []Entrant{{"one", "one", []int{0}}, {"three", "three", []int{1, 2, 3}}}
+			if first == "three" {
+				entrants[0], entrants[1] = entrants[1], entrants[0]
+			}
+			if r := Take(tableOf(t, y, ones), m, at, entrants, 1); r.Candidates[0].Name != first || *r.Candidates[0].Value != 0.1 {
+				t.Errorf("%+v: %s is better than its equal, %s", m, r.Candidates[0].Name, first)
+			}
+		}
+	}
+}
