@@ -32,6 +32,7 @@ type Server struct {
 	lose          func(*http.Request) bool
 	unconditional bool
 	status        int
+	readOnly      bool
 	counts        map[string]int
 }
 
@@ -78,6 +79,9 @@ func (s *Server) Lose(match func(*http.Request) bool) { s.set(func() { s.lose = 
 // Deny answers every request with an HTTP status and no more; 0 ends that.
 func (s *Server) Deny(status int) { s.set(func() { s.status = status }) }
 
+// ReadOnly denies, from now on, every request that would write.
+func (s *Server) ReadOnly() { s.set(func() { s.readOnly = true }) }
+
 // IgnoreConditions makes it a server that takes no notice of If-None-Match.
 func (s *Server) IgnoreConditions() { s.set(func() { s.unconditional = true }) }
 
@@ -108,6 +112,9 @@ func (s *Server) decide(r *http.Request) (f fate) {
 		r.Header.Del("If-None-Match")
 	}
 	f.status = s.status
+	if s.readOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		f.status = http.StatusForbidden
+	}
 	if time.Now().Before(s.away) || rand.Float64() < s.refused {
 		f.status = http.StatusServiceUnavailable
 	}
