@@ -54,7 +54,7 @@ func TestInABrowser(t *testing.T) {
 	_, _, list := get(s, "/api/v1/s/"+id+"/runs?where=run_status+==+%22failed%22")
 	var failed struct{ Runs []struct{ ID string } }
 	must(t, json.Unmarshal([]byte(list), &failed))
-	lookAt(t, browser, origin, []string{"/?q=tides", "/s/" + id, "/s/" + id + "/runs?group=region", "/s/" + id + "/runs?plot=dots", "/s/" + id + "/runs/" + run, "/s/" + id + "/runs/" + failed.Runs[0].ID,
+	lookAt(t, browser, origin, []string{"/?q=tides", "/s/" + id, "/s/" + id + "/runs?group=region", "/s/" + id + "/runs?plot=dots", "/s/" + id + "/runs/" + run, "/s/" + id + "/runs/" + run + "/1", "/s/" + id + "/runs/" + failed.Runs[0].ID,
 		"/s/" + id + "/cells", "/s/" + id + "/tables", "/s/" + id + "/tables/runs?color=region&f.x=%3E3&x=x&y=mean+loss", "/view/", "/view/hostile.ipynb", "/nowhere"})
 }
 
