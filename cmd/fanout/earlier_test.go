@@ -17,7 +17,9 @@ import (
 // format, or of what is stored, comes with another one.
 var earlier = map[string]string{
 	"dfff593": "grid",  // the first with all verbs of a sweep on one machine
-	"bc5e909": "grid",  // before sweeps were in buckets and leases were handles
+	"bc5e909": "grid",  // the last before sweeps were in buckets
+	"e5c2c85": "grid",  // the first with sweeps in buckets and workers on a cluster
+	"1f2b9e1": "grid",  // the first with handles of leases and shards
 	"25b3aa6": "until", // the first that looked until its variants were decided
 	"99f7858": "steps", // the first with steps, which is format 2
 }
