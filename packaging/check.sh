@@ -7,8 +7,10 @@ set -euo pipefail
 cd "$(git rev-parse --show-toplevel)"
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+commit=$(git rev-parse HEAD) # which stays, whatever is committed meanwhile
 for clone in one another-place; do
 	git clone -q . "$work/$clone"
+	git -C "$work/$clone" checkout -q --detach "$commit"
 	cache=$(go env GOCACHE)
 	[ "$clone" = one ] || [ -z "${FRESH:-}" ] || cache=$work/cache
 	(cd "$work/$clone" && umask "$([ "$clone" = one ] && echo 022 || echo 027)" && GOCACHE=$cache go run ./packaging -o "$work/$clone/dist" "$@")
