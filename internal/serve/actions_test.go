@@ -386,6 +386,23 @@ func TestLaunch(t *testing.T) {
 	}
 }
 
+// A search also finds what can be launched, where that is allowed.
+func TestSearchFindsWhatCanBeLaunched(t *testing.T) {
+	p := newPortal(t, Access{}, true)
+	if _, _, page := get(p, "/?q=sweep.yaml"); !strings.Contains(page, "To launch: <a href=\"/launch/") || !strings.Contains(page, ">sweep file</span></p>") {
+		t.Errorf("%s", page)
+	}
+	shows := newPortal(t, Access{}, false)
+	for _, s := range []struct {
+		*portal
+		q string
+	}{{p, ""}, {p, "?q=nothing+like+it"}, {shows, "?q=sweep.yaml"}} {
+		if _, _, page := get(s, "/"+s.q); strings.Contains(page, "To launch:") {
+			t.Errorf("%q: %s", s.q, page)
+		}
+	}
+}
+
 // A sweep that is running can be canceled, and nothing else.
 func TestCancelFromAPage(t *testing.T) {
 	p := newPortal(t, Access{}, true)

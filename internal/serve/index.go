@@ -9,6 +9,7 @@ import (
 	"regexp"
 
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -49,7 +50,10 @@ func (s *Server) placeOf(r *http.Request) (roots.Sweep, error) {
 	return place, nil
 }
 
-type index struct{ cards.Front }
+type index struct {
+	cards.Front
+	Launch []actions.File `json:"launch,omitempty"` // what a search finds that can be launched
+}
 
 func (index) title() string { return "Sweeps" }
 
@@ -59,11 +63,23 @@ func (s *Server) index(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	if len(found.Sweeps) == 1 && found.Sweeps[0].Path == "" {
-		return index{cards.Front{Found: 1, Matches: 1, Sweeps: cards.Of(s.shelf.Read(r.Context(), found.Sweeps))}}, nil, redirectError{s.link("s", found.Sweeps[0].ID)}
+		return index{Front: cards.Front{Found: 1, Matches: 1, Sweeps: cards.Of(s.shelf.Read(r.Context(), found.Sweeps))}}, nil, redirectError{s.link("s", found.Sweeps[0].ID)}
 	}
 	search := func(query string) template.URL { return withQuery(s.link(), url.Values{"q": {query}}) }
-	return index{cards.FrontOf(r.Context(), s.shelf, found, r.URL.Query().Get("q"), search)}, nil, nil
+	q := r.URL.Query().Get("q")
+	v := index{Front: cards.FrontOf(r.Context(), s.shelf, found, q, search)}
+	if q != "" {
+		launches, err := s.actions.List(r.Context(), q)
+		if err != nil {
+			return nil, nil, err
+		}
+		v.Launch = launches.Files[:min(len(launches.Files), maxLaunch)]
+	}
+	return v, nil, nil
 }
+
+// maxLaunch is how much of what can be launched stands beside the sweeps that were found.
+const maxLaunch = 6
 
 // crumbOf leads to a sweep.
 func (s *Server) crumbOf(p roots.Sweep) crumb { return crumb{p.Name, s.link("s", p.ID)} }
