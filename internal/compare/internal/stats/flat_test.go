@@ -99,3 +99,25 @@ func TestRatiosThatDoNotVary(t *testing.T) {
 		t.Errorf("one ratio varies: %v", got)
 	}
 }
+
+// TestResamplesThatCannotBeSure: an interval at the level of an early look is none where
+// the permutation, or the resamples, cannot be as sure.
+func TestResamplesThatCannotBeSure(t *testing.T) {
+	five := []float64{-1, 0.5, 1.25, 2, 3.5}
+	var many []float64
+	for i := range 60 {
+		many = append(many, float64(i)/7+math.Sin(float64(i)))
+	}
+	slices.Sort(many)
+	for _, c := range []struct {
+		change Change
+		none   bool
+	}{
+		{Resamples.One(five, 0.95), false}, {Resamples.One(five, 0.99), true}, {Resamples.Two(five, five, 0.99), false}, {Resamples.Two(five, five, 0.995), true},
+		{Resamples.One(many, 0.999), false}, {Resamples.One(many, 1-1e-7), true}, {Resamples.Two(many, five, 1-1e-7), true},
+	} {
+		if got := math.IsInf(c.change.Lo, -1) && math.IsInf(c.change.Hi, 1); got != c.none {
+			t.Errorf("%+v: no interval: %v, want %v", c.change, got, c.none)
+		}
+	}
+}

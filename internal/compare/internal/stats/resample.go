@@ -52,6 +52,7 @@ func oneByResamples(diffs []float64, confidence float64) Change {
 	r := source(diffs)
 	c.P, c.Least = flips(diffs, r)
 	c.Lo, c.Hi = accelerated(r, confidence, nil, diffs)
+	c.resolve(len(diffs), confidence)
 	return c
 }
 
@@ -68,7 +69,17 @@ func twoByResamples(a, b []float64, confidence float64) Change {
 	r := source(a, b)
 	c.P, c.Least = deals(a, b, r)
 	c.Lo, c.Hi = accelerated(r, confidence, a, b)
+	c.resolve(len(a)+len(b), confidence)
 	return c
+}
+
+// resolve leaves no interval that is to be surer than p, or the resamples of n
+// values, can be: those of looks at a sweep, which add up their levels.
+func (c *Change) resolve(n int, confidence float64) {
+	const usual = 0.95
+	if least := math.Max(c.Least, 2/float64(fewer(n)+1)); confidence > usual && 1-confidence < least {
+		c.Lo, c.Hi = math.Inf(-1), math.Inf(1)
+	}
 }
 
 // tails counts the sums that are at most, and at least, as large as the one
