@@ -503,6 +503,14 @@ def rows(scale):
             "fanout on this machine": lambda: fanout(TRIVIAL, n(1000)),
             "fanout --on nomad": lambda: fanout(TRIVIAL, n(1000), "--on", "nomad"),
         }),
+        "nomad-300": (f"{n(300):,} trivial notebooks on Nomad", {
+            "fanout on this machine": lambda: fanout(TRIVIAL, n(300)),
+            "fanout --on nomad": lambda: on_nomad(TRIVIAL, n(300), 2)[0],
+        }),
+        "nomad-100": (f"{n(100):,} trivial notebooks on Nomad", {
+            "fanout on this machine": lambda: fanout(TRIVIAL, n(100)),
+            "fanout --on nomad": lambda: on_nomad(TRIVIAL, n(100), 2)[0],
+        }),
         "nomad-mixed": (f"20 runs of 20 s among {n(500):,} short ones on Nomad, 4 allocations", {
             "longest first, known beforehand": lambda: mixed.bound(20 + n(500), 4),
             "fanout --on nomad": lambda: mixed.got,
@@ -564,13 +572,12 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="shrinks the numbers of runs")
     args = parser.parse_args()
     chosen = rows(args.scale)
-    if "NOMAD_ADDR" not in os.environ:  # an agent on this machine, with raw_exec
-        for name in [name for name in chosen if name.startswith("nomad")]:
-            del chosen[name]
-    names = args.rows.split(",") if args.rows else list(chosen)
-    if unknown := [name for name in names if name not in chosen]:
-        parser.error(f"no row {', '.join(unknown)}; the rows are {', '.join(chosen)}" +
-                     ("" if "NOMAD_ADDR" in os.environ else ", and those of Nomad if NOMAD_ADDR names an agent"))
+    cluster = "NOMAD_ADDR" in os.environ  # an agent on this machine, with raw_exec
+    possible = [name for name in chosen if cluster or not name.startswith("nomad")]
+    names = args.rows.split(",") if args.rows else possible
+    if unknown := [name for name in names if name not in possible]:
+        parser.error(f"no row {', '.join(unknown)}; the rows are {', '.join(possible)}" +
+                     ("" if cluster else ", and those of Nomad if NOMAD_ADDR names an agent"))
     prepare()
     sections, failed = earlier(chosen), False
     for name in names:
