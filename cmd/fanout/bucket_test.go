@@ -204,8 +204,8 @@ func (v *victim) checkStates(t *testing.T, s *sweep.Sweep, runs int) {
 		t.Errorf("%d runs, want %d", len(states), runs)
 	}
 	for _, st := range states {
-		if st.Status != outcome.Succeeded || string(st.Scraps["y"]) != st.Run.Params[0].Value.String() {
-			t.Errorf("run %s is %s with %s", st.Run.ID, st.Status, st.Scraps["y"])
+		if st.Status != outcome.Succeeded || st.Scraps.Text("y") != st.Run.Params[0].Value.String() {
+			t.Errorf("run %s is %s with %s", st.Run.ID, st.Status, st.Scraps.Text("y"))
 		}
 	}
 }

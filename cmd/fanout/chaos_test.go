@@ -372,8 +372,8 @@ func (c *chaos) check(v *victim, where string, runs int) {
 	}
 	for _, st := range s.Runs() {
 		x := st.Run.Params[0].Value.String()
-		if st.Status != outcome.Succeeded || st.Began != nil || string(st.Scraps["y"]) != x || succeeded[st.Run.ID] != 1 {
-			c.t.Errorf("run %s (x=%s) is %s, recorded %s, and succeeded %d times", st.Run.ID, x, st.Status, st.Scraps["y"], succeeded[st.Run.ID])
+		if st.Status != outcome.Succeeded || st.Began != nil || st.Scraps.Text("y") != x || succeeded[st.Run.ID] != 1 {
+			c.t.Errorf("run %s (x=%s) is %s, recorded %s, and succeeded %d times", st.Run.ID, x, st.Status, st.Scraps.Text("y"), succeeded[st.Run.ID])
 		}
 		if began[x] > st.Attempts || ended[x] < 1 || st.Attempts == 1 && (began[x] != 1 || ended[x] != 1) {
 			c.t.Errorf("run %s (x=%s) has %d attempts; its side effects began %d times and ended %d times", st.Run.ID, x, st.Attempts, began[x], ended[x])

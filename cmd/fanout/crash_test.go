@@ -83,7 +83,7 @@ func (v *victim) checkAt(t *testing.T, where string, runs int) {
 		if st.Status != outcome.Succeeded || st.Began != nil {
 			t.Errorf("run %s is %s", st.Run.ID, st.Status)
 		}
-		if got, want := string(st.Scraps["y"]), st.Run.Params[0].Value.String(); got != want {
+		if got, want := st.Scraps.Text("y"), st.Run.Params[0].Value.String(); got != want {
 			t.Errorf("run %s recorded %s, want %s", st.Run.ID, got, want)
 		}
 		if n := succeeded[st.Run.ID]; n != 1 {

@@ -104,7 +104,7 @@ func (v *victim) refuseToReproduce(t *testing.T, where, at string, bucket bool) 
 	t.Helper()
 	var report string
 	for _, st := range openAt(t, at).Runs() {
-		if st.Run.Step() == "report" && st.Run.On("region") == `"us"` && strings.HasPrefix(st.Run.On("day"), "1") {
+		if st.Run.Step() == "report" && st.Run.Params[0].Value.Text() == "us" && st.Run.Params[1].Value.String() == "1" {
 			report = st.Run.ID
 		}
 	}
@@ -165,7 +165,7 @@ func TestReproduceFailed(t *testing.T) {
 			t.Fatalf("%s is %s", s.RunName(st.Run.ID), st.Status)
 		}
 		out, err := v.reproduce(t, "victim.sweep", st.Run.ID).CombinedOutput()
-		if want := "cell 4 raised ValueError: " + strings.TrimSuffix(st.Run.On("day"), ".0"); err == nil || !strings.Contains(string(out), want) {
+		if want := "cell 4 raised ValueError: " + st.Run.Params[1].Value.String(); err == nil || !strings.Contains(string(out), want) {
 			t.Errorf("%v\n%s\nwant %q", err, out, want)
 		}
 	}

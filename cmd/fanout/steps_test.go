@@ -86,7 +86,7 @@ func (v *victim) checkFed(t *testing.T, where string, killed bool) {
 			t.Errorf("%s is %s, and succeeded %d times", s.RunName(st.Run.ID), st.Status, succeeded[st.Run.ID])
 		}
 		day, _ := value.Lookup(st.Run.Params, "day")
-		if total, is := st.Scraps["total"]; is && string(total) != map[string]string{"1": "2", "2": "4", "3": "6"}[day.String()] {
+		if total, is := st.Scraps.Get("total"); is && string(total) != map[string]string{"1": "2", "2": "4", "3": "6"}[day.String()] {
 			t.Errorf("%s adds up to %s", s.RunName(st.Run.ID), total)
 		}
 	}

@@ -54,7 +54,7 @@ func selects(s *sweep.Sweep, src string, runs []compare.Run) bool {
 	for _, r := range runs {
 		wanted[r.ID] = true
 	}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned {
 			continue
 		}

@@ -12,7 +12,7 @@ import (
 func provenTemplates(s *sweep.Sweep) map[string]bool {
 	head, _ := s.Head()
 	good := map[string]bool{}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded && !good[st.Run.Template] {
 			good[st.Run.Template] = len(o.Fingerprint.Differs(head.Fingerprint(st.Run), []string{"code", "files"})) == 0
 		}

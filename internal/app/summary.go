@@ -110,7 +110,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
 	}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned {
 			continue
 		}

@@ -97,6 +97,7 @@ func textsDeclared(ctx context.Context, s *sweep.Sweep, runs []sweep.RunState) m
 func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error) {
 	e := &entry{id: st.Run.ID, status: st.Status, texts: r.texts[st.Run.Template]}
 	run := query.RunOf(r.sweep, st)
+	e.columns, e.params, e.labels = make([]any, 0, len(runColumns)), make([]bound, 0, len(st.Run.Params)), make([]bound, 0, len(st.Run.Labels))
 	for _, c := range runColumns {
 		v := c.Of(run)
 		if text, isText := v.(string); isText {
@@ -183,7 +184,7 @@ func (r *runReader) decode(doc []byte, err error) (*recorded, error) {
 
 // logged takes the scraps that the log holds.
 func (e *entry) logged(scraps sweep.Scraps, to *buffer) error {
-	for name, data := range scraps {
+	for name, data := range scraps.All() {
 		s := notebook.Scrap{Name: name, Encoder: "json", Data: json.RawMessage(data), HasData: true}
 		it, problems, err := decodeScrap(s, to)
 		if err != nil {

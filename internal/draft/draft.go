@@ -238,6 +238,9 @@ func union(a, b []string) []string {
 func (d *Draft) Expand(ctx context.Context) error {
 	d.Inputs = map[string]string{}
 	inputs := d.inputDigester()
+	if n, err := d.Grid.Count(ctx); err == nil {
+		d.Runs = make([]sweep.Run, 0, n)
+	}
 	points := d.Grid.Points()
 	if d.Spec.Grows() {
 		points = d.Grid.Reserve()
@@ -253,7 +256,8 @@ func (d *Draft) Expand(ctx context.Context) error {
 			return err
 		}
 		if own != d.Recipe.Settings {
-			r.Settings = &own
+			kept := own // of its own: most runs need none
+			r.Settings = &kept
 		}
 		if err := d.noteInputs(inputs, r); err != nil {
 			return err

@@ -183,7 +183,7 @@ func (d *Draft) keepRuns(ctx context.Context, s *sweep.Sweep) (err error) {
 			return err
 		}
 	}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned {
 			continue
 		}

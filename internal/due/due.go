@@ -50,7 +50,7 @@ type List struct {
 // a fingerprint that make a success stale.
 func Of(s *sweep.Sweep, how Reprocess, parts []string) List {
 	l := List{Why: map[string]Reason{}}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned {
 			continue
 		}

@@ -24,7 +24,7 @@ type Forecast struct {
 func Expect(s *sweep.Sweep, ids []string, jobs int) (f Forecast, ok bool) {
 	f.Jobs = max(jobs, 1)
 	var wall, cpu time.Duration
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded {
 			f.From++
 			wall, cpu = wall+o.Duration(), cpu+o.CPU
@@ -64,7 +64,7 @@ func (f Forecast) String() string {
 // many ended since a time. ok is false when none has.
 func Left(s *sweep.Sweep, since time.Time) (left time.Duration, ok bool) {
 	done, open := 0, 0
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		switch {
 		case st.Run.Unplanned:
 		case st.Last != nil && st.Last.End.After(since):

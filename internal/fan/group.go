@@ -52,7 +52,7 @@ func (f *fanner) typical() time.Duration {
 	}
 	f.typicalOf = f.succeeded
 	var took []time.Duration
-	for _, st := range f.sweep.Runs() {
+	for st := range f.sweep.All() {
 		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded {
 			took = append(took, o.Duration())
 		}

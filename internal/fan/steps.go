@@ -9,19 +9,19 @@ import (
 
 // A chain is what fan knows of runs that need others.
 type chain struct {
-	wait   *sweep.Wait          // nil in a sweep without steps
-	held   map[string]sweep.Run // runs that wait for others
-	later  map[string]bool      // those that are executed only if they are due then
-	depth  map[string]int       // step → how many come before it
-	proven map[string]bool      // steps of which a run has passed its first cells
-	trying map[string]*canary   // by step
+	wait   *sweep.Wait        // nil in a sweep without steps
+	held   map[string]bool    // runs that wait for others
+	later  map[string]bool    // those that are executed only if they are due then
+	depth  map[string]int     // step → how many come before it
+	proven map[string]bool    // steps of which a run has passed its first cells
+	trying map[string]*canary // by step
 
 	all  []sweep.Run // the queue is a part of it,
 	room int         // behind this many runs that are gone
 }
 
 func newChain(s *sweep.Sweep, o Options) *chain {
-	c := &chain{held: map[string]sweep.Run{}, later: map[string]bool{}, depth: map[string]int{}, proven: map[string]bool{}, trying: map[string]*canary{}}
+	c := &chain{held: map[string]bool{}, later: map[string]bool{}, depth: map[string]int{}, proven: map[string]bool{}, trying: map[string]*canary{}}
 	c.wait = s.Wait(slices.Concat(o.Runs, o.Later))
 	for _, id := range o.Later {
 		c.later[id] = true
@@ -45,13 +45,11 @@ func (f *fanner) hold() {
 		if f.chain.wait.Free(run.ID) {
 			free = append(free, run)
 		} else {
-			f.chain.held[run.ID] = run
+			f.chain.held[run.ID] = true
 		}
 	}
 	for _, id := range f.o.Later {
-		if st, ok := f.sweep.Run(id); ok {
-			f.chain.held[id] = st.Run
-		}
+		f.chain.held[id] = true
 	}
 	for _, run := range free {
 		if f.sweep.Waits(run.ID) == "" {
@@ -85,8 +83,7 @@ func (f *fanner) settled(run string) {
 		return
 	}
 	for _, id := range slices.Backward(f.chain.wait.Settle(run)) {
-		next, held := f.chain.held[id]
-		if !held {
+		if !f.chain.held[id] {
 			continue
 		}
 		delete(f.chain.held, id)
@@ -102,7 +99,8 @@ func (f *fanner) settled(run string) {
 		case f.sweep.Waits(id) != "":
 			f.block(id)
 		default:
-			f.enqueue(f.placeOf(next), next)
+			st, _ := f.sweep.Run(id)
+			f.enqueue(f.placeOf(st.Run), st.Run)
 		}
 	}
 }
@@ -173,8 +171,8 @@ func (f *fanner) left() iter.Seq[sweep.Run] {
 				return
 			}
 		}
-		for _, r := range f.chain.held {
-			if !yield(r) {
+		for id := range f.chain.held {
+			if st, _ := f.sweep.Run(id); !yield(st.Run) {
 				return
 			}
 		}

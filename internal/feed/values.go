@@ -36,7 +36,7 @@ func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState, room *int)
 			scraps[name] = v
 		}
 	}
-	for name, data := range st.Scraps {
+	for name, data := range st.Scraps.All() {
 		add(name, data)
 	}
 	if !st.More {

@@ -91,7 +91,7 @@ func referred(s *sweep.Sweep, h sweep.Head) map[string]bool {
 	for _, t := range h.Templates {
 		used[t.Key] = true
 	}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		for _, o := range []*outcome.Outcome{st.Last, st.BestOut} {
 			if o != nil {
 				used[o.Provenance] = true

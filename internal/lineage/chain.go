@@ -35,7 +35,7 @@ func Chain(s *sweep.Sweep) []Step {
 	for i := range steps {
 		steps[i].Counts, at[steps[i].Name] = map[outcome.Status]int{}, i
 	}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		i, is := at[st.Run.Step()]
 		if !is || st.Run.Unplanned {
 			continue

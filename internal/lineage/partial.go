@@ -21,7 +21,7 @@ func Partial(s *sweep.Sweep, most int) []string {
 	share := func(n needs.Need) bool { return n.Share < 1 }
 	var lines []string
 	left := 0
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		step, is := head.Step(st.Run.Step())
 		if !is || st.Run.Unplanned || st.Status != outcome.Succeeded || !slices.ContainsFunc(step.Needs, share) {
 			continue

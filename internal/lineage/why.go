@@ -1,8 +1,6 @@
 package lineage
 
 import (
-	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
@@ -13,17 +11,17 @@ import (
 // An Origin is a run that something comes from, as it stands.
 type Origin struct {
 	Relative
-	Depth    int                        `json:"depth"`             // 0 is the run that was asked about
-	Attempt  int                        `json:"attempt,omitempty"` // that stands for the run; 0 where none does
-	Ended    time.Time                  `json:"ended_at,omitzero"`
-	Notebook string                     `json:"notebook,omitempty"` // key
-	Scraps   map[string]json.RawMessage `json:"scraps,omitempty"`
-	Files    []string                   `json:"files,omitempty"`
-	With     []sweep.With               `json:"with,omitempty"`
-	FedBy    []string                   `json:"fed_by,omitempty"`  // ids
-	Changed  bool                       `json:"changed,omitempty"` // what fed it has left something else since
-	Shown    bool                       `json:"-"`                 // it is in the list already, with what fed it
-	Rest     string                     `json:"-"`                 // instead of a run: those that are left out
+	Depth    int          `json:"depth"`             // 0 is the run that was asked about
+	Attempt  int          `json:"attempt,omitempty"` // that stands for the run; 0 where none does
+	Ended    time.Time    `json:"ended_at,omitzero"`
+	Notebook string       `json:"notebook,omitempty"` // key
+	Scraps   sweep.Scraps `json:"scraps,omitempty"`
+	Files    []string     `json:"files,omitempty"`
+	With     []sweep.With `json:"with,omitempty"`
+	FedBy    []string     `json:"fed_by,omitempty"`  // ids
+	Changed  bool         `json:"changed,omitempty"` // what fed it has left something else since
+	Shown    bool         `json:"-"`                 // it is in the list already, with what fed it
+	Rest     string       `json:"-"`                 // instead of a run: those that are left out
 }
 
 // Why lists a run with all that it comes from, each before what fed it, and
@@ -84,7 +82,7 @@ func (w *why) origin(r Relative, depth int) Origin {
 		return o
 	}
 	o.Attempt, o.Ended, o.Notebook = st.Best, st.BestOut.End, sweep.RunKey(r.ID)
-	o.Scraps, o.Files = maps.Clone(st.Scraps), st.BestOut.Files
+	o.Scraps, o.Files = st.Scraps, st.BestOut.Files
 	o.Changed = st.Status == outcome.Succeeded && slices.Contains(w.sweep.Stale(st, []string{"upstream"}), "upstream")
 	return o
 }

@@ -131,7 +131,7 @@ func newExecutor(ctx context.Context, s *sweep.Sweep, o Options, recipe sweep.Re
 	}
 	e := &executor{
 		sweep: s, o: o, machine: thisMachine(), place: placeOf(s), scratch: folder, temps: temps, modules: filepath.Join(folder.Path, "modules"), exit: out,
-		memory: newGate(), medians: newMedians(s.Runs()), remarks: map[string]bool{},
+		memory: newGate(), medians: newMedians(s.All()), remarks: map[string]bool{},
 	}
 	if err := writeModules(e.modules); err != nil {
 		return nil, errors.Join(fmt.Errorf("create a folder for modules: %w", err), e.removeFolders())

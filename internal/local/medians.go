@@ -1,6 +1,7 @@
 package local
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -19,9 +20,9 @@ type medians struct {
 // enough is how many runs a median needs to be trusted.
 const enough = 3
 
-func newMedians(states []sweep.RunState) *medians {
+func newMedians(states iter.Seq[sweep.RunState]) *medians {
 	m := &medians{}
-	for _, st := range states {
+	for st := range states {
 		if st.BestOut != nil && st.BestOut.Status == outcome.Succeeded {
 			m.times = append(m.times, st.BestOut.Duration())
 		}

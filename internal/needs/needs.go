@@ -46,7 +46,6 @@ func Lacks(share float64, n, succeeded int) bool {
 // A group is the runs of a needed step that agree on the shared axes, and the
 // runs of the needing step that agree with them.
 type group struct {
-	id     int
 	needed []int
 	by     []int
 }
@@ -56,14 +55,15 @@ type edge struct {
 	Need
 	from, to int      // the needing step and the needed one
 	shared   []string // axes
-	groups   map[string]*group
+	first    int      // its groups are those from here on
+	groups   []group
+	of       []int32 // run → its group, on either side; -1 for runs of other steps
 }
 
 // A Graph knows the needs of runs. It is not changed after New, and may be used
 // concurrently.
 type Graph struct {
-	runs   []int // run → step
-	at     func(run int, axis string) string
+	runs   []int32 // run → step
 	edges  []*edge
 	groups int
 }
@@ -72,37 +72,52 @@ type Graph struct {
 // text of its value on an axis: runs agree where the texts are equal. A run of a
 // step that is not among the steps neither needs nor feeds any.
 func New(steps []Step, n int, step func(run int) string, at func(run int, axis string) string) *Graph {
-	g := &Graph{runs: make([]int, n), at: at}
+	g := &Graph{runs: make([]int32, n)}
 	number := map[string]int{}
 	for i, s := range steps {
 		number[s.Name] = i
 	}
-	for i, s := range steps {
-		for _, need := range s.Needs {
-			to, known := number[need.Step]
-			if !known {
-				continue
-			}
-			g.edges = append(g.edges, &edge{Need: need, from: i, to: to, shared: shared(s.Axes, steps[to].Axes), groups: map[string]*group{}})
-		}
-	}
 	for run := range n {
 		g.runs[run] = -1
 		if i, known := number[step(run)]; known {
-			g.runs[run] = i
+			g.runs[run] = int32(i)
 		}
-		for _, e := range g.edges {
-			if e.to == g.runs[run] {
-				x := g.group(e, run)
-				x.needed = append(x.needed, run)
-			}
-			if e.from == g.runs[run] {
-				x := g.group(e, run)
-				x.by = append(x.by, run)
+	}
+	for i, s := range steps {
+		for _, need := range s.Needs {
+			if to, known := number[need.Step]; known {
+				e := &edge{Need: need, from: i, to: to, shared: shared(s.Axes, steps[to].Axes), first: g.groups}
+				e.index(g.runs, at)
+				g.edges = append(g.edges, e)
+				g.groups += len(e.groups)
 			}
 		}
 	}
 	return g
+}
+
+// index groups the runs on both sides.
+func (e *edge) index(runs []int32, at func(run int, axis string) string) {
+	e.of = make([]int32, len(runs))
+	known := map[string]int32{}
+	for run, step := range runs {
+		e.of[run] = -1
+		if int(step) != e.from && int(step) != e.to {
+			continue
+		}
+		key := key(run, e.shared, at)
+		i, is := known[key]
+		if !is {
+			i = int32(len(e.groups))
+			known[key], e.groups = i, append(e.groups, group{})
+		}
+		e.of[run] = i
+		if x := &e.groups[i]; int(step) == e.to {
+			x.needed = append(x.needed, run)
+		} else {
+			x.by = append(x.by, run)
+		}
+	}
 }
 
 func shared(a, b []string) []string {
@@ -117,34 +132,22 @@ func shared(a, b []string) []string {
 
 // key is a run's projection on axes. Texts are canonical JSON, which has no
 // zero byte.
-func (g *Graph) key(run int, axes []string) string {
+func key(run int, axes []string, at func(run int, axis string) string) string {
 	if len(axes) == 1 {
-		return g.at(run, axes[0])
+		return at(run, axes[0])
 	}
 	parts := make([]string, len(axes))
 	for i, a := range axes {
-		parts[i] = g.at(run, a)
+		parts[i] = at(run, a)
 	}
 	return strings.Join(parts, "\x00")
 }
 
-// group finds or makes the group of a run, on either side of an edge.
-func (g *Graph) group(e *edge, run int) *group {
-	key := g.key(run, e.shared)
-	x := e.groups[key]
-	if x == nil {
-		x = &group{id: g.groups}
-		g.groups++
-		e.groups[key] = x
-	}
-	return x
-}
-
 // needs yields the needs of a run with their groups.
-func (g *Graph) needs(run int, do func(e *edge, x *group)) {
+func (g *Graph) needs(run int, do func(e *edge, group int)) {
 	for _, e := range g.edges {
-		if e.from == g.runs[run] {
-			do(e, e.groups[g.key(run, e.shared)])
+		if e.from == int(g.runs[run]) {
+			do(e, int(e.of[run]))
 		}
 	}
 }
@@ -152,7 +155,7 @@ func (g *Graph) needs(run int, do func(e *edge, x *group)) {
 // Needed are the runs that a run needs, a set for each of its step's needs.
 func (g *Graph) Needed(run int) []Set {
 	var out []Set
-	g.needs(run, func(e *edge, x *group) { out = append(out, Set{e.Need, x.needed}) })
+	g.needs(run, func(e *edge, i int) { out = append(out, Set{e.Need, e.groups[i].needed}) })
 	return out
 }
 
@@ -160,8 +163,8 @@ func (g *Graph) Needed(run int) []Set {
 func (g *Graph) Fed(run int) []int {
 	var out []int
 	for _, e := range g.edges {
-		if e.to == g.runs[run] {
-			out = append(out, e.groups[g.key(run, e.shared)].by...)
+		if e.to == int(g.runs[run]) {
+			out = append(out, e.groups[e.of[run]].by...)
 		}
 	}
 	slices.Sort(out)
@@ -194,13 +197,13 @@ func Reach(starts []int, next func(run int) []int) []int {
 // under way. It is for one goroutine.
 type Wait struct {
 	g    *Graph
-	open []int        // group → its needed runs that are open
-	is   map[int]bool // open runs
+	open []int32 // group → its needed runs that are open
+	is   []bool  // run → whether it is open
 }
 
 // Wait begins with these runs open.
 func (g *Graph) Wait(open []int) *Wait {
-	w := &Wait{g: g, open: make([]int, g.groups), is: make(map[int]bool, len(open))}
+	w := &Wait{g: g, open: make([]int32, g.groups), is: make([]bool, len(g.runs))}
 	for _, run := range open {
 		if !w.is[run] {
 			w.is[run] = true
@@ -212,14 +215,14 @@ func (g *Graph) Wait(open []int) *Wait {
 
 // count adds to the groups in which a run is needed; done sees those in which
 // none is open any more.
-func (w *Wait) count(run, by int, done func(*group)) {
+func (w *Wait) count(run int, by int32, done func(*group)) {
 	for _, e := range w.g.edges {
-		if e.to != w.g.runs[run] {
+		if e.to != int(w.g.runs[run]) {
 			continue
 		}
-		x := e.groups[w.g.key(run, e.shared)]
-		if w.open[x.id] += by; w.open[x.id] == 0 && done != nil {
-			done(x)
+		i := int(e.of[run])
+		if w.open[e.first+i] += by; w.open[e.first+i] == 0 && done != nil {
+			done(&e.groups[i])
 		}
 	}
 }
@@ -227,7 +230,7 @@ func (w *Wait) count(run, by int, done func(*group)) {
 // Free reports whether no run that a run needs is open.
 func (w *Wait) Free(run int) bool {
 	free := true
-	w.g.needs(run, func(_ *edge, x *group) { free = free && w.open[x.id] == 0 })
+	w.g.needs(run, func(e *edge, i int) { free = free && w.open[e.first+i] == 0 })
 	return free
 }
 
@@ -237,7 +240,7 @@ func (w *Wait) Settle(run int) []int {
 	if !w.is[run] {
 		return nil
 	}
-	delete(w.is, run)
+	w.is[run] = false
 	var out []int
 	w.count(run, -1, func(x *group) {
 		for _, by := range x.by {

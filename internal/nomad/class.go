@@ -79,7 +79,7 @@ type classKey struct {
 // readClasses finds the classes of the planned runs.
 func (e *Executor) readClasses() error {
 	e.classes = map[classKey]*class{}
-	for _, st := range e.sweep.Runs() {
+	for st := range e.sweep.All() {
 		s := e.sweep.SettingsOf(st.Run)
 		key := classKey{s.CPU, s.Memory, s.Placement}
 		if st.Run.Unplanned || e.classes[key] != nil {

@@ -21,7 +21,7 @@ import (
 // planned lists the classes of the planned runs, in a fixed order.
 func (e *Executor) planned() []*class {
 	by := map[string]*class{}
-	for _, st := range e.sweep.Runs() {
+	for st := range e.sweep.All() {
 		if !st.Run.Unplanned {
 			c := e.classOf(st.Run)
 			by[c.id] = c

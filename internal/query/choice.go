@@ -36,7 +36,7 @@ func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
 		}
 	}
 	var chosen []Run
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, st.Run.ID) {
 			continue
 		}
@@ -95,7 +95,7 @@ func Resolve(s *sweep.Sweep, names []string) ([]string, error) {
 func ResolveOne(s *sweep.Sweep, name string) (string, error) {
 	name = strings.TrimSuffix(strings.ToLower(name), ".ipynb")
 	var found []string
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if strings.HasPrefix(st.Run.ID, name) {
 			found = append(found, st.Run.ID)
 		}

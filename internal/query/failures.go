@@ -25,7 +25,7 @@ type Failure struct {
 // Failures lists the failures of a sweep in the order of its plan.
 func Failures(s *sweep.Sweep) []Failure {
 	var all []Failure
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned || !WentWrong(st) {
 			continue
 		}

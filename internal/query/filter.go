@@ -90,7 +90,7 @@ func lookup(r Run, name string) (v any, ok bool) {
 			return expr.Of(v), true
 		}
 	}
-	if raw, has := r.Scraps[name]; has {
+	if raw, has := r.Scraps.Get(name); has {
 		if v, err := value.Parse(raw); err == nil {
 			return expr.OfScrap(v), true
 		}
@@ -106,7 +106,7 @@ func environment(r Run) map[string]any {
 			env[name] = v
 		}
 	}
-	for name := range r.Scraps {
+	for name := range r.Scraps.All() {
 		add(name)
 	}
 	for _, b := range slices.Concat(r.Run.Labels, r.Run.Params) {
@@ -122,8 +122,8 @@ func environment(r Run) map[string]any {
 // any run recorded, and of what the runs of any step are given.
 func namesOfSome(s *sweep.Sweep) map[string]bool {
 	names := map[string]bool{}
-	for _, st := range s.Runs() {
-		for n := range st.Scraps {
+	for st := range s.All() {
+		for n := range st.Scraps.All() {
 			names[n] = true
 		}
 		if st.Run.Step() == "" {
@@ -148,7 +148,7 @@ func Scraps(st sweep.RunState) map[string]any {
 
 func scrapValues(st sweep.RunState) iter.Seq2[string, value.Value] {
 	return func(yield func(string, value.Value) bool) {
-		for name, raw := range st.Scraps {
+		for name, raw := range st.Scraps.All() {
 			if v, err := value.Parse(raw); err == nil && !yield(name, v) {
 				return
 			}

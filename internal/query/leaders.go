@@ -81,7 +81,7 @@ func unknown(s *sweep.Sweep, name string) error {
 		}
 	}
 	numbers, succeeded := map[string]bool{}, false
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		succeeded = succeeded || st.Status == outcome.Succeeded
 		for n, v := range environment(RunOf(s, st)) {
 			if _, isNumber := number(v); isNumber {

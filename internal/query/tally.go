@@ -22,7 +22,7 @@ type Tally struct {
 func TallyOf(s *sweep.Sweep) Tally {
 	head, _ := s.Head()
 	t, parts := Tally{Runs: head.Runs, Counts: s.Counts()}, staleOn(s)
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned || st.Status != outcome.Succeeded {
 			continue
 		}

@@ -16,7 +16,7 @@ import (
 func Waiting(s *sweep.Sweep, most int) []string {
 	n := map[string]int{}
 	var words []string
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned || st.Status != outcome.Planned {
 			continue
 		}

@@ -171,11 +171,11 @@ func axisOf(a grid.Axis) Axis {
 // count takes over what the runs say.
 func (r *Record) count(s *sweep.Sweep) {
 	names := map[string]bool{}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Last != nil && st.Last.End.After(r.Ended) {
 			r.Ended = st.Last.End
 		}
-		for name := range st.Scraps {
+		for name := range st.Scraps.All() {
 			if len(names) < maxNames {
 				names[name] = true
 			}

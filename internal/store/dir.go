@@ -548,13 +548,46 @@ func (l *dirLog) Close() error                     { return errors.Join(l.f.Sync
 func (d *dir) Logs(ctx context.Context, prefix string) iter.Seq2[Log, error] {
 	return func(yield func(Log, error) bool) {
 		for o, err := range d.List(ctx, prefix) {
-			var data []byte
+			more := false
 			if err == nil {
-				data, err = d.Get(ctx, o.Key)
+				err = d.pieces(ctx, o.Key, func(piece []byte) bool { more = yield(Log{o.Key, piece}, nil); return more })
 			}
-			if !yield(Log{o.Key, data}, err) || err != nil {
+			if err != nil {
+				yield(Log{Key: o.Key}, err)
 				return
 			}
+			if !more {
+				return
+			}
+		}
+	}
+}
+
+// logPiece is how much of a log is read at once.
+const logPiece = 4 << 20
+
+// pieces reads an object in pieces, at least one, which share their memory.
+func (d *dir) pieces(ctx context.Context, key string, do func(piece []byte) bool) error {
+	f, err := beneath(d, func(r *os.Root) (*os.File, error) {
+		f, info, err := openFile(r, key, os.O_RDONLY)
+		if err == nil && info.Size() > most(ctx) {
+			err = errors.Join(fmt.Errorf("read %s: %w", key, remote.TooLarge(info.Size(), most(ctx))), f.Close())
+		}
+		return f, err
+	})
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, logPiece)
+	for first := true; ; first = false {
+		n, err := io.ReadFull(f, b)
+		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !end {
+			return err
+		}
+		if (n > 0 || first) && !do(b[:n]) || end {
+			return nil
 		}
 	}
 }

@@ -76,7 +76,9 @@ type Store interface {
 	// Append opens a log for appending. A log has one writer at a time and
 	// is read by Logs and Tail: it may be kept in several objects.
 	Append(ctx context.Context, key string) (Appender, error)
-	// Logs yields the logs whose keys begin with prefix, in key order.
+	// Logs yields the logs whose keys begin with prefix, in key order. A large
+	// one may come in several pieces, one after the other. Each is whole until
+	// the next is asked for.
 	Logs(ctx context.Context, prefix string) iter.Seq2[Log, error]
 	// Tail returns what a log holds from byte from on, and the position to
 	// continue from. A log that does not exist yet is empty.
@@ -106,7 +108,7 @@ type Appender interface {
 	Close() error
 }
 
-// A Log is the current state of a log.
+// A Log is the current state of a log, or a piece of it.
 type Log struct {
 	Key  string
 	Data []byte

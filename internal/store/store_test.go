@@ -244,7 +244,7 @@ func testLogs(t *testing.T, s Store) {
 			t.Fatal(err)
 		}
 		keys = append(keys, l.Key)
-		got[l.Key] = string(l.Data)
+		got[l.Key] += string(l.Data)
 	}
 	if d := cmp.Diff(want, got); d != "" || !sort.StringsAreSorted(keys) {
 		t.Errorf("Logs yields %v (-want +got):\n%s", keys, d)

@@ -172,7 +172,7 @@ func (a *Attempt) Abandon() error {
 // Parts lists the notebooks of attempts that are under way, by run id.
 func (s *Sweep) Parts(ctx context.Context) (map[string]string, error) {
 	parts := map[string]string{}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Began == nil {
 			continue
 		}

@@ -85,7 +85,7 @@ func (l *Lease) Forget(ctx context.Context, ids []string) error {
 		gone[id] = true
 	}
 	var keep []Run
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if !gone[st.Run.ID] {
 			keep = append(keep, st.Run)
 		}

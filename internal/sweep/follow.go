@@ -9,6 +9,7 @@ import (
 	"io/fs"
 
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 )
 
 // A Follower keeps a sweep that this process only reads up with what others do
@@ -58,7 +59,7 @@ func (f *Follower) readLog(ctx context.Context, key string) error {
 	from := min(f.read[key], len(b))
 	f.sweep.mu.Lock()
 	defer f.sweep.mu.Unlock()
-	f.read[key] = from + eachRecord(b[from:], f.sweep.apply)
+	f.read[key] = from + new(journal.Reader).Read(b[from:], f.sweep.apply)
 	return nil
 }
 

@@ -107,8 +107,8 @@ func standing(t *testing.T, st store.Store, y string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(r.Scraps["y"]) != y || r.Status != outcome.Succeeded || !strings.Contains(string(doc), y) {
-			t.Errorf("logged: %t: the run is %s, y is %s, and its notebook is\n%s", logged, r.Status, r.Scraps["y"], doc)
+		if r.Scraps.Text("y") != y || r.Status != outcome.Succeeded || !strings.Contains(string(doc), y) {
+			t.Errorf("logged: %t: the run is %s, y is %s, and its notebook is\n%s", logged, r.Status, r.Scraps.Text("y"), doc)
 		}
 		if r.Last.Status != outcome.Succeeded {
 			t.Errorf("logged: %t: the last attempt is %s", logged, r.Last.Status)

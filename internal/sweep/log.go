@@ -1,7 +1,6 @@
 package sweep
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +9,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
-	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/scraps"
 )
 
@@ -18,31 +17,22 @@ import (
 // open: their notebooks say whether they ended.
 func (s *Sweep) readAttempts(ctx context.Context) error {
 	logged := false
+	var reader journal.Reader
+	key := ""
 	for log, err := range s.store.Logs(ctx, prefixLog) {
 		if err != nil {
 			return err
 		}
-		logged = true
-		eachRecord(log.Data, s.apply)
+		if log.Key != key {
+			reader.End()
+		}
+		logged, key = true, log.Key
+		reader.Next(log.Data, s.apply)
 	}
 	if !logged {
 		return s.rebuild(ctx)
 	}
 	return s.settle(ctx)
-}
-
-// eachRecord decodes the records of a log and returns how many bytes of it they
-// are. A last line that is not whole, as a crash leaves it, is none of them: what
-// it said is found in the attempts.
-func eachRecord(b []byte, do func(record)) (whole int) {
-	whole = bytes.LastIndexByte(b, '\n') + 1
-	records, errs := jsonl.Decode[record](b[:whole])
-	for i, r := range records {
-		if errs[i] == nil {
-			do(r)
-		}
-	}
-	return whole
 }
 
 // apply takes over what a record says. It is called with the lock, or before

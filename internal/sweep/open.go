@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"sync"
 	"time"
 
@@ -186,6 +187,24 @@ func (s *Sweep) Runs() []RunState {
 		out[i] = *st
 	}
 	return out
+}
+
+// All yields every run ever planned as it is then, in the order of Runs, without
+// a copy of them all.
+func (s *Sweep) All() iter.Seq[RunState] {
+	s.mu.Lock()
+	runs := s.runs // a new plan has a slice of its own
+	s.mu.Unlock()
+	return func(yield func(RunState) bool) {
+		for _, p := range runs {
+			s.mu.Lock()
+			st := *p
+			s.mu.Unlock()
+			if !yield(st) {
+				return
+			}
+		}
+	}
 }
 
 // Run returns the state of one run.

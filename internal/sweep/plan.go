@@ -27,6 +27,7 @@ type (
 	Template = plan.Template
 	Recipe   = plan.Recipe
 	Secret   = plan.Secret
+	Delta    = plan.Delta
 
 	FormatError     = plan.FormatError
 	OtherSweepError = plan.OtherSweepError
@@ -50,13 +51,6 @@ type Plan struct {
 	Reserve      []Run             // all runs that a sweep that grows may come to have; shadows the key in Head
 }
 
-// A Delta says what a new plan changes.
-type Delta struct {
-	New       int
-	Kept      int
-	Unplanned int // planned before, not any more
-}
-
 // Freeze stores b under its own digest and returns the key.
 func (s *Sweep) Freeze(ctx context.Context, b []byte, ext string) (string, error) {
 	key := keyFrozen(Digest(b), ext)
@@ -74,7 +68,7 @@ func (l *Lease) Plan(ctx context.Context, p Plan) (Delta, error) {
 		return Delta{}, err
 	}
 	s := l.sweep
-	delta, runs := s.merge(p.Runs, p.Inputs)
+	delta, runs := plan.Merge(p.Runs, p.Inputs, s.everPlanned)
 	lines, err := jsonl.Encode(runs)
 	if err != nil {
 		return delta, err
@@ -171,62 +165,48 @@ func (s *Sweep) Reserve(ctx context.Context) ([]Run, error) {
 // only, and what that would change. It changes nothing.
 func (s *Sweep) Preview(p Plan) (*Sweep, Delta) {
 	view := &Sweep{store: s.store, name: s.name, id: s.id, byID: map[string]*RunState{}, spec: p.Spec}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		view.byID[st.Run.ID] = &st
 	}
-	delta, runs := s.merge(p.Runs, p.Inputs)
+	delta, runs := plan.Merge(p.Runs, p.Inputs, s.everPlanned)
 	head := p.Head
 	head.Runs, head.Kept = len(p.Runs), len(runs)-len(p.Runs)
 	view.adopt(head, runs)
 	return view, delta
 }
 
-// merge puts the newly planned runs first and behind them those that only
-// earlier plans had.
-func (s *Sweep) merge(planned []Run, inputs map[string]string) (Delta, []Run) {
-	var d Delta
-	now := make(map[string]bool, len(planned))
-	runs := make([]Run, 0, len(planned))
-	for _, r := range planned {
-		r.Unplanned, r.Inputs = false, inputs[r.ID]
-		now[r.ID] = true
-		if old, known := s.byID[r.ID]; known && !old.Run.Unplanned {
-			d.Kept++
-		} else {
-			d.New++
+// everPlanned yields the runs of the plan in force and of earlier ones.
+func (s *Sweep) everPlanned(yield func(Run) bool) {
+	for _, st := range s.runs {
+		if !yield(st.Run) {
+			return
 		}
-		runs = append(runs, r)
 	}
-	for _, old := range s.runs {
-		if now[old.Run.ID] {
-			continue
-		}
-		if !old.Run.Unplanned {
-			d.Unplanned++
-		}
-		r := old.Run
-		r.Unplanned = true
-		runs = append(runs, r)
-	}
-	return d, runs
 }
 
 // adopt makes head and runs the plan in force, keeping what is known of runs.
 func (s *Sweep) adopt(head Head, runs []Run) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	states := make([]*RunState, len(runs))
+	states, fresh := make([]*RunState, len(runs)), []RunState(nil)
+	if len(s.byID) == 0 { // as when it is opened: in one piece
+		fresh, s.byID = make([]RunState, len(runs)), make(map[string]*RunState, len(runs))
+	}
 	for i, r := range runs {
 		st, known := s.byID[r.ID]
-		if !known {
-			st = &RunState{Status: outcome.Planned}
-			s.byID[r.ID] = st
+		if !known && i < len(fresh) {
+			st = &fresh[i]
+		} else if !known {
+			st = &RunState{}
 		}
-		st.Run = r
+		if !known {
+			st.Status, s.byID[r.ID] = outcome.Planned, st
+		}
+		st.Run, st.Place = r, i
 		states[i] = st
 	}
 	s.head, s.runs, s.planned = head, states, true
-	s.chain = chain.New(head, states)
+	s.chain = chain.New(head, states, s.byID)
 }
 
 // newestPlan is the number of the plan in force, 0 for none.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
@@ -247,7 +248,8 @@ func (h Stored) Absorb(ctx context.Context) ([]Note, error) {
 		return nil, nil // another call was quicker
 	}
 	var notes []Note
-	whole := eachRecord(b, func(r record) {
+	reader := journal.Reader{Every: true}
+	whole := reader.Read(b, func(r record) {
 		s.begins(h.id, r)
 		news := r.News(s.state) // an opening may have read it before
 		s.apply(r)

@@ -55,7 +55,7 @@ func TestShardsSettleAtOnce(t *testing.T) {
 	settling.Wait()
 	got := map[string]string{}
 	for _, r := range s.Runs() {
-		got[r.Run.ID] = string(r.Status) + " " + string(r.Scraps["y"])
+		got[r.Run.ID] = string(r.Status) + " " + r.Scraps.Text("y")
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)

@@ -117,7 +117,7 @@ func view(t *testing.T, st store.Store) map[string]string {
 	out := map[string]string{}
 	for _, r := range s.Runs() {
 		out[r.Run.ID] = string(r.Status)
-		if y, ok := r.Scraps["y"]; ok {
+		if y, ok := r.Scraps.Get("y"); ok {
 			out[r.Run.ID] += " " + string(y)
 		}
 		if r.Run.Unplanned {

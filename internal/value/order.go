@@ -66,8 +66,16 @@ func (v Value) rank() int {
 	return int(v.Kind())
 }
 
-// compareNumbers is exact: as a float64, 2^53 equals its neighbor.
+// compareNumbers is exact: as a float64, 2^53 equals its neighbor. Decimals of 15
+// digits are all different as float64, and most numbers are no longer.
 func compareNumbers(a, b string) int {
+	if isShort(a) && isShort(b) {
+		x, err1 := strconv.ParseFloat(a, 64)
+		y, err2 := strconv.ParseFloat(b, 64)
+		if err1 == nil && err2 == nil {
+			return cmp.Compare(x, y)
+		}
+	}
 	x, ok1 := new(big.Rat).SetString(a)
 	y, ok2 := new(big.Rat).SetString(b)
 	if !ok1 || !ok2 { // canonical text is a number
@@ -75,6 +83,8 @@ func compareNumbers(a, b string) int {
 	}
 	return x.Cmp(y)
 }
+
+func isShort(number string) bool { return len(number) <= 15 && !strings.ContainsAny(number, "eE") }
 
 func (v Value) elements() []Value {
 	list, _ := v.Any().([]any)

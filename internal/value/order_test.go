@@ -1,6 +1,7 @@
 package value
 
 import (
+	"math/big"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -82,6 +83,21 @@ func TestText(t *testing.T) {
 	for text, want := range map[string]string{"1e6": "1000000.0", "0.00005": "5e-05", "1": "1", `"a\"b"`: `a"b`, "null": "null", "[1.0]": "[1.0]"} {
 		if got := parse(t, text).Text(); got != want {
 			t.Errorf("the text of %s is %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Short numbers, which are compared as floats, and long ones are in one order.
+func TestCompareNumbers(t *testing.T) {
+	numbers := []string{"0", "0.1", "0.10000000000000001", "0.3", "1", "1.0", "9007199254740992", "9007199254740993", "9007199254740993.0",
+		"-1", "1e3", "1000", "999999999999999", "1e-400", "123456789012.25"}
+	for _, a := range numbers {
+		for _, b := range numbers {
+			x, _ := new(big.Rat).SetString(a)
+			y, _ := new(big.Rat).SetString(b)
+			if got := compareNumbers(a, b); got != x.Cmp(y) {
+				t.Errorf("%s is to %s as %d", a, b, got)
+			}
 		}
 	}
 }

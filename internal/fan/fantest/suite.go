@@ -205,7 +205,7 @@ func execute(ctx context.Context, t *testing.T, m Machine, s *sweep.Sweep, note 
 		note = func(sweep.Note) {}
 	}
 	shard := sweep.Shard{ID: "1-1"}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		shard.Runs = append(shard.Runs, st.Run.ID)
 	}
 	if err := ex.Execute(ctx, shard, note); err != nil {
@@ -265,7 +265,7 @@ func recordsScraps(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 2, Glue)
 	execute(t.Context(), t, m, s, nil)
 	for i, st := range s.Runs() {
-		if got := string(st.Scraps["y"]); got != fmt.Sprint(i) {
+		if got := st.Scraps.Text("y"); got != fmt.Sprint(i) {
 			t.Errorf("run %d: scrap y is %q (%s: %+v)", i, got, st.Status, st.Last)
 		}
 	}
@@ -343,7 +343,7 @@ func cancelsEarly(t *testing.T, m Machine) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	execute(ctx, t, m, s, nil)
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Status != outcome.Planned || st.Attempts != 0 {
 			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 		}
@@ -361,7 +361,7 @@ func exitsEarly(t *testing.T, m Machine) {
 func isolates(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 3, WriteFile)
 	execute(t.Context(), t, m, s, nil)
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Status != outcome.Succeeded {
 			t.Errorf("run %s: %+v", st.Run.ID, st.Last)
 		}
@@ -371,7 +371,7 @@ func isolates(t *testing.T, m Machine) {
 func isolatesFiles(t *testing.T, m Machine) {
 	s := sweepOf(t, m, sweep.Settings{}, 3, Overwrite)
 	execute(t.Context(), t, m, s, nil)
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Status != outcome.Succeeded {
 			t.Errorf("run %s: %+v", st.Run.ID, st.Last)
 			continue
@@ -425,7 +425,7 @@ func keepsLarge(t *testing.T, m Machine) {
 func again(ctx context.Context, t *testing.T, m Machine, s *sweep.Sweep) {
 	t.Helper()
 	shard := sweep.Shard{ID: "1-1"}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		shard.Runs = append(shard.Runs, st.Run.ID)
 	}
 	began, once := make(chan struct{}), sync.Once{}
@@ -454,7 +454,7 @@ func executesAgain(t *testing.T, m Machine) {
 	}
 	s := sweepOf(t, m, sweep.Settings{CellTimeout: 3 * time.Second}, 2, Glue, Hang)
 	again(t.Context(), t, m, s)
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Status != outcome.TimedOut || st.Attempts != 1 {
 			t.Errorf("run %s: %s after %d attempts", st.Run.ID, st.Status, st.Attempts)
 		}
@@ -470,7 +470,7 @@ func cancelsAgain(t *testing.T, m Machine) {
 	cancel()
 	again(canceled, t, m, s)
 	canceledRuns := 0
-	for _, st := range s.Runs() { // a machine may execute both at once
+	for st := range s.All() { // a machine may execute both at once
 		switch {
 		case st.Status == outcome.Canceled && st.Attempts == 1:
 			canceledRuns++
@@ -518,7 +518,7 @@ func lateChangesNothing(t *testing.T, m Machine) {
 	}
 	fresh := must(sweep.Open(t.Context(), s.Store()))(t)
 	st := only(t, fresh, outcome.Succeeded)
-	if got := string(st.Scraps["y"]); got != "0.5" || st.Best != 2 || st.Attempts != 2 {
+	if got := st.Scraps.Text("y"); got != "0.5" || st.Best != 2 || st.Attempts != 2 {
 		t.Errorf("y is %q, of attempt %d of %d", got, st.Best, st.Attempts)
 	}
 	if past := must(fresh.History(t.Context(), shard.Runs[0]))(t); len(past) != 2 || past[0].Outcome.Status != outcome.Lost || past[0].Log != "" {

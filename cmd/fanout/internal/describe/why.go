@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -47,7 +45,7 @@ func why(ctx context.Context, a *app.App, to unit.Printer, args []string, asJSON
 	}
 	st, _ := s.Run(id)
 	if len(args) == 3 {
-		if _, recorded := st.Scraps[args[2]]; !recorded {
+		if _, recorded := st.Scraps.Get(args[2]); !recorded {
 			return unit.Mistake(fmt.Errorf("%s recorded no small scrap %q; it recorded %s", s.RunName(id), args[2], known(st.Scraps)))
 		}
 	}
@@ -71,11 +69,11 @@ func why(ctx context.Context, a *app.App, to unit.Printer, args []string, asJSON
 	return nil
 }
 
-func known(scraps map[string]json.RawMessage) string {
+func known(scraps sweep.Scraps) string {
 	if len(scraps) == 0 {
 		return "none"
 	}
-	return unit.All(slices.Sorted(maps.Keys(scraps)))
+	return unit.All(scraps.Names())
 }
 
 // printOrigin prints a run and what it left, or of that only one scrap.
@@ -97,9 +95,9 @@ func printOrigin(to unit.Printer, s *sweep.Sweep, o lineage.Origin, only string)
 	}
 	to.Printf("%s%s  %s: %s\n", indent, o.ID, o.Name, o.Words())
 	p := func(format string, args ...any) { to.Printf(indent+"    "+format+"\n", args...) }
-	for _, name := range slices.Sorted(maps.Keys(o.Scraps)) {
+	for name, data := range o.Scraps.All() {
 		if only == "" || only == name {
-			p("%s = %s", name, unit.Cut(unit.Line(string(o.Scraps[name])), maxShown))
+			p("%s = %s", name, unit.Cut(unit.Line(string(data)), maxShown))
 		}
 	}
 	if len(o.Files) > 0 && only == "" {

@@ -39,7 +39,7 @@ func WorkOf(s *sweep.Sweep, runs []string) Work {
 		w.Steps = append(w.Steps, Step{Name: step.Name})
 	}
 	w.Step = func(run string) string { st, _ := s.Run(run); return st.Run.Step() }
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if i, is := at[st.Run.Step()]; is && !st.Run.Unplanned {
 			w.Steps[i].Kept++
 		}

@@ -43,7 +43,7 @@ func provenance(ctx context.Context, s *sweep.Sweep) []report.Fact {
 			*to = append(*to, text)
 		}
 	}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned || st.Last == nil || st.Last.Provenance == "" || seen[st.Last.Provenance] {
 			continue
 		}
@@ -85,7 +85,7 @@ func accepted(s *sweep.Sweep) []report.Fact {
 	type acceptance struct{ when, by, parts string }
 	n := map[acceptance]int{}
 	var order []acceptance
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		a := st.Accepted
 		if st.Run.Unplanned || a == nil || a.Attempt != st.Best {
 			continue

@@ -149,7 +149,7 @@ func keyOf(r sweep.Run, axes []string, templateAxis string) []value.Value {
 func waits(s *sweep.Sweep) string {
 	n := map[outcome.Status]int{}
 	stale := 0
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		switch {
 		case st.Run.Unplanned:
 		case st.Status == outcome.Succeeded:

@@ -74,7 +74,7 @@ func entrantsOf(s *sweep.Sweep, t *table.Table, round int) []halving.Entrant {
 	}
 	var out []halving.Entrant
 	at := map[string]int{} // by unit
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned || st.Run.Round != round {
 			continue
 		}

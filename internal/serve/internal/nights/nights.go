@@ -98,7 +98,7 @@ type Row struct {
 func dateAxis(s *sweep.Sweep) string {
 	head, _ := s.Head()
 	dates, other := map[string]map[string]bool{}, map[string]bool{}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		for _, b := range st.Run.Params {
 			text, isText := b.Value.Any().(string)
 			if _, err := time.Parse(time.DateOnly, text); !isText || err != nil {
@@ -138,7 +138,7 @@ func Of(s *sweep.Sweep, history []firing.Firing, zone string, night func(metric 
 	}
 	days := map[string]*Day{}
 	all := map[string]series{}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		date, name := place(s, st.Run, v.Axis)
 		if date == "" || st.Run.Replicate > 0 || st.Run.Unplanned && st.BestOut == nil {
 			continue
@@ -265,7 +265,8 @@ func Months(from, last time.Time, fill func(at time.Time, d *Day)) (months []Mon
 
 func number(st sweep.RunState, metric string) float64 {
 	var x float64
-	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded || json.Unmarshal(st.Scraps[metric], &x) != nil {
+	recorded, _ := st.Scraps.Get(metric)
+	if st.BestOut == nil || st.BestOut.Status != outcome.Succeeded || json.Unmarshal(recorded, &x) != nil {
 		return math.NaN()
 	}
 	return x

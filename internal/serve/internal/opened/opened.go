@@ -148,7 +148,7 @@ func (s *Sweep) digest() uint64 {
 	head, _ := s.Head()
 	fmt.Fprint(h, head.Number, head.Digest)
 	var b [8]byte
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		b[0], b[1], b[2] = byte(st.Attempts), byte(st.Attempts>>8), byte(st.Best)
 		b[3], b[4] = byte(len(st.Status)), byte(len(st.Scraps))
 		b[5], b[6] = byte(st.Size), byte(st.Size>>8)
@@ -191,7 +191,7 @@ func (s *Sweep) Left() (time.Duration, bool) {
 		return 0, false
 	}
 	done, left := 0, 0
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		switch {
 		case st.Run.Unplanned:
 		case st.Last != nil && st.Last.End.After(holder.Since):

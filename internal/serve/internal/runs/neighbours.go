@@ -23,7 +23,7 @@ func Neighbours(s *sweep.Sweep, run sweep.Run) (all []Neighbour) {
 	byAxis := map[string][]neighbour{}
 	numbered := slices.ContainsFunc(head.Axes, func(a grid.Axis) bool { return a.Name == query.Replicate })
 	own := valuesOf(run, head.Axes, numbered)
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Unplanned || st.Run.ID == run.ID || st.Run.Template != run.Template {
 			continue
 		}

@@ -223,7 +223,8 @@ func (c Column) of(r query.Run) any {
 	case Run:
 		return c.builtin.Of(r)
 	case Scrap:
-		v, err := value.Parse(r.Scraps[c.Name])
+		raw, _ := r.Scraps.Get(c.Name)
+		v, err := value.Parse(raw)
 		if err != nil {
 			return nil
 		}
@@ -372,7 +373,7 @@ func survey(s *sweep.Sweep, chosen []query.Run) *columns {
 				at++
 			}
 		}
-		for name, raw := range r.Scraps {
+		for name, raw := range r.Scraps.All() {
 			k.scrap(name, raw)
 		}
 		k.more["run_attempts"] = k.more["run_attempts"] || r.Attempts > 1

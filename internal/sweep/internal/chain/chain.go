@@ -22,25 +22,23 @@ type Chain struct {
 	*needs.Graph
 	head   plan.Head
 	states []*journal.RunState
-	number map[string]int // run id → its place among states
+	byID   map[string]*journal.RunState
 }
 
-// New indexes the planned runs, which come first among states. It is nil where
-// there are no steps.
-func New(head plan.Head, states []*journal.RunState) *Chain {
+// New indexes the planned runs, which come first among states; byID finds them. It
+// is nil where there are no steps.
+func New(head plan.Head, states []*journal.RunState, byID map[string]*journal.RunState) *Chain {
 	if len(head.Steps) == 0 {
 		return nil
 	}
-	c := &Chain{head: head, states: states[:min(head.Runs, len(states))], number: map[string]int{}}
+	c := &Chain{head: head, states: states[:min(head.Runs, len(states))], byID: byID}
 	steps := make([]needs.Step, len(head.Steps))
 	for i, s := range head.Steps {
 		steps[i] = needs.Step{Name: s.Name, Axes: s.Axes, Needs: s.Needs}
 	}
-	for i, st := range c.states {
-		c.number[st.Run.ID] = i
-	}
+	texts := plan.Texts{}
 	c.Graph = needs.New(steps, len(c.states), func(i int) string { return c.states[i].Run.Template },
-		func(i int, axis string) string { return c.states[i].Run.On(axis) })
+		func(i int, axis string) string { return texts.On(c.states[i].Run, axis) })
 	return c
 }
 
@@ -49,8 +47,11 @@ func (c *Chain) Number(id string) (int, bool) {
 	if c == nil {
 		return 0, false
 	}
-	i, ok := c.number[id]
-	return i, ok
+	st := c.byID[id]
+	if st == nil || st.Place >= len(c.states) || c.states[st.Place] != st {
+		return 0, false // unknown, or planned no more
+	}
+	return st.Place, true
 }
 
 // ID is the run at a place.
@@ -130,7 +131,7 @@ func (c *Chain) Beyond(ids []string, up bool) []string {
 	}
 	var starts []int
 	for _, id := range ids {
-		if i, ok := c.number[id]; ok {
+		if i, ok := c.Number(id); ok {
 			starts = append(starts, i)
 		}
 	}

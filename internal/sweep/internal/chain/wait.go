@@ -16,7 +16,7 @@ func (c *Chain) WaitFor(open []string) *Wait {
 	}
 	var runs []int
 	for _, id := range open {
-		if i, ok := c.number[id]; ok {
+		if i, ok := c.Number(id); ok {
 			runs = append(runs, i)
 		}
 	}

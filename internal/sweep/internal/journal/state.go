@@ -1,18 +1,14 @@
 package journal
 
 import (
-	"encoding/json"
-
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
 
-// Scraps are the small recorded values of an attempt, as JSON.
-type Scraps map[string]json.RawMessage
-
 // A RunState is a run and everything known of it.
 type RunState struct {
 	Run      plan.Run
+	Place    int // among the runs of the plan
 	Status   outcome.Status
 	Attempts int              // how many began
 	Last     *outcome.Outcome // of the last attempt that ended

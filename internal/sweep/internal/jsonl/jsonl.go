@@ -51,10 +51,14 @@ func Encode[T any](values []T) ([]byte, error) {
 // Decode decodes lines of JSON, as many at once as there are cores. The results
 // are parallel to the lines.
 func Decode[T any](b []byte) ([]T, []error) {
-	lines := bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n"))
 	if len(b) == 0 {
-		lines = nil
+		return nil, nil
 	}
+	return DecodeLines[T](bytes.Split(bytes.TrimSuffix(b, []byte("\n")), []byte("\n")))
+}
+
+// DecodeLines is Decode of lines that are apart already.
+func DecodeLines[T any](lines [][]byte) ([]T, []error) {
 	out, errs := make([]T, len(lines)), make([]error, len(lines))
 	share := len(lines)/runtime.GOMAXPROCS(0) + 1
 	var work sync.WaitGroup

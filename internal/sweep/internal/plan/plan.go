@@ -56,23 +56,42 @@ func (r Run) Step() string {
 	return r.Template
 }
 
-// On is the canonical text of the run's value on an axis, in which numbers that
-// are equal are one; empty where it has none.
-func (r Run) On(axis string) string {
+// Texts remembers the texts of values: those of an axis are few.
+type Texts map[value.Value]string
+
+func (t Texts) of(v value.Value) string {
+	text, known := t[v]
+	if !known {
+		text = asFloat(v).String()
+		t[v] = text
+	}
+	return text
+}
+
+// On is the canonical text of a run's value on an axis, in which numbers that are
+// equal are one; empty where it has none.
+func (t Texts) On(r Run, axis string) string {
 	for _, list := range [][]value.Binding{r.Params, r.Labels} {
 		if v, ok := value.Lookup(list, axis); ok {
-			if x, isNumber := v.Float(); isNumber && v.Kind() == value.Int {
-				if f, err := value.Of(x); err == nil && value.Equal(f, v) {
-					v = f
-				}
-			}
-			return v.String()
+			return t.of(v)
 		}
 	}
 	if axis == "replicate" {
 		return strconv.Itoa(r.Replicate)
 	}
 	return ""
+}
+
+// asFloat is an int as the float that it equals, where there is one.
+func asFloat(v value.Value) value.Value {
+	x, isNumber := v.Float()
+	if !isNumber || v.Kind() != value.Int {
+		return v
+	}
+	if f, err := value.Of(x); err == nil && value.Equal(f, v) {
+		return f
+	}
+	return v
 }
 
 // Name names a run by its step and its values of the axes or, where there are

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/value"
 )
 
@@ -17,7 +18,7 @@ const (
 
 // Small returns the scraps that are plain values and small, and whether
 // the notebook holds anything else that collecting wants.
-func Small(doc *notebook.Notebook) (map[string]json.RawMessage, bool) {
+func Small(doc *notebook.Notebook) (journal.Scraps, bool) {
 	all, problems := doc.Scraps()
 	more, total := len(problems) > 0, 0
 	small := map[string]json.RawMessage{}
@@ -30,7 +31,7 @@ func Small(doc *notebook.Notebook) (map[string]json.RawMessage, bool) {
 		total += len(s.Data)
 		small[s.Name] = s.Data
 	}
-	return small, more
+	return journal.ScrapsOf(small), more
 }
 
 // looksSpecial reports a text that, without its encoder, would be taken for a

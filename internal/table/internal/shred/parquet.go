@@ -36,6 +36,10 @@ type Writer struct {
 	group  *Group // that Write fills
 }
 
+// codec is one for all files: its encoders have megabytes each, and runs of a sweep
+// with steps are fed a small file each.
+var codec = &zstd.Codec{Level: zstd.SpeedDefault}
+
 // Group is a part of the file. Several may be filled at the same time; they
 // are committed one after the other.
 type Group struct {
@@ -67,7 +71,7 @@ func New(w io.Writer, schema *arrow.Schema) (*Writer, error) {
 		root.fields = append(root.fields, namedNode{parquet.Optional(nodeOf(d)), f.Name})
 	}
 	p.file = parquet.NewGenericWriter[any](w, parquet.NewSchema("schema", root),
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
+		parquet.Compression(codec),
 		parquet.CreatedBy("fanout", version, ""),
 		parquet.KeyValueMetadata("ARROW:schema", arrowSchema),
 		parquet.KeyValueMetadata("fanout", version),
