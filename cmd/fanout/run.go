@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -120,7 +119,13 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	if err = cmp.Or(end.Unpublished, c.printResult(ctx, j, sum, end)); err != nil {
+	err = c.printResult(ctx, j, sum, end)
+	if err == nil {
+		err = end.Unpublished
+	} else if end.Unpublished != nil {
+		c.printError(end.Unpublished) // how the runs went decides the exit code
+	}
+	if err != nil {
 		return err
 	}
 	return asGate(report.Violated(gates, report.Comparison{{Report: end.Comparison}}))

@@ -91,8 +91,51 @@ func Resolve(s *sweep.Sweep, names []string) ([]string, error) {
 	return ids, nil
 }
 
-// ResolveOne finds a run by the beginning of its id, or by its notebook's name.
+// Last finds the run that a sweep leads to: the only one of the steps that no other
+// step needs, or the only run of all.
+func Last(s *sweep.Sweep) (string, error) {
+	head, _ := s.Head()
+	needed := map[string]bool{}
+	for _, step := range head.Steps {
+		for _, n := range step.Needs {
+			needed[n.Step] = true
+		}
+	}
+	where := unit.Quote(unit.Path(s.Where()))
+	ids := plannedRuns(s, func(r sweep.Run) bool { return !needed[r.Step()] })
+	if len(ids) == 1 {
+		return ids[0], nil
+	}
+	return "", unit.Mistake(unit.WithHint(fmt.Errorf("name a run: the sweep leads to %d of them", len(ids)), "fanout ls %s lists them", where))
+}
+
+func plannedRuns(s *sweep.Sweep, want func(sweep.Run) bool) (ids []string) {
+	for st := range s.All() {
+		if !st.Run.Unplanned && want(st.Run) {
+			ids = append(ids, st.Run.ID)
+		}
+	}
+	return ids
+}
+
+// ofStep is the only run of a step.
+func ofStep(s *sweep.Sweep, step string) (string, error) {
+	ids := plannedRuns(s, func(r sweep.Run) bool { return r.Step() == step })
+	if len(ids) == 1 {
+		return ids[0], nil
+	}
+	return "", unit.Mistake(unit.WithHint(fmt.Errorf("step %s has %s: name one of them", step, unit.Plural(len(ids), "run")),
+		"fanout ls %s --where %s lists them", unit.Quote(unit.Path(s.Where())), unit.Quote(fmt.Sprintf("run_step == %q", step))))
+}
+
+// ResolveOne finds a run by the beginning of its id, by its notebook's name, or by
+// that of a step which has no other run.
 func ResolveOne(s *sweep.Sweep, name string) (string, error) {
+	if head, _ := s.Head(); name != "" {
+		if _, isStep := head.Step(name); isStep {
+			return ofStep(s, name)
+		}
+	}
 	name = strings.TrimSuffix(strings.ToLower(name), ".ipynb")
 	var found []string
 	for st := range s.All() {

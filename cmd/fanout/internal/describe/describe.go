@@ -37,8 +37,7 @@ func Run(to unit.Printer, s *sweep.Sweep, v app.Description) {
 	given(to, slices.Concat(st.Run.Labels, st.Run.Params))
 	links(to, "fed by", lineage.FedBy(s, id))
 	for _, f := range v.Fed {
-		text, _ := json.Marshal(f.Value) // it was in a notebook
-		p("  %s = %s ← %s", f.Param, unit.Cut(unit.Line(string(text)), maxShown), unit.Cut(unit.Line(f.Expr), maxShown))
+		p("  %s = %s ← %s", f.Param, shown(f.Value), unit.Cut(unit.Line(f.Expr), maxShown))
 	}
 	links(to, "feeds", lineage.Feeds(s, id))
 	p("attempts")
@@ -88,12 +87,29 @@ func scraps(to unit.Printer, all map[string]any, more bool) {
 	}
 	to.Println("scraps")
 	for _, n := range slices.Sorted(maps.Keys(all)) {
-		text, _ := json.Marshal(all[n])
-		to.Printf("  %s = %s\n", n, unit.Cut(unit.Line(string(text)), maxShown))
+		to.Printf("  %s = %s\n", n, shown(all[n]))
 	}
 	if more {
 		to.Println("  larger values are in results/")
 	}
+}
+
+// shown is a value as one line of JSON, whatever it was read from: 2.0 is 2.
+func shown(v any) string {
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.Encode(v) // it was JSON before
+	return unit.Cut(unit.Line(strings.TrimSuffix(b.String(), "\n")), maxShown)
+}
+
+// recorded is a scrap as the log has it.
+func recorded(data json.RawMessage) string {
+	v, err := value.Parse(data)
+	if err != nil {
+		return unit.Cut(unit.Line(string(data)), maxShown)
+	}
+	return shown(v.Any())
 }
 
 // Failure prints the cell that failed; nothing where none did.

@@ -19,13 +19,15 @@ import (
 // is asked for the App when the command runs.
 func WhyCommand(of func() *app.App, to unit.Printer, asJSON *bool) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "why DIR.sweep RUN [SCRAP]",
+		Use:   "why DIR.sweep [RUN [SCRAP]]",
 		Short: "Show where what a run recorded comes from",
 		Long: `Why leads from a run of a sweep with steps back to the first notebooks: the runs
 that fed it, those that fed them in turn, what each recorded and kept, and which
 attempt stands for it. It says where a run was fed something else than is there
-now. With SCRAP it begins with that value.`,
-		Args: cobra.RangeArgs(2, 3),
+now. RUN is the beginning of an id, or a step that has one run; without it, why
+begins with the run that the sweep leads to, where there is only one. With SCRAP
+it begins with that value.`,
+		Args: cobra.RangeArgs(1, 3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return why(cmd.Context(), of(), to, args, *asJSON)
 		},
@@ -39,7 +41,11 @@ func why(ctx context.Context, a *app.App, to unit.Printer, args []string, asJSON
 	if err != nil {
 		return err
 	}
-	id, err := query.ResolveOne(s, args[1])
+	find := func() (string, error) { return query.Last(s) }
+	if len(args) > 1 {
+		find = func() (string, error) { return query.ResolveOne(s, args[1]) }
+	}
+	id, err := find()
 	if err != nil {
 		return err
 	}
@@ -97,7 +103,7 @@ func printOrigin(to unit.Printer, s *sweep.Sweep, o lineage.Origin, only string)
 	p := func(format string, args ...any) { to.Printf(indent+"    "+format+"\n", args...) }
 	for name, data := range o.Scraps.All() {
 		if only == "" || only == name {
-			p("%s = %s", name, unit.Cut(unit.Line(string(data)), maxShown))
+			p("%s = %s", name, recorded(data))
 		}
 	}
 	if len(o.Files) > 0 && only == "" {
