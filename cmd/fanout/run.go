@@ -119,13 +119,10 @@ func (c *cli) run(ctx context.Context, target string, f runFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	err = c.printResult(ctx, j, sum, end)
-	if err == nil {
-		err = end.Unpublished
-	} else if end.Unpublished != nil {
+	if err = c.printResult(ctx, j, sum, end); err != nil && end.Unpublished != nil {
 		c.printError(end.Unpublished) // how the runs went decides the exit code
 	}
-	if err != nil {
+	if err = errors.Join(err, end.Unpublished); err != nil {
 		return err
 	}
 	return asGate(report.Violated(gates, report.Comparison{{Report: end.Comparison}}))
