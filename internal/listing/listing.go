@@ -8,6 +8,7 @@ package listing
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -56,12 +57,13 @@ func New(out unit.Printer, form Form, axes []grid.Axis) *List {
 		l.write = func(fields []string) error { return w.Write(mapped(fields, unit.Cell)) }
 		l.flush = func() error { w.Flush(); return w.Error() }
 	default:
-		w := tabwriter.NewWriter(out.Lines(), 0, 0, 2, ' ', 0)
+		clean := newCleaner(out.Data())
+		w := tabwriter.NewWriter(clean, 0, 0, 2, ' ', 0)
 		l.write = func(fields []string) error {
 			_, err := fmt.Fprintln(w, strings.Join(mapped(fields, func(f string) string { return unit.Cut(f, maxColumn) }), "\t"))
 			return err
 		}
-		l.flush = w.Flush
+		l.flush = func() error { return errors.Join(w.Flush(), clean.Flush()) }
 	}
 	return l
 }
