@@ -50,7 +50,8 @@ func BenchmarkController(b *testing.B) {
 // BenchmarkControllerSteps measures a controller that executes a sweep with three
 // steps on this machine: a hundred regions on each of so many days are extracted and
 // reported, and each day is summed up. Kernels only do as they are told, and what they
-// use is not counted.
+// use is not counted. What a run costs more than one of a sweep without steps, which has
+// as many runs, is what the steps cost: which runs may begin, and feeding them.
 func BenchmarkControllerSteps(b *testing.B) {
 	for _, days := range []int{3, 30, 365} {
 		b.Run(fmt.Sprintf("days=%d", days), func(b *testing.B) {
@@ -67,6 +68,7 @@ func BenchmarkControllerSteps(b *testing.B) {
 func controlSteps(b *testing.B, regions, days int) {
 	runs := days * (2*regions + 1)
 	spec := fmt.Sprintf(`name: chain
+max_runs: %d
 steps:
   extract: {template: extract.ipynb}
   report: {template: report.ipynb, needs: extract, with: {rows: extract.rows}}
@@ -74,9 +76,11 @@ steps:
 grid:
   region: {range: {from: 1, to: %d}}
   day: {range: {from: 1, to: %d}}
-`, regions, days)
+`, runs, regions, days)
+	plain := fmt.Sprintf("name: plain\ntemplate: extract.ipynb\nmax_runs: %d\ngrid:\n  region: {range: {from: 1, to: %d}}\n  day: {range: {from: 1, to: %d}}\n", runs, 2*regions+1, days)
 	program, dir := programWith(b, map[string][]byte{
 		"sweep.yaml":    []byte(spec),
+		"plain.yaml":    []byte(plain),
 		"extract.ipynb": notebookOf("fake", "python", []string{"region = 0\nday = 0", "scrap rows $day"}),
 		"report.ipynb":  notebookOf("fake", "python", []string{"region = 0\nday = 0\nrows = 0", "scrap twice $rows"}),
 		"world.ipynb":   notebookOf("fake", "python", []string{"day = 0\ntotal = 0", "scrap total $total"}),
@@ -86,11 +90,14 @@ grid:
 	if want := fmt.Sprintf(`"succeeded":%d`, runs); !strings.Contains(strings.Join(strings.Fields(status.out), ""), want) {
 		b.Fatalf("its status lacks %s:\n%s", want, status.out)
 	}
+	alone := measure(b, program, dir, "run", "--no-progress", "plain.yaml")
 	b.ReportMetric(float64(runs), "runs")
 	b.ReportMetric(1000*used.cpu.Seconds()/float64(runs), "CPU-ms/run")
+	b.ReportMetric(1000*(used.cpu-alone.cpu).Seconds()/float64(runs), "CPU-ms/run-of-steps")
 	b.ReportMetric(1000*used.wall.Seconds()/float64(runs), "ms/run")
 	b.ReportMetric(float64(used.peak)/1e6, "peak-MB")
 	b.ReportMetric(status.wall.Seconds(), "s-status")
+	b.ReportMetric(status.cpu.Seconds(), "CPU-s-status")
 	b.ReportMetric(float64(status.peak)/1e6, "peak-MB-status")
 }
 
