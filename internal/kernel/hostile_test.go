@@ -119,8 +119,8 @@ def f(n, s): raise Alarm()
 signal.signal(signal.SIGALRM, f)
 hits = 0
 for i in range(300):
-    signal.setitimer(signal.ITIMER_REAL, 0.0003 + i * 0.000003)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0003 + i * 0.000003)
         while True:
             print("line", flush=i % 2 == 0); display({"text/plain": "d"}, raw=True)
     except Alarm:

@@ -59,6 +59,9 @@ func (s share) Set(text string) error {
 	return nil
 }
 
+// Once, as the command may be built several times in one process.
+func init() { cobra.EnableCommandSorting = false }
+
 // A Group is a heading of the command's help.
 type Group struct {
 	Title    string
@@ -69,7 +72,6 @@ type Group struct {
 // flags in the order in which they were added: the common ones first. check wraps what
 // checks their arguments.
 func AddGroups(root *cobra.Command, groups []Group, check func(cobra.PositionalArgs) cobra.PositionalArgs) {
-	cobra.EnableCommandSorting = false
 	for _, g := range groups {
 		root.AddGroup(&cobra.Group{ID: g.Title, Title: g.Title})
 		for _, cmd := range g.Commands {
