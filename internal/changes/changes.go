@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -63,6 +64,22 @@ func Turns(series []*outcome.Outcome) (all []Turn) {
 
 func succeeded(o *outcome.Outcome) bool { return o != nil && o.Status == outcome.Succeeded }
 
+// Of returns what Along says of a sweep that stays as it is, found out once for each
+// axis and its series. It may be called concurrently; what it returns is shared.
+func Of(s *sweep.Sweep) func(dates string, by []string) []Change {
+	var mu sync.Mutex
+	known := map[string][]Change{}
+	return func(dates string, by []string) []Change {
+		mu.Lock()
+		defer mu.Unlock()
+		key := strings.Join(append([]string{dates}, by...), "\x00")
+		if _, is := known[key]; !is {
+			known[key] = Along(s, dates, by)
+		}
+		return known[key]
+	}
+}
+
 // Along are the changes along a parameter of dates, the first first. Series are told
 // apart by the values of other parameters or labels, and named by them.
 func Along(s *sweep.Sweep, dates string, by []string) (all []Change) {
@@ -111,7 +128,7 @@ type one struct {
 // called.
 func seriesOf(s *sweep.Sweep, dates string, by []string) map[string]one {
 	all := map[string]one{}
-	for _, st := range s.Runs() {
+	for st := range s.All() {
 		if st.Run.Replicate > 0 || st.BestOut == nil {
 			continue
 		}

@@ -91,7 +91,7 @@ func (p *Pages) Watch(ctx context.Context, note func(sweep.Note)) (also func(swe
 
 func (p *Pages) names() (map[string]string, error) {
 	var runs []sweep.Run
-	for _, st := range p.sweep.Runs() {
+	for st := range p.sweep.All() {
 		runs = append(runs, st.Run)
 	}
 	return page.Names(p.sweep.Spec().HTML.Page(), runs)

@@ -141,7 +141,7 @@ func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, ti
 
 // running are the runs under way, the latest last.
 func running(o *opened.Sweep) (all []runState, more int) {
-	for _, st := range o.Runs() {
+	for st := range o.All() {
 		if st.Status != outcome.Running || st.Began == nil || st.Run.Unplanned {
 			continue
 		}
