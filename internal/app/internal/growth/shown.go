@@ -3,7 +3,6 @@ package growth
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -206,14 +205,8 @@ func Shown(ctx context.Context, s *sweep.Sweep, r *compare.Report) (*report.Grow
 }
 
 func between(f decide.Finding) string {
-	lo, hi := float64(f.Lo), float64(f.Hi)
-	switch {
-	case f.Test != nil && f.Test.Flat:
-		return "unvarying"
-	case math.IsInf(lo, 0) || math.IsInf(hi, 0):
-		return "too few"
-	}
-	return unit.Change(lo) + " … " + unit.Change(hi)
+	flat := f.Test != nil && f.Test.Flat
+	return strings.ReplaceAll(unit.Interval(float64(f.Lo), float64(f.Hi), flat, unit.Change), unit.Bridge, " … ")
 }
 
 // Warn says that p is that of runs that were chosen by what they showed.
