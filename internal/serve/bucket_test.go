@@ -1,12 +1,10 @@
 package serve
 
 import (
-	"bufio"
-	"context"
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,34 +31,10 @@ func TestWatchersShareTheBucket(t *testing.T) {
 	watch := func(clients int) (requests int) {
 		get(s, strings.TrimSuffix(path, "/events")) // up with the sweep
 		asked()                                     // counts from here
-		ctx, stop := context.WithCancel(t.Context())
-		defer stop()
-		var first, all sync.WaitGroup
-		for range clients {
-			first.Add(1)
-			all.Go(func() {
-				told := sync.OnceFunc(first.Done)
-				defer told()
-				req, _ := http.NewRequestWithContext(ctx, "GET", origin+path, nil)
-				req.Header.Set("Authorization", "Bearer "+testToken)
-				res, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				defer res.Body.Close()
-				for lines := bufio.NewScanner(res.Body); lines.Scan(); {
-					if strings.HasPrefix(lines.Text(), "data: ") {
-						told()
-					}
-				}
-			})
-		}
-		first.Wait()
+		stop := watchers(t, origin+path, clients, new(atomic.Int64))
 		time.Sleep(lookInBucket + time.Second) // one more look
 		requests = asked()
 		stop()
-		all.Wait()
 		return requests
 	}
 	one, many := watch(1), watch(100)
