@@ -93,6 +93,7 @@ var mayImport = map[string][]string{
 	"internal/kernel/kerneltest/fakekernel": {"internal/kernel/kerneltest"},
 	"internal/nomad/nomadtest":              {},
 	"internal/store/storetest":              {},
+	"internal/sweep/sweeptest":              {"internal/sweep", "internal/outcome"},
 }
 
 type dependency struct {

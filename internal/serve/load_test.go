@@ -93,8 +93,7 @@ func TestTableOfManyRuns(t *testing.T) {
 		runs = 100_000
 	}
 	dir := t.TempDir()
-	sw := makeSweep(t, store.Dir(filepath.Join(dir, "large.sweep")), runs/2, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{Status: outcome.Succeeded} })
-	must(t, sw.Lease().Release())
+	fillSweep(t, store.Dir(filepath.Join(dir, "large.sweep")), runs/2, func(int, sweep.RunState) outcome.Outcome { return outcome.Outcome{Status: outcome.Succeeded} })
 	s := serverOf(t, Access{}, dir)
 	origin, path := listening(t, s), "/s/"+idOf(t, s)+"/runs"
 	for i, query := range []string{"", "", "?sort=-y", "?where=x+%3E+100", "?group=region"} {

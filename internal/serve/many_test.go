@@ -28,13 +28,12 @@ func manySweeps(t testing.TB, root string, sweeps, runs int) {
 	var models []string
 	for i := range kinds {
 		dir := filepath.Join(t.TempDir(), fmt.Sprint(i))
-		s := makeSweep(t, store.Dir(dir), runs/2, func(n int, _ sweep.RunState) outcome.Outcome {
+		fillSweep(t, store.Dir(dir), runs/2, func(n int, _ sweep.RunState) outcome.Outcome {
 			if i == 1 && n%50 == 3 {
 				return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: "ValueError", Evalue: "bad tide", Reason: "cell 2 raised ValueError: bad tide"}
 			}
 			return outcome.Outcome{Status: outcome.Succeeded}
 		})
-		must(t, s.Lease().Release())
 		models = append(models, dir)
 	}
 	for i := range sweeps {

@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/sweep/sweeptest"
 	"github.com/fanout-dev/fanout/internal/table"
 )
 
@@ -56,6 +58,20 @@ func makeSweep(t testing.TB, st store.Store, n int, end func(i int, st sweep.Run
 // makeSweepOf is makeSweep of another sweep file, for the same template.
 func makeSweepOf(t testing.TB, st store.Store, file string, end func(i int, st sweep.RunState) outcome.Outcome) *sweep.Sweep {
 	t.Helper()
+	s := planSweep(t, st, file)
+	for i, run := range s.Runs() {
+		o := end(i, run)
+		if o.Status == "" {
+			continue
+		}
+		endRun(t, s, run, o)
+	}
+	return s
+}
+
+// planSweep writes a sweep of which nothing was executed, and holds its lease.
+func planSweep(t testing.TB, st store.Store, file string) *sweep.Sweep {
+	t.Helper()
 	ctx, dir := context.Background(), t.TempDir()
 	for name, text := range map[string]string{"sweep.yaml": file, "t.ipynb": sweepTemplate} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o666); err != nil {
@@ -72,14 +88,32 @@ func makeSweepOf(t testing.TB, st store.Store, file string, end func(i int, st s
 	d.SetSource(st.String())
 	_, err = s.Lease().Plan(ctx, d.Plan)
 	must(t, err)
-	for i, run := range s.Runs() {
-		o := end(i, run)
-		if o.Status == "" {
-			continue
-		}
-		endRun(t, s, run, o)
-	}
 	return s
+}
+
+// fillSweep is makeSweep of very many runs, which have no notebooks.
+func fillSweep(t testing.TB, st store.Store, n int, end func(i int, st sweep.RunState) outcome.Outcome) {
+	t.Helper()
+	s := planSweep(t, st, fmt.Sprintf(sweepFile, n))
+	must(t, sweeptest.Fill(t.Context(), s, func(i int, st sweep.RunState) sweeptest.End {
+		e := sweeptest.End{Outcome: end(i, st)}
+		if x := xOf(st); e.Outcome.Status == outcome.Succeeded {
+			e.Scraps = map[string]json.RawMessage{"y": number(2 * x), "note": json.RawMessage(`"fine"`), "mean loss": number(10 - x)}
+		}
+		return e
+	}))
+	must(t, s.Lease().Release())
+}
+
+func number(v float64) json.RawMessage { return strconv.AppendFloat(nil, v, 'g', -1, 64) }
+
+func xOf(st sweep.RunState) (x float64) {
+	for _, b := range st.Run.Params {
+		if b.Name == "x" {
+			x, _ = b.Value.Float()
+		}
+	}
+	return x
 }
 
 func endRun(t testing.TB, s *sweep.Sweep, run sweep.RunState, o outcome.Outcome) {
@@ -87,12 +121,7 @@ func endRun(t testing.TB, s *sweep.Sweep, run sweep.RunState, o outcome.Outcome)
 	ctx := context.Background()
 	_, doc, err := s.TemplateOf(ctx, run.Run)
 	must(t, err)
-	x, _ := run.Run.Params[len(run.Run.Params)-1].Value.Float()
-	for _, b := range run.Run.Params {
-		if b.Name == "x" {
-			x, _ = b.Value.Float()
-		}
-	}
+	x := xOf(run)
 	last := doc.Cells[len(doc.Cells)-1]
 	if o.Status == outcome.Succeeded {
 		last.Outputs = append(last.Outputs, scrapOutput("y", 2*x), scrapOutput("note", "fine"), scrapOutput("mean loss", 10-x), bar(t, int(x)))
