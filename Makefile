@@ -11,7 +11,10 @@ RELEASE := github.com/fanout-dev/fanout/cmd/fanout/internal/release
 COMMIT   = $(shell git rev-parse HEAD 2>/dev/null)$(if $(shell git status --porcelain 2>/dev/null | head -1),-dirty)
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@latest
 
-.PHONY: help build dist dist-check demo test test-go test-long lint bench fuzz vuln fmt clean
+# The environment of the site, which nothing else needs.
+DOCENV  := .venv-docs
+
+.PHONY: help build dist dist-check docs demo test test-go test-long lint bench fuzz vuln fmt clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -25,6 +28,15 @@ dist: ## build dist/: archives, deb, rpm, wheels, SBOM, checksums; needs the net
 
 dist-check: ## build all of that twice and compare the bytes; others' programs check them
 	packaging/check.sh -version "$(VERSION)"
+
+docs: $(DOCENV)/requirements.stamp ## the documents as a site, in site/: searchable, without a network
+	$(DOCENV)/bin/python -m sphinx -q -W --keep-going -E -c docs/site . site
+	@echo site/index.html
+
+$(DOCENV)/requirements.stamp: docs/site/requirements.txt
+	$(PYTHON) -m venv $(DOCENV)
+	$(DOCENV)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: -r $<
+	@touch $@
 
 # The environment of the examples. A stamp per requirements file keeps a
 # second call quick.
@@ -93,4 +105,4 @@ fmt: ## format the Go code
 	gofmt -w cmd internal templates packaging
 
 clean: ## remove what was built
-	rm -rf bin dist $(VENV) .js
+	rm -rf bin dist site $(VENV) $(DOCENV) .js
