@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/metrics":           {"internal/fan", "internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.
@@ -83,7 +84,7 @@ var mayImport = map[string][]string{
 	"internal/app":    {"internal/changes", "internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots":  {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf":  {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
-	"internal/serve":  {"internal/changes", "internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/serve":  {"internal/metrics", "internal/changes", "internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/launch": {"internal/draft", "internal/firing", "internal/lease", "internal/notebook", "internal/outcome", "internal/shelf", "internal/store", "internal/sweep", "internal/unit", "internal/value"},
 
 	// Test helpers that other packages' tests use.
@@ -109,6 +110,8 @@ var dependencies = []dependency{
 	{"go.yaml.in/yaml", in("internal/grid/internal/yaml"), "the sweep file is read in one place, with positions"},
 	{"github.com/expr-lang/expr", in("internal/grid/expr"), "there is one expression language"},
 	{"github.com/bmatcuk/doublestar", in("internal/glob"), "there is one dialect of file patterns"},
+
+	{"github.com/prometheus", in("internal/metrics"), "whatever is counted has one form"},
 
 	{"github.com/go-zeromq/zmq4", in("internal/kernel"), "sockets are the kernel's business"},
 	{"github.com/hashicorp/cronexpr", in("internal/cron"), "a schedule is due at the same moments whatever fires it"},

@@ -293,7 +293,7 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 		o.Scratch, o.Memory = nomad.WorkFolder(), nomad.Memory()
 		return local.New(ctx, s, o)
 	}
-	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.printNote}
+	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.observer.Runs(s, c.printNote)}
 }
 
 // fedAgain feeds a notebook what a run was fed.

@@ -15,10 +15,12 @@ import (
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/describe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/papermill"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/patience"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/metrics"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -56,6 +58,7 @@ type cli struct {
 	json           bool // errors are JSON, too
 	settings       *settings.Settings
 	app            *app.App
+	observer       *observe.Observer
 	atEnd          func(code int, err error) // may be nil
 	asked          string                    // who asked for a schedule or a firing, if not the user
 }
@@ -68,6 +71,7 @@ func (c *cli) main(ctx context.Context, args []string) int {
 	root.SetErr(c.stderr.Lines())
 	err := root.ExecuteContext(ctx)
 	code := c.exitCode(err)
+	c.observer.Close()
 	if c.atEnd != nil {
 		c.atEnd(code, err)
 	}
@@ -87,7 +91,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if c.settings, err = settings.Read(cmd.Flags()); err == nil {
 			c.app = c.newApp()
-			cmd.SetContext(patience.Of(cmd.Context(), cmd.Name(), c.stderr))
+			err = c.observe(cmd)
 		}
 		return err
 	}
@@ -101,12 +105,26 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(help.Width)))
 	help.AddGroups(root, []help.Group{
 		{Title: "Run a sweep:", Commands: []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
-		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() *app.App { return c.app }, c.stdout, c.stderr)}},
+		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() (*app.App, *metrics.Set) { return c.app, c.observer.Metrics }, c.stdout, c.stderr)}},
 		{Title: "Compare its variants:", Commands: []*cobra.Command{c.reportCommand(), c.compareCommand(), c.diffCommand(), c.collectCommand()}},
 		{Title: "Other ways to run:", Commands: []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
-		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), c.configCommand(), c.schemaCommand(), c.versionCommand()}},
+		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), settings.Command(func() *settings.Settings { return c.settings }, placeWords(), c.stdout), c.schemaCommand(), c.versionCommand()}},
 	}, asUsage)
 	return root
+}
+
+// observe watches what a verb does, and how long it waits for buckets.
+func (c *cli) observe(cmd *cobra.Command) error {
+	ctx := patience.Of(cmd.Context(), cmd.Name(), c.stderr)
+	ctx, o, err := observe.Begin(ctx, cmd.Name(), c.settings.GetString("metrics"), c.app.Warn)
+	cmd.SetContext(ctx)
+	if c.observer = o; o != nil {
+		c.app.Queue = o.Queue
+	}
+	if at := o.Where(); at != "" {
+		c.stderr.Printf("fanout: metrics at %s\n", at)
+	}
+	return err
 }
 
 // newApp is the App with this invocation's streams and settings.

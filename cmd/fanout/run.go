@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/progress"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/due"
@@ -81,6 +82,7 @@ func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl.String("python", "", "`path` of a virtual environment or interpreter whose ipykernel is used, instead of the sweep file's")
 	fl.String("warm", "auto", "`mode` of starting kernels: auto forks them from a warm server where it can, zmq with the sockets of ZeroMQ, off never")
 	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
+	fl.String("metrics", "", observe.Usage)
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
 	fl.BoolVar(&f.update, "update", false, "of a sweep directory: take templates and files as they are now")
@@ -224,7 +226,7 @@ func (c *cli) printPlanned(j *app.Job, todo due.List) {
 func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (fan.Summary, error) {
 	paint := progress.New(progress.WorkOf(j.Sweep, todo.Runs), c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
 	defer paint.Stop()
-	return j.Execute(ctx, todo, c.noter(j.Sweep, paint))
+	return j.Execute(ctx, todo, c.observer.Runs(j.Sweep, c.noter(j.Sweep, paint)))
 }
 
 // noter prints notes for people.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/worker"
@@ -32,6 +33,7 @@ what runs and leaves the rest of the shard planned.`,
 			return c.worker(cmd.Context(), p)
 		},
 	}
+	cmd.Flags().String("metrics", "", observe.Usage)
 	cmd.Flags().StringVar(&file, "payload", "", "`file` that says which shard of which sweep")
 	return cmd
 }

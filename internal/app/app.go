@@ -37,12 +37,13 @@ type App struct {
 	// held is why those that were published before stay. nil: nothing is published.
 	Publish func(ctx context.Context, s *sweep.Sweep, held string) error
 
-	Jobs    int           // runs at once; 0 is the number of cores
-	Timeout string        // limit of one run in the sweep file's language, over the sweep's own; "" is none
-	Retries int           // further attempts at a failed run; below 0 the sweep file decides
-	Canary  bool          // one run goes ahead
-	Refresh time.Duration // how often the tables are written while runs execute; 0 is only at the end
-	Grace   time.Duration // how long a run may take to stop when asked to
+	Queue   func(fan.Queue) // called with how many runs wait for what, as that changes; may be nil
+	Jobs    int             // runs at once; 0 is the number of cores
+	Timeout string          // limit of one run in the sweep file's language, over the sweep's own; "" is none
+	Retries int             // further attempts at a failed run; below 0 the sweep file decides
+	Canary  bool            // one run goes ahead
+	Refresh time.Duration   // how often the tables are written while runs execute; 0 is only at the end
+	Grace   time.Duration   // how long a run may take to stop when asked to
 }
 
 // Machines are where runs execute, as this invocation has them.

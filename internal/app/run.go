@@ -92,7 +92,7 @@ func (j *Job) fanOut(ctx context.Context, ex fan.Executor, todo due.List, budget
 		Retry:  j.retry(spec.Retries),
 		Halt:   fan.Halt{When: spec.Halt.When, What: spec.Halt.What, Count: spec.Halt.N, Percent: spec.Halt.Percent},
 		Budget: budget,
-		Limits: valueLimits(spec.Limits), Note: note,
+		Limits: valueLimits(spec.Limits), Note: note, Queue: j.app.Queue,
 		RetryOf: j.retries(), Later: todo.Later, Due: func(id string) bool { return due.Becomes(j.Sweep, id, spec.StaleOn) },
 		Proven: provenTemplates(j.Sweep), InOrder: todo.InOrder,
 	})

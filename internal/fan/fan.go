@@ -33,6 +33,7 @@ type Options struct {
 	RetryOf map[string]Retry // step → instead of Retry
 	Limits  []ValueLimit     // at most N runs of one value at a time
 	Note    func(sweep.Note) // may be nil
+	Queue   func(Queue)      // called whenever it may have changed; may be nil
 
 	// In a sweep with steps, a run begins when nothing it needs is open any more, and
 	// enough of that has succeeded.
@@ -63,6 +64,15 @@ type Halt struct {
 type ValueLimit struct {
 	Name string
 	N    int
+}
+
+// A Queue is how many runs wait for what.
+type Queue struct {
+	Turn  int // for room in the window
+	Retry int // for the end of their back-off
+	Needs int // for other runs
+	Gone  int // for a class that does not come back
+	Out   int // none: they were handed to the executor, and have not come back
 }
 
 // A Summary is how a call of Fan went.
@@ -193,6 +203,7 @@ type fanner struct {
 	queue             []sweep.Run
 	inFlight          int            // shards
 	waiting           int            // runs that wait for their back-off
+	out               int            // runs that were handed out
 	busy              map[string]int // ValueLimit key → runs in progress
 	tries             map[string]int // run → attempts of this call
 	before            map[string]int // run → attempts it had when it was handed out
@@ -222,6 +233,9 @@ func (f *fanner) loop(ctx context.Context) error {
 	defer look.Stop()
 	for {
 		f.start(ctx)
+		if f.o.Queue != nil {
+			f.o.Queue(Queue{Turn: len(f.queue), Retry: f.waiting, Needs: len(f.chain.held), Gone: f.away.unstarted(), Out: f.out})
+		}
 		if f.inFlight == 0 && (f.stopped || ctx.Err() != nil || len(f.queue)+f.waiting == 0) {
 			return f.away.err(f.err)
 		}
@@ -410,6 +424,7 @@ func (f *fanner) allowed(r sweep.Run) bool {
 }
 
 func (f *fanner) count(r sweep.Run, by int) {
+	f.out += by
 	for _, l := range f.o.Limits {
 		if key, ok := limitKey(l, r); ok {
 			f.busy[key] += by

@@ -104,6 +104,25 @@ func TestWindow(t *testing.T) {
 	})
 }
 
+// How many runs wait for what is told as it changes, and adds up.
+func TestQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 10, fantest.Succeed)
+		b.failing(1, 0)
+		var last fan.Queue
+		out, retry := 0, 0
+		b.fan(t, fan.Options{Jobs: 4, Retry: fan.Retry{N: 1, Backoff: time.Hour}, Queue: func(q fan.Queue) {
+			if n := q.Turn + q.Retry + q.Out; n > 10 {
+				t.Errorf("%d of 10 runs wait: %+v", n, q)
+			}
+			out, retry, last = max(out, q.Out), max(retry, q.Retry), q
+		}})
+		if out != 4 || retry != 1 || last != (fan.Queue{}) {
+			t.Errorf("at most %d were handed out and %d waited; in the end %+v", out, retry, last)
+		}
+	})
+}
+
 func TestExecutorLimitsTheWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, 6, fantest.Succeed)

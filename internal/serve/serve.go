@@ -105,6 +105,8 @@ func New(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s.Access = s.guard.Config
+	s.Access.Metrics.Gauge("fanout_serve_streams", "Streams of live events that are open.", func() float64 { return float64(s.hub.Clients()) })
+	s.Access.Metrics.Gauge("fanout_serve_open_sweeps", "Sweeps that are kept in memory.", func() float64 { return float64(s.opened.Len()) })
 	s.routes()
 	return s, nil
 }
@@ -118,7 +120,7 @@ func (s *Server) routes() {
 	if s.Pages.Written() {
 		s.guard.Public("GET /-/static/libraries/{file}", http.HandlerFunc(library))
 	}
-	s.guard.Handle("GET /metrics", http.HandlerFunc(s.metrics))
+	s.guard.Handle("GET /metrics", s.Access.Metrics.Handler())
 
 	s.page("/{$}", "index", s.index)
 	s.page("/s/{sweep}", "sweep", s.sweepPage)
@@ -221,12 +223,4 @@ func (s *Server) tidy() {
 func healthy(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Write([]byte("ok\n"))
-}
-
-func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-	s.guard.Metrics(w,
-		guard.Gauge{Name: "fanout_serve_streams", Help: "Streams of live events that are open.", Value: float64(s.hub.Clients())},
-		guard.Gauge{Name: "fanout_serve_open_sweeps", Help: "Sweeps that are kept in memory.", Value: float64(s.opened.Len())},
-	)
 }

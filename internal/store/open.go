@@ -83,6 +83,10 @@ func IsPlaceError(err error) bool {
 // Open returns the store at where: a directory, s3://bucket/prefix or
 // gs://bucket/prefix. It asks no server anything.
 func Open(ctx context.Context, where string) (Store, error) {
+	count, _ := ctx.Value(countKey{}).(func(Request))
+	if !IsURL(where) && count != nil {
+		return counted{Dir(where), count}, nil
+	}
 	if !IsURL(where) {
 		return Dir(where), nil
 	}
@@ -146,6 +150,7 @@ func Within(ctx context.Context, w Wait) context.Context { return context.WithVa
 func healthOf(ctx context.Context, u *url.URL) *remote.Health {
 	w, _ := ctx.Value(waitKey{}).(Wait)
 	h := &remote.Health{Limit: w.Limit}
+	h.Count, _ = ctx.Value(countKey{}).(func(Request))
 	if w.Tell != nil {
 		h.Tell = func() { w.Tell(u.String()) }
 	}

@@ -24,8 +24,12 @@ func TestStores(t *testing.T) {
 	stores := map[string]func(t *testing.T) Store{
 		"dir": func(t *testing.T) Store { return Dir(filepath.Join(t.TempDir(), "not yet", "there")) },
 		"mem": func(*testing.T) Store { return Mem() },
-		"gs":  func(t *testing.T) Store { return openEmulator(t) },
-		"s3":  func(t *testing.T) Store { return testBucket(t, storetest.S3(t)) },
+		"counted": func(t *testing.T) Store {
+			s, _ := Open(Counted(t.Context(), func(Request) {}), t.TempDir())
+			return s
+		},
+		"gs": func(t *testing.T) Store { return openEmulator(t) },
+		"s3": func(t *testing.T) Store { return testBucket(t, storetest.S3(t)) },
 	}
 	promises := map[string]func(t *testing.T, s Store){
 		"absent is ErrNotExist":      testAbsent,

@@ -94,6 +94,9 @@ func (l *Lease) takeOver(ctx context.Context, fresh *Sweep) error {
 	return l.relog(ctx)
 }
 
+// Epoch numbers the term of the lease, from 1; it is 0 for whoever only reads.
+func (l *Lease) Epoch() int { return l.epoch }
+
 // NextShard is the id of one more shard of this holder: no two have the same, however
 // often runs are fanned out.
 func (l *Lease) NextShard() string { return fmt.Sprintf("%d-%d", l.epoch, l.shards.Add(1)) }

@@ -7,15 +7,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/localschedule"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/metrics"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Command is `fanout serve`. a is asked for when the command executes.
-func Command(a func() *app.App, stdout, stderr unit.Printer) *cobra.Command {
+// Command is `fanout serve`. of is asked for what it works with, and what counts it,
+// when the command executes.
+func Command(of func() (*app.App, *metrics.Set), stdout, stderr unit.Printer) *cobra.Command {
 	var flags Flags
 	cmd := &cobra.Command{
 		Use:   "serve [ROOT…]",
@@ -40,10 +43,13 @@ With --schedule it also fires what "fanout schedule" has scheduled in the sweeps
 that it serves, each firing as a process of its own. Whoever may write to those
 folders decides what is executed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return flags.serve(cmd.Context(), a(), args, stdout, stderr)
+			a, set := of()
+			flags.metrics = set
+			return flags.serve(cmd.Context(), a, args, stdout, stderr)
 		},
 	}
 	flags.Add(cmd.Flags())
+	cmd.Flags().String("metrics", "", observe.Usage)
 	return cmd
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/metrics"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -43,6 +44,7 @@ type Flags struct {
 	Schedule  bool // fire what is scheduled in the sweeps
 	Launch    bool // let people launch what lies in the folders
 	AuditLog  string
+	metrics   *metrics.Set // nil is one of the server's own
 }
 
 // Add adds the flags to a command.
@@ -96,7 +98,7 @@ func (s *Started) start(ctx context.Context, f Flags, a *app.App, roots []string
 	if s.at, err = net.Listen("tcp", f.Address); err != nil {
 		return f.cannotListen(err)
 	}
-	access.Address, access.TLS = s.at.Addr(), secure != nil
+	access.Address, access.TLS, access.Metrics = s.at.Addr(), secure != nil, f.metrics
 	c := serve.Config{App: a, Roots: roots, Access: access, TLS: secure, Errors: report, Cache: cacheFile(roots), Cells: cellsFolder(), Fires: f.Schedule}
 	if f.Launch {
 		l, err := f.newLauncher(a, roots, report)

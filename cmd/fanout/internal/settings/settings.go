@@ -44,6 +44,7 @@ func List(places string) []Setting {
 		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
 		{"output_cap", "", "64MB", "how much output of one cell is kept; the rest is cut, with a mark"},
 		{"python", "python", "", "virtual environment or interpreter, instead of the sweep file's"},
+		{"metrics", "metrics", "", "numbers for Prometheus: an address, or a file that ends in .prom"},
 		{"jupyter_path", "", "", "additional folders to look for kernelspecs in"},
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/metrics"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -46,7 +47,8 @@ type Config struct {
 	Hosts   []string       // further names by which the server may be reached; "*.example.org" is any beneath it, "*" any
 	Address net.Addr       // what the server listens on
 	TLS     bool
-	Log     func(Entry) // called after every request; nil is nobody
+	Log     func(Entry)  // called after every request; nil is nobody
+	Metrics *metrics.Set // counts requests; nil is one of its own
 	// Refuse writes the response to a request that is not let in, or that
 	// failed: a page or JSON. The guard has set the headers.
 	Refuse func(w http.ResponseWriter, r *http.Request, p Problem)
@@ -68,7 +70,7 @@ type Guard struct {
 	session string          // value of the cookie
 	public  map[string]bool // patterns that everybody may ask for
 	routes  []string        // all patterns
-	meter   meter
+	meter   *meter
 }
 
 // New makes a guard that lets nobody to anything yet.
@@ -87,7 +89,10 @@ func New(c Config) (*Guard, error) {
 	c.Base = strings.TrimSuffix(c.Base, "/") + "/"
 	g := &Guard{Config: c, mux: http.NewServeMux(), cross: http.NewCrossOriginProtection(), public: map[string]bool{}}
 	g.session = sessionOf(c.Token)
-	g.meter.started = time.Now()
+	if g.Metrics == nil {
+		g.Metrics = metrics.New("serve", metrics.Build{}, metrics.Place{})
+	}
+	g.meter = newMeter(g.Metrics)
 	if c.Auth == Token {
 		g.Public("POST /login", http.HandlerFunc(g.login))
 	}

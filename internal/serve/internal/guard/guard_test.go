@@ -247,11 +247,11 @@ func TestHeadersAndFailures(t *testing.T) {
 	if len(logged) != 2 || strings.Contains(logged[0].Path, "guess") || logged[0].Route != "GET /s/{id}" || logged[1].Panic != "broken" {
 		t.Errorf("log %+v", logged)
 	}
-	var text strings.Builder
-	g.Metrics(&text)
+	text := httptest.NewRecorder()
+	g.Metrics.Handler().ServeHTTP(text, httptest.NewRequest("GET", "/metrics", nil))
 	for _, want := range []string{`fanout_serve_requests_total{route="GET /s/{id}",status="200"} 1`, `fanout_serve_request_seconds_bucket{route="GET /s/{id}",le="+Inf"} 1`, "fanout_serve_requests_in_flight 0"} {
-		if !strings.Contains(text.String(), want) {
-			t.Errorf("metrics lack %s:\n%s", want, text.String())
+		if !strings.Contains(text.Body.String(), want) {
+			t.Errorf("metrics lack %s:\n%s", want, text.Body)
 		}
 	}
 }

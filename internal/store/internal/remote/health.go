@@ -13,6 +13,7 @@ import (
 type Health struct {
 	Limit time.Duration // how long it may not answer; 0 is Patience
 	Tell  func()        // called once it has not answered for a while; may be nil
+	Count func(Request) // called with each request; may be nil
 
 	mu    sync.Mutex
 	since time.Time // the first request in a row that was not answered; zero if there is none
@@ -82,7 +83,7 @@ func (h *Health) saw(r *http.Request, began time.Time, res *http.Response, err e
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err == nil && res.StatusCode < 500 && res.StatusCode != http.StatusTooManyRequests {
+	if proper(res, err) {
 		h.since, h.told = time.Time{}, false
 		return res, nil
 	}

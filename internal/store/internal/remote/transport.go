@@ -86,6 +86,7 @@ func (w watched) Do(r *http.Request) (*http.Response, error) {
 	began, answered := time.Now(), w.health.asking(r)
 	res, err := w.client.Do(r)
 	answered()
+	w.health.count(r, began, res, err)
 	res, err = w.health.saw(r, began, res, err)
 	if res != nil {
 		w.clock.read(res)
