@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"internal/sweep":     {"internal/needs", "internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/page":      {"internal/sweep", "internal/unit", "internal/value"},
 	"internal/changes":   {"internal/sweep", "internal/outcome", "internal/unit"},
+	"internal/cost":      {"internal/sweep", "internal/outcome", "internal/unit", "internal/value"},
 	"internal/due":       {"internal/sweep", "internal/outcome", "internal/unit"},
 	"internal/gc":        {"internal/sweep", "internal/outcome"},
 	"internal/draft":     {"internal/page", "internal/needs", "internal/glob", "internal/pack", "internal/sweep", "internal/grid", "internal/notebook", "internal/store", "internal/table/frame", "internal/value", "internal/unit"},
@@ -72,7 +73,7 @@ var mayImport = map[string][]string{
 	"internal/compare":     {"internal/metric", "internal/table", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/align":       {"internal/query", "internal/sweep", "internal/notebook", "internal/pattern", "internal/value", "internal/unit"},
 	"internal/render":      {"internal/notebook", "internal/pattern", "internal/value", "internal/unit", "templates"},
-	"internal/report":      {"internal/changes", "internal/lineage", "internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
+	"internal/report":      {"internal/changes", "internal/cost", "internal/lineage", "internal/align", "internal/render", "internal/compare", "internal/unit", "internal/sweep", "internal/notebook", "templates", "internal/value", "internal/outcome"},
 
 	"internal/compare/aa":      {"internal/compare", "internal/outcome", "internal/table", "internal/unit"},
 	"internal/compare/decide":  {"internal/compare", "internal/table", "internal/value", "internal/unit"},
@@ -81,7 +82,7 @@ var mayImport = map[string][]string{
 	"internal/publish": {"internal/page", "internal/pattern", "templates", "internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
-	"internal/app":    {"internal/changes", "internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
+	"internal/app":    {"internal/changes", "internal/cost", "internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots":  {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf":  {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
 	"internal/serve":  {"internal/metrics", "internal/changes", "internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},

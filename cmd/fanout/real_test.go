@@ -72,7 +72,7 @@ var varying = []struct {
 	what *regexp.Regexp
 	by   string
 }{
-	{regexp.MustCompile(`(?s)## Slowest and hungriest runs.*`), ""},
+	{regexp.MustCompile(`(?s)## What the runs took.*`), ""},
 	// Without scaling it does not converge, and ends where the processor's
 	// arithmetic leads it.
 	{regexp.MustCompile(`(?m)^\| logistic-raw .*$`), "| logistic-raw | … |"},

@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/collect"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/cost"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/publish"
@@ -106,19 +107,10 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 			in.Steps[i].Cells = cellsInPassing(ctx, s, step.Name)
 		}
 	}
+	in.Cost = cost.Of(s)
 	in.Changes = changes.Of(s) // asked for by every metric, several times
 	for _, axis := range head.Axes {
 		in.Axes = append(in.Axes, reportAxis(axis))
-	}
-	for st := range s.All() {
-		if st.Run.Unplanned {
-			continue
-		}
-		r := report.Run{Name: st.Run.Name(head.Axes), Notebook: sweep.RunKey(st.Run.ID), Status: st.Status}
-		if st.Last != nil {
-			r.Duration, r.PeakRSS = st.Last.Duration(), st.Last.PeakRSS
-		}
-		in.Runs = append(in.Runs, r)
 	}
 	for _, p := range res.Table.Problems() {
 		in.Problems = append(in.Problems, problemLine(s, p))

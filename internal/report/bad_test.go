@@ -9,7 +9,6 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
 )
 
@@ -100,7 +99,6 @@ func badInput(t *testing.T, values []point) Input {
 	for i, v := range values {
 		id := fmt.Sprintf("id%05d", i)
 		rows = append(rows, []any{id, "succeeded", "runs/" + id + ".ipynb", v.variant, v.seed, v.y})
-		in.Runs = append(in.Runs, Run{Name: v.variant, Notebook: "runs/" + id + ".ipynb", Status: outcome.Succeeded})
 	}
 	table, err := table.Build(columns, rows)
 	if err != nil {

@@ -21,8 +21,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/cost"
 	"github.com/fanout-dev/fanout/internal/notebook"
-	"github.com/fanout-dev/fanout/internal/outcome"
 )
 
 // Input is what a summary is made of. Paths are relative to the summary.
@@ -44,7 +44,7 @@ type Input struct {
 	// Changes are the dates along an axis from which on runs were computed in another
 	// way; series are told apart by the other axes. nil: nobody knows.
 	Changes  func(axis string, by []string) []changes.Change
-	Runs     []Run
+	Cost     cost.Cost
 	Problems []string
 	Rerun    string   // the command that makes again what did not succeed
 	Reruns   []string // that makes exactly the runs of each of Compare.Failures again, where there is one
@@ -58,14 +58,6 @@ type Axis struct {
 	Kind    string
 	Values  []string
 	Ordered bool
-}
-
-// A Run is one planned run.
-type Run struct {
-	Name, Notebook string
-	Status         outcome.Status
-	Duration       time.Duration
-	PeakRSS        int64 // bytes; 0 is unknown
 }
 
 // Stale is what there is to say about stale runs.

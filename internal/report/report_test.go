@@ -16,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/cost"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -33,6 +34,21 @@ func at(name, text string) []value.Binding {
 		panic(err)
 	}
 	return []value.Binding{{Name: name, Value: v}}
+}
+
+// costOf is a cost of which the first variant took most.
+func costOf(variants []string, seeds int) cost.Cost {
+	c := cost.Cost{Runs: len(variants) * seeds, Axes: []cost.Axis{{Name: "variant"}}}
+	for i, v := range variants {
+		x := cost.Value{Name: v, Runs: seeds, Wall: time.Duration(10*seeds) * time.Second, CPU: time.Duration(seeds) * time.Second, Memory: 50 << 20}
+		if i == 0 {
+			x.CPU *= 10
+		}
+		c.Wall, c.CPU, c.Axes[0].Values = c.Wall+x.Wall, c.CPU+x.CPU, append(c.Axes[0].Values, x)
+		c.Slowest = append(c.Slowest, cost.Run{Name: v, Notebook: fmt.Sprintf("runs/id%d.ipynb", i), Status: outcome.Succeeded, Wall: 10 * time.Second, Memory: 50 << 20})
+	}
+	c.Hungriest = c.Slowest
+	return c
 }
 
 // inputOf makes a summary's input from variants × seeds.
@@ -58,9 +74,9 @@ func inputOf(t *testing.T, variants []string, seeds int) Input {
 			}
 			rows = append(rows, []any{id, status, kind, reason, true, false, "runs/" + id + ".ipynb", v, seed, y})
 			in.Planned++
-			in.Runs = append(in.Runs, Run{Name: v, Notebook: "runs/" + id + ".ipynb", Status: outcome.Status(status), Duration: time.Duration(seed+1) * time.Second, PeakRSS: 50 << 20})
 		}
 	}
+	in.Cost = costOf(variants, seeds)
 	table, err := table.Build(columns, rows)
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/align"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/cost"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -56,7 +57,7 @@ const (
 	maxRows        = 40
 	maxOrderedRows = 12 // along an ordered axis, which is drawn
 	maxFailures    = 10
-	maxCosts       = 5
+	maxSpent       = 3 // axes whose values took unequal parts
 	maxOdd         = 20
 	maxRates       = 4 // axes by which the rate of a failure is shown
 	maxValues      = 8 // of each
@@ -401,36 +402,25 @@ func operator(op string) string {
 	return strings.NewReplacer(">=", "≥", "<=", "≤").Replace(op)
 }
 
-// costSection names the slowest and the hungriest runs.
+// costSection says which values took most, and names the slowest and the hungriest runs.
 func costSection(in Input) section {
-	ended := slices.DeleteFunc(slices.Clone(in.Runs), func(r Run) bool { return r.Duration == 0 })
-	if len(ended) < 2 {
+	if in.Cost.Runs < 2 {
 		return section{}
 	}
-	var total time.Duration
-	for _, r := range ended {
-		total += r.Duration
-	}
 	view := struct {
-		Total, Each        string
+		cost.Cost
+		Parts              []cost.Part
 		Slowest, Hungriest [][]string
-	}{Total: unit.Duration(total), Each: unit.Duration(total / time.Duration(len(ended)))}
-	view.Slowest = costRows(ended, func(r Run) float64 { return r.Duration.Seconds() })
-	if measured := slices.DeleteFunc(ended, func(r Run) bool { return r.PeakRSS == 0 }); len(measured) > maxCosts {
-		view.Hungriest = costRows(measured, func(r Run) float64 { return float64(r.PeakRSS) })
+	}{Cost: in.Cost, Parts: in.Cost.Parts(maxSpent, maxValues, safe), Slowest: costRows(in.Cost.Slowest)}
+	if in.Cost.Runs > cost.Named {
+		view.Hungriest = costRows(in.Cost.Hungriest)
 	}
 	return written("cost", view)
 }
 
-func costRows(all []Run, cost func(Run) float64) [][]string {
-	sort.SliceStable(all, func(i, j int) bool { return cost(all[i]) > cost(all[j]) })
-	var rows [][]string
-	for _, r := range all[:min(len(all), maxCosts)] {
-		memory := ""
-		if r.PeakRSS > 0 {
-			memory = unit.Bytes(r.PeakRSS)
-		}
-		rows = append(rows, []string{link(r.Name, r.Notebook), unit.Duration(r.Duration), memory, r.Status.Words()})
+func costRows(all []cost.Run) (rows [][]string) {
+	for _, r := range all {
+		rows = append(rows, append([]string{link(r.Name, r.Notebook)}, r.Texts()...))
 	}
 	return rows
 }

@@ -12,7 +12,7 @@ import (
 // summaryText is the words of the summary; they are ours and embedded.
 var summaryText = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("summary").Funcs(template.FuncMap{
-		"safe": safe, "sentence": sentence, "number": unit.Number, "table": plainTable, "list": joined, "some": listed, "count": unit.Plural,
+		"safe": safe, "sentence": sentence, "number": unit.Number, "table": plainTable, "list": joined, "some": listed, "count": unit.Plural, "duration": unit.Duration,
 		"be": func(n int) string {
 			if n == 1 {
 				return "is"
