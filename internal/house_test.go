@@ -40,6 +40,8 @@ var mayImport = map[string][]string{
 	"internal/notebook": {"internal/pattern", "internal/value", "internal/outcome"},
 	"templates":         {},
 
+	"internal/notebook/zeppelin": {"internal/notebook"},
+
 	// Grid and sweep.
 	"internal/grid/expr": {"internal/value", "internal/unit"},
 	"internal/grid":      {"internal/glob", "internal/metric", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
@@ -79,13 +81,13 @@ var mayImport = map[string][]string{
 	"internal/compare/decide":  {"internal/compare", "internal/table", "internal/value", "internal/unit"},
 	"internal/compare/halving": {"internal/metric", "internal/table", "internal/value"},
 
-	"internal/publish": {"internal/page", "internal/pattern", "templates", "internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
+	"internal/publish": {"internal/notebook/zeppelin", "internal/page", "internal/pattern", "templates", "internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
 	"internal/app":    {"internal/changes", "internal/cost", "internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots":  {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf":  {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
-	"internal/serve":  {"internal/metrics", "internal/changes", "internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/serve":  {"internal/notebook/zeppelin", "internal/metrics", "internal/changes", "internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/launch": {"internal/draft", "internal/firing", "internal/lease", "internal/notebook", "internal/outcome", "internal/shelf", "internal/store", "internal/sweep", "internal/unit", "internal/value"},
 
 	// Test helpers that other packages' tests use.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/notebook/zeppelin"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -57,7 +58,7 @@ func Read(ctx context.Context, open Opener, names []string) ([]Book, error) {
 
 // isNotebook tells the name of a notebook from that of a sweep.
 func isNotebook(name string) bool {
-	if strings.HasSuffix(name, ".ipynb") {
+	if strings.HasSuffix(name, ".ipynb") || zeppelin.IsNote(name) {
 		return true
 	}
 	info, err := os.Stat(name)
@@ -107,7 +108,7 @@ func read(ctx context.Context, st store.Store, key string) (*notebook.Notebook, 
 	if err != nil {
 		return nil, err
 	}
-	return notebook.Decode(b)
+	return zeppelin.Read(key, b)
 }
 
 // Page writes notebooks as one HTML file, one after the other.

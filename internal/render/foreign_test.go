@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/net/html"
 
-	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/notebook/zeppelin"
 )
 
 // FANOUT_TEST_NOTEBOOKS lists folders of notebooks that other people wrote.
@@ -24,7 +24,7 @@ func foreignNotebooks(t *testing.T) map[string][]byte {
 	all := map[string][]byte{}
 	for _, dir := range filepath.SplitList(list) {
 		err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() || filepath.Ext(path) != ".ipynb" {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".ipynb" && !zeppelin.IsNote(path) {
 				return err
 			}
 			b, err := os.ReadFile(path)
@@ -48,7 +48,7 @@ func foreignNotebooks(t *testing.T) map[string][]byte {
 func TestForeignNotebooks(t *testing.T) {
 	all := foreignNotebooks(t)
 	for name, b := range all {
-		n, err := notebook.Decode(b)
+		n, err := zeppelin.Read(name, b)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

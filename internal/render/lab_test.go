@@ -21,6 +21,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/browsertest"
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/notebook/zeppelin"
 )
 
 // labEntry has JupyterLab's renderers draw bundles, as it does in a trusted
@@ -109,7 +110,7 @@ func asJupyterLab(t *testing.T, notebooks map[string][]byte) {
 	var bundles []map[string]any
 	var ours []chosen
 	for name, b := range notebooks {
-		n, err := notebook.Decode(b)
+		n, err := zeppelin.Read(name, b)
 		if err != nil {
 			continue // TestForeignNotebooks says so
 		}
@@ -132,7 +133,12 @@ func asJupyterLab(t *testing.T, notebooks map[string][]byte) {
 		l := theirs[i]
 		if l.MIME == o.MIME {
 			if a, b := squeezed(l.Text), squeezed(o.Text); a != b && o.Text != "" {
-				t.Errorf("%s: as %s JupyterLab says\n%.300q\nand we say\n%.300q", o.where, o.MIME, a, b)
+				same := 0
+				for same < min(len(a), len(b)) && a[same] == b[same] {
+					same++
+				}
+				from := max(0, same-100)
+				t.Errorf("%s: as %s, from byte %d on, JupyterLab says\n%.300q\nand we say\n%.300q", o.where, o.MIME, from, a[from:], b[from:])
 				continue
 			}
 			same++

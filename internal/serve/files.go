@@ -126,7 +126,7 @@ func (s *Server) folderPage(r *http.Request) (view, []crumb, error) {
 		switch {
 		case err != nil:
 			return nil, nil, noFile(err)
-		case strings.HasSuffix(name, ".ipynb"):
+		case books.IsNotebook(name):
 			return s.notebookPage(r, name, st, o.Key)
 		}
 		return folderView{Path: name}, nil, redirectError{s.linkPath("files", name)}

@@ -382,6 +382,10 @@ func TestForeignFiles(t *testing.T) {
 func TestCommuter(t *testing.T) {
 	s, dir := tides(t)
 	must(t, os.WriteFile(filepath.Join(dir, "a note.md"), []byte("# hi"), 0o666))
+	must(t, os.WriteFile(filepath.Join(dir, "note.json"), []byte(`{"name": "of Zeppelin", "paragraphs": [{"text": "%sql select 1", "result": {"code": "SUCCESS", "type": "TABLE", "msg": "day\ttide\nmonday\t7\n"}}]}`), 0o666))
+	if code, _, body := get(s, "/view/note.json"); code != http.StatusOK || !strings.Contains(body, "of Zeppelin") || !strings.Contains(body, "<td>monday</td>") {
+		t.Errorf("a note of Zeppelin: %d %s", code, body)
+	}
 	if code, h, _ := get(s, "/view/a%20note.md"); code != http.StatusSeeOther || h.Get("Location") != "/files/a%20note.md" {
 		t.Errorf("%d %v", code, h)
 	}
@@ -397,7 +401,7 @@ func TestCommuter(t *testing.T) {
 	}
 	_, _, body = get(s, "/api/contents/")
 	must(t, json.Unmarshal([]byte(body), &m))
-	if list, _ := m.Content.([]any); m.Type != "directory" || len(list) != 2 {
+	if list, _ := m.Content.([]any); m.Type != "directory" || len(list) != 3 {
 		t.Errorf("%s", body)
 	}
 	_, _, body = get(s, "/api/contents/tides.sweep/runs/"+firstRun(t, s)+".ipynb")

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/notebook"
+	"github.com/fanout-dev/fanout/internal/notebook/zeppelin"
 	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -64,7 +65,7 @@ func (b *Books) Open(ctx context.Context, st store.Store, key string) (*Book, er
 	if err != nil {
 		return nil, err
 	}
-	doc, err := notebook.Decode(text)
+	doc, err := zeppelin.Read(key, text)
 	if err != nil {
 		return nil, unit.Mistake(fmt.Errorf("this is no notebook that can be shown: %w", err))
 	}
@@ -72,6 +73,9 @@ func (b *Books) Open(ctx context.Context, st store.Store, key string) (*Book, er
 	b.keep(name, read)
 	return read, nil
 }
+
+// IsNotebook tells by its name whether a file is shown as a notebook.
+func IsNotebook(name string) bool { return strings.HasSuffix(name, ".ipynb") || zeppelin.IsNote(name) }
 
 // keep notes that a notebook is used, and gives up the others beyond the limits.
 func (b *Books) keep(name string, kept *Book) {
