@@ -114,6 +114,7 @@ var kinds = []struct {
 	{"vega-lite 6", []any{shows(bundle{"application/vnd.vegalite.v6.json": bundle{"mark": "bar"}, "image/png": pixel})}, []string{`data-libraries="vega vega-lite vega-embed"`, "As image/png"}, nil},
 	{"vega-lite 2", []any{shows(bundle{"application/vnd.vegalite.v2+json": bundle{"mark": "bar"}})}, []string{"vega-embed"}, nil},
 	{"altair", []any{shows(bundle{"text/html": `<div id="v"></div><script src="https://cdn.jsdelivr.net/npm/vega-embed@7"></script><script>vegaEmbed("#v", {})</script>`})}, []string{"vega-embed", "asks for files of cdn.jsdelivr.net"}, nil},
+	{"chart of data elsewhere", []any{shows(bundle{"application/vnd.vegalite.v5+json": bundle{"$schema": "https://vega.github.io/schema/vega-lite/v5.json", "data": bundle{"url": "https://vega.github.io/vega-datasets/data/cars.json"}, "mark": "bar"}})}, []string{"asks for files of vega.github.io"}, nil},
 	{"folium", []any{shows(bundle{"text/html": `<iframe srcdoc="&lt;script src=&quot;https://cdn.example/leaflet.js&quot;&gt;"></iframe>`})}, []string{"asks for files of cdn.example"}, []string{"srcdoc"}},
 	{"links", []any{shows(bundle{"text/html": `<script>1</script><a class="x" href="https://elsewhere.example/">x</a> <iframe srcdoc="&lt;a href=&quot;https://elsewhere.example/&quot;&gt;"></iframe>`})}, []string{"<iframe"}, []string{"asks for files"}},
 	{"tiles", []any{shows(bundle{"text/html": `<script>L.tileLayer("https://{s}.tile.example/{z}/{x}/{y}.png"); import("https://code.example/x.js")</script>`})}, []string{"asks for files of code.example and tile.example"}, nil},

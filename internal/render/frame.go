@@ -254,7 +254,7 @@ var (
 )
 
 // vendored are the hosts whose libraries stand in the frame already.
-var vendoredHosts = []string{"cdn.plot.ly", "vega.github.io"}
+var vendoredHosts = []string{"cdn.plot.ly"}
 
 // loaderHosts lists the hosts that the loaders before the frame would load
 // scripts from, instead of bringing them.
