@@ -15,8 +15,8 @@ import (
 )
 
 // resource shows a table of the Frictionless kind, as pandas and nteract write
-// it; false if it is none.
-func (s *sheet) resource(raw json.RawMessage) bool {
+// it, of output i; false if it is none.
+func (s *sheet) resource(raw json.RawMessage, i int) bool {
 	top, _ := jsonOf(raw).(map[string]any)
 	schema, _ := top["schema"].(map[string]any)
 	fields, _ := schema["fields"].([]any)
@@ -45,6 +45,11 @@ func (s *sheet) resource(raw json.RawMessage) bool {
 		t.Note = fmt.Sprintf("Shown are the first %d of %d columns.", maxFields, len(fields))
 	}
 	s.WriteString(t.HTML())
+	if i >= 0 && s.d.options.Table != nil {
+		if address := s.d.options.Table(Part{Cell: s.cell, Output: i, MIME: typeResource}); address != "" {
+			s.writef(`<p class="note"><a href="%s">Sort, filter, draw and download this table</a></p>`, address)
+		}
+	}
 	return true
 }
 

@@ -175,7 +175,7 @@ func (s *sheet) inline(o *notebook.Output, i int, f form) bool {
 	}
 	switch f.mime {
 	case typeResource:
-		return s.resource(o.Data[f.mime])
+		return s.resource(o.Data[f.mime], i)
 	case typeGeo:
 		return s.outline(o.Data[f.mime])
 	}

@@ -48,6 +48,9 @@ type Options struct {
 	// Address is where a part is had from Respond. If it is nil, or returns "",
 	// the part is within the document.
 	Address func(Part) string
+	// Table is the address of a page that explores a table of data, "" if there is none. It
+	// may be nil.
+	Table func(Part) string
 	// File is the address of a picture beside the notebook that Markdown names,
 	// "" if there is none. It may be nil.
 	File func(name string) string

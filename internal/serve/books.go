@@ -5,6 +5,7 @@ import (
 	"net/url"
 
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 )
 
 // respond answers with a part of a notebook: a frame, which is of no origin and
@@ -12,7 +13,7 @@ import (
 func (s *Server) respond(w http.ResponseWriter, r *http.Request, b *books.Book) {
 	answer, err := b.Part(r.PathValue("part"), s.origin(r)+s.Access.Base+"-/static/frames/")
 	if err != nil {
-		s.fail(w, r, errNoFile)
+		s.fail(w, r, trouble.ErrNoFile)
 		return
 	}
 	h := w.Header()

@@ -49,13 +49,14 @@ func TestInABrowser(t *testing.T) {
 	browser := browsertest.Chromium(t)
 	s, dir := tides(t)
 	must(t, os.WriteFile(filepath.Join(dir, "hostile.ipynb"), []byte(hostileNotebook), 0o666))
+	withTable(t, filepath.Join(dir, "table.ipynb"), 450)
 	origin := listening(t, s)
 	id, run := idOf(t, s), firstRun(t, s)
 	_, _, list := get(s, "/api/v1/s/"+id+"/runs?where=run_status+==+%22failed%22")
 	var failed struct{ Runs []struct{ ID string } }
 	must(t, json.Unmarshal([]byte(list), &failed))
 	lookAt(t, browser, origin, []string{"/?q=tides", "/s/" + id, "/s/" + id + "/runs?group=region", "/s/" + id + "/runs?plot=dots", "/s/" + id + "/runs/" + run, "/s/" + id + "/runs/" + run + "/1", "/s/" + id + "/runs/" + failed.Runs[0].ID,
-		"/s/" + id + "/cells", "/s/" + id + "/tables", "/s/" + id + "/tables/runs?color=region&f.x=%3E3&x=x&y=mean+loss", "/view/", "/view/hostile.ipynb", "/nowhere"})
+		"/s/" + id + "/cells", "/s/" + id + "/tables", "/s/" + id + "/tables/runs?color=region&f.x=%3E3&x=x&y=mean+loss", "/view/", "/view/hostile.ipynb", "/table/0-0-table/table.ipynb?color=port&x=index&y=tide", "/nowhere"})
 }
 
 // So it is with a catalogue, what can be launched, nights and steps.

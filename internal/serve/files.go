@@ -11,6 +11,8 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/contents"
+	"github.com/fanout-dev/fanout/internal/serve/internal/foreign"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -21,18 +23,6 @@ const (
 	maxContents = 64 << 20  // in the JSON of /api/contents
 	largeFile   = 16 << 20  // of which few are held at once
 )
-
-// Foreign is the policy of foreign files: opened by themselves they are of no
-// origin, and run nothing.
-const foreignPolicy = "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; frame-ancestors 'none'"
-
-// shownTypes are what a browser may show of foreign files, by their ending;
-// all others are stored.
-var shownTypes = map[string]string{
-	".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".bmp": "image/bmp",
-	".txt": "text/plain", ".log": "text/plain", ".md": "text/plain", ".csv": "text/plain", ".json": "text/plain", ".jsonl": "text/plain",
-	".py": "text/plain", ".r": "text/plain", ".jl": "text/plain", ".sql": "text/plain", ".yaml": "text/plain", ".yml": "text/plain", ".toml": "text/plain",
-}
 
 // foreign answers with the bytes of a file that somebody else wrote.
 func (s *Server) foreign(w http.ResponseWriter, r *http.Request, st store.Store, o store.Object) {
@@ -45,32 +35,19 @@ func (s *Server) foreign(w http.ResponseWriter, r *http.Request, st store.Store,
 		}
 		http.NewResponseController(w).SetWriteDeadline(time.Now().Add(10 * time.Minute))
 	}
-	kind := shownTypes[strings.ToLower(path.Ext(o.Key))]
-	switch {
-	case kind == "":
-		kind = "application/octet-stream"
-		attach(w, path.Base(o.Key))
-	case strings.HasPrefix(kind, "text/"):
-		kind += "; charset=utf-8"
-	}
-	if r.URL.Query().Get("download") == "1" {
-		attach(w, path.Base(o.Key))
-	}
-	w.Header().Set("Content-Security-Policy", foreignPolicy)
 	body, err := books.Read(r.Context(), st, o.Key, maxFile)
 	if err != nil {
-		w.Header().Del("Content-Disposition")
-		s.fail(w, r, noFile(err))
+		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
-	send(w, r, http.StatusOK, kind, body)
+	send(w, r, http.StatusOK, foreign.Describe(w.Header(), o.Key, r.URL.Query().Get("download") == "1"), body)
 }
 
 // file answers with a file beneath the roots, as commuter's /files does.
 func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 	st, o, err := s.roots.File(r.Context(), r.PathValue("path"))
 	if err != nil {
-		s.fail(w, r, noFile(err))
+		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
 	s.foreign(w, r, st, o)
@@ -125,7 +102,7 @@ func (s *Server) folderPage(r *http.Request) (view, []crumb, error) {
 		st, o, err := s.roots.File(r.Context(), name)
 		switch {
 		case err != nil:
-			return nil, nil, noFile(err)
+			return nil, nil, trouble.NoFile(err)
 		case books.IsNotebook(name):
 			return s.notebookPage(r, name, st, o.Key)
 		}
@@ -149,9 +126,10 @@ func (s *Server) notebookPage(r *http.Request, name string, st store.Store, key 
 		return nil, nil, err
 	}
 	part := func(part string) template.URL {
-		return s.link(append([]string{"part", part}, strings.Split(name, "/")...)...)
+		return s.linkPath("part", part+"/"+name)
 	}
-	v := folderView{Path: name, Raw: s.linkPath("files", name), Sheet: b.Sheet(books.Look{Title: path.Base(name), Part: part, File: func(beside string) string {
+	table := func(part string) template.URL { return s.linkPath("table", part+"/"+name) }
+	v := folderView{Path: name, Raw: s.linkPath("files", name), Sheet: b.Sheet(books.Look{Title: path.Base(name), Part: part, Table: table, File: func(beside string) string {
 		beside = path.Join(path.Dir(name), beside)
 		if !fs.ValidPath(beside) {
 			return ""
@@ -161,15 +139,21 @@ func (s *Server) notebookPage(r *http.Request, name string, st store.Store, key 
 	return v, s.crumbsOf(name), nil
 }
 
+// fileBook opens the notebook, no run's, that a request is about.
+func (s *Server) fileBook(r *http.Request) (store.Store, *books.Book, error) {
+	st, o, err := s.roots.File(r.Context(), r.PathValue("path"))
+	if err != nil {
+		return nil, nil, err
+	}
+	b, err := s.books.Open(r.Context(), st, o.Key)
+	return st, b, err
+}
+
 // filePart answers with a frame or a picture of a notebook that is no run's.
 func (s *Server) filePart(w http.ResponseWriter, r *http.Request) {
-	st, o, err := s.roots.File(r.Context(), r.PathValue("path"))
-	var b *books.Book
-	if err == nil {
-		b, err = s.books.Open(r.Context(), st, o.Key)
-	}
+	_, b, err := s.fileBook(r)
 	if err != nil {
-		s.fail(w, r, noFile(err))
+		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
 	s.respond(w, r, b)
@@ -201,7 +185,7 @@ func (s *Server) contents(w http.ResponseWriter, r *http.Request) {
 		body, err = books.Read(r.Context(), st, o.Key, maxContents)
 	}
 	if err != nil {
-		s.fail(w, r, noFile(err))
+		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
 	s.sendJSON(w, r, http.StatusOK, contents.OfFile(name, o.ModTime, body))

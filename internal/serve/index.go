@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -21,7 +22,7 @@ var (
 	runID   = sweepID
 )
 
-var errNoSweep = unit.WithHint(missing("no such sweep"), "it may have been removed or moved: the front page lists what is there")
+var errNoSweep = unit.WithHint(trouble.Missing("no such sweep"), "it may have been removed or moved: the front page lists what is there")
 
 // sweepOf is the sweep that a request names.
 func (s *Server) sweepOf(r *http.Request) (roots.Sweep, *opened.Sweep, error) {

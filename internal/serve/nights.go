@@ -10,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/firings"
 	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -40,7 +41,7 @@ func (s *Server) nightsPage(r *http.Request) (view, []crumb, error) {
 	}
 	v, ok := nights.Of(o.Sweep, history, planned.Zone, l.summary.Night)
 	if !ok {
-		return nil, nil, unit.WithHint(missing("this sweep has no nights"), "it needs an axis of dates with two values or more")
+		return nil, nil, unit.WithHint(trouble.Missing("this sweep has no nights"), "it needs an axis of dates with two values or more")
 	}
 	return nightsView{place, v}, []crumb{s.crumbOf(place)}, nil
 }

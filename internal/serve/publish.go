@@ -16,6 +16,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
+	"github.com/fanout-dev/fanout/internal/serve/internal/foreign"
 	"github.com/fanout-dev/fanout/internal/serve/internal/site"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -162,12 +163,11 @@ var inertTypes = []string{".ipynb", ".parquet", ".arrow", ".feather", ".npy", ".
 // inert is the file of foreign bytes: under another ending where a host could
 // send them as something that a browser executes.
 func inert(name string) string {
-	ext := strings.ToLower(path.Ext(name))
-	name = plainPath(name)
-	if shownTypes[ext] == "" && !slices.Contains(inertTypes, ext) {
-		name += ".bin"
+	plain := plainPath(name)
+	if !foreign.Shown(name) && !slices.Contains(inertTypes, strings.ToLower(path.Ext(name))) {
+		plain += ".bin"
 	}
-	return name
+	return plain
 }
 
 // library answers with a library for frames in files.

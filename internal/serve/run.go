@@ -23,6 +23,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -156,7 +157,7 @@ func (v runView) Headline() string {
 	return words
 }
 
-var errNoRun = unit.WithHint(missing("no such run"), "the list of runs has those there are")
+var errNoRun = unit.WithHint(trouble.Missing("no such run"), "the list of runs has those there are")
 
 func (s *Server) runPage(r *http.Request) (view, []crumb, error) {
 	place, o, err := s.sweepOf(r)
@@ -262,26 +263,34 @@ func (s *Server) sheetOf(ctx context.Context, place roots.Sweep, o *opened.Sweep
 	if err != nil {
 		return nil, err
 	}
-	part := func(name string) template.URL { return s.link("s", place.ID, "runs", id, strconv.Itoa(n), name) }
-	if s.Pages.Written() {
-		part = nil
+	look := books.Look{Title: o.RunName(id), NoCode: s.Pages.NoCode, Brief: true}
+	if !s.Pages.Written() {
+		look.Part = func(name string) template.URL { return s.link("s", place.ID, "runs", id, strconv.Itoa(n), name) }
+		look.Table = func(name string) template.URL {
+			return s.link("s", place.ID, "runs", id, strconv.Itoa(n), "table", name)
+		}
 	}
-	return b.Sheet(books.Look{Title: o.RunName(id), NoCode: s.Pages.NoCode, Brief: true, Part: part}), nil
+	return b.Sheet(look), nil
 }
 
-// runPart answers with a frame or a picture of an attempt's notebook.
-func (s *Server) runPart(w http.ResponseWriter, r *http.Request) {
-	_, o, err := s.sweepOf(r)
+// bookOf opens the notebook of the attempt that a request is about.
+func (s *Server) bookOf(r *http.Request) (place roots.Sweep, o *opened.Sweep, b *books.Book, err error) {
+	place, o, err = s.sweepOf(r)
 	n, bad := attemptOf(r)
 	if err == nil && (bad != nil || !runID.MatchString(r.PathValue("run"))) {
 		err = errNoRun
 	}
-	var b *books.Book
 	if err == nil {
 		b, err = s.books.Open(r.Context(), o.Store(), sweep.AttemptKey(r.PathValue("run"), n))
 	}
+	return place, o, b, err
+}
+
+// runPart answers with a frame or a picture of an attempt's notebook.
+func (s *Server) runPart(w http.ResponseWriter, r *http.Request) {
+	_, _, b, err := s.bookOf(r)
 	if err != nil {
-		s.fail(w, r, noFile(err))
+		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
 	s.respond(w, r, b)
@@ -347,29 +356,13 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 	key := r.PathValue("key")
 	shown := slices.ContainsFunc(shownPrefixes, func(p string) bool { return strings.HasPrefix(key, p) })
 	if !shown || !fs.ValidPath(key) {
-		s.fail(w, r, errNoFile)
+		s.fail(w, r, trouble.ErrNoFile)
 		return
 	}
 	st, err := o.Store().Stat(r.Context(), key)
 	if err != nil {
-		s.fail(w, r, noFile(err))
+		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
 	s.foreign(w, r, o.Store(), st)
-}
-
-// missing says what is not there.
-type missing string
-
-func (m missing) Error() string      { return string(m) }
-func (missing) Is(target error) bool { return target == fs.ErrNotExist }
-
-const errNoFile = missing("no such file")
-
-// noFile says of a missing object only that it is missing.
-func noFile(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return errNoFile
-	}
-	return err
 }

@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -15,6 +14,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
+	"github.com/fanout-dev/fanout/internal/serve/internal/foreign"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
 	"github.com/fanout-dev/fanout/internal/table"
@@ -74,7 +75,7 @@ func (v runsView) to(q runs.Question) template.URL { return withQuery(v.self, q.
 func (v runsView) SortLink(name string) template.URL { return v.to(v.q.SortedBy(name)) }
 
 // Sorted says how a column is sorted, as aria-sort has it.
-func (v runsView) Sorted(name string) string { return sorted(v.q.Sort, v.q.Down, name) }
+func (v runsView) Sorted(name string) string { return explore.Sorted(v.q.Sort, v.q.Down, name) }
 
 // PageLink is another page.
 func (v runsView) PageLink(page int) template.URL { return v.to(v.q.On(page)) }
@@ -183,7 +184,7 @@ func (s *Server) selected(o *opened.Sweep, q runs.Question) (*runs.Selection, er
 }
 
 // export answers with a file of all that a question selects.
-func (s *Server) export(write func(*table.Table, io.Writer) (kind, ext string, err error)) http.HandlerFunc {
+func (s *Server) export(write tableWriter) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		place, t, err := s.answer(r)
 		if err != nil {
@@ -191,18 +192,26 @@ func (s *Server) export(write func(*table.Table, io.Writer) (kind, ext string, e
 			return
 		}
 		data, err := t.Data()
-		var body bytes.Buffer
-		var kind, ext string
-		if err == nil {
-			kind, ext, err = write(data, &body)
-		}
 		if err != nil {
 			s.fail(w, r, err)
 			return
 		}
-		attach(w, place.Name+"-runs."+ext)
-		send(w, r, http.StatusOK, kind, body.Bytes())
+		s.sendTable(w, r, place.Name+"-runs", data, write)
 	}
+}
+
+// A tableWriter writes a table as a file of some kind, whose name has an ending.
+type tableWriter func(*table.Table, io.Writer) (kind, ext string, err error)
+
+func (s *Server) sendTable(w http.ResponseWriter, r *http.Request, name string, data *table.Table, write tableWriter) {
+	var body bytes.Buffer
+	kind, ext, err := write(data, &body)
+	if err != nil {
+		s.fail(w, r, err)
+		return
+	}
+	foreign.Attach(w.Header(), name+"."+ext)
+	send(w, r, http.StatusOK, kind, body.Bytes())
 }
 
 func writeCSV(t *table.Table, w io.Writer) (kind, ext string, err error) {
@@ -211,11 +220,6 @@ func writeCSV(t *table.Table, w io.Writer) (kind, ext string, err error) {
 
 func writeParquet(t *table.Table, w io.Writer) (kind, ext string, err error) {
 	return "application/vnd.apache.parquet", "parquet", t.WriteParquet(w)
-}
-
-// attach makes a browser store a response under a name instead of showing it.
-func attach(w http.ResponseWriter, name string) {
-	w.Header().Set("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(unit.Cut(unit.Line(name), 200)))
 }
 
 // exampleOf is the beginning of an expression about an axis that there is.

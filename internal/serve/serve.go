@@ -132,6 +132,8 @@ func (s *Server) routes() {
 	s.page("/s/{sweep}/schedule", "schedule", s.schedulePage)
 	s.page("/s/{sweep}/tables", "tables", s.tablesPage)
 	s.page("/s/{sweep}/tables/{table...}", "table", s.tablePage)
+	s.page("/s/{sweep}/runs/{run}/{attempt}/table/{part}", "table", s.runTable)
+	s.page("/table/{part}/{path...}", "table", s.fileTable)
 	s.page("/view/{path...}", "folder", s.folderPage)
 	s.page("/launch", "launches", s.launchesPage)
 	s.page("/launch/{file}", "launch", s.formPage)

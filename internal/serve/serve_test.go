@@ -24,6 +24,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
+	"github.com/fanout-dev/fanout/internal/serve/internal/foreign"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -372,7 +373,7 @@ func TestForeignFiles(t *testing.T) {
 		if code != 200 {
 			continue
 		}
-		if h.Get("Content-Type") != want.kind || h.Get("Content-Security-Policy") != foreignPolicy || (h.Get("Content-Disposition") != "") != want.attachment || h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
+		if h.Get("Content-Type") != want.kind || h.Get("Content-Security-Policy") != foreign.Policy || (h.Get("Content-Disposition") != "") != want.attachment || h.Get("Cross-Origin-Resource-Policy") != "same-origin" {
 			t.Errorf("%s: %v", path, h)
 		}
 	}

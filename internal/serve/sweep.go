@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/causes"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -211,7 +212,7 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 	}
 	png, ok := l.summary.Picture(r.PathValue("file"))
 	if !ok {
-		s.fail(w, r, errNoFile)
+		s.fail(w, r, trouble.ErrNoFile)
 		return
 	}
 	send(w, r, http.StatusOK, "image/png", png)

@@ -1,17 +1,19 @@
 package serve
 
 import (
-	"bytes"
+	"fmt"
 	"html/template"
-	"io"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/explore"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
-	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -76,67 +78,80 @@ type tableView struct{ explore.Sheet }
 func (v tableView) title() string { return v.Name }
 
 func (s *Server) tablePage(r *http.Request) (view, []crumb, error) {
-	place, name, answer, err := s.explore(r)
+	place, o, err := s.sweepOf(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	switch r.URL.Query().Get("as") {
-	case "csv":
-		v, err := s.exported(name, answer, writeCSV)
-		return v, nil, err
-	case "parquet":
-		v, err := s.exported(name, answer, writeParquet)
-		return v, nil, err
-	}
-	v := tableView{explore.SheetOf(name, answer, s.tableLink(place, name), s.stored(place, sweep.PrefixResults+name+tableEnding))}
-	v.Sweep = place
-	return v, []crumb{s.crumbOf(place), {"Tables", s.link("s", place.ID, "tables")}}, nil
-}
-
-// explore answers the question of a URL about a table.
-func (s *Server) explore(r *http.Request) (roots.Sweep, string, *explore.View, error) {
-	place, o, err := s.sweepOf(r)
-	if err != nil {
-		return place, "", nil, err
-	}
 	place.Name = o.Name()
 	name := r.PathValue("table")
+	key := sweep.PrefixResults + name + tableEnding
+	data, err := s.tables.Open(r.Context(), o.Store(), key, s.heavy)
+	if err != nil {
+		return nil, nil, trouble.NoFile(err)
+	}
+	v, err := s.explored(r, data, explore.Place{Sweep: place, Name: name, Self: s.tableLink(place, name), Store: s.stored(place, key), Tab: "tables"})
+	return v, []crumb{s.crumbOf(place), {"Tables", s.link("s", place.ID, "tables")}}, err
+}
+
+// runTable is the page of a table that the notebook of an attempt shows.
+func (s *Server) runTable(r *http.Request) (view, []crumb, error) {
+	place, o, b, err := s.bookOf(r)
+	if err != nil {
+		return nil, nil, trouble.NoFile(err)
+	}
+	place.Name = o.Name()
+	id, n, part := r.PathValue("run"), r.PathValue("attempt"), r.PathValue("part")
+	v, err := s.shownTable(r, o.Store(), b, explore.Place{Sweep: place, Self: s.link("s", place.ID, "runs", id, n, "table", part), Tab: "runs"})
+	return v, []crumb{s.crumbOf(place), {"Runs", s.link("s", place.ID, "runs")}, {o.RunName(id), s.link("s", place.ID, "runs", id, n)}}, err
+}
+
+// fileTable is the page of a table that a notebook shows which is no run's.
+func (s *Server) fileTable(r *http.Request) (view, []crumb, error) {
+	name := r.PathValue("path")
+	st, b, err := s.fileBook(r)
+	if err != nil {
+		return nil, nil, trouble.NoFile(err)
+	}
+	v, err := s.shownTable(r, st, b, explore.Place{Self: s.linkPath("table", r.PathValue("part")+"/"+name)})
+	return v, append(s.crumbsOf(name), crumb{path.Base(name), s.linkPath("view", name)}), err
+}
+
+func (s *Server) shownTable(r *http.Request, st store.Store, b *books.Book, at explore.Place) (view, error) {
+	data, code, err := s.tables.Shown(st, b, r.PathValue("part"), s.heavy)
+	if err != nil {
+		return nil, trouble.NoFile(err)
+	}
+	at.Name = fmt.Sprintf("Table of cell %d", code)
+	return s.explored(r, data, at)
+}
+
+// explored answers the question of a URL about a table, with a page or a file.
+func (s *Server) explored(r *http.Request, data explore.Data, at explore.Place) (view, error) {
 	q, err := explore.Parse(r.URL.Query())
 	if err != nil {
-		return place, name, nil, err
+		return nil, err
 	}
-	data, err := s.tables.Open(r.Context(), o.Store(), sweep.PrefixResults+name+tableEnding, s.heavy)
+	var link func(string) string
+	if at.Sweep.ID != "" {
+		link = func(run string) string { return string(s.link("s", at.Sweep.ID, "runs", run)) }
+	}
+	answer, err := explore.Answer(data, q, link)
 	if err != nil {
-		return place, name, nil, noFile(err)
+		return nil, err
 	}
-	answer, err := explore.Answer(data, q, func(run string) string { return string(s.link("s", place.ID, "runs", run)) })
-	return place, name, answer, err
+	switch r.URL.Query().Get("as") {
+	case "csv":
+		return s.exported(at.Name, answer, writeCSV)
+	case "parquet":
+		return s.exported(at.Name, answer, writeParquet)
+	}
+	return tableView{explore.SheetOf(at, answer)}, nil
 }
 
 // exported is a file of what a table's page shows.
-func (s *Server) exported(name string, answer *explore.View, write func(*table.Table, io.Writer) (kind, ext string, err error)) (view, error) {
+func (s *Server) exported(name string, answer *explore.View, write tableWriter) (view, error) {
 	data, err := answer.Data()
-	if err != nil {
-		return nil, err
-	}
-	var body bytes.Buffer
-	kind, ext, err := write(data, &body)
-	if err != nil {
-		return nil, err
-	}
 	return download(func(w http.ResponseWriter, r *http.Request) {
-		attach(w, strings.ReplaceAll(name, "/", "-")+"."+ext)
-		send(w, r, http.StatusOK, kind, body.Bytes())
-	}), nil
-}
-
-// sorted says how a column is sorted, as aria-sort has it.
-func sorted(by string, down bool, name string) string {
-	switch {
-	case by != name:
-		return "none"
-	case down:
-		return "descending"
-	}
-	return "ascending"
+		s.sendTable(w, r, strings.ReplaceAll(name, "/", "-"), data, write)
+	}), err
 }

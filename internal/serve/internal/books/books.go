@@ -8,6 +8,7 @@ package books
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
@@ -133,6 +134,7 @@ type Look struct {
 	Brief  bool                      // the page says itself why the notebook failed
 	Part   func(string) template.URL // the address of one of its parts; nil: they are in the page
 	File   func(string) string       // the address of a picture beside it
+	Table  func(string) template.URL // the address of the page of a table that it shows; nil: there is none
 }
 
 // Sheet renders a notebook.
@@ -144,6 +146,9 @@ func (b *Book) Sheet(l Look) *Sheet {
 		o.Address = func(p render.Part) string {
 			return string(l.Part(partName(p))) + "?v=" + strconv.FormatInt(b.object.ModTime.UnixNano()^b.object.Size, 36)
 		}
+	}
+	if l.Table != nil {
+		o.Table = func(p render.Part) string { return string(l.Table(partName(p))) }
 	}
 	d := render.New(b.doc, o)
 	s := &Sheet{Byline: d.Byline(), Outline: d.Outline, Given: d.Given, Failure: d.Failure, Note: d.Note, Brief: l.Brief}
@@ -164,9 +169,33 @@ func partName(p render.Part) string {
 		kind = "online"
 	case p.MIME == "text/html":
 		kind = "html"
+	case p.MIME == resource:
+		kind = "table"
 	}
 	return fmt.Sprintf("%d-%d-%s", p.Cell, p.Output, kind)
 }
+
+// resource is the type of a table of data.
+const resource = "application/vnd.dataresource+json"
+
+// Table is a table that the notebook shows, as JSON, by its name in an address, and
+// the code cell that shows it.
+func (b *Book) Table(name string) (raw json.RawMessage, code int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p, ok := b.parsePart(name)
+	if !ok || p.Cell < 0 || p.Cell >= len(b.doc.Cells) || p.Output >= len(b.doc.Cells[p.Cell].Outputs) {
+		return nil, 0, fs.ErrNotExist
+	}
+	raw = b.doc.Cells[p.Cell].Outputs[p.Output].Data[resource]
+	if raw == nil {
+		return nil, 0, fs.ErrNotExist
+	}
+	return raw, b.doc.CodeCell(p.Cell), nil
+}
+
+// Object is the file that the notebook was read from.
+func (b *Book) Object() store.Object { return b.object }
 
 // PictureName is the last part of the address of a picture, by the numbers of its
 // code cell and of its output in it, from 1.

@@ -37,15 +37,38 @@ func (t *Cache) Open(ctx context.Context, st store.Store, key string, heavy chan
 	if err != nil {
 		return Data{}, err
 	}
+	return t.get(st.String(), object, heavy, func() (Data, error) { return read(ctx, st, key) })
+}
+
+// Shown is a table that a notebook shows, by its name in it.
+func (t *Cache) Shown(st store.Store, b *books.Book, name string, heavy chan struct{}) (d Data, code int, err error) {
+	raw, code, err := b.Table(name)
+	if err != nil {
+		return d, 0, err
+	}
+	d, err = t.get(st.String()+"\x00"+name, b.Object(), heavy, func() (Data, error) { return resource(raw) })
+	return d, code, err
+}
+
+// get finds a table, or has it read.
+func (t *Cache) get(place string, object store.Object, heavy chan struct{}, read func() (Data, error)) (Data, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.used = time.Now()
-	if t.place == st.String() && t.object == object {
+	if t.place == place && t.object == object {
 		return t.data, nil
 	}
 	t.place, t.object, t.data = "", store.Object{}, Data{}
 	heavy <- struct{}{}
 	defer func() { <-heavy }()
+	d, err := read()
+	if err == nil {
+		t.place, t.object, t.data = place, object, d
+	}
+	return d, err
+}
+
+func read(ctx context.Context, st store.Store, key string) (Data, error) {
 	text, err := books.Read(ctx, st, key, maxTable)
 	if err != nil {
 		return Data{}, err
@@ -62,7 +85,6 @@ func (t *Cache) Open(ctx context.Context, st store.Store, key string, heavy chan
 	if err != nil {
 		return d, unit.WithHint(unit.Mistake(fmt.Errorf("this table cannot be explored: %w", err)), "store the file and open it with another program")
 	}
-	t.place, t.object, t.data = st.String(), object, d
 	return d, nil
 }
 

@@ -13,26 +13,32 @@ import (
 
 // A Sheet is the page of a table; its JSON is the page's twin.
 type Sheet struct {
-	Sweep   roots.Sweep `json:"sweep,omitzero"` // whose table it is; none of a notebook that no sweep has
-	Name    string      `json:"name"`
-	Sort    string      `json:"sort,omitempty"`
-	Page    int         `json:"page"`
-	Pages   int         `json:"pages"`
-	Total   int         `json:"total"` // rows that the filters leave
-	Of      int         `json:"of"`
-	Columns []Column    `json:"columns"`
-	Rows    [][]Cell    `json:"rows"`
-	Plot    Plot        `json:"-"`
+	Sort    string   `json:"sort,omitempty"`
+	Page    int      `json:"page"`
+	Pages   int      `json:"pages"`
+	Total   int      `json:"total"` // rows that the filters leave
+	Of      int      `json:"of"`
+	Columns []Column `json:"columns"`
+	Rows    [][]Cell `json:"rows"`
+	Plot    Plot     `json:"-"`
 
-	q     Question
-	self  template.URL
-	Store template.URL `json:"-"` // the file; "" where there is none
+	q Question
+	Place
 }
 
-// SheetOf is the page with an answer, at its address.
-func SheetOf(name string, v *View, self, store template.URL) Sheet {
-	return Sheet{Name: name, Sort: v.Question.Values().Get("sort"), Page: v.Question.Page, Pages: v.Pages, Total: v.Total, Of: v.Of,
-		Columns: v.Columns, Rows: v.Rows, Plot: v.Plot, q: v.Question, self: self, Store: store}
+// A Place is where a table is.
+type Place struct {
+	Sweep roots.Sweep  `json:"sweep,omitzero"` // whose table it is; none of a notebook that no sweep has
+	Name  string       `json:"name"`
+	Self  template.URL `json:"-"` // its page
+	Store template.URL `json:"-"` // its file; "" where there is none
+	Tab   string       `json:"-"` // of the sweep's pages, above it
+}
+
+// SheetOf is the page with an answer.
+func SheetOf(at Place, v *View) Sheet {
+	return Sheet{Place: at, Sort: v.Question.Values().Get("sort"), Page: v.Question.Page, Pages: v.Pages, Total: v.Total, Of: v.Of,
+		Columns: v.Columns, Rows: v.Rows, Plot: v.Plot, q: v.Question}
 }
 
 // Headline is what the page says first.
@@ -43,7 +49,7 @@ func (p Sheet) Headline() string {
 	return fmt.Sprintf("%s: %d of %s", p.Name, p.Total, unit.Plural(p.Of, "row"))
 }
 
-func (p Sheet) to(q Question) template.URL { return with(p.self, q.Values()) }
+func (p Sheet) to(q Question) template.URL { return with(p.Self, q.Values()) }
 
 func with(link template.URL, v url.Values) template.URL {
 	if len(v) == 0 {
@@ -56,11 +62,14 @@ func with(link template.URL, v url.Values) template.URL {
 func (p Sheet) SortLink(name string) template.URL { return p.to(p.q.SortedBy(name)) }
 
 // Sorted says how a column is sorted, as aria-sort has it.
-func (p Sheet) Sorted(name string) string {
+func (p Sheet) Sorted(name string) string { return Sorted(p.q.Sort, p.q.Down, name) }
+
+// Sorted says how a column is sorted where all are by one of them.
+func Sorted(by string, down bool, name string) string {
 	switch {
-	case p.q.Sort != name:
+	case by != name:
 		return "none"
-	case p.q.Down:
+	case down:
 		return "descending"
 	}
 	return "ascending"
@@ -70,7 +79,7 @@ func (p Sheet) Sorted(name string) string {
 func (p Sheet) PageLink(page int) template.URL { return p.to(p.q.On(page)) }
 
 // All is the page without filters.
-func (p Sheet) All() template.URL { return p.self }
+func (p Sheet) All() template.URL { return p.Self }
 
 // Filtered reports whether some rows are left out.
 func (p Sheet) Filtered() bool { return len(p.q.Filters) > 0 }
@@ -79,7 +88,7 @@ func (p Sheet) Filtered() bool { return len(p.q.Filters) > 0 }
 func (p Sheet) Export(form string) template.URL {
 	v := p.q.Values()
 	v.Set("as", form)
-	return with(p.self, v)
+	return with(p.Self, v)
 }
 
 var runID = pattern.Of(`^[a-z2-7]{16}$`)

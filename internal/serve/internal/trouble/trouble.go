@@ -15,6 +15,25 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
+// Missing says what is not there.
+type Missing string
+
+func (m Missing) Error() string { return string(m) }
+
+// Is makes it an fs.ErrNotExist.
+func (Missing) Is(target error) bool { return target == fs.ErrNotExist }
+
+// ErrNoFile is all that is said of an object that is missing.
+const ErrNoFile = Missing("no such file")
+
+// NoFile says of a missing object only that it is missing.
+func NoFile(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ErrNoFile
+	}
+	return err
+}
+
 // StatusOf is the status of an error's response.
 func StatusOf(err error) int {
 	var older *sweep.FormatError
