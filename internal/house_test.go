@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"internal/notebook/zeppelin": {"internal/notebook"},
 
 	// Grid and sweep.
-	"internal/grid/expr": {"internal/value", "internal/unit"},
+	"internal/grid/expr": {"internal/pattern", "internal/value", "internal/unit"},
 	"internal/grid":      {"internal/glob", "internal/metric", "internal/pattern", "internal/grid/expr", "internal/value", "internal/unit"},
 	"internal/needs":     {},
 	"internal/sweep":     {"internal/needs", "internal/lease", "internal/pack", "internal/grid", "internal/notebook", "internal/store", "internal/value", "internal/outcome", "internal/unit"},

@@ -100,7 +100,7 @@ func (a *App) summaryInput(ctx context.Context, s *sweep.Sweep, res *collect.Res
 	if in.Wants("cells") {
 		in.Cells = cellsInPassing(ctx, s, "")
 	}
-	in.Waiting, in.Partial = query.Waiting(s, maxWaiting), lineage.Partial(s, maxWaiting)
+	in.Waiting, in.Partial = query.Waiting(s, maxWaiting), lineage.Partial(s, "", maxWaiting)
 	for i, step := range lineage.Chain(s) {
 		in.Steps = append(in.Steps, report.Step{Step: step, Compare: parts[i].Report})
 		if in.Wants("cells") {

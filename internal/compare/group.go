@@ -175,7 +175,7 @@ const maxGroups = 60
 func (c *comparer) defaultRows() []string {
 	var rows []string
 	for _, a := range c.o.Axes {
-		if _, ok := value.Lookup(c.o.Baseline, a.Name); ok && !a.Replicate {
+		if _, ok := value.Lookup(c.o.Baseline, a.Name); ok && !a.Replicate && c.Factors[a.Name] != nil {
 			rows = append(rows, a.Name)
 		}
 	}
@@ -183,7 +183,7 @@ func (c *comparer) defaultRows() []string {
 		return rows
 	}
 	for _, a := range c.o.Axes {
-		if !a.Replicate {
+		if !a.Replicate && c.Factors[a.Name] != nil { // which it is where there are no rows
 			rows = append(rows, a.Name)
 		}
 	}

@@ -136,7 +136,7 @@ func fetch(ctx context.Context, s *sweep.Sweep, r fedRun, root, under string) (m
 		}
 		err := fetchFile(ctx, s.Store(), sweep.PrefixArtifacts+r.Run.Run.ID+"/"+name, filepath.Join(root, filepath.FromSlash(to)))
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, refuse("%s kept %s, which is gone from the sweep: execute it again with `fanout rerun %s %s`", r.name, unit.Line(name), unit.Quote(s.Where()), r.Run.Run.ID)
+			return nil, refuse("%s kept %s, which is gone from the sweep: %s", r.name, unit.Line(name), again(s, r.RunState))
 		}
 		if _, large := errors.AsType[*store.LargeError](err); large || errors.Is(err, store.ErrIrregular) {
 			return nil, refuse("fetch %s, which %s kept: %v", unit.Line(name), r.name, err)
@@ -147,6 +147,11 @@ func fetch(ctx context.Context, s *sweep.Sweep, r fedRun, root, under string) (m
 		files[name] = path.Join(Folder, to)
 	}
 	return files, nil
+}
+
+// again is how what a run left comes back.
+func again(s *sweep.Sweep, st sweep.RunState) string {
+	return fmt.Sprintf("execute it again with `fanout rerun %s %s`", unit.Quote(s.Where()), st.Run.ID)
 }
 
 // fetchFile copies an object.

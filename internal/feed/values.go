@@ -2,8 +2,11 @@ package feed
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -43,6 +46,9 @@ func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState, room *int)
 		return scraps, unfit, nil
 	}
 	b, err := s.Object(ctx, sweep.AttemptKey(st.Run.ID, st.Best))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, refuse("the notebook of %s, which has the large scraps that it recorded, is gone from the sweep: %s", s.RunName(st.Run.ID), again(s, st))
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -175,6 +181,9 @@ func recorded(scraps map[string]value.Value) string {
 
 // parameter makes a result what its template declares.
 func parameter(w sweep.With, x any) (value.Value, error) {
+	if why := improper(x); why != "" {
+		return value.Value{}, errors.New(why)
+	}
 	v, err := value.Of(x)
 	if err != nil {
 		return v, err
@@ -189,4 +198,30 @@ func parameter(w sweep.With, x any) (value.Value, error) {
 		return v, fmt.Errorf("it is %s, and the template declares %s", unit.Cut(v.String(), 100), w.Kind)
 	}
 	return v, err
+}
+
+// improper says why a result cannot be a parameter, which is JSON, and what can be.
+func improper(x any) string {
+	switch x := x.(type) {
+	case float64:
+		if math.IsNaN(x) || math.IsInf(x, 0) {
+			return fmt.Sprintf("it is %v, and a parameter is a number that JSON has: let the notebook record null instead, or keep a file", x)
+		}
+	case map[string]any:
+		if has(x, expr.Files) {
+			return "it is a whole run, and a parameter is a value: name one that it recorded, as in `map(extract, .rows)`"
+		}
+		for _, k := range slices.Sorted(maps.Keys(x)) {
+			if why := improper(x[k]); why != "" {
+				return why
+			}
+		}
+	case []any:
+		for _, y := range x {
+			if why := improper(y); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
 }

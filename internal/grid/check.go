@@ -112,13 +112,12 @@ func (s *Spec) otherPlace(n *yaml.Node) string {
 // there would burn the whole grid.
 func (g *Grid) checkDeclared(r *yaml.Reader, ident func(string) error) {
 	passed := g.spec.passed(g.axes)
+	templates := g.spec.Templates
 	if len(g.steps) > 0 {
 		g.checkSteps(r)
+		templates = nil
 	}
-	for _, t := range g.spec.Templates {
-		if len(g.steps) > 0 {
-			break
-		}
+	for _, t := range templates {
 		declared, known := g.declared[t.Slot]
 		if !known {
 			continue
@@ -232,11 +231,24 @@ func (g *Grid) checkColumn(r *yaml.Reader, c *axes.Column) {
 func (g *Grid) checkValue(r *yaml.Reader, at *yaml.Node, b value.Binding) (bad bool) {
 	for _, t := range g.spec.Templates {
 		if hint, err := g.valueError(t, b); err != nil {
+			if other := g.taker(b); other != "" {
+				hint = fmt.Sprintf("%s takes it: declare `%s` alike in both", other, b.Name)
+			}
 			r.Hintf(at, hint, "%v", err)
 			return true
 		}
 	}
 	return false
+}
+
+// taker is a template that declares a type which a value has.
+func (g *Grid) taker(b value.Binding) string {
+	for _, t := range g.spec.Templates {
+		if _, err := g.valueError(t, b); err == nil && g.declared[t.Slot][b.Name].Wants() == b.Value.Kind() {
+			return t.Path
+		}
+	}
+	return ""
 }
 
 func (g *Grid) valueError(t TemplateRef, b value.Binding) (hint string, err error) {

@@ -1,6 +1,7 @@
 package grid
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -82,39 +83,45 @@ func (g *Grid) learnSteps(r *yaml.Reader) {
 				r.Hintf(w.At, declaredHint(st.Template, sortedKeys(declared)), "with: template %s declares no parameter `%s`%s", st.Template, w.Param, diagnostic.DidYouMean(w.Param, sortedKeys(declared)))
 			}
 		}
+		st.CheckUses(r, func(step string) bool {
+			return !slices.ContainsFunc(g.StepAxes(step), func(axis string) bool { return !slices.Contains(st.axes, axis) })
+		})
 	}
 }
 
-// keepAxes notes what a step keeps of the axes, of what includes add, and of
-// replicates.
+// keepAxes notes what a step keeps of the axes, and of what they bind.
 func (g *Grid) keepAxes(st *stepGrid) {
-	add := func(name string) {
+	for _, name := range g.allAxes() {
 		if st.Keeps(name) {
 			st.names[name], st.axes = true, append(st.axes, name)
 		}
 	}
 	for _, a := range g.axes {
-		add(a.Name)
 		for _, c := range a.Cols {
 			st.names[c.Name] = st.Keeps(a.Name)
 		}
 	}
+}
+
+// allAxes are the names of the axes, of what includes add, and of replicates.
+func (g *Grid) allAxes() (names []string) {
+	for _, a := range g.axes {
+		names = append(names, a.Name)
+	}
 	for _, name := range sortedKeys(g.names) {
 		if g.names[name] == isIncluded {
-			add(name)
+			names = append(names, name)
 		}
 	}
 	if g.spec.Repeat.N > 1 {
-		add(g.replicateAxis())
+		names = append(names, g.replicateAxis())
 	}
+	return names
 }
 
 // replicateAxis is the name of the axis of replicates.
 func (g *Grid) replicateAxis() string {
-	if as := g.spec.Repeat.As; as != "" {
-		return as
-	}
-	return replicateName
+	return cmp.Or(g.spec.Repeat.As, replicateName)
 }
 
 // keepsAllOf reports whether a step has all that an expression reads.
@@ -131,34 +138,16 @@ func (g *Grid) keepsAllOf(st *stepGrid, e *placedExpr) bool {
 
 // checkOver finds names of `over` that are no axis.
 func (g *Grid) checkOver(r *yaml.Reader, st *stepGrid) {
-	if st.Kept == nil {
-		return
+	bound := map[string]string{}
+	for _, x := range g.spec.Parameters {
+		bound[x.Name] = x.Name
 	}
-	var known []string
 	for _, a := range g.axes {
-		known = append(known, a.Name)
-	}
-	for name, kind := range g.names {
-		if kind == isIncluded {
-			known = append(known, name)
+		for _, c := range a.Cols {
+			bound[c.Name] = a.Name
 		}
 	}
-	if g.spec.Repeat.N > 1 {
-		known = append(known, g.replicateAxis())
-	}
-	slices.Sort(known)
-	for _, name := range st.Kept.Axes {
-		i := slices.IndexFunc(g.axes, func(a *axes.Axis) bool {
-			return slices.ContainsFunc(a.Cols, func(c *axes.Column) bool { return c.Name == name })
-		})
-		switch {
-		case slices.Contains(known, name), g.names[name] == isConstant:
-		case i >= 0:
-			r.Hintf(st.Kept.At, "write `"+g.axes[i].Name+"`", "over: `%s` is bound by the axis `%s`, and is none itself", name, g.axes[i].Name)
-		default:
-			r.Errorf(st.Kept.At, "over: no axis is called `%s`%s", name, diagnostic.DidYouMean(name, known))
-		}
-	}
+	st.CheckOver(r, g.allAxes(), bound)
 }
 
 // checkSteps finds parameters that a step's template does not declare, and those

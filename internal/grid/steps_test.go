@@ -2,12 +2,15 @@ package grid
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/fanout-dev/fanout/internal/grid/internal/diagnostic"
 )
 
 // stepMistakes are steps that are wrong, each by itself, and all that is said.
@@ -54,6 +57,22 @@ var stepMistakes = []struct{ name, spec, want string }{
 		"sweep.yaml:2:34: want names of steps, not nothing"},
 	{"needs a share of nothing", "steps:\n  a: {template: a.ipynb, needs: {\"\": 90%}}\ngrid: {x: [1]}",
 		"sweep.yaml:2:34: a key must be a word, not nothing"},
+	{"template of nothing", "steps:\n  a: {template: ''}\ngrid: {x: [1]}",
+		"sweep.yaml:2:17: want a notebook, not nothing"},
+	{"a step of nothing", "steps:\n  a:\ngrid: {x: [1]}",
+		"sweep.yaml:2:5: want a map with template, needs, over, with, keep, timeout, retries, resources, kernel, not nothing"},
+	{"a step that is a name", "steps:\n  a: a.ipynb\ngrid: {x: [1]}",
+		"sweep.yaml:2:6: want a map with template, needs, over, with, keep, timeout, retries, resources, kernel, not \"a.ipynb\""},
+	{"a list of steps", "steps: [a, b]\ngrid: {x: [1]}",
+		"sweep.yaml:1:8: want a map of steps, not a list"},
+	{"axes of its own", "steps:\n  a: {template: a.ipynb, grid: {x: [1]}}\ngrid: {x: [1]}",
+		"sweep.yaml:2:26: unknown key `grid`; want template, needs, over, with, keep, timeout, retries, resources, kernel"},
+	{"one run for several", "steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, needs: a, with: {n: len(a)}}\ngrid: {x: [1]}",
+		"sweep.yaml:3:46: expression \"len(a)\": `a` is one run, which has the axes that step `b` keeps, and no list"},
+	{"several runs for one", "steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, over: [], needs: a, with: {n: a.n, f: 'a?.n', g: 'a.artifact(\"x\")', h: 'a[0].n'}}\ngrid: {x: [1]}",
+		"sweep.yaml:3:56: expression \"a.n\": `a` is a list of runs, which differ in axes that step `b` does not keep\n" +
+			"sweep.yaml:3:64: expression \"a?.n\": `a` is a list of runs, which differ in axes that step `b` does not keep\n" +
+			"sweep.yaml:3:75: expression \"a.artifact(\\\"x\\\")\": `a` is a list of runs, which differ in axes that step `b` does not keep"},
 	{"names differing in case", "steps:\n  a: {template: a.ipynb}\n  A: {template: b.ipynb}\ngrid: {x: [1]}",
 		"sweep.yaml:3:3: the steps `a` and `A` differ only in case"},
 	{"a sweep that grows", "steps:\n  a: {template: a.ipynb}\ngrid: {x: [1]}\nrepeat: {n: 2, max: 8, until: decided}",
@@ -85,7 +104,7 @@ func TestStepPoints(t *testing.T) {
 steps:
   end: {template: end.ipynb, needs: {day: 90%}, over: []}
   day: {template: day.ipynb, needs: [report], over: day}
-  report: {template: report.ipynb, needs: extract, over: [region, day], with: {rows: extract.rows}}
+  report: {template: report.ipynb, needs: extract, over: [region, day], with: {rows: 'map(extract, .rows)'}}
   extract: {template: extract.ipynb}
 grid: {region: [us, eu], day: [1, 2], seed: [7, 8]}
 `
@@ -171,4 +190,19 @@ func TestStepsAreCounted(t *testing.T) {
 			t.Fatalf("%d are counted, %d listed; %v, %v\n%s", got, n, err, g.Err(), spec)
 		}
 	})
+}
+
+// Where the templates of two steps declare a parameter differently, what is said does
+// not lead from one mistake to the other.
+func TestStepsOfOtherTypes(t *testing.T) {
+	s, err := Decode("sweep.yaml", []byte("steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, needs: a}\ngrid: {x: [1]}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.Grid(Inputs{AsOf: asOf, Declared: map[string][]Param{"a": {{Name: "x", Type: "int"}}, "b": {{Name: "x", Type: "str"}}}})
+	var all diagnostic.Errors
+	if !errors.As(err, &all) || len(all) != 1 || all[0].Error() != "sweep.yaml:4:8: `x` is 1, and its type in b.ipynb is a string" ||
+		all[0].Hint() != "a.ipynb takes it: declare `x` alike in both" {
+		t.Errorf("%v", err)
+	}
 }

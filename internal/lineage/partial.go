@@ -13,17 +13,17 @@ import (
 // maxMissing is how many missing runs a sentence names.
 const maxMissing = 3
 
-// Partial names the runs that succeeded without all that they need, which a share
-// allows: "world has 3 of 4 runs of report, without report region=Monaco". It has most
+// Partial names the runs of a step, or of all where it is empty, that succeeded without
+// all that they need, which a share allows: "world has 3 of 4 runs of report, without report region=Monaco". It has most
 // of them, and a line that counts the others.
-func Partial(s *sweep.Sweep, most int) []string {
+func Partial(s *sweep.Sweep, of string, most int) []string {
 	head, _ := s.Head()
 	share := func(n needs.Need) bool { return n.Share < 1 }
 	var lines []string
 	left := 0
 	for st := range s.All() {
 		step, is := head.Step(st.Run.Step())
-		if !is || st.Run.Unplanned || st.Status != outcome.Succeeded || !slices.ContainsFunc(step.Needs, share) {
+		if !is || of != "" && of != step.Name || st.Run.Unplanned || st.Status != outcome.Succeeded || !slices.ContainsFunc(step.Needs, share) {
 			continue
 		}
 		for _, n := range s.Needed(st.Run.ID) {

@@ -83,7 +83,15 @@ type Fingerprint struct {
 	Files       string `json:"files,omitempty"`
 	Inputs      string `json:"inputs,omitempty"`
 	Environment string `json:"environment,omitempty"`
-	Upstream    string `json:"upstream,omitempty"` // what the runs that it needed left
+	Upstream    string `json:"upstream,omitempty"` // what the runs that it needed left, a dot, and what of it was passed
+}
+
+// FedAs reports whether both were fed the same. What of it was passed is not known of
+// attempts that were written before it was noted.
+func (f Fingerprint) FedAs(now Fingerprint) bool {
+	left, passed, noted := strings.Cut(f.Upstream, ".")
+	leaves, passes, notes := strings.Cut(now.Upstream, ".")
+	return left == leaves && (passed == passes || !noted || !notes)
 }
 
 // Differs names the parts, of those asked for, in which the two fingerprints
@@ -92,7 +100,7 @@ func (f Fingerprint) Differs(now Fingerprint, parts []string) (names []string) {
 	differs := map[string]bool{
 		"code": f.Code != now.Code, "text": f.Text != now.Text, "files": f.Files != now.Files,
 		"inputs": f.Inputs != now.Inputs, "environment": f.Environment != now.Environment,
-		"upstream": f.Upstream != now.Upstream,
+		"upstream": !f.FedAs(now),
 	}
 	for _, p := range parts {
 		if differs[p] {

@@ -18,17 +18,64 @@ type Read struct{ Name, Field string }
 // where it says what to do about a missing one, with `??` or `?.`.
 func (e *Expr) Reads() []Read { return e.reads }
 
+// A use is how an expression uses a name: for a field or a file of it, as in
+// `extract.rows`, or as a whole, as in `len(extract)`.
+type use struct{ parts, whole bool }
+
+// Uses reports whether the expression reads fields or files of a name, and whether it
+// uses the name as a whole.
+func (e *Expr) Uses(name string) (parts, whole bool) {
+	u := e.uses[name]
+	return u.parts, u.whole
+}
+
+func (v *boundsVisitor) ways() map[string]use {
+	uses := map[string]use{}
+	for name, n := range v.names {
+		uses[name] = use{v.parts[name] > 0, n > v.parts[name]}
+	}
+	return uses
+}
+
 func (v *boundsVisitor) member(x *ast.MemberNode) {
 	field, named := x.Property.(*ast.StringNode)
-	if !named || field.Value == "artifact" {
+	if !named {
 		return
 	}
-	switch of := x.Node.(type) {
-	case *ast.IdentifierNode:
-		v.reads = append(v.reads, Read{of.Value, field.Value})
-	case *ast.PointerNode:
+	if name, ok := nameOf(x.Node); ok {
+		v.parts[name]++
+		v.reads = append(v.reads, Read{name, field.Value})
+	} else if _, isElement := x.Node.(*ast.PointerNode); isElement {
 		v.reads = append(v.reads, Read{"", field.Value})
 	}
+}
+
+// file notes that a call of `artifact` reads a file, and no field.
+func (v *boundsVisitor) file(x *ast.CallNode) {
+	if f, ok := x.Callee.(*ast.IdentifierNode); ok && f.Value == "artifact" && len(x.Arguments) > 0 {
+		if name, ok := nameOf(x.Arguments[0]); ok {
+			v.parts[name]++
+		}
+	} else if isArtifact(x.Callee) {
+		name, _ := nameOf(x.Callee.(*ast.MemberNode).Node)
+		for i, r := range slices.Backward(v.reads) {
+			if r == (Read{name, "artifact"}) {
+				v.reads = slices.Delete(v.reads, i, i+1) // visited before
+				break
+			}
+		}
+	}
+}
+
+// nameOf is the name that a node reads.
+func nameOf(n ast.Node) (string, bool) {
+	switch x := n.(type) {
+	case *ast.IdentifierNode:
+		return x.Value, true
+	case *ast.CallNode:
+		return named(x)
+	}
+	return "", false
 }
 
 // Files is under which key a map has the files that `artifact` finds: their

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/expr-lang/expr"
@@ -26,6 +25,7 @@ type Expr struct {
 	src   string
 	names []string
 	reads []Read
+	uses  map[string]use
 
 	mu      sync.Mutex // guards what follows
 	program *vm.Program
@@ -63,7 +63,7 @@ var functions = map[string]func(args ...any) (any, error){
 
 // Compile reads an expression, such as "rate < 0.5 || region == 'apac'".
 func Compile(src string) (*Expr, error) {
-	v := &boundsVisitor{names: map[string]int{}, calls: map[string]bool{}}
+	v := &boundsVisitor{names: map[string]int{}, parts: map[string]int{}, calls: map[string]bool{}}
 	w := &work{}
 	// Without optimization: it would fold ranges and escape the memory budget.
 	options := []expr.Option{
@@ -92,23 +92,18 @@ func Compile(src string) (*Expr, error) {
 	if v.optional {
 		v.reads = nil
 	}
-	return &Expr{src: src, program: program, names: v.sorted(), reads: v.reads, machine: vm.VM{MemoryBudget: maxMemory}, work: w}, nil
+	return &Expr{src: src, program: program, names: v.sorted(), reads: v.reads, uses: v.ways(), machine: vm.VM{MemoryBudget: maxMemory}, work: w}, nil
 }
 
 // errorIn gives the place in the expression, without the library's drawing of it.
 func errorIn(src string, err error) error {
 	if fe, ok := err.(*file.Error); ok {
 		if fe.Column > 0 && len(src) < 200 {
-			return fmt.Errorf("expression %q, at column %d: %s", src, fe.Column+1, firstLine(fe.Message))
+			return fmt.Errorf("expression %q, at column %d: %s", src, fe.Column+1, inWords(fe.Message))
 		}
-		return fmt.Errorf("expression %q: %s", src, firstLine(fe.Message))
+		return fmt.Errorf("expression %q: %s", src, inWords(fe.Message))
 	}
-	return fmt.Errorf("expression %q: %s", src, firstLine(err.Error()))
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
+	return fmt.Errorf("expression %q: %s", src, inWords(err.Error()))
 }
 
 // boundsVisitor collects the names that an expression reads and refuses what
@@ -122,6 +117,7 @@ type boundsVisitor struct {
 	nesting int
 	let     bool
 
+	parts    map[string]int // uses of a name for a field or a file of it
 	reads    []Read
 	optional bool
 }
@@ -137,6 +133,7 @@ func (v *boundsVisitor) Visit(n *ast.Node) {
 	case *ast.BuiltinNode:
 		v.calls[x.Name] = true
 	case *ast.CallNode:
+		v.file(x)
 		if f, ok := x.Callee.(*ast.IdentifierNode); ok {
 			v.names[f.Value]-- // visited before
 			if name, ok := named(x); ok {

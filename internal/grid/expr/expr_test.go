@@ -294,3 +294,60 @@ func TestExpressionsSeveralAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// What goes wrong while a value is computed is said in words of the language.
+func TestExpressionsFailInWords(t *testing.T) {
+	env := map[string]any{"n": 3, "s": "x", "none": nil, "xs": []any{nil, 3}, "m": map[string]any{"k": 1}}
+	for src, want := range map[string]string{
+		"map(n, #)":        "a list is wanted, and this is none",
+		"map(m, #)":        "a list is wanted, and this is none",
+		"map(none, #)":     "a list is wanted, and this is none",
+		"filter(xs, #)":    "true or false is wanted, and this is null",
+		"not s":            "true or false is wanted, and this is string",
+		"s ? 1 : 2":        "true or false is wanted, and this is string",
+		"m[n]":             "a map has names, and this is none",
+		"xs[s]":            "a list has numbers, and this is a name",
+		"sum(xs)":          "invalid operation: int + null",
+		"sum(none)":        "sum wants a list, not null",
+		"mean(xs)":         "invalid argument for mean (type null)",
+		"len(none)":        "invalid argument for len (type null)",
+		"none.k":           "cannot fetch k from null",
+		"m + 1":            "invalid operation: a map + int",
+		"none + 'x'":       "invalid operation: null + string",
+		"join(xs, ', ')":   "join wants a list of texts",
+		"xs[7]":            "index out of range: 7",
+		"artifact(n, 'x')": "artifact is for one run",
+	} {
+		e, err := Compile(src)
+		if err == nil {
+			_, err = e.Eval(env)
+		}
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "interface {}") || strings.Contains(err.Error(), "reflect") {
+			t.Errorf("%s: %v, want %q", src, err, want)
+		}
+	}
+}
+
+// A name is used as a whole, or for what it has.
+func TestUses(t *testing.T) {
+	for src, want := range map[string][2]bool{
+		"a.n": {true, false}, "a?.n": {true, false}, `a["n"]`: {true, false}, "a.n ?? 3": {true, false}, `a.artifact("x")`: {true, false}, `artifact(a, "x")`: {true, false},
+		`column("a").n`: {true, false}, "a": {false, true}, "a[0].n": {false, true}, "len(a)": {false, true}, "map(a, .n)": {false, true},
+		"sum(map(a, .n)) + a.n": {true, true}, `map(a, .artifact("x"))`: {false, true}, "b.a": {false, false},
+	} {
+		e, err := Compile(src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts, whole := e.Uses("a"); parts != want[0] || whole != want[1] {
+			t.Errorf("%s: parts %v, whole %v", src, parts, whole)
+		}
+	}
+	e, err := Compile(`map(a, .artifact("x") + .artifact)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.Reads(); len(got) != 1 || got[0] != (Read{"", "artifact"}) {
+		t.Errorf("it reads %v", got)
+	}
+}

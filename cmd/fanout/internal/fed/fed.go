@@ -102,7 +102,7 @@ func (x Source) find(ctx context.Context, file string) (*sweep.Sweep, sweep.RunS
 		return nil, st, fmt.Errorf("%s cannot be fed: it %s", s.RunName(id), s.Waits(id))
 	}
 	was, err := outcomeOf(ctx, s, st, attempt)
-	if err != nil || was == nil || was.Fingerprint.Upstream == s.Current(st.Run).Upstream {
+	if err != nil || was == nil || was.Fingerprint.FedAs(s.Current(st.Run)) {
 		return s, st, err
 	}
 	return nil, st, unit.WithHint(fmt.Errorf("what %s was fed is not there any more%s", s.RunName(id), since(s, id, *was)),
@@ -124,7 +124,7 @@ func outcomeOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState, attempt i
 	return nil, errors.Join(err, fmt.Errorf("%s has no attempt %d", s.RunName(st.Run.ID), attempt))
 }
 
-// since names what was executed again after an attempt.
+// since names what was executed again after an attempt, or what else has changed.
 func since(s *sweep.Sweep, id string, was outcome.Outcome) string {
 	var names []string
 	for _, n := range s.Needed(id) {
@@ -135,7 +135,7 @@ func since(s *sweep.Sweep, id string, was outcome.Outcome) string {
 		}
 	}
 	if len(names) == 0 {
-		return ""
+		return ": since then the sweep file says otherwise what the step needs or is passed"
 	}
 	return ": since then " + unit.List(names) + " left something else"
 }

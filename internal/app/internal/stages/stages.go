@@ -15,6 +15,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/compare/aa"
+	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -46,7 +47,10 @@ func Within(s *sweep.Sweep, t *table.Table, columns []string, o compare.Options)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range found {
+		for i, p := range found {
+			if i == 0 && step.name != "" {
+				p.Report.Warnings = append(p.Report.Warnings, lineage.Partial(s, step.name, maxPartial)...)
+			}
 			if step.name != "" && len(p.Report.Metrics)+len(p.Report.Warnings) == 0 {
 				continue
 			}
@@ -56,6 +60,9 @@ func Within(s *sweep.Sweep, t *table.Table, columns []string, o compare.Options)
 	}
 	return parts, nil
 }
+
+// maxPartial is how many runs that lack something a comparison names.
+const maxPartial = 8
 
 // A part is how one step is compared.
 type part struct {

@@ -7,6 +7,7 @@
 package steps
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -79,12 +80,13 @@ func Form() form.Form[[]Step] {
 		for _, f := range r.Fields(n, "a map of steps") {
 			axes.CheckName(r, f.Key, f.Name)
 			step := Step{Name: f.Name, at: f.Key}
-			if one.Read(r, f.Node, &step); step.Template == "" {
+			before := r.Mistakes()
+			if one.Read(r, f.Node, &step); step.Template == "" && r.Mistakes() == before {
 				r.Hintf(f.Key, "add `template: my.ipynb`", "step `%s` has no template", f.Name)
 			}
 			*list = append(*list, step)
 		}
-		if len(*list) == 0 {
+		if len(*list) == 0 && r.IsMap(n) {
 			r.Errorf(n, "`steps` needs at least one step")
 		}
 	}, Schema: form.Schema{"type": "object", "additionalProperties": one.Schema, "minProperties": 1}}
@@ -219,6 +221,40 @@ func (x *Step) check(r *yaml.Reader, names []string) {
 	}
 }
 
+// CheckOver finds names of `over` that are none of the known axes. bound are the axes
+// that give names their values; a name may be given one by itself.
+func (x *Step) CheckOver(r *yaml.Reader, known []string, bound map[string]string) {
+	if x.Kept == nil {
+		return
+	}
+	for _, name := range x.Kept.Axes {
+		switch axis, is := bound[name]; {
+		case slices.Contains(known, name), is && axis == name:
+		case is:
+			r.Hintf(x.Kept.At, "write `"+axis+"`", "over: `%s` is bound by the axis `%s`, and is none itself", name, axis)
+		default:
+			r.Errorf(x.Kept.At, "over: no axis is called `%s`%s", name, diagnostic.DidYouMean(name, slices.Sorted(slices.Values(known))))
+		}
+	}
+}
+
+// CheckUses finds expressions that take one run for several, or several for one. one
+// reports whether the axes allow no more than one run of a step that is needed.
+func (x *Step) CheckUses(r *yaml.Reader, one func(step string) bool) {
+	for _, w := range x.With {
+		for _, n := range x.Needs {
+			switch part, whole := w.expr.Uses(n.Step); {
+			case whole && one(n.Step):
+				r.Hintf(w.expr.At, fmt.Sprintf("write `%s.` and the name of a scrap, or `%[1]s.artifact(\"rows.csv\")`", n.Step),
+					"expression %q: `%s` is one run, which has the axes that step `%s` keeps, and no list", w.Expr, n.Step, x.Name)
+			case part && !one(n.Step):
+				r.Hintf(w.expr.At, fmt.Sprintf("take what each has, as in `map(%s, .rows)`", n.Step),
+					"expression %q: `%s` is a list of runs, which differ in axes that step `%s` does not keep", w.Expr, n.Step, x.Name)
+			}
+		}
+	}
+}
+
 // reportCircle names the steps of a circle, in which each needs the next.
 func reportCircle(r *yaml.Reader, list, placed []Step) {
 	i := slices.IndexFunc(list, func(x Step) bool { return find(placed, x.Name) == nil })
@@ -229,5 +265,5 @@ func reportCircle(r *yaml.Reader, list, placed []Step) {
 		at = find(list, at.Needs[j].Step)
 	}
 	path = append(path[slices.Index(path, at.Name):], at.Name)
-	r.Errorf(at.needsAt, "steps need each other in a circle: %s", strings.Join(path, " needs "))
+	r.Hintf(at.needsAt, "take one of them out of the `needs` of another", "steps need each other in a circle: %s", strings.Join(path, " needs "))
 }

@@ -23,6 +23,7 @@ type Chain struct {
 	head   plan.Head
 	states []*journal.RunState
 	byID   map[string]*journal.RunState
+	passes map[string]string // by step, see passed
 }
 
 // New indexes the planned runs, which come first among states; byID finds them. It
@@ -31,10 +32,11 @@ func New(head plan.Head, states []*journal.RunState, byID map[string]*journal.Ru
 	if len(head.Steps) == 0 {
 		return nil
 	}
-	c := &Chain{head: head, states: states[:min(head.Runs, len(states))], byID: byID}
+	c := &Chain{head: head, states: states[:min(head.Runs, len(states))], byID: byID, passes: map[string]string{}}
 	steps := make([]needs.Step, len(head.Steps))
 	for i, s := range head.Steps {
 		steps[i] = needs.Step{Name: s.Name, Axes: s.Axes, Needs: s.Needs}
+		c.passes[s.Name] = passed(s)
 	}
 	texts := plan.Texts{}
 	c.Graph = needs.New(steps, len(c.states), func(i int) string { return c.states[i].Run.Template },
@@ -156,7 +158,8 @@ func (c *Chain) ids(runs []int) []string {
 }
 
 // Upstream digests what a run would be fed now: which of the runs that it needs
-// succeeded, and what those left. It is empty for a run that needs none.
+// succeeded, and what those left, and behind a dot what of that it would be passed. It is
+// empty for a run that needs none.
 func (c *Chain) Upstream(id string) string {
 	i, ok := c.Number(id)
 	if !ok {
@@ -177,7 +180,20 @@ func (c *Chain) Upstream(id string) string {
 			fmt.Fprintf(h, "%s %s\n", c.states[j].Run.ID, left)
 		}
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil)) + "." + c.passes[c.states[i].Run.Template]
+}
+
+// passed digests what a step passes its runs of what they are fed; it is empty for
+// nothing.
+func passed(step plan.Step) string {
+	if len(step.With) == 0 {
+		return ""
+	}
+	h := sha256.New()
+	for _, w := range step.With {
+		fmt.Fprintf(h, "%q %q\n", w.Param, w.Expr)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // Waits says for whom a run waits, in a phrase: "needs extract region=eu:
@@ -202,8 +218,14 @@ func (c *Chain) Waits(id string) string {
 			continue
 		}
 		part := first.Run.Name(c.head.Axes) + ": " + Went(*first)
-		if more := lacking - 1; more > 0 {
-			part += fmt.Sprintf(", and %d more of %s", more, unit.Plural(len(set.Runs), "run"))
+		runs := unit.Plural(len(set.Runs), "run")
+		switch more := lacking - 1; {
+		case set.Share < 1 && more > 0:
+			part += fmt.Sprintf(", and %d more (%.4g%% of %s must succeed)", more, 100*set.Share, runs)
+		case set.Share < 1:
+			part += fmt.Sprintf(" (%.4g%% of %s must succeed)", 100*set.Share, runs)
+		case more > 0:
+			part += fmt.Sprintf(", and %d more of %s", more, runs)
 		}
 		parts = append(parts, part)
 	}
