@@ -43,3 +43,15 @@ func TestBudget(t *testing.T) {
 		})
 	}
 }
+
+// A run that waits for another attempt has begun.
+func TestWaitingIsNotUnstarted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, 10, fantest.Succeed)
+		b.failing(1, 0)
+		sum := b.fan(t, fan.Options{Jobs: 2, Budget: fan.NewBudget(0, 150*time.Second), Retry: fan.Retry{N: 1, Backoff: time.Hour}})
+		if open := b.Counts()[outcome.Planned]; sum.Retried != 1 || sum.Unstarted != open || open == 0 {
+			t.Errorf("%+v, and %d are planned", sum, open)
+		}
+	})
+}

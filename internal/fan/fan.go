@@ -132,7 +132,12 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 	f.resume(workCtx, left)
 	f.hold()
 	err = f.loop(workCtx)
-	f.sum.Unstarted += len(f.queue) + f.waiting + f.away.unstarted()
+	f.sum.Unstarted += f.away.unstarted()
+	for _, r := range f.queue {
+		if f.tries[r.ID] == 0 {
+			f.sum.Unstarted++
+		}
+	}
 	for id := range f.chain.held {
 		if !f.chain.later[id] {
 			f.sum.Unstarted++

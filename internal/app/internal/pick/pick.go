@@ -83,7 +83,7 @@ func (c Choice) between(s *sweep.Sweep) (func(id string) bool, error) {
 	in := map[string]bool{}
 	for _, name := range []string{c.From, c.To} {
 		if _, is := head.Step(name); name != "" && !is {
-			return nil, unit.Mistake(fmt.Errorf("the sweep has no step %q", name))
+			return nil, unit.Mistake(fmt.Errorf("the sweep has no step %q; %s", name, stepsOf(head)))
 		}
 	}
 	for _, step := range head.Steps { // each after those it needs
@@ -96,11 +96,26 @@ func (c Choice) between(s *sweep.Sweep) (func(id string) bool, error) {
 			before[n.Step] = before[n.Step] || before[step.Name]
 		}
 	}
+	if c.From != "" && c.To != "" && !before[c.From] {
+		return nil, unit.Mistake(fmt.Errorf("step %q needs nothing of %q, so that no step is from the one to the other", c.To, c.From))
+	}
 	return func(id string) bool {
 		st, _ := s.Run(id)
 		step := st.Run.Step()
 		return step == "" || in[step] && (c.To == "" || before[step])
 	}, nil
+}
+
+// stepsOf says which steps there are.
+func stepsOf(head sweep.Head) string {
+	var names []string
+	for _, step := range head.Steps {
+		names = append(names, step.Name)
+	}
+	if len(names) == 0 {
+		return "it has one template"
+	}
+	return "it has " + unit.List(names)
 }
 
 // withNeeds adds to runs what they need, where that is asked for.
