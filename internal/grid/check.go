@@ -385,7 +385,7 @@ func (g *Grid) checkExpressions(r *yaml.Reader) {
 		r.Add(err)
 		return
 	}
-	if complete && g.structural && s.Sample.N == 0 && !s.Halve.Grows() && len(g.steps) == 0 {
+	if complete && g.structural && s.Sample.N == 0 && !s.Halve.Grows() && (len(g.steps) == 0 || n == 0) {
 		g.count = n
 	}
 }

@@ -206,3 +206,11 @@ func TestStepsOfOtherTypes(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// Where no point is left, there is no run of any step, and a warning says so.
+func TestStepsOfNoPoint(t *testing.T) {
+	g := mustGrid(t, "steps:\n  a: {template: a.ipynb}\n  b: {template: b.ipynb, needs: a, over: []}\ngrid: {x: [1, 2]}\nwhere: x > 2", nil)
+	if n, err := g.Count(context.Background()); n != 0 || err != nil || !strings.Contains(fmt.Sprint(g.Warnings()), "no point is left") {
+		t.Errorf("%d, %v, %v", n, err, g.Warnings())
+	}
+}
