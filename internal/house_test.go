@@ -62,6 +62,7 @@ var mayImport = map[string][]string{
 	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/metrics":           {"internal/fan", "internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
+	"internal/trace":             {"internal/sweep", "internal/notebook", "internal/store", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.
@@ -115,6 +116,9 @@ var dependencies = []dependency{
 	{"github.com/bmatcuk/doublestar", in("internal/glob"), "there is one dialect of file patterns"},
 
 	{"github.com/prometheus", in("internal/metrics"), "whatever is counted has one form"},
+
+	{"go.opentelemetry.io", in("internal/trace"), "whatever took time has one form"},
+	{"google.golang.org/protobuf", in("internal/trace"), "the form in which spans travel"},
 
 	{"github.com/go-zeromq/zmq4", in("internal/kernel"), "sockets are the kernel's business"},
 	{"github.com/hashicorp/cronexpr", in("internal/cron"), "a schedule is due at the same moments whatever fires it"},

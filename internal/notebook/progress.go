@@ -106,6 +106,18 @@ func parseTime(s string) (time.Time, error) {
 // metadata says; zero where it does not.
 func (n *Notebook) Times() (start, end time.Time) {
 	record, _ := n.Metadata["papermill"].(map[string]any)
+	return times(record)
+}
+
+// Times returns when the cell's execution started and ended, and whether it failed,
+// as its metadata says; zero where it does not.
+func (c *Cell) Times() (start, end time.Time, failed bool) {
+	record := c.papermill()
+	start, end = times(record)
+	return start, end, record["status"] == "failed" || record["exception"] == true
+}
+
+func times(record map[string]any) (start, end time.Time) {
 	began, _ := record["start_time"].(string)
 	ended, _ := record["end_time"].(string)
 	start, _ = parseTime(began)

@@ -114,7 +114,9 @@ func (f *Fake) walk(ctx context.Context, doc *notebook.Notebook, run sweep.Run, 
 		if f.Deed != nil {
 			d = f.Deed(run, attempt, d)
 		}
+		doc.BeginCell(i, time.Now())
 		end := f.do(ctx, d, c, run, limits)
+		doc.EndCell(i, time.Now())
 		if end.Status != "" {
 			o.Status, o.Kind, o.Reason, o.Ename, o.Evalue = end.Status, end.Kind, end.Reason, end.Ename, end.Evalue
 			if o.Status != outcome.Succeeded {
