@@ -2,7 +2,10 @@ package render
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +13,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/notebook/zeppelin"
 )
 
@@ -71,6 +75,94 @@ func TestForeignNotebooks(t *testing.T) {
 		}
 	}
 	t.Logf("%d notebooks", len(all))
+}
+
+// The pictures that other people attached to their text are shown, and pictures are as
+// wide as their metadata says. TestAttachments and TestKinds have our own.
+func TestForeignPictures(t *testing.T) {
+	attachments, widths := 0, 0
+	for name, b := range foreignNotebooks(t) {
+		n, err := zeppelin.Read(name, b)
+		if err != nil {
+			continue // TestForeignNotebooks says so
+		}
+		d := New(n, Options{})
+		for i, c := range n.Cells {
+			shown, _ := d.Cell(i)
+			for file := range c.Attachments {
+				if picture := attached(c, file); picture != "" && strings.Contains(c.Source, "](attachment:"+file+")") {
+					attachments++
+					if !strings.Contains(string(shown.HTML), html.EscapeString(picture)) {
+						t.Errorf("%s, cell %d: %s is not shown", name, i+1, file)
+					}
+				}
+			}
+			for j := range c.Outputs {
+				forms := d.forms(&c.Outputs[j])
+				if len(forms) == 0 || !rasterType().MatchString(forms[0].mime) {
+					continue
+				}
+				m, _ := c.Outputs[j].Metadata[forms[0].mime].(map[string]any)
+				if w, ok := m["width"].(json.Number); ok {
+					widths++
+					if !strings.Contains(string(shown.HTML), fmt.Sprintf(` width="%s"`, w)) {
+						t.Errorf("%s, cell %d: a picture is not %s pixels wide", name, i+1, w)
+					}
+				}
+			}
+		}
+	}
+	t.Logf("%d attachments, %d widths", attachments, widths)
+}
+
+// Of notebooks that papermill prepares in its report mode every code is hidden: its own,
+// and those of scrapbook, where FANOUT_TEST_NOTEBOOKS has them. TestHiddenCode has ours.
+func TestReportModeOfPapermill(t *testing.T) {
+	python := os.Getenv("FANOUT_TEST_PYTHON")
+	if python == "" || exec.Command(python, "-c", "import papermill").Run() != nil {
+		t.Skip("FANOUT_TEST_PYTHON names no Python with papermill")
+	}
+	const prepare = `
+import json, sys, papermill
+for i, path in enumerate(json.load(sys.stdin)):
+    papermill.execute_notebook(path, "%s/%d.ipynb" % (sys.argv[1], i), prepare_only=True, report_mode=True, kernel_name="python3")
+`
+	var paths []string
+	for path := range foreignNotebooks(t) {
+		if folder := filepath.ToSlash(filepath.Dir(path)); strings.HasSuffix(folder, "papermill/tests/notebooks") || strings.HasSuffix(folder, "scrapbook/tests/notebooks") {
+			paths = append(paths, path)
+		}
+	}
+	if len(paths) == 0 {
+		t.Skip("FANOUT_TEST_NOTEBOOKS names no checkout of papermill")
+	}
+	dir := t.TempDir()
+	list, err := json.Marshal(paths)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(python, "-W", "ignore", "-c", prepare, dir)
+	cmd.Stdin = bytes.NewReader(list)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	hidden := 0
+	for i, path := range paths {
+		b, err := os.ReadFile(filepath.Join(dir, fmt.Sprintf("%d.ipynb", i)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := notebook.Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := rendered(n, Options{})
+		hidden += strings.Count(page, `<details class="source">`)
+		if strings.Contains(page, `<details class="source" open`) {
+			t.Errorf("%s: some code is not hidden", path)
+		}
+	}
+	t.Logf("%d notebooks, %d codes hidden", len(paths), hidden)
 }
 
 // The same holds for every kind of output and every attack of ours.
