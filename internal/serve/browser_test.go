@@ -108,14 +108,25 @@ func lookAt(t *testing.T, browser context.Context, origin string, paths []string
 					t.Errorf("%s: %s", theme, wrong)
 				}
 			}
-			if what := evaluated[string](t, tab, over); what != "" {
-				t.Errorf("the page runs over the side: %s", what)
+			const small = `[...document.querySelectorAll(".plot")].filter(p => p.getBoundingClientRect().width < .75 * p.viewBox.baseVal.width).length`
+			for _, wide := range []int64{1920, 1200} {
+				_, err := chromedp.Run(tab, chromedp.EmulateViewport(wide, 1000))
+				must(t, err)
+				if what := evaluated[string](t, tab, over); what != "" {
+					t.Errorf("the page runs over the side of %d pixels: %s", wide, what)
+				}
+				if n := evaluated[int](t, tab, small); n > 0 {
+					t.Errorf("%d plots are drawn too small to be read on %d pixels", n, wide)
+				}
 			}
 			if _, err := chromedp.Run(tab, chromedp.EmulateViewport(390, 844, chromedp.EmulateMobile)); err != nil {
 				t.Fatal(err)
 			}
 			if what := evaluated[string](t, tab, over); what != "" {
 				t.Errorf("the page runs over the side of a phone: %s", what)
+			}
+			if n := evaluated[int](t, tab, small); n > 0 {
+				t.Errorf("%d plots are drawn too small to be read on a phone", n)
 			}
 			takePictures(t, tab, path)
 			must(t, chromedp.Do(tab, seenAs("print", "dark")))

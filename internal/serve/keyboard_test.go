@@ -24,7 +24,11 @@ func TestKeyboardAlone(t *testing.T) {
 		const e = document.activeElement, i = window.controls.indexOf(e);
 		if (i < 0) return e === document.body ? "the page" : e.outerHTML.slice(0, 120);
 		window.seen = (window.seen || new Set()).add(i);
-		return getComputedStyle(e).outlineStyle === "none" && !e.matches(".axis") ? "no outline: " + e.outerHTML.slice(0, 120) : "";
+		if (e.matches(".axis")) { // its line says that it has the focus
+			const line = a => getComputedStyle(a.querySelector("line")), other = window.controls.find(a => a.matches(".axis") && a !== e);
+			return parseFloat(line(e).strokeWidth) >= 3 && line(e).stroke !== line(other).stroke ? "" : "an axis with the focus looks as one without";
+		}
+		return getComputedStyle(e).outlineStyle === "none" ? "no outline: " + e.outerHTML.slice(0, 120) : "";
 	})()`
 	n := evaluated[int](t, tab, controls)
 	if n < 20 {

@@ -16,6 +16,7 @@ type Plot struct {
 	Drawn    int    // runs: the others are like them, evenly left out
 	Pictures []template.HTML
 	Left     int      // panels that are not drawn
+	Beside   bool     // a wide screen has room for the table beside it
 	Axes     []Column // that lines or dots can have
 	X, Y     string   // of dots
 	Color    string   // "" is none
@@ -27,6 +28,7 @@ const (
 	maxScaled  = 5000 // runs whose values say how long an axis is
 	maxPanels  = 24
 	fewestRuns = 3
+	besideAxes = 5 // of lines
 )
 
 // plot draws the chosen runs: by itself lines, where at least two columns differ.
@@ -47,8 +49,10 @@ func (t *Table) plot(known *columns, link func(id string) string) error {
 	}
 	if p.Kind = cmp.Or(q.Plot, PlotLines); p.Kind == PlotDots {
 		t.dots(scales, some, link)
+		p.Beside = len(p.Pictures) == 1
 		return nil
 	}
+	p.Beside = len(p.Axes) <= besideAxes
 	some = draw.Some(some, draw.MaxLines)
 	p.Drawn = len(some)
 	points := pointsOf(some, t.Axes, p.Axes...)
