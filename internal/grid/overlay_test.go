@@ -126,10 +126,12 @@ func TestOverlaysMergeSettings(t *testing.T) {
 
 // A mistake names the file it is in.
 func TestOverlayMistakes(t *testing.T) {
-	const base = "template: t.ipynb\ngrid: {x: [1, 2], v: {bundle: {a: {p: 1}}}}\n"
+	const base = "template: t.ipynb\ngrid: {x: [1, 2], v: {bundle: {a: {p: 1}}}}\nnotify: {command: [say, it]}\n"
 	for _, c := range []struct{ over, want string }{
 		{"\nrepeat: many", "over.yaml:2:9: want a whole number"},
 		{"grid: {x: [1, 1]}", "over.yaml:1:15: axis `x` has the value 1 twice"},
+		{"\nnotify: {on: failure, mail: {to: a@b.c, from: d@e.f, server: 'g:25'}}", "sweep.yaml:3:9: a notice is either a `command` or a `webhook` or a `mail`; over.yaml:2:10: laid over it: `on`, `mail`"},
+		{"notify: {as: slack}", "sweep.yaml:3:9: `as` is the form of what a `webhook` gets; over.yaml:1:10: laid over it: `as`"},
 		{"where: y > 1", "over.yaml:1:8: expression"},
 		{"a: [", "over.yaml:"},
 		{"[1]", "over.yaml:1:1: want a map"},

@@ -150,8 +150,33 @@ func (r *Reader) Hintf(n *Node, hint, format string, args ...any) {
 	if r.flooded = len(r.errs) >= maxMistakes; r.flooded {
 		format, args, hint = "there are more than %d mistakes; the others are not listed", []any{maxMistakes}, ""
 	}
-	e.Msg, e.Help = fmt.Sprintf(format, args...), hint
+	e.Msg, e.Help = fmt.Sprintf(format, args...)+r.laidOver(n, e.File), hint
 	r.errs = append(r.errs, &e)
+}
+
+// laidOver is the end of a message about a map that another file has added keys to:
+// the mistake may be theirs.
+func (r *Reader) laidOver(n *Node, file string) string {
+	if n == nil || n.Kind != yaml.MappingNode {
+		return ""
+	}
+	var first diagnostic.Error
+	var names []string
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		e := r.At(n.Content[i])
+		if e.File == file {
+			continue
+		}
+		if names == nil {
+			first = e
+		}
+		names = append(names, "`"+n.Content[i].Value+"`")
+	}
+	if names == nil {
+		return ""
+	}
+	first.Msg = "laid over it: " + strings.Join(names, ", ")
+	return "; " + first.Error()
 }
 
 // maxMistakes is how many mistakes of a file are listed.
