@@ -39,6 +39,7 @@ import (
 const (
 	maxFile   = 32 << 20
 	maxText   = 64 << 10 // of a value
+	maxShown  = 4000     // of a default, in characters
 	maxValues = 1000
 	maxDepth  = 5 // of lists in lists
 )
@@ -59,6 +60,7 @@ type Field struct {
 	Name, Help string
 	Kind       string   // Text, Integer, …
 	Default    string   // what it is when nothing is filled in, for people
+	Part       bool     // Default is only the beginning
 	Varies     bool     // the sweep file has several values for it
 	Choices    []string // of a Choice, as JSON
 }
@@ -66,6 +68,7 @@ type Field struct {
 // The kinds of fields.
 const (
 	Text    = "text"
+	Any     = "number, list or text" // nothing says which
 	Integer = "integer"
 	Number  = "number"
 	Truth   = "true or false"
@@ -191,6 +194,11 @@ func (f *Field) inSweep(d *draft.Draft) {
 
 func shown(v value.Value) string { return unit.Cut(v.Text(), 200) }
 
+// Long reports whether a field takes more than a line.
+func (f Field) Long() bool {
+	return f.Kind == Text && (strings.Contains(f.Default, "\n") || len(f.Default) > 80)
+}
+
 var isDay = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 
 // fieldOf is the field of a declared parameter.
@@ -198,7 +206,8 @@ func fieldOf(p notebook.Parameter) Field {
 	f := Field{Name: p.Name, Help: unit.Line(p.Help), Kind: Text}
 	v, err := value.Of(p.Value)
 	if p.HasValue && err == nil && v.Kind() != value.Null {
-		f.Default = shown(v)
+		f.Default = unit.Cut(v.Text(), maxShown)
+		f.Part = f.Default != v.Text()
 	} else if !p.HasValue && p.Default != "" {
 		f.Default = unit.Cut(unit.Line(p.Default), 200)
 	}
@@ -223,6 +232,8 @@ func fieldOf(p notebook.Parameter) Field {
 		f.Kind = List
 	case isDay.MatchString(f.Default):
 		f.Kind = Date
+	case v.Kind() == value.Null && (declared == "" || declared == "None"):
+		f.Kind = Any
 	}
 	return f
 }
@@ -241,7 +252,7 @@ func (f Field) read(text string) (v value.Value, err error) {
 	trimmed := strings.TrimSpace(text)
 	switch f.Kind {
 	case Text:
-		return value.Of(strings.ReplaceAll(text, "\r\n", "\n"))
+		return value.Of(text)
 	case Date:
 		if _, err := time.Parse(time.DateOnly, trimmed); err != nil {
 			return wrong("a day such as 2026-03-31")
@@ -268,6 +279,15 @@ func (f Field) read(text string) (v value.Value, err error) {
 			return wrong("one of " + unit.Together(f.Choices))
 		}
 		return value.Parse([]byte(text))
+	case Any:
+		x, err := value.Decode([]byte(trimmed))
+		if list, isList := x.([]any); err != nil || isList && !plainList(list, maxDepth) {
+			return value.Of(text)
+		}
+		if _, isMap := x.(map[string]any); isMap {
+			return value.Of(text)
+		}
+		return value.Of(x)
 	case List:
 		x, err := value.Decode([]byte(trimmed))
 		if list, isList := x.([]any); err != nil || !isList || !plainList(list, maxDepth) {
@@ -320,7 +340,7 @@ func (f Form) Order(in Filled, now time.Time) (Order, error) {
 		}
 	}
 	for _, field := range f.Fields {
-		text := in.Values[field.Name]
+		text := strings.ReplaceAll(in.Values[field.Name], "\r\n", "\n") // as browsers end lines
 		if text == "" || text == field.Default && !field.Varies || field.Name == in.Axis {
 			continue
 		}

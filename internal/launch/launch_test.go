@@ -13,6 +13,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -108,6 +110,41 @@ func TestForm(t *testing.T) {
 		if _, err := f.Order(in, now); !unit.IsMistake(err) {
 			t.Errorf("%+v: %v", in, err)
 		}
+	}
+}
+
+// What nothing gives a type is a number, a list or a text, as it is written; a text of
+// several lines arrives with its lines, also as browsers send it, and one that is too
+// long to be shown whole is kept where nothing is filled in.
+func TestFormOfOddDefaults(t *testing.T) {
+	f := formOf(t, template(t, t.TempDir(), "odd.ipynb", "python", "limit = None\nseconds = 10 * 60\nquery = \"select a\\nfrom b\"\nletter = \""+strings.Repeat("x", maxShown+1)+"\"\nwhen = \"2026-02-30\"\n"))
+	kinds := map[string]string{}
+	for _, x := range f.Fields {
+		kinds[x.Name] = fmt.Sprintf("%s %t %t", x.Kind, x.Long(), x.Part)
+	}
+	if d := cmp.Diff(map[string]string{"limit": Any + " false false", "seconds": Any + " false false", "query": Text + " true false", "letter": Text + " true true", "when": Date + " false false"}, kinds); d != "" {
+		t.Error(d)
+	}
+	for text, want := range map[string]string{"700": "700", " 0.5 ": "0.5", "true": "true", "null": "null", `[1, "a"]`: `[1,"a"]`, "five": `"five"`, `"5"`: `"5"`,
+		`{"secret": "HOME"}`: `"{\"secret\": \"HOME\"}"`, `[{"secret": "HOME"}]`: `"[{\"secret\": \"HOME\"}]"`} {
+		o, err := f.Order(Filled{Values: map[string]string{"limit": text}}, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := paramsOf(t, o)["limit"]; got != want {
+			t.Errorf("%s is %s, want %s", text, got, want)
+		}
+	}
+	o, err := f.Order(Filled{Values: map[string]string{"query": "select a\r\nfrom b", "seconds": "10 * 60", "limit": "", "letter": ""}}, time.Now())
+	if err != nil || len(o.Set) != 0 {
+		t.Errorf("nothing was changed, and %q is set: %v", o.Set, err)
+	}
+	o, err = f.Order(Filled{Values: map[string]string{"query": "select a\r\nfrom c"}}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := paramsOf(t, o)["query"]; got != `"select a\nfrom c"` {
+		t.Errorf("the query is %s", got)
 	}
 }
 
@@ -313,6 +350,40 @@ func TestQueueIsFair(t *testing.T) {
 			t.Errorf("history %+v, %v", history, err)
 		}
 	})
+}
+
+// An order for a sweep that was removed meanwhile does not bring its folder back.
+func TestOrdersOfRemovedSweeps(t *testing.T) {
+	folder, where := t.TempDir(), filepath.Join(t.TempDir(), "gone.sweep")
+	q := &Queue{Folder: folder, Report: func(text string) { t.Error(text) }, Open: store.Open, Start: func(context.Context, []string, string, *os.File) (int, error) {
+		t.Error("it was executed")
+		return 0, nil
+	}}
+	if err := q.Load(); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []Order{RerunOf("gone", where, time.Now()), ResumeOf("gone", where+"2", time.Now())} {
+		must(q.Add(o))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { q.Run(ctx) })
+	for range 500 {
+		if !slices.ContainsFunc(q.Orders(), func(o Order) bool { return o.Ended.IsZero() }) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	stop()
+	running.Wait()
+	for _, o := range q.Orders() {
+		if o.State() != "failed" || o.Says != "the sweep was removed before it began" {
+			t.Errorf("%+v", o)
+		}
+	}
+	if left, _ := os.ReadDir(filepath.Dir(where)); len(left) != 0 {
+		t.Errorf("%v was written", left)
+	}
 }
 
 // A server that ends loses no order: what waited is executed by the next one, and what

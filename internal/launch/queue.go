@@ -393,8 +393,14 @@ func (q *Queue) start(ctx context.Context, o Order) (code int, err error) {
 	}
 	defer log.Close()
 	st, err := q.Open(ctx, o.Where)
-	if err == nil && o.Kind == Launch {
+	switch {
+	case err != nil:
+	case o.Kind == Launch:
 		_, err = sweep.Init(ctx, st, o.Name)
+	default: // what is written below would bring back a folder that was removed
+		if _, err = st.Stat(ctx, sweep.KeyFormat); errors.Is(err, fs.ErrNotExist) {
+			err = errors.New("the sweep was removed before it began")
+		}
 	}
 	if err != nil {
 		return -1, err

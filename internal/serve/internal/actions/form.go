@@ -49,7 +49,7 @@ func (a *Actions) Show(ctx context.Context, id string) (Form, error) {
 	}
 	v.Values = map[string]any{}
 	for _, field := range v.Ask.Fields {
-		if !field.Varies && !v.Ask.Sweep && field.Kind != launch.Choice {
+		if !field.Varies && !v.Ask.Sweep && !field.Part && field.Kind != launch.Choice {
 			v.Values[field.Name] = field.Default
 		}
 	}
