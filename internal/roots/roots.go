@@ -80,7 +80,7 @@ type Sweep struct {
 type File struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
-	Path  string `json:"path"` // beneath its root, for people
+	Path  string `json:"path"` // from the roots on, as an Entry has it
 	Root  string `json:"root"`
 	Where string `json:"-"` // its path on this machine
 
@@ -245,7 +245,10 @@ func (r *Roots) scan(ctx context.Context) {
 	folders := 0
 	for _, o := range r.all {
 		w := walk{root: o, found: found, files: files, folders: &folders}
-		if err := w.level(ctx, "", 0); err != nil {
+		if len(r.all) > 1 {
+			w.prefix = o.name + "/"
+		}
+		if err := w.all(ctx); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("read %s: %w", unit.Path(o.where), err))
 			partial = "not all folders were readable: " + unit.Line(err.Error())
 		}
@@ -266,56 +269,116 @@ func (r *Roots) scan(ctx context.Context) {
 
 type walk struct {
 	root
+	prefix string // of the paths of files
+
+	mu      sync.Mutex
 	found   map[string]Sweep
 	files   map[string]File
 	folders *int
 	partial string
 }
 
-// level looks at a folder and, unless it is a sweep, at those in it.
-func (w *walk) level(ctx context.Context, folder string, depth int) error {
+// listAtOnce is how many folders of a bucket are listed at once: each takes as long as a
+// request. One of a disk takes none.
+const listAtOnce = 16
+
+// all looks at the root and, unless it is a sweep, at the folders in it, level by level.
+func (w *walk) all(ctx context.Context) (err error) {
+	level := []string{""}
+	for depth := 0; len(level) > 0 && err == nil; depth++ {
+		level, err = w.level(ctx, level, depth)
+	}
+	return err
+}
+
+// level looks at folders and returns those in them.
+func (w *walk) level(ctx context.Context, folders []string, depth int) (beneath []string, err error) {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	slots := make(chan struct{}, 1)
+	if store.IsURL(w.where) {
+		slots = make(chan struct{}, listAtOnce)
+	}
+	var all sync.WaitGroup
+	for _, folder := range folders {
+		if !w.enters(depth) {
+			break
+		}
+		slots <- struct{}{}
+		all.Go(func() {
+			defer func() { <-slots }()
+			in, err := w.folder(ctx, folder, depth)
+			if err != nil {
+				stop(err)
+			}
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			beneath = append(beneath, in...)
+		})
+	}
+	all.Wait()
+	return beneath, context.Cause(ctx)
+}
+
+// enters reports whether another folder is looked at.
+func (w *walk) enters(depth int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if *w.folders++; *w.folders > maxFolders || len(w.found) >= maxSweeps || depth > maxDepth {
 		w.partial = "there are more folders than are looked at: name the one with your sweeps when you start the server"
-		return nil
+		return false
 	}
-	var beneath []string
+	return true
+}
+
+// folder looks at a folder and returns those in it, unless it is a sweep.
+func (w *walk) folder(ctx context.Context, folder string, depth int) (beneath []string, err error) {
 	var files []File
-	n := 0
+	n, partial := 0, ""
 	for o, err := range w.store.Level(ctx, folder) {
+		if err != nil && depth > 0 && errors.Is(err, fs.ErrPermission) {
+			w.takes(nil, "some folders are not readable for this server")
+			return nil, nil
+		}
 		if err != nil {
-			if depth > 0 && errors.Is(err, fs.ErrPermission) {
-				w.partial = "some folders are not readable for this server"
-				return nil
-			}
-			return err
+			return nil, err
 		}
 		name, isFolder := strings.CutSuffix(strings.TrimPrefix(o.Key, folder), "/")
 		switch {
 		case !isFolder && name == sweep.KeyFormat:
-			s := w.sweepAt(strings.TrimSuffix(folder, "/"))
-			w.found[s.ID] = s
-			return nil
+			w.has(w.sweepAt(strings.TrimSuffix(folder, "/")))
+			return nil, nil
 		case isFolder && !hidden(name):
 			beneath = append(beneath, o.Key)
 		case !isFolder && w.isFile(name):
 			files = append(files, w.fileAt(name, o))
 		}
 		if n++; n > maxEntries {
-			w.partial = "a folder has more entries than are looked at"
+			partial = "a folder has more entries than are looked at"
 			break
 		}
 	}
+	w.takes(files, partial)
+	return beneath, ctx.Err()
+}
+
+// has notes a sweep.
+func (w *walk) has(s Sweep) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.found[s.ID] = s
+}
+
+// takes notes files, and why there may be more; "" is no reason.
+func (w *walk) takes(files []File, partial string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	for _, f := range files {
 		if len(w.files) < maxFiles {
 			w.files[f.ID] = f
 		}
 	}
-	for _, f := range beneath {
-		if err := w.level(ctx, f, depth+1); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	w.partial = cmp.Or(partial, w.partial)
 }
 
 // isFile reports whether a file may describe runs on this machine.
@@ -325,7 +388,7 @@ func (w *walk) isFile(name string) bool {
 
 func (w *walk) fileAt(name string, o store.Object) File {
 	where := beneath(w.where, o.Key)
-	return File{ID: ID(where), Name: name, Path: o.Key, Root: w.name, Where: where, Object: o}
+	return File{ID: ID(where), Name: name, Path: w.prefix + o.Key, Root: w.name, Where: where, Object: o}
 }
 
 // hidden reports whether a folder is nothing that people look for.

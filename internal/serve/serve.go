@@ -193,6 +193,7 @@ func (s *Server) Serve(l net.Listener) error {
 		return fmt.Errorf("serve: %w", err)
 	}
 	<-stopped
+	s.shelf.Keep()
 	return nil
 }
 

@@ -20,6 +20,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,6 +37,7 @@ const (
 	moves      = 3 * time.Second        // how long the record of a running sweep is believed
 	rests      = time.Minute            // and that of another one
 	maxCache   = 256 << 20
+	saveEvery  = 30 * time.Second // while many are read
 )
 
 // A Shelf is the records of sweeps.
@@ -45,8 +47,11 @@ type Shelf struct {
 
 	mu    sync.Mutex
 	known map[string]*known // by place
-	busy  map[string]bool
-	saved sync.Mutex
+	busy  chan struct{}     // closed when the reading that is under way ends; nil is none
+	news  bool              // something is known that the file has not
+	saved time.Time         // when the file was written last
+
+	saving sync.Mutex
 }
 
 // known is a record as it is kept.
@@ -60,7 +65,7 @@ type known struct {
 
 // New makes a shelf. file is where it keeps what it knows; "" is nowhere.
 func New(file string, open func(ctx context.Context, where string) (store.Store, error)) *Shelf {
-	s := &Shelf{open: open, file: file, known: map[string]*known{}, busy: map[string]bool{}}
+	s := &Shelf{open: open, file: file, known: map[string]*known{}, saved: time.Now()}
 	s.load()
 	return s
 }
@@ -68,24 +73,51 @@ func New(file string, open func(ctx context.Context, where string) (store.Store,
 // Read is the records of some places, in their order. It waits a moment for those
 // that are read; the reading goes on. A record that is not known yet is Unread.
 func (s *Shelf) Read(ctx context.Context, places []roots.Sweep) []Record {
-	return s.read(ctx, places, waitFor)
+	return s.read(ctx, places, time.After(waitFor))
 }
 
 // ReadAll is Read that waits until all are read.
 func (s *Shelf) ReadAll(ctx context.Context, places []roots.Sweep) []Record {
-	return s.read(ctx, places, 0)
+	if done, others := s.reading(ctx, places); others {
+		select {
+		case <-done:
+		case <-ctx.Done():
+		}
+	}
+	return s.read(ctx, places, nil)
 }
 
-func (s *Shelf) read(ctx context.Context, places []roots.Sweep, wait time.Duration) []Record {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		s.refresh(context.WithoutCancel(ctx), places)
-	}()
-	var late <-chan time.Time
-	if wait > 0 {
-		late = time.After(wait)
+// Recall is Read that waits only where a place was never read: for searches.
+func (s *Shelf) Recall(ctx context.Context, places []roots.Sweep) []Record {
+	if s.knows(places) {
+		now := make(chan time.Time)
+		close(now)
+		return s.read(ctx, places, now)
 	}
+	return s.Read(ctx, places)
+}
+
+func (s *Shelf) knows(places []roots.Sweep) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !slices.ContainsFunc(places, func(p roots.Sweep) bool { return s.known[p.Where] == nil })
+}
+
+// reading begins to look at places, unless that is under way for others; done is closed
+// when it ends.
+func (s *Shelf) reading(ctx context.Context, places []roots.Sweep) (done chan struct{}, others bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.busy != nil {
+		return s.busy, true
+	}
+	s.busy = make(chan struct{})
+	go s.refresh(context.WithoutCancel(ctx), places)
+	return s.busy, false
+}
+
+func (s *Shelf) read(ctx context.Context, places []roots.Sweep, late <-chan time.Time) []Record {
+	done, _ := s.reading(ctx, places)
 	select {
 	case <-done:
 	case <-late:
@@ -107,32 +139,27 @@ func (s *Shelf) read(ctx context.Context, places []roots.Sweep, wait time.Durati
 func (s *Shelf) refresh(ctx context.Context, places []roots.Sweep) {
 	var all sync.WaitGroup
 	slots := make(chan struct{}, readAtOnce)
-	var mu sync.Mutex
-	news, saved := false, time.Now()
 	for _, p := range places {
-		if !s.claim(p.Where) {
+		if !s.due(p.Where) {
 			continue
 		}
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			changed := s.look(ctx, p)
-			mu.Lock()
-			defer mu.Unlock()
-			if news = news || changed; news && time.Since(saved) > 30*time.Second {
-				s.save(nil)
-				news, saved = false, time.Now()
-			}
+			s.look(ctx, p)
 		})
+		s.save(nil, saveEvery)
 	}
 	all.Wait()
-	if news {
-		s.save(places)
-	}
+	s.save(places, 0)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.busy)
+	s.busy = nil
 }
 
-// claim reports whether a place is to be looked at, and that nobody else does.
-func (s *Shelf) claim(where string) bool {
+// due reports whether a place is to be looked at.
+func (s *Shelf) due(where string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	believed := rests
@@ -140,15 +167,11 @@ func (s *Shelf) claim(where string) bool {
 	if k != nil && k.Record.State == Running {
 		believed = moves
 	}
-	if s.busy[where] || k != nil && time.Since(k.at) < believed {
-		return false
-	}
-	s.busy[where] = true
-	return true
+	return k == nil || time.Since(k.at) >= believed
 }
 
-// look renews the record of a sweep, and reports whether it changed.
-func (s *Shelf) look(ctx context.Context, p roots.Sweep) (changed bool) {
+// look renews the record of a sweep.
+func (s *Shelf) look(ctx context.Context, p roots.Sweep) {
 	s.mu.Lock()
 	old := s.known[p.Where]
 	s.mu.Unlock()
@@ -158,8 +181,7 @@ func (s *Shelf) look(ctx context.Context, p roots.Sweep) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known[p.Where] = k
-	delete(s.busy, p.Where)
-	return old == nil || old.Mark != k.Mark || old.Record.State != k.Record.State
+	s.news = s.news || old == nil || old.Mark != k.Mark || old.Record.State != k.Record.State
 }
 
 // renewed is what is known of a sweep now. It is opened only if it changed.
@@ -222,16 +244,22 @@ type cacheFile struct {
 	Sweeps  []*known
 }
 
-// save keeps what is known of some places; nil is of all. A failure costs the next
-// process some reading, and nobody anything else.
-func (s *Shelf) save(places []roots.Sweep) {
-	if s.file == "" {
-		return
-	}
-	s.saved.Lock()
-	defer s.saved.Unlock()
+// Keep writes down what is known, before the process ends.
+func (s *Shelf) Keep() { s.save(nil, 0) }
+
+// save keeps what is known of some places, if that is news and was not kept for a
+// while; nil is of all. A failure costs the next process some reading, and nobody
+// anything else.
+func (s *Shelf) save(places []roots.Sweep, every time.Duration) {
+	s.saving.Lock()
+	defer s.saving.Unlock()
 	kept := cacheFile{Version: cacheVersion}
 	s.mu.Lock()
+	if s.file == "" || !s.news || time.Since(s.saved) < every {
+		s.mu.Unlock()
+		return
+	}
+	s.news, s.saved = false, time.Now()
 	if places == nil {
 		for _, k := range s.known {
 			kept.Sweeps = append(kept.Sweeps, k)

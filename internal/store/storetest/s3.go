@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -23,8 +24,9 @@ const Bucket = "sweeps"
 
 // Server is an S3 server. Its methods may be called at any time.
 type Server struct {
-	url   string
-	inner http.Handler
+	url     string
+	inner   http.Handler
+	backend shared
 
 	mu            sync.Mutex
 	refused       float64
@@ -40,11 +42,11 @@ type Server struct {
 // which its bucket is reached: other processes need nothing but that and Where.
 func S3(t testing.TB) *Server {
 	t.Helper()
-	backend := s3mem.New()
+	backend := shared{s3mem.New(), &sync.Map{}}
 	if err := backend.CreateBucket(Bucket); err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{inner: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server(), counts: map[string]int{}}
+	s := &Server{inner: gofakes3.New(backend, gofakes3.WithTimeSkewLimit(0)).Server(), backend: backend, counts: map[string]int{}}
 	server := httptest.NewServer(s)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
@@ -64,6 +66,52 @@ func S3(t testing.TB) *Server {
 // Where is the URL of a store in the server's bucket.
 func (s *Server) Where(prefix string) string {
 	return "s3://" + Bucket + "/" + prefix + "?endpoint=" + url.QueryEscape(s.url) + "&region=us-east-1"
+}
+
+// Share makes an object that has the bytes of another, without a copy of them: for
+// buckets that no machine would hold. Neither is written again.
+func (s *Server) Share(key, of string) error {
+	o, err := s.backend.HeadObject(Bucket, of)
+	if err != nil {
+		return err
+	}
+	s.backend.same.Store(key, gofakes3.Content{Key: of, ETag: gofakes3.FormatETag(o.Hash), Size: o.Size})
+	_, err = s.backend.PutObject(Bucket, key, map[string]string{}, strings.NewReader(""), 0, nil)
+	return err
+}
+
+// shared is objects in memory, of which some have the bytes of others.
+type shared struct {
+	*s3mem.Backend
+	same *sync.Map // of another's Content, by key
+}
+
+func (b shared) other(key string) string {
+	if c, has := b.same.Load(key); has {
+		return c.(gofakes3.Content).Key
+	}
+	return key
+}
+
+func (b shared) HeadObject(bucket, key string) (*gofakes3.Object, error) {
+	return b.Backend.HeadObject(bucket, b.other(key))
+}
+
+func (b shared) GetObject(bucket, key string, part *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
+	return b.Backend.GetObject(bucket, b.other(key), part)
+}
+
+func (b shared) ListBucket(bucket string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
+	list, err := b.Backend.ListBucket(bucket, prefix, page)
+	if err != nil {
+		return list, err
+	}
+	for _, c := range list.Contents {
+		if other, has := b.same.Load(c.Key); has {
+			c.ETag, c.Size = other.(gofakes3.Content).ETag, other.(gofakes3.Content).Size
+		}
+	}
+	return list, nil
 }
 
 // Refuse answers a fraction of the requests with 503 SlowDown from now on.

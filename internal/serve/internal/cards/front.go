@@ -77,7 +77,11 @@ func FrontOf(ctx context.Context, s *shelf.Shelf, listed roots.Listing, query st
 		v.Wrong = err.Error() + ": " + unit.HintOf(err)
 		return v
 	}
-	for _, k := range s.Read(ctx, listed.Sweeps) {
+	read := s.Read
+	if v.Query != "" {
+		read = s.Recall // people type
+	}
+	for _, k := range read(ctx, listed.Sweeps) {
 		v.Reading = v.Reading || k.State == shelf.Unread
 	}
 	answer := s.Find(q, listed.Sweeps)
