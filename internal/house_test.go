@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/pack":     {},
 	"internal/glob":     {},
 	"internal/scratch":  {},
+	"internal/turns":    {"internal/unit"},
 	"internal/pattern":  {},
 	"internal/store":    {"internal/pattern"},
 	"internal/notebook": {"internal/pattern", "internal/value", "internal/outcome"},
@@ -148,7 +149,7 @@ var dependencies = []dependency{
 	{"charm.land/bubbletea", in("cmd/fanout"), "the terminal belongs to the command"},
 	{"golang.org/x/term", in("cmd/fanout"), "the terminal belongs to the command"},
 
-	{"golang.org/x/sys", in("internal/kernel", "internal/local", "internal/store"), "processes, this machine's memory and file locks are each the system's"},
+	{"golang.org/x/sys", in("internal/kernel", "internal/local", "internal/store", "internal/turns"), "processes, this machine's memory and file locks are each the system's"},
 	{"github.com/go-json-experiment/json", in("internal/kernel", "internal/runner", "internal/sweep"), "messages, outputs and the log are read as they stream"},
 
 	{"github.com/google/licensecheck", in("packaging"), "what we ship is licensed as we have decided"},

@@ -35,7 +35,16 @@ if how == "raises": raise KeyError("no")`,
 }
 
 // Each row says exactly what happened, on a real kernel, and nothing is left.
-func TestEveryEnding(t *testing.T) {
+func TestEveryEnding(t *testing.T) { everyEnding(t) }
+
+// It says the same where a cluster executed it: limits of time and memory hold there, too.
+func TestEveryEndingOnNomad(t *testing.T) {
+	deep(t)
+	needAgent(t)
+	everyEnding(t, "--on", "nomad")
+}
+
+func everyEnding(t *testing.T, on ...string) {
 	interpreter := kerneltest.Python(t)
 	dir := t.TempDir()
 	want := map[string]string{
@@ -56,7 +65,7 @@ func TestEveryEnding(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	code, _, stderr := fanout(t, "run", "--no-progress", "--no-canary", filepath.Join(dir, "sweep.yaml"))
+	code, _, stderr := fanout(t, append([]string{"run", "--no-progress", "--no-canary", filepath.Join(dir, "sweep.yaml")}, on...)...)
 	if code != exitIncomplete {
 		t.Errorf("exit %d\n%s", code, stderr)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"runtime/debug"
@@ -20,6 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/turns"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 	"github.com/fanout-dev/fanout/internal/worker"
@@ -193,13 +195,22 @@ type thisMachine struct {
 	*cli
 	sweep *sweep.Sweep
 	made  *local.Executor
+	line  *turns.Line // nil where the machine is not shared
 }
 
 func (m *thisMachine) Executor(ctx context.Context, queue []string) (fan.Executor, error) {
 	if err := app.CheckLocal(ctx, m.sweep); err != nil {
 		return nil, err
 	}
-	e, err := local.New(ctx, m.sweep, m.localOptions(queue))
+	o := m.localOptions(queue)
+	if jobs := m.settings.GetInt("machine_jobs"); jobs != 0 {
+		line, err := turns.Join("", m.sweep.Name(), jobs, m.settings.GetFloat64("weight"))
+		if err != nil {
+			return nil, unit.Mistake(err)
+		}
+		m.line, o.Turn = line, line.Wait
+	}
+	e, err := local.New(ctx, m.sweep, o)
 	if err != nil {
 		return nil, unit.Mistake(err)
 	}
@@ -207,11 +218,14 @@ func (m *thisMachine) Executor(ctx context.Context, queue []string) (fan.Executo
 	return localExecutor{e}, nil
 }
 
-func (m *thisMachine) Close() error {
-	if m.made == nil {
-		return nil
+func (m *thisMachine) Close() (err error) {
+	if m.made != nil {
+		err = m.made.Close()
 	}
-	return m.made.Close()
+	if m.line != nil {
+		err = errors.Join(err, m.line.Close())
+	}
+	return err
 }
 
 // stoppingMachine ends what an earlier process left on this machine.

@@ -34,9 +34,9 @@ func (b *Budget) over() string {
 	case b == nil:
 		return ""
 	case b.cpu > 0 && b.spent >= b.cpu:
-		return fmt.Sprintf("its runs took %s CPU hours, and their budget is %s", unit.Number(b.spent.Hours()), unit.Number(b.cpu.Hours()))
+		return fmt.Sprintf("its runs took %s CPU hours, and their budget is %s; the same command goes on, with the budget anew", unit.Number(b.spent.Hours()), unit.Number(b.cpu.Hours()))
 	case b.wall > 0 && time.Since(b.began) >= b.wall:
-		return fmt.Sprintf("it began %s ago, and its budget is %s", unit.AsWritten(time.Since(b.began).Round(time.Second)), unit.AsWritten(b.wall))
+		return fmt.Sprintf("it began %s ago, and its budget is %s; the same command goes on, with the budget anew", unit.AsWritten(time.Since(b.began).Round(time.Second)), unit.AsWritten(b.wall))
 	}
 	return ""
 }

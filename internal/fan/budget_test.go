@@ -21,9 +21,9 @@ func TestBudget(t *testing.T) {
 		took      time.Duration
 	}{
 		"none":                    {0, 0, nil, "", 10, 5 * time.Minute},
-		"CPU":                     {100 * time.Second, 0, nil, "its runs took 0.03333 CPU hours, and their budget is 0.02778", 4, 2 * time.Minute},
-		"CPU of what failed":      {100 * time.Second, 0, []int{0, 1, 2, 3}, "its runs took 0.03333 CPU hours, and their budget is 0.02778", 4, 2 * time.Minute},
-		"wall":                    {400 * time.Second, 150 * time.Second, nil, "it began 3m ago, and its budget is 2m30s", 6, 3 * time.Minute},
+		"CPU":                     {100 * time.Second, 0, nil, "its runs took 0.03333 CPU hours, and their budget is 0.02778; the same command goes on, with the budget anew", 4, 2 * time.Minute},
+		"CPU of what failed":      {100 * time.Second, 0, []int{0, 1, 2, 3}, "its runs took 0.03333 CPU hours, and their budget is 0.02778; the same command goes on, with the budget anew", 4, 2 * time.Minute},
+		"wall":                    {400 * time.Second, 150 * time.Second, nil, "it began 3m ago, and its budget is 2m30s; the same command goes on, with the budget anew", 6, 3 * time.Minute},
 		"an end that is the last": {400 * time.Second, 5 * time.Minute, nil, "", 10, 5 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,6 +45,7 @@ type Options struct {
 	Environ []string      // environment to derive the kernels' from; nil is this process's
 	Scratch string        // place of the working directories; "" is that for temporary files
 	Feed    Feeder        // what gives runs what they need; nil where none needs any
+	Turn    Turn          // when this machine, which others share, takes one more run; nil: always
 	Memory  string        // what to say of the memory that runs have when it runs out and the sweep file sets none
 
 	MaxCellOutput, MaxOutput int64 // bytes; 0 is the runner's default
@@ -54,6 +55,10 @@ type Options struct {
 // returns the parameters that it is passed besides its own. Refused is why it
 // cannot be fed, with which the attempt fails; err is of the sweep or the machine.
 type Feeder func(ctx context.Context, s *sweep.Sweep, run sweep.Run, dir string) (args []value.Binding, refused, err error)
+
+// A Turn waits until one more run may begin, and returns what to call when it has
+// ended. waits is told, if it takes long, why.
+type Turn func(ctx context.Context, waits func(why string)) (done func(), err error)
 
 // NodeVariable is the environment variable that says how a cluster calls the
 // computer.
@@ -226,16 +231,29 @@ func (e *executor) execute(ctx context.Context, shard sweep.Shard, notes exit.No
 		if !ok {
 			return fmt.Errorf("execute run %s: it was never planned", id)
 		}
-		if err := e.memory.enter(ctx, e.sweep.SettingsOf(st.Run).Memory); err != nil {
-			return nil // canceled while it waited
-		}
-		err := e.attempt(ctx, st, notes)
-		e.memory.leave()
-		if err != nil {
+		if err := e.inTurn(ctx, st, notes); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inTurn executes a run when the machine has room for it.
+func (e *executor) inTurn(ctx context.Context, st sweep.RunState, notes exit.Notes) error {
+	if e.o.Turn != nil {
+		done, err := e.o.Turn(ctx, func(why string) { e.remark(notes, st.Run.ID, why) })
+		if ctx.Err() != nil {
+			return nil // canceled while it waited
+		} else if err != nil {
+			return err
+		}
+		defer done()
+	}
+	if err := e.memory.enter(ctx, e.sweep.SettingsOf(st.Run).Memory); err != nil {
+		return nil // canceled while it waited
+	}
+	defer e.memory.leave()
+	return e.attempt(ctx, st, notes)
 }
 
 // remark passes a text on to people, once.

@@ -33,6 +33,8 @@ type Setting struct {
 func List(places string) []Setting {
 	return []Setting{
 		{"jobs", "jobs", runtime.NumCPU(), "runs at once"},
+		{"machine_jobs", "", 0, "runs at once of all your sweeps on this machine; 0: each sweep has its own jobs"},
+		{"weight", "", 1.0, "how large a part of machine_jobs the sweep gets beside others"},
 		{"on", "on", "local", "where runs execute: " + places},
 		{"retries", "retries", -1, "further attempts at a run that failed; -1: the sweep file's"},
 		{"timeout", "timeout", "", "limit for one run, such as 30m or 300% of the median"},
