@@ -72,7 +72,7 @@ func (st *RunState) better(n int, o outcome.Outcome) bool {
 }
 
 func (st *RunState) forgotten(f Forgotten) {
-	*st = RunState{Run: st.Run, Status: outcome.Planned, Attempts: f.Attempts}
+	*st = RunState{Run: st.Run, Place: st.Place, Status: outcome.Planned, Attempts: f.Attempts}
 }
 
 // settled is the status of a run of which no attempt is open. A success is
