@@ -109,7 +109,7 @@ func artifact(args ...any) (any, error) {
 	}
 	path, ok := files[name]
 	if !ok {
-		return nil, fmt.Errorf("the run %v kept no file %q%s; `keep:` says which files are kept", run["run_id"], name, diagnostic.DidYouMean(name, slices.Sorted(maps.Keys(files))))
+		return nil, fmt.Errorf("the run %v kept no file %q%s; `keep:` says which files are kept of what is executed from then on", run["run_id"], name, diagnostic.DidYouMean(name, slices.Sorted(maps.Keys(files))))
 	}
 	return path, nil
 }
