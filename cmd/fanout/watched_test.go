@@ -233,7 +233,7 @@ func watchedWhileKilled(t *testing.T, v *victim, where string, runs, clients int
 	}
 	for _, share := range []int{5, 2} {
 		for v.statusOf(t, where)["succeeded"] < runs/share {
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(sleep / 50)
 		}
 		cmd.Process.Kill()
 		cmd.Wait()
