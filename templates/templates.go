@@ -106,6 +106,12 @@ var nomadSchedule []byte
 // schedule, in HCL.
 func NomadSchedule() []byte { return nomadSchedule }
 
+// Dashboard is a dashboard of Grafana's, of the numbers that are exposed to
+// Prometheus.
+//
+//go:embed grafana.json
+var Dashboard []byte
+
 //go:embed starter
 var starter embed.FS
 

@@ -108,7 +108,7 @@ func (c *cli) rootCommand() *cobra.Command {
 		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() (*app.App, *metrics.Set) { return c.app, c.observer.Metrics() }, c.stdout, c.stderr)}},
 		{Title: "Compare its variants:", Commands: []*cobra.Command{c.reportCommand(), c.compareCommand(), c.diffCommand(), c.collectCommand()}},
 		{Title: "Other ways to run:", Commands: []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
-		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), settings.Command(func() *settings.Settings { return c.settings }, placeWords(), c.stdout), c.schemaCommand(), c.versionCommand()}},
+		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), settings.Command(func() *settings.Settings { return c.settings }, placeWords(), c.stdout), c.schemaCommand(), observe.DashboardCommand(c.stdout), c.versionCommand()}},
 	}, asUsage)
 	return root
 }
