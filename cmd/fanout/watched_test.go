@@ -183,7 +183,8 @@ func (v *victim) statusOf(t *testing.T, where string) map[string]int {
 
 // Fifty people watch a sweep that another process makes, in a folder and in a bucket. It is
 // killed twice and goes on, and one of them does not read for a while. What each of them sees
-// in the end is what status --json says. FANOUT_TEST_LONG=1 has 10,000 runs, and one who sleeps
+// in the end is what status --json says, and watching what has ended costs a bucket next to
+// nothing. FANOUT_TEST_LONG=1 has 10,000 runs, and one who sleeps
 // for a minute.
 func TestWatchedWhileKilled(t *testing.T) {
 	runs, clients, sleep := 60, 50, 2*time.Second
@@ -192,16 +193,27 @@ func TestWatchedWhileKilled(t *testing.T) {
 	}
 	t.Run("folder", func(t *testing.T) {
 		v := newVictim(t, runs)
-		watchedWhileKilled(t, v, filepath.Join(v.dir, "victim.sweep"), runs, clients, sleep)
+		watchedWhileKilled(t, v, filepath.Join(v.dir, "victim.sweep"), runs, clients, sleep, func() {})
 		v.check(t, runs)
 	})
 	t.Run("bucket", func(t *testing.T) {
 		bucket := storetest.S3(t)
-		watchedWhileKilled(t, newVictim(t, runs), bucket.Where("team/victim.sweep"), runs, clients, sleep)
+		watchedWhileKilled(t, newVictim(t, runs), bucket.Where("team/victim.sweep"), runs, clients, sleep, func() {
+			bucket.Requests() // counts from here
+			time.Sleep(12 * time.Second)
+			n := 0
+			for _, count := range bucket.Requests() {
+				n += count
+			}
+			t.Logf("%d requests while %d watch for 12 s what has ended", n, clients)
+			if n > clients { // two looks, whoever watches
+				t.Errorf("%d requests while %d watch what has ended", n, clients)
+			}
+		})
 	})
 }
 
-func watchedWhileKilled(t *testing.T, v *victim, where string, runs, clients int, sleep time.Duration) {
+func watchedWhileKilled(t *testing.T, v *victim, where string, runs, clients int, sleep time.Duration, ended func()) {
 	start := func() *exec.Cmd {
 		cmd := v.command("run", "--no-progress", "sweep.yaml", "-o", where)
 		cmd.Stdout, cmd.Stderr = io.Discard, io.Discard
@@ -260,6 +272,7 @@ func watchedWhileKilled(t *testing.T, v *victim, where string, runs, clients int
 		}
 		events, cuts = events+w.events, cuts+w.cuts
 	}
+	ended()
 	stop()
 	group.Wait()
 	p.stop()
