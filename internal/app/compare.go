@@ -59,7 +59,7 @@ func (a *App) Compare(ctx context.Context, places []string, c Comparing) (report
 	var err error
 	if len(sides) == 2 {
 		sides[0].o.Looked = nil
-		blocks, err = twoSweeps(sides, slices.Concat(c.Rows, c.Cols))
+		blocks, err = twoSweeps(sides, axesOf(sides, slices.Concat(c.Rows, c.Cols)))
 	} else {
 		blocks, err = oneSweep(sides[0], c.Rows)
 		if err == nil && len(blocks) == 1 && !c.other() {
@@ -213,6 +213,17 @@ func (c Comparing) show(blocks report.Comparison) {
 	}
 }
 
+// axesOf are the axes within which two sweeps are compared: within steps, where both
+// have them, since those record different things under the same names.
+func axesOf(sides []side, axes []string) []string {
+	for _, s := range sides {
+		if head, _ := s.sweep.Head(); len(head.Steps) == 0 {
+			return axes
+		}
+	}
+	return append([]string{query.Step}, slices.DeleteFunc(axes, func(name string) bool { return name == query.Step })...)
+}
+
 // twoSweeps compares the second with the first within each value of the axes.
 func twoSweeps(sides []side, axes []string) (report.Comparison, error) {
 	of := func(s side) compare.Side {
@@ -224,12 +235,17 @@ func twoSweeps(sides []side, axes []string) (report.Comparison, error) {
 		a, b := of(sides[0]), of(sides[1])
 		a.Keep = func(row int) bool { return of0[row] == k && sides[0].o.Keep(row) }
 		b.Keep = func(row int) bool { return of1[row] == k && sides[1].o.Keep(row) }
-		r, j, err := compare.Sweeps(a, b, sides[0].o)
+		o, title := sides[0].o, unit.Name(place)
+		if len(place) > 0 && place[0].Name == query.Step {
+			step := place[0].Value.Text()
+			o, title = stages.Options(o, step, sides[0].res.Table, sides[1].res.Table), strings.TrimSpace(step+" "+unit.Name(place[1:]))
+		}
+		r, j, err := compare.Sweeps(a, b, o)
 		if err != nil {
 			return nil, err
 		}
 		if r.Runs > 0 || len(axes) == 0 {
-			blocks = append(blocks, report.Block{Title: unit.Name(place), Report: r, Notes: joinNotes(sides, j)})
+			blocks = append(blocks, report.Block{Title: title, Report: r, Notes: joinNotes(sides, j)})
 		}
 	}
 	return blocks, nil

@@ -203,6 +203,24 @@ func split(s *sweep.Sweep, t *table.Table, o compare.Options) []part {
 	return parts
 }
 
+// Options are how the runs of one step are compared, of tables whose runs are compared
+// with each other: by what the step recorded.
+func Options(o compare.Options, step string, tables ...*table.Table) compare.Options {
+	metrics := o.Metrics
+	o.Metrics = nil
+	for _, m := range metrics {
+		for _, t := range tables {
+			steps, _ := t.Column(query.Step)
+			if recordedBy(t, steps, []compare.Metric{m})[m.Name][step] {
+				o.Metrics = append(o.Metrics, m)
+				break
+			}
+		}
+	}
+	o.Unmeasured, o.Recorded = len(metrics) > 0, true
+	return o
+}
+
 // recordedBy finds the steps of which a run recorded a metric.
 func recordedBy(t *table.Table, steps table.Column, metrics []compare.Metric) map[string]map[string]bool {
 	out := map[string]map[string]bool{}
