@@ -302,6 +302,11 @@ func TestPortal(t *testing.T) {
 			t.Fatal("no mail came")
 		}
 	}
+	v.open("/")
+	v.see("last "+time.Now().UTC().Format(time.DateOnly), true) // the firing that was asked for
+	if front := v.eval("document.body.innerText"); strings.Contains(front, "did not go well") || strings.Contains(front, "not ended") {
+		t.Errorf("%s", front)
+	}
 	page, err := os.ReadFile(filepath.Join(dir, "demand.sweep", "pages", "emea-"+day(1)+".html"))
 	if err != nil || !strings.Contains(string(page), "for people") || strings.Contains(string(page), "fanout_glue") {
 		t.Errorf("%v %.500s", err, page)

@@ -194,6 +194,28 @@ func (f *Field) inSweep(d *draft.Draft) {
 
 func shown(v value.Value) string { return unit.Cut(v.Text(), 200) }
 
+// Chosen is a choice for people: as a text is written in a notebook, unless that could be
+// another choice.
+func (f Field) Chosen(choice string) string {
+	text := func(json string) string {
+		v, err := value.Parse([]byte(json))
+		if err != nil {
+			return json
+		}
+		return v.Text()
+	}
+	same := 0
+	for _, c := range f.Choices {
+		if text(c) == text(choice) {
+			same++
+		}
+	}
+	if same > 1 || text(choice) == "" {
+		return choice
+	}
+	return text(choice)
+}
+
 // Long reports whether a field takes more than a line.
 func (f Field) Long() bool {
 	return f.Kind == Text && (strings.Contains(f.Default, "\n") || len(f.Default) > 80)
@@ -400,8 +422,10 @@ func (f Form) orderTemplate(o *Order, in Filled, set []value.Binding) error {
 		}
 		spec = append(spec, member{"parameters", constants})
 	}
-	text, err := json.MarshalIndent(object(spec), "", "  ")
-	o.Stdin = string(text) + "\n" // JSON is YAML
+	text, err := marshal(object(spec))
+	var indented bytes.Buffer
+	err = errors.Join(err, json.Indent(&indented, text, "", "  "))
+	o.Stdin = indented.String() + "\n" // JSON is YAML
 	o.Args = []string{"run", "-", "-o", o.Where}
 	return err
 }

@@ -70,6 +70,15 @@ func TestForm(t *testing.T) {
 	if strings.Join(got, " ") != want || f.Title != "Churn" || f.About != "Who leaves." {
 		t.Errorf("%q, want %q; %q %q", strings.Join(got, " "), want, f.Title, f.About)
 	}
+	if said := f.Fields[0].Chosen(`"apac"`); said != "apac" {
+		t.Errorf("a choice is shown as %s", said)
+	}
+	alike := Field{Choices: []string{`"1"`, "1", `""`, "2"}}
+	for choice, want := range map[string]string{`"1"`: `"1"`, "1": "1", `""`: `""`, "2": "2"} {
+		if said := alike.Chosen(choice); said != want {
+			t.Errorf("the choice %s is shown as %s", choice, said)
+		}
+	}
 	now := time.Date(2026, 3, 1, 2, 3, 4, 0, time.UTC)
 	o, err := f.Order(Filled{Values: map[string]string{"region": `"apac"`, "day": "2026-01-02", "rate": "1", "rounds": " +007 ", "fast": "false", "labels": `["x", [1, null]]`, "note": "two\r\nlines"}}, now)
 	if err != nil {
@@ -139,12 +148,12 @@ func TestFormOfOddDefaults(t *testing.T) {
 	if err != nil || len(o.Set) != 0 {
 		t.Errorf("nothing was changed, and %q is set: %v", o.Set, err)
 	}
-	o, err = f.Order(Filled{Values: map[string]string{"query": "select a\r\nfrom c"}}, time.Now())
+	o, err = f.Order(Filled{Values: map[string]string{"query": "select a\r\nfrom c where n < 5"}}, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := paramsOf(t, o)["query"]; got != `"select a\nfrom c"` {
-		t.Errorf("the query is %s", got)
+	if got := paramsOf(t, o)["query"]; got != `"select a\nfrom c where n < 5"` || !strings.Contains(o.Stdin, "n < 5") {
+		t.Errorf("the query is %s, in %s", got, o.Stdin)
 	}
 }
 

@@ -76,6 +76,9 @@ type Schedule struct {
 	Code   *int      `json:"last_exit_code,omitempty"` // of the last firing; nil while it runs
 }
 
+// WentBadly reports whether the last firing ended, and not well.
+func (s Schedule) WentBadly() bool { return s.Code != nil && *s.Code != 0 }
+
 // Next is when the sweep is due next; zero is never.
 func (s Schedule) Next() time.Time {
 	next, err := schedule.Schedule{Crons: s.Crons, Zone: s.Zone, Paused: s.Paused}.Next(time.Now())
