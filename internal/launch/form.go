@@ -254,7 +254,7 @@ func fieldOf(p notebook.Parameter) Field {
 		f.Kind = List
 	case isDay.MatchString(f.Default):
 		f.Kind = Date
-	case v.Kind() == value.Null && (declared == "" || declared == "None"):
+	case v.Kind() != value.String && !strings.HasPrefix(strings.ToLower(declared), "str"):
 		f.Kind = Any
 	}
 	return f

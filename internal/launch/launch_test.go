@@ -126,12 +126,12 @@ func TestForm(t *testing.T) {
 // several lines arrives with its lines, also as browsers send it, and one that is too
 // long to be shown whole is kept where nothing is filled in.
 func TestFormOfOddDefaults(t *testing.T) {
-	f := formOf(t, template(t, t.TempDir(), "odd.ipynb", "python", "limit = None\nseconds = 10 * 60\nquery = \"select a\\nfrom b\"\nletter = \""+strings.Repeat("x", maxShown+1)+"\"\nwhen = \"2026-02-30\"\n"))
+	f := formOf(t, template(t, t.TempDir(), "odd.ipynb", "python", "limit = None\nn: int | None = None\nnote: str | None = None\nany: Any = None\nwords = {1, 2}\nname = f\"{limit}\"\nseconds = 10 * 60\nquery = \"select a\\nfrom b\"\nletter = \""+strings.Repeat("x", maxShown+1)+"\"\nwhen = \"2026-02-30\"\n"))
 	kinds := map[string]string{}
 	for _, x := range f.Fields {
 		kinds[x.Name] = fmt.Sprintf("%s %t %t", x.Kind, x.Long(), x.Part)
 	}
-	if d := cmp.Diff(map[string]string{"limit": Any + " false false", "seconds": Any + " false false", "query": Text + " true false", "letter": Text + " true true", "when": Date + " false false"}, kinds); d != "" {
+	if d := cmp.Diff(map[string]string{"limit": Any + " false false", "n": Integer + " false false", "note": Text + " false false", "any": Any + " false false", "words": Any + " false false", "name": Text + " false false", "seconds": Any + " false false", "query": Text + " true false", "letter": Text + " true true", "when": Date + " false false"}, kinds); d != "" {
 		t.Error(d)
 	}
 	for text, want := range map[string]string{"700": "700", " 0.5 ": "0.5", "true": "true", "null": "null", `[1, "a"]`: `[1,"a"]`, "five": `"five"`, `"5"`: `"5"`,
