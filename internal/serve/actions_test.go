@@ -108,14 +108,19 @@ func (p *portal) forms(t *testing.T) (all []request) {
 	for _, do := range []string{"rerun", "resume", "cancel", "pause", "go on", "unschedule", "fire now", "reschedule", "catch up"} {
 		all = append(all, request{"/s/" + idOf(t, p.Server) + "/do", url.Values{"do": {do}, "cron": {"0 5 * * *"}, "tz": {"UTC"}, "from": {"2026-01-01"}, "to": {"2026-01-02"}}})
 	}
+	for _, do := range []string{"preview", "when"} {
+		all = append(all, request{all[1].target, url.Values{"do": {do}, "cron": {"0 4 * * *"}, "tz": {"UTC"}}})
+	}
 	return all
 }
 
-// Every route that a browser can change something by has a form in these tests.
+// Every route that a browser can change something by has a form in these tests, and so
+// has every button of the pages.
 func TestEveryActionIsTried(t *testing.T) {
 	p := newPortal(t, Access{}, true)
 	tried := map[string]bool{}
 	for _, f := range p.forms(t) {
+		tried[f.form.Get("do")] = true
 		tried[strings.NewReplacer("/s/"+idOf(t, p.Server), "/s/{sweep}").Replace(f.target)] = true
 		if strings.HasPrefix(f.target, "/launch/") {
 			tried["/launch/{file}"] = true
@@ -127,6 +132,21 @@ func TestEveryActionIsTried(t *testing.T) {
 		if method != "GET" && !public(pattern) && !tried[path] {
 			t.Errorf("no form is sent to %s", pattern)
 		}
+	}
+	pages, err := filepath.Glob("../../templates/web/*.html")
+	must(t, err)
+	buttons := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		must(t, err)
+		for _, button := range regexp.MustCompile(`name="do" value="([^"]*)"`).FindAllSubmatch(text, -1) {
+			if buttons++; !tried[string(button[1])] {
+				t.Errorf("nothing asks for %q, as a button of %s does", button[1], page)
+			}
+		}
+	}
+	if buttons < 10 {
+		t.Errorf("%d buttons were found", buttons)
 	}
 }
 
