@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app/internal/facts"
 	"github.com/fanout-dev/fanout/internal/app/internal/growth"
+	"github.com/fanout-dev/fanout/internal/app/internal/news"
 	"github.com/fanout-dev/fanout/internal/app/internal/stages"
 	"github.com/fanout-dev/fanout/internal/changes"
 	"github.com/fanout-dev/fanout/internal/collect"
@@ -64,7 +65,10 @@ func (a *App) summarize(ctx context.Context, s *sweep.Sweep, res *collect.Result
 	for _, f := range []struct {
 		key  string
 		data []byte
-	}{{sweep.SummaryNotebook, sum.Notebook().Encode()}, {sweep.SummaryMarkdown, sum.Markdown()}, {sweep.SummaryHTML, page}} {
+	}{{sweep.SummaryNotebook, sum.Notebook().Encode()}, {sweep.SummaryMarkdown, sum.Markdown()}, {sweep.SummaryHTML, page}, {sweep.Unusual, news.Nights(compared)}} {
+		if f.data == nil {
+			continue
+		}
 		if err := s.Store().Put(ctx, f.key, f.data, store.Cached); err != nil {
 			return nil, fmt.Errorf("write summary: %w", err)
 		}

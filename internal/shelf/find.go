@@ -28,7 +28,7 @@ type condition struct {
 }
 
 // Fields are the keys of conditions; any other is the name of an axis.
-var Fields = []string{"owner", "template", "state", "tag", "name", "metric", "schedule", "month", "runs", "failed"}
+var Fields = []string{"owner", "template", "state", "tag", "name", "metric", "unusual", "schedule", "month", "runs", "failed"}
 
 // Parse reads a question: words, "words in quotes", and conditions.
 func Parse(text string) (Question, error) {
@@ -113,6 +113,7 @@ func wordsOf(r Record) (w words) {
 	for _, f := range r.Failures {
 		add(inText, f.Text)
 	}
+	add(inText, r.Unusual...)
 	return w
 }
 
@@ -176,7 +177,7 @@ func (s *Shelf) Find(q Question, places []roots.Sweep) Found {
 		}
 	}
 	slices.SortStableFunc(hits, func(a, b hit) int {
-		return cmp.Or(cmp.Compare(b.score, a.score), slices.Index(Order, a.Record.State)-slices.Index(Order, b.Record.State),
+		return cmp.Or(cmp.Compare(b.score, a.score), a.Record.rank()-b.Record.rank(),
 			b.Record.Ended.Compare(a.Record.Ended), strings.Compare(a.Record.Where, b.Record.Where))
 	})
 	f := Found{Sweeps: make([]Record, len(hits))}
@@ -258,6 +259,11 @@ func valuesOf(r Record, key string) (all []string) {
 			return nil
 		}
 		return []string{r.Ended.UTC().Format("2006-01")}
+	case "unusual":
+		if len(r.Unusual) > 0 {
+			return []string{"yes"}
+		}
+		return []string{"no"}
 	case "schedule":
 		switch {
 		case r.Schedule == nil:

@@ -2,6 +2,7 @@ package shelf
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -37,6 +38,7 @@ type Record struct {
 	Metrics   []Metric       `json:"metrics,omitempty"`
 	Scraps    []string       `json:"scraps,omitempty"` // those that are no metrics
 	Failures  []query.Reason `json:"failures,omitempty"`
+	Unusual   []string       `json:"unusual,omitempty"` // values of the last date, for people
 	Schedule  *Schedule      `json:"schedule,omitempty"`
 	Error     string         `json:"error,omitempty"`
 }
@@ -260,6 +262,45 @@ func tags(doc *notebook.Notebook) (all []string) {
 		}
 	}
 	return all
+}
+
+// unusualOf are the values of a sweep's last date that its summary calls unusual.
+func (r Record) unusualOf(ctx context.Context, st store.Store) (all []string) {
+	if !slices.ContainsFunc(r.Axes, Axis.isDates) {
+		return nil
+	}
+	var said struct {
+		Unusual []struct {
+			Text string `json:"text"`
+		} `json:"unusual"`
+	}
+	text, err := store.GetSmall(ctx, st, sweep.Unusual)
+	if err != nil || json.Unmarshal(text, &said) != nil {
+		return nil // the page of its nights says it
+	}
+	for _, u := range said.Unusual[:min(len(said.Unusual), maxNames)] {
+		all = append(all, unit.Cut(unit.Line(u.Text), maxText))
+	}
+	return all
+}
+
+// isDates reports whether an axis has dates, by the first of its values.
+func (a Axis) isDates() bool {
+	if len(a.Values) == 0 {
+		return false
+	}
+	_, err := time.Parse(time.DateOnly, a.Values[0])
+	return err == nil
+}
+
+// rank is the place of a sweep where nothing else orders sweeps: what is unusual comes
+// after what went badly.
+func (r Record) rank() int {
+	at, bad := slices.Index(Order, r.State), slices.Index(Order, Unreadable)
+	if len(r.Unusual) > 0 && at > bad {
+		return 2*bad + 1
+	}
+	return 2 * at
 }
 
 // scheduleOf is the schedule of a sweep; nil where it has none.

@@ -205,6 +205,7 @@ func (s *Shelf) renewed(ctx context.Context, p roots.Sweep, old *known) *known {
 		_, held := lease.HeldBy(ctx, st)
 		k.Record.State = StateOf(k.Record.Tally, held)
 		k.Record.Schedule = scheduleOf(ctx, st)
+		k.Record.Unusual = k.Record.unusualOf(ctx, st)
 	}
 	return k
 }

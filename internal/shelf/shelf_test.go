@@ -216,3 +216,39 @@ func TestRecordOfSteps(t *testing.T) {
 		t.Errorf("its templates are %s", got)
 	}
 }
+
+// What a summary calls unusual is known of a sweep with dates, leads what ended well, and
+// is found; what anybody else wrote there is cut.
+func TestUnusual(t *testing.T) {
+	stores := map[string]store.Store{}
+	var places []roots.Sweep
+	for _, name := range []string{"calm", "odd", "undated"} {
+		stores[name] = store.Dir(filepath.Join(t.TempDir(), name+".sweep"))
+		axis := "region: [2026-11-01, 2026-11-02]"
+		if name == "undated" {
+			axis = "region: [apac, emea]"
+		}
+		s := plannedOf(t, stores[name], "name: "+name+"\ntemplate: t.ipynb\ngrid: {"+axis+"}\nmetrics: {auc: maximize}\n")
+		must(t, s.Lease().Release())
+		if name != "calm" {
+			must(t, stores[name].Put(t.Context(), sweep.Unusual, []byte(`{"unusual": [{"text": "auc of apac is 3\u0007, expected 1 ± 0.1"}, {"text": "`+strings.Repeat("x", 5*maxText)+`"}]}`), store.Cached))
+		}
+		places = append(places, roots.Sweep{ID: name, Name: name, Where: name})
+	}
+	shelf := New("", func(_ context.Context, where string) (store.Store, error) { return stores[where], nil })
+	records := shelf.ReadAll(t.Context(), places)
+	if odd := records[1].Unusual; len(odd) != 2 || strings.ContainsRune(odd[0], 7) || len([]rune(odd[1])) != maxText || records[0].Unusual != nil || records[2].Unusual != nil {
+		t.Errorf("%+v", records)
+	}
+	for question, want := range map[string]string{"": "odd calm undated", "unusual:yes": "odd", "unusual:no": "calm undated", "expected": "odd"} {
+		q, err := Parse(question)
+		must(t, err)
+		var got []string
+		for _, r := range shelf.Find(q, places).Sweeps {
+			got = append(got, r.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q finds %q, want %q", question, got, want)
+		}
+	}
+}

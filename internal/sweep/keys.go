@@ -32,6 +32,8 @@ const (
 	SummaryNotebook = "summary.ipynb"
 	SummaryHTML     = "summary.html"
 	SummaryMarkdown = "summary.md"
+	// Unusual says which values of the last date are unusual; sweeps without dates have none.
+	Unusual = "unusual.json"
 	// OwnReport is the user's own report, executed.
 	OwnReport = "report.ipynb"
 )

@@ -102,6 +102,23 @@ func (n *News) Pages(held string, err error) {
 	}
 }
 
+// Nights are the unusual values of a sweep with nights, for those who look at many
+// sweeps; nil where the comparison has no nights.
+func Nights(r *compare.Report) []byte {
+	if !slices.ContainsFunc(r.Metrics, func(m compare.MetricTable) bool { return m.Night != nil }) {
+		return nil
+	}
+	all := UnusualOf(r)
+	if all == nil {
+		all = []Unusual{}
+	}
+	text, err := json.MarshalIndent(map[string]any{"unusual": all}, "", " ")
+	if err != nil {
+		return nil // a value that is no number is not unusual
+	}
+	return append(text, '\n')
+}
+
 // UnusualOf are the unusual values of a comparison; those of guardrails lead.
 func UnusualOf(r *compare.Report) (all []Unusual) {
 	for _, guardrail := range []bool{true, false} {

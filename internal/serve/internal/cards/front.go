@@ -45,6 +45,7 @@ func (v Front) Headline() string {
 	say(shelf.Running, "1 sweep is running", "sweeps are running")
 	say(shelf.Failed, "1 has failures", "have failures")
 	say(shelf.Unreadable, "1 is not readable", "are not readable")
+	say(unusual, "1 has unusual values", "have unusual values")
 	switch {
 	case v.Found == 0:
 		return "No sweeps here yet"
@@ -61,6 +62,9 @@ func (v Front) Headline() string {
 	}
 	return strings.Join(parts, ", ")
 }
+
+// unusual counts the sweeps that have unusual values, whatever their state.
+const unusual = "unusual"
 
 // Bounds of the front page.
 const (
@@ -87,6 +91,9 @@ func FrontOf(ctx context.Context, s *shelf.Shelf, listed roots.Listing, query st
 	answer := s.Find(q, listed.Sweeps)
 	for _, k := range answer.Sweeps {
 		v.counts[k.State]++
+		if len(k.Unusual) > 0 {
+			v.counts[unusual]++
+		}
 	}
 	v.Matches = len(answer.Sweeps)
 	v.More = max(v.Matches-maxCards, 0)
