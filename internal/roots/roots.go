@@ -258,8 +258,13 @@ func (r *Roots) scan(ctx context.Context) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if failed != nil && len(found) == 0 && len(r.sweeps) > 0 {
-		found = r.sweeps // a bucket that is away still has what it had
+	if failed != nil { // a bucket that is away, or slow, still has what it had
+		seen := found
+		found = maps.Clone(r.sweeps)
+		if found == nil {
+			found = map[string]Sweep{}
+		}
+		maps.Copy(found, seen)
 	}
 	r.files = files
 	r.sweeps, r.partial, r.failed, r.at = found, partial, failed, time.Now()

@@ -1,6 +1,9 @@
 package roots
 
 import (
+	"context"
+	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -36,5 +39,70 @@ func TestFilesOfTwoRoots(t *testing.T) {
 				t.Errorf("%+v is found as %+v, %v; want %s", f, o, err, want[i])
 			}
 		}
+	}
+}
+
+// failing is a store in which folders cannot be listed when fail says so.
+type failing struct {
+	store.Store
+	fail *bool
+}
+
+func (f failing) Level(ctx context.Context, prefix string) iter.Seq2[store.Object, error] {
+	if *f.fail && prefix == "b/" {
+		return func(yield func(store.Object, error) bool) { yield(store.Object{}, errors.New("it takes too long")) }
+	}
+	return f.Store.Level(ctx, prefix)
+}
+
+// A list that could not be made whole has what was found before.
+func TestListThatIsCut(t *testing.T) {
+	dir, fail := t.TempDir(), false
+	sweepIn := func(name string) {
+		if err := store.Dir(dir).Put(t.Context(), name+"/FORMAT", []byte("{}"), store.Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sweepIn("b/old.sweep")
+	r, err := New(t.Context(), []string{dir}, func(context.Context, string) (store.Store, error) {
+		return failing{store.Dir(dir), &fail}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func() (all string) {
+		r.Changed()
+		if _, err := r.Sweeps(t.Context()); err != nil { // which may answer before it has looked
+			t.Fatal(err)
+		}
+		r.mu.Lock()
+		busy := r.busy
+		r.mu.Unlock()
+		if busy != nil {
+			<-busy
+		}
+		listed, err := r.Sweeps(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range listed.Sweeps {
+			all += s.Name + " "
+		}
+		return all + listed.Partial
+	}
+	if got := names(); got != "old " {
+		t.Errorf("%q", got)
+	}
+	fail = true
+	sweepIn("a.sweep")
+	if got := names(); got != "a old not all folders were readable: it takes too long" {
+		t.Errorf("%q", got)
+	}
+	fail = false
+	if err := os.RemoveAll(filepath.Join(dir, "b")); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(); got != "a " {
+		t.Errorf("%q", got)
 	}
 }
