@@ -188,7 +188,7 @@ func TestRefused(t *testing.T) {
 		{"no such scrap", sweep.With{Expr: "extract.rosw"}, nil, "recorded no scrap `rosw`; it recorded medium, rows"},
 		{"another kind", sweep.With{Expr: "extract.rows", Kind: value.String.String()}, nil, "it is 3, and the template declares " + value.String.String()},
 		{"a large scrap", sweep.With{Expr: "extract.large"}, nil, "keep it as a file, and pass its path with artifact"},
-		{"a scrap that was too large to be recorded", sweep.With{Expr: "extract.huge"}, nil, "with `p`: the scrap `huge` of extract was too large to be recorded: it has 200 MB"},
+		{"a scrap that was too large to be recorded", sweep.With{Expr: "extract.huge"}, nil, "with `p`: the scrap `huge` of extract was too large to be recorded: it has 200 MB, and there was room for 67 MB: it is lost; keep it as a file"},
 		{"a result that is large", sweep.With{Expr: `map(1..30000, "a text of thirty-nine characters, or so")`}, nil, "keep it as a file, and pass its path with artifact"},
 		{"no number", sweep.With{Expr: "extract.rows / 0"}, nil, "with `p`: extract.rows / 0: it is +Inf, and a parameter is a number that JSON has"},
 		{"not a number", sweep.With{Expr: "[1, extract.rows / 0 - extract.rows / 0]"}, nil, "it is NaN, and a parameter is a number that JSON has: let the notebook record null instead"},

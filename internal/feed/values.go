@@ -59,7 +59,7 @@ func scrapsOf(ctx context.Context, s *sweep.Sweep, st sweep.RunState, room *int)
 	all, problems := doc.Scraps()
 	for _, p := range problems {
 		if p.Kind == "lost_scrap" {
-			unfit[p.Name] = "was too large to be recorded: " + p.Detail
+			unfit[p.Name] = "was too large to be recorded: " + p.Detail + "; " + asFile
 		}
 	}
 	for _, x := range all {
