@@ -20,6 +20,7 @@ import (
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/patience"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/metrics"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -60,10 +61,12 @@ type cli struct {
 	app            *app.App
 	observer       *observe.Observer
 	atEnd          func(code int, err error) // may be nil
+	args           []string                  // as they were typed
 	asked          string                    // who asked for a schedule or a firing, if not the user
 }
 
 func (c *cli) main(ctx context.Context, args []string) int {
+	c.args = args
 	root := c.rootCommand()
 	root.SetArgs(papermill.SplitPairs(args))
 	root.SetIn(c.stdin)
@@ -105,7 +108,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(help.Width)))
 	help.AddGroups(root, []help.Group{
 		{Title: "Run a sweep:", Commands: []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
-		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() (*app.App, *metrics.Set) { return c.app, c.observer.Metrics() }, c.stdout, c.stderr)}},
+		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), describe.AuditCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() (*app.App, *metrics.Set) { return c.app, c.observer.Metrics() }, c.stdout, c.stderr)}},
 		{Title: "Compare its variants:", Commands: []*cobra.Command{c.reportCommand(), c.compareCommand(), c.diffCommand(), c.collectCommand()}},
 		{Title: "Other ways to run:", Commands: []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
 		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), settings.Command(func() *settings.Settings { return c.settings }, placeWords(), c.stdout), c.schemaCommand(), observe.DashboardCommand(c.stdout), c.versionCommand()}},
@@ -113,9 +116,10 @@ func (c *cli) rootCommand() *cobra.Command {
 	return root
 }
 
-// observe watches what a verb does, and how long it waits for buckets.
+// observe watches what a verb does, says of it what sweeps are to remember, and how long
+// it waits for buckets.
 func (c *cli) observe(cmd *cobra.Command) error {
-	ctx := patience.Of(cmd.Context(), cmd.Name(), c.stderr)
+	ctx := lease.Doing(patience.Of(cmd.Context(), cmd.Name(), c.stderr), describe.DeedOf(cmd.Name(), c.args))
 	ctx, o, err := observe.Begin(ctx, cmd.Name(), c.settings.GetString("metrics"), c.app.Warn)
 	cmd.SetContext(ctx)
 	if c.observer = o; o != nil {

@@ -94,7 +94,7 @@ type Queue struct {
 	Folder string
 	AtOnce int // orders at a time, of different sweeps
 	// Start executes the command with arguments, and returns its exit code. When the
-	// context ends, it stops the command.
+	// context ends, it stops the command; its lease.Deed says who asked for it.
 	Start  func(ctx context.Context, args []string, stdin string, log *os.File) (code int, err error)
 	Open   func(ctx context.Context, where string) (store.Store, error)
 	Report func(text string)
@@ -410,7 +410,7 @@ func (q *Queue) start(ctx context.Context, o Order) (code int, err error) {
 	if err != nil {
 		return -1, err
 	}
-	code, err = q.Start(ctx, o.Args, o.Stdin, log)
+	code, err = q.Start(lease.Doing(ctx, lease.Deed{From: "web", For: o.By}), o.Args, o.Stdin, log)
 	text, _ := os.ReadFile(q.log(o))
 	history.Write(text[:min(len(text), maxLog)])
 	return code, errors.Join(err, history.Close(context.WithoutCancel(ctx), code, ""))
@@ -423,7 +423,7 @@ func (q *Queue) command(ctx context.Context, o Order) (code int, err error) {
 		return -1, err
 	}
 	defer log.Close()
-	return q.Start(ctx, o.arguments(), o.Stdin, log)
+	return q.Start(lease.Doing(ctx, lease.Deed{From: "web", For: o.By}), o.arguments(), o.Stdin, log)
 }
 
 func (q *Queue) log(o Order) string { return filepath.Join(q.Folder, o.ID+".log") }

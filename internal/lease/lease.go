@@ -36,6 +36,33 @@ type Holder struct {
 	PID   int       `json:"pid"`
 	User  string    `json:"user"`
 	Since time.Time `json:"since"`
+	Deed
+}
+
+// A Deed is what somebody does with a store, and how he came to it, as he says.
+type Deed struct {
+	Command string `json:"command,omitempty"` // what was typed
+	From    string `json:"from,omitempty"`    // terminal, program, schedule or web
+	For     string `json:"for,omitempty"`     // who asked for it, if not the user
+}
+
+type deedKey struct{}
+
+// Doing makes those who take a lease, or ask its holder to stop, say what they do.
+func Doing(ctx context.Context, d Deed) context.Context { return context.WithValue(ctx, deedKey{}, d) }
+
+// DeedOf is what a context is about; zero when it does not say.
+func DeedOf(ctx context.Context) Deed {
+	d, _ := ctx.Value(deedKey{}).(Deed)
+	return d
+}
+
+// signed is this process as a holder, as JSON.
+func signed(ctx context.Context) ([]byte, error) {
+	me := Me()
+	me.Deed = DeedOf(ctx)
+	text, err := json.Marshal(me)
+	return append(text, '\n'), err
 }
 
 // Me is this process as a holder since now.
@@ -112,11 +139,11 @@ func (t *Term) begin(ctx context.Context) error {
 		return err
 	}
 	t.epoch = before + 1
-	text, err := json.Marshal(Me())
+	text, err := signed(ctx)
 	if err != nil {
 		return err
 	}
-	return t.store.Create(ctx, keyTerm(t.epoch), append(text, '\n'), store.Cached)
+	return t.store.Create(ctx, keyTerm(t.epoch), text, store.Cached)
 }
 
 // Epoch numbers the term, from 1.
@@ -188,11 +215,11 @@ func AskCancel(ctx context.Context, st store.Store) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(Me())
+	text, err := signed(ctx)
 	if err != nil {
 		return err
 	}
-	if err := st.Put(ctx, keyCancel(epoch), append(text, '\n'), store.Synced); err != nil {
+	if err := st.Put(ctx, keyCancel(epoch), text, store.Synced); err != nil {
 		return fmt.Errorf("ask the holder of %s to stop: %w", st, err)
 	}
 	return nil

@@ -15,8 +15,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/describe"
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -110,6 +112,9 @@ func start(ctx context.Context, args []string, stdin string, log *os.File) (code
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "FANOUT_SERVE_") })
+	if by := lease.DeedOf(ctx).For; by != "" {
+		cmd.Env = append(cmd.Env, describe.AskedVariable+"="+by)
+	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopWithin

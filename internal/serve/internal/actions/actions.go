@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
@@ -258,7 +259,7 @@ func (a *Actions) Do(w http.ResponseWriter, r *http.Request, find func() (roots.
 		}
 		var withdrawn bool
 		if withdrawn, err = a.Queue.Withdraw(place.Where, by); err == nil && !withdrawn {
-			err = cancel(r.Context())
+			err = cancel(lease.Doing(r.Context(), lease.Deed{Command: do, From: "web", For: by}))
 		}
 	default:
 		return refusal("nothing here does " + unit.Cut(unit.Line(do), 40))
