@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
@@ -152,7 +153,8 @@ const payloadFile = "shard.json"
 // configure sets what fanout decides.
 func (e *Executor) configure(job *api.Job, task *api.Task, c *class) {
 	job.ID, job.Name = &c.id, &c.id
-	job.SetMeta(metaWhere, e.o.Dir)
+	head, _ := e.sweep.Head()
+	job.SetMeta(metaWhere, e.o.Dir).SetMeta("fanout_name", e.sweep.Name()).SetMeta("fanout_user", lease.Me().User).SetMeta("fanout_templates", strings.Join(head.Notebooks(), ", "))
 	job.Type = ptr(api.JobTypeBatch)
 	job.ParameterizedJob = &api.ParameterizedJobConfig{Payload: "required", MetaRequired: []string{"shard"}}
 	c.Put(job)

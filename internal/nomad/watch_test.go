@@ -20,7 +20,7 @@ func TestJobsOfCopies(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.prefix = "fanout-s-1"
+		e.prefix, e.sweep = "fanout-s-1", oneRun(t)
 		c, err := e.newClass(classKey{}, classKey{})
 		if err != nil {
 			t.Fatal(err)
