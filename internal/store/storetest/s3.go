@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"github.com/johannesboyne/gofakes3"
-	"github.com/johannesboyne/gofakes3/backend/s3mem"
 )
 
 // Bucket is the bucket that the server has.
@@ -42,7 +41,7 @@ type Server struct {
 // which its bucket is reached: other processes need nothing but that and Where.
 func S3(t testing.TB) *Server {
 	t.Helper()
-	backend := shared{s3mem.New(), &sync.Map{}}
+	backend := shared{inMemory(64), &sync.Map{}}
 	if err := backend.CreateBucket(Bucket); err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +81,7 @@ func (s *Server) Share(key, of string) error {
 
 // shared is objects in memory, of which some have the bytes of others.
 type shared struct {
-	*s3mem.Backend
+	listed
 	same *sync.Map // of another's Content, by key
 }
 
@@ -94,15 +93,15 @@ func (b shared) other(key string) string {
 }
 
 func (b shared) HeadObject(bucket, key string) (*gofakes3.Object, error) {
-	return b.Backend.HeadObject(bucket, b.other(key))
+	return b.listed.HeadObject(bucket, b.other(key))
 }
 
 func (b shared) GetObject(bucket, key string, part *gofakes3.ObjectRangeRequest) (*gofakes3.Object, error) {
-	return b.Backend.GetObject(bucket, b.other(key), part)
+	return b.listed.GetObject(bucket, b.other(key), part)
 }
 
 func (b shared) ListBucket(bucket string, prefix *gofakes3.Prefix, page gofakes3.ListBucketPage) (*gofakes3.ObjectList, error) {
-	list, err := b.Backend.ListBucket(bucket, prefix, page)
+	list, err := b.listed.ListBucket(bucket, prefix, page)
 	if err != nil {
 		return list, err
 	}
