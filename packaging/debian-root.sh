@@ -3,7 +3,7 @@
 # of DIST and runs the demo with each. It has no network: what it installs comes from
 # DIST, from Debian's packages when the folder is made, and from wheels that pip
 # downloads here. Needs root, debootstrap, and a Python of Debian's version for pip.
-# SUITE names another Debian; DEBIAN_ROOT a folder that debootstrap has written already,
+# SUITE names another Debian, and BOOST its libboost-regex; DEBIAN_ROOT a folder that debootstrap has written already,
 # which is copied.
 set -euo pipefail
 dist=$(realpath "$1")
@@ -20,7 +20,8 @@ trap cleanup EXIT
 if [ -n "${DEBIAN_ROOT:-}" ]; then
 	cp -a "$DEBIAN_ROOT" "$root"
 else
-	debootstrap --variant=minbase --include=python3-venv,python3-ipykernel,man-db "$suite" "$root" >"$work/debootstrap.log" 2>&1 ||
+	# The last two are there by other names, which debootstrap does not resolve.
+	debootstrap --variant=minbase --include=python3-venv,python3-ipykernel,man-db,python3-cffi-backend,"${BOOST:-libboost-regex1.74.0}" "$suite" "$root" >"$work/debootstrap.log" 2>&1 ||
 		{ tail "$work/debootstrap.log" >&2; exit 1; }
 fi
 mount -t proc proc "$root/proc"
