@@ -153,8 +153,11 @@ const payloadFile = "shard.json"
 // configure sets what fanout decides.
 func (e *Executor) configure(job *api.Job, task *api.Task, c *class) {
 	job.ID, job.Name = &c.id, &c.id
-	head, _ := e.sweep.Head()
-	job.SetMeta(metaWhere, e.o.Dir).SetMeta("fanout_name", e.sweep.Name()).SetMeta("fanout_user", lease.Me().User).SetMeta("fanout_templates", strings.Join(head.Notebooks(), ", "))
+	job.SetMeta(metaWhere, e.o.Dir).SetMeta("fanout_user", lease.Me().User)
+	if e.sweep != nil { // the doctor has none
+		head, _ := e.sweep.Head()
+		job.SetMeta("fanout_name", e.sweep.Name()).SetMeta("fanout_templates", strings.Join(head.Notebooks(), ", "))
+	}
 	job.Type = ptr(api.JobTypeBatch)
 	job.ParameterizedJob = &api.ParameterizedJobConfig{Payload: "required", MetaRequired: []string{"shard"}}
 	c.Put(job)
