@@ -11,6 +11,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
@@ -23,7 +24,7 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 	e.Halted = sum.Halted
 	e.Pages(end.Held, end.Unpublished)
 	if text, err := store.GetSmall(ctx, j.Store(), sweep.SummaryMarkdown); err == nil {
-		e.Document = text // without it a mail says less
+		e.Document = report.Without(text, "cells", "provenance") // without it a mail says less, with those more than people want
 	}
 	if unreported != nil {
 		e.Error = unreported.Error()

@@ -115,3 +115,13 @@ func TestCellsSection(t *testing.T) {
 		t.Error("there is a section where nothing differs")
 	}
 }
+
+func TestWithout(t *testing.T) {
+	const text = "# s\n\nx\n\n## Where outputs differ\n\n- **cell 1 `base = 1`**\n\n## Odd\n\ny\n\n## Where this comes from\n\nz\n"
+	if got := string(Without([]byte(text), "cells", "provenance")); got != "# s\n\nx\n\n## Odd\n\ny\n" {
+		t.Errorf("%q", got)
+	}
+	if got := string(Without([]byte(text))); got != text {
+		t.Errorf("%q", got)
+	}
+}

@@ -1,10 +1,12 @@
 package report
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -88,4 +90,24 @@ func markdownTable(head []string, rows [][]string, right []bool) string {
 		b.WriteString("\n| " + strings.Join(r, " | ") + " |")
 	}
 	return b.String()
+}
+
+// Without is a summary in Markdown without the sections of some parts, whose titles
+// name nothing of the sweep: "cells", "provenance".
+func Without(markdown []byte, parts ...string) []byte {
+	for _, part := range parts {
+		title := []byte("\n" + words(part+".title", nil) + "\n")
+		for {
+			before, rest, found := bytes.Cut(markdown, title)
+			if !found {
+				break
+			}
+			next := bytes.Index(rest, []byte("\n## "))
+			if next < 0 {
+				next = len(rest)
+			}
+			markdown = slices.Concat(before, rest[next:])
+		}
+	}
+	return markdown
 }

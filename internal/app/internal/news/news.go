@@ -8,6 +8,7 @@
 package news
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app/internal/notice"
 	"github.com/fanout-dev/fanout/internal/compare"
+	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -186,12 +188,12 @@ func (n News) Message(link string) (notice.Message, error) {
 		}
 	}
 	body, err := json.Marshal(n)
-	m := notice.Message{JSON: body, Line: n.Text, Document: n.Document}
+	m := notice.Message{JSON: body, Line: n.Text}
 	if err == nil {
 		m.Slack, err = json.Marshal(n.slack())
 	}
-	if head := n.head(); head != "" && len(n.Document) > 0 {
-		m.Document = append([]byte(head+"\n"), n.Document...)
+	if len(n.Document) > 0 {
+		m.Document = append([]byte(n.head()), linked(n.Document, n.Page)...)
 	}
 	return m, err
 }
@@ -202,21 +204,62 @@ func (n News) head() string {
 	if why := n.noPages(); why != "" {
 		fmt.Fprintf(&b, "**%s**\n\n", plain(why))
 	}
-	if n.Page != "" {
-		fmt.Fprintf(&b, "[Open the sweep](%s)", n.Page)
-		for i, f := range n.Failures {
-			if i == 0 {
-				b.WriteString(" · did not succeed:")
-			}
-			if i == maxLines {
-				fmt.Fprintf(&b, " and %d more", len(n.Failures)-maxLines)
-				break
-			}
-			fmt.Fprintf(&b, " [%s](%s)", plain(unit.Line(f.Name)), f.Page)
+	mailList(&b, "What went wrong", len(n.Failures), func(i int) string {
+		f := n.Failures[i]
+		words := plain(unit.Line(f.Name))
+		if f.Page != "" {
+			words = "[" + words + "](" + f.Page + ")"
 		}
-		b.WriteString("\n\n---\n")
+		words += ": " + plain(unit.Cut(unit.Line(f.Reason), 200))
+		if f.Known {
+			words += " *(known)*"
+		}
+		return words
+	})
+	mailList(&b, "Unusual", len(n.Unusual), func(i int) string { return plain(n.Unusual[i].Text) })
+	if n.Page != "" {
+		fmt.Fprintf(&b, "[Open the sweep](%s)\n\n", n.Page)
+	}
+	if b.Len() > 0 {
+		b.WriteString("---\n\n")
 	}
 	return b.String()
+}
+
+// mailList is a list of Markdown, as far as a mail has it.
+func mailList(b *strings.Builder, title string, all int, line func(int) string) {
+	if all == 0 {
+		return
+	}
+	fmt.Fprintf(b, "**%s**\n\n", title)
+	for i := range min(all, maxLines) {
+		fmt.Fprintf(b, "- %s\n", line(i))
+	}
+	if all > maxLines {
+		fmt.Fprintf(b, "- and %d more\n", all-maxLines)
+	}
+	b.WriteString("\n")
+}
+
+// relative is a link, or a picture, of Markdown.
+var relative = pattern.Of(`!?\[((?:[^\]\\]|\\.)*)\]\(([^)\s]*)\)`)
+
+// notebookOf is the address of a run's notebook in a summary.
+var notebookOf = pattern.Of(`^runs/([a-z2-7]{16})\.ipynb$`)
+
+// linked is a document without the links that lead nowhere from a mail: those to files of
+// the sweep. A run's leads to its page on the server, if there is one.
+func linked(document []byte, page string) []byte {
+	return relative().ReplaceAllFunc(document, func(found []byte) []byte {
+		parts := relative().FindSubmatch(found)
+		if bytes.Contains(parts[2], []byte("://")) {
+			return found
+		}
+		if run := notebookOf().FindSubmatch(parts[2]); run != nil && page != "" {
+			return fmt.Appendf(nil, "[%s](%s/runs/%s)", parts[1], page, run[1])
+		}
+		return parts[1]
+	})
 }
 
 // noPages says why no new pages are published; empty where they are, or none are asked

@@ -63,8 +63,26 @@ func TestMailHead(t *testing.T) {
 	if m, err = example().Message(""); err != nil || strings.Contains(string(m.Document), "](") || strings.Contains(string(m.JSON), "\"page\"") {
 		t.Errorf("%v %s %s", err, m.Document, m.JSON)
 	}
+	for _, want := range []string{"**What went wrong**\n\n- region=\\<https", "cell 3 raised \\*KeyError\\* @here\n", "*(known)*", "- and 2 more\n", "**Unusual**\n\n- auc of emea is 0.5"} {
+		if !strings.Contains(string(m.Document), want) {
+			t.Errorf("lacks %q:\n%s", want, m.Document)
+		}
+	}
 	var v map[string]any
 	if err := json.Unmarshal(m.JSON, &v); err != nil || v["failures"].([]any)[1].(map[string]any)["known"] != true {
 		t.Errorf("%v %s", err, m.JSON)
+	}
+}
+
+// A mail has no folder: links to the sweep's files lead to the server, or are words.
+func TestMailLinks(t *testing.T) {
+	document := "[a\\]b](runs/abcdefghijklmnop.ipynb) [t](results/runs.parquet) ![p](figure.png) [w](https://example.org/x)\n"
+	for page, want := range map[string]string{
+		"":                           "a\\]b t p [w](https://example.org/x)\n",
+		"https://nb.example.org/s/x": "[a\\]b](https://nb.example.org/s/x/runs/abcdefghijklmnop) t p [w](https://example.org/x)\n",
+	} {
+		if got := string(linked([]byte(document), page)); got != want {
+			t.Errorf("on %q: %s", page, got)
+		}
 	}
 }
