@@ -127,8 +127,18 @@ func TestNights(t *testing.T) {
 		t.Errorf("%+v", rows)
 	}
 	base := strings.TrimSuffix(path, "nights")
-	if code, _, body := get(s, "/api/v1"+base+"cells?run="+rows[0].Run+"&run="+rows[0].Before); code != http.StatusOK {
-		t.Errorf("tonight against last night: %d %.300s", code, body)
+	question := "cells?run=" + rows[0].Before + "&run=" + rows[0].Run // the earlier is what tonight is held against
+	if !strings.Contains(page, base+strings.ReplaceAll(question, "&", "&amp;")+`">cells that differ`) {
+		t.Errorf("the page lacks %s:\n%s", question, page)
+	}
+	if code, _, body := get(s, base+question); code != http.StatusOK || !strings.Contains(body, "<td>"+rows[0].Last+" → 250 ") {
+		t.Errorf("tonight against %s last night: %d %s", rows[0].Last, code, body)
+	}
+	for run, want := range map[string]string{rows[0].Run: "cells?run=" + rows[0].Before + "&amp;run=" + rows[0].Run, rows[0].Before: "&amp;run=" + rows[0].Before + "&amp;run=" + rows[0].Run} {
+		_, _, body := get(s, base+"runs/"+run)
+		if _, along, _ := strings.Cut(body, "<dt>model</dt>"); !strings.Contains(along, want+`" title="The cells that differ along model">`) {
+			t.Errorf("the neighbours of %s do not follow their axis:\n%s", run, body)
+		}
 	}
 	for query, want := range map[string]string{"?from=2026-11-11&to=2026-11-12": "Thu 2026-11-12 23:30 CET.", "?from=2026-11-05&to=2026-11-05": "Thu 2026-11-05 23:30 CET.", "?from=x&to=2026-11-05": "Catch", "?from=2026-11-11&to=2026-11-11": "everything was fired"} {
 		code, _, body := get(s, base+"schedule"+query)

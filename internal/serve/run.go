@@ -326,11 +326,12 @@ func (s *Server) steps(place roots.Sweep, o *opened.Sweep, run sweep.Run) []step
 	var steps []step
 	for _, n := range runs.Neighbours(o.Sweep, run) {
 		p := step{Axis: n.Axis, Value: short(n.Value)}
-		ids := url.Values{"run": {run.ID}}
+		ids := url.Values{} // the first is what the others are held against
 		if n.Previous != "" {
 			p.Before, p.Previous, p.PrevLink = short(n.Before), n.Previous, s.link("s", place.ID, "runs", n.Previous)
 			ids.Add("run", n.Previous)
 		}
+		ids.Add("run", run.ID)
 		if n.Next != "" {
 			p.After, p.Next, p.NextLink = short(n.After), n.Next, s.link("s", place.ID, "runs", n.Next)
 			ids.Add("run", n.Next)
