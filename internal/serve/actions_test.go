@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/app"
+	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/launch"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/roots"
@@ -311,6 +312,45 @@ func TestScheduleFromPages(t *testing.T) {
 	}
 	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana unschedule" {
 		t.Errorf("%s", got)
+	}
+}
+
+// A sweep that is scheduled and did not run yet has all its tabs: each says so in words,
+// and leads to its schedule.
+func TestNothingRanYet(t *testing.T) {
+	p := newPortal(t, Access{}, true)
+	where := filepath.Join(p.dir, "shop-nightly.sweep")
+	_, err := sweep.Init(t.Context(), store.Dir(where), "shop")
+	must(t, err)
+	p.roots.Changed()
+	at := "/s/" + roots.ID(where)
+	says := func(path string, all ...string) {
+		t.Helper()
+		code, _, page := get(p, at+path)
+		for _, want := range append(all, "Nothing has run yet", `aria-label="The sweep"`, `<a href="`+at+`/schedule">Schedule</a>`) {
+			if code != http.StatusConflict || !strings.Contains(page, want) {
+				t.Errorf("%s: %d, the page lacks %q:\n%s", path, code, want, page)
+			}
+		}
+	}
+	says("", "fanout run SWEEP.yaml -o "+where)
+	newYear := schedule.Schedule{Crons: []string{"0 4 1 1 *"}, Zone: "UTC"}
+	must(t, newYear.Put(t.Context(), store.Dir(where)))
+	due, err := newYear.Next(time.Now())
+	must(t, err)
+	next := due.Format("Mon 2006-01-02 15:04")
+	for _, path := range []string{"", "/runs", "/cells", "/nights", "/tables"} {
+		says(path, "it is due next on "+next+" UTC", `<a href="`+at+`/schedule">Its schedule</a> fires it now`)
+	}
+	failed, err := firing.Begin(t.Context(), store.Dir(where), firing.Firing{Due: time.Now().UTC(), By: "a test"})
+	must(t, err)
+	must(t, failed.Close(t.Context(), 2, "the template is gone"))
+	says("", "The last firing, due", "the template is gone.")
+	if code, _, twin := get(p, "/api/v1"+at); code != http.StatusConflict || !strings.Contains(twin, `"error": "`+where+`: nothing is planned yet"`) {
+		t.Errorf("%d %s", code, twin)
+	}
+	if _, _, front := get(p, "/"); !strings.Contains(front, `<h2><a href="`+at+`">shop`) {
+		t.Errorf("%s", front)
 	}
 }
 

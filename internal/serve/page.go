@@ -229,6 +229,12 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
+	if wantsPage(r) && trouble.Unplanned(err) {
+		if v, crumbs, wrong := s.schedulePage(r); wrong == nil {
+			s.render(w, r, http.StatusConflict, "unplanned", v, crumbs)
+			return
+		}
+	}
 	p := guard.Problem{Status: trouble.StatusOf(err), Error: sentence(err), Hint: unit.Line(unit.HintOf(err))}
 	if p.Status >= 500 {
 		s.report(fmt.Errorf("%s: %w", r.URL.Path, err))

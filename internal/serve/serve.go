@@ -16,7 +16,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"log"
 	"net"
 	"net/http"
 	"time"
@@ -169,7 +168,7 @@ const (
 // Serve answers what comes to a listener until the server's context ends.
 func (s *Server) Serve(l net.Listener) error {
 	srv := &http.Server{
-		Handler: s, TLSConfig: s.TLS, ErrorLog: log.New(errorLog(s.Errors), "", 0),
+		Handler: s, TLSConfig: s.TLS, ErrorLog: guard.ErrorLog(s.Errors),
 		ReadHeaderTimeout: headersWithin, ReadTimeout: readWithin, WriteTimeout: writeWithin, IdleTimeout: idleFor, MaxHeaderBytes: maxHeader,
 	}
 	stopped := make(chan struct{})
@@ -195,16 +194,6 @@ func (s *Server) Serve(l net.Listener) error {
 	<-stopped
 	s.shelf.Keep()
 	return nil
-}
-
-// errorLog passes on what net/http has to say.
-type errorLog func(string)
-
-func (e errorLog) Write(text []byte) (int, error) {
-	if e != nil {
-		e(string(text))
-	}
-	return len(text), nil
 }
 
 // tidy gives up what nobody looks at any more.

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"net/netip"
@@ -283,3 +284,15 @@ func secure(h http.Header) {
 // columns of tables is a style attribute of ours.
 const OwnPages = "default-src 'none'; script-src 'self'; style-src 'self'; style-src-attr 'unsafe-inline'; img-src 'self' data:; " +
 	"connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// ErrorLog passes on what net/http has to say; report may be nil.
+func ErrorLog(report func(text string)) *log.Logger { return log.New(errorLog(report), "", 0) }
+
+type errorLog func(string)
+
+func (e errorLog) Write(text []byte) (int, error) {
+	if e != nil {
+		e(string(text))
+	}
+	return len(text), nil
+}

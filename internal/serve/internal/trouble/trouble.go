@@ -37,13 +37,12 @@ func NoFile(err error) error {
 // StatusOf is the status of an error's response.
 func StatusOf(err error) int {
 	var older *sweep.FormatError
-	var unplanned *sweep.UnplannedError
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, sweep.ErrNotASweep):
 		return http.StatusNotFound
 	case unit.IsMistake(err):
 		return http.StatusBadRequest
-	case errors.As(err, &older), errors.As(err, &unplanned):
+	case errors.As(err, &older), Unplanned(err):
 		return http.StatusConflict
 	case errors.Is(err, books.ErrTooLarge):
 		return http.StatusRequestEntityTooLarge
@@ -55,6 +54,12 @@ func StatusOf(err error) int {
 		return http.StatusServiceUnavailable
 	}
 	return http.StatusBadGateway // what is shown lies elsewhere, and could not be read
+}
+
+// Unplanned reports that nothing is planned yet in a sweep.
+func Unplanned(err error) bool {
+	var unplanned *sweep.UnplannedError
+	return errors.As(err, &unplanned)
 }
 
 // Title is that of the page of a status.

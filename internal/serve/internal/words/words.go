@@ -22,8 +22,14 @@ func Ago(t time.Time) string {
 	return unit.Duration(d) + " ago"
 }
 
-// Capital is a text as the beginning of a line.
+// Capital is a text as a sentence: its first word gets a capital letter, unless it is a
+// name or something to type, which would not be the same with one.
 func Capital(text string) string {
+	word := strings.TrimRight(strings.SplitN(text, " ", 2)[0], ",;.!?")
+	named := strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLower(r) && !strings.ContainsRune("-'’", r) })
+	if named || word == "" || word == "fanout" || len(word) == 1 && word != "a" {
+		return text
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
 }
