@@ -317,7 +317,7 @@ func (f Field) read(text string) (v value.Value, err error) {
 		}
 		return value.Of(x)
 	}
-	return v, unit.Mistake(fmt.Errorf("%s is not for this form to set", f.Name))
+	return v, unit.Mistake(fmt.Errorf("%q is not for this form to set", f.Name))
 }
 
 // wholeJSON is a whole number as JSON spells it.

@@ -158,7 +158,7 @@ func (q *Queue) Add(o Order) (Order, error) {
 			waiting++
 		}
 		if other.Ended.IsZero() && other.Where == o.Where {
-			return o, unit.Mistake(unit.WithHint(fmt.Errorf("%s is waiting or running already", o.Name), "wait until it has ended, or cancel it"))
+			return o, unit.Mistake(unit.WithHint(fmt.Errorf("the sweep %s is waiting or running already", o.Name), "wait until it has ended, or cancel it"))
 		}
 	}
 	if waiting >= maxWaiting {

@@ -293,6 +293,7 @@ func TestScheduleFromPages(t *testing.T) {
 		}, 303},
 		{url.Values{"do": {"catch up"}, "from": {"2026-01-01"}, "to": {"--in=/etc"}}, func(s schedule.Schedule) bool { return true }, 400},
 		{url.Values{"do": {"catch up"}, "from": {"2026-01-01"}, "to": {"2026-01-03"}}, func(s schedule.Schedule) bool { return true }, 303},
+		{url.Values{"do": {"fire now"}}, func(s schedule.Schedule) bool { return true }, 400}, // what was asked for has not ended
 		{url.Values{"do": {"unschedule"}}, nil, 303},
 	} {
 		w := send(do, step.form)
@@ -300,6 +301,11 @@ func TestScheduleFromPages(t *testing.T) {
 		if w.Code != step.code || (err == nil) != (step.want != nil) || err == nil && !step.want(s) {
 			t.Errorf("%v: %d %+v %v %s", step.form, w.Code, s, err, w.Body)
 		}
+	}
+	at := strings.TrimSuffix(do, "/do")
+	_, _, page := get(p, at+"/schedule", func(r *http.Request) { r.Header.Set("X-Forwarded-User", "ana") })
+	if _, said, _ := strings.Cut(page, `role="status">Asked for the firings of 2026-01-01 to 2026-01-03, by ana at `); strings.Count(page, `role="status">`) != 1 || !strings.Contains(said, "UTC; they appear below as they begin.</p>") {
+		t.Errorf("the page does not say what was asked for: %s", page)
 	}
 	if o := p.queue.Orders()[0]; o.Kind != launch.Catchup || o.By != "ana" || strings.Join(o.Args, " ") != "schedule catchup "+filepath.Join(p.dir, "tides.sweep")+" --from=2026-01-01 --to=2026-01-03" {
 		t.Errorf("%+v", o)
@@ -310,7 +316,7 @@ func TestScheduleFromPages(t *testing.T) {
 			deeds = append(deeds, e.User+" "+e.Action)
 		}
 	}
-	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana unschedule" {
+	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana fire now, ana unschedule" {
 		t.Errorf("%s", got)
 	}
 }
@@ -425,6 +431,9 @@ func TestLaunch(t *testing.T) {
 		if w := p.send(as("cy", p.browser(t, "/s/"+id+"/do", url.Values{"token": {token[1]}, "do": {do}}))); w.Code != want {
 			t.Errorf("%q: %d %s", do, w.Code, w.Body)
 		}
+	}
+	if page := show("cy", "/s/"+idOf(t, p.Server)); !strings.Contains(page, `role="status">Asked for the runs that failed, by cy at `) || !strings.Contains(page, "UTC; they wait for their turn.</p>") {
+		t.Errorf("the page does not say what was asked for: %s", page)
 	}
 	if o := p.queue.Orders()[0]; o.By != "cy" || o.Kind != launch.Rerun || strings.Join(o.Args, " ") != "rerun "+filepath.Join(p.dir, "tides.sweep")+" --failed --frozen" {
 		t.Errorf("%+v", o)

@@ -64,7 +64,7 @@ func (s *Server) schedulePage(r *http.Request) (view, []crumb, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	v := scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), "")}
+	v := scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), place.Where, "")}
 	v.View, err = firings.Read(r.Context(), st, time.Now(), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
 	v.Fires = s.Fires
 	return v, []crumb{s.crumbOf(place)}, err

@@ -80,7 +80,7 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 		return nil, nil, err
 	}
 	v := s.sweepViewOf(place, o)
-	if v.Buttons = s.actions.ButtonsFor(r.Context(), v.State); v.Buttons != nil {
+	if v.Buttons = s.actions.ButtonsFor(r.Context(), place.Where, v.State); v.Buttons != nil {
 		v.Buttons.Does = ahead.Button(o, v.State, s.App.Jobs)
 	}
 	s.addSummary(r.Context(), place, o, &v)

@@ -3,7 +3,9 @@ package actions
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/firing"
@@ -33,15 +35,65 @@ func Audited(log func(guard.Entry), audit func(Entry) error, report func(error))
 type Buttons struct {
 	Token                 string
 	Rerun, Resume, Cancel bool
-	Does                  string // what the one that is offered would do, for people
+	Does                  string   // what the one that is offered would do, for people
+	Said                  []string // what was asked for
 }
 
-// ButtonsFor are those of a sweep in a state; nil where nothing is allowed.
-func (a *Actions) ButtonsFor(ctx context.Context, state string) *Buttons {
+// ButtonsFor are those of a sweep in a state, or of its schedule where that is ""; nil
+// where nothing is allowed.
+func (a *Actions) ButtonsFor(ctx context.Context, where, state string) *Buttons {
 	if !a.On() {
 		return nil
 	}
-	return &Buttons{Token: a.Token(ctx), Rerun: state == shelf.Failed, Resume: state == shelf.Partial, Cancel: state == shelf.Running}
+	return &Buttons{Token: a.Token(ctx), Rerun: state == shelf.Failed, Resume: state == shelf.Partial, Cancel: state == shelf.Running, Said: said(a.Queue.Orders(), where, state == "")}
+}
+
+// said are sentences on the orders of a sweep, the latest first: those that have not
+// ended. On the page of its schedule they are those of firings, and the last one stays
+// there after its end.
+func said(orders []launch.Order, where string, timed bool) (all []string) {
+	for _, o := range orders {
+		what := wanted(o)
+		if o.Where != where || what == "" || Timed(o.Kind) != timed || !o.Ended.IsZero() && (!timed || len(all) > 0) {
+			continue
+		}
+		all = append(all, fmt.Sprintf("Asked for %s, by %s at %s UTC%s.", what, unit.Line(o.By), o.At.UTC().Format("2006-01-02 15:04"), how(o, timed)))
+	}
+	return all
+}
+
+// wanted is what an order is for.
+func wanted(o launch.Order) string {
+	switch {
+	case o.Kind == launch.Fire:
+		return "a firing now"
+	case o.Kind == launch.Catchup && len(o.Set) == 1:
+		return "the firings of " + unit.Line(o.Set[0])
+	case o.Kind == launch.Rerun:
+		return "the runs that failed"
+	case o.Kind == launch.Resume:
+		return "the runs that are left"
+	}
+	return ""
+}
+
+// how is how an order stands, as the end of a sentence.
+func how(o launch.Order, timed bool) string {
+	switch {
+	case !o.Ended.IsZero() && o.Code == 0:
+		return ", and it is done"
+	case !o.Ended.IsZero():
+		last := strings.TrimSpace(o.Says)
+		last = strings.TrimSuffix(unit.Cut(unit.Line(last[strings.LastIndex(last, "\n")+1:]), 400), ".")
+		return strings.TrimSuffix(": "+o.State()+": "+last, ": ")
+	case o.Kind == launch.Fire:
+		return "; it appears below when it begins"
+	case timed:
+		return "; they appear below as they begin"
+	case o.Began.IsZero():
+		return "; they wait for their turn"
+	}
+	return "; they are being executed"
 }
 
 // An Asked is who asked for something of a sweep.

@@ -139,7 +139,7 @@ func (a *Actions) scheduled(ctx context.Context, place roots.Sweep) (s schedule.
 	case errors.Is(err, fs.ErrNotExist):
 		return s, nil, unit.Mistake(unit.WithHint(fmt.Errorf("the sweep %s has no schedule", place.Name), "schedule its sweep file: Launch has it"))
 	case err == nil && s.On != "":
-		return s, nil, unit.Mistake(unit.WithHint(fmt.Errorf("%s fires %s, as %s", unit.Line(s.On), place.Name, unit.Line(s.ID)), "fanout schedule --on %s changes it", unit.Quote(s.On)))
+		return s, nil, unit.Mistake(unit.WithHint(fmt.Errorf("the cluster %s fires %s, as %s", unit.Line(s.On), place.Name, unit.Line(s.ID)), "fanout schedule --on %s changes it", unit.Quote(s.On)))
 	}
 	return s, func(s *schedule.Schedule) error {
 		if s == nil {
