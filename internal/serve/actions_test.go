@@ -303,6 +303,22 @@ func TestScheduleFromPages(t *testing.T) {
 		}
 	}
 	at := strings.TrimSuffix(do, "/do")
+	must(t, schedule.Schedule{Crons: []string{"0 5 * * *"}, Zone: "Asia/Kathmandu", Missed: "each"}.Put(t.Context(), p.store(t)))
+	for _, c := range []struct {
+		form  url.Values
+		wants []string
+	}{
+		{url.Values{"do": {"reschedule"}, "cron": {"1 5 * * *"}, "tz": {"Mars/Olympus"}, "missed": {"latest"}}, []string{`role="alert">`, "Mars/Olympus", `name="cron" value="1 5 * * *"`, `name="tz" value="Mars/Olympus"`, `<option value="each">`, `Extended at 0 5 * * *, Asia/Kathmandu`}},
+		{url.Values{"do": {"catch up"}, "from": {"2026-02-03"}, "to": {"2026-02-01"}}, []string{`role="alert">Catching up: the last day is before the first`, `name="from" value="2026-02-03"`, `name="to" value="2026-02-01"`, `<option value="each" selected>`}},
+		{url.Values{"do": {"rerun"}}, []string{"The sweep tides is waiting or running already", `<a href="` + at + `">Back to the sweep</a>`}},
+	} {
+		w := send(do, c.form)
+		for _, want := range c.wants {
+			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%v: %d, the page lacks %q: %s", c.form, w.Code, want, w.Body)
+			}
+		}
+	}
 	_, _, page := get(p, at+"/schedule", func(r *http.Request) { r.Header.Set("X-Forwarded-User", "ana") })
 	if _, said, _ := strings.Cut(page, `role="status">Asked for the firings of 2026-01-01 to 2026-01-03, by ana at `); strings.Count(page, `role="status">`) != 1 || !strings.Contains(said, "UTC; they appear below as they begin.</p>") {
 		t.Errorf("the page does not say what was asked for: %s", page)
@@ -316,7 +332,7 @@ func TestScheduleFromPages(t *testing.T) {
 			deeds = append(deeds, e.User+" "+e.Action)
 		}
 	}
-	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana fire now, ana unschedule" {
+	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana fire now, ana unschedule, ana rerun" {
 		t.Errorf("%s", got)
 	}
 }

@@ -210,7 +210,7 @@ func (s *Server) compareCells(ctx context.Context, o *opened.Sweep, v *cellsView
 			return nil
 		}
 		if unit.IsMistake(got.err) && v.Where == "" && v.Named == nil && (v.By == nil || s.Pages.Written()) { // of nobody who asks: there is nothing to compare
-			v.Trouble = words.Capital(sentence(got.err)) + "."
+			v.Trouble = words.Capital(words.Error(got.err)) + "."
 			return nil
 		}
 		if got.err != nil {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/firing"
@@ -9,6 +10,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/firings"
+	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
 	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -51,20 +53,24 @@ type scheduleView struct {
 	Sweep roots.Sweep `json:"sweep"`
 	firings.View
 	Buttons *actions.Buttons `json:"-"`
+	Wrong   guard.Problem    `json:"-"` // with a form
+	Form    url.Values       `json:"-"` // as it was filled in
 }
 
 func (v scheduleView) title() string { return "Schedule of " + v.Sweep.Name }
 
-func (s *Server) schedulePage(r *http.Request) (view, []crumb, error) {
+func (s *Server) schedulePage(r *http.Request) (view, []crumb, error) { return s.scheduleOf(r) }
+
+func (s *Server) scheduleOf(r *http.Request) (v scheduleView, _ []crumb, err error) {
 	place, err := s.placeOf(r)
 	if err != nil {
-		return nil, nil, err
+		return v, nil, err
 	}
 	st, err := s.App.OpenStore(r.Context(), place.Where)
 	if err != nil {
-		return nil, nil, err
+		return v, nil, err
 	}
-	v := scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), place.Where, "")}
+	v = scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), place.Where, "")}
 	v.View, err = firings.Read(r.Context(), st, time.Now(), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
 	v.Fires = s.Fires
 	return v, []crumb{s.crumbOf(place)}, err

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/render"
+	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
@@ -229,13 +230,14 @@ func (s *Server) fail(w http.ResponseWriter, r *http.Request, err error) {
 		w.WriteHeader(http.StatusSeeOther)
 		return
 	}
-	if wantsPage(r) && trouble.Unplanned(err) {
-		if v, crumbs, wrong := s.schedulePage(r); wrong == nil {
-			s.render(w, r, http.StatusConflict, "unplanned", v, crumbs)
+	p := guard.Problem{Status: trouble.StatusOf(err), Error: words.Error(err), Hint: unit.Line(unit.HintOf(err))}
+	if name := actions.Instead(r, err); name != "" {
+		if v, crumbs, wrong := s.scheduleOf(r); wrong == nil {
+			v.Wrong, v.Form = p, r.PostForm
+			s.render(w, r, p.Status, name, v, crumbs)
 			return
 		}
 	}
-	p := guard.Problem{Status: trouble.StatusOf(err), Error: sentence(err), Hint: unit.Line(unit.HintOf(err))}
 	if p.Status >= 500 {
 		s.report(fmt.Errorf("%s: %w", r.URL.Path, err))
 	}
@@ -248,15 +250,12 @@ func (s *Server) report(err error) {
 	}
 }
 
-const maxSentence = 2000
-
-func sentence(err error) string { return unit.Cut(unit.Line(err.Error()), maxSentence) }
-
 // problem is the page of a request that is not answered.
 type problem struct {
 	guard.Problem
 	Next string
 	Base string
+	Back template.URL // to the page whose button it was
 }
 
 func (p problem) title() string { return trouble.Title(p.Status) }
@@ -264,7 +263,7 @@ func (p problem) title() string { return trouble.Title(p.Status) }
 // refuse answers a request that is not let in, or that failed.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p guard.Problem) {
 	w.Header().Set("Cache-Control", "no-store")
-	if !wantsPage(r) {
+	if !guard.WantsPage(r) {
 		s.sendJSON(w, r, p.Status, p)
 		return
 	}
@@ -272,10 +271,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, p guard.Problem)
 	if r.Method != http.MethodGet {
 		next = "/"
 	}
-	s.render(w, r, p.Status, "problem", problem{p, next, s.Access.Base}, nil)
-}
-
-// wantsPage reports whether a browser navigates, rather than a program reads.
-func wantsPage(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/api/")
+	v := problem{p, next, s.Access.Base, ""}
+	if id := r.PathValue("sweep"); r.Method != http.MethodGet && sweepID.MatchString(id) {
+		v.Back = s.link("s", id)
+	}
+	s.render(w, r, p.Status, "problem", v, nil)
 }

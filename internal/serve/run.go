@@ -24,6 +24,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
 	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
+	"github.com/fanout-dev/fanout/internal/serve/internal/words"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -209,7 +210,7 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 	v := runView{Sweep: place, ID: id, Name: o.RunName(id), Status: st.Status, Kind: out.Kind, Reason: unit.Cut(unit.Line(d.Run.Reason()), 1000), Planned: !st.Run.Unplanned,
 		Stale: d.Run.Stale, Started: out.Start, CPUS: out.CPU.Seconds(), PeakRSS: out.PeakRSS, Attempt: cmp.Or(n, st.Best), Failure: d.Failure, Reproduce: d.Reproduce, More: st.More}
 	if err != nil {
-		v.Trouble = sentence(err)
+		v.Trouble = words.Error(err)
 	}
 	if st.Last != nil {
 		v.TookS = out.Duration().Seconds()
@@ -243,7 +244,7 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 		if n > 0 && errors.Is(err, fs.ErrNotExist) {
 			return v, errNoRun
 		}
-		v.Trouble = sentence(err)
+		v.Trouble = words.Error(err)
 	}
 	return v, nil
 }

@@ -113,7 +113,7 @@ func New(ctx context.Context, c Config) (*Server, error) {
 // routes is every route there is. A page is a page and its twin; what is Public
 // tells nothing of what is shown.
 func (s *Server) routes() {
-	s.guard.Public("GET /healthz", http.HandlerFunc(healthy))
+	s.guard.Public("GET /healthz", http.HandlerFunc(guard.Healthy))
 	s.guard.Public("GET /-/static/{digest}/{file}", http.HandlerFunc(assets.Static))
 	s.guard.Public("GET /-/static/frames/{file}", http.HandlerFunc(assets.Frame))
 	if s.Pages.Written() {
@@ -210,9 +210,4 @@ func (s *Server) tidy() {
 			s.tables.Tidy()
 		}
 	}
-}
-
-func healthy(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Write([]byte("ok\n"))
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/causes"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
+	"github.com/fanout-dev/fanout/internal/serve/internal/words"
 	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -165,7 +166,7 @@ func (s *Server) addSummary(ctx context.Context, place roots.Sweep, o *opened.Sw
 	case got := <-done:
 		v.Verdict = got.verdict
 		if v.Summary, v.Aside = beside.Split(got.rest); got.err != nil {
-			v.Trouble = sentence(got.err)
+			v.Trouble = words.Error(got.err)
 		} else {
 			v.Text = string(got.summary.Markdown())
 		}

@@ -15,6 +15,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve/internal/firings"
+	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
+	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -29,6 +31,19 @@ const (
 // Timed reports whether something that can be asked for is about a schedule.
 func Timed(do string) bool {
 	return slices.Contains([]string{Pause, GoOn, Reschedule, Unschedule, launch.Fire, launch.Catchup}, do)
+}
+
+// Instead is the page, one that shows a schedule, on which a browser is told of an error;
+// "" is none.
+func Instead(r *http.Request, err error) string {
+	switch {
+	case !guard.WantsPage(r):
+	case trouble.Unplanned(err):
+		return "unplanned"
+	case unit.IsMistake(err) && Timed(r.PostForm.Get("do")):
+		return "schedule"
+	}
+	return ""
 }
 
 // A Timing is when a sweep is to be extended, as somebody fills it in.

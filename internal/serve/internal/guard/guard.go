@@ -296,3 +296,14 @@ func (e errorLog) Write(text []byte) (int, error) {
 	}
 	return len(text), nil
 }
+
+// Healthy says to anybody that the server answers.
+func Healthy(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Write([]byte("ok\n"))
+}
+
+// WantsPage reports whether a browser navigates, rather than a program reads.
+func WantsPage(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "text/html") && !strings.HasPrefix(r.URL.Path, "/api/")
+}

@@ -34,6 +34,12 @@ func Capital(text string) string {
 	return string(unicode.ToUpper(first)) + text[size:]
 }
 
+// maxError is how many characters of an error a page shows.
+const maxError = 2000
+
+// Error is an error on one line.
+func Error(err error) string { return unit.Cut(unit.Line(err.Error()), maxError) }
+
 // When is a time in a few characters.
 func When(t time.Time) string {
 	if t.IsZero() {
