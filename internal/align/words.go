@@ -151,16 +151,20 @@ func DeltaWords(d Delta) (what, change string) {
 // outputWords names the output of a change for people: not at all where its place
 // says enough.
 func outputWords(d Delta) string {
+	within := strings.HasPrefix(d.Where, "row ") || strings.HasPrefix(d.Where, "column ")
 	switch d.Output {
 	case "text/html", "text/plain", "text/markdown", "application/vnd.dataresource+json":
 	default:
-		if strings.HasPrefix(d.Output, "image/") {
+		switch {
+		case strings.HasPrefix(d.Output, "image/"):
 			return "picture"
+		case within: // a table that was recorded
+			return d.Output + ","
 		}
 		return d.Output
 	}
 	switch {
-	case d.Kind == Cell || d.Kind == Shape || strings.HasPrefix(d.Where, "row ") || strings.HasPrefix(d.Where, "column "):
+	case d.Kind == Cell || d.Kind == Shape || within:
 		return tableWords(d.Where)
 	case d.Where != "" && d.Kind != Markup:
 		return ""

@@ -100,9 +100,9 @@ func sentence(err error) string { return err.Error() }
 
 // data decodes the value of a scrap.
 func (it *item) data(s notebook.Scrap, to *buffer) error {
-	if isFrame(s) {
+	if s.IsFrame() {
 		var err error
-		it.frame, it.piece, err = decodeFrame(s.Data, to)
+		it.frame, it.piece, err = decodeFrame(s, to)
 		return err
 	}
 	v, err := table.ParseJSON(s.Data)
@@ -145,17 +145,9 @@ func isWords(v any) bool {
 	return isText && !special
 }
 
-func isFrame(s notebook.Scrap) bool {
-	return s.Encoder == "pandas" || strings.HasSuffix(s.Mime, "scrap.pandas+json")
-}
-
-// decodeFrame unpacks base64 Parquet and looks at its footer.
-func decodeFrame(data json.RawMessage, to *buffer) (*frame.Summary, stored, error) {
-	text, ok := jsonText(data)
-	if !ok {
-		return nil, stored{}, errors.New("a frame must be base64 text of a Parquet file")
-	}
-	raw, err := unbase64(text)
+// decodeFrame unpacks the Parquet file of a frame and looks at its footer.
+func decodeFrame(s notebook.Scrap, to *buffer) (*frame.Summary, stored, error) {
+	raw, err := s.Frame()
 	if err != nil {
 		return nil, stored{}, err
 	}

@@ -372,20 +372,6 @@ func (s *sheet) others(o *notebook.Output, forms []form, framed bool) {
 	}
 }
 
-// scraps shows what an output recorded and does not show.
-func (s *sheet) scraps(o *notebook.Output) {
-	if !o.HoldsScraps() {
-		return
-	}
-	scraps, _ := notebook.ScrapsOf(s.d.book.CodeCell(s.cell), *o)
-	for _, sc := range scraps {
-		if !sc.HasData {
-			continue
-		}
-		s.writef(`<p class="scrap"><span>%s</span> = %s</p>`, unit.Line(sc.Name), unit.Cut(unit.Line(string(sc.Data[:min(len(sc.Data), 2000)])), 400))
-	}
-}
-
 func (d *Document) isTable(o *notebook.Output, mime string) bool {
 	if mime != typeHTML {
 		return false

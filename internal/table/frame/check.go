@@ -16,9 +16,10 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// check refuses a file that would unpack to more than the limits. The library
-// that reads it believes what headers say, and unpacks what they do not say.
-func (f *File) check(r io.ReaderAt, size int64) error {
+// check refuses a file that would unpack to more than the limits, or than within
+// bytes. The library that reads it believes what headers say, and unpacks what
+// they do not say.
+func (f *File) check(r io.ReaderAt, size, within int64) error {
 	rows := f.file.NumRows()
 	if rows < 0 || rows > frameRows {
 		return fmt.Errorf("it says it has %d rows; at most %d are read", rows, frameRows)
@@ -36,14 +37,14 @@ func (f *File) check(r io.ReaderAt, size int64) error {
 		}
 		held := int64(0)
 		for _, c := range g.Columns {
-			k, err := checkColumn(r, size, c.MetaData)
+			k, err := checkColumn(r, size, within-total, c.MetaData)
 			if err != nil {
 				return err
 			}
 			total += k.total
 			held += k.largest
-			if total > frameBytes || held > frameHeld {
-				return errors.New("it unpacks to more than is read")
+			if held > min(frameHeld, within) {
+				return errTooMuch
 			}
 		}
 	}
@@ -56,8 +57,11 @@ func (f *File) check(r io.ReaderAt, size int64) error {
 // chunkCheck is what a column chunk unpacks to, in bytes.
 type chunkCheck struct{ total, largest, values int64 }
 
-// checkColumn walks the pages of a column chunk.
-func checkColumn(r io.ReaderAt, size int64, c format.ColumnMetaData) (k chunkCheck, err error) {
+var errTooMuch = errors.New("it unpacks to more than is read")
+
+// checkColumn walks the pages of a column chunk, until they are more than within
+// bytes.
+func checkColumn(r io.ReaderAt, size, within int64, c format.ColumnMetaData) (k chunkCheck, err error) {
 	start := c.DataPageOffset
 	if c.DictionaryPageOffset > 0 && c.DictionaryPageOffset < start {
 		start = c.DictionaryPageOffset
@@ -83,6 +87,9 @@ func checkColumn(r io.ReaderAt, size int64, c format.ColumnMetaData) (k chunkChe
 		}
 		if err := k.page(&h); err != nil {
 			return k, err
+		}
+		if k.total > within {
+			return k, errTooMuch
 		}
 		if c.Codec != format.Uncompressed {
 			if err := checkPacked(io.NewSectionReader(r, at, int64(h.CompressedPageSize)), c.Codec, &h); err != nil {

@@ -67,15 +67,11 @@ type Summary struct {
 // Check reads a Parquet file that may be hostile. It walks every page and
 // unpacks it within limits, so that what is read of it later fits in memory.
 func Check(r io.ReaderAt, size int64) (*Summary, error) {
-	f, err := checkFrame(r, size)
+	f, err := checkFrame(r, size, frameBytes)
 	if err != nil {
 		return nil, err
 	}
-	s := &Summary{Rows: f.file.NumRows(), Shapes: f.shapes(), Changed: f.changed()}
-	for _, c := range f.columns {
-		s.Names = append(s.Names, c.name)
-	}
-	return s, nil
+	return &Summary{Rows: f.file.NumRows(), Names: f.names(), Shapes: f.shapes(), Changed: f.changed()}, nil
 }
 
 // changed are sentences about columns whose values are not what was recorded.
@@ -96,13 +92,13 @@ func (f *File) changed() []string {
 	return out
 }
 
-// checkFrame opens a file and checks it.
-func checkFrame(r io.ReaderAt, size int64) (f *File, err error) {
+// checkFrame opens a file and checks that it unpacks to at most within bytes.
+func checkFrame(r io.ReaderAt, size, within int64) (f *File, err error) {
 	defer recovered("read frame", &err)
 	if f, err = Open(r, size); err != nil {
 		return nil, err
 	}
-	if err := f.check(r, size); err != nil {
+	if err := f.check(r, size, within); err != nil {
 		return nil, fmt.Errorf("read frame: %w", err)
 	}
 	return f, nil

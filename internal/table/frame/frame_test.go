@@ -72,7 +72,7 @@ func (f forged) file(t testing.TB) []byte {
 
 // readAll reads a frame as collect does; what it holds is counted.
 func readAll(b []byte) (rows int, err error) {
-	f, err := checkFrame(bytes.NewReader(b), int64(len(b)))
+	f, err := checkFrame(bytes.NewReader(b), int64(len(b)), frameBytes)
 	if err != nil {
 		return 0, err
 	}

@@ -17,7 +17,7 @@ import (
 // Numbers that stand for something else are an error, as is a name that two
 // columns have.
 func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err error) {
-	f, err := checkFrame(r, size)
+	f, err := checkFrame(r, size, frameBytes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -25,28 +25,49 @@ func ReadRows(r io.ReaderAt, size int64) (names []string, rows [][]any, err erro
 	if wrong := f.changed(); len(wrong) > 0 {
 		return nil, nil, fmt.Errorf("read frame: %s", wrong[0])
 	}
+	err = f.each(func(row []any) bool {
+		rows = append(rows, row)
+		return true
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return f.names(), rows, nil
+}
+
+func (f *File) names() (names []string) {
 	for _, n := range f.columns {
 		names = append(names, n.name)
 	}
+	return names
+}
+
+// each calls yield with row after row, until it returns false.
+func (f *File) each(yield func(row []any) bool) error {
 	fr := &frameReader{file: f}
+	n := 0
 	for _, g := range f.file.RowGroups() {
 		if g.NumRows() == 0 {
 			continue
 		}
 		if err := fr.open(g); err != nil {
-			return nil, nil, err
+			return err
 		}
 		for range g.NumRows() {
+			n++
 			row, err := fr.row()
 			if err != nil {
 				fr.close()
-				return nil, nil, fmt.Errorf("read frame: row %d: %w", len(rows)+1, err)
+				return fmt.Errorf("read frame: row %d: %w", n, err)
 			}
-			rows = append(rows, row)
+			if !yield(row) {
+				fr.close()
+				return nil
+			}
 		}
 		fr.close()
 	}
-	return names, rows, nil
+	return nil
 }
 
 // row is the next row as Go values.

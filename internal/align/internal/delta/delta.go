@@ -213,6 +213,10 @@ func summary(p *normal.Part) string {
 }
 
 func (c *comparer) parts(a, b *normal.Part) {
+	if a.Kind == normal.Table || b.Kind == normal.Table {
+		c.recorded(a, b)
+		return
+	}
 	switch b.Kind {
 	case normal.Picture:
 		c.pictures(a, b)

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/align/internal/normal"
 	"github.com/fanout-dev/fanout/internal/pattern"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -188,6 +189,30 @@ func (c *comparer) table(what string, a, b table) {
 	}
 }
 
+// recorded compares tables that were recorded: row by row as far as these were
+// read, otherwise by their size.
+func (c *comparer) recorded(a, b *normal.Part) {
+	was := len(c.found) + c.left
+	from, to := strings.SplitN(a.Text, "\n", 3), strings.SplitN(b.Text, "\n", 3)
+	if a.Kind != b.Kind || from[0] != to[0] {
+		c.add(Delta{Output: b.What, Kind: Shape, From: summary(a), To: summary(b)})
+		if a.Kind != b.Kind {
+			return
+		}
+	}
+	x, ok := resource(from[1])
+	if y, both := resource(to[1]); ok && both {
+		if len(x.rows) != len(y.rows) { // the size says so, and rows that were added have no names
+			n := min(len(x.rows), len(y.rows))
+			x.rows, y.rows = x.rows[:n], y.rows[:n]
+		}
+		c.table(b.What, x, y)
+	}
+	if len(c.found)+c.left == was && from[2] != to[2] {
+		c.add(Delta{Output: b.What, Kind: Markup, Where: "the bytes of its file"})
+	}
+}
+
 // named are the names of rows, if each has one of its own.
 func (t table) named() []string {
 	if t.index != nil {
@@ -292,7 +317,7 @@ func resource(text string) (table, bool) {
 	for _, d := range r.Data {
 		var name, row []string
 		for _, f := range r.Schema.Fields {
-			if cell := strings.Trim(string(d[f.Name]), `"`); isKey(f.Name) {
+			if cell := cellText(d[f.Name]); isKey(f.Name) {
 				name = append(name, cell)
 			} else {
 				row = append(row, cell)
@@ -304,4 +329,13 @@ func resource(text string) (table, bool) {
 		}
 	}
 	return t, true
+}
+
+// cellText is a text as it reads, and anything else as JSON has it.
+func cellText(raw json.RawMessage) string {
+	var text string
+	if len(raw) > 0 && raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	return string(raw)
 }

@@ -34,6 +34,7 @@ const (
 	Data                // JSON in canonical form
 	Picture             // what a raster image is made of
 	Error               // class and message, then the frames
+	Table               // a sentence of its size, then a data resource of its rows
 )
 
 // What parts that have no MIME type are.
@@ -190,9 +191,16 @@ func scraps(o notebook.Output, of int) []Part {
 	var parts []Part
 	recorded, _ := notebook.ScrapsOf(0, o)
 	for _, s := range recorded {
-		if s.HasData {
-			parts = append(parts, Part{What: "scrap " + s.Name, Kind: Data, Of: of, Text: normalizer{}.data("", s.Data)})
+		p := Part{What: "scrap " + s.Name, Kind: Data, Of: of}
+		switch {
+		case !s.HasData:
+			continue
+		case s.IsFrame():
+			p.Kind, p.Text = Table, tableText(s)
+		default:
+			p.Text = normalizer{}.data("", s.Data)
 		}
+		parts = append(parts, p)
 	}
 	return parts
 }

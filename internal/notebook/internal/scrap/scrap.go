@@ -4,10 +4,14 @@
 package scrap
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/fanout-dev/fanout/internal/value"
 )
 
 // A Scrap is one value that a notebook recorded under a name.
@@ -25,6 +29,41 @@ type Scrap struct {
 	Legacy  string                     // the old or foreign form it was recorded in; "" for scrapbook's own
 
 	times int // how often it was recorded, of which only the last is here
+}
+
+// IsFrame reports whether the data is a frame: a Parquet file as base64 text.
+func (s Scrap) IsFrame() bool {
+	return s.HasData && (s.Encoder == "pandas" || strings.HasSuffix(s.Mime, "scrap.pandas+json"))
+}
+
+// Frame is the Parquet file of a frame.
+func (s Scrap) Frame() ([]byte, error) {
+	v, err := value.Decode(s.Data)
+	if lines, isList := v.([]any); isList {
+		v = joined(lines)
+	}
+	text, isText := v.(string)
+	if err != nil || !isText {
+		return nil, errors.New("a frame must be base64 text of a Parquet file")
+	}
+	file, err := base64.StdEncoding.DecodeString(text) // passes over line breaks
+	if err != nil {
+		return nil, fmt.Errorf("read base64: %w", err)
+	}
+	return file, nil
+}
+
+// joined is a text that was written as a list of its lines.
+func joined(lines []any) any {
+	var b strings.Builder
+	for _, l := range lines {
+		line, isText := l.(string)
+		if !isText {
+			return nil
+		}
+		b.WriteString(line)
+	}
+	return b.String()
 }
 
 // The values of Scrap.Legacy.
