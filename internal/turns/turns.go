@@ -111,7 +111,7 @@ func (l *Line) Wait(ctx context.Context, waits func(why string)) (done func(), e
 	for {
 		ours, why, err := l.try()
 		if err == nil && ours {
-			return sync.OnceFunc(func() { l.leave() }), nil
+			return sync.OnceFunc(l.leave), nil
 		}
 		if !told && why != "" && time.Since(begin) > silent {
 			waits(why)
@@ -158,10 +158,10 @@ func (l *Line) try() (ours bool, why string, err error) {
 }
 
 func (l *Line) leave() {
+	l.change(func(s *standing) { s.Running-- })
 	_ = l.locked(func() error { // what is not written now is with the next look
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.own.Running--
 		return l.write()
 	})
 }

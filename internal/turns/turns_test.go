@@ -176,3 +176,19 @@ func TestCanceled(t *testing.T) {
 		}
 	}
 }
+
+// A turn is given back even where that cannot be written.
+func TestLeaveWithoutFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "line")
+	l := join(t, dir, "s", 1, 1)
+	done, err := l.Wait(t.Context(), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if done(); l.own.Running != 0 {
+		t.Errorf("%d are running", l.own.Running)
+	}
+}
