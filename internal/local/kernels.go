@@ -253,11 +253,7 @@ func (k *kernels) server(kd kind) *server {
 }
 
 func (k *kernels) serve(kd kind, s *server) {
-	python := k.e.o.Python
-	if python == "" && k.recipe.Python != "" {
-		python = k.e.sweep.Resolve(k.recipe.Python)
-	}
-	spec, err := kernelspec.Finder{Python: python, Env: k.env}.Find(kd.name)
+	spec, err := kernelspec.Finder{Python: k.e.python(k.recipe), Env: k.env}.Find(kd.name)
 	if err != nil {
 		s.err = err
 		return

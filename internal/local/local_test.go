@@ -13,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/fan/fantest"
 	"github.com/fanout-dev/fanout/internal/kernel/kerneltest"
 	"github.com/fanout-dev/fanout/internal/local"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
@@ -134,3 +135,40 @@ func pythonMachine(t *testing.T, warm string) fantest.Machine {
 
 func TestContractCold(t *testing.T) { fantest.Run(t, pythonMachine(t, "off")) }
 func TestContractWarm(t *testing.T) { fantest.Run(t, pythonMachine(t, "")) }
+
+// The packages that are recorded are those of the interpreter that was asked for, and
+// PATH's is not even started to find them.
+func TestPackagesOfTheNamedPython(t *testing.T) {
+	env := t.TempDir()
+	for _, dir := range []string{"bin", "lib/python3.11/site-packages/ipykernel", "lib/python3.11/site-packages/asked_for-1.2.dist-info"} {
+		if err := os.MkdirAll(filepath.Join(env, dir), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path, touched := t.TempDir(), filepath.Join(env, "touched")
+	for name, text := range map[string]string{
+		filepath.Join(env, "bin/python"): "#!/bin/sh\n",
+		filepath.Join(path, "python3"):   "#!/bin/sh\ntouch " + touched + "\nexit 1\n",
+	} {
+		if err := os.WriteFile(name, []byte(text), 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir := t.TempDir()
+	s := fantest.NewSweep(t, store.Dir(dir), fantest.Machine{Kernelspec: "python3", Language: "python", Cells: fantest.FakeKernel()}, sweep.Settings{}, 1)
+	newExecutor(t, s, local.Options{Python: env, Environ: environ(t, "VIRTUAL_ENV=", "CONDA_PREFIX=", "PATH="+path+":"+os.Getenv("PATH"))})
+	frozen, err := filepath.Glob(filepath.Join(dir, "frozen", "*.json"))
+	if err != nil || len(frozen) != 1 {
+		t.Fatal(frozen, err)
+	}
+	b, err := os.ReadFile(frozen[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(b, []byte(`"packages":["asked_for 1.2"]`)) {
+		t.Errorf("%s", b)
+	}
+	if _, err := os.Stat(touched); err == nil {
+		t.Error("python3 of PATH was started")
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/kernel/kernelspec"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // provenance is who computed, where and from which state of the source. It is
@@ -56,11 +57,7 @@ func (e *executor) packages(ctx context.Context) []string {
 			name, _ = doc.Kernel()
 		}
 	}
-	python := head.Recipe.Python
-	if python != "" {
-		python = e.sweep.Resolve(python)
-	}
-	spec, err := kernelspec.Finder{Python: python, Env: baseEnv(e.o.Environ, head.Recipe.Env, e.machine.cores, e.o.Jobs)}.Find(name)
+	spec, err := kernelspec.Finder{Python: e.python(head.Recipe), Env: baseEnv(e.o.Environ, head.Recipe.Env, e.machine.cores, e.o.Jobs)}.Find(name)
 	if err != nil || spec.Language != "python" || len(spec.Argv) == 0 {
 		return nil
 	}
@@ -69,6 +66,14 @@ func (e *executor) packages(ctx context.Context) []string {
 		return nil
 	}
 	return packagesIn(filepath.Dir(filepath.Dir(interpreter)))
+}
+
+// python is the environment or interpreter that was asked for, here or by the sweep.
+func (e *executor) python(r sweep.Recipe) string {
+	if e.o.Python == "" && r.Python != "" {
+		return e.sweep.Resolve(r.Python)
+	}
+	return e.o.Python
 }
 
 // packagesIn lists the packages of a Python environment, sorted.
