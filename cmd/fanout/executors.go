@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/fed"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
@@ -395,6 +396,9 @@ func (c *cli) workerEnv() map[string]string {
 		if v := c.settings.GetString(key); v != "" {
 			env[settings.Variable(key)] = v
 		}
+	}
+	if logs := observe.ForWorkers(c.settings.GetString("log_output")); logs != "" {
+		env[settings.Variable("log_output")] = logs
 	}
 	return env
 }

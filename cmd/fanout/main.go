@@ -74,7 +74,7 @@ func (c *cli) main(ctx context.Context, args []string) int {
 	root.SetErr(c.stderr.Lines())
 	err := root.ExecuteContext(ctx)
 	code := c.exitCode(err)
-	c.observer.Close()
+	c.observer.Close(code, err)
 	if c.atEnd != nil {
 		c.atEnd(code, err)
 	}
@@ -108,7 +108,7 @@ func (c *cli) rootCommand() *cobra.Command {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped "+strconv.Itoa(help.Width)))
 	help.AddGroups(root, []help.Group{
 		{Title: "Run a sweep:", Commands: []*cobra.Command{c.initCommand(), c.planCommand(), c.runCommand(), c.rerunCommand(), c.acceptCommand(), c.cancelCommand(), c.gcCommand()}},
-		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), describe.AuditCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() (*app.App, *metrics.Set) { return c.app, c.observer.Metrics() }, c.stdout, c.stderr)}},
+		{Title: "See how it goes:", Commands: []*cobra.Command{c.statusCommand(), c.lsCommand(), listen.FindCommand(func() *app.App { return c.app }, c.stdout, c.stderr, &c.json), c.topCommand(), c.showCommand(), describe.WhyCommand(func() *app.App { return c.app }, c.stdout, &c.json), describe.AuditCommand(func() *app.App { return c.app }, c.stdout, &c.json), c.logsCommand(), c.renderCommand(), listen.PublishCommand(func() *app.App { return c.app }, c.stderr), listen.Command(func() (*app.App, *metrics.Set, unit.Printer) { return c.app, c.observer.Metrics(), c.stderr }, c.stdout)}},
 		{Title: "Compare its variants:", Commands: []*cobra.Command{c.reportCommand(), c.compareCommand(), c.diffCommand(), c.collectCommand()}},
 		{Title: "Other ways to run:", Commands: []*cobra.Command{c.execCommand(), c.scheduleCommand(), c.workerCommand()}},
 		{Title: "This installation:", Commands: []*cobra.Command{c.doctorCommand(), settings.Command(func() *settings.Settings { return c.settings }, placeWords(), c.stdout), c.schemaCommand(), observe.DashboardCommand(c.stdout), c.versionCommand()}},
@@ -120,8 +120,9 @@ func (c *cli) rootCommand() *cobra.Command {
 // it waits for buckets.
 func (c *cli) observe(cmd *cobra.Command) error {
 	ctx := lease.Doing(patience.Of(cmd.Context(), cmd.Name(), c.stderr), describe.DeedOf(cmd.Name(), c.args))
-	ctx, o, err := observe.Begin(ctx, cmd.Name(), c.settings.GetString("metrics"), c.app.Warn)
+	ctx, o, err := observe.Begin(ctx, cmd.Name(), observe.Wanted{Metrics: c.settings.GetString("metrics"), Logs: c.settings.GetString("log_output"), Stderr: c.stderr, Warn: c.app.Warn})
 	cmd.SetContext(ctx)
+	c.stderr = o.Stderr(c.stderr)
 	if c.observer = o; o != nil {
 		c.app.Queue = o.Queue
 	}
@@ -135,7 +136,7 @@ func (c *cli) observe(cmd *cobra.Command) error {
 func (c *cli) newApp() *app.App {
 	return &app.App{
 		OpenStore: c.openStore, Machines: machines{c}, Stdin: c.stdin, Version: version(),
-		Warn: func(text string) { c.stderr.Printf("fanout: warning: %s\n", text) },
+		Warn: func(text string) { c.stderr.Printf("fanout: warning: %s\n", text); c.observer.Warned(text) },
 		Publish: func(ctx context.Context, s *sweep.Sweep, held string) error {
 			return listen.Ended(ctx, c.app, s, held, c.stderr)
 		},

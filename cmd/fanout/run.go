@@ -81,8 +81,7 @@ func (c *cli) addExecFlags(cmd *cobra.Command, f *runFlags) {
 	fl.BoolVar(&f.noCanary, "no-canary", false, "start runs at once, without sending one ahead")
 	fl.String("python", "", "`path` of a virtual environment or interpreter whose ipykernel is used, instead of the sweep file's")
 	fl.String("warm", "auto", "`mode` of starting kernels: auto forks them from a warm server where it can, zmq with the sockets of ZeroMQ, off never")
-	fl.Bool("log-output", false, "print what the cells print, each line preceded by the name of its run")
-	fl.String("metrics", "", observe.Usage)
+	observe.AddFlags(fl)
 	fl.BoolVar(&c.json, "json", false, "print one JSON object a line instead of text")
 	fl.BoolVar(&f.noProgress, "no-progress", false, "show no progress")
 	fl.BoolVar(&f.update, "update", false, "of a sweep directory: take templates and files as they are now")
@@ -231,7 +230,7 @@ func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (f
 
 // noter prints notes for people.
 func (c *cli) noter(s *sweep.Sweep, paint progress.Painter) func(sweep.Note) {
-	logs := c.settings.GetBool("log_output")
+	logs := observe.AsText(c.settings.GetString("log_output"))
 	return func(n sweep.Note) {
 		paint.Note(n)
 		switch {

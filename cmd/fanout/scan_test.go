@@ -64,6 +64,7 @@ print(dict(os.environ)); print(open(f"/proc/{os.getppid()}/environ").read().repl
 	}
 	s := at("leak.sweep")
 	say(exitIncomplete, "run", at("s.yaml"), "--log-output", "--no-progress")
+	say(exitIncomplete, "rerun", s, "--failed", "--log-output=json:"+at("log.jsonl"))
 	runs, err := filepath.Glob(filepath.Join(s, "runs", "*.ipynb"))
 	if err != nil || len(runs) != 2 {
 		t.Fatal(runs, err)

@@ -33,7 +33,7 @@ what runs and leaves the rest of the shard planned.`,
 			return c.worker(cmd.Context(), p)
 		},
 	}
-	cmd.Flags().String("metrics", "", observe.Usage)
+	observe.AddFlags(cmd.Flags())
 	cmd.Flags().StringVar(&file, "payload", "", "`file` that says which shard of which sweep")
 	return cmd
 }

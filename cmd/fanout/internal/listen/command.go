@@ -16,9 +16,9 @@ import (
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
-// Command is `fanout serve`. of is asked for what it works with, and what counts it,
-// when the command executes.
-func Command(of func() (*app.App, *metrics.Set), stdout, stderr unit.Printer) *cobra.Command {
+// Command is `fanout serve`. of is asked for what it works with, what counts it, and where
+// its remarks go, when the command executes.
+func Command(of func() (*app.App, *metrics.Set, unit.Printer), stdout unit.Printer) *cobra.Command {
 	var flags Flags
 	cmd := &cobra.Command{
 		Use:   "serve [ROOT…]",
@@ -43,13 +43,13 @@ With --schedule it also fires what "fanout schedule" has scheduled in the sweeps
 that it serves, each firing as a process of its own. Whoever may write to those
 folders decides what is executed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			a, set := of()
+			a, set, stderr := of()
 			flags.metrics = set
 			return flags.serve(cmd.Context(), a, args, stdout, stderr)
 		},
 	}
 	flags.Add(cmd.Flags())
-	cmd.Flags().String("metrics", "", observe.Usage)
+	observe.AddFlags(cmd.Flags())
 	return cmd
 }
 

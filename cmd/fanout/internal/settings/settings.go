@@ -43,7 +43,7 @@ func List(places string) []Setting {
 		{"canary", "", true, "one run must get past its first cells before the others start"},
 		{"progress", "", true, "show progress"},
 		{"refresh", "", "30s", "how often the tables are written while runs execute; 0: only at the end"},
-		{"log_output", "log-output", false, "print what the cells print, as `run: text`"},
+		{"log_output", "log-output", "off", "what the cells print: text, as `run: text`; with all that goes on: json, json:FILE, syslog or journald"},
 		{"output_cap", "", "64MB", "how much output of one cell is kept; the rest is cut, with a mark"},
 		{"python", "python", "", "virtual environment or interpreter, instead of the sweep file's"},
 		{"metrics", "metrics", "", "numbers for Prometheus: an address, or a file that ends in .prom"},
