@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -310,6 +311,12 @@ func TestPortal(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(dir, "demand.sweep", "pages", "emea-"+day(1)+".html"))
 	if err != nil || !strings.Contains(string(page), "for people") || strings.Contains(string(page), "fanout_glue") {
 		t.Errorf("%v %.500s", err, page)
+	}
+	code, audit, _ := fanout(t, "audit", filepath.Join(dir, "demand.sweep"))
+	for _, deed := range []string{"schedule ", "schedule catchup ", "schedule run-now "} {
+		if code != exitOK || !regexp.MustCompile(`(?m)^- .* web +\S.* fanout `+deed).MatchString(audit) {
+			t.Errorf("that %swas ordered in the browser is not in the audit:\n%s", deed, audit)
+		}
 	}
 	if all := said(); len(all) > 0 {
 		t.Errorf("the browser says %q", all)

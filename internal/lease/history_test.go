@@ -1,6 +1,7 @@
 package lease
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/fanout-dev/fanout/internal/store"
@@ -48,5 +49,39 @@ func TestHistory(t *testing.T) {
 	}
 	if all, err := History(ctx, st, 100); err != nil || len(all) != 4 || all[0].Deed != deeds[0] {
 		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// What needs no lease is between the terms, by its time, and the oldest of it goes.
+func TestRecord(t *testing.T) {
+	ctx, st := t.Context(), store.Mem()
+	for i := range maxDeeds + 3 {
+		if i == maxDeeds+1 {
+			term, err := Take(Doing(ctx, Deed{Command: "fanout run x.yaml"}), st)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := term.End(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := Record(Doing(ctx, Deed{Command: fmt.Sprint("deed ", i), From: "web", For: "ana"}), st); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key, text := range map[string]string{deeds + "readme": "{}", deeds + "20200101T000000.000000000Z.json": "no JSON", deeds + "x.json": "{}"} {
+		if err := st.Put(ctx, key, []byte(text), store.Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	all, err := History(ctx, st, 2*maxDeeds)
+	if err != nil || len(all) != maxDeeds+1 || all[0].Command != "deed 3" || all[0].Term != 0 || all[0].For != "ana" || all[0].User != Me().User {
+		t.Fatalf("%d, %+v, %v", len(all), all[0], err)
+	}
+	if last := all[len(all)-4:]; last[0].Command != fmt.Sprint("deed ", maxDeeds) || last[1].Term != 1 || last[3].Command != fmt.Sprint("deed ", maxDeeds+2) {
+		t.Errorf("%+v", last)
+	}
+	if few, err := History(ctx, st, 1); err != nil || len(few) != 2 || few[1].Command != fmt.Sprint("deed ", maxDeeds+2) {
+		t.Errorf("%+v, %v", few, err)
 	}
 }

@@ -21,7 +21,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
-// The keys of what the lease keeps in a store. Nothing else is below prefix.
+// The keys of what the lease keeps in a store. Nothing else is below prefix; deeds that
+// need no lease are elsewhere.
 const (
 	prefix  = "lease/"
 	keyLock = prefix + "lock"

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -23,7 +24,8 @@ func AuditCommand(of func() *app.App, to unit.Printer, asJSON *bool) *cobra.Comm
 		Use:   "audit DIR.sweep",
 		Short: "Show who changed a sweep, when, from where and with which command",
 		Long: `Audit lists every command that took the lease of a sweep, and so could change it:
-run, rerun, accept, gc and the end of cancel; and who asked a running one to stop.
+run, rerun, accept, gc and the end of cancel; who asked a running one to stop; and
+who scheduled, paused or fired it, took its schedule away, or published it.
 FROM is a terminal, a program such as cron, a schedule, or the web, where fanout
 serve executes what people order: FOR is who did. It is what they said of
 themselves: whoever may write to the sweep may write there, too.`,
@@ -40,7 +42,7 @@ themselves: whoever may write to the sweep may write there, too.`,
 			return printAudit(to, entries, *asJSON)
 		},
 	}
-	cmd.Flags().IntVar(&last, "last", 100, "of the last `N` terms of the lease")
+	cmd.Flags().IntVar(&last, "last", 100, "of the last `N` terms of the lease, and as many deeds without it")
 	cmd.Flags().BoolVar(asJSON, "json", false, "one JSON object a line")
 	return cmd
 }
@@ -63,7 +65,11 @@ func printAudit(to unit.Printer, entries []lease.Entry, asJSON bool) error {
 		if e.Cancel {
 			command = strings.TrimSpace("asked it to stop: " + command)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s@%s\t%s\t%s\t%s\n", e.Term, e.Since.Local().Format("2006-01-02 15:04:05"), field(e.User), field(e.Host), field(e.From), field(e.For), field(command))
+		term := "-"
+		if e.Term > 0 {
+			term = strconv.Itoa(e.Term)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s@%s\t%s\t%s\t%s\n", term, e.Since.Local().Format("2006-01-02 15:04:05"), field(e.User), field(e.Host), field(e.From), field(e.For), field(command))
 	}
 	return w.Flush()
 }

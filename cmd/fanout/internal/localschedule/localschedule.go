@@ -130,7 +130,7 @@ func (v Verbs) Put(ctx context.Context, st store.Store, where string, s schedule
 	if errors.Is(err, fs.ErrNotExist) {
 		verb = "is due"
 	}
-	if err := s.Put(ctx, st); err != nil {
+	if err := errors.Join(lease.Record(ctx, st), s.Put(ctx, st)); err != nil {
 		return err
 	}
 	v.Stderr.Printf("%s %s at %s, %s; next %s\n", unit.Path(where), verb, strings.Join(s.Crons, " and "), s.Zone, timetable.Moment(next))
@@ -172,7 +172,7 @@ func Free(ctx context.Context, st store.Store, where string) error {
 // Note writes into a sweep that a cluster fires it.
 func Note(ctx context.Context, st store.Store, on, id string, s schedule.Schedule) error {
 	s.On, s.ID, s.Since = on, id, time.Now().UTC()
-	return s.Put(ctx, st)
+	return errors.Join(lease.Record(ctx, st), s.Put(ctx, st))
 }
 
 // Unnote takes that away.
@@ -180,7 +180,19 @@ func Unnote(ctx context.Context, st store.Store, id string) error {
 	if s, err := schedule.Get(ctx, st); err != nil || s.ID != id {
 		return nil
 	}
-	return schedule.Remove(ctx, st)
+	return errors.Join(lease.Record(ctx, st), schedule.Remove(ctx, st))
+}
+
+// Record leaves in a sweep who does what with its schedule. Where this machine does not see
+// the sweep, a warning says that it is not there.
+func (v Verbs) Record(ctx context.Context, where string) {
+	st, err := v.Open(ctx, where)
+	if err == nil {
+		err = lease.Record(ctx, st)
+	}
+	if err != nil {
+		v.Stderr.Printf("fanout: warning: fanout audit will not list this: %v\n", err)
+	}
 }
 
 // List prints the schedules beneath some roots.
@@ -247,7 +259,7 @@ func (v Verbs) Remove(ctx context.Context, where string) error {
 	if err != nil && s.On == "" {
 		return err
 	}
-	if err := schedule.Remove(ctx, st); err != nil {
+	if err := errors.Join(lease.Record(ctx, st), schedule.Remove(ctx, st)); err != nil {
 		return err
 	}
 	if s.On != "" {
@@ -267,7 +279,7 @@ func (v Verbs) pause(ctx context.Context, where string, paused bool) error {
 	}
 	if s.Paused != paused {
 		s.Paused, s.Since = paused, time.Now().UTC()
-		if err := s.Put(ctx, st); err != nil {
+		if err := errors.Join(lease.Record(ctx, st), s.Put(ctx, st)); err != nil {
 			return err
 		}
 	}
@@ -284,6 +296,9 @@ func (v Verbs) pause(ctx context.Context, where string, paused bool) error {
 func (v Verbs) RunNow(ctx context.Context, where string) error {
 	st, s, err := v.get(ctx, where)
 	if err != nil {
+		return err
+	}
+	if err := lease.Record(ctx, st); err != nil {
 		return err
 	}
 	return v.ask(ctx, st, where, timetable.In(time.Now().Truncate(time.Second), s.Zone))
@@ -362,7 +377,10 @@ func (v Verbs) catchup(ctx context.Context, where, from, to string) error {
 	if len(due) > 0 && latest.After(due[len(due)-1]) {
 		due = append(due, timetable.In(latest, s.Zone)) // so that the sweep has all its runs again
 	}
-	return v.askAll(ctx, st, where, due)
+	if len(due) > 0 {
+		err = lease.Record(ctx, st)
+	}
+	return errors.Join(err, v.askAll(ctx, st, where, due))
 }
 
 // askAll fires in turn, also after one that did not go well: the first of those
