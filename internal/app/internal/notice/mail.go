@@ -16,7 +16,6 @@ import (
 	"net/mail"
 	"net/smtp"
 	"net/textproto"
-	"os"
 	"strings"
 	"time"
 
@@ -82,21 +81,21 @@ func send(ctx context.Context, to grid.Mail, m Message) error {
 	if err := login(c, to, host); err != nil {
 		return err
 	}
-	return deliver(c, to, text)
+	return hand(c, to, text)
 }
 
 func login(c *smtp.Client, to grid.Mail, host string) error {
 	if to.User == "" {
 		return nil
 	}
-	password := os.Getenv(to.PasswordEnv)
+	password := password(grid.Notice{Mail: &to})
 	if password == "" {
 		return unit.WithHint(errors.New("its password is not set"), "set the environment variable %s", to.PasswordEnv)
 	}
 	return c.Auth(smtp.PlainAuth("", to.User, password, host))
 }
 
-func deliver(c *smtp.Client, to grid.Mail, text []byte) error {
+func hand(c *smtp.Client, to grid.Mail, text []byte) error {
 	from, err := mail.ParseAddress(to.From)
 	if err == nil {
 		err = c.Mail(from.Address)

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/grid"
@@ -31,10 +32,14 @@ type Message struct {
 
 // Send runs the command of a notice, with JSON as its standard input, posts that to
 // its webhook, or sends its document by mail. An error names no more of a webhook than
-// its host.
+// its host, whatever a server says.
 func Send(ctx context.Context, n grid.Notice, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	return untold(n, deliver(ctx, n, m))
+}
+
+func deliver(ctx context.Context, n grid.Notice, m Message) error {
 	if n.Mail != nil {
 		if err := send(ctx, *n.Mail, m); err != nil {
 			return fmt.Errorf("mail through %s: %w", n.Mail.Server, err)
@@ -42,16 +47,15 @@ func Send(ctx context.Context, n grid.Notice, m Message) error {
 		return nil
 	}
 	body := m.JSON
-	if n.WebhookEnv != "" {
-		if n.Webhook = os.Getenv(n.WebhookEnv); n.Webhook == "" {
-			return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)
-		}
+	to := hook(n)
+	if n.WebhookEnv != "" && to == "" {
+		return unit.WithHint(errors.New("post to a webhook: its URL is not set"), "set the environment variable %s", n.WebhookEnv)
 	}
 	if n.As == "slack" {
 		body = m.Slack
 	}
-	if n.Webhook != "" {
-		return post(ctx, n.Webhook, body)
+	if to != "" {
+		return post(ctx, to, body)
 	}
 	cmd := exec.CommandContext(ctx, n.Command[0], n.Command[1:]...)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(append(body, '\n')), os.Stderr
@@ -84,10 +88,16 @@ func post(ctx context.Context, to string, body []byte) error {
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 300 && res.StatusCode < 400 {
-		return fmt.Errorf("post to %s: it answers %s, and where it leads gets neither the message nor the URL: name that place instead", req.URL.Host, res.Status)
+		return fmt.Errorf("post to %s: it answers %s, and where it leads gets neither the message nor the URL: name that place instead", req.URL.Host, status(res))
 	}
 	if res.StatusCode >= 400 {
-		return fmt.Errorf("post to %s: it answers %s", req.URL.Host, res.Status)
+		return fmt.Errorf("post to %s: it answers %s", req.URL.Host, status(res))
 	}
 	return nil
+}
+
+// status is what a code means: the words that a server puts after it may repeat the
+// URL.
+func status(res *http.Response) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", res.StatusCode, http.StatusText(res.StatusCode)))
 }
