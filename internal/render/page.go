@@ -75,6 +75,12 @@ func boot(policy string) string {
 		`addEventListener("message", e => { if (e.source !== parent || parent === self) return; document.open(); document.write(e.data); document.close() }, {once: true}); parent.postMessage({fanout: "ready"}, "*")</script>`))
 }
 
+// PagePolicy is what a server says of a file that WritePage wrote, or that somebody put
+// in its place: it is of no origin and has no network.
+func PagePolicy() string {
+	return "sandbox allow-scripts; " + bootPolicy(false) + "; frame-src data:; frame-ancestors 'none'"
+}
+
 // Boot is the address of every frame in a file: the value of data-boot of the
 // file's body.
 func Boot() string { return boot(bootPolicy(false)) }

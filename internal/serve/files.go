@@ -9,9 +9,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/contents"
 	"github.com/fanout-dev/fanout/internal/serve/internal/foreign"
+	"github.com/fanout-dev/fanout/internal/serve/internal/reports"
 	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
@@ -24,8 +26,9 @@ const (
 	largeFile   = 16 << 20  // of which few are held at once
 )
 
-// foreign answers with the bytes of a file that somebody else wrote.
-func (s *Server) foreign(w http.ResponseWriter, r *http.Request, st store.Store, o store.Object) {
+// foreign answers with the bytes of a file that somebody else wrote; report says that it is
+// the report of a run.
+func (s *Server) foreign(w http.ResponseWriter, r *http.Request, st store.Store, o store.Object, report bool) {
 	if o.Size > largeFile {
 		select {
 		case s.heavy <- struct{}{}:
@@ -40,7 +43,12 @@ func (s *Server) foreign(w http.ResponseWriter, r *http.Request, st store.Store,
 		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
-	send(w, r, http.StatusOK, foreign.Describe(w.Header(), o.Key, r.URL.Query().Get("download") == "1"), body)
+	stored := r.URL.Query().Get("download") == "1"
+	if report && !stored {
+		send(w, r, http.StatusOK, foreign.DescribeReport(w.Header()), body)
+		return
+	}
+	send(w, r, http.StatusOK, foreign.Describe(w.Header(), o.Key, stored), body)
 }
 
 // file answers with a file beneath the roots, as commuter's /files does.
@@ -50,7 +58,7 @@ func (s *Server) file(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
-	s.foreign(w, r, st, o)
+	s.foreign(w, r, st, o, false)
 }
 
 // A folderView is a folder, or a file in it that is no notebook.
@@ -105,6 +113,11 @@ func (s *Server) folderPage(r *http.Request) (view, []crumb, error) {
 			return nil, nil, trouble.NoFile(err)
 		case books.IsNotebook(name):
 			return s.notebookPage(r, name, st, o.Key)
+		}
+		if folder, key, is := reports.In(name); is {
+			if up, err := s.roots.Folder(r.Context(), folder); err == nil && up.Sweep != "" {
+				return folderView{Path: name}, nil, redirectError{s.stored(roots.Sweep{ID: up.Sweep}, key)}
+			}
 		}
 		return folderView{Path: name}, nil, redirectError{s.linkPath("files", name)}
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/render"
+	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/assets"
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
@@ -128,6 +129,15 @@ func (f shown) Launches() bool { return f.server.actions.On() && !f.File() }
 func (f shown) Nights(where string) bool {
 	o, err := f.server.opened.Get(f.server.ctx, where)
 	return err == nil && nights.Has(o)
+}
+
+// Report is where the report of a run is; "" where it has none.
+func (f shown) Report(place roots.Sweep, run string) template.URL {
+	o, err := f.server.opened.Get(f.server.ctx, place.Where)
+	if err != nil {
+		return ""
+	}
+	return f.server.reportOf(place, o, run)
 }
 
 // File reports whether the page is a file: it asks no server.

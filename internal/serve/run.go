@@ -18,10 +18,12 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/lineage"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/page"
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/books"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
+	"github.com/fanout-dev/fanout/internal/serve/internal/reports"
 	"github.com/fanout-dev/fanout/internal/serve/internal/runs"
 	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/serve/internal/words"
@@ -62,6 +64,7 @@ type runView struct {
 
 	Live     template.URL `json:"-"`
 	Download template.URL `json:"-"`
+	Report   template.URL `json:"report,omitempty"` // the page for readers, where the sweep file asks for one
 }
 
 // A scrap is a small value that the notebook recorded.
@@ -231,6 +234,7 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 	}
 	if st.Best > 0 {
 		v.Download = s.stored(place, sweep.RunKey(id))
+		v.Report = s.reportOf(place, o, id)
 	}
 	if st.Status == outcome.Running && !s.Pages.Written() {
 		v.Live = s.link("s", place.ID, "events") + template.URL("?run="+id)
@@ -322,6 +326,16 @@ func (s *Server) stored(place roots.Sweep, key string) template.URL {
 	return s.link(append([]string{"s", place.ID, "files"}, strings.Split(key, "/")...)...)
 }
 
+// reportOf is where the report of a run is; "" where there is none. Files have none: what
+// hosts them would send it as a page of its own.
+func (s *Server) reportOf(place roots.Sweep, o *opened.Sweep, run string) template.URL {
+	key := reports.Key(o, run)
+	if key == "" || s.Pages.Written() {
+		return ""
+	}
+	return s.stored(place, key)
+}
+
 // steps are the neighbours of a run along every axis.
 func (s *Server) steps(place roots.Sweep, o *opened.Sweep, run sweep.Run) []step {
 	var steps []step
@@ -346,11 +360,11 @@ func (s *Server) steps(place roots.Sweep, o *opened.Sweep, run sweep.Run) []step
 func short(v value.Value) string { return unit.Cut(unit.Line(v.Text()), 40) }
 
 // shownPrefixes are the objects of a sweep that people may have.
-var shownPrefixes = []string{"runs/", "attempts/", sweep.PrefixArtifacts, sweep.PrefixResults}
+var shownPrefixes = []string{"runs/", "attempts/", sweep.PrefixArtifacts, sweep.PrefixResults, page.Prefix}
 
 // object answers with an object of a sweep.
 func (s *Server) object(w http.ResponseWriter, r *http.Request) {
-	_, o, err := s.sweepOf(r)
+	place, o, err := s.sweepOf(r)
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -361,10 +375,14 @@ func (s *Server) object(w http.ResponseWriter, r *http.Request) {
 		s.fail(w, r, trouble.ErrNoFile)
 		return
 	}
+	if key == reports.Index { // it links as files do, and a page of no origin leads to none of ours
+		s.fail(w, r, redirectError{s.link("s", place.ID, "runs")})
+		return
+	}
 	st, err := o.Store().Stat(r.Context(), key)
 	if err != nil {
 		s.fail(w, r, trouble.NoFile(err))
 		return
 	}
-	s.foreign(w, r, o.Store(), st)
+	s.foreign(w, r, o.Store(), st, reports.Is(key))
 }

@@ -39,6 +39,8 @@ type runsView struct {
 	Groups  []runs.Group  `json:"groups,omitempty"`
 	Left    int           `json:"more_groups,omitempty"`
 
+	Reports bool `json:"-"` // runs have one
+
 	Plot  runs.Plot `json:"-"`
 	Plots []string  `json:"-"` // that can be chosen, the one that is drawn first
 
@@ -56,6 +58,7 @@ type runRow struct {
 	Values map[string]runs.Cell `json:"values"`
 	Cells  []runs.Cell          `json:"-"`
 	Reason string               `json:"-"`
+	Report template.URL         `json:"report,omitempty"` // for readers
 }
 
 func (v runsView) title() string { return "Runs of " + v.Sweep.Name }
@@ -138,6 +141,10 @@ func (s *Server) runsPage(r *http.Request) (view, []crumb, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	o, err := s.opened.Get(r.Context(), place.Where)
+	if err != nil {
+		return nil, nil, err
+	}
 	v := runsView{Sweep: place, Where: t.Question.Where, Sort: t.Question.Values().Get("sort"), Group: t.Question.Group, Page: t.Question.Page, Pages: t.Pages,
 		Total: t.Total, Of: t.Of, Columns: t.Columns, Others: t.Others, Same: t.Same, Groups: t.Groups, Left: t.Left, Plot: t.Plot, q: t.Question, axes: t.Axes, self: s.link("s", place.ID, "runs")}
 	v.Plots = []string{runs.PlotLines, runs.PlotDots, runs.PlotNone}
@@ -149,6 +156,8 @@ func (s *Server) runsPage(r *http.Request) (view, []crumb, error) {
 		for i, c := range t.Columns {
 			line.Values[c.Name] = row.Cells[i]
 		}
+		line.Report = s.reportOf(place, o, line.ID)
+		v.Reports = v.Reports || line.Report != ""
 		v.Rows = append(v.Rows, line)
 	}
 	return v, []crumb{s.crumbOf(place)}, nil

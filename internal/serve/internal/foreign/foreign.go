@@ -1,8 +1,8 @@
 // Package foreign says how files that somebody else wrote are sent to a browser.
 //
 // In go the name of a file; out come the headers of a response with its bytes. It promises
-// that what a browser could execute is stored instead of shown, and that what is shown is of
-// no origin and executes nothing.
+// that what is shown is of no origin, that it executes nothing unless it is the report of a
+// run, and that everything else a browser could execute is stored instead of shown.
 package foreign
 
 import (
@@ -11,6 +11,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -43,6 +44,14 @@ func Describe(h http.Header, name string, store bool) (kind string) {
 		return kind + "; charset=utf-8"
 	}
 	return kind
+}
+
+// DescribeReport is Describe for the page of a run that a sweep file asked for: it is
+// shown. Its scripts, which size what it frames, are of no origin, and so are those that
+// somebody else put there.
+func DescribeReport(h http.Header) (kind string) {
+	h.Set("Content-Security-Policy", render.PagePolicy())
+	return "text/html; charset=utf-8"
 }
 
 // Attach makes a browser store a response under a name instead of showing it.
