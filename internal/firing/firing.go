@@ -227,6 +227,26 @@ func List(ctx context.Context, st store.Store, n int) ([]Firing, error) {
 	return all, nil
 }
 
+// Name names a try within its sweep.
+func (f Firing) Name() string { return strings.TrimPrefix(key(f.Due, f.Try), Prefix) }
+
+// Get returns one try, by its Name. That there is none is an fs.ErrNotExist.
+func Get(ctx context.Context, st store.Store, id string) (f Firing, err error) {
+	due, n, ok := parse(Prefix+id, "")
+	if !ok || key(due, n) != Prefix+id {
+		return f, fmt.Errorf("firing %.40q: %w", id, fs.ErrNotExist)
+	}
+	if err := get(ctx, st, key(due, n)+".json", &f); err != nil {
+		return f, err
+	}
+	f.Due, f.Try = due, n
+	var end End
+	if get(ctx, st, key(due, n)+".end.json", &end) == nil {
+		f.End = &end
+	}
+	return f, nil
+}
+
 // Log is what a firing printed.
 func Log(ctx context.Context, st store.Store, f Firing) ([]byte, error) {
 	name := key(f.Due, f.Try) + ".log"

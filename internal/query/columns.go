@@ -1,6 +1,7 @@
 package query
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -51,6 +52,8 @@ const Replicate = "run_replicate"
 // Step is the column that is only in tables of sweeps with steps.
 const Step = "run_step"
 
+const startedColumn = "run_started_at"
+
 // columns is the list that the table of runs, expressions, ls and the
 // documentation have in common.
 var columns = []Column{
@@ -63,7 +66,7 @@ var columns = []Column{
 	{Name: "run_stale", Type: Bool, Means: "something that `stale_on` names has changed since it succeeded", read: func(r Run) any { return len(r.Stale) > 0 }},
 	{Name: "run_attempts", Type: Int, Means: "how many attempts have begun", Field: "attempts", read: func(r Run) any { return int64(r.Attempts) }},
 	{Name: "run_as_of", Type: Time, Means: "logical date of the newest plan", Field: "as_of", read: func(r Run) any { return r.AsOf }},
-	{Name: "run_started_at", Type: Time, Means: "when the attempt began", Field: "started_at", read: startedAt},
+	{Name: startedColumn, Type: Time, Means: "when the attempt began", Field: "started_at", read: startedAt},
 	{Name: "run_duration_s", Type: Float, Unit: "s", Means: "how long the attempt took", Field: "duration_s", read: duration},
 	{Name: "run_kernel_start_s", Type: Float, Unit: "s", Means: "how long the kernel took to start", Field: "kernel_start_s", read: func(r Run) any { return seconds(r.Outcome.KernelStart) }},
 	{Name: "run_cpu_s", Type: Float, Unit: "s", Means: "CPU time of the kernel and its children", Field: "cpu_s", read: func(r Run) any { return seconds(r.Outcome.CPU) }},
@@ -105,13 +108,36 @@ func RunOf(s *sweep.Sweep, st sweep.RunState) Run {
 	if st.Status == outcome.Planned && !st.Run.Unplanned {
 		r.Waits = s.Waits(st.Run.ID)
 	}
-	switch {
-	case st.Last != nil && st.Last.Status == st.Status:
-		r.Outcome = *st.Last
-	case st.BestOut != nil:
-		r.Outcome = *st.BestOut
+	if o := outcomeOf(st); o != nil {
+		r.Outcome = *o
 	}
 	return r
+}
+
+// outcomeOf is that of the attempt which a run is shown by; nil where none has ended.
+func outcomeOf(st sweep.RunState) *outcome.Outcome {
+	if st.Last != nil && st.Last.Status == st.Status {
+		return st.Last
+	}
+	return st.BestOut
+}
+
+// Started is when the attempt began that a run is shown by: the column run_started_at.
+// Zero is not yet.
+func Started(st sweep.RunState) time.Time {
+	o := outcomeOf(st)
+	if (o == nil || o.Status == "") && st.Began != nil {
+		return st.Began.At
+	}
+	if o == nil {
+		return time.Time{}
+	}
+	return o.Start
+}
+
+// During is an expression that is true of the runs which began from one second to another.
+func During(from, to time.Time) string {
+	return fmt.Sprintf("%s >= %q and %s <= %q", startedColumn, from.UTC().Format(time.RFC3339), startedColumn, to.UTC().Format(time.RFC3339))
 }
 
 // Reason is why the run did not succeed, or why it did not begin.
@@ -137,12 +163,7 @@ func stepOf(r Run) any {
 	return nil
 }
 
-func startedAt(r Run) any {
-	if r.Outcome.Status == "" && r.Began != nil {
-		return r.Began.At
-	}
-	return r.Outcome.Start
-}
+func startedAt(r Run) any { return Started(r.RunState) }
 
 func duration(r Run) any {
 	if r.Outcome.Start.IsZero() || r.Outcome.End.IsZero() {

@@ -308,7 +308,7 @@ func TestScheduleFromPages(t *testing.T) {
 		form  url.Values
 		wants []string
 	}{
-		{url.Values{"do": {"reschedule"}, "cron": {"1 5 * * *"}, "tz": {"Mars/Olympus"}, "missed": {"latest"}}, []string{`role="alert">`, "Mars/Olympus", `name="cron" value="1 5 * * *"`, `name="tz" value="Mars/Olympus"`, `<option value="each">`, `Extended at 0 5 * * *, Asia/Kathmandu`}},
+		{url.Values{"do": {"reschedule"}, "cron": {"1 5 * * *"}, "tz": {"Mars/Olympus"}, "missed": {"latest"}}, []string{`role="alert">`, "Mars/Olympus", `name="cron" value="1 5 * * *"`, `name="tz" value="Mars/Olympus"`, `<option value="each">`, `Runs at 0 5 * * *, Asia/Kathmandu`}},
 		{url.Values{"do": {"catch up"}, "from": {"2026-02-03"}, "to": {"2026-02-01"}}, []string{`role="alert">Catching up: the last day is before the first`, `name="from" value="2026-02-03"`, `name="to" value="2026-02-01"`, `<option value="each" selected>`}},
 		{url.Values{"do": {"rerun"}}, []string{"The sweep tides is waiting or running already", `<a href="` + at + `">Back to the sweep</a>`}},
 	} {

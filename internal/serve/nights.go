@@ -1,6 +1,8 @@
 package serve
 
 import (
+	"errors"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
@@ -59,6 +61,14 @@ type scheduleView struct {
 
 func (v scheduleView) title() string { return "Schedule of " + v.Sweep.Name }
 
+// Pace is after how many seconds the page asks for what moves in it again.
+func (v scheduleView) Pace() int {
+	if v.Buttons != nil && v.Buttons.Waits {
+		return 2
+	}
+	return v.View.Pace()
+}
+
 func (s *Server) schedulePage(r *http.Request) (view, []crumb, error) { return s.scheduleOf(r) }
 
 func (s *Server) scheduleOf(r *http.Request) (v scheduleView, _ []crumb, err error) {
@@ -73,5 +83,35 @@ func (s *Server) scheduleOf(r *http.Request) (v scheduleView, _ []crumb, err err
 	v = scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), place.Where, "")}
 	v.View, err = firings.Read(r.Context(), st, time.Now(), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
 	v.Fires = s.Fires
+	if o, wrong := s.opened.Get(r.Context(), place.Where); wrong == nil { // else it was not planned yet
+		v.Made(o.Sweep)
+	}
 	return v, []crumb{s.crumbOf(place)}, err
+}
+
+// A firingView is one firing of a schedule, and what it printed.
+type firingView struct {
+	Sweep roots.Sweep `json:"sweep"`
+	firings.Detail
+}
+
+func (v firingView) title() string { return "Firing of " + v.Sweep.Name }
+
+func (s *Server) firingPage(r *http.Request) (view, []crumb, error) {
+	place, err := s.placeOf(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	st, err := s.App.OpenStore(r.Context(), place.Where)
+	if err != nil {
+		return nil, nil, err
+	}
+	v := firingView{Sweep: place}
+	if v.Detail, err = firings.One(r.Context(), st, r.PathValue("firing")); errors.Is(err, fs.ErrNotExist) {
+		err = unit.WithHint(trouble.Missing("no such firing"), "the list of firings has those that are kept")
+	}
+	if o, wrong := s.opened.Get(r.Context(), place.Where); err == nil && wrong == nil {
+		v.Made(o.Sweep)
+	}
+	return v, []crumb{s.crumbOf(place), {"Schedule", s.link("s", place.ID, "schedule")}}, err
 }

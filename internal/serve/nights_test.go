@@ -2,6 +2,7 @@ package serve
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -154,5 +155,45 @@ func TestNights(t *testing.T) {
 	code, _, page = get(other, "/s/"+idOf(t, other)+"/nights")
 	if _, _, sweep := get(other, "/s/"+idOf(t, other)); code != http.StatusNotFound || strings.Contains(sweep, ">Nights<") {
 		t.Errorf("a sweep without dates: %d %s", code, page)
+	}
+}
+
+// A firing leads to the runs that began while it ran and to what it printed, which is text.
+func TestFirings(t *testing.T) {
+	dir := t.TempDir()
+	st := store.Dir(filepath.Join(dir, "fired.sweep"))
+	due := time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
+	began := time.Now().Add(-time.Minute)
+	made := makeSweepOf(t, st, "name: fired\ntemplate: t.ipynb\ngrid: {x: [1, 2, 3, 4]}\n", func(i int, run sweep.RunState) outcome.Outcome {
+		if i == 3 {
+			return outcome.Outcome{}
+		}
+		return outcome.Outcome{Status: outcome.Succeeded}
+	})
+	must(t, made.Lease().Release())
+	r, err := firing.Begin(t.Context(), st, firing.Firing{Due: due, By: "a test", Began: began})
+	must(t, err)
+	r.Write([]byte("4 runs <b>bold</b>\x1b[31m\n"))
+	must(t, r.Close(t.Context(), 0, ""))
+	s := serverOf(t, Access{}, dir)
+	base := "/s/" + idOf(t, s)
+	_, _, page := get(s, base+"/schedule")
+	link := base + "/firings/20260329T013000Z.1"
+	if !strings.Contains(page, `href="`+link+`"`) || !strings.Contains(page, `data-refresh="15"`) {
+		t.Errorf("the schedule does not lead to its firing:\n%s", page)
+	}
+	_, rest, _ := strings.Cut(page, `href="`+base+`/runs?where=`)
+	where, rest, _ := strings.Cut(rest, `"`)
+	if _, _, runs := get(s, "/api/v1"+base+"/runs?where="+html.UnescapeString(where)); !strings.HasPrefix(rest, ">3</a>") || !strings.Contains(runs, `"total": 3`) {
+		t.Errorf("the runs of the firing are %.60s: %.300s", rest, runs)
+	}
+	code, _, page := get(s, link)
+	if code != http.StatusOK || !strings.Contains(page, "4 runs &lt;b&gt;bold&lt;/b&gt;") || strings.Contains(page, "\x1b") || !strings.Contains(page, `>3 runs</a>`) || strings.Contains(page, "data-refresh") {
+		t.Errorf("%d %s", code, page)
+	}
+	for _, other := range []string{"20260329T013000Z.2", "20260329T013000Z.01", "..%2Flock", "lock", "20260329T013000Z.1.end"} {
+		if code, _, body := get(s, base+"/firings/"+other); code != http.StatusNotFound || strings.Contains(body, dir) {
+			t.Errorf("%s: %d %s", other, code, body)
+		}
 	}
 }

@@ -129,6 +129,7 @@ func (s *Server) routes() {
 	s.page("/s/{sweep}/cells", "cells", s.cellsPage)
 	s.page("/s/{sweep}/nights", "nights", s.nightsPage)
 	s.page("/s/{sweep}/schedule", "schedule", s.schedulePage)
+	s.page("/s/{sweep}/firings/{firing}", "firing", s.firingPage)
 	s.page("/s/{sweep}/tables", "tables", s.tablesPage)
 	s.page("/s/{sweep}/tables/{table...}", "table", s.tablePage)
 	s.page("/s/{sweep}/runs/{run}/{attempt}/table/{part}", "table", s.runTable)

@@ -51,6 +51,44 @@ for (const area of document.querySelectorAll("[data-plot]")) brushes(area);
 for (const pair of document.querySelectorAll("[data-pictures]")) compare(pair);
 for (const place of document.querySelectorAll("[data-live]")) watch(place);
 
+// parts are what moves in a page as it is now.
+async function parts(of) {
+  const text = await fetch(of, { headers: { Accept: "text/html" } }).then(r => r.text()).catch(() => "");
+  return new DOMParser().parseFromString(text, "text/html").querySelectorAll("[data-part]");
+}
+
+// swap puts parts in the place of those of this page, where they differ. What somebody
+// has opened stays open, and the link that has the focus keeps it.
+function swap(got) {
+  const here = document.querySelectorAll("[data-part]");
+  if (got.length !== here.length) return false;
+  here.forEach((place, i) => {
+    const opened = [...place.querySelectorAll("details")].map(d => d.open);
+    const focused = place.contains(document.activeElement) ? [...place.querySelectorAll("a, button, summary")].indexOf(document.activeElement) : -1;
+    const closed = place.cloneNode(true);
+    for (const d of closed.querySelectorAll("details")) d.open = false;
+    if (closed.outerHTML === got[i].outerHTML) return;
+    place.replaceWith(got[i]);
+    got[i].querySelectorAll("details").forEach((d, j) => { d.open = Boolean(opened[j]); });
+    if (focused >= 0) got[i].querySelectorAll("a, button, summary")[focused]?.focus();
+  });
+  return true;
+}
+
+// A page that says how often it is to be asked for again is, while somebody sees it. One
+// that has become another page is loaded.
+function refresh() {
+  const every = document.querySelector("[data-refresh]")?.dataset.refresh;
+  if (!every) return;
+  setTimeout(async function again() {
+    if (document.hidden) { document.addEventListener("visibilitychange", again, { once: true }); return; }
+    const got = await parts(location.href);
+    if (got.length && !swap(got)) { location.reload(); return; }
+    refresh();
+  }, 1000 * Number(every));
+}
+refresh();
+
 // A search answers as one types: what the page of the search would show takes the
 // place of what is shown.
 const find = document.querySelector("[data-find]");
@@ -61,11 +99,8 @@ if (find) {
     waiting = setTimeout(async () => {
       const n = ++asked, to = new URL(find.form.action);
       if (find.value.trim()) to.searchParams.set("q", find.value);
-      const text = await fetch(to, { headers: { Accept: "text/html" } }).then(r => r.text()).catch(() => "");
-      const parts = new DOMParser().parseFromString(text, "text/html").querySelectorAll("[data-part]");
-      const here = document.querySelectorAll("[data-part]");
-      if (n !== asked || parts.length !== here.length) return;
-      here.forEach((place, i) => place.replaceWith(parts[i]));
+      const got = await parts(to);
+      if (n !== asked || !swap(got)) return;
       history.replaceState(null, "", to);
     }, 120);
   });

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,6 +38,7 @@ type Buttons struct {
 	Rerun, Resume, Cancel bool
 	Does                  string   // what the one that is offered would do, for people
 	Said                  []string // what was asked for
+	Waits                 bool     // some of it has not ended
 }
 
 // ButtonsFor are those of a sweep in a state, or of its schedule where that is ""; nil
@@ -45,7 +47,9 @@ func (a *Actions) ButtonsFor(ctx context.Context, where, state string) *Buttons 
 	if !a.On() {
 		return nil
 	}
-	return &Buttons{Token: a.Token(ctx), Rerun: state == shelf.Failed, Resume: state == shelf.Partial, Cancel: state == shelf.Running, Said: said(a.Queue.Orders(), where, state == "")}
+	orders := a.Queue.Orders()
+	waits := slices.ContainsFunc(orders, func(o launch.Order) bool { return o.Where == where && o.Ended.IsZero() })
+	return &Buttons{Token: a.Token(ctx), Rerun: state == shelf.Failed, Resume: state == shelf.Partial, Cancel: state == shelf.Running, Said: said(orders, where, state == ""), Waits: waits}
 }
 
 // said are sentences on the orders of a sweep, the latest first: those that have not

@@ -14,9 +14,11 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/firing"
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -56,6 +58,11 @@ type Row struct {
 	Asked string `json:"asked,omitempty"`
 	State string `json:"state"` // done, failed, running, partial
 	Words string `json:"words"`
+	ID    string `json:"id"`
+	Runs  int    `json:"runs"`            // that it began, as far as no later attempt took their place
+	Where string `json:"where,omitempty"` // an expression that is true of those
+
+	from, to time.Time // while it ran
 }
 
 // Missing is what somebody asks about: the times from one day to another at which the
@@ -68,6 +75,79 @@ type Missing struct {
 }
 
 const moment = "2006-01-02 15:04 MST"
+
+// Pace is after how many seconds a page asks for the firings again.
+func (v View) Pace() int {
+	if v.Busy != "" || len(v.Rows) > 0 && v.Rows[0].State == "running" {
+		return 2
+	}
+	return 15
+}
+
+// Made says of each firing which runs it began.
+func (v *View) Made(s *sweep.Sweep) {
+	if len(v.Rows) == 0 {
+		return
+	}
+	var began []time.Time
+	for st := range s.All() {
+		if at := query.Started(st); !at.IsZero() {
+			began = append(began, at.Truncate(time.Second)) // as expressions have it
+		}
+	}
+	slices.SortFunc(began, time.Time.Compare)
+	for i := range v.Rows {
+		v.Rows[i].made(began)
+	}
+}
+
+// Made says which runs the firing began.
+func (d *Detail) Made(s *sweep.Sweep) {
+	v := View{Rows: []Row{d.Row}}
+	v.Made(s)
+	d.Row = v.Rows[0]
+}
+
+// made counts the runs that began while the firing ran, of all that did in order.
+func (r *Row) made(began []time.Time) {
+	before, _ := slices.BinarySearchFunc(began, r.from.Truncate(time.Second), time.Time.Compare)
+	until, _ := slices.BinarySearchFunc(began, r.to.Truncate(time.Second).Add(1), time.Time.Compare)
+	if r.Runs = until - before; r.Runs > 0 {
+		r.Where = query.During(r.from, r.to)
+	}
+}
+
+// A Detail is one firing, with what it printed.
+type Detail struct {
+	Row
+	Printed string `json:"printed"`
+}
+
+// One reads a firing by its id.
+func One(ctx context.Context, st store.Store, id string) (d Detail, err error) {
+	f, err := firing.Get(ctx, st, id)
+	if err != nil {
+		return d, err
+	}
+	zone := time.UTC
+	if s, err := schedule.Get(ctx, st); err == nil {
+		if at, err := time.LoadLocation(s.Zone); err == nil {
+			zone = at
+		}
+	}
+	d.Row = rowOf(f, zone)
+	if f.End == nil && firing.Claimed(ctx, st) {
+		if last, err := firing.List(ctx, st, 1); err == nil && len(last) == 1 && last[0].Name() == id {
+			d.State, d.Words = "running", "running"
+		}
+	}
+	text, err := firing.Log(ctx, st, f)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return d, err
+	}
+	d.Printed = string(text)
+	return d, nil
+}
 
 // Next is when expressions of cron are due after now, for people. Several are joined
 // by "and".
@@ -177,9 +257,10 @@ func of(s *schedule.Schedule, history []firing.Firing, running bool, now time.Ti
 }
 
 func rowOf(f firing.Firing, zone *time.Location) Row {
-	r := Row{Due: f.Due.In(zone).Format(moment), Began: f.Began.In(zone).Format(moment), By: unit.Line(f.By), Asked: unit.Line(f.Asked)}
+	r := Row{ID: f.Name(), from: f.Began, to: time.Now(), Due: f.Due.In(zone).Format(moment), Began: f.Began.In(zone).Format(moment), By: unit.Line(f.By), Asked: unit.Line(f.Asked)}
 	r.State, r.Words = "partial", "nobody recorded how it ended"
 	if f.End != nil {
+		r.to = f.End.At
 		r.Took = unit.Duration(f.End.At.Sub(f.Began))
 		if r.State, r.Words = "done", firing.Meaning(f.End.Code); f.End.Code != 0 {
 			r.State = "failed"
