@@ -61,7 +61,7 @@ var mayImport = map[string][]string{
 	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/pattern", "internal/secret", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/nomad":             {"internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/nomad":             {"internal/secret", "internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/metrics":           {"internal/fan", "internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 	"internal/ship":              {"internal/sweep", "internal/outcome", "internal/secret", "internal/unit"},
 	"internal/trace":             {"internal/sweep", "internal/notebook", "internal/store", "internal/outcome", "internal/unit"},

@@ -202,3 +202,17 @@ func askEverything(ctx context.Context, t *testing.T) {
 	m.reportWaiting(ctx)
 	m.watch.list(ctx)
 }
+
+// A server that repeats the token it was sent does not get it into what people read.
+func TestServersThatRepeatTheToken(t *testing.T) {
+	t.Setenv("NOMAD_TOKEN", "0b8e9d2c-token-of-a-person")
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Error(w, "no such token: "+r.Header.Get("X-Nomad-Token"), http.StatusForbidden)
+	}))
+	defer server.Close()
+	t.Setenv("NOMAD_ADDR", server.URL)
+	_, err := Attach(t.Context(), oneRun(t), Options{Dir: "d", Parallel: 1})
+	if err == nil || !strings.Contains(err.Error(), "Nomad says 403: no such token: [secret]") || strings.Contains(err.Error(), "of-a-person") {
+		t.Error(err)
+	}
+}

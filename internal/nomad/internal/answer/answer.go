@@ -9,11 +9,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/secret"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -58,8 +60,17 @@ func Explain(doing string, err error) error {
 	return &Error{fmt.Errorf("%s: %s", doing, Of(err)), err, hintFor(Status(err), err.Error())}
 }
 
-// Of is, on one line, what the server answered, or that it did not.
+// Of is, on one line, what the server answered, or that it did not. A server that
+// repeats the token it was sent does not spread it.
 func Of(err error) string {
+	mask, unmasked := secret.New([]string{os.Getenv("NOMAD_TOKEN")})
+	if unmasked != nil { // no token, or none that could be found in a text
+		return of(err)
+	}
+	return mask.Text(of(err))
+}
+
+func of(err error) string {
 	var answer api.UnexpectedResponseError
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
