@@ -143,6 +143,7 @@ var dependencies = []dependency{
 	{"golang.org/x/net", in("internal/render"), "foreign text becomes HTML in one place"},
 	{"github.com/dop251/goja", in("internal/render"), "formulas are typeset in one place"},
 
+	{"golang.org/x/text", in("internal/secret"), "a secret is the same however its characters are composed"},
 	{"github.com/charmbracelet/x/ansi", in("internal/unit"), "foreign text is cleaned, and measured for a terminal, in one place"},
 	{"github.com/spf13/viper", in("cmd/fanout"), "settings end where the command ends"},
 	{"github.com/spf13/cobra", in("cmd/fanout"), "flags end where the command ends"},

@@ -43,10 +43,9 @@ func New(values []string) (*Mask, error) {
 		if err := Check(v); err != nil {
 			return nil, err
 		}
-		trimmed := strings.TrimSpace(v)
-		m.forms = append(append(m.forms, forms(v)...), ownLines(v)...)
-		if trimmed != v {
-			m.forms = append(m.forms, forms(trimmed)...)
+		m.forms = append(m.forms, forms(v)...)
+		for _, part := range parts(v) {
+			m.forms = append(m.forms, forms(part)...)
 		}
 		m.read(v, &m.own, &m.ownWords)
 		m.read(latin(v), &m.own, &m.ownWords)
@@ -82,23 +81,6 @@ func (m *Mask) read(form string, tight, words *[]string) {
 	}
 }
 
-// longLine is how many characters of a line of a secret are in no other text.
-const longLine = 16
-
-// ownLines are the lines of a value that has several, as a key in PEM: programs
-// print, and errors quote, one of them alone. Its armour is no secret.
-func ownLines(v string) (lines []string) {
-	if !strings.Contains(strings.TrimSpace(v), "\n") {
-		return nil
-	}
-	for line := range strings.Lines(v) {
-		if line = strings.TrimSpace(line); len(line) >= longLine && !strings.HasPrefix(line, "-----") {
-			lines = append(lines, line)
-		}
-	}
-	return lines
-}
-
 func longestFirst(forms []string) []string {
 	slices.SortFunc(forms, func(a, b string) int {
 		if len(a) != len(b) {
@@ -130,6 +112,13 @@ func forms(v string) []string {
 		all = append(all, e.EncodeToString([]byte(v)))
 		for shift := range 3 {
 			all = append(all, base64Core(e, v, shift))
+		}
+	}
+	for _, j := range []string{jsonEscape(v, false), jsonEscape(v, true)} { // in JSON that was encoded
+		if j != v {
+			for shift := range 3 {
+				all = append(all, base64Core(base64.StdEncoding, j, shift))
+			}
 		}
 	}
 	return append(all, spelled(v)...)
@@ -336,6 +325,11 @@ const fewBeforeWrap = 3
 func (m *Mask) Split(s string) (sure, open string) {
 	s = m.Text(s)
 	n := len(s) - m.open(s)
+	for at := max(0, n-len(Mark)+1); at < n && at+len(Mark) <= len(s); at++ {
+		if s[at:at+len(Mark)] == Mark { // it is no part of what may become a secret
+			n = at + len(Mark)
+		}
+	}
 	return s[:n], s[n:]
 }
 
@@ -420,7 +414,7 @@ func (m *Mask) value(v any) any {
 	case string:
 		return m.Text(v)
 	case json.Number:
-		if m.Text(v.String()) == Mark {
+		if m.Text(strings.TrimSuffix(v.String(), ".0")) == Mark {
 			return Mark
 		}
 	case []any:
