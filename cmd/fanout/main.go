@@ -63,6 +63,7 @@ type cli struct {
 	atEnd          func(code int, err error) // may be nil
 	args           []string                  // as they were typed
 	asked          string                    // who asked for a schedule or a firing, if not the user
+	painting       atomic.Bool               // a painter has stderr, and says what is waited for
 }
 
 func (c *cli) main(ctx context.Context, args []string) int {
@@ -119,7 +120,7 @@ func (c *cli) rootCommand() *cobra.Command {
 // observe watches what a verb does, says of it what sweeps are to remember, and how long
 // it waits for buckets.
 func (c *cli) observe(cmd *cobra.Command) error {
-	ctx := lease.Doing(patience.Of(cmd.Context(), cmd.Name(), c.stderr), describe.DeedOf(cmd.Name(), c.args))
+	ctx := lease.Doing(patience.Of(cmd.Context(), cmd.Name(), c.stderr, c.painting.Load), describe.DeedOf(cmd.Name(), c.args))
 	ctx, o, err := observe.Begin(ctx, cmd.Name(), observe.Wanted{Metrics: c.settings.GetString("metrics"), Logs: c.settings.GetString("log_output"), Stderr: c.stderr, Warn: c.app.Warn})
 	cmd.SetContext(ctx)
 	c.stderr = o.Stderr(c.stderr)

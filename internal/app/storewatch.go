@@ -6,6 +6,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // How often the bucket of a sweep is asked whether it is there, and how long it may
@@ -37,7 +38,7 @@ func watchStore(ctx context.Context, st store.Store, note func(sweep.Note)) (sto
 			}
 			switch {
 			case !answered && !away:
-				note(sweep.Note{Kind: sweep.NoteWord, Text: st.String() + " does not answer: fanout waits for it"})
+				note(sweep.Note{Kind: sweep.NoteWord, Text: st.String() + " does not answer: fanout waits for it, for up to " + unit.Duration(store.Patience)})
 			case answered && away:
 				note(sweep.Note{Kind: sweep.NoteWord, Text: st.String() + " answers again"})
 			}

@@ -43,7 +43,7 @@ func TestWatchStore(t *testing.T) {
 		b.away.Store(false)
 		time.Sleep(time.Minute)
 		stop()
-		if got := strings.Join(words, "; "); got != "s3://b/x does not answer: fanout waits for it; s3://b/x answers again" {
+		if got := strings.Join(words, "; "); got != "s3://b/x does not answer: fanout waits for it, for up to 4 min; s3://b/x answers again" {
 			t.Errorf("%q", got)
 		}
 	})

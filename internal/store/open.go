@@ -137,13 +137,16 @@ func openBucket(ctx context.Context, u *url.URL, prefix string) (Store, error) {
 // A Wait is how long buckets that do not answer are waited for.
 type Wait struct {
 	Limit time.Duration
-	Tell  func(where string) // called once one has not answered for ten seconds; may be nil
+	Tell  func(where string) // called once one has not answered for five seconds; may be nil
 }
+
+// Patience is how long buckets are waited for of which nothing else is said.
+const Patience = remote.Patience
 
 type waitKey struct{}
 
-// Within makes Open return buckets that are waited for so long. Others are waited for
-// four minutes, and nobody is told.
+// Within makes Open return buckets that are waited for so long. Others have Patience,
+// and nobody is told.
 func Within(ctx context.Context, w Wait) context.Context { return context.WithValue(ctx, waitKey{}, w) }
 
 // healthOf is what the context says of waiting for a bucket.

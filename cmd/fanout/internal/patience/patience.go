@@ -4,7 +4,9 @@ package patience
 
 import (
 	"context"
+	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/store"
@@ -15,16 +17,56 @@ import (
 // nothing.
 const limit = time.Minute
 
-// lasting are the verbs that execute runs, or serve: they are worth more patience, and
-// say themselves what they wait for.
+// lasting are the verbs that execute runs, or serve: they are worth more patience.
 var lasting = []string{"run", "rerun", "run-now", "catchup", "worker", "fire", "serve", "exec"}
 
-// Of makes buckets of a verb waited for as long as somebody does who asked.
-func Of(ctx context.Context, verb string, stderr unit.Printer) context.Context {
+// Of makes buckets of a verb waited for as long as somebody does who asked. Nothing is
+// said while told reports that people learn it elsewhere.
+func Of(ctx context.Context, verb string, stderr unit.Printer, told func() bool) context.Context {
+	return store.Within(ctx, waitOf(verb, stderr, told))
+}
+
+func waitOf(verb string, stderr unit.Printer, told func() bool) store.Wait {
+	wait := store.Wait{Limit: limit}
 	if slices.Contains(lasting, verb) {
-		return ctx
+		wait.Limit = store.Patience
 	}
-	return store.Within(ctx, store.Wait{Limit: limit, Tell: func(where string) {
-		stderr.Printf("fanout: %s does not answer: fanout waits for it, for about %s\n", where, unit.Duration(limit))
-	}})
+	var said recently
+	wait.Tell = func(where string) {
+		if !told() && said.first(bucketOf(where), wait.Limit) {
+			stderr.Printf("fanout: %s does not answer: fanout waits for it, for up to %s\n", where, unit.Duration(wait.Limit))
+		}
+	}
+	return wait
+}
+
+// bucketOf is the URL of the whole bucket that where is a part of: a server has many
+// sweeps, and one bucket that does not answer.
+func bucketOf(where string) string {
+	u, err := url.Parse(where)
+	if err != nil {
+		return where
+	}
+	u.Path = ""
+	return u.String()
+}
+
+// recently knows what has been said.
+type recently struct {
+	mu sync.Mutex
+	at map[string]time.Time
+}
+
+// first reports whether a text was not said within a while, and that it is now.
+func (r *recently) first(text string, within time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if at, said := r.at[text]; said && time.Since(at) < within {
+		return false
+	}
+	if r.at == nil {
+		r.at = map[string]time.Time{}
+	}
+	r.at[text] = time.Now()
+	return true
 }

@@ -25,7 +25,7 @@ const (
 	Patience = 4 * time.Minute
 
 	// tellAfter is how long it has not answered when people are told.
-	tellAfter = 10 * time.Second
+	tellAfter = 5 * time.Second
 )
 
 // GivenUpError reports a server that has not answered for too long.
@@ -53,11 +53,11 @@ func (h *Health) limit() time.Duration {
 
 // asking is told of a request, and tells people if no answer to it comes.
 func (h *Health) asking(r *http.Request) (answered func() bool) {
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		return func() bool { return true } // what it takes to send a body is not known
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead && h.since.IsZero() {
+		return func() bool { return true } // what it takes to send a body is not known
+	}
 	wait := tellAfter
 	if !h.since.IsZero() {
 		wait = max(0, wait-time.Since(h.since))

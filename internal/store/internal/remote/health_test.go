@@ -17,6 +17,7 @@ import (
 type server struct {
 	after  time.Duration
 	status int
+	method string // of the requests; GET if empty
 }
 
 func (s *server) Do(r *http.Request) (*http.Response, error) {
@@ -31,9 +32,9 @@ func (s *server) Do(r *http.Request) (*http.Response, error) {
 }
 
 // ask repeats a request as protocols do, until it is answered or given up.
-func ask(t *testing.T, c Client) error {
+func ask(t *testing.T, c Client, method string) error {
 	t.Helper()
-	q, err := http.NewRequest(http.MethodGet, "http://store/b/k", nil)
+	q, err := http.NewRequest(method, "http://store/b/k", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,18 +61,19 @@ func TestHealth(t *testing.T) {
 		told       time.Duration
 		toldBefore time.Duration
 	}{
-		"silent, somebody waits":  {server{replyLimit, 0}, time.Minute, time.Minute, time.Minute, tellAfter, tellAfter},
-		"silent":                  {server{replyLimit, 0}, 0, Patience, Patience + replyLimit + maxPause, tellAfter, tellAfter},
-		"refuses, somebody waits": {server{0, 0}, time.Minute, time.Minute, time.Minute + maxPause, tellAfter, tellAfter + maxPause},
-		"busy":                    {server{time.Second, 503}, 0, Patience, Patience + 2*maxPause, tellAfter, tellAfter + maxPause},
-		"too many requests":       {server{time.Second, 429}, time.Minute, time.Minute, time.Minute + 2*maxPause, tellAfter, tellAfter + maxPause},
+		"silent, somebody waits":  {server{replyLimit, 0, ""}, time.Minute, time.Minute, time.Minute, tellAfter, tellAfter},
+		"silent":                  {server{replyLimit, 0, ""}, 0, Patience, Patience + replyLimit + maxPause, tellAfter, tellAfter},
+		"refuses, somebody waits": {server{0, 0, ""}, time.Minute, time.Minute, time.Minute + maxPause, tellAfter, tellAfter + maxPause},
+		"busy":                    {server{time.Second, 503, ""}, 0, Patience, Patience + 2*maxPause, tellAfter, tellAfter + maxPause},
+		"busy with writes":        {server{time.Second, 503, http.MethodPut}, 0, Patience, Patience + 2*maxPause, tellAfter, tellAfter + maxPause},
+		"too many requests":       {server{time.Second, 429, ""}, time.Minute, time.Minute, time.Minute + 2*maxPause, tellAfter, tellAfter + maxPause},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				var told []time.Duration
 				h := &Health{Limit: tt.limit, Tell: func() { told = append(told, time.Since(began)) }}
-				err := ask(t, Watched(&tt.server, &Clock{}, h))
+				err := ask(t, Watched(&tt.server, &Clock{}, h), tt.method)
 				synctest.Wait() // told is appended to by a timer
 				if waited := time.Since(began); err == nil || waited < tt.from || waited > tt.to {
 					t.Errorf("%v after %v, want an error after %v to %v", err, waited, tt.from, tt.to)
@@ -87,7 +89,7 @@ func TestHealth(t *testing.T) {
 // What is answered begins anew, and what the caller ends says nothing of the server.
 func TestHealthRecovers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, h := &server{0, 0}, &Health{Limit: time.Minute}
+		s, h := &server{}, &Health{Limit: time.Minute}
 		c := Watched(s, &Clock{}, h)
 		q, err := http.NewRequest(http.MethodGet, "http://store/b/k", nil)
 		if err != nil {
