@@ -17,12 +17,12 @@ const Stalls = 3
 // slowest is what a reply has to bring, in bytes a second.
 const slowest = 4 << 10
 
-// hurry limits how long is waited for the body of a reply.
-func hurry(r *http.Response) {
+// hurry limits how long is waited for the body of a reply, and has people told before.
+func hurry(r *http.Response, tell func()) {
 	if r.Body == nil {
 		return
 	}
-	b := &hurriedBody{ReadCloser: r.Body, left: writeLimit}
+	b := &hurriedBody{ReadCloser: r.Body, left: writeLimit, tell: tell}
 	if q := r.Request; q != nil && q.Method == http.MethodGet {
 		b.left, b.most = replyLimit, replyLimit
 	}
@@ -35,6 +35,7 @@ type hurriedBody struct {
 	io.ReadCloser
 	left time.Duration // how long is still waited
 	most time.Duration // up to which bytes lengthen it; 0 if they do not
+	tell func()        // called when it is behind by tellAfter, if bytes lengthen it
 }
 
 func (b *hurriedBody) Read(p []byte) (int, error) {
@@ -47,6 +48,9 @@ func (b *hurriedBody) Read(p []byte) (int, error) {
 		late.Store(true)
 		b.Close() // ends the read below
 	})
+	if b.most > 0 {
+		defer time.AfterFunc(max(0, b.left-(b.most-tellAfter)), b.tell).Stop()
+	}
 	n, err := b.ReadCloser.Read(p)
 	timer.Stop()
 	b.left -= time.Since(began)

@@ -19,8 +19,8 @@ func (c replies) Do(r *http.Request) (*http.Response, error) {
 }
 
 // reply is what a watched client says, whose server sends size bytes every pause,
-// times times, and then nothing for ever.
-func reply(t *testing.T, method string, size int, pause time.Duration, times int) io.ReadCloser {
+// times times, and then nothing for ever. tell is called when people are told.
+func reply(t *testing.T, method string, size int, pause time.Duration, times int, tell func()) io.ReadCloser {
 	t.Helper()
 	r, w := io.Pipe()
 	done := make(chan struct{})
@@ -37,7 +37,7 @@ func reply(t *testing.T, method string, size int, pause time.Duration, times int
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := Watched(replies{r}, &Clock{}, &Health{}).Do(q)
+	res, err := Watched(replies{r}, &Clock{}, &Health{Tell: tell}).Do(q)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,8 @@ func reply(t *testing.T, method string, size int, pause time.Duration, times int
 	return res.Body
 }
 
-// A reply ends with an error a minute after it hardly goes on, however it drips.
+// A reply ends with an error a minute after it hardly goes on, however it drips, and
+// people are told before, unless it is one to a write, which may take its time.
 func TestStalledReplies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		method string
@@ -57,19 +58,24 @@ func TestStalledReplies(t *testing.T) {
 		times  int
 		want   time.Duration // after which it is given up
 		bytes  int64
+		told   time.Duration // 0 if they are not
 	}{
-		"nothing comes":              {"GET", 0, 0, 0, time.Minute, 0},
-		"it stops":                   {"GET", 1 << 20, time.Second, 3, 63 * time.Second, 3 << 20},
-		"a byte a second":            {"GET", 1, time.Second, 1 << 30, time.Minute, 60},
-		"a kilobyte a second":        {"GET", 1 << 10, time.Second, 1 << 30, 80 * time.Second, 80 << 10},
-		"a write works for long":     {"POST", 1, 20 * time.Second, 30, writeLimit, 30},
-		"a write drips for too long": {"PUT", 1, time.Second, 1 << 30, writeLimit, 900},
+		"nothing comes":              {"GET", 0, 0, 0, time.Minute, 0, 5 * time.Second},
+		"it stops":                   {"GET", 1 << 20, time.Second, 3, 63 * time.Second, 3 << 20, 8 * time.Second},
+		"a byte a second":            {"GET", 1, time.Second, 1 << 30, time.Minute, 60, 5 * time.Second},
+		"a kilobyte a second":        {"GET", 1 << 10, time.Second, 1 << 30, 80 * time.Second, 80 << 10, 6 * time.Second},
+		"a write works for long":     {"POST", 1, 20 * time.Second, 30, writeLimit, 30, 0},
+		"a write drips for too long": {"PUT", 1, time.Second, 1 << 30, writeLimit, 900, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
-				n, err := io.Copy(io.Discard, reply(t, tt.method, tt.size, tt.pause, tt.times))
+				var told time.Duration
+				n, err := io.Copy(io.Discard, reply(t, tt.method, tt.size, tt.pause, tt.times, func() { told = time.Since(began) }))
 				waited := time.Since(began)
+				if told < tt.told || told > tt.told+time.Second {
+					t.Errorf("told after %v, want %v", told, tt.told)
+				}
 				if !errors.Is(err, ErrStalled) || waited < tt.want-2*time.Second || waited > tt.want+2*time.Second {
 					t.Errorf("%v after %v, want ErrStalled after %v", err, waited, tt.want)
 				}
@@ -84,11 +90,11 @@ func TestStalledReplies(t *testing.T) {
 // A reply that is slow, and one whose reader is, comes through.
 func TestSlowReplies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		body := reply(t, "GET", slowest, time.Second, 1000)
+		body := reply(t, "GET", slowest, time.Second, 1000, func() { t.Error("told") })
 		if n, err := io.CopyN(io.Discard, body, 1000*slowest); err != nil {
 			t.Errorf("slow server: %v after %d bytes", err, n)
 		}
-		body = reply(t, "GET", 100, 0, 20)
+		body = reply(t, "GET", 100, 0, 20, nil)
 		for range 20 {
 			time.Sleep(10 * time.Minute)
 			if _, err := body.Read(make([]byte, 100)); err != nil {

@@ -91,7 +91,7 @@ func (w watched) Do(r *http.Request) (*http.Response, error) {
 	if res != nil {
 		w.clock.read(res)
 		boundReply(res)
-		hurry(res)
+		hurry(res, w.health.tell)
 	}
 	return res, err
 }
