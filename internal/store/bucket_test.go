@@ -148,6 +148,34 @@ func TestRefusalsSayWhatToDo(t *testing.T) {
 	}
 }
 
+// A store that lets two writers create one object, or says that it did, is none to
+// begin anything in, and nothing is left there.
+func TestFirstObject(t *testing.T) {
+	for name, fault := range map[string]func(*storetest.Server){"ignores": (*storetest.Server).IgnoreConditions, "forges": (*storetest.Server).ForgeConditions} {
+		server := storetest.S3(t)
+		s := testBucket(t, server)
+		fault(server)
+		err := CreateFirst(ctx, s, "FORMAT", []byte("v"))
+		var h interface{ Hint() string }
+		if !errors.As(err, &h) || !strings.Contains(h.Hint(), "If-None-Match") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := s.Stat(ctx, "FORMAT"); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: it is there: %v", name, err)
+		}
+	}
+	server := storetest.S3(t)
+	s := testBucket(t, server)
+	for _, want := range []error{nil, fs.ErrExist} {
+		if err := CreateFirst(ctx, s, "FORMAT", []byte("v")); !errors.Is(err, want) {
+			t.Errorf("%v, want %v", err, want)
+		}
+	}
+	if b, err := s.Get(ctx, "FORMAT"); err != nil || string(b) != "v" {
+		t.Errorf("%q, %v", b, err)
+	}
+}
+
 func TestProbeFindsFault(t *testing.T) {
 	server := storetest.S3(t)
 	s := testBucket(t, server)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,7 +32,8 @@ var defaultLease = leaseTimes{beat: 10 * time.Second, trust: 30 * time.Second, s
 // holding is the content of a holder's object.
 type holding struct {
 	process
-	Released bool `json:"released,omitempty"`
+	Holder   string `json:"holder,omitempty"` // a number of its own
+	Released bool   `json:"released,omitempty"`
 }
 
 func holderKey(key string, n int) string { return fmt.Sprintf("%s.%06d", key, n) }
@@ -111,7 +113,7 @@ func (b *bucket) Lock(ctx context.Context, key string) (Lock, error) {
 	if state == held {
 		return nil, fmt.Errorf("lock %s: %w", key, ErrLocked)
 	}
-	l := &bucketLock{b: b, key: key, n: last + 1, stop: make(chan struct{}), done: make(chan struct{})}
+	l := &bucketLock{b: b, key: key, n: last + 1, id: randomName(), stop: make(chan struct{}), done: make(chan struct{})}
 	if err := l.take(ctx); err != nil {
 		return nil, err
 	}
@@ -134,6 +136,7 @@ type bucketLock struct {
 	b    *bucket
 	key  string
 	n    int
+	id   string // by which it recognizes its object
 	stop chan struct{}
 	done chan struct{}
 
@@ -143,7 +146,7 @@ type bucketLock struct {
 }
 
 func (l *bucketLock) text(released bool) []byte {
-	text, err := json.Marshal(holding{l.b.self, released})
+	text, err := json.Marshal(holding{l.b.self, l.id, released})
 	if err != nil {
 		panic(err) // strings and a number
 	}
@@ -157,7 +160,17 @@ func (l *bucketLock) take(ctx context.Context) error {
 		return fmt.Errorf("lock %s: %w", l.key, ErrLocked)
 	}
 	l.confirmed = asked
+	if err == nil && !l.ours(ctx) {
+		return fmt.Errorf("lock %s: %w", l.key, ErrLocked)
+	}
 	return err
+}
+
+// ours reports whether nobody else has written this holder's object. Nobody can, unless
+// the store lets two processes create one object, or says that it wrote what it did not.
+func (l *bucketLock) ours(ctx context.Context) bool {
+	text, err := GetSmall(ctx, l.b, holderKey(l.key, l.n))
+	return err != nil || bytes.Equal(text, l.text(false))
 }
 
 // outwait gives a silent holder that came back at the moment it was superseded the
@@ -191,6 +204,10 @@ func (l *bucketLock) confirmLocked(ctx context.Context) error {
 		return l.lostError()
 	}
 	asked := time.Now()
+	if !l.ours(ctx) {
+		l.lost = true
+		return l.lostError()
+	}
 	if err := l.b.Put(ctx, holderKey(l.key, l.n), l.text(false), Synced); err != nil {
 		return err
 	}

@@ -126,6 +126,34 @@ func TestSupersededHolderLearns(t *testing.T) {
 	l.Unlock()
 }
 
+// Where the store lets two processes create one object, or says that it did, both
+// think that they have the lock for no longer than a beat.
+func TestHoldersOfOneNumber(t *testing.T) {
+	for name, fault := range map[string]func(*storetest.Server){"ignores": (*storetest.Server).IgnoreConditions, "forges": (*storetest.Server).ForgeConditions} {
+		server := storetest.S3(t)
+		fault(server)
+		var held []*bucketLock
+		for _, machine := range []string{"a", "b"} {
+			b := elsewhere(t, server, machine)
+			l := &bucketLock{b: b, key: lockKey, n: 1, id: machine}
+			if err := l.take(ctx); err == nil {
+				held = append(held, l)
+			} else if !errors.Is(err, ErrLocked) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		has := 0
+		for _, l := range held {
+			if l.confirm(ctx) == nil {
+				has++
+			}
+		}
+		if has != 1 {
+			t.Errorf("%s: %d of %d still have it", name, has, len(held))
+		}
+	}
+}
+
 // The holder that was silent and comes back in the moment it is superseded
 // has the time to learn it before the other acts.
 func TestOutwait(t *testing.T) {

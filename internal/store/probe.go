@@ -56,9 +56,8 @@ func Probe(ctx context.Context, st Store) error {
 	if !bytes.Equal(got, want) {
 		return failed("it returns something other than what was written", nil)
 	}
-	if err := st.Create(ctx, key, want, Synced); !errors.Is(err, fs.ErrExist) {
-		return &probeError{st.String(), "it lets two writers create one object", err,
-			"the server ignores If-None-Match: use one that has conditional writes, or a directory"}
+	if err := createAgain(ctx, st, key, want); err != nil {
+		return err
 	}
 	if err := st.Copy(ctx, copied, key); err != nil {
 		return failed("it does not copy", err)
@@ -73,6 +72,33 @@ func Probe(ctx context.Context, st Store) error {
 		return failed("an object is there after it was deleted", err)
 	}
 	return nil
+}
+
+// CreateFirst creates the first object of a store, and makes sure that nobody can
+// create it again: what else is kept there relies on that.
+func CreateFirst(ctx context.Context, st Store, key string, data []byte) error {
+	if err := st.Create(ctx, key, data, Synced); err != nil {
+		return err
+	}
+	err := createAgain(ctx, st, key, data)
+	var useless *probeError
+	if errors.As(err, &useless) {
+		st.Delete(context.WithoutCancel(ctx), key)
+	}
+	return err
+}
+
+// createAgain makes sure that an object cannot be created that is there.
+func createAgain(ctx context.Context, st Store, key string, data []byte) error {
+	err := st.Create(ctx, key, data, Synced)
+	if err == nil {
+		return &probeError{st.String(), "it lets two writers create one object", nil,
+			"the server ignores If-None-Match: use one that has conditional writes, or a directory"}
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 func probeList(ctx context.Context, st Store, want ...string) error {

@@ -68,7 +68,7 @@ func Init(ctx context.Context, st store.Store, name string) (*Sweep, error) {
 	if err := checkEmpty(ctx, st); err != nil {
 		return nil, err
 	}
-	if err := st.Create(ctx, KeyFormat, jsonl.Line(format{formatName, formatFirst, name, newID()}), store.Synced); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := store.CreateFirst(ctx, st, KeyFormat, jsonl.Line(format{formatName, formatFirst, name, newID()})); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create sweep: %w", err)
 	}
 	return Open(ctx, st)

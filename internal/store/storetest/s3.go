@@ -32,6 +32,7 @@ type Server struct {
 	away          time.Time
 	lose          func(*http.Request) bool
 	unconditional bool
+	forged        bool
 	status        int
 	readOnly      bool
 	counts        map[string]int
@@ -132,6 +133,9 @@ func (s *Server) ReadOnly() { s.set(func() { s.readOnly = true }) }
 // IgnoreConditions makes it a server that takes no notice of If-None-Match.
 func (s *Server) IgnoreConditions() { s.set(func() { s.unconditional = true }) }
 
+// ForgeConditions makes it a server that answers as if it had created what was there.
+func (s *Server) ForgeConditions() { s.set(func() { s.forged = true }) }
+
 // Requests counts the requests since the last call, by method, and refused
 // ones with them.
 func (s *Server) Requests() (counts map[string]int) {
@@ -149,6 +153,7 @@ func (s *Server) set(change func()) {
 type fate struct {
 	status int
 	lost   bool
+	forged bool
 }
 
 func (s *Server) decide(r *http.Request) (f fate) {
@@ -166,6 +171,7 @@ func (s *Server) decide(r *http.Request) (f fate) {
 		f.status = http.StatusServiceUnavailable
 	}
 	f.lost = s.lose != nil && f.status == 0 && s.lose(r)
+	f.forged = s.forged && r.Header.Get("If-None-Match") != ""
 	return f
 }
 
@@ -178,6 +184,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case f.lost:
 		s.inner.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler) // cuts the connection
+	case f.forged:
+		s.inner.ServeHTTP(httptest.NewRecorder(), r)
+		w.Header().Set("ETag", `"forged"`)
 	default:
 		s.inner.ServeHTTP(w, r)
 	}

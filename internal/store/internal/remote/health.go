@@ -43,6 +43,22 @@ func (e *GivenUpError) Unwrap() error { return e.err }
 // CanceledError keeps Amazon's SDK from sending the request again.
 func (*GivenUpError) CanceledError() bool { return true }
 
+// Attempts is how often a request is sent that is answered each time, and has to be
+// repeated all the same.
+func (h *Health) Attempts() int {
+	if h.limit() < Patience {
+		return hurriedAttempts
+	}
+	return Attempts
+}
+
+// Again is told of each such attempt, from 1, and tells people after some.
+func (h *Health) Again(n int) {
+	if n >= tellAttempts {
+		h.tell()
+	}
+}
+
 // limit is how long the server may not answer.
 func (h *Health) limit() time.Duration {
 	if h.Limit == 0 {

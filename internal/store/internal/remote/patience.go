@@ -10,7 +10,11 @@ import (
 // attempts, with pauses that grow from the first to the longest, take about four
 // minutes.
 const (
-	Attempts   = 38
+	Attempts = 38
+
+	hurriedAttempts = 20 // where somebody waits, about a minute and a half
+	tellAttempts    = 7  // after about five seconds
+
 	firstPause = 50 * time.Millisecond
 	maxPause   = 10 * time.Second
 )

@@ -43,7 +43,7 @@ type protocol struct {
 // anything. clock follows the server's, and health knows whether it answers.
 func Open(ctx context.Context, u *url.URL, clock *remote.Clock, health *remote.Health) (remote.Protocol, error) {
 	q := u.Query()
-	cfg, err := config.LoadDefaultConfig(ctx, loadOptions(q)...)
+	cfg, err := config.LoadDefaultConfig(ctx, loadOptions(q, health)...)
 	if err != nil {
 		return nil, err
 	}
@@ -88,10 +88,10 @@ func amazons(u *url.URL) bool {
 	return strings.HasSuffix(host, ".amazonaws.com") || strings.HasSuffix(host, ".amazonaws.com.cn")
 }
 
-func loadOptions(q url.Values) []func(*config.LoadOptions) error {
+func loadOptions(q url.Values, health *remote.Health) []func(*config.LoadOptions) error {
 	o := []func(*config.LoadOptions) error{
 		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(remote.Limit)),
-		config.WithRetryer(func() aws.Retryer { return patient() }),
+		config.WithRetryer(func() aws.Retryer { return patient(health) }),
 		config.WithLogger(logging.Nop{}), // what is wrong is in the error, and stderr is the printer's
 		// Servers other than Amazon's reject the checksums that the client adds
 		// by default.
@@ -109,10 +109,13 @@ func loadOptions(q url.Values) []func(*config.LoadOptions) error {
 
 // patient is the retryer of every request. It has no quota of retries: the pauses
 // protect the store.
-func patient() aws.Retryer {
+func patient(health *remote.Health) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.RateLimiter = remote.Attempts, ratelimit.None
-		o.Backoff = retry.BackoffDelayerFunc(func(n int, _ error) (time.Duration, error) { return remote.Pause(n), nil })
+		o.MaxAttempts, o.RateLimiter = health.Attempts(), ratelimit.None
+		o.Backoff = retry.BackoffDelayerFunc(func(n int, _ error) (time.Duration, error) {
+			health.Again(n)
+			return remote.Pause(n), nil
+		})
 		o.Retryables = append(o.Retryables,
 			retry.RetryableHTTPStatusCode{Codes: map[int]struct{}{http.StatusTooManyRequests: {}}},
 			// Two conditional writes collided; the second has to be repeated.
