@@ -120,10 +120,9 @@ func (c *cli) rootCommand() *cobra.Command {
 // observe watches what a verb does, says of it what sweeps are to remember, and how long
 // it waits for buckets.
 func (c *cli) observe(cmd *cobra.Command) error {
-	ctx := lease.Doing(patience.Of(cmd.Context(), cmd.Name(), c.stderr, c.painting.Load), describe.DeedOf(cmd.Name(), c.args))
-	ctx, o, err := observe.Begin(ctx, cmd.Name(), observe.Wanted{Metrics: c.settings.GetString("metrics"), Logs: c.settings.GetString("log_output"), Stderr: c.stderr, Warn: c.app.Warn})
-	cmd.SetContext(ctx)
+	ctx, o, err := observe.Begin(lease.Doing(cmd.Context(), describe.DeedOf(cmd.Name(), c.args)), cmd.Name(), observe.Wanted{Metrics: c.settings.GetString("metrics"), Logs: c.settings.GetString("log_output"), Stderr: c.stderr, Warn: c.app.Warn})
 	c.stderr = o.Stderr(c.stderr)
+	cmd.SetContext(patience.Of(ctx, cmd.Name(), c.stderr, c.painting.Load))
 	if c.observer = o; o != nil {
 		c.app.Queue = o.Queue
 	}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/store/internal/process"
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
 
@@ -25,14 +26,14 @@ type bucket struct {
 	stalls   int           // how often a request is sent whose reply stalls
 	breaks   int           // and one whose reply breaks off
 	lease    leaseTimes
-	self     process
+	self     process.Process
 }
 
 func newBucket(p remote.Protocol, name, prefix string, c *remote.Clock) *bucket {
 	if prefix != "" {
 		prefix += "/"
 	}
-	return &bucket{remote: p, name: name, prefix: prefix, clock: c, stalls: remote.Stalls, breaks: remote.Attempts, lease: defaultLease, self: thisProcess()}
+	return &bucket{remote: p, name: name, prefix: prefix, clock: c, stalls: remote.Stalls, breaks: remote.Attempts, lease: defaultLease, self: process.This()}
 }
 
 func (b *bucket) String() string { return b.name }

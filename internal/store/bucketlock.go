@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/store/internal/process"
 )
 
 // A lock in a bucket is a lease. Its n-th holder created the object "KEY.<n>",
@@ -31,7 +33,7 @@ var defaultLease = leaseTimes{beat: 10 * time.Second, trust: 30 * time.Second, s
 
 // holding is the content of a holder's object.
 type holding struct {
-	process
+	process.Process
 	Holder   string `json:"holder,omitempty"` // a number of its own
 	Released bool   `json:"released,omitempty"`
 }
@@ -79,7 +81,7 @@ func (b *bucket) judge(ctx context.Context, o Object) (freedom, error) {
 		return held, fmt.Errorf("read %s: %w", o.Key, err)
 	}
 	switch {
-	case h.Released || h.deadFor(b.self):
+	case h.Released || h.DeadFor(b.self):
 		return free, nil
 	case b.clock.Now().Sub(o.ModTime) > b.lease.stale:
 		return silent, nil
@@ -200,14 +202,11 @@ func (l *bucketLock) confirm(ctx context.Context) error {
 }
 
 func (l *bucketLock) confirmLocked(ctx context.Context) error {
-	if l.lost {
-		return l.lostError()
-	}
-	asked := time.Now()
-	if !l.ours(ctx) {
+	if l.lost || !l.ours(ctx) {
 		l.lost = true
 		return l.lostError()
 	}
+	asked := time.Now()
 	if err := l.b.Put(ctx, holderKey(l.key, l.n), l.text(false), Synced); err != nil {
 		return err
 	}

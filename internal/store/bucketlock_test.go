@@ -3,13 +3,13 @@ package store
 import (
 	"context"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/store/internal/process"
 	"github.com/fanout-dev/fanout/internal/store/storetest"
 )
 
@@ -216,40 +216,20 @@ func TestTakeoverHappensOnce(t *testing.T) {
 }
 
 // deadProcess is a process of this machine that has ended.
-func deadProcess(t *testing.T) process {
+func deadProcess(t *testing.T) process.Process {
 	t.Helper()
 	cmd := exec.Command("sleep", "60")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	p := thisProcess()
-	p.PID, p.Start = cmd.Process.Pid, startOf(cmd.Process.Pid)
-	if p.Start == "" || p.deadFor(thisProcess()) {
+	p := process.This()
+	p.PID, p.Start = cmd.Process.Pid, process.StartOf(cmd.Process.Pid)
+	if p.Start == "" || p.DeadFor(process.This()) {
 		t.Errorf("the process %+v is dead before it ends", p)
 	}
 	cmd.Process.Kill()
 	cmd.Wait()
 	return p
-}
-
-func TestDeadProcess(t *testing.T) {
-	me := thisProcess()
-	if me.Boot == "" || me.Space == "" || me.Start == "" || me.PID != os.Getpid() {
-		t.Fatalf("this process is %+v", me)
-	}
-	dead := deadProcess(t)
-	if !dead.deadFor(me) {
-		t.Error("a process that has ended lives")
-	}
-	elsewhere, reborn := dead, me
-	elsewhere.Space = "pid:[1]"
-	reborn.Start = "1"
-	if me.deadFor(me) || elsewhere.deadFor(me) {
-		t.Error("a process that may live is dead")
-	}
-	if !reborn.deadFor(me) {
-		t.Error("a number that another process has is not told apart")
-	}
 }
 
 // Locked writes nothing.

@@ -1,4 +1,5 @@
-package store
+// Package process knows processes of all machines, and which of this one have ended.
+package process
 
 import (
 	"os"
@@ -6,23 +7,24 @@ import (
 	"strings"
 )
 
-// process identifies a process among those of all machines.
-type process struct {
+// Process identifies a process among those of all machines.
+type Process struct {
 	Boot  string `json:"boot"`  // of the machine, this time
 	Space string `json:"space"` // the pid namespace
 	PID   int    `json:"pid"`
 	Start string `json:"start"` // in clock ticks since boot
 }
 
-func thisProcess() process {
+// This is the process that asks.
+func This() Process {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	space, _ := os.Readlink("/proc/self/ns/pid")
 	pid := os.Getpid()
-	return process{strings.TrimSpace(string(boot)), space, pid, startOf(pid)}
+	return Process{strings.TrimSpace(string(boot)), space, pid, StartOf(pid)}
 }
 
-// startOf is when a process of this machine began; "" if it has ended.
-func startOf(pid int) string {
+// StartOf is when a process of this machine began; "" if it has ended.
+func StartOf(pid int) string {
 	b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
 		return ""
@@ -35,11 +37,11 @@ func startOf(pid int) string {
 	return fields[19]
 }
 
-// deadFor reports whether p is known to have ended: me must share its machine
+// DeadFor reports whether p is known to have ended: me must share its machine
 // and pid namespace.
-func (p process) deadFor(me process) bool {
+func (p Process) DeadFor(me Process) bool {
 	if p.Boot == "" || p.Space == "" || p.Boot != me.Boot || p.Space != me.Space {
 		return false
 	}
-	return p.Start != startOf(p.PID)
+	return p.Start != StartOf(p.PID)
 }
