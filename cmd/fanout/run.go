@@ -225,8 +225,7 @@ func (c *cli) printPlanned(j *app.Job, todo due.List) {
 func (c *cli) fan(ctx context.Context, j *app.Job, todo due.List, f runFlags) (fan.Summary, error) {
 	paint := progress.New(progress.WorkOf(j.Sweep, todo.Runs), c.stdout, c.stderr, c.json, c.settings.GetBool("progress") && !f.noProgress)
 	c.painting.Store(true)
-	defer c.painting.Store(false)
-	defer paint.Stop()
+	defer func() { paint.Stop(); c.painting.Store(false) }()
 	return j.Execute(ctx, todo, c.observer.Runs(j.Sweep, c.noter(j.Sweep, paint)))
 }
 
