@@ -11,6 +11,7 @@ import (
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/fed"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/patience"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/timetable"
 	"github.com/fanout-dev/fanout/internal/app"
@@ -345,7 +346,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 		Command: set.GetString("command"), Image: set.GetString("image"), Driver: set.GetString("driver"),
 		Artifact: set.GetString("artifact"), EnvFrom: set.GetString("env_from"), Env: c.workerEnv(),
 		Region: set.GetString("region"), Namespace: set.GetString("namespace"), NodePool: set.GetString("node_pool"),
-		Datacenters: set.GetStringSlice("datacenters"), Grace: c.settings.GetDuration("grace"),
+		Datacenters: set.GetStringSlice("datacenters"), Grace: c.settings.GetDuration("grace"), Say: patience.Sayer(c.stderr, c.painting.Load),
 	}
 	for key, n := range map[string]*int{"priority": &o.Priority, "max_parallel": &o.Parallel, "runs_per_job": &o.PerShard} {
 		text := set.GetString(key)
@@ -359,9 +360,7 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 	if o.Dir, err = store.Absolute(where); err != nil {
 		return o, err
 	}
-	if o.Parallel == 0 {
-		o.Parallel = c.settings.GetInt("jobs")
-	}
+	o.Parallel = cmp.Or(o.Parallel, c.settings.GetInt("jobs"))
 	o.Env[settings.Variable("jobs")] = "1"
 	if n := set.GetString("runs_at_once"); n != "" {
 		if _, err := settings.Count(n); err != nil {

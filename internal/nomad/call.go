@@ -40,6 +40,9 @@ func (e *Executor) retry(ctx context.Context, p place, doing string, do func(con
 		if err == nil || !e.passing(p, err) || time.Since(begin) > e.o.retryFor || e.gone(p) != nil {
 			return answer.Explain(doing, err)
 		}
+		if s := e.sites[p]; !s.isOpen() && time.Since(begin) > awayAfter {
+			e.announce(s, true)
+		}
 		select {
 		case <-ctx.Done():
 			return answer.Explain(doing, err)
@@ -62,6 +65,9 @@ func (e *Executor) call(ctx context.Context, p place, do func(context.Context) e
 		return ctx.Err()
 	}
 	defer func() { <-slots }()
+	if !s.isOpen() {
+		defer time.AfterFunc(awayAfter, func() { e.announce(s, true) }).Stop()
+	}
 	limited, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	err := do(limited)

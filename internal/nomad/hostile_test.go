@@ -216,3 +216,38 @@ func TestServersThatRepeatTheToken(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Whoever connects to a cluster that refuses or does not answer is told within seconds
+// what is waited for, and for how long at most.
+func TestToldWhileConnecting(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Query().Get("region") == "eu" {
+			<-r.Context().Done()
+		}
+		http.Error(w, "too many", http.StatusTooManyRequests)
+	}))
+	defer server.Close()
+	t.Setenv("NOMAD_ADDR", server.URL)
+	said := make(chan string, 10)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	done := make(chan error, 1)
+	s := twoRegions(t)
+	go func() {
+		e, err := New(ctx, s, Options{Dir: "d", Command: "fanout", Parallel: 1, Say: func(text string) bool { said <- text; return true }})
+		if err == nil {
+			err = errors.Join(errors.New("it is connected"), e.Close())
+		}
+		done <- err
+	}()
+	texts := []string{<-said, <-said}
+	slices.Sort(texts)
+	want := []string{"region eu does not answer: its runs wait, for up to 5 min", "region us does not answer (Nomad says 429: too many): its runs wait, for up to 5 min"}
+	if !slices.Equal(texts, want) {
+		t.Errorf("%q, want %q", texts, want)
+	}
+	stop()
+	if err := <-done; err == nil || strings.Contains(err.Error(), "it is connected") {
+		t.Error(err)
+	}
+}

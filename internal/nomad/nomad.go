@@ -55,6 +55,8 @@ type Options struct {
 	Grace     time.Duration     // for a worker to stop
 	LostAfter time.Duration     // how long a worker may be silent on a node that is away; 0 is sweep.LostAfter
 
+	Say func(text string) (said bool) // tells people what concerns no shard, before the first one; what it does not say that one does. May be nil
+
 	// Where runs without a placement go.
 	Region, Namespace, NodePool string
 	Datacenters                 []string

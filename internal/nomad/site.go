@@ -161,13 +161,14 @@ func (s *site) saw(err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.why = err
 	if err == nil || !answer.Away(err) {
 		if s.open {
 			s.since, s.gone = time.Time{}, nil
 		}
 		return
 	}
-	if s.why = err; s.since.IsZero() {
+	if s.since.IsZero() {
 		s.since = time.Now()
 	}
 }
@@ -259,7 +260,7 @@ func (e *Executor) announce(s *site, away bool) {
 func (e *Executor) say(text string) {
 	e.mu.Lock()
 	note := e.note
-	if note == nil && !slices.Contains(e.remarks, text) {
+	if note == nil && !slices.Contains(e.remarks, text) && (e.o.Say == nil || !e.o.Say(text)) {
 		e.remarks = append(e.remarks, text)
 	}
 	e.mu.Unlock()

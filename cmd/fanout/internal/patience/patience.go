@@ -40,6 +40,17 @@ func waitOf(verb string, stderr unit.Printer, told func() bool) store.Wait {
 	return wait
 }
 
+// Sayer tells whoever typed a verb what is waited for, unless people learn it elsewhere.
+func Sayer(stderr unit.Printer, told func() bool) func(text string) bool {
+	return func(text string) bool {
+		if told() {
+			return false
+		}
+		stderr.Printf("fanout: %s\n", text)
+		return true
+	}
+}
+
 // bucketOf is the URL of the whole bucket that where is a part of: a server has many
 // sweeps, and one bucket that does not answer.
 func bucketOf(where string) string {
