@@ -19,6 +19,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/feed"
 	"github.com/fanout-dev/fanout/internal/local"
 	"github.com/fanout-dev/fanout/internal/nomad"
+	"github.com/fanout-dev/fanout/internal/nomad/inside"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -63,7 +64,7 @@ func asFiring(v nomadSchedule) *timetable.Firing {
 }
 
 // madeBy says for the history of a schedule what makes this firing.
-func madeBy() string { return "Nomad, " + nomad.WorkerName() }
+func madeBy() string { return "Nomad, " + inside.WorkerName() }
 
 // A place is where runs can execute, by the name that --on has for it.
 type place struct {
@@ -306,10 +307,10 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 			return nil, err
 		}
 		o := c.localOptions(runs)
-		o.Scratch, o.Memory = nomad.WorkFolder(), nomad.Memory()
+		o.Scratch, o.Memory = inside.WorkFolder(), inside.Memory()
 		return local.New(ctx, s, o)
 	}
-	return worker.Options{Name: nomad.WorkerName(), Start: start, Note: c.observer.Runs(s, c.printNote)}
+	return worker.Options{Name: inside.WorkerName(), Start: start, Note: c.observer.Runs(s, c.printNote)}
 }
 
 // fedAgain feeds a notebook what a run was fed.
@@ -346,9 +347,9 @@ func (c *cli) nomadOptions(own []value.Binding, where string, resolve func(strin
 		Command: set.GetString("command"), Image: set.GetString("image"), Driver: set.GetString("driver"),
 		Artifact: set.GetString("artifact"), EnvFrom: set.GetString("env_from"), Env: c.workerEnv(),
 		Region: set.GetString("region"), Namespace: set.GetString("namespace"), NodePool: set.GetString("node_pool"),
-		Datacenters: set.GetStringSlice("datacenters"), Grace: c.settings.GetDuration("grace"), Say: patience.Sayer(c.stderr, c.painting.Load),
+		Datacenters: set.GetStringSlice("datacenters"), Class: set.GetString("class"), Grace: c.settings.GetDuration("grace"), Say: patience.Sayer(c.stderr, c.painting.Load),
 	}
-	for key, n := range map[string]*int{"priority": &o.Priority, "max_parallel": &o.Parallel, "runs_per_job": &o.PerShard} {
+	for key, n := range map[string]*int{"priority": &o.Priority, "max_parallel": &o.Parallel, "runs_per_job": &o.PerShard, "class_parallel": &o.ClassParallel} {
 		text := set.GetString(key)
 		if text == "" || text == "auto" && key == "runs_per_job" {
 			continue

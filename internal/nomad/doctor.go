@@ -12,6 +12,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
 )
@@ -130,7 +131,7 @@ const workerLimit = 2 * time.Minute
 
 // worker dispatches a worker and waits until it has examined its machine.
 func (d *doctor) worker(ctx context.Context) bool {
-	child, err := d.dispatch(ctx, d.class, d.probe.ID, &d.probe)
+	child, err := d.dispatch(ctx, d.class, sweep.Shard{ID: d.probe.ID}, &d.probe)
 	if err != nil {
 		return d.find("rights to dispatch", "", err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/nomad/inside"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/tasklog"
@@ -38,7 +39,7 @@ func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc.Alloc, una
 			continue
 		}
 		if mb := memoryOf(a, task); mb > 0 && why == reason.Killed {
-			why += ": " + memoryWords(mb, unasked)
+			why += ": " + inside.MemoryWords(mb, unasked)
 		}
 		if text := e.stderrTail(ctx, p, a.ID, task); text != "" {
 			why = text

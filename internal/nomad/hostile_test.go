@@ -90,7 +90,7 @@ func TestJobsOfOthers(t *testing.T) {
 		t.Errorf("it found %v", e.left)
 	}
 	c := e.planned()[0]
-	if child, err := e.dispatch(t.Context(), c, "s", nil); child != "" || err == nil || !strings.Contains(err.Error(), `it dispatched "payroll", which is no job of `+c.id) {
+	if child, err := e.dispatch(t.Context(), c, sweep.Shard{ID: "s"}, nil); child != "" || err == nil || !strings.Contains(err.Error(), `it dispatched "payroll", which is no job of `+c.id) {
 		t.Errorf("dispatched %q, %v", child, err)
 	}
 	if err := errors.Join(e.Cancel(t.Context()), e.Close()); err != nil {

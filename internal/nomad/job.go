@@ -11,10 +11,11 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
-	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/about"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/quota"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
 	"github.com/fanout-dev/fanout/templates"
 )
@@ -80,9 +81,6 @@ func (e *Executor) put(ctx context.Context, c *class) (obstacles string, err err
 // maxRaces is how often a job is registered that others change meanwhile.
 const maxRaces = 20
 
-// metaWhere is the meta key of a job with the sweep that it belongs to.
-const metaWhere = "fanout_sweep"
-
 // currentIndex returns the index at which the job may be replaced. It refuses to
 // take a job from a copy of the sweep elsewhere that still uses it.
 func (e *Executor) currentIndex(ctx context.Context, c *class) (index uint64, err error) {
@@ -98,7 +96,7 @@ func (e *Executor) currentIndex(ctx context.Context, c *class) (index uint64, er
 		return 0, err
 	}
 	stopped := job.Stop != nil && *job.Stop
-	if where := job.Meta[metaWhere]; !stopped && where != "" && where != e.o.Dir {
+	if where := job.Meta[about.Where]; !stopped && where != "" && where != e.o.Dir {
 		return 0, &takenError{c.id, where}
 	}
 	if job.JobModifyIndex == nil {
@@ -153,13 +151,11 @@ const payloadFile = "shard.json"
 // configure sets what fanout decides.
 func (e *Executor) configure(job *api.Job, task *api.Task, c *class) {
 	job.ID, job.Name = &c.id, &c.id
-	job.SetMeta(metaWhere, e.o.Dir).SetMeta("fanout_user", lease.Me().User)
-	if e.sweep != nil { // the doctor has none
-		head, _ := e.sweep.Head()
-		job.SetMeta("fanout_name", e.sweep.Name()).SetMeta("fanout_templates", strings.Join(head.Notebooks(), ", "))
+	about.Job(job, e.o.Dir, e.sweep)
+	if e.o.Class != "" {
+		job.SetMeta(quota.Meta, e.o.Class)
 	}
 	job.Type = ptr(api.JobTypeBatch)
-	job.ParameterizedJob = &api.ParameterizedJobConfig{Payload: "required", MetaRequired: []string{"shard"}}
 	c.Put(job)
 	jobspec.NeverRestart(job)
 	for _, t := range job.TaskGroups[0].Tasks {

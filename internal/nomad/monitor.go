@@ -44,7 +44,7 @@ func (m *monitor) execute(ctx context.Context, fresh bool) (err error) {
 		return err
 	}
 	if fresh && m.site.isOpen() {
-		m.child, err = m.dispatch(ctx, m.class, m.shard.ID, nil)
+		m.child, err = m.begin(ctx)
 		if err != nil && ctx.Err() == nil {
 			return err
 		}
@@ -63,6 +63,19 @@ func (m *monitor) execute(ctx context.Context, fresh bool) (err error) {
 		return err
 	}
 	return m.settle(work)
+}
+
+// begin dispatches the shard, once its workload class has room. Without that, there is no
+// job when ctx ends.
+func (m *monitor) begin(ctx context.Context) (child string, err error) {
+	if m.site == nil || m.site.gate == nil {
+		return m.dispatch(ctx, m.class, m.shard, nil)
+	}
+	err = m.site.gate.Pass(ctx, func() (err error) {
+		child, err = m.dispatch(ctx, m.class, m.shard, nil)
+		return err
+	})
+	return child, err
 }
 
 // remember keeps the job of a shard whose place is given up, in case it comes back.

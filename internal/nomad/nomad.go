@@ -29,6 +29,7 @@ import (
 	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/lease"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/about"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/client"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
@@ -41,19 +42,25 @@ import (
 // Options are where and how shards are executed. The cluster itself is named by
 // the environment: NOMAD_ADDR and the other variables of Nomad's own client.
 type Options struct {
-	Dir       string            // the sweep, as workers find it
-	Job       []byte            // job specification in HCL; nil is ours
-	JobFile   string            // its name, for error messages
-	Command   string            // path of fanout on the clients; empty keeps the one of the specification
-	Driver    string            // instead of the specification's
-	Image     string            // for drivers that run images; docker when none is named
-	Artifact  string            // fetched into the task before it starts, such as fanout itself
-	Env       map[string]string // of the workers
-	EnvFrom   string            // path of a Nomad variable whose items become the environment of the workers
-	Parallel  int               // allocations at once
-	PerShard  int               // runs per allocation; 0 lets fanout decide
-	Grace     time.Duration     // for a worker to stop
-	LostAfter time.Duration     // how long a worker may be silent on a node that is away; 0 is sweep.LostAfter
+	Dir      string            // the sweep, as workers find it
+	Job      []byte            // job specification in HCL; nil is ours
+	JobFile  string            // its name, for error messages
+	Command  string            // path of fanout on the clients; empty keeps the one of the specification
+	Driver   string            // instead of the specification's
+	Image    string            // for drivers that run images; docker when none is named
+	Artifact string            // fetched into the task before it starts, such as fanout itself
+	Env      map[string]string // of the workers
+	EnvFrom  string            // path of a Nomad variable whose items become the environment of the workers
+	Parallel int               // allocations at once
+	PerShard int               // runs per allocation; 0 lets fanout decide
+	Class    string            // workload class; may be empty
+
+	// ClassParallel is how many allocations of the class, of all sweeps, may exist at
+	// once in a place; 0 is no limit.
+	ClassParallel int
+
+	Grace     time.Duration // for a worker to stop
+	LostAfter time.Duration // how long a worker may be silent on a node that is away; 0 is sweep.LostAfter
 
 	Say func(text string) (said bool) // tells people what concerns no shard, before the first one; what it does not say that one does. May be nil
 
@@ -170,7 +177,7 @@ func (e *Executor) findChildren(ctx context.Context, p place) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, j := range all {
-		if shard := j.Meta["shard"]; shard != "" && jobs.IsChild(j.ID) {
+		if shard := j.Meta[about.Shard]; shard != "" && jobs.IsChild(j.ID) {
 			e.left[shard] = j.ID
 		}
 	}
@@ -184,7 +191,7 @@ func (e *Executor) jobs(ctx context.Context, p place) (all []*api.JobListStub, e
 		all, err = jobs.List(e.client, e.prefix, p.query(ctx))
 		return err
 	})
-	return slices.DeleteFunc(all, func(j *api.JobListStub) bool { return j.Meta[metaWhere] != e.o.Dir }), err
+	return slices.DeleteFunc(all, func(j *api.JobListStub) bool { return j.Meta[about.Where] != e.o.Dir }), err
 }
 
 // Parallel is how many allocations may exist at once.
@@ -340,7 +347,8 @@ func (e *Executor) deregister(ctx context.Context, p place, id string) error {
 // dispatch starts a shard and returns the id of its job, which names both. The idempotency token
 // makes a lost reply harmless; a copy of the sweep has shards of the same names
 // and other tokens.
-func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *Probe) (child string, err error) {
+func (e *Executor) dispatch(ctx context.Context, c *class, what sweep.Shard, probe *Probe) (child string, err error) {
+	shard := what.ID
 	payload, err := json.Marshal(Payload{e.o.Dir, shard, probe})
 	if err != nil {
 		return "", err
@@ -348,7 +356,7 @@ func (e *Executor) dispatch(ctx context.Context, c *class, shard string, probe *
 	var wrong error
 	err = e.retry(ctx, c.place, "dispatch shard "+shard, func(ctx context.Context) error {
 		got, _, err := e.client.Jobs().DispatchOpts(&api.DispatchOptions{
-			JobID: c.id, Payload: payload, Meta: map[string]string{"shard": shard}, Priority: c.Priority, IdPrefixTemplate: "shard-" + jobspec.Safe(shard),
+			JobID: c.id, Payload: payload, Meta: about.OfShard(what, func(run string) string { return e.sweep.RunName(run) }), Priority: c.Priority, IdPrefixTemplate: "shard-" + jobspec.Safe(shard),
 		}, c.place.write(ctx, c.id+"."+shard+"."+e.o.Dir))
 		if err != nil {
 			return err

@@ -9,7 +9,11 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hashicorp/nomad/api"
+
+	"github.com/fanout-dev/fanout/internal/nomad/internal/about"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
+	"github.com/fanout-dev/fanout/internal/nomad/internal/quota"
 	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -21,6 +25,7 @@ type site struct {
 	place
 	classes []*class      // of the planned runs
 	slots   chan struct{} // one per request in flight
+	gate    *quota.Gate   // of the workload class; nil if it has no limit
 	decided chan struct{} // closed once it is open or gone
 
 	mu        sync.Mutex
@@ -61,7 +66,7 @@ func (e *Executor) makeSites() {
 	for _, c := range e.planned() {
 		s := e.sites[c.place]
 		if s == nil {
-			s = &site{place: c.place, slots: make(chan struct{}, callers), decided: make(chan struct{}), since: time.Now()}
+			s = &site{place: c.place, slots: make(chan struct{}, callers), gate: e.gate(c.place), decided: make(chan struct{}), since: time.Now()}
 			e.sites[c.place] = s
 		}
 		s.classes = append(s.classes, c)
@@ -294,4 +299,19 @@ func (e *Executor) inPlaces(do func(place) error) error {
 	}
 	all.Wait()
 	return errors.Join(errs...)
+}
+
+// gate is what lets shards through to a place, where a class is bounded; else nil.
+func (e *Executor) gate(p place) *quota.Gate {
+	if e.o.ClassParallel == 0 {
+		return nil
+	}
+	list := func(ctx context.Context) (all []*api.JobListStub, err error) {
+		err = e.retry(ctx, p, "count the jobs of class "+e.o.Class, func(ctx context.Context) (err error) {
+			all, err = quota.List(e.client, e.o.Class, p.query(ctx))
+			return err
+		})
+		return all, err
+	}
+	return quota.New(quota.Options{Class: e.o.Class, Limit: e.o.ClassParallel, Owner: e.o.Dir, Key: about.Where, List: list, Say: e.say, Every: e.o.poll})
 }

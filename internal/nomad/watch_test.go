@@ -7,6 +7,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/nomad/nomadtest"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -38,7 +39,7 @@ func TestJobsOfCopies(t *testing.T) {
 	if err := there.register(t.Context(), d); !errors.As(err, &taken) {
 		t.Errorf("the copy registers: %v", err)
 	}
-	child, err := here.dispatch(t.Context(), c, "1-1", &Probe{})
+	child, err := here.dispatch(t.Context(), c, sweep.Shard{ID: "1-1"}, &Probe{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +55,7 @@ func TestJobsOfCopies(t *testing.T) {
 	if err := there.register(t.Context(), d); err != nil {
 		t.Fatalf("the job was given back: %v", err)
 	}
-	if other, err := there.dispatch(t.Context(), d, "1-1", &Probe{}); err != nil || other == child {
+	if other, err := there.dispatch(t.Context(), d, sweep.Shard{ID: "1-1"}, &Probe{}); err != nil || other == child {
 		t.Errorf("the copy's shard is %s, as is that of the other, %v", other, err)
 	}
 }

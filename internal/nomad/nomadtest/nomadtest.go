@@ -469,7 +469,11 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request) {
 	var stubs []*api.JobListStub
 	for id, job := range s.jobs {
 		if strings.HasPrefix(id, prefix) {
-			stubs = append(stubs, &api.JobListStub{ID: id, Stop: s.stopped[id], Status: s.status(id), Meta: job.Meta, Periodic: job.Periodic != nil})
+			status := s.status(id)
+			if job.ParameterizedJob != nil && !strings.Contains(id, api.JobDispatchLaunchSuffix) && !s.stopped[id] {
+				status = "running" // it takes dispatches
+			}
+			stubs = append(stubs, &api.JobListStub{ID: id, Stop: s.stopped[id], Status: status, Meta: job.Meta, Periodic: job.Periodic != nil})
 		}
 	}
 	s.mu.Unlock()

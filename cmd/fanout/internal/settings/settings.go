@@ -151,6 +151,9 @@ func (s *Settings) Nomad(own []value.Binding) (*viper.Viper, error) {
 	}
 	name := v.GetString("class")
 	if name == "" {
+		if v.IsSet("class_parallel") {
+			return nil, unit.WithHint(errors.New("nomad: class_parallel: it bounds the allocations of a workload class, and no class is named"), "add class: NAME")
+		}
 		return v, nil
 	}
 	class := s.GetStringMap("classes." + name)
@@ -166,7 +169,7 @@ func (s *Settings) Nomad(own []value.Binding) (*viper.Viper, error) {
 }
 
 // classKeys are what a workload class decides.
-var classKeys = []string{"priority", "namespace", "node_pool", "max_parallel"}
+var classKeys = []string{"priority", "namespace", "node_pool", "max_parallel", "class_parallel"}
 
 // Count reads a number from 1.
 func Count(text string) (int, error) {

@@ -375,7 +375,7 @@ func webhook() form.Form[Notice] {
 // nomadKeys are the settings of the Nomad executor.
 var nomadKeys = []string{
 	"job", "driver", "image", "command", "artifact", "env_from", "region", "namespace", "datacenters", "node_pool", "priority",
-	"runs_per_job", "runs_at_once", "max_parallel", "python", "class", "lost_after",
+	"runs_per_job", "runs_at_once", "max_parallel", "class_parallel", "python", "class", "lost_after",
 }
 
 // nomad keeps the settings of that executor as they are written; it knows what

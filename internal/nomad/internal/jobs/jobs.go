@@ -15,6 +15,9 @@ import (
 	"github.com/hashicorp/nomad/api"
 )
 
+// Prefix is the beginning of the ids of all jobs of fanout.
+const Prefix = "fanout-"
+
 // List lists the jobs whose ids begin with a prefix, with their meta keys.
 func List(client *api.Client, prefix string, q *api.QueryOptions) ([]*api.JobListStub, error) {
 	q.Prefix = prefix
