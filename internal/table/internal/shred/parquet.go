@@ -14,7 +14,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/compress/zstd"
 	"github.com/parquet-go/parquet-go/format"
 
 	"github.com/fanout-dev/fanout/internal/table/internal/cell"
@@ -22,9 +21,12 @@ import (
 
 // A row group ends at whichever comes first.
 const (
-	groupRows  = 128 << 10
+	groupRows  = 32 << 10
 	groupBytes = 64 << 20
 )
+
+// pageBytes are the most that a page and a dictionary have before they are compressed.
+const pageBytes = 1 << 20
 
 // Writer writes record batches of one schema as a Parquet file: zstd,
 // dictionaries for what repeats, statistics, logical types, and the Arrow schema
@@ -35,10 +37,6 @@ type Writer struct {
 	fields []cell.Type
 	group  *Group // that Write fills
 }
-
-// codec is one for all files: its encoders have megabytes each, and runs of a sweep
-// with steps are fed a small file each.
-var codec = &zstd.Codec{Level: zstd.SpeedDefault}
 
 // Group is a part of the file. Several may be filled at the same time; they
 // are committed one after the other.
@@ -76,8 +74,8 @@ func New(w io.Writer, schema *arrow.Schema) (*Writer, error) {
 		parquet.KeyValueMetadata("ARROW:schema", arrowSchema),
 		parquet.KeyValueMetadata("fanout", version),
 		parquet.DataPageStatistics(true),
-		parquet.DictionaryMaxBytes(1<<20),
-		parquet.PageBufferSize(1<<20),
+		parquet.DictionaryMaxBytes(pageBytes),
+		parquet.PageBufferSize(pageBytes),
 		parquet.MaxRowsPerRowGroup(1<<62),
 	)
 	p.group = p.Group()
