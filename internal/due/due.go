@@ -37,6 +37,7 @@ type List struct {
 	Runs []string          // ids, in the order to take them
 	Why  map[string]Reason // by id; also of runs that are due and left for later
 	Kept int               // stand as they are
+	New  int               // were never executed, and are not asked for
 	All  bool              // nothing that is due was left out on purpose
 
 	// Later are those of the kept that may become due as others of the list end,
@@ -63,16 +64,25 @@ func Of(s *sweep.Sweep, how Reprocess, parts []string) List {
 	return l
 }
 
-// Asked lists runs that were asked for, whatever their state. All others are
-// kept.
+// Asked lists runs that were asked for, whatever their state. All others that were
+// ever executed are kept.
 func Asked(s *sweep.Sweep, ids, parts []string) List {
-	head, _ := s.Head()
-	l := List{Runs: ids, Why: map[string]Reason{}, Kept: head.Runs - len(ids)}
+	l := List{Runs: ids, Why: map[string]Reason{}}
 	for _, id := range ids {
 		st, _ := s.Run(id)
 		why := Why(st, s.Current(st.Run), parts)
 		why.Asked = true
 		l.Why[id] = why
+	}
+	for st := range s.All() {
+		if _, asked := l.Why[st.Run.ID]; asked || st.Run.Unplanned {
+			continue
+		}
+		if st.Status == outcome.Planned {
+			l.New++
+		} else {
+			l.Kept++
+		}
 	}
 	return l
 }
@@ -142,6 +152,9 @@ func (l List) String() string {
 		if n[w] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n[w], w))
 		}
+	}
+	if l.New > 0 {
+		parts = append(parts, fmt.Sprintf("%d new but not asked for", l.New))
 	}
 	if len(parts) == 0 {
 		return "nothing planned"

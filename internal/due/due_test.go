@@ -108,7 +108,7 @@ func TestOrder(t *testing.T) {
 func TestAsked(t *testing.T) {
 	s, ids := sample(t)
 	l := due.Asked(s, at(ids, 3, 0), parts)
-	if got := l.String(); got != "7 kept, 2 to run again" {
+	if got := l.String(); got != "6 kept, 2 to run again, 1 new but not asked for" {
 		t.Error(got)
 	}
 	for id, want := range map[string]string{ids[3]: "to run again", ids[0]: "failed before", ids[4]: "kept"} {
