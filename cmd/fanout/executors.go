@@ -137,6 +137,9 @@ func (m machines) Connect(ctx context.Context, s *sweep.Sweep) (app.Machine, err
 }
 
 func (m machines) connectHere(_ context.Context, s *sweep.Sweep) (app.Machine, error) {
+	if head, _ := s.Head(); head.Runs > manyRuns {
+		debug.SetGCPercent(controllerGC)
+	}
 	return &thisMachine{cli: m.cli, sweep: s}, nil
 }
 
@@ -329,6 +332,10 @@ func (c *cli) localOptions(queue []string) local.Options {
 // uses: it mostly waits, for thousands of runs, so memory matters more than
 // the little time that collecting it takes.
 const controllerGC = 30
+
+// manyRuns is from when on that goes for runs on this machine, too: what is known of
+// them takes more memory than the notebooks that execute.
+const manyRuns = 10_000
 
 // jobOptions are how the runs of a sweep execute on a cluster.
 func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {
