@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -21,7 +22,36 @@ type Choice struct {
 }
 
 // Choose finds the selected runs, in the order of the plan.
-func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
+func Choose(s *sweep.Sweep, c Choice) (chosen []Run, err error) {
+	for r, err := range Chosen(s, c) {
+		if err != nil {
+			return nil, err
+		}
+		chosen = append(chosen, r)
+	}
+	return chosen, nil
+}
+
+// Chosen yields the selected runs, in the order of the plan; an error is the last.
+func Chosen(s *sweep.Sweep, c Choice) iter.Seq2[Run, error] {
+	return func(yield func(Run, error) bool) {
+		keep, err := c.compile(s)
+		if err != nil {
+			yield(Run{}, err)
+			return
+		}
+		for st := range s.All() {
+			r := RunOf(s, st)
+			ok, err := keep(r)
+			if (ok || err != nil) && !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// compile returns what tells whether a run is selected.
+func (c Choice) compile(s *sweep.Sweep) (func(Run) (bool, error), error) {
 	named, err := Resolve(s, c.Runs)
 	if err != nil {
 		return nil, err
@@ -35,24 +65,15 @@ func Choose(s *sweep.Sweep, c Choice) ([]Run, error) {
 			return nil, unit.Mistake(fmt.Errorf("run %s is no longer planned: the sweep file excludes it, or no longer has its values", id))
 		}
 	}
-	var chosen []Run
-	for st := range s.All() {
-		if st.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, st.Run.ID) {
-			continue
+	return func(r Run) (bool, error) {
+		if r.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, r.Run.ID) {
+			return false, nil
 		}
-		r := RunOf(s, st)
-		if (c.Failed || c.Stale) && !(c.Failed && WentWrong(st) || c.Stale && len(r.Stale) > 0) {
-			continue
+		if (c.Failed || c.Stale) && !(c.Failed && WentWrong(r.RunState) || c.Stale && len(r.Stale) > 0) {
+			return false, nil
 		}
-		ok, err := keep(r)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			chosen = append(chosen, r)
-		}
-	}
-	return chosen, nil
+		return keep(r)
+	}, nil
 }
 
 // Matching keeps the runs for which the expression is true.

@@ -32,13 +32,15 @@ type Lease struct {
 
 // Acquire takes the lease, so that this process alone plans and executes runs
 // until Release. A *lease.HeldError says who has it. It reads the sweep again:
-// what the last holder did is known afterwards.
+// what the last holder did is known afterwards. After an error of the store the sweep
+// knows no runs any more.
 func (s *Sweep) Acquire(ctx context.Context) (*Lease, error) {
 	term, err := lease.Take(ctx, s.store)
 	if err != nil {
 		return nil, err
 	}
 	l := &Lease{sweep: s, term: term, epoch: term.Epoch()}
+	s.forgetRuns()
 	// Before there is a new log: the lack of any says that all have to be rebuilt.
 	fresh, err := Open(ctx, s.store)
 	if err == nil {
@@ -51,6 +53,13 @@ func (s *Sweep) Acquire(ctx context.Context) (*Lease, error) {
 		return nil, errors.Join(err, l.Release())
 	}
 	return l, nil
+}
+
+// forgetRuns makes room: what is read again is as large.
+func (s *Sweep) forgetRuns() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs, s.byID, s.chain = nil, map[string]*RunState{}, nil
 }
 
 // start opens the log of the lease's writer and makes the lease the one that

@@ -133,12 +133,14 @@ func (c Choice) withNeeds(s *sweep.Sweep, runs []string) []string {
 
 func (c Choice) chosen(s *sweep.Sweep) (due.List, error) {
 	if c.Again != nil {
-		runs, err := query.Choose(s, *c.Again)
-		todo := due.List{Runs: make([]string, len(runs))}
-		for i, r := range runs {
-			todo.Runs[i] = r.Run.ID
+		var todo due.List
+		for r, err := range query.Chosen(s, *c.Again) {
+			if err != nil {
+				return todo, err
+			}
+			todo.Runs = append(todo.Runs, r.Run.ID)
 		}
-		return todo, err
+		return todo, nil
 	}
 	switch c.Reprocess {
 	case due.None, due.Failed, due.Stale, due.All:
