@@ -6,10 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/fed"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/frugal"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/patience"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/settings"
@@ -137,9 +137,8 @@ func (m machines) Connect(ctx context.Context, s *sweep.Sweep) (app.Machine, err
 }
 
 func (m machines) connectHere(_ context.Context, s *sweep.Sweep) (app.Machine, error) {
-	if head, _ := s.Head(); head.Runs > manyRuns {
-		debug.SetGCPercent(controllerGC)
-	}
+	head, _ := s.Head()
+	frugal.Control(head.Runs, false)
 	return &thisMachine{cli: m.cli, sweep: s}, nil
 }
 
@@ -151,7 +150,7 @@ func (m machines) connectNomad(ctx context.Context, s *sweep.Sweep) (app.Machine
 	if err := store.Probe(ctx, s.Store()); err != nil {
 		return nil, err
 	}
-	debug.SetGCPercent(controllerGC)
+	frugal.Control(0, true)
 	e, err := nomad.New(ctx, s, o)
 	if err != nil {
 		return nil, err
@@ -327,15 +326,6 @@ func (c *cli) localOptions(queue []string) local.Options {
 		Feed: feed.Feed, Python: c.settings.GetString("python"), Version: version(), Environ: c.kernelEnv(), MaxCellOutput: int64(c.settings.GetSizeInBytes("output_cap")),
 	}
 }
-
-// controllerGC is how much garbage a controller keeps, as a percentage of what it
-// uses: it mostly waits, for thousands of runs, so memory matters more than
-// the little time that collecting it takes.
-const controllerGC = 30
-
-// manyRuns is from when on that goes for runs on this machine, too: what is known of
-// them takes more memory than the notebooks that execute.
-const manyRuns = 10_000
 
 // jobOptions are how the runs of a sweep execute on a cluster.
 func (c *cli) jobOptions(s *sweep.Sweep) (nomad.Options, error) {

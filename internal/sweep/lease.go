@@ -40,7 +40,9 @@ func (s *Sweep) Acquire(ctx context.Context) (*Lease, error) {
 		return nil, err
 	}
 	l := &Lease{sweep: s, term: term, epoch: term.Epoch()}
-	s.forgetRuns()
+	s.mu.Lock()
+	s.runs, s.byID, s.chain = nil, map[string]*RunState{}, nil // what is read again is as large
+	s.mu.Unlock()
 	// Before there is a new log: the lack of any says that all have to be rebuilt.
 	fresh, err := Open(ctx, s.store)
 	if err == nil {
@@ -53,13 +55,6 @@ func (s *Sweep) Acquire(ctx context.Context) (*Lease, error) {
 		return nil, errors.Join(err, l.Release())
 	}
 	return l, nil
-}
-
-// forgetRuns makes room: what is read again is as large.
-func (s *Sweep) forgetRuns() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.runs, s.byID, s.chain = nil, map[string]*RunState{}, nil
 }
 
 // start opens the log of the lease's writer and makes the lease the one that
