@@ -269,6 +269,27 @@ func save(t testing.TB, path string, write func(io.Writer) error) {
 	}
 }
 
+// The footer and the heads of pages do not repeat a long text.
+func TestLongTexts(t *testing.T) {
+	long := strings.Repeat("x", 8<<20)
+	builder := NewBuilder()
+	builder.Row()
+	if err := builder.Set(builder.Column(ColumnSpec{Name: "text"}), long); err != nil {
+		t.Fatal(err)
+	}
+	table, err := builder.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := table.WriteParquet(&b); err != nil {
+		t.Fatal(err)
+	}
+	if b.Len() > 64<<10 {
+		t.Errorf("%d bytes for a text of one letter", b.Len())
+	}
+}
+
 func TestValues(t *testing.T) {
 	table := everyType(t)
 	want := map[string][]string{

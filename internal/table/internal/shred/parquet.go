@@ -68,18 +68,30 @@ func New(w io.Writer, schema *arrow.Schema) (*Writer, error) {
 		p.fields = append(p.fields, d)
 		root.fields = append(root.fields, namedNode{parquet.Optional(nodeOf(d)), f.Name})
 	}
-	p.file = parquet.NewGenericWriter[any](w, parquet.NewSchema("schema", root),
+	physical := parquet.NewSchema("schema", root)
+	p.file = parquet.NewGenericWriter[any](w, append(withoutBounds(physical), physical,
 		parquet.Compression(codec),
 		parquet.CreatedBy("fanout", version, ""),
 		parquet.KeyValueMetadata("ARROW:schema", arrowSchema),
 		parquet.KeyValueMetadata("fanout", version),
-		parquet.DataPageStatistics(true),
+		parquet.DataPageStatistics(false), // the index of a column has them, cut short
 		parquet.DictionaryMaxBytes(pageBytes),
 		parquet.PageBufferSize(pageBytes),
 		parquet.MaxRowsPerRowGroup(1<<62),
-	)
+	)...)
 	p.group = p.Group()
 	return p, nil
+}
+
+// withoutBounds keeps the largest and the smallest text of a column out of the footer: as
+// one may be as long as the file, that is several times the file.
+func withoutBounds(s *parquet.Schema) (o []parquet.WriterOption) {
+	for _, path := range s.Columns() {
+		if c, ok := s.Lookup(path...); ok && c.Node.Type().Kind() == parquet.ByteArray {
+			o = append(o, parquet.SkipPageBounds(path...))
+		}
+	}
+	return o
 }
 
 func (p *Writer) Group() *Group {
