@@ -52,6 +52,7 @@ var (
 	errPage    = errors.New("the answer is a page of HTML: the server is not Nomad, or a proxy stands before it")
 	errEndless = errors.New("the reply is longer than any that is read: the server is broken, or not Nomad")
 	errNull    = errors.New("the list has an entry that is null: the server is broken, or not Nomad")
+	errLong    = fmt.Errorf("the reply has a text or a gap of more than %d bytes: the server is broken, or not Nomad", maxRun)
 	errMany    = fmt.Errorf("the reply has more than %d objects, or %d values: the server is broken, or not Nomad", maxObjects, maxParts)
 )
 
@@ -97,12 +98,15 @@ func (b *boundedBody) Close() error {
 type entries struct {
 	begun, list, text, escaped bool
 	depth, objects, parts      int
+	run                        int // bytes since the last mark
 	most                       bounds
 }
 
-// watch is an error once there are too many values, or an entry of the list is null.
+// watch is an error once there are too many values, one of them is too long, or an entry
+// of the list is null.
 func (e *entries) watch(part []byte) error {
 	for _, c := range part {
+		e.run++
 		switch {
 		case e.text:
 			e.text, e.escaped = e.escaped || c != '"', !e.escaped && c == '\\'
@@ -111,6 +115,9 @@ func (e *entries) watch(part []byte) error {
 			continue
 		case !e.begun:
 			e.begun, e.list = true, c == '['
+		}
+		if strings.IndexByte(`"[]{},:`, c) >= 0 {
+			e.run = 0
 		}
 		switch c {
 		case '"':
@@ -127,6 +134,9 @@ func (e *entries) watch(part []byte) error {
 				return errNull
 			}
 		}
+	}
+	if e.run > e.most.run {
+		return errLong
 	}
 	if e.objects > e.most.objects || e.parts > e.most.parts {
 		return errMany

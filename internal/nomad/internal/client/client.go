@@ -26,17 +26,19 @@ const (
 	maxRefusal = 64 << 10  // bytes of one that says what is wrong; the rest is not read
 	maxObjects = 1_500_000 // of JSON; each may take 600 bytes of memory
 	maxParts   = 20_000_000
+	maxRun     = 32 << 20 // bytes of a text, or of blanks: what decodes them takes four times as many
 )
 
 // bounds are those of a reply that a test may lower.
 type bounds struct {
 	bytes          int64
 	objects, parts int
+	run            int           // bytes of a text, or of blanks
 	begins         time.Duration // after the request
 	ends           time.Duration // after it began
 }
 
-var usual = bounds{maxReply, maxObjects, maxParts, 60 * time.Second, 90 * time.Second}
+var usual = bounds{maxReply, maxObjects, maxParts, maxRun, 60 * time.Second, 90 * time.Second}
 
 // eventStream is the path of the reply that does not end.
 const eventStream = "/v1/event/stream"

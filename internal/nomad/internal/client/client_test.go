@@ -17,7 +17,7 @@ import (
 
 const limit = 1 << 20
 
-var short = bounds{limit, 1000, 10_000, usual.begins, usual.ends}
+var short = bounds{limit, 1000, 10_000, 2 * limit, usual.begins, usual.ends}
 
 // serve returns a client of a server that answers so.
 func serve(t *testing.T, answer http.HandlerFunc) *api.Client { return serveWithin(t, short, answer) }
@@ -209,6 +209,36 @@ func TestManyValues(t *testing.T) {
 	}
 }
 
+// A text that does not end, and blanks that do not, are errors long before the reply
+// is as long as one may be.
+func TestLongValues(t *testing.T) {
+	b := short
+	b.run = limit / 10
+	for name, tt := range map[string]struct {
+		begins, goes string
+		want         error
+	}{
+		"text":    {`[{"ID":"`, "a", errLong},
+		"escaped": {`[{"ID":"`, `\"`, errLong},
+		"blanks":  {`[`, " ", errLong},
+		"number":  {`[{"ModifyIndex":`, "1", errLong},
+		"short":   {`[`, `{"ID":"` + strings.Repeat("a", limit/20) + `"},   `, nil},
+	} {
+		c := serveWithin(t, b, func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, tt.begins+strings.Repeat(tt.goes, limit/2/len(tt.goes)))
+		})
+		body, err := c.Raw().Response("/v1/jobs", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, body)
+		body.Close()
+		if !errors.Is(err, tt.want) || err != nil && n > limit/5 {
+			t.Errorf("%s: %v after %d bytes", name, err, n)
+		}
+	}
+}
+
 // Of a refusal without end the beginning is read.
 func TestEndlessRefusals(t *testing.T) {
 	c := serve(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -250,7 +280,7 @@ func TestSilence(t *testing.T) {
 			}
 		},
 	} {
-		c := serveWithin(t, bounds{limit, 1000, 10_000, 50 * time.Millisecond, 50 * time.Millisecond}, answer)
+		c := serveWithin(t, bounds{limit, 1000, 10_000, limit, 50 * time.Millisecond, 50 * time.Millisecond}, answer)
 		if _, _, err := c.Jobs().List(nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
