@@ -64,8 +64,10 @@ func (r *Reader) Markdown(source string) string {
 }
 
 // The parser of Markdown takes a step for each quote and list in each other, and
-// for each pair of what begins links and emphasis in a paragraph.
+// for each pair of what begins links and emphasis in a paragraph. It makes the rows of a
+// table as long as the first one.
 const (
+	maxPadding  = 2000 // cells that nobody wrote, and as many again as there are others
 	maxDepth    = 100
 	maxLinks    = 2000
 	maxEmphasis = 10_000
@@ -84,13 +86,27 @@ func overloaded(source string) bool {
 			return true
 		}
 	}
+	padding := 0
 	for _, paragraph := range breaks().Split(source, -1) {
+		padding += padded(paragraph)
 		emphasis := strings.Count(paragraph, "*") + strings.Count(paragraph, "_") + strings.Count(paragraph, "~")
 		if strings.Count(paragraph, "](") > maxLinks || emphasis > maxEmphasis {
 			return true
 		}
 	}
-	return false
+	return padding > maxPadding+strings.Count(source, "|")
+}
+
+// padded is how many cells are added to the rows of a table.
+func padded(paragraph string) int {
+	columns, lines := 0, 0
+	for line := range strings.Lines(paragraph) {
+		lines++
+		if n := strings.Count(line, "|"); n > columns && strings.Trim(line[len(markers().FindString(line)):], "|:- \t\r\n") == "" {
+			columns = n
+		}
+	}
+	return max(0, columns*lines-strings.Count(paragraph, "|"))
 }
 
 // A formula is taken out of a text before Markdown is read, and put back after.

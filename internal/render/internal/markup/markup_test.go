@@ -1,6 +1,7 @@
 package markup
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -151,6 +152,38 @@ func TestOverloaded(t *testing.T) {
 	for _, source := range []string{strings.Repeat("> > - [a](https://b.example) *c* `d`\n\n", 3000), strings.Repeat("-", 5000), "a\n" + strings.Repeat("*", 300) + "\n", strings.Repeat("| a_b_c | 1 |\n", 2000)} {
 		if got := (&Reader{}).Markdown(source); strings.HasPrefix(got, "<pre>") {
 			t.Errorf("%.20q is not read", source)
+		}
+	}
+}
+
+// A table whose first row is long and whose others are short is shown as it is written:
+// reading it would make a cell of each column for each row. Tables of people are read.
+func TestTablesOfPadding(t *testing.T) {
+	wide := func(columns, rows int, row string) string {
+		return "|" + strings.Repeat("a|", columns) + "\n|" + strings.Repeat("-|", columns) + "\n" + strings.Repeat(row+"\n", rows)
+	}
+	for name, tt := range map[string]struct {
+		text  string
+		table bool
+	}{
+		"bomb":       {wide(4000, 4000, "|"), false},
+		"in a quote": {"> " + strings.ReplaceAll(wide(1000, 1000, "|"), "\n", "\n> "), false},
+		"in a list":  {"- " + strings.ReplaceAll(wide(1000, 1000, "|"), "\n", "\n  "), false},
+		"many":       {strings.Repeat(wide(100, 100, "|")+"\n", 50), false},
+		"full":       {wide(100, 1000, "|"+strings.Repeat("b|", 100)), true},
+		"ragged":     {wide(20, 100, "|b|c|"), true},
+		"a line":     {"a | b\n--|--\n1 | 2\n", true},
+	} {
+		r := Reader{}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := r.Markdown(tt.text)
+		runtime.ReadMemStats(&after)
+		if table := strings.Contains(got, "<table"); table != tt.table {
+			t.Errorf("%s: is it a table? %v", name, table)
+		}
+		if used := after.TotalAlloc - before.TotalAlloc; used > 500<<20 {
+			t.Errorf("%s: allocated %d MB", name, used>>20)
 		}
 	}
 }
