@@ -2,9 +2,11 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -284,5 +286,29 @@ func TestRootIsMadeAgainForLists(t *testing.T) {
 		if keys := keysOf(t, s, prefix); !slices.Equal(keys, []string{"a/b2"}) {
 			t.Errorf("List %q: %q", prefix, keys)
 		}
+	}
+}
+
+// TestManySmallLogs: to read a log takes memory by its size.
+func TestManySmallLogs(t *testing.T) {
+	const n = 200
+	d := Dir(t.TempDir())
+	for i := range n {
+		if err := d.Put(t.Context(), fmt.Sprintf("log/%06d/fanout.jsonl", i+1), []byte("{}\n"), Cached); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	read := 0
+	for l, err := range d.Logs(t.Context(), "log/") {
+		if err != nil || string(l.Data) != "{}\n" {
+			t.Fatalf("%s: %q, %v", l.Key, l.Data, err)
+		}
+		read++
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; read != n || took > n<<16 {
+		t.Errorf("%d logs of 3 bytes took %d bytes", read, took)
 	}
 }
