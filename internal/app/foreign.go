@@ -20,16 +20,34 @@ func (a *App) warnForeign(ctx context.Context, s *sweep.Sweep) {
 	}
 }
 
-// otherMaker names the user who made a sweep, if that is not this one: by what
-// the sweep says, which can be forged, and by whose its folder is, which cannot.
+// WarnFiring says that a firing executes a sweep file that is kept in the sweep, when
+// another user made that or scheduled it.
+func (a *App) WarnFiring(ctx context.Context, st store.Store, spec, by string) {
+	maker := otherOwner(st.String(), lease.First(ctx, st))
+	if user, host, onMachine := strings.Cut(by, "@"); onMachine && maker == "" && user != lease.Me().User {
+		maker = unit.Line(fmt.Sprintf("user %s on %s", user, host))
+	}
+	if maker != "" {
+		a.Warn(fmt.Sprintf("%s was made or scheduled by %s: this executes %s, which is kept in it, with the code, the interpreter, the commands and the settings that it names",
+			unit.Line(unit.Path(st.String())), maker, unit.Line(spec)))
+	}
+}
+
+// otherMaker names the user who made a sweep, if that is not this one.
 func otherMaker(ctx context.Context, s *sweep.Sweep) string {
-	if maker := s.Maker(ctx); maker.User != "" && maker.User != lease.Me().User {
+	return otherOwner(s.Where(), s.Maker(ctx))
+}
+
+// otherOwner names a user other than this one: by what a sweep says of its maker, which
+// can be forged, and by whose its folder is, which cannot.
+func otherOwner(where string, maker lease.Holder) string {
+	if maker.User != "" && maker.User != lease.Me().User {
 		return unit.Line(fmt.Sprintf("user %s on %s", maker.User, maker.Host))
 	}
-	if store.IsURL(s.Where()) {
+	if store.IsURL(where) {
 		return ""
 	}
-	info, err := os.Stat(s.Where())
+	info, err := os.Stat(where)
 	if err != nil {
 		return ""
 	}
