@@ -69,7 +69,7 @@ func (c *cli) fire(ctx context.Context, f fireFlags) error {
 		return err
 	}
 	defer folder.Remove()
-	c.app.WarnFiring(ctx, st, this.Schedule.Spec, this.Schedule.By)
+	c.app.WarnFiring(ctx, st, this.Schedule.Spec)
 	c.settings.Give(this.Schedule.Settings)
 	bundle := filepath.Join(folder.Path, "bundle")
 	if err := draft.Unbundle(ctx, st, this.Schedule.Bundle, bundle); err != nil {

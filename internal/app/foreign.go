@@ -21,14 +21,10 @@ func (a *App) warnForeign(ctx context.Context, s *sweep.Sweep) {
 }
 
 // WarnFiring says that a firing executes a sweep file that is kept in the sweep, when
-// another user made that or scheduled it.
-func (a *App) WarnFiring(ctx context.Context, st store.Store, spec, by string) {
-	maker := otherOwner(st.String(), lease.First(ctx, st))
-	if user, host, onMachine := strings.Cut(by, "@"); onMachine && maker == "" && user != lease.Me().User {
-		maker = unit.Line(fmt.Sprintf("user %s on %s", user, host))
-	}
-	if maker != "" {
-		a.Warn(fmt.Sprintf("%s was made or scheduled by %s: this executes %s, which is kept in it, with the code, the interpreter, the commands and the settings that it names",
+// another user made that.
+func (a *App) WarnFiring(ctx context.Context, st store.Store, spec string) {
+	if maker := otherOwner(st.String(), lease.First(ctx, st)); maker != "" {
+		a.Warn(fmt.Sprintf("%s was made by %s: this executes %s, which is kept in it, with the code, the interpreter, the commands and the settings that it names",
 			unit.Line(unit.Path(st.String())), maker, unit.Line(spec)))
 	}
 }

@@ -563,20 +563,15 @@ func (d *dir) Logs(ctx context.Context, prefix string) iter.Seq2[Log, error] {
 	}
 }
 
-// logPiece is how much of a log is read at once, at most: most logs are small, and a
-// sweep that was extended often has thousands.
-const logPiece = 4 << 20
+// logPiece is how much of a log is read at once: many sweeps have thousands of small ones.
+const logPiece = 128 << 10
 
 // pieces reads an object in pieces, at least one, which share their memory.
 func (d *dir) pieces(ctx context.Context, key string, do func(piece []byte) bool) error {
-	size := int64(0)
 	f, err := beneath(d, func(r *os.Root) (*os.File, error) {
 		f, info, err := openFile(r, key, os.O_RDONLY)
-		if err == nil {
-			size = info.Size()
-		}
-		if err == nil && size > most(ctx) {
-			err = errors.Join(fmt.Errorf("read %s: %w", key, remote.TooLarge(size, most(ctx))), f.Close())
+		if err == nil && info.Size() > most(ctx) {
+			err = errors.Join(fmt.Errorf("read %s: %w", key, remote.TooLarge(info.Size(), most(ctx))), f.Close())
 		}
 		return f, err
 	})
@@ -584,7 +579,7 @@ func (d *dir) pieces(ctx context.Context, key string, do func(piece []byte) bool
 		return err
 	}
 	defer f.Close()
-	b := make([]byte, min(size+bytes.MinRead, logPiece))
+	b := make([]byte, logPiece)
 	for first := true; ; first = false {
 		n, err := io.ReadFull(f, b)
 		end := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
