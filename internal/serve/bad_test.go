@@ -81,6 +81,40 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
+// TestNamesThatTurnRound: no name, wherever it comes from, changes the direction of what
+// a page says behind it, or holds what a terminal obeys that shows the page.
+func TestNamesThatTurnRound(t *testing.T) {
+	const evil = "\u202e\u2066ah\u001b]0;t\u0007\u009b1m"
+	dir := t.TempDir()
+	st := store.Dir(filepath.Join(dir, "x.sweep"))
+	sw := makeSweep(t, st, 2, func(int, sweep.RunState) outcome.Outcome {
+		return outcome.Outcome{Status: outcome.Failed, Kind: outcome.Exception, Cell: 2, Ename: "E" + evil, Evalue: evil, Reason: "no" + evil}
+	})
+	must(t, sw.Lease().Release())
+	for _, key := range []string{"FORMAT", "plan/000001.json"} {
+		b, err := st.Get(t.Context(), key)
+		must(t, err)
+		var doc map[string]any
+		must(t, json.Unmarshal(b, &doc))
+		doc["name"] = "tides" + evil
+		b, err = json.Marshal(doc)
+		must(t, err)
+		must(t, st.Put(t.Context(), key, b, store.Cached))
+	}
+	must(t, os.WriteFile(filepath.Join(dir, "note\u202e.txt"), []byte("x"), 0o666))
+	s := serverOf(t, Access{}, dir)
+	id, run := idOf(t, s), sw.Runs()[0].Run.ID
+	for _, path := range []string{"/", "/s/" + id, "/s/" + id + "/runs", "/s/" + id + "/runs/" + run, "/s/" + id + "/cells", "/view/"} {
+		code, _, body := get(s, path)
+		if code != http.StatusOK || strings.ContainsAny(body, "\u202e\u2066\u001b\u0007\u009b") {
+			t.Errorf("%s: %d, %.300q", path, code, body)
+		}
+		if path != "/view/" && !strings.Contains(body, "tidesah") {
+			t.Errorf("%s does not name the sweep", path)
+		}
+	}
+}
+
 // away is a store that can be switched off.
 type away struct {
 	store.Store

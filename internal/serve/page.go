@@ -116,7 +116,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, status int, name
 		body.Reset()
 		body.WriteString("<!doctype html><title>fanout</title><p>This page cannot be shown: the reason is in the server's log.")
 	}
-	send(w, r, status, "text/html; charset=utf-8", body.Bytes())
+	send(w, r, status, "text/html; charset=utf-8", unit.Page(body.Bytes()))
 }
 
 // Base is the path beneath which all pages are.

@@ -1,6 +1,7 @@
 package unit
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,6 +34,22 @@ func Line(text string) string {
 // marks that change the direction of what follows.
 func commands(r rune) bool {
 	return r < 0x20 || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
+
+// Page is a page without control characters, except for lines and tabs, and without marks that
+// change the direction of text: in a browser, one in a name turns round the number behind
+// it.
+func Page(html []byte) []byte {
+	dropped := func(r rune) bool { return commands(r) && r != '\n' && r != '\t' && r != '\r' }
+	if !bytes.ContainsFunc(html, dropped) {
+		return html
+	}
+	return bytes.Map(func(r rune) rune {
+		if dropped(r) {
+			return -1
+		}
+		return r
+	}, html)
 }
 
 // FromRight reports whether a character belongs to a script that is written
