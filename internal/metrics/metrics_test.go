@@ -52,7 +52,9 @@ func TestRuns(t *testing.T) {
 	}
 	set := New("run", Build{"1.2", "abc", "go"}, Place{})
 	r := set.Runs(s, true)
-	wantLines(t, scrape(t, set), `fanout_runs{role="run",status="planned",step="",sweep="`+s.Name()+`"} 3`)
+	wantLines(t, scrape(t, set), `fanout_runs{role="run",status="planned",step="",sweep="`+s.Name()+`"} 3`,
+		`fanout_attempts_total{reason="exception",role="run",status="failed",step="",sweep="`+s.Name()+`"} 0`,
+		`fanout_attempts_total{reason="",role="run",status="succeeded",step="",sweep="`+s.Name()+`"} 0`)
 	fake := &fantest.Fake{Sweep: s, Limit: fan.Limits{PerShard: 1}, Deed: func(run sweep.Run, _ int, d fantest.Deed) fantest.Deed {
 		if run.ID == ids[1] {
 			return fantest.Raise

@@ -42,8 +42,22 @@ func (s *Set) Runs(of *sweep.Sweep, state bool) *Runs {
 	}
 	if state {
 		named.own.MustRegister(standing{r})
+		r.begin()
 	}
 	return r
+}
+
+// begin makes the series of ends that nearly every sweep has, at 0, so that the first such
+// end is an increase.
+func (r *Runs) begin() {
+	usual := map[outcome.Status]outcome.Kind{outcome.Succeeded: "", outcome.Failed: outcome.Exception}
+	for step := range (standing{r}).count() {
+		for status, kind := range usual {
+			r.attempts.WithLabelValues(step, string(status), string(kind))
+			r.took.WithLabelValues(step, string(status))
+		}
+		r.cpu.WithLabelValues(step)
+	}
 }
 
 // Note is told what goes on.

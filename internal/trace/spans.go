@@ -44,14 +44,14 @@ func (r *runs) attempt(ctx context.Context, e ended) {
 	o := e.outcome
 	run, began := r.open[e.run]
 	if !began {
-		run.ctx, run.span = r.tracer.Start(context.Background(), "run", api.WithNewRoot(), api.WithTimestamp(o.Start), api.WithAttributes(r.about(e.run)...))
+		run.ctx, run.span = r.tracer.Start(context.Background(), r.title(e.run), api.WithNewRoot(), api.WithTimestamp(o.Start), api.WithAttributes(r.about(e.run)...))
 	}
 	run.last = o
 	at, span := r.tracer.Start(run.ctx, fmt.Sprintf("attempt %d", e.attempt), api.WithTimestamp(o.Start), api.WithAttributes(
 		attribute.String("fanout.run", e.run), attribute.Int("fanout.attempt", e.attempt),
-		attribute.String("host.name", o.Host), attribute.String("fanout.node", o.Node), attribute.String("fanout.kernel", o.Kernel),
 		attribute.Float64("fanout.cpu_seconds", o.CPU.Seconds()), attribute.Int64("fanout.peak_rss_bytes", o.PeakRSS),
 	))
+	setTexts(span, "host.name", o.Host, "fanout.node", o.Node, "fanout.kernel", o.Kernel)
 	if span.IsRecording() {
 		r.inside(ctx, at, e)
 	}
@@ -62,6 +62,26 @@ func (r *runs) attempt(ctx context.Context, e ended) {
 		return
 	}
 	r.open[e.run] = run
+}
+
+// title is what a list of traces shows of a run: there are as many as sweeps and steps.
+func (r *runs) title(id string) string {
+	title := "run " + r.sweep.Name()
+	if st, _ := r.sweep.Run(id); st.Run.Template != "" {
+		title += ": " + st.Run.Template
+	}
+	return unit.Cut(title, maxTitle)
+}
+
+const maxTitle = 200
+
+// setTexts sets attributes, in pairs of names and texts, that are not empty.
+func setTexts(span api.Span, pairs ...string) {
+	for i := 0; i < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			span.SetAttributes(attribute.String(pairs[i], pairs[i+1]))
+		}
+	}
 }
 
 // about is what is known of a run without the values of its parameters.
@@ -125,7 +145,7 @@ func (r *runs) close() {
 
 // end ends a span with how an attempt ended.
 func end(span api.Span, o outcome.Outcome) {
-	span.SetAttributes(attribute.String("fanout.status", string(o.Status)), attribute.String("fanout.reason", string(o.Kind)))
+	setTexts(span, "fanout.status", string(o.Status), "fanout.reason", string(o.Kind))
 	switch o.Status {
 	case outcome.Succeeded:
 		span.SetStatus(codes.Ok, "")

@@ -149,13 +149,18 @@ func TestSpans(t *testing.T) {
 		t.Error("no cell has a span")
 	}
 	c.spans = slices.DeleteFunc(c.spans, func(s *spans.Span) bool { return strings.HasPrefix(s.Name, "cell ") })
-	want := "run OK\n  attempt 1 OK\nrun OK\n  attempt 1 ERROR\n  attempt 2 OK\n"
+	want := "run test OK\n  attempt 1 OK\nrun test OK\n  attempt 1 ERROR\n  attempt 2 OK\n"
 	if got := c.tree(nil, ""); got != want {
 		t.Errorf("spans\n%swant\n%s", got, want)
 	}
 	digests := map[string]bool{}
 	for _, span := range c.spans {
-		if span.Name == "run" {
+		for _, a := range span.Attributes {
+			if a.Value.GetStringValue() == "" && a.Value.GetIntValue() == 0 && a.Value.GetDoubleValue() == 0 && a.Key != "fanout.cpu_seconds" && a.Key != "fanout.peak_rss_bytes" {
+				t.Errorf("%s: %s has no value", span.Name, a.Key)
+			}
+		}
+		if span.Name == "run test" {
 			digests[attr(span, "fanout.parameters_digest")] = true
 			if id := attr(span, "fanout.run"); !slices.Contains(ids, id) || attr(span, "fanout.sweep") != s.Name() || attr(span, "fanout.status") != "succeeded" {
 				t.Errorf("run %s: %v", id, span.Attributes)

@@ -249,7 +249,7 @@ func TestHeadersAndFailures(t *testing.T) {
 	}
 	text := httptest.NewRecorder()
 	g.Metrics.Handler().ServeHTTP(text, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`fanout_serve_requests_total{route="GET /s/{id}",status="200"} 1`, `fanout_serve_request_seconds_bucket{route="GET /s/{id}",le="+Inf"} 1`, "fanout_serve_requests_in_flight 0"} {
+	for _, want := range []string{`fanout_serve_requests_total{route="GET /s/{id}",status="200"} 1`, `fanout_serve_request_duration_seconds_bucket{route="GET /s/{id}",le="+Inf"} 1`, "fanout_serve_requests_in_flight 0"} {
 		if !strings.Contains(text.Body.String(), want) {
 			t.Errorf("metrics lack %s:\n%s", want, text.Body)
 		}

@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -67,9 +68,9 @@ type meter struct {
 // newMeter makes what counts requests.
 func newMeter(set *metrics.Set) *meter {
 	m := &meter{
-		requests: set.Counter("fanout_serve_requests_total", "Requests that were answered.", "route", "status"),
+		requests: set.Counter("fanout_serve_requests_total", "Requests that were answered, by route (none: no page has that address) and status.", "route", "status"),
 		bytes:    set.Counter("fanout_serve_response_bytes_total", "Bytes of bodies sent.", "route"),
-		took:     set.Histogram("fanout_serve_request_seconds", "How long requests took.", []float64{0.005, 0.025, 0.1, 0.3, 1, 3, 10}, "route"),
+		took:     set.Histogram("fanout_serve_request_duration_seconds", "How long requests took.", []float64{0.005, 0.025, 0.1, 0.3, 1, 3, 10}, "route"),
 	}
 	began := time.Now()
 	set.Gauge("fanout_serve_requests_in_flight", "Requests that are being answered.", func() float64 { return float64(m.open.Load()) })
@@ -81,7 +82,8 @@ func (m *meter) begin() { m.open.Add(1) }
 
 func (m *meter) end(e Entry) {
 	m.open.Add(-1)
-	m.requests.WithLabelValues(e.Route, strconv.Itoa(e.Status)).Inc()
-	m.bytes.WithLabelValues(e.Route).Add(float64(e.Bytes))
-	m.took.WithLabelValues(e.Route).Observe(e.Took.Seconds())
+	route := cmp.Or(e.Route, "none")
+	m.requests.WithLabelValues(route, strconv.Itoa(e.Status)).Inc()
+	m.bytes.WithLabelValues(route).Add(float64(e.Bytes))
+	m.took.WithLabelValues(route).Observe(e.Took.Seconds())
 }
