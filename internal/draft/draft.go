@@ -162,7 +162,7 @@ func (d *Draft) readTemplates() (map[string][]grid.Param, error) {
 }
 
 func (d *Draft) readTemplate(ref grid.TemplateRef) ([]grid.Param, error) {
-	text, err := os.ReadFile(d.Path(ref.Path))
+	text, err := readWhole(d.Path(ref.Path))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("there is no such file")
 	}

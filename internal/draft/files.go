@@ -2,6 +2,7 @@ package draft
 
 import (
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/fanout-dev/fanout/internal/glob"
 	"github.com/fanout-dev/fanout/internal/notebook"
@@ -74,8 +76,43 @@ func readFile(dir, name string) (pack.File, error) {
 	if err != nil {
 		return pack.File{}, err
 	}
-	b, err := os.ReadFile(path)
+	b, err := readWhole(path)
 	return pack.File{Name: name, Mode: info.Mode(), Data: b}, err
+}
+
+// mostFile is the size of the largest file that is read whole: no larger one could be
+// kept in a sweep.
+const mostFile = 2 << 30
+
+// openRegular opens a file that a sweep file names, which may be somebody else's: to
+// open a pipe would wait for ever, and a device may never end.
+func openRegular(path string) (*os.File, fs.FileInfo, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		err = fmt.Errorf("%s is not a regular file", unit.Path(path))
+	case err == nil && info.Size() > mostFile:
+		err = fmt.Errorf("%s has %s, and %s is the limit", unit.Path(path), unit.Bytes(info.Size()), unit.Bytes(int64(mostFile)))
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// readWhole reads a file that a sweep file names.
+func readWhole(path string) ([]byte, error) {
+	f, _, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, mostFile))
 }
 
 // localModules finds the Python files beside the templates that modules name,
@@ -93,7 +130,7 @@ func localModules(dir string, modules []string) []string {
 		seen[module] = true
 		for _, name := range moduleFiles(dir, module) {
 			found = append(found, name)
-			if b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
+			if b, err := readWhole(filepath.Join(dir, filepath.FromSlash(name))); err == nil {
 				queue = append(queue, notebook.ImportsOf(string(b))...)
 			}
 		}

@@ -58,7 +58,7 @@ func (d *Draft) without(ctx context.Context, s *sweep.Sweep, gone error) (Revisi
 	r := Revision{Gone: gone}
 	head, _ := s.Head()
 	for _, t := range head.Templates {
-		if text, err := os.ReadFile(d.Path(t.Path)); err == nil {
+		if text, err := readWhole(d.Path(t.Path)); err == nil {
 			if doc, err := notebook.Decode(text); err != nil || doc.CodeDigest() != t.Code {
 				r.Changed = append(r.Changed, t.Path)
 			}

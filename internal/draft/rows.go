@@ -29,7 +29,7 @@ func (src Source) rows(path string) (grid.Rows, error) {
 	case strings.EqualFold(filepath.Ext(path), ".parquet"):
 		return readParquet(path)
 	}
-	text, err := os.ReadFile(path)
+	text, err := readWhole(path)
 	if err != nil {
 		return nil, err
 	}
@@ -42,15 +42,11 @@ func exists(file string) bool {
 }
 
 func readParquet(path string) (grid.Rows, error) {
-	f, err := os.Open(path)
+	f, info, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
 	names, table, err := frame.ReadRows(f, info.Size())
 	if err != nil {
 		return nil, err
