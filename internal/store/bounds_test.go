@@ -126,8 +126,8 @@ func TestListingsOfOtherThings(t *testing.T) {
 	}
 }
 
-// XML that unpacks itself or is nested without end is an error or a listing of nothing,
-// without memory or stack.
+// XML that unpacks itself or is nested without end and what is no listing, is
+// an error, without memory or stack.
 func TestHostileXML(t *testing.T) {
 	bomb := `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">`
 	for c := 'b'; c < 'l'; c++ {
@@ -140,14 +140,19 @@ func TestHostileXML(t *testing.T) {
 		"closed":   "<ListBucketResult>" + strings.Repeat("<a>", 100_000) + strings.Repeat("</a>", 100_000) + "</ListBucketResult>",
 		"a page":   "<!doctype html><html><body>Sign in</body></html>",
 		"nothing":  "",
+		"deeper":   "<html><ListBucketResult></ListBucketResult></html>",
 	} {
 		s := liar(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) })
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
+		failed := false
 		for o, err := range s.List(ctx, "") {
-			if err == nil {
+			if failed = err != nil; !failed {
 				t.Errorf("%s: it lists %.100q", name, o.Key)
 			}
+		}
+		if !failed {
+			t.Errorf("%s: it is taken for an empty bucket", name)
 		}
 		runtime.ReadMemStats(&after)
 		if used := after.TotalAlloc - before.TotalAlloc; used > 500<<20 {

@@ -190,6 +190,10 @@ func (p *protocol) Delete(ctx context.Context, key string) error {
 	return err
 }
 
+// errNoListing reports a reply that says of a success and of nothing else, such as the
+// page of a proxy: the bucket is not empty for that.
+var errNoListing = errors.New("the reply is no listing: the server is no object store, or a proxy stands before it")
+
 func (p *protocol) Page(ctx context.Context, prefix, delimiter, token string) ([]remote.Object, string, error) {
 	in := &s3.ListObjectsV2Input{Bucket: p.bucket, MaxKeys: aws.Int32(remote.PageSize)}
 	for field, value := range map[**string]string{&in.Prefix: name(prefix), &in.Delimiter: delimiter, &in.ContinuationToken: token} {
@@ -200,6 +204,9 @@ func (p *protocol) Page(ctx context.Context, prefix, delimiter, token string) ([
 	out, err := p.client.ListObjectsV2(ctx, in)
 	if err != nil {
 		return nil, "", err
+	}
+	if out.Name == nil && out.IsTruncated == nil && out.KeyCount == nil && out.MaxKeys == nil && len(out.Contents)+len(out.CommonPrefixes) == 0 {
+		return nil, "", errNoListing
 	}
 	var page []remote.Object
 	for _, o := range out.Contents {
