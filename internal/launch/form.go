@@ -348,8 +348,9 @@ func plainList(list []any, depth int) bool {
 // Filled is what somebody filled in: a field that is empty keeps its default.
 type Filled struct {
 	Values map[string]string
-	Axis   string   // the parameter of a template that takes several values
-	Along  []string // these
+	Axis   string    // the parameter of a template that takes several values
+	Along  []string  // these
+	Shown  time.Time // when the sweep's name was shown first; zero is not yet
 }
 
 // Order makes the order of what was filled in. A name that the form does not have is
@@ -372,11 +373,11 @@ func (f Form) Order(in Filled, now time.Time) (Order, error) {
 		}
 		set = append(set, value.Binding{Name: field.Name, Value: v})
 	}
-	o := Order{Kind: Launch, File: f.path, Name: f.name, At: now.UTC()}
-	stamp := fmt.Sprintf("%s-%s.sweep", f.name, o.At.Format("20060102-150405"))
-	o.Where = filepath.Join(filepath.Dir(f.path), stamp)
+	o := Order{Kind: Launch, File: f.path, Name: f.name, At: now.UTC(), Stamp: stamp(in.Shown, now)}
+	o.Where = filepath.Join(filepath.Dir(f.path), f.name+"-"+o.Stamp+".sweep")
 	if f.Sweep {
 		if len(set) == 0 {
+			o.Stamp = ""
 			o.Where = filepath.Join(filepath.Dir(f.path), f.name+".sweep")
 		}
 		o.Args = []string{"run", f.path, "-o", o.Where}
@@ -388,6 +389,20 @@ func (f Form) Order(in Filled, now time.Time) (Order, error) {
 	}
 	return o, f.orderTemplate(&o, in, set)
 }
+
+// shownFor is for how long a name that was shown is kept for a sweep.
+const shownFor = 24 * time.Hour
+
+// stamp is the moment in the name of a new sweep: that of the preview, or else now.
+func stamp(shown, now time.Time) string {
+	if age := now.Sub(shown); age < 0 || age > shownFor {
+		shown = now
+	}
+	return shown.UTC().Format(StampForm)
+}
+
+// StampForm is the form of moments in the names of sweeps.
+const StampForm = "20060102-150405"
 
 // orderTemplate writes the sweep file of a template.
 func (f Form) orderTemplate(o *Order, in Filled, set []value.Binding) error {

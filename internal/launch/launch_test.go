@@ -327,8 +327,13 @@ func TestQueueIsFair(t *testing.T) {
 			must(s.Add(o))
 			time.Sleep(time.Second)
 		}
-		if _, err := s.Add(order("a3", "cy")); !unit.IsMistake(err) {
+		other := order("a3", "cy")
+		other.Kind = Rerun
+		if _, err := s.Add(other); !unit.IsMistake(err) {
 			t.Errorf("two orders of a sweep: %v", err)
+		}
+		if o, err := s.Add(order("a3", "cy")); !errors.Is(err, ErrAgain) || o.By != "ana" || len(s.Orders()) != 4 {
+			t.Errorf("an order that was given already: %+v %v", o, err)
 		}
 		if ok, err := s.Withdraw("/w/a3", "cy"); !ok || err != nil {
 			t.Errorf("withdraw: %v %v", ok, err)

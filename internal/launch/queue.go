@@ -34,6 +34,7 @@ type Order struct {
 	Set   []string  `json:"set,omitempty"`
 	Args  []string  `json:"args"` // of the command
 	Stdin string    `json:"stdin,omitempty"`
+	Stamp string    `json:"stamp,omitempty"` // in the name of the sweep, of one that is new
 
 	Began time.Time `json:"began,omitzero"`
 	Ended time.Time `json:"ended,omitzero"`
@@ -60,6 +61,11 @@ func RerunOf(name, where string, now time.Time) Order {
 // ResumeOf is described at RerunOf.
 func ResumeOf(name, where string, now time.Time) Order {
 	return Order{Kind: Resume, Name: name, Where: where, At: now.UTC(), Args: []string{"run", where, "--frozen"}}
+}
+
+// Folder is the name of the sweep's place, without what all of them end with.
+func (o Order) Folder() string {
+	return strings.TrimSuffix(filepath.Base(o.Where), ".sweep")
 }
 
 // State is how an order stands, for people.
@@ -146,8 +152,36 @@ func (q *Queue) Orders() []Order {
 	return all
 }
 
+// ErrAgain says that something was ordered already.
+var ErrAgain = errors.New("that was ordered already")
+
+// same reports whether another order, of which this one is a copy, asks for what it does: it
+// has not ended, or it is the launch of a form that names its sweep by the moment.
+func (o *Order) same(other Order) bool {
+	stamped := o.Kind == Launch && o.Stamp != "" && o.Stamp == other.Stamp
+	return o.Kind == other.Kind && slices.Equal(o.Args, other.Args) && o.Stdin == other.Stdin && (o.Ended.IsZero() || stamped)
+}
+
+// Given is the order that one like this was given as already, if it was.
+func (q *Queue) Given(o Order) (given Order, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	i := slices.IndexFunc(q.orders, func(other *Order) bool { return other.same(o) })
+	if i < 0 {
+		return o, false
+	}
+	return *q.orders[i], true
+}
+
+// Taken reports whether the place of a new sweep was given to another order.
+func (q *Queue) Taken(o Order) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return o.Stamp != "" && slices.ContainsFunc(q.orders, func(other *Order) bool { return other.Where == o.Where && !other.same(o) })
+}
+
 // Add accepts an order: once it returns, the order is executed, whatever happens to
-// the server.
+// the server. Of what was ordered already it returns that order, with ErrAgain.
 func (q *Queue) Add(o Order) (Order, error) {
 	o.ID = strings.ToLower(rand.Text()[:16])
 	q.mu.Lock()
@@ -156,6 +190,9 @@ func (q *Queue) Add(o Order) (Order, error) {
 	for _, other := range q.orders {
 		if other.Ended.IsZero() {
 			waiting++
+		}
+		if other.same(o) {
+			return *other, ErrAgain
 		}
 		if other.Ended.IsZero() && other.Where == o.Where {
 			return o, unit.Mistake(unit.WithHint(fmt.Errorf("the sweep %s is waiting or running already", o.Name), "wait until it has ended, or cancel it"))

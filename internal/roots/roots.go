@@ -76,6 +76,17 @@ type Sweep struct {
 	Seen  time.Time `json:"-"`
 }
 
+// Beneath is the path of a file on this machine from the root of the sweep on, for people;
+// a path that leads elsewhere stays as it is.
+func (s Sweep) Beneath(name string) string {
+	root, isFolder := strings.CutSuffix(s.Where, string(filepath.Separator)+filepath.FromSlash(s.Path))
+	short, err := filepath.Rel(root, name)
+	if s.Path == "" || !isFolder || !filepath.IsAbs(name) || err != nil || !filepath.IsLocal(short) {
+		return name
+	}
+	return filepath.ToSlash(short)
+}
+
 // A File is a notebook or a file of YAML on this machine, beside the sweeps.
 type File struct {
 	ID    string `json:"id"`

@@ -106,3 +106,19 @@ func TestListThatIsCut(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// A file beneath a sweep's root is named from there on; any other keeps its name.
+func TestBeneath(t *testing.T) {
+	s := Sweep{Path: "nights/a.sweep", Where: filepath.Join("/data", "nights", "a.sweep")}
+	for name, want := range map[string]string{
+		"/data/t.ipynb": "t.ipynb", "/data/nights/t.ipynb": "nights/t.ipynb", "t.ipynb": "t.ipynb", "../t.ipynb": "../t.ipynb",
+		"/etc/t.ipynb": "/etc/t.ipynb", "/database/t.ipynb": "/database/t.ipynb", "s3://b/t.ipynb": "s3://b/t.ipynb",
+	} {
+		if got := s.Beneath(name); got != want {
+			t.Errorf("%s is shown as %s, want %s", name, got, want)
+		}
+	}
+	if got := (Sweep{Where: "/data/a.sweep"}).Beneath("/data/t.ipynb"); got != "/data/t.ipynb" {
+		t.Errorf("of a root that is a sweep: %s", got)
+	}
+}

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -88,6 +89,8 @@ func (p *portal) send(r *http.Request) *httptest.ResponseRecorder {
 	p.ServeHTTP(w, r)
 	return w
 }
+
+var formMoment = regexp.MustCompile(`name="at" value="([0-9-]+)"`)
 
 var formToken = regexp.MustCompile(`name="token" value="([0-9a-f]{64})"`)
 
@@ -425,10 +428,28 @@ func TestLaunch(t *testing.T) {
 			t.Errorf("%s=%s: %d", name, text, w.Code)
 		}
 	}
+	shown := formMoment.FindStringSubmatch(w.Body.String())
+	if shown == nil || strings.Contains(w.Body.String(), `<span class="faint path">`+p.dir) || !strings.Contains(w.Body.String(), ">t-"+shown[1]+".sweep</span>") {
+		t.Fatalf("the preview does not say where the sweep will be, from the root on: %s", w.Body)
+	}
+	form.Set("at", shown[1])
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) // the name has seconds
 	if w := p.send(as("ana", p.browser(t, target, form))); w.Code != http.StatusSeeOther {
 		t.Fatalf("launch: %d %s", w.Code, w.Body)
 	}
+	if w := p.send(as("ana", p.browser(t, target, form))); w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "launched already, by ana at ") {
+		t.Errorf("a second click: %d %s", w.Code, w.Body)
+	}
 	orders := p.queue.Orders()
+	if name := "t-" + shown[1] + ".sweep"; filepath.Base(orders[0].Where) != name {
+		t.Errorf("the preview says %s, and the sweep is %s", name, orders[0].Where)
+	}
+	again := maps.Clone(form)
+	again.Set("do", "preview")
+	again.Set("v.x", "6")
+	if w := p.send(as("ana", p.browser(t, target, again))); strings.Contains(w.Body.String(), ">t-"+shown[1]+".sweep</span>") {
+		t.Errorf("what was changed after its launch would go to the same sweep: %s", w.Body)
+	}
 	if len(orders) != 1 || orders[0].By != "ana" || !strings.HasPrefix(orders[0].Where, p.dir+string(filepath.Separator)) || orders[0].Args[0] != "run" {
 		t.Fatalf("%+v", orders)
 	}
@@ -466,7 +487,7 @@ func TestLaunch(t *testing.T) {
 			requests++
 		}
 	}
-	if done != 2 || requests != 11 {
+	if done != 2 || requests != 13 {
 		t.Errorf("the audit log has %d deeds and %d requests", done, requests)
 	}
 }

@@ -94,7 +94,9 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	v := sweepView{Sweep: place, State: shelf.StateOf(o.Tally(), o.Moves()), Tally: o.Tally(), AsOf: head.AsOf, Planned: head.Created, Version: o.Version()}
 	v.Name, v.Growth = o.Name(), app.Growing(o.Sweep)
 	v.Words, v.Shares = v.Tally.Words(), cards.Shares(v.Tally)
-	v.Template = head.Notebooks()
+	for _, path := range head.Notebooks() {
+		v.Template = append(v.Template, place.Beneath(path))
+	}
 	for _, a := range head.Axes {
 		v.Axes = append(v.Axes, a.Name)
 	}

@@ -150,7 +150,7 @@ func read(ctx context.Context, st store.Store, place roots.Sweep) Record {
 func (r *Record) describe(s *sweep.Sweep) {
 	head, _ := s.Head()
 	for _, path := range head.Notebooks() {
-		r.Templates = append(r.Templates, unit.Line(path))
+		r.Templates = append(r.Templates, unit.Line(r.Beneath(path)))
 	}
 	for _, a := range head.Axes {
 		r.Axes = append(r.Axes, axisOf(a))

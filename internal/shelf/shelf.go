@@ -238,7 +238,7 @@ func (s *Shelf) load() {
 }
 
 // cacheVersion changes when records mean something else.
-const cacheVersion = 1
+const cacheVersion = 2
 
 type cacheFile struct {
 	Version int

@@ -15,12 +15,14 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io/fs"
 	"mime"
 	"net/http"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -33,6 +35,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/serve/internal/guard"
 	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -214,8 +217,12 @@ func (a *Actions) file(ctx context.Context, id string) (roots.File, error) {
 	return roots.File{}, unit.WithHint(fmt.Errorf("there is no such file: %w", fs.ErrNotExist), "the list of what can be launched says what is there")
 }
 
-// order accepts an order: it is in the audit log first.
+// order accepts an order: it is in the audit log first. What was ordered already is not
+// ordered again.
 func (a *Actions) order(r *http.Request, o launch.Order, action string) (launch.Order, error) {
+	if given, ok := a.Queue.Given(o); ok {
+		return given, launch.ErrAgain
+	}
 	o, err := a.audited(r, o, action)
 	if err != nil {
 		return o, err
@@ -264,6 +271,14 @@ func (a *Actions) Do(w http.ResponseWriter, r *http.Request, find func() (roots.
 	default:
 		return refusal("nothing here does " + unit.Cut(unit.Line(do), 40))
 	}
+	return unlessAgain(err)
+}
+
+// unlessAgain is nil for what was asked for already: the page says how that stands.
+func unlessAgain(err error) error {
+	if errors.Is(err, launch.ErrAgain) {
+		return nil
+	}
 	return err
 }
 
@@ -296,13 +311,25 @@ func (a *Actions) List(ctx context.Context, search string) (Launches, error) {
 	if err != nil {
 		return v, err
 	}
+	known := map[string]bool{}
+	for _, p := range listed.Sweeps {
+		known[p.Where] = true
+	}
 	for _, o := range v.Orders {
 		v.Moves = v.Moves || o.Ended.IsZero()
-		for _, p := range listed.Sweeps {
-			if p.Where == o.Where {
-				v.Sweeps[o.Where] = p.ID
-			}
+		if !known[o.Where] && !isSweep(o.Where) {
+			continue // it was not begun, or was removed
 		}
+		if !known[o.Where] {
+			a.Roots.Changed()
+		}
+		v.Sweeps[o.Where] = roots.ID(o.Where)
 	}
 	return v, nil
+}
+
+// isSweep reports whether a folder is a sweep's by now.
+func isSweep(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, sweep.KeyFormat))
+	return err == nil
 }

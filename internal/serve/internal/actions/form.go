@@ -2,7 +2,10 @@ package actions
 
 import (
 	"context"
+	"errors"
 	"net/http"
+	"path"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -23,7 +26,9 @@ type Form struct {
 	Preview string         `json:"-"` // what would be executed
 	YAML    string         `json:"-"`
 	Command string         `json:"-"`
-	Where   string         `json:"-"`
+	Where   string         `json:"-"` // from the root on
+	At      string         `json:"-"` // when that was said first
+	Already *launch.Order  `json:"-"` // what was launched, when it was asked for again
 	Token   string         `json:"-"`
 	When    Timing         `json:"-"`
 	Fires   bool           `json:"-"` // this server fires what is scheduled
@@ -70,6 +75,7 @@ func (a *Actions) Post(w http.ResponseWriter, r *http.Request) (v Form, launched
 		return v, nil, err
 	}
 	in := launch.Filled{Values: map[string]string{}, Axis: r.PostForm.Get("axis")}
+	in.Shown, _ = time.Parse(launch.StampForm, r.PostForm.Get("at"))
 	v.Axis, v.Along = in.Axis, r.PostForm.Get("along")
 	for name, texts := range r.PostForm {
 		if field, isField := strings.CutPrefix(name, prefix); isField {
@@ -89,6 +95,10 @@ func (a *Actions) Post(w http.ResponseWriter, r *http.Request) (v Form, launched
 		return v, nil, err
 	}
 	o, err := v.Ask.Order(in, time.Now())
+	if err == nil && a.Queue.Taken(o) { // the form was changed after it was launched
+		in.Shown = time.Time{}
+		o, err = v.Ask.Order(in, time.Now())
+	}
 	if err == nil {
 		v.Preview, err = a.Preview(r.Context(), o)
 	}
@@ -96,12 +106,21 @@ func (a *Actions) Post(w http.ResponseWriter, r *http.Request) (v Form, launched
 		err = v.mistaken(err)
 		return v, nil, err
 	}
-	v.YAML, v.Command, v.Where = o.Stdin, o.Command(), o.Where
+	v.YAML = o.Stdin
+	v.shows(o)
 	if do != launch.Launch {
 		return v, nil, nil
 	}
-	o, err = a.order(r, o, launch.Launch)
+	if o, err = a.order(r, o, launch.Launch); errors.Is(err, launch.ErrAgain) {
+		v.Already = &o
+		return v, nil, nil
+	}
 	return v, &o, err
+}
+
+// shows takes over what an order would do, as people type it, and where.
+func (v *Form) shows(o launch.Order) {
+	v.Command, v.Where, v.At = o.Command(), path.Join(path.Dir(v.File.Path), filepath.Base(o.Where)), o.Stamp
 }
 
 // mistaken says on the page what was filled in wrong; other errors are returned.

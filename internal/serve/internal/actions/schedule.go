@@ -103,7 +103,7 @@ func (a *Actions) schedule(r *http.Request, v *Form, in launch.Filled, do bool) 
 	if err != nil {
 		return err
 	}
-	v.Command, v.Where = o.Command(), o.Where
+	v.shows(o)
 	if !do {
 		return nil
 	}
@@ -127,7 +127,7 @@ func (a *Actions) timed(r *http.Request, place roots.Sweep, do string) error {
 			return err
 		}
 		_, err := a.order(r, launch.FireOf(place.Name, place.Where, now), do)
-		return err
+		return unlessAgain(err)
 	case launch.Catchup:
 		_, _, err := a.scheduled(r.Context(), place)
 		if err != nil {
@@ -137,7 +137,7 @@ func (a *Actions) timed(r *http.Request, place roots.Sweep, do string) error {
 		if err == nil {
 			_, err = a.order(r, o, do)
 		}
-		return err
+		return unlessAgain(err)
 	}
 	return a.change(r, place, do)
 }
