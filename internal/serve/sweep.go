@@ -47,6 +47,7 @@ type sweepView struct {
 	Resume   string           `json:"resume,omitempty"` // what to type to execute the rest
 	ResumeTo string           `json:"-"`                // what that does
 	Axes     []string         `json:"axes"`
+	Fixed    []shelf.Fixed    `json:"parameters,omitempty"` // that are the same for every run
 
 	Verdict template.HTML `json:"-"`
 	Summary template.HTML `json:"-"`
@@ -97,6 +98,7 @@ func (s *Server) sweepViewOf(place roots.Sweep, o *opened.Sweep) sweepView {
 	for _, path := range head.Notebooks() {
 		v.Template = append(v.Template, place.Beneath(path))
 	}
+	v.Fixed = shelf.FixedOf(o.Sweep)
 	for _, a := range head.Axes {
 		v.Axes = append(v.Axes, a.Name)
 	}

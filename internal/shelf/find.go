@@ -27,7 +27,8 @@ type condition struct {
 	number        float64
 }
 
-// Fields are the keys of conditions; any other is the name of an axis.
+// Fields are the keys of conditions; any other is the name of an axis, or of a parameter
+// that is the same for every run.
 var Fields = []string{"owner", "template", "state", "tag", "name", "metric", "unusual", "schedule", "month", "runs", "failed"}
 
 // Parse reads a question: words, "words in quotes", and conditions.
@@ -103,6 +104,9 @@ func wordsOf(r Record) (w words) {
 		for _, v := range a.Values {
 			add(inParameter, a.Name+"="+v, v)
 		}
+	}
+	for _, f := range r.Fixed {
+		add(inParameter, f.Name+"="+f.Value, f.Value)
 	}
 	for _, m := range r.Metrics {
 		add(inScrap, m.Name)
@@ -281,6 +285,11 @@ func valuesOf(r Record, key string) (all []string) {
 	for _, a := range r.Axes {
 		if strings.EqualFold(a.Name, key) {
 			all = append(all, a.Values...)
+		}
+	}
+	for _, f := range r.Fixed {
+		if strings.EqualFold(f.Name, key) {
+			all = append(all, f.Value)
 		}
 	}
 	return all

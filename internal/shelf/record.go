@@ -35,6 +35,7 @@ type Record struct {
 	Tags      []string       `json:"tags,omitempty"`
 	Templates []string       `json:"templates,omitempty"` // as the sweep file names them
 	Axes      []Axis         `json:"axes,omitempty"`
+	Fixed     []Fixed        `json:"parameters,omitempty"` // those that are the same for every run
 	Metrics   []Metric       `json:"metrics,omitempty"`
 	Scraps    []string       `json:"scraps,omitempty"` // those that are no metrics
 	Failures  []query.Reason `json:"failures,omitempty"`
@@ -48,6 +49,25 @@ type Axis struct {
 	Name   string   `json:"name"`
 	Values []string `json:"values"` // the first ones
 	N      int      `json:"n"`
+}
+
+// A Fixed is a parameter that the sweep file, or who launched it, set for every run.
+type Fixed struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// FixedOf are the parameters that are the same for every run of a sweep. Secrets are not
+// among them: the sweep does not have them.
+func FixedOf(s *sweep.Sweep) (all []Fixed) {
+	spec := s.Spec()
+	if spec == nil {
+		return nil
+	}
+	for _, b := range spec.Parameters[:min(len(spec.Parameters), maxNames)] {
+		all = append(all, Fixed{unit.Line(b.Name), unit.Cut(unit.Line(b.Value.Text()), maxText)})
+	}
+	return all
 }
 
 // Range is the values of an axis in a few words.
@@ -155,6 +175,7 @@ func (r *Record) describe(s *sweep.Sweep) {
 	for _, a := range head.Axes {
 		r.Axes = append(r.Axes, axisOf(a))
 	}
+	r.Fixed = FixedOf(s)
 	if spec := s.Spec(); spec != nil {
 		for _, m := range spec.Metrics {
 			r.Metrics = append(r.Metrics, Metric{unit.Line(m.Name), unit.Line(m.Unit), m.Goal})

@@ -252,3 +252,32 @@ func TestUnusual(t *testing.T) {
 		}
 	}
 }
+
+// A parameter that is the same for every run is known, and found by its name, its value or
+// both, where an axis of the name comes first.
+func TestFixedParameters(t *testing.T) {
+	stores := map[string]store.Store{}
+	var places []roots.Sweep
+	for name, file := range map[string]string{"a": "grid: {x: [1, 2]}\nparameters: {region: \"emea\\u0007north\"}\n", "b": "grid: {region: [apac, emea]}\nparameters: {x: 4711}\n"} {
+		stores[name] = store.Dir(filepath.Join(t.TempDir(), name+".sweep"))
+		must(t, plannedOf(t, stores[name], "name: "+name+"\ntemplate: t.ipynb\n"+file).Lease().Release())
+		places = append(places, roots.Sweep{ID: name, Name: name, Where: name})
+	}
+	shelf := New("", func(_ context.Context, where string) (store.Store, error) { return stores[where], nil })
+	for _, r := range shelf.ReadAll(t.Context(), places) {
+		if want := map[string]Fixed{"a": {"region", "emeanorth"}, "b": {"x", "4711"}}[r.Name]; len(r.Fixed) != 1 || r.Fixed[0] != want {
+			t.Errorf("%s has %+v, want %+v", r.Name, r.Fixed, want)
+		}
+	}
+	for question, want := range map[string]string{"4711": "b", "x=4711": "b", "x:4711": "b", "region:north": "a", "region:emea x:2": "a", "region": "b a", "emea north": "a"} {
+		q, err := Parse(question)
+		must(t, err)
+		var got []string
+		for _, r := range shelf.Find(q, places).Sweeps {
+			got = append(got, r.Name)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%q finds %q, want %q", question, got, want)
+		}
+	}
+}

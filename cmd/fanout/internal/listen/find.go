@@ -35,7 +35,7 @@ match comes first.
     fanout find churn owner:ana 'failed:>0'
     fanout find region:emea state:running --in /data --in s3://bucket/nightly
 
-Conditions: ` + conditions() + ` and, by its name, any axis.`,
+Conditions: ` + conditions() + ` and, by its name, any axis or fixed parameter.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(beneath) == 0 {
 				beneath = []string{"."}
