@@ -22,6 +22,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/compare/internal/place"
 	"github.com/fanout-dev/fanout/internal/compare/internal/versus"
 	"github.com/fanout-dev/fanout/internal/metric"
+	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/table"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
@@ -262,11 +263,8 @@ func (c *comparer) name(row int) string {
 func (c *comparer) warnings(r *Report) []string {
 	var out []string
 	if n := len(c.planned) - len(c.used); n > 0 {
-		words := "have no number that counts: they failed, are missing or are stale"
-		if n == 1 {
-			words = "has no number that counts: it failed, is missing or is stale"
-		}
-		out = append(out, fmt.Sprintf("%d of %d planned runs %s", n, len(c.planned), words))
+		have := map[bool]string{true: "has", false: "have"}[n == 1]
+		out = append(out, fmt.Sprintf("%d of %d planned runs %s no number that counts: %s", n, len(c.planned), have, c.uncounted()))
 	}
 	if len(r.Averaged) > 0 && !c.o.Sampled {
 		out = append(out, "Values average over "+strings.Join(r.Averaged, ", "))
@@ -282,6 +280,25 @@ func (c *comparer) warnings(r *Report) []string {
 		out = append(out, w)
 	}
 	return out
+}
+
+// uncounted says why planned runs have no number that counts: "2 failed, 28 not executed
+// yet".
+func (c *comparer) uncounted() string {
+	n := map[outcome.Status]int{}
+	for _, row := range c.planned {
+		if !c.counts[row] {
+			n[outcome.Status(c.Text(row, "run_status"))]++
+		}
+	}
+	words := map[outcome.Status]string{outcome.Planned: "not executed yet", outcome.Succeeded: "stale"}
+	var parts []string
+	for _, status := range outcome.Statuses() {
+		if n[status] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[status], cmp.Or(words[status], status.Words())))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // elsewhere says which groups were executed elsewhere than the baseline.

@@ -48,7 +48,7 @@ func TestWarningsCount(t *testing.T) {
 	rows[1].status = "failed"
 	rows[2].y = math.NaN()
 	r := compareBy(t, rows, Options{Baseline: at("variant", "a")})
-	if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "1 of 8 planned runs has no number that counts: it failed, is missing or is stale") {
+	if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "1 of 8 planned runs has no number that counts: 1 failed") {
 		t.Error(got)
 	}
 	if got := strings.Join(r.Metrics[0].Warnings, "\n"); got != "1 value of y is not a finite number and is left out" {
@@ -56,8 +56,12 @@ func TestWarningsCount(t *testing.T) {
 	}
 	rows[3].status, rows[4].y = "failed", math.Inf(1)
 	r = compareBy(t, rows, Options{Baseline: at("variant", "a")})
-	if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "2 of 8 planned runs have no number that counts: they failed, are missing or are stale") {
+	if got := strings.Join(r.Warnings, "\n"); !strings.Contains(got, "2 of 8 planned runs have no number that counts: 2 failed") {
 		t.Error(got)
+	}
+	rows[5].status, rows[6].status = "planned", "running"
+	if got := strings.Join(compareBy(t, rows, Options{Baseline: at("variant", "a")}).Warnings, "\n"); !strings.Contains(got, "4 of 8 planned runs have no number that counts: 2 failed, 1 running, 1 not executed yet") {
+		t.Error(got) // what did not run yet did not fail
 	}
 	if got := strings.Join(r.Metrics[0].Warnings, "\n"); got != "2 values of y are not finite numbers and are left out" {
 		t.Error(got)

@@ -144,11 +144,11 @@ func TestWordsOfTrends(t *testing.T) {
 	}
 	trend := &in.Compare.Metrics[0].Trends[0]
 	trend.Usual, trend.UsualRelative, trend.Weekdays = 5, 0.05, true
-	if text := string(mustSummary(t, in).Markdown()); !strings.Contains(text, "Usual is ±5.00% from the line of its weekday, as weekdays differ.") {
+	if text := string(mustSummary(t, in).Markdown()); !strings.Contains(text, "usually lie within ±5.00% of the line of its weekday, as weekdays differ.") {
 		t.Errorf("%s", text)
 	}
 	trend.Weekdays, trend.UsualRelative = false, math.NaN()
-	if text := string(mustSummary(t, in).Markdown()); !strings.Contains(text, "Usual is ±5 from that line.") {
+	if text := string(mustSummary(t, in).Markdown()); !strings.Contains(text, "usually lie within ±5 of that line.") {
 		t.Errorf("%s", text)
 	}
 }
