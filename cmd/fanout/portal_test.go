@@ -255,7 +255,7 @@ func TestPortal(t *testing.T) {
 
 	v.open("/launch")
 	v.click("demand.yaml")
-	v.see("Every night, or when you say", false)
+	v.see("every night, or whenever you say", false)
 	v.fill("cron", "0 0 * *")
 	v.see("missing field", false)
 	v.fill("cron", "0 0 * * *")

@@ -127,7 +127,10 @@ func (l List) Known() map[string]bool {
 }
 
 // String describes what is due in one line, such as "12 new, 36 kept, 4 stale (code)".
-func (l List) String() string {
+func (l List) String() string { return l.Saying(kept) }
+
+// Saying is String with another word for what is kept.
+func (l List) Saying(word string) string {
 	n := map[string]int{kept: l.Kept}
 	for _, why := range l.Why {
 		if why.Asked {
@@ -150,7 +153,11 @@ func (l List) String() string {
 	var parts []string
 	for _, w := range append(words, again) {
 		if n[w] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", n[w], w))
+			said := w
+			if w == kept {
+				said = word
+			}
+			parts = append(parts, fmt.Sprintf("%d %s", n[w], said))
 		}
 	}
 	if l.New > 0 {
@@ -160,7 +167,7 @@ func (l List) String() string {
 		return "nothing planned"
 	}
 	if len(l.Later) > 0 {
-		parts = append(parts, fmt.Sprintf("%d of the kept may become stale", len(l.Later)))
+		parts = append(parts, fmt.Sprintf("%d of the %s may become stale", len(l.Later), word))
 	}
 	return strings.Join(parts, ", ")
 }

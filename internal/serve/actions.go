@@ -26,6 +26,7 @@ func (s *Server) launchesPage(r *http.Request) (view, []crumb, error) {
 
 func (s *Server) formPage(r *http.Request) (view, []crumb, error) {
 	v, err := s.actions.Show(r.Context(), r.PathValue("file"))
+	v.When.Open = r.URL.Query().Get("schedule") == "1"
 	return formView{v}, []crumb{{"Launch", s.link("launch")}}, err
 }
 

@@ -462,7 +462,7 @@ func TestLaunch(t *testing.T) {
 		if token == nil {
 			t.Fatal("the page of a sweep with failures has no buttons")
 		}
-		if want := `value="rerun">Run again what failed</button> <span class="faint">10 kept, 2 to run again, about 3.0 s</span>`; !strings.Contains(show("cy", "/s/"+id), want) {
+		if want := `value="rerun">Run again what failed</button> <span class="faint">10 up to date, 2 to run again, about 3.0 s</span>`; !strings.Contains(show("cy", "/s/"+id), want) {
 			t.Errorf("the page does not say what the button would do, after %q", want)
 		}
 		if w := p.send(as("cy", p.browser(t, "/s/"+id+"/do", url.Values{"token": {token[1]}, "do": {do}}))); w.Code != want {
@@ -529,7 +529,7 @@ func TestCancelFromAPage(t *testing.T) {
 	if token == nil || !strings.Contains(page, `value="cancel"`) || strings.Contains(page, `value="rerun"`) {
 		t.Fatalf("%s", page)
 	}
-	if want := `value="cancel">Cancel</button> <span class="faint" data-bind="does">0 runs to interrupt, 4 not begun, 0 kept</span>`; !strings.Contains(page, want) {
+	if want := `value="cancel">Cancel</button> <span class="faint" data-bind="does">0 runs to interrupt, 4 not begun, 0 up to date</span>`; !strings.Contains(page, want) {
 		t.Errorf("the page lacks %q: %s", want, page)
 	}
 	if w := p.send(p.browser(t, target+"/do", url.Values{"token": {token[1]}, "do": {"cancel"}})); w.Code != http.StatusSeeOther {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -55,6 +56,7 @@ type scheduleView struct {
 	Sweep roots.Sweep `json:"sweep"`
 	firings.View
 	Buttons *actions.Buttons `json:"-"`
+	Make    template.URL     `json:"-"` // the form that schedules it
 	Wrong   guard.Problem    `json:"-"` // with a form
 	Form    url.Values       `json:"-"` // as it was filled in
 }
@@ -82,7 +84,7 @@ func (s *Server) scheduleOf(r *http.Request) (v scheduleView, _ []crumb, err err
 	}
 	v = scheduleView{Sweep: place, Buttons: s.actions.ButtonsFor(r.Context(), place.Where, "")}
 	v.View, err = firings.Read(r.Context(), st, time.Now(), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
-	v.Fires = s.Fires
+	v.Fires, v.Make = s.Fires, s.scheduling(r.Context(), place, st)
 	if o, wrong := s.opened.Get(r.Context(), place.Where); wrong == nil { // else it was not planned yet
 		v.Made(o.Sweep)
 	}

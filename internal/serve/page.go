@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/render"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
@@ -95,12 +96,12 @@ func (s *Server) page(pattern, name string, show func(*http.Request) (view, []cr
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"plural": unit.Plural, "bytes": unit.Bytes, "duration": unit.Duration, "ago": words.Ago, "when": words.When, "line": unit.Line, "cut": unit.Cut, "sentence": words.Capital,
-		"static": assets.Path,
-		"class":  func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
-		"add":    func(a, b int) int { return a + b },
-		"scale":  func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
-		"trace":  words.Printable,
-		"tabs":   func(f shown, at string) tabs { return tabs{f, at} },
+		"static": assets.Path, "term": query.Term,
+		"class": func(status any) string { return strings.ReplaceAll(fmt.Sprint(status), "_", "-") },
+		"add":   func(a, b int) int { return a + b },
+		"scale": func(x float64) string { return strconv.FormatFloat(120*x, 'f', 1, 64) },
+		"trace": words.Printable,
+		"tabs":  func(f shown, at string) tabs { return tabs{f, at} },
 	}).ParseFS(templates.Web, "web/*.html"))
 })
 

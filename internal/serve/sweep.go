@@ -14,15 +14,18 @@ import (
 	"github.com/fanout-dev/fanout/internal/query"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/roots"
+	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve/internal/actions"
 	"github.com/fanout-dev/fanout/internal/serve/internal/ahead"
 	"github.com/fanout-dev/fanout/internal/serve/internal/beside"
 	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
 	"github.com/fanout-dev/fanout/internal/serve/internal/causes"
+	"github.com/fanout-dev/fanout/internal/serve/internal/nights"
 	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/trouble"
 	"github.com/fanout-dev/fanout/internal/serve/internal/words"
 	"github.com/fanout-dev/fanout/internal/shelf"
+	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
@@ -48,6 +51,9 @@ type sweepView struct {
 	ResumeTo string           `json:"-"`                // what that does
 	Axes     []string         `json:"axes"`
 	Fixed    []shelf.Fixed    `json:"parameters,omitempty"` // that are the same for every run
+
+	LastNight *nights.Last `json:"last_night,omitempty"` // of a sweep that grows by its dates
+	Schedule  template.URL `json:"-"`                    // where it can be scheduled; "" where it is, or nobody may
 
 	Verdict template.HTML `json:"-"`
 	Summary template.HTML `json:"-"`
@@ -84,9 +90,19 @@ func (s *Server) sweepPage(r *http.Request) (view, []crumb, error) {
 	v := s.sweepViewOf(place, o)
 	if v.Buttons = s.actions.ButtonsFor(r.Context(), place.Where, v.State); v.Buttons != nil {
 		v.Buttons.Does = ahead.Button(o, v.State, s.App.Jobs)
+		v.Schedule = s.scheduling(r.Context(), place, o.Store())
 	}
 	s.addSummary(r.Context(), place, o, &v)
 	return v, nil, nil
+}
+
+// scheduling is the form that schedules a sweep; "" where it is scheduled, or none does.
+func (s *Server) scheduling(ctx context.Context, place roots.Sweep, st store.Store) template.URL {
+	file := s.actions.Extends(ctx, place.Where)
+	if _, err := schedule.Get(ctx, st); err == nil || file == "" {
+		return ""
+	}
+	return s.link("launch", file) + "?schedule=1#when"
 }
 
 // sweepViewOf is the page without its summary.
@@ -152,6 +168,7 @@ const waitSummary = 1200 * time.Millisecond
 type laidOut struct {
 	summary       *report.Summary
 	verdict, rest template.HTML
+	last          *nights.Last
 }
 
 // addSummary adds the summary if it is there in time. It is computed once for
@@ -168,8 +185,11 @@ func (s *Server) addSummary(ctx context.Context, place roots.Sweep, o *opened.Sw
 	}()
 	select {
 	case got := <-done:
-		v.Verdict = got.verdict
-		if v.Summary, v.Aside = beside.Split(got.rest); got.err != nil {
+		v.Verdict, v.LastNight = got.verdict, got.last
+		if v.Summary, v.Aside = beside.Split(got.rest); got.last != nil {
+			v.Summary, v.Aside = beside.Fold(v.Summary), beside.Fold(v.Aside)
+		}
+		if got.err != nil {
 			v.Trouble = words.Error(got.err)
 		} else {
 			v.Text = string(got.summary.Markdown())
@@ -189,6 +209,9 @@ func (s *Server) summary(ctx context.Context, place roots.Sweep, o *opened.Sweep
 		quiet.Warn = func(string) {}
 		if l.summary, err = quiet.Summary(ctx, o.Sweep); err != nil {
 			return l, err
+		}
+		if last, ok := nights.LastOf(o.Sweep, l.summary.Night); ok {
+			l.last = &last
 		}
 		l.verdict, l.rest, err = l.summary.Sections(func(path string) string { return string(s.beside(place, path)) })
 		return l, err

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -33,6 +34,7 @@ type tableLine struct {
 	Name     string       `json:"name"` // beneath results/, without ".parquet"
 	Size     int64        `json:"size"`
 	Modified time.Time    `json:"modified"`
+	Empty    bool         `json:"empty,omitempty"` // nothing went wrong: of the table of problems
 	Link     template.URL `json:"-"`
 	Store    template.URL `json:"-"`
 }
@@ -61,11 +63,22 @@ func (s *Server) tablesPage(r *http.Request) (view, []crumb, error) {
 			}
 			name, isTable := strings.CutSuffix(strings.TrimPrefix(found.Key, sweep.PrefixResults), tableEnding)
 			if isTable && len(v.Tables) < maxTablesList {
-				v.Tables = append(v.Tables, tableLine{name, found.Size, found.ModTime, s.tableLink(place, name), s.stored(place, found.Key)})
+				v.Tables = append(v.Tables, tableLine{name, found.Size, found.ModTime, name == problems && s.isEmpty(r.Context(), o.Store(), found.Key), s.tableLink(place, name), s.stored(place, found.Key)})
 			}
 		}
 	}
 	return v, []crumb{s.crumbOf(place)}, nil
+}
+
+// problems is the table of what could not be read, or does not fit.
+const problems = "problems"
+
+func (s *Server) isEmpty(ctx context.Context, st store.Store, key string) bool {
+	if s.Pages.Written() {
+		return false // its pages are read without this list
+	}
+	data, err := s.tables.Open(ctx, st, key, s.heavy)
+	return err == nil && len(data.Rows) == 0
 }
 
 func (s *Server) tableLink(place roots.Sweep, name string) template.URL {

@@ -4,19 +4,15 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/serve/internal/ahead"
-	"github.com/fanout-dev/fanout/internal/serve/internal/cards"
-	"github.com/fanout-dev/fanout/internal/serve/internal/opened"
 	"github.com/fanout-dev/fanout/internal/serve/internal/prints"
+	"github.com/fanout-dev/fanout/internal/serve/internal/pulse"
 	"github.com/fanout-dev/fanout/internal/shelf"
 	"github.com/fanout-dev/fanout/internal/store"
-	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // How often a sweep is looked at while somebody watches.
@@ -46,52 +42,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 const (
 	maxWatched = 4      // runs of one stream
 	printsOf   = "run/" // before the id of a run, the name of what it prints
-	maxRunning = 40     // running runs that are named
 )
-
-// A sweepState is what watchers of a sweep see.
-type sweepState struct {
-	Version  string     `json:"version"`
-	State    string     `json:"state"`
-	Headline string     `json:"headline"`
-	Left     string     `json:"left,omitempty"`
-	Does     string     `json:"does,omitempty"` // what canceling would do
-	Holder   string     `json:"holder,omitempty"`
-	Bar      []barPart  `json:"bar"`
-	Steps    []stepPart `json:"steps,omitempty"`
-	Running  []runState `json:"running,omitempty"`
-	More     int        `json:"more_running,omitempty"`
-}
-
-type barPart struct {
-	Status outcome.Status `json:"status"`
-	From   float64        `json:"from"`
-	Wide   float64        `json:"wide"`
-	N      int            `json:"n"`
-}
-
-type stepPart struct {
-	Name    string    `json:"step"`
-	Words   string    `json:"words"`
-	Blocked string    `json:"blocked,omitempty"`
-	Bar     []barPart `json:"bar"`
-}
-
-func barOf(shares []cards.Share) (bar []barPart) {
-	for _, p := range shares {
-		bar = append(bar, barPart(p))
-	}
-	return bar
-}
-
-type runState struct {
-	ID    string    `json:"id"`
-	Name  string    `json:"name"`
-	Since time.Time `json:"since"`
-	Cell  int       `json:"cell,omitempty"`
-	Cells int       `json:"cells,omitempty"`
-	Where string    `json:"where,omitempty"`
-}
 
 // look looks at one sweep for all who watch it.
 type look struct {
@@ -114,15 +65,11 @@ func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, ti
 	}
 	states := map[string][]byte{}
 	v := l.server.sweepViewOf(l.place, o)
-	state := sweepState{Version: v.Version, State: v.State, Headline: v.Headline(), Left: v.Left(), Holder: v.Holder}
-	state.Bar = barOf(v.Shares)
+	state := pulse.Of(o, v.Shares, v.Stages)
+	state.Version, state.State, state.Headline, state.Left, state.Holder = v.Version, v.State, v.Headline(), v.Left(), v.Holder
 	if v.State == shelf.Running {
 		state.Does = ahead.Button(o, v.State, l.server.App.Jobs)
 	}
-	for _, x := range v.Stages {
-		state.Steps = append(state.Steps, stepPart{x.Name, x.Words(), x.BlockedWords(), barOf(x.Shares)})
-	}
-	state.Running, state.More = running(o)
 	if states["sweep"], err = json.Marshal(state); err != nil {
 		return nil, again, err
 	}
@@ -137,21 +84,4 @@ func (l *look) look(ctx context.Context, wanted []string) (map[string][]byte, ti
 		}
 	}
 	return states, again, nil
-}
-
-// running are the runs under way, the latest last.
-func running(o *opened.Sweep) (all []runState, more int) {
-	for st := range o.All() {
-		if st.Status != outcome.Running || st.Began == nil || st.Run.Unplanned {
-			continue
-		}
-		where := st.Began.Host
-		if st.Began.Worker != "" {
-			where = st.Began.Worker
-		}
-		all = append(all, runState{ID: st.Run.ID, Name: o.RunName(st.Run.ID), Since: st.Began.At, Where: unit.Line(where)})
-	}
-	slices.SortStableFunc(all, func(a, b runState) int { return a.Since.Compare(b.Since) })
-	more = max(len(all)-maxRunning, 0)
-	return all[more:], more
 }

@@ -101,6 +101,15 @@ type Schedule struct {
 // WentBadly reports whether the last firing ended, and not well.
 func (s Schedule) WentBadly() bool { return s.Code != nil && *s.Code != 0 }
 
+// When is a time in the zone of the schedule, which it names.
+func (s Schedule) When(at time.Time) string {
+	zone, err := time.LoadLocation(s.Zone)
+	if err != nil {
+		zone = time.UTC
+	}
+	return at.In(zone).Format("2006-01-02 15:04 MST")
+}
+
 // Next is when the sweep is due next; zero is never.
 func (s Schedule) Next() time.Time {
 	next, err := schedule.Schedule{Crons: s.Crons, Zone: s.Zone, Paused: s.Paused}.Next(time.Now())

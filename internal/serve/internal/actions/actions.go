@@ -132,6 +132,8 @@ type File struct {
 	Title string `json:"title,omitempty"`
 	About string `json:"about,omitempty"`
 	Kind  string `json:"kind"` // template or sweep file
+
+	sweep string // the name of the sweep that a sweep file describes
 }
 
 // about is what is known of a file.
@@ -168,6 +170,12 @@ func (a *Actions) Files(ctx context.Context) ([]File, error) {
 	return all, nil
 }
 
+// hasName is the name of a sweep, where a sweep file says it plainly.
+var hasName = regexp.MustCompile(`(?m)^["']?name["']?\s*:\s*["']?([\pL\pN._-]+)["']?\s*(?:#.*)?$`)
+
+// sheet is the kind of files that describe a sweep.
+const sheet = "sweep file"
+
 // maxLook is the size of files of which is said what they are.
 const maxLook = 4 << 20
 
@@ -184,7 +192,11 @@ func look(f roots.File) about {
 		return k
 	}
 	if path.Ext(f.Name) != ".ipynb" {
-		k.known, k.file.Kind = hasTemplates.Match(text), "sweep file"
+		k.known, k.file.Kind = hasTemplates.Match(text), sheet
+		k.file.sweep = strings.TrimSuffix(f.Name, path.Ext(f.Name))
+		if named := hasName.FindSubmatch(text); named != nil {
+			k.file.sweep = string(named[1])
+		}
 		return k
 	}
 	if !bytes.Contains(text, []byte(`"parameters"`)) {
@@ -201,6 +213,23 @@ func look(f roots.File) about {
 	k.file.Kind = "template"
 	k.file.Title, k.file.About = shelf.Heading(doc)
 	return k
+}
+
+// Extends is the id of the sweep file whose runs go to a sweep; "" where none is known.
+func (a *Actions) Extends(ctx context.Context, where string) string {
+	if !a.On() {
+		return ""
+	}
+	files, err := a.Files(ctx)
+	if err != nil {
+		return "" // the list of what can be launched says why
+	}
+	for _, f := range files {
+		if f.Kind == sheet && filepath.Join(filepath.Dir(f.Where), f.sweep+".sweep") == where {
+			return f.ID
+		}
+	}
+	return ""
 }
 
 // file finds a file by its id.

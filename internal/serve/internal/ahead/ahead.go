@@ -52,13 +52,16 @@ func Button(o *opened.Sweep, state string, jobs int) string {
 	return text
 }
 
+// done is what people call the runs that need not be executed.
+const done = "up to date"
+
 // todo says what is due, and how long it takes where something succeeded before.
 func todo(s *sweep.Sweep, c app.Choice, jobs int) (string, error) {
 	list, err := app.Due(s, c)
 	if err != nil {
 		return "", err
 	}
-	text := list.String()
+	text := list.Saying(done)
 	if f, ok := due.Expect(s, list.Runs, max(jobs, 1)); ok && len(list.Runs) > 0 {
 		text += ", about " + unit.Duration(f.Wall)
 	}
@@ -71,5 +74,5 @@ func stopped(t query.Tally) string {
 	if n := t.Counts[outcome.Planned]; n > 0 {
 		text += fmt.Sprintf(", %d not begun", n)
 	}
-	return fmt.Sprintf("%s, %d kept", text, t.Counts[outcome.Succeeded])
+	return fmt.Sprintf("%s, %d %s", text, t.Counts[outcome.Succeeded], done)
 }

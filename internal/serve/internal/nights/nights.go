@@ -41,6 +41,13 @@ type View struct {
 	Metrics []Metric `json:"metrics"`
 }
 
+// Gaps reports whether dates between the first and the last have no runs.
+func (v View) Gaps() bool {
+	return slices.ContainsFunc(v.Months, func(m Month) bool {
+		return slices.ContainsFunc(m.Days, func(d Day) bool { return d.Catchup })
+	})
+}
+
 // A Month is one of the calendar.
 type Month struct {
 	Name string `json:"name"`
