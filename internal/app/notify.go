@@ -24,7 +24,7 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 	e.Halted = sum.Halted
 	e.Pages(end.Held, end.Unpublished)
 	if text, err := store.GetSmall(ctx, j.Store(), sweep.SummaryMarkdown); err == nil {
-		e.Document = report.Without(text, "cells", "provenance") // without it a mail says less, with those more than people want
+		e.Document = report.Without(text, notInMail...) // without it a mail says less
 	}
 	if unreported != nil {
 		e.Error = unreported.Error()
@@ -34,6 +34,10 @@ func (j *Job) notify(ctx context.Context, sum fan.Summary, end Ending, unreporte
 	}
 	j.app.send(ctx, j.Spec(), e)
 }
+
+// notInMail are the sections of a summary that a mail leaves out: it names the runs that
+// failed above the summary, and the others repeat rows or are to look things up in.
+var notInMail = []string{"swept", "effects", "cells", "best", "failures", "cost", "provenance"}
 
 // unfinished sends the notifications that fanout cannot finish a sweep, and
 // returns why. s is nil where it could not be opened. Of a sweep that another

@@ -3,6 +3,7 @@ package query
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -134,6 +135,9 @@ func Started(st sweep.RunState) time.Time {
 	}
 	return o.Start
 }
+
+// Among is an expression that is true of the runs with these ids.
+func Among(ids []string) string { return `run_id in ["` + strings.Join(ids, `", "`) + `"]` }
 
 // During is an expression that is true of the runs which began from one second to another.
 func During(from, to time.Time) string {

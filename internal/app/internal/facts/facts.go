@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -37,7 +38,8 @@ func codeDigests(head sweep.Head) string {
 // were executed.
 func provenance(ctx context.Context, s *sweep.Sweep) []report.Fact {
 	seen := map[string]bool{}
-	var commits, hosts, packages []string
+	var commits, hosts []string
+	var packages [][]string
 	add := func(to *[]string, text string) {
 		if text != "" && !slices.Contains(*to, text) {
 			*to = append(*to, text)
@@ -65,19 +67,50 @@ func provenance(ctx context.Context, s *sweep.Sweep) []report.Fact {
 		}
 		add(&commits, p.Commit)
 		add(&hosts, p.Host+" ("+p.System+")")
-		add(&packages, strings.Join(p.Packages, ", "))
+		if same := func(other []string) bool { return slices.Equal(p.Packages, other) }; len(p.Packages) > 0 && !slices.ContainsFunc(packages, same) {
+			packages = append(packages, p.Packages)
+		}
 	}
 	var facts []report.Fact
 	for _, f := range []struct {
 		name   string
 		values []string
-	}{{"git commit", commits}, {"run on", hosts}, {"packages", packages}} {
+	}{{"git commit", commits}, {"run on", hosts}} {
 		if len(f.values) > 0 {
 			slices.Sort(f.values)
 			facts = append(facts, report.Fact{Name: f.name, Value: strings.Join(f.values, "; ")})
 		}
 	}
+	if len(packages) > 0 {
+		facts = append(facts, report.Fact{Name: "packages", Value: packagesOf(packages)})
+	}
 	return facts
+}
+
+// maxPackages is how many packages are named; each attempt has the list of all.
+const maxPackages = 8
+
+// packagesOf says which packages, "numpy 2.4.1", the runs were executed with: of several
+// sets first those that not all have.
+func packagesOf(sets [][]string) string {
+	n := map[string]int{}
+	for _, set := range sets {
+		for _, p := range set {
+			n[p]++
+		}
+	}
+	all := slices.Sorted(maps.Keys(n))
+	few := func(names []string) string {
+		if left := len(names) - maxPackages; left > 0 {
+			return strings.Join(names[:maxPackages], ", ") + fmt.Sprintf(" and %d more", left)
+		}
+		return strings.Join(names, ", ")
+	}
+	differ := slices.DeleteFunc(slices.Clone(all), func(p string) bool { return n[p] == len(sets) })
+	if len(differ) > 0 {
+		return fmt.Sprintf("%d sets of them; %d versions are not in all: %s", len(sets), len(differ), few(differ))
+	}
+	return fmt.Sprintf("%d: %s", len(all), few(all))
 }
 
 // accepted are who accepted which planned runs as current.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -89,16 +90,22 @@ func (v *View) Made(s *sweep.Sweep) {
 	if len(v.Rows) == 0 {
 		return
 	}
-	var began []time.Time
+	var all []start
 	for st := range s.All() {
 		if at := query.Started(st); !at.IsZero() {
-			began = append(began, at.Truncate(time.Second)) // as expressions have it
+			all = append(all, start{at, st.Run.ID})
 		}
 	}
-	slices.SortFunc(began, time.Time.Compare)
+	slices.SortFunc(all, func(a, b start) int { return a.at.Compare(b.at) })
 	for i := range v.Rows {
-		v.Rows[i].made(began)
+		v.Rows[i].made(all)
 	}
+}
+
+// A start is when a run began.
+type start struct {
+	at  time.Time
+	run string
 }
 
 // Made says which runs the firing began.
@@ -108,12 +115,23 @@ func (d *Detail) Made(s *sweep.Sweep) {
 	d.Row = v.Rows[0]
 }
 
-// made counts the runs that began while the firing ran, of all that did in order.
-func (r *Row) made(began []time.Time) {
-	before, _ := slices.BinarySearchFunc(began, r.from.Truncate(time.Second), time.Time.Compare)
-	until, _ := slices.BinarySearchFunc(began, r.to.Truncate(time.Second).Add(1), time.Time.Compare)
-	if r.Runs = until - before; r.Runs > 0 {
+// maxNamed is how many runs an expression names; of more it says when they began, to the
+// second.
+const maxNamed = 60
+
+// made finds the runs that began while the firing ran, among all that did in order.
+func (r *Row) made(all []start) {
+	first := sort.Search(len(all), func(i int) bool { return !all[i].at.Before(r.from) })
+	last := sort.Search(len(all), func(i int) bool { return all[i].at.After(r.to) })
+	switch r.Runs = last - first; {
+	case r.Runs > maxNamed:
 		r.Where = query.During(r.from, r.to)
+	case r.Runs > 0:
+		var ids []string
+		for _, x := range all[first:last] {
+			ids = append(ids, x.run)
+		}
+		r.Where = query.Among(ids)
 	}
 }
 
