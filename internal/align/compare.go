@@ -318,12 +318,18 @@ func (c *comparison) describe(d *Difference, i int) {
 	}
 }
 
+// pictured reports whether a part is the text that stands for a picture of its output,
+// such as "<Figure size 640x480 with 1 Axes>".
+func pictured(parts []normal.Part, p normal.Part) bool {
+	return p.What == "text/plain" && slices.ContainsFunc(parts, func(q normal.Part) bool { return q.Of == p.Of && q.Kind == normal.Picture })
+}
+
 // shown is the line of an output that says most at a glance.
 func shown(parts []normal.Part) string {
 	const most = 100
 	for _, what := range []string{normal.Raised, "text/plain", normal.Stdout, "text/markdown", normal.Stderr} {
 		for _, p := range parts {
-			if p.What != what {
+			if p.What != what || pictured(parts, p) {
 				continue
 			}
 			line, _, _ := strings.Cut(strings.TrimSpace(p.Text), "\n")
@@ -334,7 +340,9 @@ func shown(parts []normal.Part) string {
 	}
 	var names []string
 	for _, p := range parts {
-		names = append(names, p.What)
+		if !pictured(parts, p) {
+			names = append(names, p.What)
+		}
 	}
 	return unit.List(append(names, []string{"nothing"}[min(len(names), 1):]...))
 }

@@ -198,7 +198,7 @@ func TestPicturesOfACell(t *testing.T) {
 	s, _ := tides(t)
 	id := idOf(t, s)
 	_, _, page := get(s, "/s/"+id+"/cells")
-	shown := regexp.MustCompile(`<img loading="lazy" src="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	shown := regexp.MustCompile(`<img(?: loading="lazy")? width="[1-9]\d*" height="[1-9]\d*" src="([^"]+)"`).FindAllStringSubmatch(page, -1)
 	if len(shown) < 4 || len(shown)%2 != 0 {
 		t.Fatalf("%d pictures", len(shown))
 	}

@@ -93,6 +93,7 @@ type likeness struct {
 	From, To         template.URL
 	FromRun, ToRun   string
 	What, Difference string
+	Sizes            [2][2]int // how wide and high they are; zero is unknown
 }
 
 // mostPictures is how many pairs of pictures of a group a page shows.
@@ -107,7 +108,7 @@ func (v cellsView) Pictures(d align.Difference, g align.Group) (all []likeness) 
 		from := v.part(g.Reference, books.PictureName(d.Cell, x.Pair[0], x.Output))
 		to := v.part(g.Exemplar, books.PictureName(d.Cell, x.Pair[1], x.Output))
 		_, how := align.DeltaWords(x)
-		all = append(all, likeness{from, to, v.Run(g.Reference), v.Run(g.Exemplar), d.Name(), how})
+		all = append(all, likeness{from, to, v.Run(g.Reference), v.Run(g.Exemplar), d.Name(), how, x.Sizes})
 	}
 	return all
 }

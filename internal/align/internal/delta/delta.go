@@ -28,6 +28,8 @@ type Delta struct {
 	Alike  bool    `json:"alike,omitempty"`  // pictures that show the same at a glance
 	Count  int     `json:"count,omitempty"`  // how many numbers moved, of which this is the furthest
 	Pair   [2]int  `json:"pair,omitzero"`    // of pictures: which output of either cell they are, from 1
+	// Sizes are those of the pair of pictures in pixels: how wide and how high each is.
+	Sizes [2][2]int `json:"sizes,omitzero"`
 }
 
 // A Kind is what differs.

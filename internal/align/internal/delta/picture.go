@@ -56,13 +56,14 @@ func (c *comparer) pictures(a, b *normal.Part) {
 		return
 	}
 	alike, outputs := bits.OnesCount64(sketch(x)^sketch(y)) <= 4, [2]int{a.Of + 1, b.Of + 1}
+	sizes := [2][2]int{{x.Rect.Dx(), x.Rect.Dy()}, {y.Rect.Dx(), y.Rect.Dy()}}
 	if x.Rect != y.Rect {
-		c.add(Delta{Output: b.What, Kind: Shape, From: sizeText(x), To: sizeText(y), Alike: alike, Pair: outputs})
+		c.add(Delta{Output: b.What, Kind: Shape, From: sizeText(x), To: sizeText(y), Alike: alike, Pair: outputs, Sizes: sizes})
 		return
 	}
 	share := shareOf(x, y)
 	if share > 0 {
-		c.add(Delta{Output: b.What, Kind: Picture, Share: share, Alike: alike, Pair: outputs})
+		c.add(Delta{Output: b.What, Kind: Picture, Share: share, Alike: alike, Pair: outputs, Sizes: sizes})
 	} else if !bytes.Equal(x.Pix, y.Pix) {
 		c.add(Delta{Output: b.What, Kind: Picture, Where: "nothing that is visible", Alike: true})
 	}
