@@ -83,6 +83,9 @@ type change struct{ What, How string }
 func (cellsView) Changes(g align.Group) (all []change) {
 	for _, d := range g.Deltas {
 		what, how := align.DeltaWords(d)
+		if name, recorded := strings.CutPrefix(what, "scrap "); recorded {
+			what = "recorded " + name
+		}
 		all = append(all, change{unit.Cut(unit.Line(what), 120), unit.Cut(unit.Line(how), 240)})
 	}
 	return all
