@@ -70,12 +70,15 @@ func split(text string) (parts []string) {
 	return parts
 }
 
-// words is the text of a record in lower case, by how much it says.
-type words []weighed
+// words is the text of a record in lower case, whole and by how much its parts say.
+type words struct {
+	all   string
+	parts []weighed
+}
 
 type weighed struct {
 	weight int
-	text   string
+	text   string // a part of all
 }
 
 // What a word that is found says, by where: in a title, a tag, a parameter, a
@@ -89,10 +92,14 @@ const (
 )
 
 func wordsOf(r Record) (w words) {
+	var all strings.Builder
+	var ends []int
 	add := func(weight int, texts ...string) {
 		for _, t := range texts {
 			if t != "" {
-				w = append(w, weighed{weight, strings.ToLower(t)})
+				all.WriteString(strings.ToLower(t))
+				w.parts, ends = append(w.parts, weighed{weight: weight}), append(ends, all.Len())
+				all.WriteByte(0) // which no word has
 			}
 		}
 	}
@@ -118,12 +125,21 @@ func wordsOf(r Record) (w words) {
 		add(inText, f.Text)
 	}
 	add(inText, r.Unusual...)
+	w.all = all.String()
+	from := 0
+	for i, end := range ends {
+		w.parts[i].text = w.all[from:end]
+		from = end + 1
+	}
 	return w
 }
 
 // score is how well a word fits; 0 is not at all.
 func (w words) score(word string) (best int) {
-	for _, t := range w {
+	if !strings.Contains(w.all, word) {
+		return 0
+	}
+	for _, t := range w.parts {
 		if 3*t.weight <= best {
 			continue
 		}
