@@ -2,6 +2,7 @@ package nights
 
 import (
 	"slices"
+	"time"
 
 	"github.com/fanout-dev/fanout/internal/compare"
 	"github.com/fanout-dev/fanout/internal/outcome"
@@ -23,6 +24,7 @@ type Last struct {
 	Tally   query.Tally `json:"tally"`
 	Unusual []Odd       `json:"unusual,omitempty"` // the first ones
 	More    int         `json:"more_unusual,omitempty"`
+	Nightly bool        `json:"-"`        // the date before it is the day before
 	Known   bool        `json:"compared"` // there are earlier values to hold it against
 	Runs    []Named     `json:"-"`        // of that date, the first ones
 	Left    int         `json:"-"`        // runs that are not named
@@ -51,13 +53,17 @@ func LastOf(s *sweep.Sweep, night func(metric string) *compare.Night) (v Last, o
 	}
 	v.Tally.Counts = map[outcome.Status]int{}
 	at := map[string]string{} // runs by series
+	before := ""
 	for st := range s.All() {
 		date, name := place(s, st.Run, v.Axis)
 		if date == "" || date < v.Date || st.Run.Unplanned {
+			if date > before {
+				before = date
+			}
 			continue
 		}
 		if date > v.Date {
-			v.Date, v.Tally.Runs, v.Runs = date, 0, nil
+			before, v.Date, v.Tally.Runs, v.Runs = v.Date, date, 0, nil
 			clear(v.Tally.Counts)
 			clear(at)
 		}
@@ -68,6 +74,7 @@ func LastOf(s *sweep.Sweep, night func(metric string) *compare.Night) (v Last, o
 			at[name] = st.Run.ID
 		}
 	}
+	v.Nightly = isNext(before, v.Date)
 	for _, m := range s.Spec().Metrics {
 		n := night(m.Name)
 		if n == nil || n.Date != v.Date {
@@ -84,6 +91,20 @@ func LastOf(s *sweep.Sweep, night func(metric string) *compare.Night) (v Last, o
 	v.Left = max(0, len(v.Runs)-maxRuns)
 	v.Runs = v.Runs[:len(v.Runs)-v.Left]
 	return v, v.Date != ""
+}
+
+// isNext reports whether a date is the day after another.
+func isNext(before, date string) bool {
+	first, err := time.Parse(time.DateOnly, before)
+	return err == nil && first.AddDate(0, 0, 1).Format(time.DateOnly) == date
+}
+
+// Title is what the last date is called.
+func (v Last) Title() string {
+	if v.Nightly {
+		return "Last night"
+	}
+	return "The last date"
 }
 
 // urgent orders runs for whoever looks at a night: what went wrong leads.
