@@ -15,8 +15,8 @@ from rich.style import Style
 from rich.terminal_theme import MONOKAI as theme
 from rich.text import Text
 
-COLUMNS, ROWS = 100, 20
-TICK, LIMIT, HOLD = 0.25, 20.0, 3.0  # seconds: between looks, of recording, of the last frame
+COLUMNS, ROWS = 100, 30
+TICK, LIMIT, HOLD = 0.25, 40.0, 5.0  # seconds: between looks, of recording, of the last frame
 WIDTH, HEIGHT, PAD = 8.4, 18, 14  # pixels: of a character, of a line, around
 
 
@@ -77,7 +77,8 @@ def svg(seen: list[tuple[float, list[str]]]) -> str:
         style += "" if last else f"{end / total + 1e-4:.2%},100%{{visibility:hidden}}"
         style += f"}}#f{i}{{animation:k{i} {total:.2f}s infinite step-end}}\n"
     defs = "".join(f'<text id="l{n}">{drawn(line)}</text>\n' for line, n in ids.items())
-    w, h = round(COLUMNS * WIDTH + 2 * PAD), ROWS * HEIGHT + 2 * PAD
+    used = max(row + 1 for _, lines in seen for row, line in enumerate(lines) if line.strip())
+    w, h = round(COLUMNS * WIDTH + 2 * PAD), used * HEIGHT + 2 * PAD
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w} {h}" width="{w}" height="{h}" role="img">
 <title>A terminal in which fanout runs a sweep</title>
 <style>

@@ -77,22 +77,33 @@ func (s Schedule) Check(after time.Time) (next time.Time, err error) {
 	return next, err
 }
 
+// ErrBroken reports a schedule that nothing can be fired by.
+var ErrBroken = errors.New("it can only be removed")
+
 // Get is the schedule of a sweep; fs.ErrNotExist says that it has none.
 func Get(ctx context.Context, st store.Store) (Schedule, error) {
 	var s Schedule
 	text, err := store.GetSmall(ctx, st, key)
-	if err == nil && len(text) > maxSize {
-		err = errors.New("it is too large to be one")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return s, err
+	case err == nil:
+		if s, err = decode(text); err == nil {
+			return s, nil
+		}
+		err = unit.WithHint(fmt.Errorf("%w: %w", ErrBroken, err), "fanout schedule rm %s", unit.Quote(st.String()))
 	}
-	if err == nil {
-		err = json.Unmarshal(text, &s)
+	return s, fmt.Errorf("read the schedule of %s: %w", st, err)
+}
+
+func decode(text []byte) (s Schedule, err error) {
+	if len(text) > maxSize {
+		return s, errors.New("it is too large to be one")
 	}
-	if err == nil {
-		_, err = s.Check(time.Now())
+	if err := json.Unmarshal(text, &s); err != nil {
+		return s, err
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("read the schedule of %s: %w", st, err)
-	}
+	_, err = s.Check(time.Now())
 	return s, err
 }
 

@@ -256,7 +256,7 @@ func (v Verbs) line(ctx context.Context, f roots.Sweep) (line timetable.Schedule
 // Remove takes the schedule of a sweep away.
 func (v Verbs) Remove(ctx context.Context, where string) error {
 	st, s, err := v.get(ctx, where)
-	if err != nil && s.On == "" {
+	if err != nil && s.On == "" && !errors.Is(err, schedule.ErrBroken) {
 		return err
 	}
 	if err := errors.Join(lease.Record(ctx, st), schedule.Remove(ctx, st)); err != nil {
