@@ -29,8 +29,8 @@ type File struct {
 	Data []byte
 }
 
-// maxFile bounds one unpacked file, in bytes.
-const maxFile = 4 << 30
+// maxBytes bounds the files of an archive together: packing holds them in memory.
+const maxBytes = 4 << 30
 
 // Digest is the hex SHA-256 of names and contents; of no files it is empty.
 func Digest(files []File) string {
@@ -86,15 +86,19 @@ func Unpack(b []byte, folder string) error {
 		return err
 	}
 	defer root.Close()
+	left := int64(maxBytes)
 	for t := tar.NewReader(z); ; {
 		h, err := t.Next()
 		if err == io.EOF {
 			return nil
 		}
-		if err == nil {
-			err = unpackFile(root, h, t)
-		}
 		if err != nil {
+			return err
+		}
+		if left -= h.Size; left < 0 {
+			return fmt.Errorf("unpack %q: with it the files take more than %d GB", h.Name, maxBytes>>30)
+		}
+		if err := unpackFile(root, h, t); err != nil {
 			return err
 		}
 	}
@@ -109,7 +113,7 @@ func unpackFile(root *os.Root, h *tar.Header, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if _, err := io.Copy(f, io.LimitReader(r, maxFile)); err != nil {
+	if _, err := io.Copy(f, r); err != nil {
 		f.Close()
 		return err
 	}

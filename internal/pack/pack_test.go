@@ -1,11 +1,15 @@
 package pack_test
 
 import (
+	"archive/tar"
 	"bytes"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/fanout-dev/fanout/internal/pack"
 )
@@ -55,5 +59,29 @@ func TestUnpackStaysInFolder(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "..", "out.txt")); err == nil {
 		t.Error("there is a file outside the folder")
+	}
+}
+
+// What an archive says that it has is believed before anything is written.
+func TestUnpackIsBounded(t *testing.T) {
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(z)
+	// Its bytes never come.
+	if err := w.WriteHeader(&tar.Header{Name: "large", Mode: 0o644, Size: 5 << 30, Format: tar.FormatPAX}); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := pack.Unpack(b.Bytes(), dir); err == nil || !strings.Contains(err.Error(), `unpack "large": with it the files take more than 4 GB`) {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "large")); err == nil {
+		t.Error("the large file was begun")
 	}
 }
