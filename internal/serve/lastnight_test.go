@@ -19,7 +19,7 @@ func TestLastNight(t *testing.T) {
 	nightly(t, store.Dir(filepath.Join(dir, "nightly.sweep")))
 	s := serverOf(t, Access{}, dir)
 	base := "/s/" + idOf(t, s)
-	_, _, page := get(s, base)
+	_, page := settled(s, base)
 	_, after, found := strings.Cut(page, "<h2>Last night: model 2026-11-12</h2>")
 	lead, _, _ := strings.Cut(after, "</section>")
 	if !found || strings.Index(page, "Last night:") > strings.Index(page, `aria-label="Verdict"`) {
@@ -41,7 +41,7 @@ func TestLastNight(t *testing.T) {
 		t.Errorf("the twin does not say how last night went: %s", twin)
 	}
 	other, _ := tides(t)
-	if _, _, page := get(other, "/s/"+idOf(t, other)); strings.Contains(page, "Last night") || strings.Contains(page, "fold") {
+	if _, page := settled(other, "/s/"+idOf(t, other)); strings.Contains(page, "Last night") || strings.Contains(page, "fold") {
 		t.Errorf("a sweep without dates has a last night:\n%s", page)
 	}
 }
