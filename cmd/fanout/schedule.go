@@ -361,7 +361,7 @@ func (c clusterSchedules) RunNow(ctx context.Context, name string) error {
 	if f := v.Last; f != nil && (f.State == "running" || f.State == "waiting") {
 		c.stderr.Printf("fanout: warning: %s is still running and this firing does not wait for it: if it still holds the sweep, this one ends with exit code 4\n", f.ID)
 	}
-	c.ownSchedules().Record(ctx, v.Store)
+	c.app.Record(ctx, v.Store)
 	id, err := cluster.Force(ctx, v.ID)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/app/internal/growth"
 	"github.com/fanout-dev/fanout/internal/draft"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/notebook"
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
@@ -197,4 +198,16 @@ func templates(d *draft.Draft) []Template {
 		out[i] = Template{Path: t.Path, Kernel: name, Python: python}
 	}
 	return out
+}
+
+// Record leaves in a sweep who does what that needs no lease. Where this machine may only
+// read the sweep, or does not see it, a warning says that it is not there.
+func (a *App) Record(ctx context.Context, where string) {
+	st, err := a.OpenStore(ctx, where)
+	if err == nil {
+		err = lease.Record(ctx, st)
+	}
+	if err != nil {
+		a.Warn(fmt.Sprintf("fanout audit will not list this: %v", err))
+	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/internal/app"
-	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/serve"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -88,7 +87,7 @@ code is 5.`,
 			if err := publish(cmd.Context(), a(), args[0], to, pages, stderr); err != nil {
 				return err
 			}
-			record(cmd.Context(), a(), args[0], stderr)
+			a().Record(cmd.Context(), args[0])
 			return nil
 		},
 	}
@@ -96,17 +95,6 @@ code is 5.`,
 	cmd.Flags().BoolVar(&pages.NoCode, "no-code", false, "leave out the code, and the notebooks that hold it")
 	cmd.Flags().BoolVar(&force, "force", false, "publish although publish.when of the sweep file says not to")
 	return cmd
-}
-
-// record leaves in a sweep who published it. Who may only read it can do without.
-func record(ctx context.Context, a *app.App, where string, stderr unit.Printer) {
-	st, err := a.OpenStore(ctx, where)
-	if err == nil {
-		err = lease.Record(ctx, st)
-	}
-	if err != nil {
-		stderr.Printf("fanout: warning: fanout audit will not list this: %v\n", err)
-	}
 }
 
 func publish(ctx context.Context, a *app.App, sweep, to string, pages serve.Pages, stderr unit.Printer) error {

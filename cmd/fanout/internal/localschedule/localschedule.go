@@ -183,18 +183,6 @@ func Unnote(ctx context.Context, st store.Store, id string) error {
 	return errors.Join(lease.Record(ctx, st), schedule.Remove(ctx, st))
 }
 
-// Record leaves in a sweep who does what with its schedule. Where this machine does not see
-// the sweep, a warning says that it is not there.
-func (v Verbs) Record(ctx context.Context, where string) {
-	st, err := v.Open(ctx, where)
-	if err == nil {
-		err = lease.Record(ctx, st)
-	}
-	if err != nil {
-		v.Stderr.Printf("fanout: warning: fanout audit will not list this: %v\n", err)
-	}
-}
-
 // List prints the schedules beneath some roots.
 func (v Verbs) List(ctx context.Context, places []string, asJSON bool) error {
 	if len(places) == 0 {
