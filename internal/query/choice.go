@@ -35,12 +35,15 @@ func Choose(s *sweep.Sweep, c Choice) (chosen []Run, err error) {
 // Chosen yields the selected runs, in the order of the plan; an error is the last.
 func Chosen(s *sweep.Sweep, c Choice) iter.Seq2[Run, error] {
 	return func(yield func(Run, error) bool) {
-		keep, err := c.compile(s)
+		named, keep, err := c.compile(s)
 		if err != nil {
 			yield(Run{}, err)
 			return
 		}
 		for st := range s.All() {
+			if st.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, st.Run.ID) {
+				continue
+			}
 			r := RunOf(s, st)
 			ok, err := keep(r)
 			if (ok || err != nil) && !yield(r, err) || err != nil {
@@ -50,29 +53,26 @@ func Chosen(s *sweep.Sweep, c Choice) iter.Seq2[Run, error] {
 	}
 }
 
-// compile returns what tells whether a run is selected.
-func (c Choice) compile(s *sweep.Sweep) (func(Run) (bool, error), error) {
-	named, err := Resolve(s, c.Runs)
-	if err != nil {
-		return nil, err
+// compile returns the ids of the runs that are named, if any are, and what tells whether
+// one of them, or of all, is selected.
+func (c Choice) compile(s *sweep.Sweep) (named []string, keep func(Run) (bool, error), err error) {
+	if named, err = Resolve(s, c.Runs); err != nil {
+		return nil, nil, err
 	}
-	keep, err := compile(s, c.Where)
+	where, err := compile(s, c.Where)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, id := range named {
 		if st, _ := s.Run(id); st.Run.Unplanned && !c.All {
-			return nil, unit.Mistake(fmt.Errorf("run %s is no longer planned: the sweep file excludes it, or no longer has its values", id))
+			return nil, nil, unit.Mistake(fmt.Errorf("run %s is no longer planned: the sweep file excludes it, or no longer has its values", id))
 		}
 	}
-	return func(r Run) (bool, error) {
-		if r.Run.Unplanned && !c.All || len(named) > 0 && !slices.Contains(named, r.Run.ID) {
-			return false, nil
-		}
+	return named, func(r Run) (bool, error) {
 		if (c.Failed || c.Stale) && !(c.Failed && WentWrong(r.RunState) || c.Stale && len(r.Stale) > 0) {
 			return false, nil
 		}
-		return keep(r)
+		return where(r)
 	}, nil
 }
 
