@@ -334,6 +334,7 @@ func (f *fanner) send(ctx context.Context, shard sweep.Shard, runs []sweep.Run) 
 	}
 	f.inFlight++
 	f.away.busy[class]++
+	f.rates.began(shard)
 	passed := f.canary.passed
 	go func() {
 		err := f.execute(ctx, shard, passed)
@@ -405,7 +406,6 @@ func (f *fanner) hand(run sweep.Run) {
 }
 
 func (f *fanner) execute(ctx context.Context, shard sweep.Shard, passed func()) error {
-	f.rates.began(shard)
 	defer f.rates.ended(shard.ID)
 	return f.ex.Execute(ctx, shard, func(n sweep.Note) {
 		if n.Kind == sweep.NoteCell && n.Cell > canaryCells {

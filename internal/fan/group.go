@@ -14,6 +14,11 @@ const (
 	maxGroup  = 500
 )
 
+// lastShare is how long a slot may take for its share of all that is left when it
+// gets that at once: less does not pay for starting another shard, and what turns
+// out to be slow is shared.
+const lastShare = shardTime / 2
+
 // shardSize is how many runs the next shard gets: one while the canary is out, and
 // while nothing is known of how long runs take.
 func (f *fanner) shardSize() int {
@@ -24,41 +29,48 @@ func (f *fanner) shardSize() int {
 	case n > 0:
 		return n
 	}
-	return autoSize(f.typical(), len(f.queue), f.window)
+	return autoSize(f.typical(), len(f.queue), f.rates.open(), f.window)
 }
 
-// autoSize fills shardTime, but leaves two shards for every slot in the window, to
-// even out a slow one, unless they would be too short to pay for their start: then
-// every slot gets what is its own.
-func autoSize(took time.Duration, left, window int) int {
+// autoSize divides what is open, the runs that are left and those that are out,
+// among the slots of the window: a slot gets what is its own where that takes no
+// longer than lastShare, and else half of it, to even out a slow one, up to
+// shardTime.
+func autoSize(took time.Duration, left, out, window int) int {
 	if took <= 0 {
 		return 1
 	}
-	n := ceil(left, 2*window)
-	if pays := int(worthSharing / took); n < pays {
-		n = min(pays, ceil(left, window))
+	n := ceil(left+out, window)
+	if time.Duration(n)*took > lastShare {
+		n = min(ceil(left+out, 2*window), int(shardTime/took))
 	}
-	return max(1, min(n, int(shardTime/took), maxGroup))
+	return max(1, min(n, left, maxGroup))
 }
 
 func ceil(n, by int) int { return (n + by - 1) / by }
 
 // typical is the median time of the runs that succeeded; 0 when none did. It looks
 // at all runs, and so again only once a twentieth more have succeeded: a sweep with
-// steps asks for it at almost every run.
+// steps asks for it at almost every run. Of a single one, the canary, the start of
+// its kernel does not count: those of a shard share one.
 func (f *fanner) typical() time.Duration {
 	if f.typicalOf >= 0 && f.succeeded-f.typicalOf <= f.typicalOf/20 {
 		return f.typicalTook
 	}
 	f.typicalOf = f.succeeded
 	var took []time.Duration
+	var start time.Duration
 	for st := range f.sweep.All() {
 		if o := st.BestOut; o != nil && o.Status == outcome.Succeeded {
 			took = append(took, o.Duration())
+			start = o.KernelStart
 		}
 	}
-	if len(took) == 0 {
+	switch len(took) {
+	case 0:
 		return 0
+	case 1:
+		took[0] = max(took[0]-start, 1)
 	}
 	slices.Sort(took)
 	f.typicalTook = took[len(took)/2]

@@ -71,6 +71,17 @@ func (p *rates) ended(id string) {
 	delete(p.shards, id)
 }
 
+// open is how many runs are out and have not ended, as far as is known.
+func (p *rates) open() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := 0
+	for _, s := range p.shards {
+		n += max(0, len(s.runs)-s.ended)
+	}
+	return n
+}
+
 // see may be called from any goroutine.
 func (p *rates) see(id string, n sweep.Note) {
 	p.mu.Lock()
