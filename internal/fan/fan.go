@@ -120,13 +120,13 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 			return Summary{}, fmt.Errorf("execute run %s: it was never planned", id)
 		}
 		f.queue = append(f.queue, st.Run)
-		f.canary.place[id] = i
+		f.canary.place[id], f.order = i, append(f.order, id)
 		if !o.Known[id] {
 			f.total++
 		}
 	}
 	for i, id := range o.Later {
-		f.canary.place[id] = len(o.Runs) + i
+		f.canary.place[id], f.order = len(o.Runs)+i, append(f.order, id)
 	}
 	f.canary.shut = o.Canary && f.total > 1 && f.chain.wait == nil // steps are tried as they come up
 	f.resume(workCtx, left)
@@ -205,6 +205,7 @@ type fanner struct {
 	rates  *rates
 	chain  *chain
 
+	order             []string // Runs and Later
 	queue             []sweep.Run
 	inFlight          int            // shards
 	waiting           int            // runs that wait for their back-off

@@ -29,7 +29,37 @@ func (f *fanner) shardSize() int {
 	case n > 0:
 		return n
 	}
-	return autoSize(f.typical(), len(f.queue), f.rates.open(), f.window)
+	return autoSize(f.pace(), len(f.queue), f.rates.open(), f.window)
+}
+
+// Of the runs before the next one in the plan, whose parameters are mostly like its
+// own, so many are asked how long they took, and no more are looked at.
+const (
+	neighbors = 4
+	nearby    = 40
+)
+
+// pace is how long the next run of the queue may take: as long as is typical, or as
+// its neighbors took or have taken so far.
+func (f *fanner) pace() time.Duration {
+	typical := f.typical()
+	if typical == 0 {
+		return 0
+	}
+	var took time.Duration
+	n, running := time.Duration(0), f.rates.running()
+	next := f.canary.place[f.queue[0].ID]
+	for i := next - 1; i >= max(0, next-nearby) && n < neighbors; i-- {
+		id := f.order[i]
+		if st, _ := f.sweep.Run(id); st.BestOut != nil && st.BestOut.Status == outcome.Succeeded {
+			took += st.BestOut.Duration()
+			n++
+		} else if running[id] > typical {
+			took += running[id]
+			n++
+		}
+	}
+	return max(typical, took/max(n, 1))
 }
 
 // autoSize divides what is open, the runs that are left and those that are out,

@@ -50,6 +50,7 @@ type rate struct {
 	runs     []string
 	began    time.Time // the shard
 	since    time.Time // the last run
+	run      string    // that one
 	ended    int       // runs
 	recalled bool
 }
@@ -82,6 +83,19 @@ func (p *rates) open() int {
 	return n
 }
 
+// running is for how long the run that began last in each shard has been executed.
+func (p *rates) running() map[string]time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	runs := map[string]time.Duration{}
+	for _, s := range p.shards {
+		if !s.since.IsZero() {
+			runs[s.run] = time.Since(s.since)
+		}
+	}
+	return runs
+}
+
 // see may be called from any goroutine.
 func (p *rates) see(id string, n sweep.Note) {
 	p.mu.Lock()
@@ -90,7 +104,7 @@ func (p *rates) see(id string, n sweep.Note) {
 	switch {
 	case s == nil:
 	case n.Kind == sweep.NoteBegan:
-		s.since = time.Now()
+		s.since, s.run = time.Now(), n.Run
 	case n.Kind == sweep.NoteEnded:
 		s.ended++
 		s.since = time.Time{}

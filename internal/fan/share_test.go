@@ -16,14 +16,14 @@ import (
 // hundred short ones. Nobody knows beforehand; what is left of the shard that
 // got them is spread anew, so that they are done almost as soon as they can be.
 func TestLongRunsAmongShortOnes(t *testing.T) {
-	for _, at := range []int{0, 250, 500} {
+	for _, c := range []struct{ at, window int }{{0, 2}, {250, 2}, {500, 2}, {0, 4}, {250, 4}, {500, 4}} {
 		synctest.Test(t, func(t *testing.T) {
-			const long, short, window = 20 * time.Second, 100 * time.Millisecond, 2
+			const long, short = 20 * time.Second, 100 * time.Millisecond
 			b := newBench(t, 520, fantest.Succeed)
 			took := map[string]time.Duration{}
 			for i, id := range b.ids {
 				took[id] = short
-				if i >= at && i < at+20 {
+				if i >= c.at && i < c.at+20 {
 					took[id] = long
 				}
 			}
@@ -34,14 +34,14 @@ func TestLongRunsAmongShortOnes(t *testing.T) {
 				}
 				return d
 			}
-			b.fake.Limit = fan.Limits{Remote: true, Parallel: window}
+			b.fake.Limit = fan.Limits{Remote: true, Parallel: c.window}
 			began := time.Now()
 			if sum := b.fan(t, fan.Options{}); sum.Executed != 520 {
 				t.Errorf("%+v", sum)
 			}
-			bound := (20*long + 500*short) / window
+			bound := (20*long + 500*short) / time.Duration(c.window)
 			if makespan := time.Since(began); makespan > bound*5/4 {
-				t.Errorf("long runs at %d: it took %v, %.2f times as long as it must", at, makespan, makespan.Seconds()/bound.Seconds())
+				t.Errorf("long runs at %d, %d at a time: it took %v, %.2f times as long as it must", c.at, c.window, makespan, makespan.Seconds()/bound.Seconds())
 			}
 			for _, st := range b.Runs() {
 				if st.Attempts != 1 {
