@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
@@ -312,7 +313,11 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 		o.Scratch, o.Memory = inside.WorkFolder(), inside.Memory()
 		return local.New(ctx, s, o)
 	}
-	return worker.Options{Name: inside.WorkerName(), Start: start, Note: c.observer.Runs(s, c.printNote)}
+	return worker.Options{
+		Name: inside.WorkerName(), Version: version(), Start: start, Note: c.observer.Runs(s, func(sweep.Note) {}),
+		Say: func(line string) { c.stderr.Println(line) },
+		Log: func(w io.Writer) { c.stderr = unit.NewPrinter(io.MultiWriter(c.stderr.Data(), w)) },
+	}
 }
 
 // fedAgain feeds a notebook what a run was fed.

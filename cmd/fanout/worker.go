@@ -60,13 +60,3 @@ func (c *cli) worker(ctx context.Context, p payload) error {
 	}
 	return err
 }
-
-// printNote writes what happens to the worker's own log.
-func (c *cli) printNote(n sweep.Note) {
-	switch {
-	case n.Kind == sweep.NoteEnded && n.Outcome != nil:
-		c.stderr.Printf("%s %s %s\n", n.Run, n.Outcome.Status.Words(), n.Outcome.Reason)
-	case n.Kind == sweep.NoteWord:
-		c.stderr.Println(n.Text)
-	}
-}

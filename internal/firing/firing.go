@@ -22,9 +22,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/diary"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -75,10 +75,9 @@ const Prefix = "firings/"
 const (
 	keyClaim = Prefix + "lock"
 	keyTime  = "20060102T150405Z"
-	maxSize  = 64 << 10  // of a record; what is larger was not written here
-	maxLog   = 256 << 10 // of what a firing prints; the rest is left out
-	maxKept  = 1000      // tries; the oldest go
-	maxTries = 1000      // of one firing
+	maxSize  = 64 << 10 // of a record; what is larger was not written here
+	maxKept  = 1000     // tries; the oldest go
+	maxTries = 1000     // of one firing
 )
 
 // key is the beginning of the keys of a try.
@@ -108,13 +107,8 @@ func Claimed(ctx context.Context, st store.Store) bool {
 // A Recorder writes the history of a firing that is being made.
 type Recorder struct {
 	Firing
-	store store.Store
-	quit  chan struct{}
-	done  sync.WaitGroup
-
-	mu   sync.Mutex
-	log  store.Appender
-	size int
+	store   store.Store
+	printed *diary.Diary
 }
 
 // Begin records that a firing begins, or began if it says when, as the next try at
@@ -127,14 +121,12 @@ func Begin(ctx context.Context, st store.Store, f Firing) (*Recorder, error) {
 	if err := create(ctx, st, &f); err != nil {
 		return nil, fmt.Errorf("record the firing of %s: %w", f.Due.Format(time.RFC3339), err)
 	}
-	log, err := st.Append(ctx, key(f.Due, f.Try)+".log")
+	log, err := diary.Open(ctx, st, key(f.Due, f.Try)+".log")
 	if err != nil {
 		return nil, fmt.Errorf("open the log of the firing of %s: %w", f.Due.Format(time.RFC3339), err)
 	}
-	r := &Recorder{Firing: f, store: st, log: log, quit: make(chan struct{})}
-	r.done.Go(r.keep)
 	prune(ctx, st)
-	return r, nil
+	return &Recorder{f, st, log}, nil
 }
 
 func create(ctx context.Context, st store.Store, f *Firing) error {
@@ -151,48 +143,12 @@ func create(ctx context.Context, st store.Store, f *Firing) error {
 	return fmt.Errorf("it was tried %d times", maxTries)
 }
 
-// keepEvery is how often what a firing prints is kept.
-const keepEvery = 10 * time.Second
-
-func (r *Recorder) keep() {
-	tick := time.NewTicker(keepEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-r.quit:
-			return
-		case <-tick.C:
-			r.mu.Lock()
-			r.log.Sync()
-			r.mu.Unlock()
-		}
-	}
-}
-
-// Write keeps what the firing prints, up to a limit. It never fails: the firing is
-// not to end for its log.
-func (r *Recorder) Write(text []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.size > maxLog {
-		return len(text), nil
-	}
-	kept := text
-	if r.size += len(text); r.size > maxLog {
-		kept = []byte("… the rest of the log was not kept\n")
-	}
-	r.log.Later(kept)
-	return len(text), nil
-}
+// Write keeps what the firing prints, up to a limit. It never fails.
+func (r *Recorder) Write(text []byte) (int, error) { return r.printed.Write(text) }
 
 // Close records how the firing ended.
 func (r *Recorder) Close(ctx context.Context, code int, reason string) error {
-	close(r.quit)
-	r.done.Wait()
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.size = maxLog + 1 // nothing more is written
-	failed := r.log.Close()
+	failed := r.printed.Close()
 	text, err := json.Marshal(End{At: time.Now().UTC(), Code: code, Reason: reason})
 	if err == nil {
 		err = r.store.Create(ctx, key(r.Due, r.Try)+".end.json", append(text, '\n'), store.Synced)
@@ -247,13 +203,9 @@ func Get(ctx context.Context, st store.Store, id string) (f Firing, err error) {
 	return f, nil
 }
 
-// Log is what a firing printed.
+// Log is what a firing printed, each line with its time.
 func Log(ctx context.Context, st store.Store, f Firing) ([]byte, error) {
-	name := key(f.Due, f.Try) + ".log"
-	if o, err := st.Stat(ctx, name); err == nil && o.Size > 4*maxLog {
-		return nil, fmt.Errorf("read the log of the firing of %s: it has %d bytes, and fanout writes no more than %d: somebody else put it there", f.Due.Format(time.RFC3339), o.Size, maxLog)
-	}
-	text, _, err := st.Tail(ctx, name, 0)
+	text, err := diary.Read(ctx, st, key(f.Due, f.Try)+".log")
 	if err != nil {
 		return nil, fmt.Errorf("read the log of the firing of %s: %w", f.Due.Format(time.RFC3339), err)
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/diary"
 	"github.com/fanout-dev/fanout/internal/store"
 )
 
@@ -34,7 +35,7 @@ func FuzzList(f *testing.F) {
 func TestForeignLog(t *testing.T) {
 	st := store.Mem()
 	f := Firing{Due: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), Try: 1}
-	for size, bad := range map[int]bool{maxLog + 100: false, 5 * maxLog: true} {
+	for size, bad := range map[int]bool{diary.MaxSize + 100: false, 5 * diary.MaxSize: true} {
 		if err := st.Put(t.Context(), key(f.Due, f.Try)+".log", make([]byte, size), store.Cached); err != nil {
 			t.Fatal(err)
 		}

@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/diary"
 	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/store"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 )
 
@@ -79,26 +81,17 @@ func (c *Claim) Complain(ctx context.Context, why string) error {
 	return c.lease.sweep.store.Put(ctx, keyComplaint(c.ID), []byte(why+"\n"), store.Cached)
 }
 
-// A beat is what a worker says of itself now and then.
-type beat struct {
-	At   time.Time `json:"at"` // by the worker's clock
-	Runs []runBeat `json:"runs,omitempty"`
-}
-
-// runBeat is where a run is that a worker is executing.
-type runBeat struct {
-	Run     string `json:"run"`
-	Attempt int    `json:"n"`
-	Cell    int    `json:"cell"`
-	Cells   int    `json:"cells"`
+// Diary opens the log of the worker, which it may have once.
+func (c *Claim) Diary(ctx context.Context) (*diary.Diary, error) {
+	return diary.Open(ctx, c.lease.sweep.store, keyDiary(c.ID))
 }
 
 // Beat says to whoever watches the shard that its worker lives and how far its
 // runs are: cells are notes of kind NoteCell.
 func (c *Claim) Beat(ctx context.Context, cells []Note) error {
-	b := beat{At: now()}
+	b := journal.Beat{At: now()}
 	for _, n := range cells {
-		b.Runs = append(b.Runs, runBeat{n.Run, n.Attempt, n.Cell, n.Cells})
+		b.Runs = append(b.Runs, journal.RunBeat{Run: n.Run, Attempt: n.Attempt, Cell: n.Cell, Cells: n.Cells})
 	}
 	return c.lease.sweep.store.Put(ctx, keyBeat(c.ID), jsonl.Line(b), store.Cached)
 }

@@ -57,6 +57,7 @@ func keyBeat(id string) string      { return prefixBeats + id + ".json" }
 func keyClaim(id string) string     { return prefixShards + id + ".claim" }
 func keyRecall(id string) string    { return prefixShards + id + ".recall" }
 func keyComplaint(id string) string { return prefixShards + id + ".complaint" }
+func keyDiary(id string) string     { return prefixShards + id + ".log" }
 
 func keyFrozen(sha, ext string) string { return prefixFrozen + sha + ext }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/diary"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/journal"
 	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
@@ -93,7 +94,7 @@ func (s *Sweep) isClosed(shard string) bool {
 	return s.closed[shard]
 }
 
-// ShardsOf names the stored shards that some of these runs have travelled in.
+// ShardsOf names the stored shards that some of these runs, or any, have travelled in.
 func (s *Sweep) ShardsOf(ctx context.Context, runs []string) ([]string, error) {
 	var ids []string
 	for id, err := range s.shardIDs(ctx) {
@@ -104,7 +105,7 @@ func (s *Sweep) ShardsOf(ctx context.Context, runs []string) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if slices.ContainsFunc(sh.Runs, func(run string) bool { return slices.Contains(runs, run) }) {
+		if len(runs) == 0 || slices.ContainsFunc(sh.Runs, func(run string) bool { return slices.Contains(runs, run) }) {
 			ids = append(ids, id)
 		}
 	}
@@ -215,10 +216,15 @@ func (h Stored) Complaint(ctx context.Context) string {
 	return strings.TrimSpace(string(text))
 }
 
+// Diary is what the worker of the shard has printed, line by line, with times.
+func (h Stored) Diary(ctx context.Context) ([]byte, error) {
+	return diary.Read(ctx, h.sweep.store, keyDiary(h.id))
+}
+
 // Beats are the cells that the runs of the shard are at, as its worker last
 // said, and when it said so by its own clock; zero when it never did.
 func (h Stored) Beats(ctx context.Context) (cells []Note, at time.Time) {
-	var b beat
+	var b journal.Beat
 	if h.sweep.get(ctx, keyBeat(h.id), &b) != nil {
 		return nil, at
 	}

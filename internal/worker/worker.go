@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -39,9 +40,12 @@ type Machine interface {
 
 // Options are who works and how.
 type Options struct {
-	Name  string                                                          // of the worker, for readers of the sweep; empty is this process
-	Start func(ctx context.Context, runs []string) (m Machine, err error) // called once the shard is claimed
-	Note  func(sweep.Note)                                                // called concurrently
+	Name    string                                                          // of the worker, for readers of the sweep; empty is this process
+	Version string                                                          // of fanout, for people
+	Start   func(ctx context.Context, runs []string) (m Machine, err error) // called once the shard is claimed
+	Note    func(sweep.Note)                                                // called concurrently
+	Say     func(line string)                                               // prints; called concurrently
+	Log     func(io.Writer)                                                 // called once the shard is claimed: from then on, what is printed goes there too
 }
 
 // Work claims a shard of the sweep and executes its runs until all have ended
@@ -54,6 +58,8 @@ func Work(ctx context.Context, s *sweep.Sweep, shard string, o Options) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, claim.Release()) }()
+	end := keepLog(ctx, s, claim, o)
+	defer func() { end(err) }()
 	if err := work(ctx, s, claim, o); err != nil {
 		return errors.Join(err, claim.Complain(context.WithoutCancel(ctx), unit.Complaint(err)))
 	}
@@ -85,6 +91,9 @@ func work(ctx context.Context, s *sweep.Sweep, claim *sweep.Claim, o Options) (e
 	return execute(ctx, claim, m, func(n sweep.Note) {
 		p.note(n)
 		o.Note(n)
+		if line := words(s, n); line != "" {
+			o.Say(line)
+		}
 	})
 }
 

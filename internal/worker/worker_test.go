@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -66,9 +67,13 @@ func stored(t *testing.T, runs int) (controller, own *sweep.Sweep) {
 func work(ctx context.Context, s *sweep.Sweep, m *machine) error {
 	m.Fake = &fantest.Fake{Sweep: s}
 	m.jobs = max(m.jobs, 1)
+	var stderr io.Writer = io.Discard
 	return worker.Work(ctx, s, "1-1", worker.Options{
-		Start: func(context.Context, []string) (worker.Machine, error) { return m, nil },
-		Note:  func(sweep.Note) {},
+		Version: "1.2",
+		Start:   func(context.Context, []string) (worker.Machine, error) { return m, nil },
+		Note:    func(sweep.Note) {},
+		Say:     func(line string) { fmt.Fprintln(stderr, line) },
+		Log:     func(w io.Writer) { stderr = w },
 	})
 }
 
