@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/pack":     {},
 	"internal/glob":     {},
 	"internal/scratch":  {},
+	"internal/cgroup":   {},
 	"internal/turns":    {"internal/unit"},
 	"internal/pattern":  {},
 	"internal/store":    {"internal/pattern"},
@@ -58,10 +59,10 @@ var mayImport = map[string][]string{
 
 	// Machines.
 	"internal/kernel/kernelspec": {},
-	"internal/kernel":            {"internal/kernel/kernelspec", "internal/unit"},
+	"internal/kernel":            {"internal/cgroup", "internal/kernel/kernelspec", "internal/unit"},
 	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/pattern", "internal/secret", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
-	"internal/local":             {"internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/local":             {"internal/cgroup", "internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad":             {"internal/nomad/inside", "internal/secret", "internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad/inside":      {},
 	"internal/metrics":           {"internal/fan", "internal/sweep", "internal/store", "internal/outcome", "internal/unit"},

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -69,7 +70,7 @@ var errClosed = errors.New("start a kernel: the executor is closed")
 
 func newKernels(ctx context.Context, e *executor, r sweep.Recipe) *kernels {
 	k := &kernels{
-		e: e, recipe: r, env: baseEnv(e.o.Environ, r.Env, e.machine.cores, e.o.Jobs),
+		e: e, recipe: r, env: baseEnv(e.o.Environ, r.Env, runtime.GOMAXPROCS(0), e.o.Jobs),
 		servers: map[kind]*server{}, queue: e.o.Queue, ready: map[string]*workdir{}, taken: map[string]bool{},
 	}
 	k.ctx, k.cancel = context.WithCancel(context.WithoutCancel(ctx))

@@ -35,7 +35,7 @@ import (
 
 // Options are how runs are executed on this machine.
 type Options struct {
-	Jobs    int           // concurrent runs; 0 is the number of cores
+	Jobs    int           // concurrent runs; 0 is the number of cores that we may use
 	Queue   []string      // run ids in the order in which they will probably be executed: the next kernel is started ahead of time
 	Warm    string        // "off" starts every kernel cold, "zmq" warm with ZeroMQ's sockets, "" leaves it to the sweep
 	Grace   time.Duration // between the end of a context or limit and the end of the run; 0 is 10 s
@@ -105,7 +105,7 @@ type executor struct {
 // The caller closes the Executor.
 func New(ctx context.Context, s *sweep.Sweep, o Options) (*Executor, error) {
 	if o.Jobs <= 0 {
-		o.Jobs = runtime.NumCPU()
+		o.Jobs = runtime.GOMAXPROCS(0) // a control group may allow less than all cores
 	}
 	if o.Environ == nil {
 		o.Environ = os.Environ()

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fanout-dev/fanout/internal/cgroup"
 )
 
 func thisMachine() machine {
@@ -27,8 +29,8 @@ func (m machine) load() float64 {
 	return x / float64(m.cores)
 }
 
-// memoryAvailable returns the free memory of the machine, or of our cgroup, in
-// bytes.
+// memoryAvailable returns the free memory, in bytes, of the machine, or of our control
+// group where that leaves less.
 func memoryAvailable() (free, total int64, known bool) {
 	b, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -47,26 +49,10 @@ func memoryAvailable() (free, total int64, known bool) {
 			free, known = n<<10, true
 		}
 	}
-	if limit, used, ok := cgroupMemory(); ok && limit-used < free {
-		free, total = limit-used, limit
+	if room, limit, ok := cgroup.Memory(); ok && room < free {
+		free, total = room, limit
 	}
 	return free, total, known
-}
-
-// cgroupMemory reads the limit of the cgroup that a container shows at its
-// root.
-func cgroupMemory() (limit, used int64, ok bool) {
-	l, err1 := number("/sys/fs/cgroup/memory.max")
-	u, err2 := number("/sys/fs/cgroup/memory.current")
-	return l, u, err1 == nil && err2 == nil
-}
-
-func number(file string) (int64, error) {
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return 0, err
-	}
-	return strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
 }
 
 // tempFile creates a file without a name, where the file system can.

@@ -32,7 +32,7 @@ type Setting struct {
 // List lists every setting. places are the words for where runs can execute.
 func List(places string) []Setting {
 	return []Setting{
-		{"jobs", "jobs", runtime.NumCPU(), "runs at once"},
+		{"jobs", "jobs", runtime.GOMAXPROCS(0), "runs at once"},
 		{"machine_jobs", "", 0, "runs at once of all your sweeps on this machine; 0: each sweep has its own jobs"},
 		{"weight", "", 1.0, "how large a part of machine_jobs the sweep gets beside others"},
 		{"on", "on", "local", "where runs execute: " + places},

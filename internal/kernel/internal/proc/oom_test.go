@@ -3,8 +3,6 @@
 package proc
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 )
 
@@ -25,34 +23,5 @@ func TestVictimOfTheSystemLog(t *testing.T) {
 		if got := namesVictim(tt.record, 4242, 5000); got != tt.want {
 			t.Errorf("namesVictim(%q) = %v", tt.record, got)
 		}
-	}
-}
-
-func TestCgroupCounts(t *testing.T) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{
-		"memory.events":      "low 0\nhigh 0\nmax 12\noom 3\noom_kill 2\noom_group_kill 0\n",
-		"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
-		"empty":              "",
-	} {
-		p := filepath.Join(dir, name)
-		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		want := int64(2)
-		if text == "" {
-			want = 0
-		}
-		if got := oomKills(p); got != want {
-			t.Errorf("%s: %d, want %d", name, got, want)
-		}
-	}
-	w := OOMWatch{counts: map[string]int64{filepath.Join(dir, "memory.events"): 1}, began: 1 << 62}
-	if why := w.Happened(os.Getpid()); why != "the control group reached its memory limit" {
-		t.Errorf("reason %q", why)
-	}
-	w.counts[filepath.Join(dir, "memory.events")] = 2
-	if why := w.Happened(os.Getpid()); why != "" {
-		t.Errorf("reason %q", why)
 	}
 }
