@@ -120,9 +120,13 @@ func mark(ctx context.Context, st store.Store) (string, error) {
 	return fmt.Sprint(o.Size, o.ModTime.UnixNano()), nil
 }
 
-// Put gives a sweep its schedule, instead of the one it has.
+// Put gives a sweep its schedule, instead of the one it has, and records in it who does
+// so, by the Deed of the context.
 func (s Schedule) Put(ctx context.Context, st store.Store) error {
 	text, err := json.MarshalIndent(s, "", "  ")
+	if err == nil {
+		err = lease.Record(ctx, st)
+	}
 	if err == nil {
 		err = st.Put(ctx, key, append(text, '\n'), store.Synced)
 	}
@@ -132,9 +136,14 @@ func (s Schedule) Put(ctx context.Context, st store.Store) error {
 	return nil
 }
 
-// Remove takes the schedule of a sweep away; the history of its firings stays.
+// Remove takes the schedule of a sweep away, and records who does so; the history of its
+// firings stays.
 func Remove(ctx context.Context, st store.Store) error {
-	if err := st.Delete(ctx, key); err != nil {
+	err := lease.Record(ctx, st)
+	if err == nil {
+		err = st.Delete(ctx, key)
+	}
+	if err != nil {
 		return fmt.Errorf("remove the schedule of %s: %w", st, err)
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/app"
 	"github.com/fanout-dev/fanout/internal/firing"
 	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/outcome"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/schedule"
@@ -334,6 +335,17 @@ func TestScheduleFromPages(t *testing.T) {
 		if e.Action != "" {
 			deeds = append(deeds, e.User+" "+e.Action)
 		}
+	}
+	var recorded []string
+	history, err := lease.History(t.Context(), p.store(t), 100)
+	must(t, err)
+	for _, e := range history {
+		if e.From == "web" {
+			recorded = append(recorded, e.For+" "+e.Command)
+		}
+	}
+	if got := strings.Join(recorded, ", "); got != "ana pause, ana go on, ana reschedule, ana unschedule" {
+		t.Errorf("the sweep has recorded: %s", got)
 	}
 	if got := strings.Join(deeds, ", "); got != "ana schedule, ana schedule, ana pause, ana go on, ana reschedule, ana catch up, ana fire now, ana unschedule, ana rerun" {
 		t.Errorf("%s", got)

@@ -130,7 +130,7 @@ func (v Verbs) Put(ctx context.Context, st store.Store, where string, s schedule
 	if errors.Is(err, fs.ErrNotExist) {
 		verb = "is due"
 	}
-	if err := errors.Join(lease.Record(ctx, st), s.Put(ctx, st)); err != nil {
+	if err := s.Put(ctx, st); err != nil {
 		return err
 	}
 	v.Stderr.Printf("%s %s at %s, %s; next %s\n", unit.Path(where), verb, strings.Join(s.Crons, " and "), s.Zone, timetable.Moment(next))
@@ -172,7 +172,7 @@ func Free(ctx context.Context, st store.Store, where string) error {
 // Note writes into a sweep that a cluster fires it.
 func Note(ctx context.Context, st store.Store, on, id string, s schedule.Schedule) error {
 	s.On, s.ID, s.Since = on, id, time.Now().UTC()
-	return errors.Join(lease.Record(ctx, st), s.Put(ctx, st))
+	return s.Put(ctx, st)
 }
 
 // Unnote takes that away.
@@ -180,7 +180,7 @@ func Unnote(ctx context.Context, st store.Store, id string) error {
 	if s, err := schedule.Get(ctx, st); err != nil || s.ID != id {
 		return nil
 	}
-	return errors.Join(lease.Record(ctx, st), schedule.Remove(ctx, st))
+	return schedule.Remove(ctx, st)
 }
 
 // List prints the schedules beneath some roots.
@@ -247,7 +247,7 @@ func (v Verbs) Remove(ctx context.Context, where string) error {
 	if err != nil && s.On == "" && !errors.Is(err, schedule.ErrBroken) {
 		return err
 	}
-	if err := errors.Join(lease.Record(ctx, st), schedule.Remove(ctx, st)); err != nil {
+	if err := schedule.Remove(ctx, st); err != nil {
 		return err
 	}
 	if s.On != "" {
@@ -267,7 +267,7 @@ func (v Verbs) pause(ctx context.Context, where string, paused bool) error {
 	}
 	if s.Paused != paused {
 		s.Paused, s.Since = paused, time.Now().UTC()
-		if err := errors.Join(lease.Record(ctx, st), s.Put(ctx, st)); err != nil {
+		if err := s.Put(ctx, st); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/launch"
+	"github.com/fanout-dev/fanout/internal/lease"
 	"github.com/fanout-dev/fanout/internal/roots"
 	"github.com/fanout-dev/fanout/internal/schedule"
 	"github.com/fanout-dev/fanout/internal/serve/internal/firings"
@@ -144,7 +145,7 @@ func (a *Actions) timed(r *http.Request, place roots.Sweep, do string) error {
 
 // scheduled is the schedule of a sweep that no cluster fires, and how it is changed;
 // nil removes it.
-func (a *Actions) scheduled(ctx context.Context, place roots.Sweep) (s schedule.Schedule, put func(*schedule.Schedule) error, err error) {
+func (a *Actions) scheduled(ctx context.Context, place roots.Sweep) (s schedule.Schedule, put func(context.Context, *schedule.Schedule) error, err error) {
 	st, err := a.Open(ctx, place.Where)
 	if err != nil {
 		return s, nil, err
@@ -156,7 +157,7 @@ func (a *Actions) scheduled(ctx context.Context, place roots.Sweep) (s schedule.
 	case err == nil && s.On != "":
 		return s, nil, unit.Mistake(unit.WithHint(fmt.Errorf("the cluster %s fires %s, as %s", unit.Line(s.On), place.Name, unit.Line(s.ID)), "fanout schedule --on %s changes it", unit.Quote(s.On)))
 	}
-	return s, func(s *schedule.Schedule) error {
+	return s, func(ctx context.Context, s *schedule.Schedule) error {
 		if s == nil {
 			return schedule.Remove(ctx, st)
 		}
@@ -164,7 +165,8 @@ func (a *Actions) scheduled(ctx context.Context, place roots.Sweep) (s schedule.
 	}, err
 }
 
-// change changes a schedule; what it does is in the audit log first.
+// change changes a schedule; what it does is in the audit log, and that of the sweep,
+// first.
 func (a *Actions) change(r *http.Request, place roots.Sweep, do string) error {
 	s, put, err := a.scheduled(r.Context(), place)
 	if err != nil && (do != Unschedule || put == nil) {
@@ -192,5 +194,5 @@ func (a *Actions) change(r *http.Request, place roots.Sweep, do string) error {
 	if err := a.Audit(Entry{User: who(r.Context()), Remote: r.RemoteAddr, Action: do, Sweep: place.Where, Set: set}); err != nil {
 		return fmt.Errorf("write the audit log: %w", err)
 	}
-	return put(next)
+	return put(lease.Doing(r.Context(), lease.Deed{Command: do, From: "web", For: s.By}), next)
 }
