@@ -128,7 +128,8 @@ func (s Spec) environment(task *api.Task) {
 		return
 	}
 	text := fmt.Sprintf("{{ with nomadVar %q }}{{ range .Tuples }}{{ .K }}={{ .V | toJSON }}\n{{ end }}{{ end }}", s.EnvFrom)
-	task.Templates = append(task.Templates, &api.Template{EmbeddedTmpl: &text, DestPath: ptr("secrets/fanout.env"), Envvars: ptr(true)})
+	// By default it could be read by everybody on the client who learns the allocation's id.
+	task.Templates = append(task.Templates, &api.Template{EmbeddedTmpl: &text, DestPath: ptr("secrets/fanout.env"), Envvars: ptr(true), Perms: ptr("600")})
 }
 
 func ptr[T any](v T) *T { return &v }
