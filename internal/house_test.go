@@ -39,11 +39,12 @@ var mayImport = map[string][]string{
 	"internal/cgroup":   {},
 	"internal/turns":    {"internal/unit"},
 	"internal/pattern":  {},
-	"internal/store":    {"internal/pattern"},
+	"internal/store":    {"internal/certificate", "internal/pattern"},
 	"internal/notebook": {"internal/pattern", "internal/value", "internal/outcome"},
 	"templates":         {},
 
 	"internal/notebook/zeppelin": {"internal/notebook"},
+	"internal/certificate":       {},
 
 	// Grid and sweep.
 	"internal/grid/expr": {"internal/pattern", "internal/value", "internal/unit"},
@@ -63,11 +64,11 @@ var mayImport = map[string][]string{
 	"internal/runner":            {"internal/kernel", "internal/notebook", "internal/outcome", "internal/pattern", "internal/secret", "internal/unit"},
 	"internal/fan":               {"internal/glob", "internal/sweep", "internal/outcome", "internal/value", "internal/unit"},
 	"internal/local":             {"internal/cgroup", "internal/glob", "internal/scratch", "internal/secret", "internal/sweep", "internal/runner", "internal/kernel", "internal/kernel/kernelspec", "internal/notebook", "templates", "internal/value", "internal/outcome", "internal/unit"},
-	"internal/nomad":             {"internal/nomad/inside", "internal/secret", "internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
+	"internal/nomad":             {"internal/nomad/inside", "internal/certificate", "internal/secret", "internal/cron", "internal/lease", "internal/sweep", "templates", "internal/value", "internal/outcome", "internal/unit"},
 	"internal/nomad/inside":      {},
 	"internal/metrics":           {"internal/fan", "internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 	"internal/ship":              {"internal/sweep", "internal/outcome", "internal/secret", "internal/unit"},
-	"internal/trace":             {"internal/sweep", "internal/notebook", "internal/store", "internal/outcome", "internal/unit"},
+	"internal/trace":             {"internal/certificate", "internal/sweep", "internal/notebook", "internal/store", "internal/outcome", "internal/unit"},
 	"internal/worker":            {"internal/sweep", "internal/store", "internal/outcome", "internal/unit"},
 
 	// Tables and documents.
@@ -90,7 +91,7 @@ var mayImport = map[string][]string{
 	"internal/publish": {"internal/notebook/zeppelin", "internal/page", "internal/pattern", "templates", "internal/render", "internal/notebook", "internal/sweep", "internal/query", "internal/store", "internal/unit"},
 
 	// The facade: machines reach it through fan.Executor and app.Machines.
-	"internal/app":    {"internal/secret", "internal/pattern", "internal/changes", "internal/cost", "internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
+	"internal/app":    {"internal/certificate", "internal/secret", "internal/pattern", "internal/changes", "internal/cost", "internal/publish", "internal/roots", "internal/render", "internal/lineage", "internal/needs", "internal/lease", "internal/value", "internal/outcome", "internal/unit", "internal/store", "internal/notebook", "internal/grid", "internal/sweep", "internal/draft", "internal/fan", "internal/collect", "internal/query", "internal/compare", "internal/compare/aa", "internal/compare/decide", "internal/compare/halving", "internal/align", "internal/report", "internal/due", "internal/gc", "internal/table"},
 	"internal/roots":  {"internal/sweep", "internal/store", "internal/unit"},
 	"internal/shelf":  {"internal/firing", "internal/grid", "internal/lease", "internal/notebook", "internal/outcome", "internal/query", "internal/roots", "internal/schedule", "internal/store", "internal/sweep", "internal/unit"},
 	"internal/serve":  {"internal/notebook/zeppelin", "internal/page", "internal/metrics", "internal/changes", "internal/firing", "internal/schedule", "internal/launch", "internal/lineage", "internal/pattern", "internal/roots", "internal/shelf", "internal/scratch", "internal/app", "internal/compare", "internal/due", "internal/query", "internal/report", "internal/render", "internal/align", "internal/table", "internal/table/frame", "internal/sweep", "internal/lease", "internal/grid", "internal/notebook", "internal/store", "templates", "internal/value", "internal/outcome", "internal/unit"},

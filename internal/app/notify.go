@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 
 	"github.com/fanout-dev/fanout/internal/app/internal/news"
 	"github.com/fanout-dev/fanout/internal/app/internal/notice"
@@ -14,6 +13,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/report"
 	"github.com/fanout-dev/fanout/internal/store"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // notify sends the notifications that the sweep file asks for. A failure
@@ -80,7 +80,7 @@ func ReachOf(spec *grid.Spec) (text string, plain bool) {
 func (a *App) Unreached(ctx context.Context, to, where string, why error) error {
 	var r reach
 	if err := json.Unmarshal([]byte(to), &r); err != nil {
-		a.Warn(fmt.Sprintf("notify: %v", err))
+		a.Warn("notify: " + unit.Complaint(err))
 	}
 	spec := &grid.Spec{}
 	spec.Name, spec.Notify = r.Sweep, r.Notify
@@ -98,7 +98,7 @@ func (a *App) send(ctx context.Context, spec *grid.Spec, e news.News) {
 			err = notice.Send(ctx, n, m)
 		}
 		if err != nil {
-			a.Warn(fmt.Sprintf("notify: %v", err))
+			a.Warn("notify: " + unit.Complaint(err))
 		}
 	}
 }

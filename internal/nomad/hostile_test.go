@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // A server that answers everything in one way, such as lists of nothing and objects
@@ -249,5 +251,21 @@ func TestToldWhileConnecting(t *testing.T) {
 	stop()
 	if err := <-done; err == nil || strings.Contains(err.Error(), "it is connected") {
 		t.Error(err)
+	}
+}
+
+// A cluster that cannot be trusted, or is spoken to in the wrong way, is an error at once
+// that names the setting.
+func TestUntrustedClusters(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	defer server.Close()
+	for address, want := range map[string]string{server.URL: "NOMAD_CACERT names a file", strings.Replace(server.URL, "https:", "http:", 1): "NOMAD_ADDR has to begin with https://"} {
+		t.Setenv("NOMAD_ADDR", address)
+		_, err := Attach(t.Context(), oneRun(t), Options{Dir: "d", Parallel: 1})
+		if err == nil || !strings.Contains(unit.HintOf(err), want) {
+			t.Errorf("%s: %v (%s)", address, err, unit.HintOf(err))
+		}
 	}
 }

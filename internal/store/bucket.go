@@ -65,7 +65,7 @@ func (b *bucket) failed(op, key string, err error) error {
 	}
 	var givenUp *remote.GivenUpError
 	if errors.As(err, &givenUp) {
-		return &bucketError{fmt.Errorf("%s %s in %s: %w", op, key, b.name, givenUp), "is the endpoint right, and does the server run? once it answers, run the same command again"}
+		err = givenUp
 	}
 	err = fmt.Errorf("%s %s in %s: %w", op, key, b.name, err)
 	if hint != "" {

@@ -19,6 +19,9 @@ import (
 
 	spans "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/fanout-dev/fanout/internal/certificate"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // setting is a variable of OpenTelemetry's, the one for traces before the one for all
@@ -153,7 +156,11 @@ func (c *client) post(ctx context.Context, body []byte) (again bool, err error) 
 		err = failed.Err // without the URL, which may have a password
 	}
 	if err != nil { // nobody is there: the next spans may find somebody
-		return false, fmt.Errorf("send spans to %s: %w", c.url.Host, err)
+		err = fmt.Errorf("send spans to %s: %w", c.url.Host, err)
+		if hint := certificate.Hint(err, certificate.Settings{Authority: "OTEL_EXPORTER_OTLP_CERTIFICATE"}); hint != "" {
+			err = unit.WithHint(err, "%s", hint)
+		}
+		return false, err
 	}
 	defer res.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(res.Body, 64<<10))

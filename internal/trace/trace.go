@@ -24,6 +24,7 @@ import (
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 
 	"github.com/fanout-dev/fanout/internal/sweep"
+	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // Bounds: of attempts whose notebooks have not been read, of spans that have not been
@@ -76,7 +77,7 @@ func New(version string, warn func(string)) (*Traces, error) {
 
 // problem tells somebody the first thing that goes wrong.
 func (t *Traces) problem(err error) {
-	t.once.Do(func() { t.warn(fmt.Sprintf("traces: %v; what is not sent is left out", err)) })
+	t.once.Do(func() { t.warn("traces: " + unit.Complaint(err) + "; what is not sent is left out") })
 }
 
 // Runs takes notes about the runs of a sweep. It is called once.

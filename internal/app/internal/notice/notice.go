@@ -14,12 +14,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fanout-dev/fanout/internal/certificate"
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
 
 // limit is how long one notification may take.
 const limit = 30 * time.Second
+
+// errLate reports a server or a command that takes longer.
+var errLate = fmt.Errorf("it has not taken the message within %s", unit.Duration(limit))
 
 // A Message is what a notification says: as JSON for programs, and for people in a
 // line and a document of Markdown.
@@ -34,17 +38,30 @@ type Message struct {
 // its webhook, or sends its document by mail. An error names no more of a webhook than
 // its host, whatever a server says.
 func Send(ctx context.Context, n grid.Notice, m Message) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errLate)
 	defer cancel()
 	return untold(n, deliver(ctx, n, m))
 }
 
+// failed names who did not take a message, and why; what was only too late says so, and
+// who is not trusted what helps.
+func failed(ctx context.Context, who string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if context.Cause(ctx) == errLate {
+		err = errLate
+	}
+	err = fmt.Errorf("%s: %w", who, err)
+	if hint := certificate.Hint(err, certificate.Settings{Authority: "SSL_CERT_FILE"}); hint != "" {
+		return unit.WithHint(err, "%s", hint)
+	}
+	return err
+}
+
 func deliver(ctx context.Context, n grid.Notice, m Message) error {
 	if n.Mail != nil {
-		if err := send(ctx, *n.Mail, m); err != nil {
-			return fmt.Errorf("mail through %s: %w", n.Mail.Server, err)
-		}
-		return nil
+		return failed(ctx, "mail through "+n.Mail.Server, send(ctx, *n.Mail, m))
 	}
 	body := m.JSON
 	to := hook(n)
@@ -60,10 +77,7 @@ func deliver(ctx context.Context, n grid.Notice, m Message) error {
 	cmd := exec.CommandContext(ctx, n.Command[0], n.Command[1:]...)
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(append(body, '\n')), os.Stderr
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("run %s: %w", n.Command[0], err)
-	}
-	return nil
+	return failed(ctx, "run "+n.Command[0], cmd.Run())
 }
 
 // stay follows no redirect: Go's client would name the URL, with its token, to where it
@@ -84,7 +98,7 @@ func post(ctx context.Context, to string, body []byte) error {
 		if errors.As(err, &about) {
 			err = about.Err
 		}
-		return fmt.Errorf("post to %s: %w", req.URL.Host, err)
+		return failed(ctx, "post to "+req.URL.Host, err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode >= 300 && res.StatusCode < 400 {

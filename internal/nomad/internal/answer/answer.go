@@ -3,6 +3,7 @@
 package answer
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/certificate"
 	"github.com/fanout-dev/fanout/internal/secret"
 	"github.com/fanout-dev/fanout/internal/unit"
 )
@@ -57,7 +59,7 @@ func Explain(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &Error{fmt.Errorf("%s: %s", doing, Of(err)), err, hintFor(Status(err), err.Error())}
+	return &Error{fmt.Errorf("%s: %s", doing, Of(err)), err, cmp.Or(certificate.Hint(err, trust), hintFor(Status(err), err.Error()))}
 }
 
 // Of is, on one line, what the server answered, or that it did not. A server that
@@ -112,10 +114,15 @@ func Needs(right, doing string, err error) error {
 	return &Error{Explain(doing, err), err, "NOMAD_TOKEN needs " + right + " in the namespace, besides what fanout run needs"}
 }
 
+// trust names what decides whether a cluster is trusted.
+var trust = certificate.Settings{Authority: "NOMAD_CACERT", Name: "NOMAD_TLS_SERVER_NAME"}
+
 func hintFor(code int, body string) string {
 	switch {
-	case code == 0 && strings.Contains(body, "x509"):
-		return "NOMAD_CACERT names the authority of the cluster's certificate"
+	case code == 0 && strings.Contains(body, "certificate"): // what its side says of ours
+		return "the agent wants a certificate of yours: NOMAD_CLIENT_CERT and NOMAD_CLIENT_KEY name it"
+	case code == http.StatusBadRequest && strings.Contains(body, "HTTP request to an HTTPS server"):
+		return "NOMAD_ADDR has to begin with https://"
 	case code == 0:
 		return "is NOMAD_ADDR right, and is the agent running?"
 	case code == http.StatusForbidden:

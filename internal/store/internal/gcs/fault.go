@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/oauth2"
 
+	"github.com/fanout-dev/fanout/internal/certificate"
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
 
@@ -73,7 +74,7 @@ func maySucceed(status int) bool {
 func (p *protocol) Judge(err error) (hint string, kind error) {
 	var refused *statusError
 	if !errors.As(err, &refused) {
-		return "", nil
+		return certificate.Hint(err, certificate.Settings{Authority: "SSL_CERT_FILE"}), nil
 	}
 	switch refused.status {
 	case http.StatusNotFound:

@@ -38,6 +38,21 @@ func boundReply(r *http.Response) {
 		limit = MaxObject
 	}
 	r.Body = &boundedBody{r.Body, limit}
+	if r.StatusCode == http.StatusBadRequest && r.Request != nil && r.Request.URL.Scheme == "http" {
+		r.Body = refusal{r.Body}
+	}
+}
+
+// A refusal is the body of a reply that may break off, because servers that expect TLS
+// hang up behind it. Its status says enough: the request is not sent again.
+type refusal struct{ io.ReadCloser }
+
+func (b refusal) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		err = io.EOF
+	}
+	return n, err
 }
 
 type boundedBody struct {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/fanout-dev/fanout/internal/certificate"
 )
 
 // Health knows how long a server has not answered, whichever requests it was asked, and
@@ -15,9 +17,10 @@ type Health struct {
 	Tell  func()        // called once it has not answered for a while; may be nil
 	Count func(Request) // called with each request; may be nil
 
-	mu    sync.Mutex
-	since time.Time // the first request in a row that was not answered; zero if there is none
-	told  bool
+	mu      sync.Mutex
+	since   time.Time // the first request in a row that was not answered; zero if there is none
+	told    bool
+	reached bool // it has answered once
 }
 
 const (
@@ -40,8 +43,23 @@ func (e *GivenUpError) Error() string {
 
 func (e *GivenUpError) Unwrap() error { return e.err }
 
+// Hint says what to do, where nothing better is known.
+func (*GivenUpError) Hint() string {
+	return "is the endpoint right, and does the server run? once it answers, run the same command again"
+}
+
 // CanceledError keeps Amazon's SDK from sending the request again.
 func (*GivenUpError) CanceledError() bool { return true }
+
+// UntrustedError reports a server that was never reached, because it cannot be trusted:
+// waiting for it helps nobody.
+type UntrustedError struct{ err error }
+
+func (e *UntrustedError) Error() string { return e.err.Error() }
+func (e *UntrustedError) Unwrap() error { return e.err }
+
+// CanceledError keeps Amazon's SDK from sending the request again.
+func (*UntrustedError) CanceledError() bool { return true }
 
 // Attempts is how often a request is sent that is answered each time, and has to be
 // repeated all the same.
@@ -100,8 +118,11 @@ func (h *Health) saw(r *http.Request, began time.Time, res *http.Response, err e
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if proper(res, err) {
-		h.since, h.told = time.Time{}, false
+		h.since, h.told, h.reached = time.Time{}, false, true
 		return res, nil
+	}
+	if !h.reached && certificate.Wrong(err) {
+		return nil, &UntrustedError{err}
 	}
 	if h.since.IsZero() {
 		h.since = began

@@ -27,6 +27,7 @@ import (
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
 
+	"github.com/fanout-dev/fanout/internal/certificate"
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
 )
 
@@ -255,6 +256,13 @@ func (p *protocol) Judge(err error) (hint string, kind error) {
 		return mayNot, nil
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
 		return "the credentials are wrong or have expired: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE", nil
+	}
+	if hint := certificate.Hint(err, certificate.Settings{Authority: "AWS_CA_BUNDLE"}); hint != "" {
+		return hint, nil
+	}
+	var reply *awshttp.ResponseError
+	if errors.As(err, &reply) && reply.HTTPStatusCode() == http.StatusBadRequest && reply.Response.Request != nil && reply.Response.Request.URL.Scheme == "http" && codeOf(err) == "BadRequest" {
+		return "does the server speak TLS? then its endpoint is https://", nil
 	}
 	if strings.Contains(err.Error(), "get credentials:") { // it has no type
 		return "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE", nil
