@@ -2,7 +2,6 @@ package collect
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -162,14 +161,6 @@ func decodeFrame(s notebook.Scrap, to *buffer) (*frame.Summary, stored, error) {
 	return f, piece, nil
 }
 
-func unbase64(text string) ([]byte, error) {
-	raw, err := base64.StdEncoding.DecodeString(text) // passes over line breaks
-	if err != nil {
-		return nil, fmt.Errorf("read base64: %w", err)
-	}
-	return raw, nil
-}
-
 // jsonText reads a JSON string, or a list of strings that are its lines.
 func jsonText(raw json.RawMessage) (string, bool) {
 	if len(raw) == 0 {
@@ -208,7 +199,7 @@ func pictureBytes(raw json.RawMessage, binary bool) ([]byte, error) {
 		return nil, errors.New("it is not text")
 	}
 	if binary {
-		return unbase64(strings.TrimSpace(text))
+		return notebook.ScrapBytes(strings.TrimSpace(text))
 	}
 	return []byte(text), nil
 }

@@ -38,6 +38,10 @@ func baseEnv(environ, own []string, cores, jobs int) []string {
 	return env
 }
 
+// plainFrames asks templates/fanout_glue.py for frames without compression, in whose
+// bytes a mask finds secrets.
+const plainFrames = "FANOUT_PLAIN_FRAMES=1"
+
 // runEnv adds the variables that identify the attempt.
 func runEnv(base []string, run string, attempt int, asOf time.Time, out string) []string {
 	return override(base, []string{

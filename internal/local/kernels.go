@@ -111,6 +111,9 @@ func (k *kernels) newWorkdir(run sweep.Run, t sweep.Template, n int) (*workdir, 
 	step, _ := head.Step(run.Template)
 	s.keep = slices.Concat(k.recipe.Keep, step.Keep)
 	s.env = runEnv(k.tempEnv(s), run.ID, n, head.AsOf, s.out)
+	if len(head.Recipe.Secrets) > 0 {
+		s.env = append(s.env, plainFrames)
+	}
 	s.kind = kind{name: k.kernelName(run, t), source: k.source(t.Path)}
 	if k.recipe.SharePrefix {
 		s.kind.template = t.Key

@@ -49,6 +49,9 @@ func ExecuteSingle(ctx context.Context, doc *notebook.Notebook, o Single) (outco
 	if o.Recipe != nil {
 		o.keepSecrets()
 	}
+	if len(o.Secrets) > 0 {
+		o.Environ = append(slices.Clip(o.Environ), plainFrames)
+	}
 	mask, err := secret.New(o.Secrets)
 	if err != nil {
 		return "", "", err

@@ -92,5 +92,8 @@ func (o Output) HoldsScraps() bool {
 // IsScrapType reports whether a MIME type is one of scraps.
 func IsScrapType(mime string) bool { return scrap.IsType(mime) }
 
+// ScrapBytes decodes the base64 of a frame or a picture.
+func ScrapBytes(text string) ([]byte, error) { return scrap.Bytes(text) }
+
 // IsScrapKey reports whether a key of an output's metadata may name a scrap.
 func IsScrapKey(key string) bool { return scrap.IsKey(key) }

@@ -46,12 +46,23 @@ func (s Scrap) Frame() ([]byte, error) {
 	if err != nil || !isText {
 		return nil, errors.New("a frame must be base64 text of a Parquet file")
 	}
-	file, err := base64.StdEncoding.DecodeString(text) // passes over line breaks
+	return Bytes(text)
+}
+
+// Bytes decodes the base64 of a frame or a picture, and passes over line breaks.
+func Bytes(text string) ([]byte, error) {
+	if strings.Contains(text, masked) {
+		return nil, errors.New("it held a secret and was not kept: record it without what has the secret, such as a column")
+	}
+	raw, err := base64.StdEncoding.DecodeString(text)
 	if err != nil {
 		return nil, fmt.Errorf("read base64: %w", err)
 	}
-	return file, nil
+	return raw, nil
 }
+
+// masked stands where a secret was.
+const masked = "[secret]"
 
 // joined is a text that was written as a list of its lines.
 func joined(lines []any) any {
