@@ -1,13 +1,12 @@
 package nomad
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
 	"time"
-
-	"github.com/hashicorp/nomad/api"
 
 	"github.com/fanout-dev/fanout/internal/nomad/inside"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
@@ -38,7 +37,7 @@ func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc.Alloc, una
 		if why == "" {
 			continue
 		}
-		if mb := memoryOf(a, task); mb > 0 && why == reason.Killed {
+		if mb := reason.Memory(a, task); mb > 0 && why == reason.Killed {
 			why += ": " + inside.MemoryWords(mb, unasked)
 		}
 		if text := e.stderrTail(ctx, p, a.ID, task); text != "" {
@@ -46,15 +45,7 @@ func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc.Alloc, una
 		}
 		return ended.String() + ": " + why
 	}
-	return ended.String() + " ended without an error message: " + unit.Short(a.ClientDescription, 1000)
-}
-
-// memoryOf is what a task may use, in MiB; 0 is unknown.
-func memoryOf(a *api.Allocation, task string) int64 {
-	if a.AllocatedResources == nil || a.AllocatedResources.Tasks[task] == nil {
-		return 0
-	}
-	return a.AllocatedResources.Tasks[task].Memory.MemoryMB
+	return ended.String() + " ended without an error message: " + cmp.Or(unit.Short(a.ClientDescription, 1000), "Nomad does not say why")
 }
 
 // lastWords is how many bytes of a log may hold why its worker ended.

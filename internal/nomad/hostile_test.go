@@ -269,3 +269,46 @@ func TestUntrustedClusters(t *testing.T) {
 		}
 	}
 }
+
+// Whoever asks about schedules, or for the logs of workers, is told what is waited for
+// if the cluster hangs, and how long at most; nobody is told that runs wait.
+func TestToldWhileAsking(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	defer server.Close()
+	defer server.CloseClientConnections()
+	t.Setenv("NOMAD_ADDR", server.URL)
+	said := make(chan string, 10)
+	o := Options{Dir: "d", Parallel: 1, Say: func(text string) bool { said <- text; return true }}
+	all, err := NewSchedules(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := oneRun(t)
+	for want, ask := range map[string]func(context.Context) error{
+		"fanout waits for answers of Nomad, for up to 2 min":          func(ctx context.Context) error { _, err := all.List(ctx); return err },
+		"Nomad does not answer: fanout waits for it, for up to 5 min": func(ctx context.Context) error { _, err := Attach(ctx, s, o); return err },
+	} {
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- ask(ctx) }()
+		if text := <-said; text != want {
+			t.Errorf("%q, want %q", text, want)
+		}
+		stop()
+		if err := <-done; err == nil {
+			t.Error("it has an answer")
+		}
+	}
+}
+
+// An allocation that ended, of which nothing else is said, has a reason all the same.
+func TestEndsWithoutReason(t *testing.T) {
+	recorder(t, func(*http.Request) string { return `{"ID":"a","ClientStatus":"failed"}` })
+	e, err := withoutSweep(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := e.whyEnded(t.Context(), place{}, alloc.Alloc{ID: "a"}, false); !strings.HasSuffix(got, "ended without an error message: Nomad does not say why") {
+		t.Errorf("%q", got)
+	}
+}

@@ -43,7 +43,7 @@ func (e *Executor) WorkerLogs(ctx context.Context, wanted func(shard string) boo
 
 // workerLogs are the logs in one place, of the shards by child.
 func (e *Executor) workerLogs(ctx context.Context, p place, shards map[string]string, wanted func(string) bool, show func(WorkerLog)) error {
-	listed, cancel := context.WithTimeout(ctx, askLimit)
+	listed, cancel := e.asking(ctx, p)
 	defer cancel()
 	q := p.query(listed)
 	q.Filter = fmt.Sprintf("JobID contains %q", e.prefix)

@@ -77,15 +77,16 @@ type Options struct {
 // An Executor executes shards on a cluster. Its methods may be called
 // concurrently.
 type Executor struct {
-	sweep   *sweep.Sweep
-	client  *api.Client
-	o       Options
-	prefix  string // ids of the sweep's jobs begin with it
-	reached atomic.Bool
-	slots   chan struct{} // one per request in flight that concerns no site
-	sites   map[place]*site
-	opening sync.WaitGroup
-	quit    context.CancelFunc // ends it
+	sweep    *sweep.Sweep
+	client   *api.Client
+	o        Options
+	prefix   string // ids of the sweep's jobs begin with it
+	reached  atomic.Bool
+	attached bool          // it waits for nothing but answers
+	slots    chan struct{} // one per request in flight that concerns no site
+	sites    map[place]*site
+	opening  sync.WaitGroup
+	quit     context.CancelFunc // ends it
 
 	mu       sync.Mutex
 	note     func(sweep.Note) // of the latest shard
@@ -121,7 +122,7 @@ func connect(ctx context.Context, s *sweep.Sweep, o Options, register bool) (*Ex
 	if err != nil {
 		return nil, err
 	}
-	e.sweep, e.prefix = s, prefixOf(s)
+	e.sweep, e.prefix, e.attached = s, prefixOf(s), !register
 	e.watchers, e.left = map[place]*watcher{}, map[string]string{}
 	e.waiting, e.drained = waiting.New(), map[string]bool{}
 	if err := e.readClasses(); err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobs"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/jobspec"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/reason"
+	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/templates"
 )
 
@@ -31,6 +32,13 @@ type Schedules struct {
 // askLimit is how long all questions to a cluster about schedules may take together:
 // it may be one that is slow to answer each.
 const askLimit = 2 * time.Minute
+
+// asking is ctx for all of that, and tells people what is waited for if it takes long.
+func (e *Executor) asking(ctx context.Context, p place) (context.Context, func()) {
+	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	told := time.AfterFunc(awayAfter, func() { e.say(fmt.Sprintf("fanout waits for answers of %s, for up to %s", p, unit.Duration(askLimit))) })
+	return ctx, func() { told.Stop(); cancel() }
+}
 
 // NewSchedules returns the schedules of the cluster that the environment and the
 // options name.
@@ -76,7 +84,7 @@ func FiringTime(id string) (time.Time, error) { return jobs.FiringTime(id) }
 // Put registers a schedule and fills in its id and its next firing. replaced
 // reports whether the sweep had one already.
 func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := s.asking(ctx, s.place)
 	defer cancel()
 	in.ID = scheduleID(in.Sweep, in.Store)
 	if in.Next, err = cron.Next(in.Crons, in.Zone, time.Now()); err != nil {
@@ -144,7 +152,7 @@ func periodic(crons []string, zone string) *api.PeriodicConfig {
 
 // List returns every schedule in the namespace.
 func (s *Schedules) List(ctx context.Context) ([]Schedule, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := s.asking(ctx, s.place)
 	defer cancel()
 	all, err := s.jobs(ctx, "fanout-schedule-")
 	if err != nil {
@@ -188,7 +196,7 @@ func (s *Schedules) read(ctx context.Context, j *api.JobListStub) (Schedule, err
 
 // Remove removes a schedule and returns the ids of firings that keep running.
 func (s *Schedules) Remove(ctx context.Context, id string) (running []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := s.asking(ctx, s.place)
 	defer cancel()
 	all, err := s.jobs(ctx, id)
 	if err != nil {
@@ -217,7 +225,7 @@ const findFiring = 10 * time.Second
 // of the firing's job: Nomad does not return it, so it is the newest. Two within
 // one second are one.
 func (s *Schedules) Force(ctx context.Context, id string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, askLimit)
+	ctx, cancel := s.asking(ctx, s.place)
 	defer cancel()
 	began := time.Now().Truncate(time.Second)
 	if _, _, err := s.client.Jobs().PeriodicForce(id, s.place.write(ctx, "")); err != nil {

@@ -253,10 +253,10 @@ func (e *Executor) announce(s *site, away bool) {
 	case !news:
 	case !away:
 		e.say(s.place.String() + " answers again")
-	case why == nil:
-		e.say(fmt.Sprintf("%s does not answer: its runs wait, for up to %s", s.place, unit.Duration(limit)))
+	case e.attached:
+		e.say(answer.Waits(s.place.String(), why, "fanout waits for it", limit))
 	default:
-		e.say(fmt.Sprintf("%s does not answer (%s): its runs wait, for up to %s", s.place, answer.Of(why), unit.Duration(limit)))
+		e.say(answer.Waits(s.place.String(), why, "its runs wait", limit))
 	}
 }
 

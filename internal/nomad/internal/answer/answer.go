@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 
@@ -91,6 +92,16 @@ func of(err error) string {
 	return unit.Short(err.Error(), maxWords)
 }
 
+// Waits says what does not answer, and why, if that is known; who waits for it, and how
+// long at most.
+func Waits(what string, why error, who string, limit time.Duration) string {
+	what += " does not answer"
+	if why != nil {
+		what += " (" + Of(why) + ")"
+	}
+	return fmt.Sprintf("%s: %s, for up to %s", what, who, unit.Duration(limit))
+}
+
 // maxWords is how many characters of an answer people are shown.
 const maxWords = 1000
 
@@ -125,6 +136,8 @@ func hintFor(code int, body string) string {
 		return "NOMAD_ADDR has to begin with https://"
 	case code == 0:
 		return "is NOMAD_ADDR right, and is the agent running?"
+	case code == http.StatusTooManyRequests, code == http.StatusServiceUnavailable:
+		return "the cluster, or what stands before it, is busy: run the same command again later"
 	case code == http.StatusForbidden:
 		return "is NOMAD_TOKEN set and still valid? it needs " + Rights + " in the namespace"
 	case strings.Contains(body, noRegion):

@@ -184,3 +184,11 @@ func cutAtLast(text, sep string) (before, after string, found bool) {
 	}
 	return text[:i], strings.Join(strings.Fields(unit.Short(text[i+len(sep):], maxWords)), " "), true
 }
+
+// Memory is what a task may use, in MiB; 0 is unknown.
+func Memory(a *api.Allocation, task string) int64 {
+	if a.AllocatedResources == nil || a.AllocatedResources.Tasks[task] == nil {
+		return 0
+	}
+	return a.AllocatedResources.Tasks[task].Memory.MemoryMB
+}
