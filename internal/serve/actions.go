@@ -37,7 +37,11 @@ func (s *Server) launch(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.fail(w, r, err)
 	case launched == nil:
-		s.render(w, r, http.StatusOK, "launch", formView{v}, []crumb{{"Launch", s.link("launch")}})
+		code := http.StatusOK
+		if v.Wrong != "" {
+			code = http.StatusUnprocessableEntity // for programs
+		}
+		s.render(w, r, code, "launch", formView{v}, []crumb{{"Launch", s.link("launch")}})
 	default:
 		s.fail(w, r, redirectError{s.link("launch")})
 	}

@@ -259,14 +259,14 @@ func TestScheduleFromPages(t *testing.T) {
 	forms := p.forms(t)
 	file, do := forms[1].target, forms[2].target
 	ask := url.Values{"do": {"when"}, "cron": {"30 2 * * *"}, "tz": {"Europe/Berlin"}, "missed": {"each"}, "v.x": {"[1, 2]"}}
-	for cron, want := range map[string]string{"30 2 * *": "missing field", "": "When? Fill in", "--job=/etc/passwd": "cron", "0 0 30 2 *": "never fires", "0 4 * * *\n0 5 * * *": ""} {
+	for cron, want := range map[string]string{"30 2 * *": "missing field", "": "When? Fill in", "--job=/etc/passwd": "cron", "0 0 30 2 *": "never fires", "0 4 * * *\n0 5 * * *": "syntax error"} {
 		ask.Set("cron", cron)
-		if w := send(file, ask); w.Code != 200 || want != "" && !strings.Contains(w.Body.String(), want) {
+		if w := send(file, ask); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), want) {
 			t.Errorf("%q: %d %s", cron, w.Code, w.Body)
 		}
 	}
 	ask.Set("cron", "30 2 * * *")
-	if w := send(file, ask); w.Code != 200 || strings.Count(w.Body.String(), "02:30 CE") != 5 || len(commands) != 0 {
+	if w := send(file, ask); w.Code != http.StatusUnprocessableEntity || strings.Count(w.Body.String(), "02:30 CE") != 5 || len(commands) != 0 { // x is wrong
 		t.Fatalf("%d %s", w.Code, w.Body)
 	}
 	ask.Set("do", "schedule")
@@ -277,7 +277,7 @@ func TestScheduleFromPages(t *testing.T) {
 		t.Fatalf("%d %q\n%s", w.Code, commands, w.Body)
 	}
 	code = 2
-	if w := send(file, ask); w.Code != 200 || !strings.Contains(w.Body.String(), "Said so") {
+	if w := send(file, ask); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), "Said so") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := send(do, url.Values{"do": {"pause"}}); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "has no schedule") {
@@ -436,7 +436,7 @@ func TestLaunch(t *testing.T) {
 	}
 	for name, text := range map[string]string{"v.x": "five", "v.PYTHONPATH": "/tmp", "v.template": "/etc/passwd", "v.python": "/bin/sh", "axis": "output"} {
 		wrong := url.Values{"token": {token[1]}, "do": {"launch"}, name: {text}}
-		if w := p.send(as("ana", p.browser(t, target, wrong))); w.Code != 200 || !strings.Contains(w.Body.String(), `role="alert"`) {
+		if w := p.send(as("ana", p.browser(t, target, wrong))); w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `role="alert"`) {
 			t.Errorf("%s=%s: %d", name, text, w.Code)
 		}
 	}

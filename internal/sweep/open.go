@@ -97,7 +97,7 @@ func Open(ctx context.Context, st store.Store) (*Sweep, error) {
 	}
 	var f format
 	if err := json.Unmarshal(text, &f); err != nil || f.Format != formatName {
-		return nil, fmt.Errorf("open %s: %w: %s does not say %s", st, ErrNotASweep, KeyFormat, formatName)
+		return nil, fmt.Errorf("open %s: %w: %s does not say %s, but %.60q", st, ErrNotASweep, KeyFormat, formatName, text)
 	}
 	if f.Version < formatFirst || f.Version > formatSteps {
 		return nil, &FormatError{Where: st.String(), Version: f.Version, Reads: formatSteps}

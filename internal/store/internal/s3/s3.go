@@ -250,12 +250,19 @@ func (p *protocol) Judge(err error) (hint string, kind error) {
 		return "create the bucket, or correct its name in the URL", fs.ErrNotExist
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
 		return "the bucket is in another region: add ?region=REGION to the URL", nil
+	case "TemporaryRedirect":
+		return "the server leads to another, which is not asked: name that one as ?endpoint=URL", nil
+	case "RequestTimeTooSkewed":
+		return "the clock of this machine is wrong", nil
 	case "AccessDenied", "Forbidden":
 		return mayNot, fs.ErrPermission
 	case "AllAccessDisabled":
 		return mayNot, nil
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "TokenRefreshRequired":
 		return "the credentials are wrong or have expired: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE", nil
+	}
+	if errors.Is(err, errNoListing) {
+		return "is ?endpoint=URL that of the object store?", nil
 	}
 	if hint := certificate.Hint(err, certificate.Settings{Authority: "AWS_CA_BUNDLE"}); hint != "" {
 		return hint, nil
