@@ -138,8 +138,6 @@ func (m machines) Connect(ctx context.Context, s *sweep.Sweep) (app.Machine, err
 }
 
 func (m machines) connectHere(_ context.Context, s *sweep.Sweep) (app.Machine, error) {
-	head, _ := s.Head()
-	frugal.Control(head.Runs, false)
 	return &thisMachine{cli: m.cli, sweep: s}, nil
 }
 
@@ -151,7 +149,7 @@ func (m machines) connectNomad(ctx context.Context, s *sweep.Sweep) (app.Machine
 	if err := store.Probe(ctx, s.Store()); err != nil {
 		return nil, err
 	}
-	frugal.Control(0, true)
+	frugal.Control()
 	e, err := nomad.New(ctx, s, o)
 	if err != nil {
 		return nil, err
@@ -315,8 +313,7 @@ func (c *cli) workerOptions(s *sweep.Sweep) worker.Options {
 	}
 	return worker.Options{
 		Name: inside.WorkerName(), Version: version(), Start: start, Note: c.observer.Runs(s, func(sweep.Note) {}),
-		Say: func(line string) { c.stderr.Println(line) },
-		Log: func(w io.Writer) { c.stderr = unit.NewPrinter(io.MultiWriter(c.stderr.Data(), w)) },
+		Say: func(line string) { c.stderr.Println(line) }, Log: func(w io.Writer) { c.stderr = unit.NewPrinter(io.MultiWriter(c.stderr.Data(), w)) },
 	}
 }
 

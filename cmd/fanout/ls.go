@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -49,15 +48,19 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 	if err != nil {
 		return err
 	}
-	runs, err := query.Choose(s, query.Choice{Where: where, All: all})
-	if err != nil {
-		return err
+	ids, reasons := []string(nil), false // a run takes many times as much as its id
+	for r, err := range query.Chosen(s, query.Choice{Where: where, All: all}) {
+		if err != nil {
+			return err
+		}
+		ids, reasons = append(ids, r.Run.ID), reasons || r.Outcome.Reason != ""
 	}
 	head, _ := s.Head()
 	list := listing.New(c.stdout, dueFormat{json: c.json}.form(), head.Axes)
-	list.Reasons = slices.ContainsFunc(runs, func(r query.Run) bool { return r.Outcome.Reason != "" })
-	for _, r := range runs {
-		if err := list.Run(r); err != nil {
+	list.Reasons = reasons
+	for _, id := range ids {
+		st, _ := s.Run(id)
+		if err := list.Run(query.RunOf(s, st)); err != nil {
 			return err
 		}
 	}
@@ -65,7 +68,7 @@ func (c *cli) ls(ctx context.Context, dir, where string, all bool) error {
 		return err
 	}
 	if !c.json {
-		c.stderr.Println(unit.Plural(len(runs), "run"))
+		c.stderr.Println(unit.Plural(len(ids), "run"))
 	}
 	return nil
 }

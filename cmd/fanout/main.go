@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/describe"
+	"github.com/fanout-dev/fanout/cmd/fanout/internal/frugal"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/help"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/listen"
 	"github.com/fanout-dev/fanout/cmd/fanout/internal/observe"
@@ -32,6 +33,7 @@ func main() { os.Exit(Main()) }
 
 // Main runs the command with the process's arguments, streams and signals.
 func Main() int {
+	frugal.Watch()
 	ctx, stopped := withSignals(context.Background())
 	return signalCode(run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr), stopped())
 }

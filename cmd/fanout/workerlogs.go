@@ -12,9 +12,8 @@ import (
 	"github.com/fanout-dev/fanout/internal/worker"
 )
 
-// workerLogs prints the logs of the workers of a cluster: of the shards that the
-// named runs travelled in, or of all. The cluster is asked only for what the sweep
-// lacks.
+// workerLogs prints the logs of the workers of the named runs, or of all; the cluster
+// is asked only for what the sweep lacks.
 func (c *cli) workerLogs(ctx context.Context, s *sweep.Sweep, f logsFlags) error {
 	if f.Follow || f.Attempt > 0 || f.where != "" || f.Results || c.json {
 		return unit.Mistake(unit.WithHint(errors.New("--workers prints what the workers of a cluster printed and takes no other flag"), "leave out --workers to see what the cells print"))

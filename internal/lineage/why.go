@@ -15,7 +15,7 @@ type Origin struct {
 	Attempt  int          `json:"attempt,omitempty"` // that stands for the run; 0 where none does
 	Ended    time.Time    `json:"ended_at,omitzero"`
 	Notebook string       `json:"notebook,omitempty"` // key
-	Scraps   sweep.Scraps `json:"scraps,omitempty"`
+	Scraps   sweep.Scraps `json:"scraps,omitzero"`
 	Files    []string     `json:"files,omitempty"`
 	With     []sweep.With `json:"with,omitempty"`
 	FedBy    []string     `json:"fed_by,omitempty"`  // ids

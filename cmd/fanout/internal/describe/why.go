@@ -76,7 +76,7 @@ func why(ctx context.Context, a *app.App, to unit.Printer, args []string, asJSON
 }
 
 func known(scraps sweep.Scraps) string {
-	if len(scraps) == 0 {
+	if scraps.Len() == 0 {
 		return "none"
 	}
 	return unit.All(scraps.Names())

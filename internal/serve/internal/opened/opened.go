@@ -150,7 +150,7 @@ func (s *Sweep) digest() uint64 {
 	var b [8]byte
 	for st := range s.All() {
 		b[0], b[1], b[2] = byte(st.Attempts), byte(st.Attempts>>8), byte(st.Best)
-		b[3], b[4] = byte(len(st.Status)), byte(len(st.Scraps))
+		b[3], b[4] = byte(len(st.Status)), byte(st.Scraps.Len())
 		b[5], b[6] = byte(st.Size), byte(st.Size>>8)
 		if b[7] = 0; st.Accepted != nil {
 			b[7] = byte(len(st.Accepted.Parts)) + 1

@@ -41,7 +41,7 @@ type Ended struct {
 	Run     string          `json:"run"`
 	Attempt int             `json:"n"`
 	Outcome outcome.Outcome `json:"outcome"`
-	Scraps  Scraps          `json:"scraps,omitempty"`
+	Scraps  Scraps          `json:"scraps,omitzero"`
 	More    bool            `json:"more,omitempty"`
 	Size    int64           `json:"size"`
 	ModTime int64           `json:"mtime_ns"`

@@ -127,9 +127,6 @@ func (r *Reader) share(x *Record) {
 		&f.Code, &f.Text, &f.Files, &f.Inputs, &f.Environment} {
 		*text = r.once(*text)
 	}
-	for i := range x.Ended.Scraps {
-		x.Ended.Scraps[i].Name = r.once(x.Ended.Scraps[i].Name)
-	}
 }
 
 func (r *Reader) once(text string) string {

@@ -75,14 +75,16 @@ func TestReader(t *testing.T) {
 func TestScraps(t *testing.T) {
 	var r journal.Record
 	for text, want := range map[string]string{
-		`{"b":1,"a":{"x":"<é>"},"b":2}`: `{"a":{"x":"<é>"},"b":2}`,
-		`{}`:                            ``,
-		`null`:                          ``,
+		`{"b":1,"a":{"x":"<é>"},"b":2}`:               `{"a":{"x":"<é>"},"b":2}`,
+		`{"\ud800":1,"z` + "\xff" + `":2,"\u0000":3}`: `{"\u0000":3,"z�":2,"�":1}`,
+		`{"c":[1, {"d":"x"}],"":null}`:                `{"":null,"c":[1,{"d":"x"}]}`,
+		`{}`:                                          ``,
+		`null`:                                        ``,
 	} {
 		var got string
 		line := []byte(`{"ended":{"run":"r","n":1,"outcome":{"status":"failed"},"scraps":` + text + "}}\n")
 		(&journal.Reader{}).Read(line, func(x journal.Record) { r = x })
-		if s := r.Ended.Scraps; len(s) > 0 {
+		if s := r.Ended.Scraps; s.Len() > 0 {
 			b, err := json.Marshal(s)
 			if err != nil {
 				t.Fatal(err)
