@@ -60,7 +60,7 @@ func readPacks(ctx context.Context, s *sweep.Sweep, to *buffer) (*keeper, error)
 			return nil, err
 		}
 		text, err := s.Object(ctx, o.Key)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || blocked(err) {
 			continue
 		}
 		if err != nil {

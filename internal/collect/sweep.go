@@ -137,7 +137,8 @@ func (r *runReader) entry(ctx context.Context, st sweep.RunState) (*entry, error
 // blocked reports whether a run's file is there and cannot be read, as is no matter
 // of the whole sweep.
 func blocked(err error) bool {
-	return errors.Is(err, store.ErrIrregular) || errors.Is(err, fs.ErrPermission) && errors.As(err, new(*fs.PathError))
+	_, large := errors.AsType[*store.LargeError](err)
+	return large || errors.Is(err, store.ErrIrregular) || errors.Is(err, fs.ErrPermission) && errors.As(err, new(*fs.PathError))
 }
 
 // notANotebook reports that an object could be read but not understood.

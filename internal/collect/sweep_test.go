@@ -3,6 +3,7 @@ package collect
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -325,10 +326,15 @@ func TestNotebookOfAnotherAttempt(t *testing.T) {
 
 // What lies in the place of a notebook and is none is a problem of that run alone.
 func TestOneRunIsNoFile(t *testing.T) {
-	for name, put := range map[string]func(path string) error{
-		"pipe":             func(path string) error { return syscall.Mkfifo(path, 0o666) },
-		"link that is out": func(path string) error { return os.Symlink("/etc/passwd", path) },
-		"loop":             func(path string) error { return os.Symlink(filepath.Base(path), path) },
+	const irregular, large = "not a regular file", "at most 2147483648 are read"
+	for name, tt := range map[string]struct {
+		put  func(path string) error
+		want string
+	}{
+		"pipe":             {func(path string) error { return syscall.Mkfifo(path, 0o666) }, irregular},
+		"link that is out": {func(path string) error { return os.Symlink("/etc/passwd", path) }, irregular},
+		"loop":             {func(path string) error { return os.Symlink(filepath.Base(path), path) }, irregular},
+		"a terabyte":       {func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) }, large},
 	} {
 		s, dir := newSweep(t, 2)
 		for i := range 2 {
@@ -338,7 +344,9 @@ func TestOneRunIsNoFile(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		if err := put(path); err != nil {
+		// The cache is only a help: where it cannot be read, the notebooks are.
+		pack := filepath.Join(dir, filepath.FromSlash(sweep.PrefixCollected), "a.jsonl")
+		if err := errors.Join(tt.put(path), os.MkdirAll(filepath.Dir(pack), 0o777), tt.put(pack)); err != nil {
 			t.Fatal(err)
 		}
 		r, err := Sweep(t.Context(), s, Options{})
@@ -347,7 +355,7 @@ func TestOneRunIsNoFile(t *testing.T) {
 			continue
 		}
 		p := r.Table.Problems()
-		if r.Table.Len() != 2 || len(p) != 1 || p[0].Kind != "unreadable" || p[0].Run != "r0" || !strings.Contains(p[0].Detail, "not a regular file") {
+		if r.Table.Len() != 2 || len(p) != 1 || p[0].Kind != "unreadable" || p[0].Run != "r0" || !strings.Contains(p[0].Detail, tt.want) {
 			t.Errorf("%s: %d rows, problems %+v", name, r.Table.Len(), p)
 		}
 		r.Close()

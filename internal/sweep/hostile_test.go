@@ -199,3 +199,44 @@ func ask(t *testing.T, s *sweep.Sweep) {
 	s.Unplanned()
 	s.SourceDir()
 }
+
+// strangeIDs are of no run: a key that begins with one would be another's, or none.
+var strangeIDs = []string{"", ".", "..", "../../x", "/etc/passwd", "a/b", "a.1", "a b", "-rf", "a\x00b", "\x1b[31m", "\u202ea", strings.Repeat("a", 65)}
+
+// A plan names its runs by ids that can be parts of keys, and each once.
+func TestStrangeIDsInPlans(t *testing.T) {
+	for _, id := range append(strangeIDs, "a") {
+		name, err := json.Marshal(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs := `{"id":"a","params":[]}` + "\n" + `{"id":` + string(name) + `,"params":[]}` + "\n"
+		st := received(t, map[string]string{"plan/000001.jsonl": runs, "plan/000001.json": fmt.Sprintf(`{"number":1,"runs":2,"digest":%q}`, sweep.Digest([]byte(runs)))})
+		_, err = sweep.Open(t.Context(), st)
+		if err == nil || !strings.Contains(err.Error(), "read plan/000001.jsonl: line 2: ") {
+			t.Errorf("%q: error %v", id, err)
+		}
+	}
+}
+
+// What a log says of runs with such ids is passed over.
+func TestStrangeIDsInLogs(t *testing.T) {
+	for _, id := range strangeIDs {
+		name, err := json.Marshal(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, form := range []string{`{"began":{"run":%s,"n":1}}`, `{"ended":{"run":%s,"n":1,"outcome":{"status":"succeeded"}}}`, `{"forgotten":{"run":%s,"n":1}}`, `{"accepted":[{"run":%s,"n":1}]}`} {
+			s, err := sweep.Open(t.Context(), received(t, map[string]string{"log/000001/fanout.jsonl": fmt.Sprintf(form, name) + "\n"}))
+			if err != nil {
+				t.Errorf("%q in %s: %v", id, form, err)
+				continue
+			}
+			for st := range s.All() {
+				if st.Run.ID != "a" {
+					t.Errorf("%q in %s: there is a run %q", id, form, st.Run.ID)
+				}
+			}
+		}
+	}
+}

@@ -154,7 +154,7 @@ func (s *Sweep) Reserve(ctx context.Context) ([]Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs, err := jsonl.DecodeAll[Run](lines)
+	runs, err := plan.Decode(lines)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", h.Reserve, err)
 	}
@@ -247,7 +247,7 @@ func (s *Sweep) readPlan(ctx context.Context) error {
 	if Digest(lines) != head.Digest {
 		return fmt.Errorf("read %s: its digest is not the one %s names", keyPlanRuns(number), keyPlanHead(number))
 	}
-	runs, err := jsonl.DecodeAll[Run](lines)
+	runs, err := plan.Decode(lines)
 	if err != nil {
 		return fmt.Errorf("read %s: %w", keyPlanRuns(number), err)
 	}

@@ -23,7 +23,7 @@ func stepsOf(t *testing.T, names ...string) sweep.Plan {
 		p.Templates = append(p.Templates, sweep.Template{Slot: step.Name, Path: step.Name + ".ipynb", Code: "c"})
 		p.TemplateDocs = append(p.TemplateDocs, []byte(template))
 		for _, r := range firsts {
-			p.Runs = append(p.Runs, sweep.Run{ID: step.Name + " " + r.ID, Params: r.Params, Template: step.Name})
+			p.Runs = append(p.Runs, sweep.Run{ID: step.Name + "-" + r.ID, Params: r.Params, Template: step.Name})
 		}
 	}
 	return p
@@ -40,23 +40,23 @@ func TestForgottenStepsArePlannedAgain(t *testing.T) {
 		attempt(t, s, r.ID, outcome.Succeeded, "1")
 	}
 	plan(t, s, stepsOf(t, "a"))
-	if err := s.Lease().Forget(t.Context(), []string{"first b", "then b"}); err != nil {
+	if err := s.Lease().Forget(t.Context(), []string{"first-b", "then-b"}); err != nil {
 		t.Fatal(err)
 	}
 	plan(t, s, whole)
-	attempt(t, s, "first b", outcome.Succeeded, "1")
-	attempt(t, s, "then b", outcome.Succeeded, "1")
+	attempt(t, s, "first-b", outcome.Succeeded, "1")
+	attempt(t, s, "then-b", outcome.Succeeded, "1")
 	again, err := sweep.Open(t.Context(), st)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, of := range []*sweep.Sweep{s, again} {
 		for _, name := range []string{"a", "b"} {
-			needed := of.Needed("then " + name)
-			if len(needed) != 1 || len(needed[0].Runs) != 1 || needed[0].Runs[0].Run.ID != "first "+name {
+			needed := of.Needed("then-" + name)
+			if len(needed) != 1 || len(needed[0].Runs) != 1 || needed[0].Runs[0].Run.ID != "first-"+name {
 				t.Errorf("then %s needs %+v", name, needed)
 			}
-			if run, _ := of.Run("then " + name); len(of.Stale(run, []string{"upstream"})) > 0 {
+			if run, _ := of.Run("then-" + name); len(of.Stale(run, []string{"upstream"})) > 0 {
 				t.Errorf("then %s is stale", name)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/plan"
 )
 
 // A Record is one line of the log.
@@ -76,20 +77,22 @@ type Accepted struct {
 const MaxAttempts = 1_000_000
 
 // credible reports whether the attempt that the record is about may have been
-// made: a log may be somebody else's.
+// made, of a run that can be: a log may be somebody else's.
 func (r Record) credible() bool {
-	n := 1
+	run, n, least := "", 0, 1
 	switch {
 	case r.Began != nil:
-		n = r.Began.Attempt
+		run, n = r.Began.Run, r.Began.Attempt
 	case r.Abandoned != nil:
-		n = r.Abandoned.Attempt
+		run, n = r.Abandoned.Run, r.Abandoned.Attempt
 	case r.Ended != nil:
-		n = r.Ended.Attempt
+		run, n = r.Ended.Run, r.Ended.Attempt
 	case r.Forgotten != nil:
-		return r.Forgotten.Attempts >= 0 && r.Forgotten.Attempts <= MaxAttempts
+		run, n, least = r.Forgotten.Run, r.Forgotten.Attempts, 0
+	default: // each of what it accepts is looked at by itself
+		return true
 	}
-	return n > 0 && n <= MaxAttempts
+	return n >= least && n <= MaxAttempts && plan.IsID(run)
 }
 
 // Apply changes what is known of the runs that the record is about; state finds
@@ -107,7 +110,9 @@ func (r Record) Apply(state func(run string) *RunState) {
 		state(r.Forgotten.Run).forgotten(*r.Forgotten)
 	case r.Accepted != nil:
 		for _, a := range r.Accepted {
-			state(a.Run).Accepted = &a
+			if plan.IsID(a.Run) {
+				state(a.Run).Accepted = &a
+			}
 		}
 	}
 }

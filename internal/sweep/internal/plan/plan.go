@@ -9,6 +9,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/fanout-dev/fanout/internal/grid"
 	"github.com/fanout-dev/fanout/internal/needs"
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep/internal/jsonl"
 	"github.com/fanout-dev/fanout/internal/unit"
 	"github.com/fanout-dev/fanout/internal/value"
 )
@@ -141,6 +143,32 @@ func runID(p grid.Point) string {
 func ShortDigest(b []byte) string {
 	sum := sha256.Sum256(b)
 	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:IDLen*5/8]))
+}
+
+// IsID reports whether a text may be the id of a run, and so a part of the keys of
+// its objects: letters, digits, "-" and "_", at most 64.
+func IsID(text string) bool {
+	other := func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && c != '-' && c != '_'
+	}
+	return text != "" && len(text) <= 64 && text[0] != '-' && !strings.ContainsFunc(text, other)
+}
+
+// Decode reads the runs of a plan, a line each. Somebody else may have written
+// them: each has an id of its own.
+func Decode(lines []byte) ([]Run, error) {
+	runs, err := jsonl.DecodeAll[Run](lines)
+	known := make(map[string]struct{}, len(runs))
+	for i, r := range runs {
+		known[r.ID] = struct{}{}
+		switch {
+		case !IsID(r.ID):
+			return nil, fmt.Errorf("line %d: the id of its run, %s, is none that fanout gives", i+1, strconv.Quote(unit.Cut(r.ID, 40)))
+		case len(known) == i:
+			return nil, fmt.Errorf("line %d: run %s is in it twice", i+1, r.ID)
+		}
+	}
+	return runs, err
 }
 
 // NewRun returns the run of a point.
