@@ -254,6 +254,23 @@ func TestNomadFaults(t *testing.T) {
 	}
 }
 
+// TestNomadDoubles lets a lost reply start a shard twice, on a cluster that does not heed
+// the token of a dispatch. The second worker ends at once, because the first has the
+// shard, and nothing of the first is lost for that.
+func TestNomadDoubles(t *testing.T) {
+	s := fakeCluster(t)
+	v, args := onNomad(t, 4)
+	file := filepath.Join(v.dir, "t.ipynb")
+	if err := os.WriteFile(file, []byte(strings.Replace(read(t, file), "sleep 5ms", "sleep 2s", 1)), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	s.Fail(nomadtest.Faults{LostWord: 1, Tokens: 100})
+	if out, err := v.command(args...).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	v.check(t, 4)
+}
+
 // TestNomadCollects forgets jobs as soon as they have ended: what they did is
 // in the sweep.
 func TestNomadCollects(t *testing.T) {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/fanout-dev/fanout/internal/nomad/inside"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
@@ -40,25 +39,10 @@ func (e *Executor) whyEnded(ctx context.Context, p place, ended alloc.Alloc, una
 		if mb := reason.Memory(a, task); mb > 0 && why == reason.Killed {
 			why += ": " + inside.MemoryWords(mb, unasked)
 		}
-		if text := e.stderrTail(ctx, p, a.ID, task); text != "" {
+		if text := reason.LastError(tasklog.LastWords(ctx, e.client, a.ID, task, p.query)); text != "" {
 			why = text
 		}
 		return ended.String() + ": " + why
 	}
 	return ended.String() + " ended without an error message: " + cmp.Or(unit.Short(a.ClientDescription, 1000), "Nomad does not say why")
-}
-
-// lastWords is how many bytes of a log may hold why its worker ended.
-const lastWords = 256 << 10
-
-// stderrTail returns the last error that a worker wrote to its standard error, while
-// the client still has it.
-func (e *Executor) stderrTail(ctx context.Context, p place, alloc, task string) string {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	text, err := tasklog.Read(e.client, alloc, task, lastWords, p.query(ctx))
-	if err != nil {
-		return ""
-	}
-	return reason.LastError(text)
 }

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/api"
 
+	"github.com/fanout-dev/fanout/internal/nomad/inside"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/alloc"
 	"github.com/fanout-dev/fanout/internal/nomad/internal/answer"
 	"github.com/fanout-dev/fanout/internal/sweep"
@@ -31,6 +33,7 @@ type monitor struct {
 	wait  time.Duration // before it is asked again
 	done  time.Time     // when all runs were first seen to have ended
 
+	worker string    // who began runs of it, as far as notes said
 	beat   time.Time // of the worker, by its clock
 	active time.Time // when we last saw a beat or a record of the worker
 }
@@ -153,6 +156,11 @@ func (m *monitor) await(ctx context.Context) error {
 			if err := m.stop(work); err != nil {
 				return err
 			}
+			if m.ended != nil { // who else has it reads this
+				if err := m.stored().Recall(work, true); err != nil {
+					return err
+				}
+			}
 			limit = time.After(m.stopLimit())
 		}
 	}
@@ -193,11 +201,15 @@ func (m *monitor) pollEvery() time.Duration {
 // of it.
 func (m *monitor) over(ctx context.Context, stopping bool) (bool, error) {
 	allocs := m.watch.look(m.child)
-	if m.ended = alloc.Terminal(allocs); m.ended != nil {
+	m.ended = alloc.Terminal(allocs)
+	if m.ended != nil && m.stored().Done(m.shard.Runs) {
 		return true, nil
 	}
 	if err := m.report(ctx); err != nil {
 		return false, err
+	}
+	if m.ended != nil {
+		return m.others(ctx)
 	}
 	if m.stored().Done(m.shard.Runs) {
 		return m.finished(ctx, allocs)
@@ -216,6 +228,16 @@ func (m *monitor) over(ctx context.Context, stopping bool) (bool, error) {
 		return over, err
 	}
 	return m.giveUpIfSilent(ctx, "its worker does not report", presentNodeFactor*m.o.LostAfter)
+}
+
+// others reports whether a shard is over whose allocation has ended. It is not while
+// another works at it: a cluster that does not heed the token of a dispatch starts two,
+// and the second finds the shard taken.
+func (m *monitor) others(ctx context.Context) (bool, error) {
+	if m.worker == "" || strings.HasPrefix(m.worker, inside.NameOf(m.ended.ID)+" ") || m.stored().Done(m.shard.Runs) {
+		return true, nil
+	}
+	return m.giveUpIfSilent(ctx, "Nomad does not say where it is", m.o.LostAfter)
 }
 
 // finished reports whether a shard is over whose runs have all ended. Its worker
@@ -245,6 +267,9 @@ func (m *monitor) report(ctx context.Context) error {
 		m.beat, m.active = beat, time.Now()
 	}
 	for _, n := range append(notes, cells...) {
+		if n.Kind == sweep.NoteBegan {
+			m.worker = n.Where
+		}
 		m.note(n)
 	}
 	return err

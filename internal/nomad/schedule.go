@@ -2,8 +2,6 @@ package nomad
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net/http"
@@ -86,7 +84,7 @@ func FiringTime(id string) (time.Time, error) { return jobs.FiringTime(id) }
 func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err error) {
 	ctx, cancel := s.asking(ctx, s.place)
 	defer cancel()
-	in.ID = scheduleID(in.Sweep, in.Store)
+	in.ID = jobspec.ScheduleID(in.Sweep, in.Store)
 	if in.Next, err = cron.Next(in.Crons, in.Zone, time.Now()); err != nil {
 		return false, err
 	}
@@ -107,12 +105,6 @@ func (s *Schedules) Put(ctx context.Context, in *Schedule) (replaced bool, err e
 	}
 	_, _, err = s.client.Jobs().RegisterOpts(job, nil, s.place.write(ctx, ""))
 	return before != nil, answer.Explain("register schedule "+in.ID, err)
-}
-
-// scheduleID is the id of a schedule's job: one per place of a sweep.
-func scheduleID(name, store string) string {
-	sum := sha256.Sum256([]byte(store))
-	return jobspec.ID("schedule-"+name, hex.EncodeToString(sum[:]))
 }
 
 // runTask checks what fanout relies on and returns the task that runs fanout.

@@ -16,8 +16,11 @@ func WorkerName() string {
 	if id == "" {
 		return ""
 	}
-	return "allocation " + id[:min(8, len(id))]
+	return NameOf(id)
 }
+
+// NameOf is what the worker of an allocation is called.
+func NameOf(id string) string { return "allocation " + id[:min(8, len(id))] }
 
 // WorkFolder is where this process's temporary files go, so that they go with its
 // allocation; empty outside one.

@@ -33,6 +33,7 @@ type Faults struct {
 	Broken   int // requests answered 500 "No cluster leader"
 	LostWord int // dispatches that happen and whose reply is lost
 	Phantom  int // dispatches that return an id that does not exist
+	Tokens   int // dispatches whose token is not heeded
 }
 
 // A Server is a running agent.
@@ -333,6 +334,10 @@ func (s *Server) dispatch(w http.ResponseWriter, r *http.Request, parent string)
 	}
 	token := r.URL.Query().Get("idempotency_token")
 	child := s.tokens[token]
+	if s.faults.Tokens > 0 {
+		s.faults.Tokens--
+		child = ""
+	}
 	if child == "" || s.jobs[child] == nil {
 		s.serial++
 		prefix := in.IdPrefixTemplate

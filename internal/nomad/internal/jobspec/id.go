@@ -1,6 +1,8 @@
 package jobspec
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -18,4 +20,10 @@ func Safe(name string) string {
 		}
 		return '-'
 	}, name)
+}
+
+// ScheduleID is the id of a schedule's job: one per place of a sweep.
+func ScheduleID(name, store string) string {
+	sum := sha256.Sum256([]byte(store))
+	return ID("schedule-"+name, hex.EncodeToString(sum[:]))
 }

@@ -4,6 +4,7 @@
 package tasklog
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/hashicorp/nomad/api"
 )
@@ -71,3 +73,18 @@ func last(frames io.Reader, most int) (string, error) {
 }
 
 func tail(text []byte, most int) string { return string(text[max(0, len(text)-most):]) }
+
+// lastWords is how many bytes of a log may hold why its worker ended.
+const lastWords = 256 << 10
+
+// LastWords is the end of what a task wrote to its standard error, while the client
+// still has it and says so soon; else empty.
+func LastWords(ctx context.Context, client *api.Client, alloc, task string, query func(context.Context) *api.QueryOptions) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	text, err := Read(client, alloc, task, lastWords, query(ctx))
+	if err != nil {
+		return ""
+	}
+	return text
+}
