@@ -451,13 +451,21 @@ def material(make):
     return MATERIAL[-1]
 
 
-ONCE = {"nomad-mixed", "fake", "giant", "frames", "small-pile"}  # rows that take minutes
+ONCE = {"nomad-mixed", "fake", "giant", "frames", "small-pile", "large", "larger"}  # rows that take minutes
+
+
+def verbs_of(n, sweep):
+    """What reads a large sweep, each of it once from the beginning."""
+    verbs = {"status": ["status", "s.sweep"], "ls": ["ls", "s.sweep"], "ls --where": ["ls", "s.sweep", "--where", "m00 > 100"],
+             "compare": ["compare", "s.sweep"], "report": ["report", "s.sweep"]}
+    return (f"a sweep of {n:,} runs of 8 metrics along 4 axes", {verb: lambda argv=argv: command(argv, sweep()) for verb, argv in verbs.items()})
 
 
 def rows(scale):
     n = lambda k: max(2, int(k * scale))  # noqa: E731
     points, done = material(million), material(finished(n(100_000)))
     growing, measured = material(finished(n(10_000), image=200_000)), material(finished(n(10_000), metrics=20))
+    large = {k: material(finished(n(k), metrics=8)) for k in (200_000, 1_000_000)}
     mixed = Mixed()
     big, small = material(pile(n(2000), 200_000)), material(pile(n(100_000), 5_000))
     page = material(document(int(16e6 * min(1, scale))))
@@ -537,6 +545,8 @@ def rows(scale):
             "compare": lambda: command(["compare", "s.sweep"], measured()),
             "report": lambda: command(["report", "s.sweep"], measured()),
         }),
+        "large": verbs_of(n(200_000), large[200_000]),
+        "larger": verbs_of(n(1_000_000), large[1_000_000]),
         "render": ("a notebook of 16 MB as one HTML page", {
             "fanout render": lambda: command(["render", "n.ipynb", "-o", "out.html"], page()),
             "nbconvert --to html": lambda: nbconvert(page()),
