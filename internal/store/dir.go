@@ -22,6 +22,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fanout-dev/fanout/internal/store/internal/remote"
+	"github.com/fanout-dev/fanout/internal/store/internal/walk"
 )
 
 // tempPrefix marks files that are being written. List never yields them.
@@ -369,31 +370,10 @@ func (d *dir) list(ctx context.Context, prefix string) ([]Object, error) {
 		return d.list(ctx, prefix)
 	}
 	var objects []Object
-	err = fs.WalkDir(r.FS(), start, func(key string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // removed meanwhile
+	err = walk.Files(ctx, r, start, func(f walk.File) {
+		if !strings.HasPrefix(path.Base(f.Key), tempPrefix) && strings.HasPrefix(f.Key, prefix) {
+			objects = append(objects, Object{Key: f.Key, Size: f.Size, ModTime: f.ModTime})
 		}
-		if e != nil && !utf8.ValidString(e.Name()) {
-			return passed(e) // no key names it
-		}
-		if err != nil {
-			return err
-		}
-		if e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) {
-			return ctx.Err()
-		}
-		if !strings.HasPrefix(key, prefix) {
-			return nil
-		}
-		info, err := e.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		objects = append(objects, Object{Key: key, Size: info.Size(), ModTime: info.ModTime()})
-		return nil
 	})
 	sort.Slice(objects, func(i, j int) bool { return objects[i].Key < objects[j].Key })
 	return objects, err
@@ -471,14 +451,6 @@ func entry(r *os.Root, folder string, e fs.DirEntry) (o Object, ok bool) {
 		return Object{Key: name + "/"}, true
 	}
 	return Object{Key: name, Size: info.Size(), ModTime: info.ModTime()}, info.Mode().IsRegular()
-}
-
-// passed leaves out a file, or a folder with all that is in it.
-func passed(e fs.DirEntry) error {
-	if e.IsDir() {
-		return fs.SkipDir
-	}
-	return nil
 }
 
 func (d *dir) Stat(_ context.Context, key string) (Object, error) {
