@@ -47,7 +47,7 @@ final form.
 	fl.IntVar(&f.Attempt, "attempt", 0, "`number` of the attempt at each run (default: the latest)")
 	fl.StringVar(&f.where, "where", "", "only runs for which this `expression` is true")
 	fl.BoolVar(&f.Results, "results", false, "also results and displays that have a text form")
-	fl.BoolVar(&f.workers, "workers", false, "what the workers on a cluster printed, while the cluster still has it")
+	fl.BoolVar(&f.workers, "workers", false, "what the workers on a cluster printed")
 	fl.BoolVar(&c.json, "json", false, "one JSON object a line")
 	return cmd
 }
