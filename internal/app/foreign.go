@@ -53,7 +53,8 @@ func otherOwner(where string, maker lease.Holder) string {
 	return ""
 }
 
-// starts lists what the runs of a sweep, its report and its notices start.
+// starts lists what the runs of a sweep, its report and its notices start, and where
+// pages of it are written.
 func starts(s *sweep.Sweep) []string {
 	head, _ := s.Head()
 	spec := s.Spec()
@@ -76,6 +77,9 @@ func starts(s *sweep.Sweep) []string {
 		if len(n.Command) > 0 {
 			out = append(out, "the command "+unit.Line(strings.Join(n.Command, " ")))
 		}
+	}
+	if spec.Publish != nil {
+		out = append(out, "the writing of pages to "+unit.Line(spec.Publish.To))
 	}
 	return out
 }
