@@ -218,3 +218,43 @@ func TestPublishKeepsTheSiteBefore(t *testing.T) {
 		t.Errorf("beside the site: %v", entries)
 	}
 }
+
+// The pages of a run with very many attempts list the last of them: a site would have as
+// many pages as attempts, each with a line for each attempt.
+func TestPublishManyAttempts(t *testing.T) {
+	dir := t.TempDir()
+	st := store.Dir(filepath.Join(dir, "tides.sweep"))
+	s := makeSweep(t, st, 6, mixed(6))
+	must(t, s.Lease().Release())
+	var id string
+	for _, st := range s.Runs() {
+		if st.Best == 1 && st.Attempts == 1 {
+			id = st.Run.ID
+		}
+	}
+	text, err := st.Get(t.Context(), sweep.AttemptKey(id, 1))
+	must(t, err)
+	for n := 2; n <= manyAttempts+50; n++ {
+		must(t, st.Put(t.Context(), sweep.AttemptKey(id, n), text, store.Cached))
+	}
+	site := filepath.Join(dir, "site")
+	_, err = Publish(t.Context(), &app.App{OpenStore: store.Open, Warn: func(string) {}, Version: "test"}, filepath.Join(dir, "tides.sweep"), site, Pages{})
+	must(t, err)
+	pages := map[string]string{}
+	must(t, filepath.WalkDir(site, func(path string, e fs.DirEntry, err error) error {
+		if err == nil && strings.Contains(path, id) && strings.HasSuffix(path, ".html") {
+			b, err := os.ReadFile(path)
+			pages[path] = string(b)
+			return err
+		}
+		return err
+	}))
+	if n := len(pages); n < manyAttempts || n > manyAttempts+3 {
+		t.Errorf("%d pages of the run", n)
+	}
+	for path, text := range pages {
+		if !strings.Contains(text, "50 earlier attempts are not listed") {
+			t.Errorf("%s does not say that there are more", path)
+		}
+	}
+}

@@ -51,7 +51,8 @@ type runView struct {
 	CPUS      float64         `json:"cpu_s,omitempty"`
 	PeakRSS   int64           `json:"peak_rss_bytes,omitempty"`
 	Attempt   int             `json:"attempt,omitempty"` // whose notebook is shown
-	Attempts  []attempt       `json:"attempts"`
+	Attempts  []attempt       `json:"attempts"`          // the last ones
+	Earlier   int             `json:"earlier_attempts,omitempty"`
 	Failure   *app.FailedCell `json:"failure,omitempty"`
 	Artifacts []artifact      `json:"artifacts,omitempty"`
 	Reproduce string          `json:"reproduce"`
@@ -222,7 +223,8 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 		v.Params = append(v.Params, runs.Pair{Name: b.Name, Text: unit.Cut(unit.Line(b.Value.Text()), maxValue)})
 	}
 	v.Scraps = scrapsOf(st)
-	for _, a := range d.Attempts {
+	v.Earlier = max(0, len(d.Attempts)-manyAttempts)
+	for _, a := range d.Attempts[v.Earlier:] {
 		shown := attempt{Attempt: a, Link: s.link("s", place.ID, "runs", id, strconv.Itoa(a.Number)), Store: s.stored(place, a.Notebook)}
 		if a.Log != "" {
 			shown.LogLink = s.stored(place, a.Log)
@@ -256,11 +258,19 @@ func (s *Server) runViewOf(ctx context.Context, place roots.Sweep, o *opened.Swe
 // describe reads what is known of a run: of one whose notebook is too large to
 // be shown, what needs no notebook.
 func describe(ctx context.Context, o *opened.Sweep, id string) (app.Description, error) {
-	if st, _ := o.Run(id); st.Size > books.Most {
+	st, _ := o.Run(id)
+	switch {
+	case st.Size > books.Most:
 		return app.Description{Run: query.RunOf(o.Sweep, st), Reproduce: app.Reproduce(o.Sweep, st.Run)}, nil
+	case st.Attempts > manyAttempts:
+		return opened.Memo(o, "run "+id, func() (app.Description, error) { return app.Describe(context.WithoutCancel(ctx), o.Sweep, id) })
 	}
 	return app.Describe(ctx, o.Sweep, id)
 }
+
+// manyAttempts is how many a page lists. What is known of a run with more is remembered,
+// because the page of each attempt lists them again.
+const manyAttempts = 100
 
 // sheetOf renders the notebook of an attempt.
 func (s *Server) sheetOf(ctx context.Context, place roots.Sweep, o *opened.Sweep, id string, n int) (*books.Sheet, error) {
