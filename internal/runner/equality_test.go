@@ -116,7 +116,12 @@ func compareStarts(t *testing.T, python string, files []string) {
 					t.Logf("code cell %d: two cold kernels differ", i+1)
 				}
 			}
-			others := map[string][]string{"pipe": execute(warm["pipe"]), "ipc": execute(warm["ipc"])}
+			others := map[string][]string{}
+			for name, l := range warm {
+				if others[name] = execute(l); !slices.Equal(others[name], want) {
+					others[name] = execute(l) // what a child process prints comes a moment earlier or later on a busy machine
+				}
+			}
 			if doc := withPapermill(t, python, file); doc != nil {
 				others["papermill"] = cellOutputs(t, doc)
 			}

@@ -77,10 +77,12 @@ func (c *compact) structure(depth int) error {
 				return err
 			}
 		}
-		if kind := head & 0xF; kind > thriftFalse { // the type of a truth value is its value
-			if err := c.value(kind, depth); err != nil {
-				return err
-			}
+		kind := head & 0xF
+		if kind == thriftTrue || kind == thriftFalse { // the value itself
+			continue
+		}
+		if err := c.value(kind, depth); err != nil {
+			return err
 		}
 	}
 }

@@ -37,6 +37,8 @@ func TestLengthsThatLie(t *testing.T) {
 	honest := forged{body: make([]byte, 80), unpacked: 80, values: 10, rows: 10}
 	statistics := honest
 	statistics.header = append([]byte{0x5C, 0x5C, 0x18}, uvarint(huge)...)
+	emptyType := honest // behind the field the library goes on, where others end: to 2^31 numbers
+	emptyType.header = slices.Concat([]byte{0x10, 0, 0x8A, 0xF7}, uvarint(huge))
 	longFooter := slices.Concat([]byte("PAR1"), make([]byte, 150), []byte{0xFF, 0xFF, 0xFF, 0xFF}, []byte("PAR1"))
 	tests := map[string]struct {
 		file []byte
@@ -49,6 +51,8 @@ func TestLengthsThatLie(t *testing.T) {
 		"a thousand parts in another":  {withFooter(bytes.Repeat([]byte{0x1C}, 1000)), "nested too deep"},
 		"a footer that breaks off":     {withFooter([]byte{0x15, 0x02, 0x29}), "unexpected EOF"},
 		"a type that there is none of": {withFooter([]byte{0x1D, 0}), "unknown type"},
+		"a field without a type":       {withFooter([]byte{0x10, 0}), "unknown type 0"},
+		"one in a page, and a set":     {emptyType.file(t), "page header: it has a value of the unknown type 0"},
 		"statistics of 2^31 in a page": {statistics.file(t), "page header: it says a value has 2147483647 bytes"},
 		"no file at all":               {[]byte("PAR1PAR1"), "too short"},
 	}
