@@ -110,7 +110,7 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 		sweep: s, ex: ex, o: o, cancel: cancel,
 		window: window(o.Jobs, ex.Limits()), typicalOf: -1, away: newAway(ex),
 		busy: map[string]int{}, tries: map[string]int{}, before: map[string]int{}, returned: map[string]int{},
-		rates: newRates(), canary: newCanary(o.Known),
+		rates: newRates(), canary: newCanary(o.Known), order: slices.Concat(o.Runs, o.Later),
 		ended: make(chan result), awake: make(chan string, len(o.Runs)+len(o.Later)),
 	}
 	f.class, f.chain = f.away.class, newChain(s, o)
@@ -120,13 +120,13 @@ func Fan(ctx context.Context, s *sweep.Sweep, ex Executor, o Options) (Summary, 
 			return Summary{}, fmt.Errorf("execute run %s: it was never planned", id)
 		}
 		f.queue = append(f.queue, st.Run)
-		f.canary.place[id], f.order = i, append(f.order, id)
+		f.canary.place[id] = i
 		if !o.Known[id] {
 			f.total++
 		}
 	}
 	for i, id := range o.Later {
-		f.canary.place[id], f.order = len(o.Runs)+i, append(f.order, id)
+		f.canary.place[id] = len(o.Runs) + i
 	}
 	f.canary.shut = o.Canary && f.total > 1 && f.chain.wait == nil // steps are tried as they come up
 	f.resume(workCtx, left)
@@ -315,7 +315,7 @@ func (f *fanner) start(ctx context.Context) {
 			f.halt("soon", why)
 			return
 		}
-		runs := f.take(i, f.shardSize())
+		runs := f.take(i, f.shardSize(f.queue[i]))
 		shard := sweep.Shard{ID: f.sweep.Lease().NextShard()}
 		for _, r := range runs {
 			shard.Runs = append(shard.Runs, r.ID)

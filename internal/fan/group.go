@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fanout-dev/fanout/internal/outcome"
+	"github.com/fanout-dev/fanout/internal/sweep"
 )
 
 // A shard should take long enough for its start to be negligible, and be short
@@ -19,9 +20,9 @@ const (
 // out to be slow is shared.
 const lastShare = shardTime / 2
 
-// shardSize is how many runs the next shard gets: one while the canary is out, and
-// while nothing is known of how long runs take.
-func (f *fanner) shardSize() int {
+// shardSize is how many runs the shard gets that begins with this one: one while the
+// canary is out, and while nothing is known of how long runs take.
+func (f *fanner) shardSize(first sweep.Run) int {
 	n := f.ex.Limits().PerShard
 	switch {
 	case f.canary.shut:
@@ -29,26 +30,26 @@ func (f *fanner) shardSize() int {
 	case n > 0:
 		return n
 	}
-	return autoSize(f.pace(), len(f.queue), f.rates.open(), f.window)
+	return autoSize(f.pace(first), len(f.queue), f.rates.open(), f.window)
 }
 
-// Of the runs before the next one in the plan, whose parameters are mostly like its
+// Of the runs before it in the plan, whose parameters are mostly like its
 // own, so many are asked how long they took, and no more are looked at.
 const (
 	neighbors = 4
 	nearby    = 40
 )
 
-// pace is how long the next run of the queue may take: as long as is typical, or as
-// its neighbors took or have taken so far.
-func (f *fanner) pace() time.Duration {
+// pace is how long a run may take: as long as is typical, or as its neighbors took or
+// have taken so far.
+func (f *fanner) pace(run sweep.Run) time.Duration {
 	typical := f.typical()
 	if typical == 0 {
 		return 0
 	}
 	var took time.Duration
 	n, running := time.Duration(0), f.rates.running()
-	next := f.canary.place[f.queue[0].ID]
+	next := f.canary.place[run.ID]
 	for i := next - 1; i >= max(0, next-nearby) && n < neighbors; i-- {
 		id := f.order[i]
 		if st, _ := f.sweep.Run(id); st.BestOut != nil && st.BestOut.Status == outcome.Succeeded {
